@@ -1,0 +1,8 @@
+"""`python -m wheelhouse_resolver`."""
+
+from __future__ import annotations
+
+from wheelhouse_resolver.cli import entry_point
+
+if __name__ == "__main__":
+    entry_point()

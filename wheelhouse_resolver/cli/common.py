@@ -1,0 +1,93 @@
+"""Options that commands share, and what they mean."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from wheelhouse_resolver.host import Host, detect_host
+from wheelhouse_resolver.site import Site
+
+__all__ = [
+    "add_examples",
+    "add_host_options",
+    "add_json_option",
+    "add_site_options",
+    "host_of",
+    "print_json",
+    "site_of",
+    "warn",
+]
+
+
+def add_site_options(parser: argparse.ArgumentParser) -> None:
+    """`--config` and `--root`."""
+    group = parser.add_argument_group("the site")
+    group.add_argument(
+        "--config",
+        metavar="FILE",
+        help="the site file; else WHEELHOUSE_CONFIG, else wheelhouse-resolver/site.toml in the user's or "
+        "the machine's configuration directory, else the built-in site",
+    )
+    group.add_argument(
+        "--root", metavar="DIR", help="the wheelhouse, instead of the site's; else WHEELHOUSE_ROOT"
+    )
+
+
+def add_host_options(parser: argparse.ArgumentParser) -> None:
+    """`--arch`, `--layer` and `--python`."""
+    group = parser.add_argument_group("the host")
+    group.add_argument(
+        "--arch",
+        help="the CPU level, instead of the detected one; else WHEELHOUSE_ARCH, else RSNT_ARCH",
+    )
+    group.add_argument(
+        "--layer",
+        help="the layer, instead of the detected one (`none` for none); else WHEELHOUSE_LAYER",
+    )
+    group.add_argument(
+        "--python",
+        metavar="PATH|X.Y",
+        help="the target Python, instead of the running one: a path, or a version of CPython",
+    )
+
+
+def add_json_option(parser: argparse.ArgumentParser) -> None:
+    """`--json`."""
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+
+
+def add_examples(parser: argparse.ArgumentParser, *examples: tuple[str, str]) -> None:
+    """Examples below the help: (what it does, command line without the program's name) each."""
+    lines = [f"  {parser.prog} {line}\n      {what}" for what, line in examples]
+    parser.epilog = "examples:\n" + "\n".join(lines)
+
+
+def site_of(options: argparse.Namespace) -> Site:
+    """The site that the options name."""
+    return Site.load(options.config, root=options.root)
+
+
+def host_of(options: argparse.Namespace, site: Site, cpuinfo: str | None = None) -> Host:
+    """The host that the options name, with its warnings told on stderr."""
+    host = detect_host(
+        python=options.python, cpuinfo=cpuinfo, arch=options.arch, layer=options.layer, site=site
+    )
+    warn(host.warnings)
+    return host
+
+
+def warn(warnings: Iterable[str]) -> None:
+    """Tell *warnings* on stderr, a line each."""
+    from wheelhouse_resolver.text import printable
+
+    for warning in warnings:
+        print(f"warning: {printable(warning)}", file=sys.stderr)
+
+
+def print_json(value: Any) -> None:
+    """Print *value* for programs: pure ASCII, two spaces a level."""
+    print(json.dumps(value, indent=2))

@@ -1,0 +1,122 @@
+"""The layer: which OS-abstraction layer the target Python belongs to, by the strongest evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from wheelhouse_resolver.host.python import Interpreter
+    from wheelhouse_resolver.site import Layer
+
+__all__ = ["Evidence", "layer_evidence", "parse_os_release"]
+
+
+class Evidence(NamedTuple):
+    """One thing that speaks for an arch or a layer.
+
+    source: what kind it is: `option`, an environment variable's name, `cpu`, `interpreter`, `prefix`,
+            `environment`, `os-release`, `default`.
+    value:  what it speaks for; None for no layer.
+    detail: what was seen, in words.
+    """
+
+    source: str
+    value: str | None
+    detail: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {"source": self.source, "value": self.value, "detail": self.detail}
+
+
+def layer_evidence(
+    layers: Sequence[Layer],
+    interpreter: Interpreter | None,
+    environ: Mapping[str, str],
+    os_release: Mapping[str, str],
+) -> list[Evidence]:
+    """All evidence for a layer, strongest first.
+
+    The order of kinds: the target interpreter's ELF program interpreter, its prefix, the environment,
+    os-release, the site's default. Within a kind, the layer that more specific or more evidence
+    speaks for comes first, then the site file's order.
+    """
+    found: list[Evidence] = []
+    if interpreter is not None:
+        if interpreter.program_interpreter is not None:
+            seen = [interpreter.program_interpreter]
+            found += _by_path(layers, "interpreter", "ELF program interpreter", seen, environ)
+        seen = [path for path in (interpreter.base_prefix, interpreter.executable) if path]
+        found += _by_path(layers, "prefix", "prefix", seen, environ)
+    found += _by_environment(layers, environ)
+    identity = os_release.get("ID", "")
+    found += [
+        Evidence("os-release", layer.name, f"ID={identity}")
+        for layer in layers
+        if identity and identity in layer.os_release
+    ]
+    found += [
+        Evidence("default", layer.name, "the site's default layer") for layer in layers if layer.default
+    ]
+    return found
+
+
+def _by_path(
+    layers: Sequence[Layer],
+    source: str,
+    what: str,
+    paths: Sequence[str],
+    environ: Mapping[str, str],
+) -> list[Evidence]:
+    matches: list[tuple[int, Evidence]] = []
+    for layer in layers:
+        patterns = [p for p in (_expanded(p, environ) for p in layer.interpreter) if p]
+        hits = [
+            (len(pattern), Evidence(source, layer.name, f"{what} {path} matches {pattern}"))
+            for path in paths
+            for pattern in patterns
+            # `/nix/store/*` speaks of everything below it, and of the directory itself.
+            if fnmatchcase(path, pattern) or fnmatchcase(path.rstrip("/") + "/", pattern)
+        ]
+        if hits:
+            matches.append(max(hits, key=lambda hit: hit[0]))
+    matches.sort(key=lambda match: -match[0])
+    return [evidence for _, evidence in matches]
+
+
+def _expanded(pattern: str, environ: Mapping[str, str]) -> str | None:
+    """*pattern* with a leading `$VARIABLE` replaced; None when that names no directory of its own."""
+    if not pattern.startswith("$"):
+        return pattern
+    name, slash, rest = pattern[1:].partition("/")
+    value = environ.get(name.strip("{}"), "").rstrip("/")
+    if not value.startswith("/") or value == "/usr":
+        return None
+    # What stands in a variable is a path: a `[` in it is no pattern.
+    literal = "".join(f"[{char}]" if char in "*?[" else char for char in value)
+    return literal + slash + rest
+
+
+def _by_environment(layers: Sequence[Layer], environ: Mapping[str, str]) -> list[Evidence]:
+    """Layers of which at least one variable is set and matches, and none that is set contradicts."""
+    matches: list[tuple[int, Evidence]] = []
+    for layer in layers:
+        stated = [(name, environ[name], pattern) for name, pattern in layer.env if environ.get(name)]
+        if stated and all(fnmatchcase(value, pattern) for _, value, pattern in stated):
+            detail = ", ".join(f"{name}={value}" for name, value, _ in stated)
+            exact = sum(1 + (pattern != "*") for _, _, pattern in stated)
+            matches.append((exact, Evidence("environment", layer.name, detail)))
+    matches.sort(key=lambda match: -match[0])
+    return [evidence for _, evidence in matches]
+
+
+def parse_os_release(text: str) -> dict[str, str]:
+    """The assignments of an os-release file (freedesktop os-release(5)), quotes removed."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        key, equals, value = line.strip().partition("=")
+        if equals and not key.startswith("#"):
+            found[key] = value.strip().strip("\"'")
+    return found

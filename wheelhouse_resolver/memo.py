@@ -1,0 +1,96 @@
+"""Remembering slow answers between runs, in the user's cache directory.
+
+A module file runs `pip-conf` at every load, so each import counts there. What archspec says of a CPU,
+what pyelftools reads from an executable and where platformdirs finds configuration are pure functions of
+a few bytes, yet importing the three takes several times as long as starting Python. So each answer is kept
+together with the whole of what it depends on (its key) and used again only while that key is the same. The
+parsed site file is kept likewise.
+
+The memo is never needed: one that is missing, unreadable, unwritable, damaged or somebody else's is left
+alone and the answer is computed anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["identity_of", "recall"]
+
+
+def _directory() -> str:
+    """`$XDG_CACHE_HOME/wheelhouse-resolver` (XDG Base Directory Specification; `~/.cache` by default).
+
+    Not asked of platformdirs, whose import is one of the costs that the memo saves; a test holds the
+    two to the same answer on Linux.
+    """
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(base):
+        base = os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(base, "wheelhouse-resolver")
+
+
+def recall(kind: str, key: list[Any], compute: Callable[[], Any]) -> Any:
+    """The remembered answer for *key*, or that of *compute*, which is then remembered.
+
+    *key* must be what JSON can hold; an answer that isn't, is not remembered. Entries of one *kind* with different keys stand
+    beside each other.
+    """
+    key = json.loads(json.dumps(key))
+    name = f"{kind}-{zlib.crc32(json.dumps(key).encode()):08x}.json"
+    path = os.path.join(_directory(), name)
+    try:
+        entry = _read(path)
+        if entry["key"] == key:
+            return entry["answer"]
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    answer = compute()
+    try:
+        entry = json.dumps({"key": key, "answer": answer})
+    except TypeError:  # a date in a TOML file, say: no JSON, not remembered
+        return answer
+    _write(path, entry)
+    return answer
+
+
+def _read(path: str) -> Any:
+    with open(path, encoding="utf-8") as file:
+        status = os.fstat(file.fileno())
+        # An entry decides which site file is believed: under sudo with the caller's HOME, only our own counts.
+        if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise PermissionError(path)
+        return json.load(file)
+
+
+def _write(path: str, text: str) -> None:
+    temporary = f"{path}.{os.uname().nodename}.{os.getpid()}"  # the home may be shared by nodes
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(temporary, path)
+    except OSError:
+        try:
+            os.unlink(temporary)
+        except OSError:
+            pass
+
+
+def identity_of(package: str) -> list[Any]:
+    """What tells one installed *package* from its next release, without importing it.
+
+    Returns its path, modification time (ns) and size; an upgrade rewrites the file.
+    """
+    import importlib.util
+
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        return [package]
+    status = os.stat(spec.origin)
+    return [spec.origin, status.st_mtime_ns, status.st_size]

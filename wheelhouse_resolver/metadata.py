@@ -1,0 +1,62 @@
+"""Reading METADATA out of a wheel, from files that may be anything."""
+
+from __future__ import annotations
+
+import os
+from email.message import Message
+from email.parser import HeaderParser
+
+from wheelhouse_resolver.errors import WheelhouseError, reason_of
+from wheelhouse_resolver.text import printable
+
+__all__ = ["MOST_METADATA", "UnreadableWheelError", "read_metadata"]
+
+#: More than any real METADATA holds (bytes); what claims more is not unpacked.
+MOST_METADATA = 16 << 20
+
+
+class UnreadableWheelError(WheelhouseError, OSError):
+    """A wheel whose METADATA cannot be read. Attributes: *path*, *problem*."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(path, problem)
+        self.path = path
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{printable(self.path)}: {printable(self.problem)}"
+
+
+def read_metadata(path: str) -> Message:
+    """The headers of the METADATA of the wheel at *path* (core metadata specification).
+
+    Raises `UnreadableWheelError` when the file is no sound zip with one METADATA of sensible size.
+    """
+    import zipfile
+    import zlib
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            # `name-version.dist-info/METADATA` at the top; deeper ones belong to vendored projects.
+            found = [
+                info
+                for info in archive.infolist()
+                if info.filename.count("/") == 1 and info.filename.endswith(".dist-info/METADATA")
+            ]
+            if len(found) != 1:
+                raise UnreadableWheelError(path, f"holds {len(found)} METADATA files instead of one")
+            if found[0].file_size > MOST_METADATA:
+                raise UnreadableWheelError(path, f"its METADATA claims {found[0].file_size} bytes")
+            with archive.open(found[0]) as file:
+                # The directory of a hostile archive may lie about the size.
+                content = file.read(MOST_METADATA + 1)
+    except UnreadableWheelError:
+        raise
+    except OSError as error:
+        raise UnreadableWheelError(path, f"cannot be read: {reason_of(error)}") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        size = f"{os.path.getsize(path)} bytes" if os.path.exists(path) else "gone"
+        raise UnreadableWheelError(path, f"not a sound zip file ({size}): {error}") from error
+    if len(content) > MOST_METADATA:
+        raise UnreadableWheelError(path, f"its METADATA exceeds {MOST_METADATA} bytes")
+    return HeaderParser().parsestr(content.decode("utf-8", "replace"))

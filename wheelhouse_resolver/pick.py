@@ -1,0 +1,346 @@
+"""The policy: which wheel is the one, and for every other why it is not.
+
+The order of candidates is `policy_key`, the one place where it is written down. Everything here is a pure
+function of candidates and the target Python, except that the METADATA of the wheel about to win is read.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from packaging.requirements import Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
+
+from wheelhouse_resolver.host.python import marker_environment, python_version, supported_tags
+from wheelhouse_resolver.requirements import (
+    RequirementsFile,
+    parse_requirement,
+    read_requirements,
+)
+from wheelhouse_resolver.wheelhouse import Candidate, Misnamed, Wheelhouse
+
+if TYPE_CHECKING:
+    from packaging.tags import Tag
+    from packaging.version import Version
+
+    from wheelhouse_resolver.host import Host
+    from wheelhouse_resolver.site import Site
+
+__all__ = ["Pick", "Rejection", "Rule", "pick", "policy_key", "site_constraints"]
+
+
+class Rule(enum.Enum):
+    """The rule that stopped a candidate; the value is its name in JSON."""
+
+    FILENAME = "filename"
+    OUTSIDE = "outside-search-path"
+    TAG = "python-tag"
+    SPECIFIER = "specifier"
+    CONSTRAINT = "constraint"
+    PRERELEASE = "pre-release"
+    REQUIRES_PYTHON = "requires-python"
+    LOST_VERSION = "lost-version"
+    LOST_RANK = "lost-rank"
+    LOST_TAG = "lost-tag"
+    LOST_BUILD = "lost-build"
+    LOST_NAME = "lost-name"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rejection:
+    """A file that was not picked: which *rule* stopped it, and the *reason* in words."""
+
+    file: Candidate | Misnamed
+    rule: Rule
+    reason: str
+
+    @property
+    def filename(self) -> str:
+        """The name of the file."""
+        return self.file.filename
+
+    @property
+    def path(self) -> str:
+        """The path of the file."""
+        return self.file.path
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: filename, path, layer, arch, rule, reason."""
+        return {
+            "filename": self.filename,
+            "path": self.path,
+            "layer": self.file.directory.layer,
+            "arch": self.file.directory.arch,
+            "rule": self.rule.value,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pick:
+    """The answer to one requirement.
+
+    requirement: as it was given.
+    best:        the wheel that policy chooses; None when there is none.
+    in_path:     the rejected files in the search path, the nearest miss first.
+    ignored:     why the requirement does not concern this host (its marker); empty if it does.
+    warnings:    one line each.
+    """
+
+    requirement: str
+    best: Candidate | None
+    in_path: tuple[Rejection, ...] = ()
+    ignored: str = ""
+    warnings: tuple[str, ...] = ()
+    _elsewhere: Callable[[], tuple[Rejection, ...]] = field(
+        default=lambda: (), repr=False, compare=False
+    )
+
+    @cached_property
+    def rejected(self) -> tuple[Rejection, ...]:
+        """Every file of the project that was not picked, each with its reason.
+
+        Those in the site's other directories are among them: these are read when this is first asked
+        for, so that a pick alone costs nothing that grows with what the host cannot use.
+        """
+        return self.in_path + self._elsewhere()
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: requirement, best, rejected, ignored, warnings."""
+        return {
+            "requirement": self.requirement,
+            "best": self.best.to_dict() if self.best is not None else None,
+            "rejected": [rejection.to_dict() for rejection in self.rejected],
+            "ignored": self.ignored,
+            "warnings": list(self.warnings),
+        }
+
+
+def policy_key(
+    candidate: Candidate, priorities: Mapping[Tag, int]
+) -> tuple[Version, int, int, tuple[int, str]]:
+    """The order of candidates: the greatest key is the one to pick. Total up to equal file names.
+
+    *priorities*: the target Python's wheel tags, the best with the lowest number; the candidate must have
+    one of them. pip's own key is (version, tag, build tag, URL): with the rank stamped into the
+    build tag the two agree, except between different tags of one version.
+    """
+    number, text = candidate.build or (-1, "")
+    return (
+        candidate.version,  # the newest; a local label counts (PEP 440)
+        candidate.directory.rank,  # of one version the most specific directory
+        -min(priorities[tag] for tag in candidate.tags if tag in priorities),  # the best wheel tag
+        (number, text),  # the highest build tag; any beats none (PEP 427)
+    )
+
+
+def site_constraints(site: Site, environ: Mapping[str, str]) -> RequirementsFile:
+    """The constraints and the `pre` of the site's [pip] table, as pip would obey them on install."""
+    install = site.pip.get("install", {})
+    found = RequirementsFile(prereleases=bool(install.get("pre", site.pip.get("pre", False))))
+    stated = install.get("constraint", site.pip.get("constraint", ()))
+    for path in (stated,) if isinstance(stated, str) else stated:
+        found += read_requirements(str(path), environ, constraints=True)
+    return found
+
+
+def pick(
+    wheelhouse: Wheelhouse,
+    requirement: str | Requirement,
+    host: Host,
+    *,
+    files: RequirementsFile | None = None,
+) -> Pick:
+    """The wheel in *wheelhouse* that policy chooses for *requirement* on *host*.
+
+    *files* adds constraints and `--pre` from requirements files; the site's own constraints always count.
+
+    pip's rules hold where pip has one: an extra or marker in the requirement, pre-releases only when asked
+    for or when there is nothing else (PEP 440), `===`, Requires-Python read only of the wheel that would
+    win, and of a version whose best build is incompatible no lower build is taken (pip >= 20.3).
+
+    Raises `InvalidRequirementError`, and what `Wheelhouse` and `supported_tags` raise.
+    """
+    environ: Mapping[str, str] = host.facts.environ if host.facts is not None else {}
+    asked = parse_requirement(requirement) if isinstance(requirement, str) else requirement
+    target = host.python
+    markers = marker_environment(target)
+    if asked.marker is not None and not asked.marker.evaluate({**markers, "extra": ""}):
+        reason = f"its marker does not hold for this Python: {asked.marker}"
+        return Pick(requirement=str(asked), best=None, ignored=reason)
+
+    given = site_constraints(wheelhouse.site, environ) + (files or RequirementsFile())
+    constraints = [
+        each
+        for each in given.constraints
+        if canonicalize_name(each.name) == canonicalize_name(asked.name)
+        and (each.marker is None or each.marker.evaluate({**markers, "extra": ""}))
+    ]
+    search_path = wheelhouse.site.search_path(host)
+    priorities = {tag: number for number, tag in enumerate(supported_tags(target))}
+    chooser = _Chooser(asked.specifier, constraints, given.prereleases, priorities)
+    best = chooser.choose(
+        wheelhouse.read(asked.name, search_path.directories), python_version(target)
+    )
+
+    def elsewhere() -> tuple[Rejection, ...]:
+        others = [d for d in wheelhouse.site.directories() if d.path not in inside]
+        return tuple(
+            Rejection(file=each, rule=Rule.OUTSIDE, reason=_outside(each, host, search_path.layer))
+            for each in wheelhouse.read(asked.name, others)
+        )
+
+    inside = {directory.path for directory in search_path}
+    return Pick(
+        requirement=str(asked),
+        best=best,
+        in_path=tuple(chooser.rejections),
+        warnings=(*chooser.warnings, *(_extras(asked, best) if best is not None else ())),
+        _elsewhere=elsewhere,
+    )
+
+
+class _Chooser:
+    """Applies the rules in their order, noting what each one stops."""
+
+    def __init__(
+        self,
+        specifier: SpecifierSet,
+        constraints: Sequence[Requirement],
+        prereleases: bool,
+        priorities: Mapping[Tag, int],
+    ) -> None:
+        self._specifier = specifier
+        self._constraints = constraints
+        self._prereleases = True if prereleases else None
+        self._priorities = priorities
+        self.rejections: list[Rejection] = []
+        self.warnings: list[str] = []
+
+    def choose(self, files: Iterable[Candidate | Misnamed], python: Version) -> Candidate | None:
+        allowed = self._allowed(files)
+        # Sorted by path first, so that equal keys keep one order, whatever the directory listing's.
+        allowed.sort(key=lambda candidate: candidate.path)
+        allowed.sort(key=lambda candidate: policy_key(candidate, self._priorities), reverse=True)
+        refused: list[Rejection] = []
+        best: Candidate | None = None
+        while allowed and best is None:
+            first = allowed.pop(0)
+            needs = self._requires_python(first)
+            if needs.contains(python, prereleases=True):
+                best = first
+                break
+            reason = f"Requires-Python: {needs}, the target is {python}"
+            refused.append(Rejection(file=first, rule=Rule.REQUIRES_PYTHON, reason=reason))
+            lower = [each for each in allowed if each.version == first.version]
+            refused += [
+                Rejection(
+                    file=each,
+                    rule=Rule.REQUIRES_PYTHON,
+                    reason=f"a lower build of the version of {first.filename}, which needs Python {needs}: "
+                    "installers then go to the next older version",
+                )
+                for each in lower
+            ]
+            allowed = [each for each in allowed if each.version != first.version]
+        lost = [self._lost(each, best) for each in allowed] if best is not None else []
+        self.rejections = [*lost, *refused, *self.rejections]
+        return best
+
+    def _reject(self, file: Candidate | Misnamed, rule: Rule, reason: str) -> None:
+        self.rejections.append(Rejection(file=file, rule=rule, reason=reason))
+
+    def _allowed(self, files: Iterable[Candidate | Misnamed]) -> list[Candidate]:
+        candidates: list[Candidate] = []
+        for each in files:
+            if isinstance(each, Misnamed):
+                self._reject(each, Rule.FILENAME, f"no valid wheel name: {each.problem}")
+            elif not any(tag in self._priorities for tag in each.tags):
+                tags = ", ".join(sorted(str(tag) for tag in each.tags))
+                self._reject(each, Rule.TAG, f"its tags do not fit the target Python: {tags}")
+            else:
+                candidates.append(each)
+        whole = self._specifier
+        for constraint in self._constraints:
+            whole &= constraint.specifier
+        # All versions at once: whether pre-releases are let in depends on there being anything else (PEP 440).
+        versions = {str(candidate.version) for candidate in candidates}
+        passed = set(whole.filter(versions, prereleases=self._prereleases))
+        allowed = [each for each in candidates if str(each.version) in passed]
+        for each in candidates:
+            version = str(each.version)
+            if version in passed:
+                continue
+            against = [c for c in self._constraints if not c.specifier.contains(version, prereleases=True)]
+            if not self._specifier.contains(version, prereleases=True):
+                self._reject(each, Rule.SPECIFIER, f"version {version} is not {self._specifier}")
+            elif against:
+                stated = ", ".join(str(constraint) for constraint in against)
+                self._reject(each, Rule.CONSTRAINT, f"version {version} is not allowed by constraint {stated}")
+            else:
+                reason = f"version {version} is a pre-release, and there is a final one"
+                self._reject(each, Rule.PRERELEASE, f"{reason}; ask for it by ==, or with --pre")
+        return allowed
+
+    def _requires_python(self, candidate: Candidate) -> SpecifierSet:
+        from wheelhouse_resolver.metadata import UnreadableWheelError, read_metadata
+
+        try:
+            stated = read_metadata(candidate.path).get("Requires-Python")
+            return SpecifierSet(stated or "")
+        except UnreadableWheelError as error:
+            self.warnings.append(
+                f"{error}; pip would choose this file and fail (Requires-Python was not checked)"
+            )
+        except InvalidSpecifier:
+            self.warnings.append(f"{candidate.path}: its Requires-Python is invalid and was not checked")
+        return SpecifierSet()
+
+    def _lost(self, candidate: Candidate, best: Candidate) -> Rejection:
+        mine = policy_key(candidate, self._priorities)
+        theirs = policy_key(best, self._priorities)
+        winner = f"lost to {best.directory.label}/{best.filename}: "
+        if mine[0] != theirs[0]:
+            rule, why = Rule.LOST_VERSION, f"version {candidate.version} is older than {best.version}"
+        elif mine[1] != theirs[1]:
+            rule = Rule.LOST_RANK
+            why = (
+                f"rank {candidate.directory.rank} ({candidate.directory.label}) is below "
+                f"{best.directory.rank} ({best.directory.label})"
+            )
+        elif mine[2] != theirs[2]:
+            rule, why = Rule.LOST_TAG, "its wheel tag is less specific for this Python"
+        elif mine[3] != theirs[3]:
+            mine_build = "".join(map(str, candidate.build)) or "none"
+            theirs_build = "".join(map(str, best.build))
+            rule, why = Rule.LOST_BUILD, f"build {mine_build} is below {theirs_build}"
+        else:
+            rule, why = Rule.LOST_NAME, "the same in all respects, later by name"
+        return Rejection(file=candidate, rule=rule, reason=winner + why)
+
+
+def _extras(asked: Requirement, best: Candidate) -> list[str]:
+    """A warning for every extra that the winner does not provide; pip warns too, and goes on."""
+    if not asked.extras:
+        return []
+    from wheelhouse_resolver.metadata import UnreadableWheelError, read_metadata
+
+    try:
+        provided = read_metadata(best.path).get_all("Provides-Extra") or []
+    except UnreadableWheelError:
+        return []
+    known = {canonicalize_name(extra) for extra in provided}
+    missing = [extra for extra in sorted(asked.extras) if canonicalize_name(extra) not in known]
+    return [f"{best.filename} does not provide the extra {extra!r}" for extra in missing]
+
+
+def _outside(file: Candidate | Misnamed, host: Host, layer: str | None) -> str:
+    where = file.directory
+    if where.layer is not None and where.layer != layer:
+        return f"outside the search path: layer {where.layer}, the host's is {layer or 'none'}"
+    return f"outside the search path: arch {where.arch}, the host's is {host.arch}"

@@ -1,0 +1,195 @@
+"""Requirements as users give them: on the command line, in `-r` files, in constraint files.
+
+What one requirement means is packaging's business (PEP 508). The format of the files is pip's ("Requirements
+File Format" in its documentation); packaging does not read them, so the few rules of it that matter are here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from wheelhouse_resolver.errors import (
+    InvalidRequirementError,
+    RequirementsFileError,
+    reason_of,
+)
+from wheelhouse_resolver.text import printable
+
+__all__ = ["RequirementsFile", "parse_requirement", "read_requirements"]
+
+#: A comment begins a line or follows white space (pip: COMMENT_RE).
+_COMMENT = re.compile(r"(^|\s+)#.*$")
+
+#: `${NAME}` is replaced by that environment variable when it is set (pip: ENV_VAR_RE).
+_VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
+
+#: Options of one requirement that say how to build or check it; none changes what would be picked.
+_PER_REQUIREMENT = re.compile(r"\s--?[A-Za-z]")
+
+#: Options for the whole file that choose indexes or transport, which picking from files has no use for;
+#: True: takes a value.
+_IGNORED = {
+    "-i": True,
+    "--index-url": True,
+    "--pypi-url": True,
+    "--extra-index-url": True,
+    "--no-index": False,
+    "-f": True,
+    "--find-links": True,
+    "--trusted-host": True,
+    "--no-binary": True,
+    "--only-binary": True,
+    "--prefer-binary": False,
+    "--require-hashes": False,
+    "--use-feature": True,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RequirementsFile:
+    """What requirements files say, with all files that they include.
+
+    requirements, constraints: in the order of the files. prereleases: whether one says `--pre`.
+    """
+
+    requirements: tuple[Requirement, ...] = ()
+    constraints: tuple[Requirement, ...] = ()
+    prereleases: bool = False
+
+    def __add__(self, other: RequirementsFile) -> RequirementsFile:
+        return RequirementsFile(
+            requirements=self.requirements + other.requirements,
+            constraints=self.constraints + other.constraints,
+            prereleases=self.prereleases or other.prereleases,
+        )
+
+
+def parse_requirement(text: str, where: str | None = None) -> Requirement:
+    """The requirement that *text* spells out; *where* it stands is for the error.
+
+    Raises `InvalidRequirementError`, also for one with a URL or a path: those name their file
+    themselves, so there is nothing to pick.
+    """
+    try:
+        requirement = Requirement(text)
+    except InvalidRequirement as error:
+        problem = str(error).splitlines()[0] if str(error) else "cannot be parsed"
+        if re.match(r"\s*([A-Za-z][A-Za-z0-9+.-]*://|\.{0,2}/|.*\.whl\s*$)", text):
+            problem = "a URL or path names its file itself: give NAME or NAME==VERSION"
+        raise InvalidRequirementError(text, problem, where) from error
+    if requirement.url is not None:
+        problem = "it names its file by URL, so there is nothing to pick: give NAME or NAME==VERSION"
+        raise InvalidRequirementError(text, problem, where)
+    return requirement
+
+
+def read_requirements(
+    path: str, environ: Mapping[str, str], *, constraints: bool = False
+) -> RequirementsFile:
+    """What the requirements (or constraints) file at *path* says, included files and all.
+
+    Raises `RequirementsFileError` and `InvalidRequirementError`, naming file and line.
+    """
+    return _read(path, environ, constraints, ())
+
+
+def _read(
+    path: str, environ: Mapping[str, str], constraints: bool, within: tuple[str, ...]
+) -> RequirementsFile:
+    if os.path.realpath(path) in within:
+        raise RequirementsFileError(path, "includes itself")
+    within = (*within, os.path.realpath(path))
+    found = RequirementsFile()
+    for number, line in _lines(_text(path)):
+        line = _VARIABLE.sub(lambda match: environ.get(match[1], match[0]), line)
+        where = f"{path}, line {number}"
+        if line.startswith("-"):
+            found += _option(line, path, where, environ, constraints, within)
+            continue
+        text = _PER_REQUIREMENT.split(line, maxsplit=1)[0].strip()
+        requirement = parse_requirement(text, where)
+        if constraints:
+            found += RequirementsFile(constraints=(requirement,))
+        else:
+            found += RequirementsFile(requirements=(requirement,))
+    return found
+
+
+def _option(
+    line: str,
+    path: str,
+    where: str,
+    environ: Mapping[str, str],
+    constraints: bool,
+    within: tuple[str, ...],
+) -> RequirementsFile:
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise RequirementsFileError(where, str(error)) from error
+    name, equals, value = words[0].partition("=")
+    if not name.startswith("--") and len(name) > 2:
+        name, equals, value = name[:2], "=", name[2:] + equals + value
+    values = [value] if equals else words[1:]
+    if name in ("-r", "--requirement", "-c", "--constraint"):
+        if len(values) != 1:
+            raise RequirementsFileError(where, f"{name} takes one file")
+        inner = _local(values[0], where)
+        inner = os.path.join(os.path.dirname(path), inner)
+        return _read(inner, environ, constraints or name in ("-c", "--constraint"), within)
+    if name == "--pre":
+        return RequirementsFile(prereleases=True)
+    if name in _IGNORED:
+        return RequirementsFile()
+    if name in ("-e", "--editable"):
+        raise InvalidRequirementError(line, "an editable names its source itself", where)
+    raise RequirementsFileError(where, f"unknown option {printable(name)}")
+
+
+def _local(name: str, where: str) -> str:
+    """The path that a file name or `file:` URL means."""
+    if name.startswith("file:"):
+        from urllib.parse import unquote, urlsplit
+
+        return unquote(urlsplit(name).path)
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", name):
+        raise RequirementsFileError(where, f"{name} is not on a filesystem: copy it and name the copy")
+    return name
+
+
+def _text(path: str) -> str:
+    path = _local(path, path)
+    try:
+        with open(path, "rb") as file:
+            return file.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RequirementsFileError(path, "is not a text file in UTF-8") from error
+    except OSError as error:
+        raise RequirementsFileError(path, f"cannot be read: {reason_of(error)}") from error
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """The logical lines with the number of their first: continued by `\\`, comments and blanks removed."""
+    start, held = 0, ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if not held:
+            start = number
+        # pip joins first and strips comments after, except that a comment line ends a continuation.
+        if line.lstrip().startswith("#"):
+            line = ""
+        if line.endswith("\\"):
+            held += line[:-1]
+            continue
+        joined = _COMMENT.sub("", held + line).strip()
+        held = ""
+        if joined:
+            yield start, joined
+    joined = _COMMENT.sub("", held).strip()
+    if joined:
+        yield start, joined

@@ -1,0 +1,371 @@
+"""Reading a site from its TOML file: the edge where text becomes frozen values.
+
+All that is wrong with a file is an error that names the file and the key; nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NoReturn
+
+from wheelhouse_resolver import memo
+from wheelhouse_resolver.directories import places
+from wheelhouse_resolver.errors import NoWheelhouseError, SiteFileError, reason_of
+from wheelhouse_resolver.site import (
+    BUILTIN_LADDER,
+    BUILTIN_LAYERS,
+    GENERIC,
+    LAYER_RANK,
+    NO_LAYER,
+    Arch,
+    Layer,
+    Site,
+    side_by_side,
+    tidy_ranks,
+)
+from wheelhouse_resolver.text import problem_in
+
+__all__ = ["ORIGIN", "load", "parse"]
+
+#: The root of the site that the built-in layout comes from.
+ORIGIN = "/cvmfs/soft.computecanada.ca/custom/python/wheelhouse"
+
+#: Build numbers are rank * 1000 and more, and uv drops a wheel whose build number exceeds 64 bits.
+_HIGHEST_RANK = 10**9
+
+#: Names end up in file names and build tags.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+#: Tables that other rooms read.
+_OTHER_ROOMS = ("publish", "build")
+
+
+def load(
+    path: str | os.PathLike[str] | None,
+    *,
+    root: str | os.PathLike[str] | None,
+    environ: Mapping[str, str],
+) -> Site:
+    """The site that `Site.load` describes; the parameters are the same."""
+    file = os.fspath(path) if path is not None else _found(environ)
+    root = os.fspath(root) if root is not None else environ.get("WHEELHOUSE_ROOT") or None
+    if root is not None:
+        root = os.path.abspath(root)
+        if problem := problem_in(root):
+            raise NoWheelhouseError(root, f"the path cannot be used: {problem}")
+    if file is None:
+        return Site(root=root if root is not None else _builtin_root())
+    try:
+        with open(file, "rb") as stream:
+            text = stream.read().decode("utf-8")
+    except OSError as error:
+        raise SiteFileError(file, f"cannot be read: {reason_of(error)}") from error
+    except UnicodeDecodeError as error:
+        raise SiteFileError(file, "is not UTF-8, as TOML must be") from error
+    return parse(text, file, root=root)
+
+
+def _found(environ: Mapping[str, str]) -> str | None:
+    named = environ.get("WHEELHOUSE_CONFIG")
+    if named:
+        return named
+    return next((path for path in places().site_files if os.path.isfile(path)), None)
+
+
+def _builtin_root() -> str:
+    tried = [ORIGIN, *places().wheelhouses]
+    for root in tried:
+        if os.path.isdir(root):
+            return root
+    raise NoWheelhouseError(
+        None,
+        f"no wheelhouse found (tried {', '.join(tried)}): name one with --root or WHEELHOUSE_ROOT, "
+        "or make one with `wheelhouse-resolver init --root DIR`",
+    )
+
+
+def parse(text: str, source: str, *, root: str | None = None) -> Site:
+    """The site that the TOML *text* describes; *source* names it in errors; *root* replaces its root.
+
+    Raises `SiteFileError`.
+    """
+    return _Reader(source).site(memo.recall("toml", [text], lambda: _parsed(text, source)), root)
+
+
+def _parsed(text: str, source: str) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"\(at line (\d+)", str(error))
+        line = int(found[1]) if found else text.count("\n") + 1
+        raise SiteFileError(source, f"not valid TOML: {error}", line) from error
+
+
+class _Reader:
+    """Turns the parsed document into values, and what is wrong in it into errors that name the key."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+
+    def _fail(self, key: str, problem: str) -> NoReturn:
+        raise SiteFileError(self._source, f"{key}: {problem}")
+
+    def site(self, document: dict[str, Any], root: str | None) -> Site:
+        known = ("root", "arch", "layer", "search", "pip", *_OTHER_ROOMS)
+        self._only_known(document, known, "")
+        stated = document.get("root")
+        if root is None:
+            if stated is None:
+                self._fail("root", "missing: name the wheelhouse's directory, or give --root")
+            root = os.path.expanduser(self._text(stated, "root"))
+            if not os.path.isabs(root):
+                self._fail("root", f"{root!r} is not an absolute path")
+        ladder = self._ladder(document["arch"]) if "arch" in document else BUILTIN_LADDER
+        layers = self._layers(document["layer"], ladder) if "layer" in document else None
+        if layers is None:
+            layers = tuple(_fitted(layer, ladder) for layer in BUILTIN_LAYERS)
+        self._check_ranks(ladder, layers)
+        return Site(
+            root=os.path.normpath(root),
+            ladder=ladder,
+            layers=layers,
+            search=self._search(document.get("search", {}), ladder),
+            pip=_frozen(self._pip(document.get("pip", {}))),
+            tables=_frozen({k: self._table(document[k], k) for k in _OTHER_ROOMS if k in document}),
+            source=self._source,
+        )
+
+    # -- the ladder ----------------------------------------------------------------------------------
+
+    def _ladder(self, entries: Any) -> tuple[Arch, ...]:
+        from wheelhouse_resolver.targets import vocabulary
+
+        words = vocabulary()
+        builtin = {arch.name: arch for arch in BUILTIN_LADDER}
+        stated: list[tuple[str, int | None]] = []
+        needs: list[tuple[str | None, tuple[str, ...]]] = []
+        for number, entry in enumerate(self._tables(entries, "arch"), 1):
+            key = f"[[arch]] number {number}"
+            self._only_known(entry, ("name", "target", "features", "rank"), key)
+            name = self._name(entry, key, reserved=GENERIC)
+            key = f"[[arch]] {name!r}"
+            if name in (already for already, _ in stated):
+                self._fail(key, "stands twice on the ladder")
+            target = self._text(entry["target"], f"{key}.target") if "target" in entry else None
+            features = tuple(self._texts(entry.get("features", []), f"{key}.features"))
+            if (target is None) == (not features):
+                if target is not None or name not in builtin or "features" in entry:
+                    self._fail(key, "needs either `target` or `features`")
+                target, features = builtin[name].target, builtin[name].features
+            if target is not None and target not in words.families:
+                self._fail(f"{key}.target", _unknown("archspec microarchitecture", target, words.families))
+            for feature in features:
+                if feature not in words.features:
+                    self._fail(f"{key}.features", _unknown("archspec feature", feature, words.features))
+            stated.append((name, self._rank(entry, key)))
+            needs.append((target, features))
+        try:
+            ranks = tidy_ranks(stated)
+        except ValueError as error:
+            raise SiteFileError(self._source, f"[[arch]]: {error}") from error
+        return tuple(
+            Arch(name, rank, target, features, words.family_of(target, features))
+            for (name, _), rank, (target, features) in zip(stated, ranks, needs)
+        )
+
+    def _rank(self, entry: dict[str, Any], key: str) -> int | None:
+        rank = entry.get("rank")
+        if rank is None:
+            return None
+        if type(rank) is not int or not 0 < rank <= _HIGHEST_RANK:
+            self._fail(f"{key}.rank", f"{rank!r} is not a whole number from 1 to {_HIGHEST_RANK}")
+        return rank
+
+    def _check_ranks(self, ladder: tuple[Arch, ...], layers: tuple[Layer, ...]) -> None:
+        try:
+            offsets = side_by_side(layers)
+        except ValueError as error:
+            raise SiteFileError(self._source, f"[[layer]] directories: {error}") from error
+        room = max(offsets.values(), default=0)
+        ranks = [(GENERIC, LAYER_RANK), *((arch.name, arch.rank) for arch in ladder)]
+        for (lower, low), (upper, high) in zip(ranks, ranks[1:]):
+            if high - low <= room:
+                self._fail(
+                    "[[arch]]",
+                    f"between the ranks of {lower!r} ({low}) and {upper!r} ({high}) there must be room "
+                    f"for the {room + 1} directories that a layer searches side by side",
+                )
+
+    # -- the layers ----------------------------------------------------------------------------------
+
+    def _layers(self, entries: Any, ladder: tuple[Arch, ...]) -> tuple[Layer, ...]:
+        layers: list[Layer] = []
+        for number, entry in enumerate(self._tables(entries, "layer"), 1):
+            key = f"[[layer]] number {number}"
+            known = ("name", "directories", "archs", "env", "interpreter", "names", "default")
+            self._only_known(entry, known, key)
+            name = self._name(entry, key, reserved=NO_LAYER)
+            key = f"[[layer]] {name!r}"
+            if name in (layer.name for layer in layers):
+                self._fail(key, "stands twice")
+            layers.append(self._layer(entry, name, key, ladder))
+        if sum(layer.default for layer in layers) > 1:
+            self._fail("[[layer]]", "more than one layer says `default = true`")
+        return tuple(layers)
+
+    def _layer(
+        self, entry: dict[str, Any], name: str, key: str, ladder: tuple[Arch, ...]
+    ) -> Layer:
+        names = [arch.name for arch in ladder]
+        directories = self._texts(entry.get("directories", [name]), f"{key}.directories")
+        if not directories or len({*directories}) < len(directories):
+            self._fail(f"{key}.directories", "name at least one directory, each once")
+        for directory in directories:
+            self._below_root(directory, f"{key}.directories")
+        archs = self._texts(entry.get("archs", names), f"{key}.archs")
+        for arch in archs:
+            if arch not in names and arch != GENERIC:
+                self._fail(f"{key}.archs", _unknown("arch", arch, names))
+        called = self._pairs(entry.get("names", {}), f"{key}.names")
+        for arch, directory in called:
+            if arch not in names:
+                self._fail(f"{key}.names", _unknown("arch", arch, names))
+            if not _NAME.fullmatch(directory):
+                self._fail(f"{key}.names", f"{directory!r} is no name for a directory")
+        leaves = [dict(called).get(arch, arch) for arch in names] + [GENERIC]
+        for leaf in leaves:
+            if leaves.count(leaf) > 1:
+                self._fail(f"{key}.names", f"two archs would share the directory {leaf!r}")
+        # A layer with a built-in one's name that states no evidence is recognised as that one is.
+        twin = next((layer for layer in BUILTIN_LAYERS if layer.name == name), None)
+        if "env" in entry or "interpreter" in entry:
+            twin = None
+        default = entry.get("default", False)
+        if not isinstance(default, bool):
+            self._fail(f"{key}.default", "must be true or false")
+        return Layer(
+            name=name,
+            directories=tuple(directories),
+            archs=tuple(arch for arch in names if arch in archs),
+            names=tuple(called),
+            env=twin.env if twin else tuple(self._pairs(entry.get("env", {}), f"{key}.env")),
+            interpreter=(
+                twin.interpreter
+                if twin
+                else tuple(self._texts(entry.get("interpreter", []), f"{key}.interpreter"))
+            ),
+            os_release=twin.os_release if twin else (),
+            default=default,
+        )
+
+    def _below_root(self, directory: str, key: str) -> None:
+        parts = directory.split("/")
+        if os.path.isabs(directory) or ".." in parts or (directory != "." and "" in parts):
+            self._fail(key, f"{directory!r} is not a plain path below the root")
+
+    # -- search and pip ------------------------------------------------------------------------------
+
+    def _search(self, table: Any, ladder: tuple[Arch, ...]) -> Mapping[str, tuple[str, ...]]:
+        names = [arch.name for arch in ladder]
+        search: dict[str, tuple[str, ...]] = {}
+        for arch, value in self._table(table, "search").items():
+            key = f"[search] {arch}"
+            if arch not in names:
+                self._fail(key, _unknown("arch", arch, names))
+            searched = self._texts(value, key)
+            for each in searched:
+                if each not in names and each != GENERIC:
+                    self._fail(key, _unknown("arch", each, names))
+                if each != GENERIC and names.index(each) > names.index(arch):
+                    self._fail(key, f"{each!r} is above {arch!r}: such a host cannot run it")
+            search[arch] = tuple(searched)
+        return MappingProxyType(search)
+
+    def _pip(self, table: Any) -> dict[str, Any]:
+        def scalar(value: Any, key: str) -> None:
+            items = value if isinstance(value, list) else [value]
+            if not all(isinstance(item, (str, int, bool)) for item in items):
+                self._fail(key, "must be a string, a whole number, true, false or a list of these")
+
+        for option, value in self._table(table, "pip").items():
+            if isinstance(value, dict):
+                for inner, inner_value in value.items():
+                    scalar(inner_value, f"[pip.{option}] {inner}")
+            else:
+                scalar(value, f"[pip] {option}")
+        return dict(table)
+
+    # -- shapes --------------------------------------------------------------------------------------
+
+    def _only_known(self, table: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
+        for key in table:
+            if key not in known:
+                self._fail(f"{where} {key}".strip(), _unknown("key", key, known))
+
+    def _table(self, value: Any, key: str) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            self._fail(key, f"must be a table, not {_kind(value)}")
+        return value
+
+    def _tables(self, value: Any, key: str) -> list[dict[str, Any]]:
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            self._fail(key, f"must be an array of tables: [[{key}]]")
+        return value
+
+    def _text(self, value: Any, key: str) -> str:
+        if not isinstance(value, str) or not value:
+            self._fail(key, f"must be a string that is not empty, not {_kind(value)}")
+        if problem := problem_in(value):
+            self._fail(key, f"{value!r} cannot be used: {problem}")
+        return value
+
+    def _texts(self, value: Any, key: str) -> list[str]:
+        if not isinstance(value, list):
+            self._fail(key, f"must be an array of strings, not {_kind(value)}")
+        return [self._text(item, key) for item in value]
+
+    def _pairs(self, value: Any, key: str) -> list[tuple[str, str]]:
+        return [(name, self._text(item, f"{key}.{name}")) for name, item in self._table(value, key).items()]
+
+    def _name(self, entry: dict[str, Any], key: str, *, reserved: str) -> str:
+        if "name" not in entry:
+            self._fail(f"{key}.name", "missing")
+        name = self._text(entry["name"], f"{key}.name")
+        if not _NAME.fullmatch(name) or name == reserved:
+            self._fail(f"{key}.name", f"{name!r} is no name (letters, digits, `.`, `_`, `-`; not {reserved!r})")
+        return name
+
+
+def _fitted(layer: Layer, ladder: tuple[Arch, ...]) -> Layer:
+    """A built-in layer on a site's own ladder."""
+    return layer._replace(archs=tuple(arch.name for arch in ladder))
+
+
+def _kind(value: Any) -> str:
+    kinds: list[tuple[type, str]] = [(bool, "true or false"), (str, "a string"), (list, "an array"), (dict, "a table")]
+    return next((word for kind, word in kinds if isinstance(value, kind)), f"{value!r}")
+
+
+def _unknown(kind: str, name: str, known: Any) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, list(known), n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "known: " + ", ".join(sorted(known))
+    return f"unknown {kind} {name!r}: {hint}"
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, dict):
+        return MappingProxyType({key: _frozen(item) for key, item in value.items()})
+    if isinstance(value, list):
+        return tuple(_frozen(item) for item in value)
+    return value

@@ -1,0 +1,49 @@
+"""Listing the directories of a wheelhouse. The only place that reads the tree; it decides nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from wheelhouse_resolver.errors import NoWheelhouseError, UnreadableDirectoryError, reason_of
+
+if TYPE_CHECKING:
+    from wheelhouse_resolver.site import Directory, SearchPath, Site
+
+__all__ = ["SUFFIX", "check_root", "existing", "wheel_names"]
+
+#: How the names of wheels end; installers consider no other files.
+SUFFIX = ".whl"
+
+
+def check_root(site: Site) -> None:
+    """Raise `NoWheelhouseError` unless the root of *site* is a directory."""
+    if os.path.isdir(site.root):
+        return
+    problem = "is not a directory" if os.path.lexists(site.root) else "does not exist"
+    raise NoWheelhouseError(
+        site.root, f"{problem}; name another with --root, or make it with `wheelhouse-resolver init`"
+    )
+
+
+def existing(search_path: SearchPath) -> SearchPath:
+    """*search_path* without the directories that don't exist: pip warns of these, uv fails."""
+    return search_path.only([d for d in search_path if os.path.isdir(d.path)])
+
+
+def wheel_names(directory: Directory, wanted: Callable[[str], object]) -> Iterator[str]:
+    """The names in *directory* that *wanted* accepts, one at a time, in no particular order.
+
+    Nothing is kept of the others, so memory does not grow with the directory. A directory that does
+    not exist has no names. Raises `UnreadableDirectoryError`.
+    """
+    try:
+        with os.scandir(directory.path) as entries:
+            for entry in entries:
+                if wanted(entry.name):
+                    yield entry.name
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise UnreadableDirectoryError(directory.path, reason_of(error)) from error

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from email.message import Message
-from email.parser import HeaderParser
+from typing import NamedTuple
 
 from wheelhouse_resolver.errors import WheelhouseError, reason_of
 from wheelhouse_resolver.text import printable
 
-__all__ = ["MOST_METADATA", "UnreadableWheelError", "read_metadata"]
+__all__ = ["MOST_METADATA", "Metadata", "UnreadableWheelError", "parse_headers", "read_metadata"]
 
 #: More than any real METADATA holds (bytes); what claims more is not unpacked.
 MOST_METADATA = 16 << 20
@@ -27,7 +26,42 @@ class UnreadableWheelError(WheelhouseError, OSError):
         return f"{printable(self.path)}: {printable(self.problem)}"
 
 
-def read_metadata(path: str) -> Message:
+class Metadata(NamedTuple):
+    """The headers of a METADATA file: lower-case names with their values, in order."""
+
+    headers: tuple[tuple[str, str], ...]
+
+    def get(self, name: str) -> str | None:
+        """The value of the first header of that *name*, in any case; None if there is none."""
+        return next(iter(self.get_all(name)), None)
+
+    def get_all(self, name: str) -> list[str]:
+        """The values of all headers of that *name*, in any case."""
+        return [value for key, value in self.headers if key == name.lower()]
+
+
+def parse_headers(text: str) -> Metadata:
+    """The headers at the start of *text*, up to the first blank line (RFC 822, as core metadata has it).
+
+    Not the email package's parser: importing that takes as long as starting Python, and core metadata uses
+    nothing of it but `Name: value` and continuation lines (a test holds the two to the same answer).
+    """
+    headers: list[tuple[str, str]] = []
+    for line in text.splitlines():
+        if not line.strip():
+            break
+        if line[0] in " \t" and headers:
+            key, value = headers[-1]
+            headers[-1] = (key, f"{value}\n{line}")
+            continue
+        key, colon, value = line.partition(":")
+        if not colon:
+            break
+        headers.append((key.strip().lower(), value.strip()))
+    return Metadata(tuple(headers))
+
+
+def read_metadata(path: str) -> Metadata:
     """The headers of the METADATA of the wheel at *path* (core metadata specification).
 
     Raises `UnreadableWheelError` when the file is no sound zip with one METADATA of sensible size.
@@ -59,4 +93,4 @@ def read_metadata(path: str) -> Message:
         raise UnreadableWheelError(path, f"not a sound zip file ({size}): {error}") from error
     if len(content) > MOST_METADATA:
         raise UnreadableWheelError(path, f"its METADATA exceeds {MOST_METADATA} bytes")
-    return HeaderParser().parsestr(content.decode("utf-8", "replace"))
+    return parse_headers(content.decode("utf-8", "replace"))

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from wheelhouse_resolver.host.python import marker_environment, python_version, supported_tags
 from wheelhouse_resolver.requirements import (
+    Requirement,
     RequirementsFile,
     parse_requirement,
     read_requirements,
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
     from packaging.tags import Tag
     from packaging.version import Version
 
-    from wheelhouse_resolver.host import Host
+    from wheelhouse_resolver.host import Host, TargetPython
     from wheelhouse_resolver.site import Site
 
 __all__ = ["Pick", "Rejection", "Rule", "pick", "policy_key", "site_constraints"]
@@ -51,8 +49,7 @@ class Rule(enum.Enum):
     LOST_NAME = "lost-name"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Rejection:
+class Rejection(NamedTuple):
     """A file that was not picked: which *rule* stopped it, and the *reason* in words."""
 
     file: Candidate | Misnamed
@@ -81,9 +78,8 @@ class Rejection:
         }
 
 
-@dataclass(frozen=True, kw_only=True)
 class Pick:
-    """The answer to one requirement.
+    """The answer to one requirement. Immutable.
 
     requirement: as it was given.
     best:        the wheel that policy chooses; None when there is none.
@@ -92,23 +88,52 @@ class Pick:
     warnings:    one line each.
     """
 
+    __slots__ = ("_elsewhere", "_read", "best", "ignored", "in_path", "requirement", "warnings")
+
     requirement: str
     best: Candidate | None
-    in_path: tuple[Rejection, ...] = ()
-    ignored: str = ""
-    warnings: tuple[str, ...] = ()
-    _elsewhere: Callable[[], tuple[Rejection, ...]] = field(
-        default=lambda: (), repr=False, compare=False
-    )
+    in_path: tuple[Rejection, ...]
+    ignored: str
+    warnings: tuple[str, ...]
 
-    @cached_property
+    def __init__(
+        self,
+        *,
+        requirement: str,
+        best: Candidate | None,
+        in_path: Sequence[Rejection] = (),
+        ignored: str = "",
+        warnings: Sequence[str] = (),
+        elsewhere: Callable[[], Sequence[Rejection]] = tuple,
+    ) -> None:
+        values = {
+            "requirement": requirement,
+            "best": best,
+            "in_path": tuple(in_path),
+            "ignored": ignored,
+            "warnings": tuple(warnings),
+            "_elsewhere": elsewhere,
+            "_read": [],
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a Pick is immutable: cannot set {name!r}")
+
+    def __repr__(self) -> str:
+        return f"Pick(requirement={self.requirement!r}, best={self.best!r})"
+
+    @property
     def rejected(self) -> tuple[Rejection, ...]:
         """Every file of the project that was not picked, each with its reason.
 
         Those in the site's other directories are among them: these are read when this is first asked
         for, so that a pick alone costs nothing that grows with what the host cannot use.
         """
-        return self.in_path + self._elsewhere()
+        if not self._read:
+            self._read.append(self.in_path + tuple(self._elsewhere()))
+        return self._read[0]
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: requirement, best, rejected, ignored, warnings."""
@@ -145,7 +170,7 @@ def site_constraints(site: Site, environ: Mapping[str, str]) -> RequirementsFile
     found = RequirementsFile(prereleases=bool(install.get("pre", site.pip.get("pre", False))))
     stated = install.get("constraint", site.pip.get("constraint", ()))
     for path in (stated,) if isinstance(stated, str) else stated:
-        found += read_requirements(str(path), environ, constraints=True)
+        found = found.and_also(read_requirements(str(path), environ, constraints=True))
     return found
 
 
@@ -169,17 +194,13 @@ def pick(
     environ: Mapping[str, str] = host.facts.environ if host.facts is not None else {}
     asked = parse_requirement(requirement) if isinstance(requirement, str) else requirement
     target = host.python
-    markers = marker_environment(target)
-    if asked.marker is not None and not asked.marker.evaluate({**markers, "extra": ""}):
+    if not _concerns(asked, target):
         reason = f"its marker does not hold for this Python: {asked.marker}"
         return Pick(requirement=str(asked), best=None, ignored=reason)
 
-    given = site_constraints(wheelhouse.site, environ) + (files or RequirementsFile())
+    given = site_constraints(wheelhouse.site, environ).and_also(files or RequirementsFile())
     constraints = [
-        each
-        for each in given.constraints
-        if canonicalize_name(each.name) == canonicalize_name(asked.name)
-        and (each.marker is None or each.marker.evaluate({**markers, "extra": ""}))
+        each for each in given.constraints if each.name == asked.name and _concerns(each, target)
     ]
     search_path = wheelhouse.site.search_path(host)
     priorities = {tag: number for number, tag in enumerate(supported_tags(target))}
@@ -201,8 +222,14 @@ def pick(
         best=best,
         in_path=tuple(chooser.rejections),
         warnings=(*chooser.warnings, *(_extras(asked, best) if best is not None else ())),
-        _elsewhere=elsewhere,
+        elsewhere=elsewhere,
     )
+
+
+def _concerns(requirement: Requirement, target: TargetPython) -> bool:
+    if requirement.marker is None:
+        return True
+    return requirement.marker.evaluate({**marker_environment(target), "extra": ""})
 
 
 class _Chooser:
@@ -331,7 +358,7 @@ def _extras(asked: Requirement, best: Candidate) -> list[str]:
     from wheelhouse_resolver.metadata import UnreadableWheelError, read_metadata
 
     try:
-        provided = read_metadata(best.path).get_all("Provides-Extra") or []
+        provided = read_metadata(best.path).get_all("Provides-Extra")
     except UnreadableWheelError:
         return []
     known = {canonicalize_name(extra) for extra in provided}

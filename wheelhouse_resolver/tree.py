@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.errors import NoWheelhouseError, UnreadableDirectoryError, reason_of
@@ -32,18 +32,23 @@ def existing(search_path: SearchPath) -> SearchPath:
     return search_path.only([d for d in search_path if os.path.isdir(d.path)])
 
 
-def wheel_names(directory: Directory, wanted: Callable[[str], object]) -> Iterator[str]:
-    """The names in *directory* that *wanted* accepts, one at a time, in no particular order.
+def wheel_names(
+    directory: Directory, wanted: Callable[[str], object], first: str | None = None
+) -> list[str]:
+    """The names in *directory* that *wanted* accepts, sorted.
 
-    Nothing is kept of the others, so memory does not grow with the directory. A directory that does
-    not exist has no names. Raises `UnreadableDirectoryError`.
+    *first*: the characters that a wanted name may begin with, if known: most names need no closer look then.
+    Nothing is kept of the others, so memory does not grow with the directory. A directory that does not
+    exist has no names. Raises `UnreadableDirectoryError`.
     """
     try:
         with os.scandir(directory.path) as entries:
-            for entry in entries:
-                if wanted(entry.name):
-                    yield entry.name
+            if first is None:
+                return sorted([name for entry in entries if wanted(name := entry.name)])
+            return sorted(
+                [name for entry in entries if (name := entry.name)[0] in first and wanted(name)]
+            )
     except (FileNotFoundError, NotADirectoryError):
-        return
+        return []
     except OSError as error:
         raise UnreadableDirectoryError(directory.path, reason_of(error)) from error

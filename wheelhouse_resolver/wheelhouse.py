@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.utils import (
     BuildTag,
@@ -36,8 +35,7 @@ __all__ = ["Candidate", "Misnamed", "Wheelhouse", "parse_candidate"]
 _SHAPE = re.compile(r"[^-]+-v?\d[^-]*(?:-\d[^-]*)?-[^-]+-[^-]+-[^-]+\.whl", re.IGNORECASE)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A wheel in a directory of the wheelhouse.
 
     name:      the project, normalised (PEP 503).
@@ -73,8 +71,7 @@ class Candidate:
         }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Misnamed:
+class Misnamed(NamedTuple):
     """A file that ends in .whl and whose name is no valid wheel name. *problem*: why."""
 
     filename: str
@@ -103,8 +100,7 @@ def parse_candidate(filename: str, directory: Directory) -> Candidate | Misnamed
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Wheelhouse:
+class Wheelhouse(NamedTuple):
     """The wheels of a site, read from its directories when asked for.
 
     Raises `NoWheelhouseError` from every method when the root is not there, and
@@ -134,7 +130,7 @@ class Wheelhouse:
         begins = _beginning(name)
         found: list[Candidate | Misnamed] = []
         for directory in directories:
-            for filename in sorted(tree.wheel_names(directory, begins)):
+            for filename in tree.wheel_names(directory, begins, name[0] + name[0].upper()):
                 each = parse_candidate(filename, directory)
                 if isinstance(each, Misnamed) or each.name == name:
                     found.append(each)
@@ -150,7 +146,7 @@ class Wheelhouse:
         found = [
             parse_candidate(filename, directory)
             for directory in directories
-            for filename in sorted(tree.wheel_names(directory, odd))
+            for filename in tree.wheel_names(directory, odd)
         ]
         return [each for each in found if isinstance(each, Misnamed)]
 

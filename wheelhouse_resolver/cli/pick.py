@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     """Run `pick`. Exit code 1 when a requirement has no wheel."""
     asked = RequirementsFile(requirements=tuple(map(parse_requirement, options.requirement)))
     for file in options.files:
-        asked += read_requirements(file, os.environ)
+        asked = asked.and_also(read_requirements(file, os.environ))
     if not asked.requirements:
         where = f" in {', '.join(map(printable, options.files))}" if options.files else ""
         print(f"error: no requirement{where}: name one, such as numpy>=1.26", file=sys.stderr)

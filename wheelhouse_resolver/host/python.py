@@ -314,6 +314,10 @@ def python_version(target: TargetPython) -> Version:
     """The version that `Requires-Python` is compared with (`3.9` counts as 3.9.0, as pip has it)."""
     from packaging.version import Version
 
+    if target.version is None and _answers(target) is None:
+        import platform
+
+        return Version(platform.python_version())
     return Version(marker_environment(target)["python_full_version"])
 
 

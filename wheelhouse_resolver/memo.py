@@ -17,6 +17,7 @@ import os
 import stat
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 __all__ = ["identity_of", "recall"]
@@ -37,8 +38,8 @@ def _directory() -> str:
 def recall(kind: str, key: list[Any], compute: Callable[[], Any]) -> Any:
     """The remembered answer for *key*, or that of *compute*, which is then remembered.
 
-    *key* must be what JSON can hold; an answer that isn't, is not remembered. Entries of one *kind* with different keys stand
-    beside each other.
+    *key* must be what JSON can hold; an answer that isn't, is not remembered. Entries of one *kind* with
+    different keys stand beside each other.
     """
     key = json.loads(json.dumps(key))
     name = f"{kind}-{zlib.crc32(json.dumps(key).encode()):08x}.json"
@@ -61,14 +62,15 @@ def recall(kind: str, key: list[Any], compute: Callable[[], Any]) -> Any:
 def _read(path: str) -> Any:
     with open(path, encoding="utf-8") as file:
         status = os.fstat(file.fileno())
-        # An entry decides which site file is believed: under sudo with the caller's HOME, only our own counts.
+        # An entry decides which site file is believed: under sudo with the caller's HOME, only ours counts.
         if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise PermissionError(path)
         return json.load(file)
 
 
 def _write(path: str, text: str) -> None:
-    temporary = f"{path}.{os.uname().nodename}.{os.getpid()}"  # the home may be shared by nodes
+    # The home directory may be shared by many nodes.
+    temporary = f"{path}.{os.uname().nodename}.{os.getpid()}"
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -76,10 +78,8 @@ def _write(path: str, text: str) -> None:
             file.write(text)
         os.replace(temporary, path)
     except OSError:
-        try:
+        with suppress(OSError):
             os.unlink(temporary)
-        except OSError:
-            pass
 
 
 def identity_of(package: str) -> list[Any]:

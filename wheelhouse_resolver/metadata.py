@@ -88,7 +88,14 @@ def read_metadata(path: str) -> Metadata:
         raise
     except OSError as error:
         raise UnreadableWheelError(path, f"cannot be read: {reason_of(error)}") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        ValueError,
+    ) as error:
         size = f"{os.path.getsize(path)} bytes" if os.path.exists(path) else "gone"
         raise UnreadableWheelError(path, f"not a sound zip file ({size}): {error}") from error
     if len(content) > MOST_METADATA:

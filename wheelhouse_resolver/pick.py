@@ -95,6 +95,8 @@ class Pick:
     in_path: tuple[Rejection, ...]
     ignored: str
     warnings: tuple[str, ...]
+    _elsewhere: Callable[[], Sequence[Rejection]]
+    _read: list[tuple[Rejection, ...]]
 
     def __init__(
         self,
@@ -106,7 +108,7 @@ class Pick:
         warnings: Sequence[str] = (),
         elsewhere: Callable[[], Sequence[Rejection]] = tuple,
     ) -> None:
-        values = {
+        values: dict[str, object] = {
             "requirement": requirement,
             "best": best,
             "in_path": tuple(in_path),
@@ -199,15 +201,11 @@ def pick(
         return Pick(requirement=str(asked), best=None, ignored=reason)
 
     given = site_constraints(wheelhouse.site, environ).and_also(files or RequirementsFile())
-    constraints = [
-        each for each in given.constraints if each.name == asked.name and _concerns(each, target)
-    ]
+    constraints = [each for each in given.constraints if each.name == asked.name and _concerns(each, target)]
     search_path = wheelhouse.site.search_path(host)
     priorities = {tag: number for number, tag in enumerate(supported_tags(target))}
     chooser = _Chooser(asked.specifier, constraints, given.prereleases, priorities)
-    best = chooser.choose(
-        wheelhouse.read(asked.name, search_path.directories), python_version(target)
-    )
+    best = chooser.choose(wheelhouse.read(asked.name, search_path.directories), python_version(target))
 
     def elsewhere() -> tuple[Rejection, ...]:
         others = [d for d in wheelhouse.site.directories() if d.path not in inside]
@@ -295,7 +293,7 @@ class _Chooser:
         whole = self._specifier
         for constraint in self._constraints:
             whole &= constraint.specifier
-        # All versions at once: whether pre-releases are let in depends on there being anything else (PEP 440).
+        # All versions at once: pre-releases are let in when there is nothing else (PEP 440).
         versions = {str(candidate.version) for candidate in candidates}
         passed = set(whole.filter(versions, prereleases=self._prereleases))
         allowed = [each for each in candidates if str(each.version) in passed]
@@ -308,7 +306,11 @@ class _Chooser:
                 self._reject(each, Rule.SPECIFIER, f"version {version} is not {self._specifier}")
             elif against:
                 stated = ", ".join(str(constraint) for constraint in against)
-                self._reject(each, Rule.CONSTRAINT, f"version {version} is not allowed by constraint {stated}")
+                self._reject(
+                    each,
+                    Rule.CONSTRAINT,
+                    f"version {version} is not allowed by constraint {stated}",
+                )
             else:
                 reason = f"version {version} is a pre-release, and there is a final one"
                 self._reject(each, Rule.PRERELEASE, f"{reason}; ask for it by ==, or with --pre")
@@ -333,7 +335,10 @@ class _Chooser:
         theirs = policy_key(best, self._priorities)
         winner = f"lost to {best.directory.label}/{best.filename}: "
         if mine[0] != theirs[0]:
-            rule, why = Rule.LOST_VERSION, f"version {candidate.version} is older than {best.version}"
+            rule, why = (
+                Rule.LOST_VERSION,
+                f"version {candidate.version} is older than {best.version}",
+            )
         elif mine[1] != theirs[1]:
             rule = Rule.LOST_RANK
             why = (

@@ -133,18 +133,24 @@ class PipConfig(NamedTuple):
         """What *form* cannot express though it bears on what is installed, in words."""
         if form == "ini":
             return []
-        sections = [f"[pip.{name}]: only an INI file has settings of single commands" for name, _ in self.commands]
+        sections = [
+            f"[pip.{name}]: only an INI file has settings of single commands" for name, _ in self.commands
+        ]
         if form != "uv":
             return sections
         names = {"constraint", "build-constraint"}
         lost = [s.option for s in self.settings if s.option in names]
-        return [*sections, *(f"{name}: uv.toml cannot name files; set UV_CONSTRAINT" for name in lost)]
+        return [
+            *sections,
+            *(f"{name}: uv.toml cannot name files; set UV_CONSTRAINT" for name in lost),
+        ]
 
     def render(self, form: str = "ini") -> str:
         """The configuration as text in one of `FORMATS`.
 
-        `ini`: a file for PIP_CONFIG_FILE. `sh`, `csh`, `fish`: commands to be evaluated by that shell. `json`: an
-        object of environment variables. `uv`: a file for UV_CONFIG_FILE. Raises `ValueError` for another.
+        `ini`: a file for PIP_CONFIG_FILE. `sh`, `csh`, `fish`: commands to be evaluated by that shell.
+        `json`: an object of environment variables. `uv`: a file for UV_CONFIG_FILE. Raises `ValueError`
+        for another.
         """
         try:
             return _RENDERERS[form](self)
@@ -152,9 +158,7 @@ class PipConfig(NamedTuple):
             raise ValueError(f"unknown format {form!r}: one of {', '.join(FORMATS)}") from None
 
 
-def pip_config(
-    site: Site, host: Host, *, offline: bool = False, keep_missing: bool = False
-) -> PipConfig:
+def pip_config(site: Site, host: Host, *, offline: bool = False, keep_missing: bool = False) -> PipConfig:
     """The configuration that makes pip search what *host* may use of *site*'s wheelhouse.
 
     offline:      pip must look nowhere else (`no-index`).
@@ -166,9 +170,7 @@ def pip_config(
     return _for_search_path(site, site.search_path(host), offline, keep_missing)
 
 
-def static_configs(
-    site: Site, *, offline: bool = False, keep_missing: bool = False
-) -> dict[str, PipConfig]:
+def static_configs(site: Site, *, offline: bool = False, keep_missing: bool = False) -> dict[str, PipConfig]:
     """One configuration for every (layer, arch) that a host of *site* can have, by file name.
 
     `pip-<arch>-<layer>.conf`, with the layer's own name for the arch; `pip-generic-<layer>.conf` for a
@@ -194,14 +196,10 @@ def file_url(path: str) -> str:
     if problem := problem_in(path):
         raise UnsafeValueError("the path", path, problem)
     # What pathlib's `as_uri` returns (tested), without the price of importing pathlib or urllib.
-    return "file://" + "".join(
-        chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in os.fsencode(path)
-    )
+    return "file://" + "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in os.fsencode(path))
 
 
-def _for_search_path(
-    site: Site, search_path: SearchPath, offline: bool, keep_missing: bool
-) -> PipConfig:
+def _for_search_path(site: Site, search_path: SearchPath, offline: bool, keep_missing: bool) -> PipConfig:
     kept = search_path if keep_missing else tree.existing(search_path)
     links = tuple(file_url(directory.path) for directory in kept)
     options = {key: value for key, value in site.pip.items() if not isinstance(value, Mapping)}
@@ -333,8 +331,7 @@ def _quoted_for_fish(value: str) -> str:
 def _shell(template: str, quoted: Callable[[str], str]) -> Callable[[PipConfig], str]:
     def render(config: PipConfig) -> str:
         return "".join(
-            template.format(name, quoted(value)) + "\n"
-            for name, value in config.environment().items()
+            template.format(name, quoted(value)) + "\n" for name, value in config.environment().items()
         )
 
     return render

@@ -215,7 +215,7 @@ def _text(path: str) -> str:
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """The logical lines with the number of their first: continued by `\\`, comments and blanks removed."""
+    r"""The logical lines with the number of their first: continued by `\\`, comments and blanks removed."""
     start, held = 0, ""
     for number, line in enumerate(text.splitlines(), 1):
         if not held:

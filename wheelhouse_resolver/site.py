@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -333,9 +334,7 @@ class Site(NamedTuple):
             for above in layer.directories
         ]
 
-    def _directory(
-        self, layer: Layer | None, label: str, arch: str, above: str | None = None
-    ) -> Directory:
+    def _directory(self, layer: Layer | None, label: str, arch: str, above: str | None = None) -> Directory:
         path = os.path.join(self.root, *label.split("/"))
         if layer is None or above is None or label == GENERIC:
             return Directory(path, label, None, GENERIC, _TOP_RANK)
@@ -357,7 +356,7 @@ def side_by_side(layers: tuple[Layer, ...]) -> Mapping[str, int]:
     for _ in range(len(offsets) + 1):
         settled = True
         for layer in layers:
-            for above, below in zip(layer.directories, layer.directories[1:]):
+            for above, below in pairwise(layer.directories):
                 if offsets[above] <= offsets[below]:
                     offsets[above] = offsets[below] + 1
                     settled = False
@@ -389,7 +388,7 @@ def tidy_ranks(ladder: Sequence[tuple[str, int | None]]) -> list[int]:
             settled.append(above)
         below, start = settled[-1], end + 1
     floor = LAYER_RANK
-    for (name, _), rank in zip(ladder, settled):
+    for (name, _), rank in zip(ladder, settled, strict=True):
         if rank <= floor:
             raise ValueError(
                 f"the rank of arch {name!r} is {rank}, not above {floor}, the one before it on the ladder "

@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, NoReturn
 
@@ -103,7 +104,8 @@ def _parsed(text: str, source: str) -> dict[str, Any]:
         import tomli as tomllib
 
     try:
-        return tomllib.loads(text)
+        document: dict[str, Any] = tomllib.loads(text)
+        return document
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"\(at line (\d+)", str(error))
         line = int(found[1]) if found else text.count("\n") + 1
@@ -179,7 +181,7 @@ class _Reader:
             raise SiteFileError(self._source, f"[[arch]]: {error}") from error
         return tuple(
             Arch(name, rank, target, features, words.family_of(target, features))
-            for (name, _), rank, (target, features) in zip(stated, ranks, needs)
+            for (name, _), rank, (target, features) in zip(stated, ranks, needs, strict=True)
         )
 
     def _rank(self, entry: dict[str, Any], key: str) -> int | None:
@@ -197,7 +199,7 @@ class _Reader:
             raise SiteFileError(self._source, f"[[layer]] directories: {error}") from error
         room = max(offsets.values(), default=0)
         ranks = [(GENERIC, LAYER_RANK), *((arch.name, arch.rank) for arch in ladder)]
-        for (lower, low), (upper, high) in zip(ranks, ranks[1:]):
+        for (lower, low), (upper, high) in pairwise(ranks):
             if high - low <= room:
                 self._fail(
                     "[[arch]]",
@@ -222,9 +224,7 @@ class _Reader:
             self._fail("[[layer]]", "more than one layer says `default = true`")
         return tuple(layers)
 
-    def _layer(
-        self, entry: dict[str, Any], name: str, key: str, ladder: tuple[Arch, ...]
-    ) -> Layer:
+    def _layer(self, entry: dict[str, Any], name: str, key: str, ladder: tuple[Arch, ...]) -> Layer:
         names = [arch.name for arch in ladder]
         directories = self._texts(entry.get("directories", [name]), f"{key}.directories")
         if not directories or len({*directories}) < len(directories):
@@ -341,7 +341,10 @@ class _Reader:
             self._fail(f"{key}.name", "missing")
         name = self._text(entry["name"], f"{key}.name")
         if not _NAME.fullmatch(name) or name == reserved:
-            self._fail(f"{key}.name", f"{name!r} is no name (letters, digits, `.`, `_`, `-`; not {reserved!r})")
+            self._fail(
+                f"{key}.name",
+                f"{name!r} is no name (letters, digits, `.`, `_`, `-`; not {reserved!r})",
+            )
         return name
 
 
@@ -351,7 +354,12 @@ def _fitted(layer: Layer, ladder: tuple[Arch, ...]) -> Layer:
 
 
 def _kind(value: Any) -> str:
-    kinds: list[tuple[type, str]] = [(bool, "true or false"), (str, "a string"), (list, "an array"), (dict, "a table")]
+    kinds: list[tuple[type, str]] = [
+        (bool, "true or false"),
+        (str, "a string"),
+        (list, "an array"),
+        (dict, "a table"),
+    ]
     return next((word for kind, word in kinds if isinstance(value, kind)), f"{value!r}")
 
 

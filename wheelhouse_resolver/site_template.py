@@ -35,8 +35,9 @@ root = {root}
 # target = "x86_64_v4"
 # rank = 500
 
-# The layers, each with its directories, the levels it has directories for, and what gives it away: environment
-# variables (all that are set must match) and patterns of the Python's ELF program interpreter or prefix.
+# The layers, each with its directories, the levels it has directories for, and what gives it away:
+# environment variables (all that are set must match) and patterns of the Python's ELF program interpreter or
+# prefix.
 # A layer called nix or gentoo that states neither is recognised as the built-in one is.
 #
 # [[layer]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["problem_in", "printable"]
+__all__ = ["printable", "problem_in"]
 
 #: What ends a line for some reader, besides the control characters.
 _LINE_ENDS = "\u2028\u2029"
@@ -11,8 +11,7 @@ _LINE_ENDS = "\u2028\u2029"
 def printable(text: object) -> str:
     """*text* on one line: control characters and undecodable bytes are written as escapes."""
     return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
-        for char in str(text)
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in str(text)
     )
 
 

@@ -23,7 +23,8 @@ def check_root(site: Site) -> None:
         return
     problem = "is not a directory" if os.path.lexists(site.root) else "does not exist"
     raise NoWheelhouseError(
-        site.root, f"{problem}; name another with --root, or make it with `wheelhouse-resolver init`"
+        site.root,
+        f"{problem}; name another with --root, or make it with `wheelhouse-resolver init`",
     )
 
 
@@ -32,9 +33,7 @@ def existing(search_path: SearchPath) -> SearchPath:
     return search_path.only([d for d in search_path if os.path.isdir(d.path)])
 
 
-def wheel_names(
-    directory: Directory, wanted: Callable[[str], object], first: str | None = None
-) -> list[str]:
+def wheel_names(directory: Directory, wanted: Callable[[str], object], first: str | None = None) -> list[str]:
     """The names in *directory* that *wanted* accepts, sorted.
 
     *first*: the characters that a wanted name may begin with, if known: most names need no closer look then.
@@ -45,9 +44,7 @@ def wheel_names(
         with os.scandir(directory.path) as entries:
             if first is None:
                 return sorted([name for entry in entries if wanted(name := entry.name)])
-            return sorted(
-                [name for entry in entries if (name := entry.name)[0] in first and wanted(name)]
-            )
+            return sorted([name for entry in entries if (name := entry.name)[0] in first and wanted(name)])
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:

@@ -118,9 +118,7 @@ class Wheelhouse(NamedTuple):
         found = self.read(project, self.site.search_path(host).directories)
         return [each for each in found if isinstance(each, Candidate)]
 
-    def read(
-        self, project: str, directories: Sequence[Directory]
-    ) -> list[Candidate | Misnamed]:
+    def read(self, project: str, directories: Sequence[Directory]) -> list[Candidate | Misnamed]:
         """The wheels of *project* in *directories*, in that order and by file name within each.
 
         A file whose name begins like the project's but is no wheel name is among them as `Misnamed`.

@@ -102,9 +102,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:  # argparse, after --help or an error
         return stop.code if isinstance(stop.code, int) else 2
     except OSError as error:
-        where = f" {printable(os.fsdecode(error.filename))}" if isinstance(error.filename, (str, bytes)) else ""
+        where = (
+            f" {printable(os.fsdecode(error.filename))}" if isinstance(error.filename, (str, bytes)) else ""
+        )
         return _failed(f"{reason_of(error)}{where}")
-    except Exception as error:  # noqa: BLE001 - a user never sees a traceback, unless asked for
+    except Exception as error:
         if os.environ.get("WHEELHOUSE_DEBUG"):
             raise
         told = f"{type(error).__name__}: {printable(error)}"

@@ -33,7 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_examples(
         parser,
         ("this host", "detect"),
-        ("another node, of which one has a copy of /proc/cpuinfo", "detect --cpuinfo node17.txt --json"),
+        (
+            "another node, of which one has a copy of /proc/cpuinfo",
+            "detect --cpuinfo node17.txt --json",
+        ),
     )
 
 

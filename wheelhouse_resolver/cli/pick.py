@@ -41,7 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also the requirements in this file; may be given several times",
     )
     parser.add_argument(
-        "--explain", action="store_true", help="show every other wheel, and the rule that stopped it"
+        "--explain",
+        action="store_true",
+        help="show every other wheel, and the rule that stopped it",
     )
     add_json_option(parser)
     add_host_options(parser)

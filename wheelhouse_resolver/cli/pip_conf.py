@@ -31,12 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", metavar="FILE", help="write this file, atomically, instead of standard output"
     )
-    parser.add_argument(
-        "--offline", action="store_true", help="let pip look nowhere else (no-index)"
-    )
-    parser.add_argument(
-        "--keep-missing", action="store_true", help="name directories that don't exist, too"
-    )
+    parser.add_argument("--offline", action="store_true", help="let pip look nowhere else (no-index)")
+    parser.add_argument("--keep-missing", action="store_true", help="name directories that don't exist, too")
     parser.add_argument(
         "--all",
         action="store_true",

@@ -1,7 +1,7 @@
 """The host: its arch, its layer and its target Python, with the evidence for each.
 
-`detect_host` gathers the facts through thin probes; what they mean is decided by `Host.on`, a pure function of
-the facts and a site's ladder and layers.
+`detect_host` gathers the facts through thin probes; what they mean is decided by `Host.on`, a pure function
+of the facts and a site's ladder and layers.
 """
 
 from __future__ import annotations
@@ -205,18 +205,18 @@ def _judged_arch(
         found = site.arch(evidence.value or GENERIC, layer)
         meant.append((evidence._replace(value=found.name if found else GENERIC), found))
     chosen = meant[0][1]
-    evidence = (*(each for each, _ in meant), by_cpu)
+    spoken = (*(each for each, _ in meant), by_cpu)
     if chosen is None:
-        return GENERIC, (), evidence, []
+        return GENERIC, (), spoken, []
     lower = site.lower(chosen)
     if chosen.name in able:
-        return chosen.name, tuple(a for a in lower if a in able), evidence, []
+        return chosen.name, tuple(a for a in lower if a in able), spoken, []
     reason = why_not(facts.cpu, chosen)
     warning = (
         f"{stated[0].source} says arch {chosen.name}, above what the host can run ({highest}: {reason}); "
         "its wheels may crash here"
     )
-    return chosen.name, lower, evidence, [warning]
+    return chosen.name, lower, spoken, [warning]
 
 
 def _override(
@@ -224,9 +224,7 @@ def _override(
 ) -> tuple[Evidence, ...]:
     found = [Evidence("option", option, f"given as {option}")] if option is not None else []
     found += [
-        Evidence(name, environ[name], f"{name}={environ[name]}")
-        for name in variables
-        if environ.get(name)
+        Evidence(name, environ[name], f"{name}={environ[name]}") for name in variables if environ.get(name)
     ]
     return tuple(found)
 
@@ -236,4 +234,3 @@ def _described(facts: Facts, site: Site, able: tuple[str, ...]) -> str:
     above = [arch for arch in site.ladder if arch.name not in able and arch.family in (None, cpu.family)]
     missing = f"; not {above[0].name}: {why_not(cpu, above[0])}" if above else ""
     return f"{cpu.model} ({cpu.family}), {facts.cpu_source}{missing}"
-

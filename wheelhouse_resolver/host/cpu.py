@@ -159,7 +159,7 @@ def _remembered(family: str, lines: Mapping[str, str], ask: Any) -> Any:
     return memo.recall("cpu", key, lambda: ask(family, lines))
 
 
-def _ask_about_this_machine(family: str, lines: Mapping[str, str]) -> dict[str, Any]:
+def _ask_about_this_machine(family: str, _lines: Mapping[str, str]) -> dict[str, Any]:
     import warnings
 
     from archspec.cpu import detect

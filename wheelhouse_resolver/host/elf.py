@@ -46,5 +46,5 @@ def _read(path: str) -> dict[str, str | None]:
             return {"interpreter": None}
     except OSError as error:
         return {"problem": reason_of(error)}
-    except Exception as error:  # a damaged header makes pyelftools raise what it meets first
+    except Exception as error:  # noqa: BLE001 - a damaged header makes pyelftools raise what it meets first
         return {"problem": f"a damaged ELF file ({type(error).__name__})"}

@@ -99,21 +99,14 @@ def target_python(spec: str | None = None) -> tuple[TargetPython, list[str]]:
         return TargetPython(spec, _running(), version=spec), []
     path = _executable(spec)
     real = os.path.realpath(path)
-    loader: str | None = None
-    try:
-        loader = program_interpreter(real)
-    except NotElfError:
-        pass  # a script (a wrapper, a shim): the Python that it starts tells
+    loader = _loader(real)  # None also for a script (a wrapper, a shim): the Python that it starts tells
     if loader is not None and not os.path.exists(loader):
         # It cannot start here, yet its header still tells its layer: another node's Python, say.
         warning = f"{path} cannot be run here (it needs {loader}): judged by its ELF header alone"
         return TargetPython(spec, Interpreter(real, loader, None)), [warning]
     said = _ask(path)
     real = os.path.realpath(said["executable"] or path)
-    try:
-        loader = program_interpreter(real)
-    except NotElfError:
-        loader = None
+    loader = _loader(real)
     return TargetPython(
         spec,
         Interpreter(real, loader, said["base_prefix"]),
@@ -149,17 +142,19 @@ def _executable(spec: str) -> str:
 @lru_cache(maxsize=1)
 def _running() -> Interpreter:
     executable = os.path.realpath(sys.executable) if sys.executable else ""
-    loader: str | None = None
-    if executable:
-        try:
-            loader = program_interpreter(executable)
-        except NotElfError:
-            pass
-    return Interpreter(executable, loader, sys.base_prefix)
+    return Interpreter(executable, _loader(executable), sys.base_prefix)
+
+
+def _loader(executable: str) -> str | None:
+    try:
+        return program_interpreter(executable)
+    except NotElfError:
+        return None
 
 
 #: Asked of the target with `-c`; must be understood by every Python since 2.7. The policy module
-#: (`_manylinux`) is looked up as the target's own pip would; `-c` puts the working directory first, pip doesn't.
+#: (`_manylinux`) is looked up as the target's own pip would: `-c` puts the working directory first, pip
+#: doesn't.
 _QUESTIONS = r"""
 import sys
 sys.path[:1] = []
@@ -315,10 +310,9 @@ def python_version(target: TargetPython) -> Version:
     from packaging.version import Version
 
     if target.version is None and _answers(target) is None:
-        import platform
-
-        return Version(platform.python_version())
-    return Version(marker_environment(target)["python_full_version"])
+        return Version(".".join(map(str, sys.version_info[:3])))
+    # A development build of Python adds a `+`, which is no version.
+    return Version(marker_environment(target)["python_full_version"].rstrip("+"))
 
 
 def marker_environment(target: TargetPython) -> dict[str, str]:

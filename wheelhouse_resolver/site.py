@@ -313,9 +313,9 @@ class Site(NamedTuple):
             for name in [*(name for name in reversed(own) if name in wanted), GENERIC]
             for directory in self._directories_of(chosen, name)
         }
-        # With `directories = ["."]` the layer's generic directory is the top-level one.
-        found.setdefault(top.path, top)
-        return SearchPath(list(found.values()), chosen.name, counted)
+        # The generic directory of a layer's directory `.` is the top-level one, the last of all.
+        found.pop(top.path, None)
+        return SearchPath([*found.values(), top], chosen.name, counted)
 
     def directories(self) -> tuple[Directory, ...]:
         """Every directory that this site may have, once each, highest rank first."""

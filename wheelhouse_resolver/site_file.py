@@ -110,6 +110,8 @@ def _parsed(text: str, source: str) -> dict[str, Any]:
         found = re.search(r"\(at line (\d+)", str(error))
         line = int(found[1]) if found else text.count("\n") + 1
         raise SiteFileError(source, f"not valid TOML: {error}", line) from error
+    except RecursionError as error:
+        raise SiteFileError(source, "not valid TOML: nested too deeply") from error
 
 
 class _Reader:
@@ -222,7 +224,21 @@ class _Reader:
             layers.append(self._layer(entry, name, key, ladder))
         if sum(layer.default for layer in layers) > 1:
             self._fail("[[layer]]", "more than one layer says `default = true`")
+        self._check_shared(layers)
         return tuple(layers)
+
+    def _check_shared(self, layers: list[Layer]) -> None:
+        """A directory that layers share is of one arch, so that it has one rank."""
+        meant: dict[str, str] = {}
+        for layer in layers:
+            for leaf, arch in (
+                (f"{d}/{layer.name_of(a)}", a) for d in layer.directories for a in layer.archs
+            ):
+                if meant.setdefault(leaf, arch) != arch:
+                    self._fail(
+                        f"[[layer]] {layer.name!r}.names",
+                        f"{leaf!r} is {arch} here and {meant[leaf]} in another layer",
+                    )
 
     def _layer(self, entry: dict[str, Any], name: str, key: str, ladder: tuple[Arch, ...]) -> Layer:
         names = [arch.name for arch in ladder]
@@ -241,6 +257,8 @@ class _Reader:
                 self._fail(f"{key}.names", _unknown("arch", arch, names))
             if not _NAME.fullmatch(directory):
                 self._fail(f"{key}.names", f"{directory!r} is no name for a directory")
+            if directory in names and directory != arch:
+                self._fail(f"{key}.names", f"{directory!r} is another arch of the ladder, not {arch!r}")
         leaves = [dict(called).get(arch, arch) for arch in names] + [GENERIC]
         for leaf in leaves:
             if leaves.count(leaf) > 1:
@@ -268,8 +286,8 @@ class _Reader:
         )
 
     def _below_root(self, directory: str, key: str) -> None:
-        parts = directory.split("/")
-        if os.path.isabs(directory) or ".." in parts or (directory != "." and "" in parts):
+        # One spelling for each directory: two of them would be ranked apart.
+        if directory != "." and not {"", ".", ".."}.isdisjoint(directory.split("/")):
             self._fail(key, f"{directory!r} is not a plain path below the root")
 
     # -- search and pip ------------------------------------------------------------------------------

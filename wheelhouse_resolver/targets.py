@@ -27,6 +27,8 @@ class Vocabulary(NamedTuple):
         common = set(self.families.values())
         for feature in features:
             common &= set(self.features.get(feature, ()))
+        if "x86_64" in common:
+            common.discard("x86")  # its 32-bit forebear has the older features, too
         return common.pop() if len(common) == 1 else None
 
 

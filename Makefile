@@ -48,7 +48,7 @@ bench: $(VENV)/.installed-bench  ## compare the speed with that of other tools
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python benchmarks/run.py $(BENCH_ARGS)
 
 clean:  ## remove all that the other targets made
-	rm -rf .venv .venvs demo dist docs/_build
+	rm -rf .venv .venvs demo dist docs/_build benchmarks/.trees
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -1,0 +1,369 @@
+"""Compares the speed of this program with that of other tools, on a wheelhouse of 50,000 wheels.
+
+python benchmarks/run.py [--quick] [--format markdown]     (or: make bench BENCH_ARGS=...)
+
+What is compared runs in turns (A B C A B C ...), each time as a new process, so that a slow moment of the
+machine meets all alike; a table shows medians and their ratio. Claims are about ratios, and a claim that
+does not hold is told, not an error: the exit code is 0 unless something failed to run or answered wrongly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import compileall
+import json
+import os
+import re
+import shlex
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tree
+
+import wheelhouse_resolver
+
+HERE = Path(__file__).resolve().parent
+TREES = HERE / ".trees"
+ARCH, LAYER = "avx512", "gentoo"
+
+#: Prints the peak memory (KiB) of the command in its arguments. A process of its own, and a small one, for
+#: a child's peak counts from what its parent had when it was forked.
+_PEAK = """
+import os, sys
+out = os.open(os.devnull, os.O_WRONLY)
+pid = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, out, 1)])
+_, status, usage = os.wait4(pid, 0)
+print(usage.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """A command to be measured.
+
+    name:    what it does, for the table.
+    command: its argument vector.
+    environ: variables that it needs besides the common ones.
+    prepare: called before every run, off the clock.
+    """
+
+    name: str
+    command: Sequence[str]
+    environ: Mapping[str, str] = field(default_factory=dict)
+    prepare: Callable[[], object] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """One row: *ours* against *other*, by seconds or by peak memory.
+
+    at_most: the claim, as the greatest ratio of ours to the other's; None for no claim.
+    """
+
+    ours: Work
+    other: Work
+    at_most: float | None
+    measure: str = "seconds"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Comparisons whose commands take turns, *rounds* times."""
+
+    rounds: int
+    comparisons: Sequence[Comparison]
+
+
+class Failed(Exception):
+    """A command that was to be measured failed, or answered wrongly."""
+
+
+# -- what is measured -------------------------------------------------------------------------------------
+
+
+class Tools:
+    """The commands, on the trees below *trees*."""
+
+    def __init__(self, trees: Path, size: int) -> None:
+        self.trees = trees
+        self.root = self._tree(size)
+        self.small = self._tree(size // 10)
+        self.wide = trees / f"{size}-more-outside"
+        tree.make_with_more_outside(self.wide, self.root, tree.Recipe(size=size))
+        self._scratch = trees / "scratch"
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._scratch.mkdir()
+        self.configuration = self._scratch / "pip.conf"
+        check(self.ours("pip-conf", "--offline", "--output", str(self.configuration)))
+        self.uv = shutil.which("uv", path=os.path.dirname(sys.executable)) or shutil.which("uv")
+
+    def _tree(self, size: int) -> Path:
+        root = self.trees / str(size)
+        start = time.perf_counter()
+        if tree.make(root, tree.Recipe(size=size)):
+            tell(f"made {root} in {time.perf_counter() - start:.0f} s")
+        return root
+
+    def ours(self, command: str, *arguments: str, root: Path | None = None, **more: object) -> Work:
+        """Our own command on the tree (at *root*), for the host whose search path holds most of it."""
+        line = [command, *arguments, "--root", str(root or self.root), "--arch", ARCH, "--layer", LAYER]
+        name = str(more.pop("name", command))
+        return Work(name=name, command=[sys.executable, "-m", "wheelhouse_resolver", *line], **more)
+
+    def bare(self) -> Work:
+        """The least that any Python program takes."""
+        return Work(name="python -I -c pass", command=[sys.executable, "-I", "-c", "pass"])
+
+    def listing(self) -> Work:
+        """The least that any Python program which looks at the wheels takes."""
+        found = json.loads(check(self.ours("path", "--json")))
+        script = [sys.executable, str(HERE / "listing.py"), *(each["path"] for each in found)]
+        return Work(name="a script that only lists the search path", command=script)
+
+    def pip(self, *arguments: str) -> Work:
+        """pip, with the configuration that ours wrote."""
+        return Work(
+            name=f"pip {' '.join(arguments)}",
+            command=[sys.executable, "-m", "pip", *arguments],
+            environ={"PIP_CONFIG_FILE": str(self.configuration), "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+        )
+
+    def uv_install(self) -> Work:
+        """uv, with the same directories, into an empty place; its cache is warm."""
+        places = [each for each in self.configuration.read_text().split() if each.startswith("file:")]
+        links = [part for place in places for part in ("--find-links", place)]
+        options = ["--dry-run", "--no-index", "--offline", "--python", sys.executable]
+        target = ["--target", str(self._scratch / "target")]
+        return Work(
+            name="uv pip install --dry-run",
+            command=[str(self.uv), "pip", "install", *options, *target, *links, tree.ASKED_FOR],
+            environ={"UV_CACHE_DIR": str(self._scratch / "uv"), "UV_NO_CONFIG": "1"},
+        )
+
+    def first_run(self) -> Work:
+        """Our slowest start: on a node where the user has no cache directory yet."""
+        cache = self._scratch / "cache"
+        return self.ours(
+            "pip-conf",
+            name="pip-conf, the first time (nothing remembered)",
+            environ={"XDG_CACHE_HOME": str(cache)},
+            prepare=lambda: shutil.rmtree(cache, ignore_errors=True),
+        )
+
+
+def groups(tools: Tools, rounds: int) -> list[Group]:
+    """All comparisons. Add a row here."""
+    pip_conf = tools.ours("pip-conf")
+    pick = tools.ours("pick", tree.ASKED_FOR, name="pick of one project")
+    small = tools.ours("pick", tree.ASKED_FOR, root=tools.small, name="pick in a tree of a tenth")
+    wide = tools.ours(
+        "pick", tree.ASKED_FOR, root=tools.wide, name="pick with 10 times the wheels outside the search path"
+    )
+    against = [
+        Comparison(ours=pick, other=tools.listing(), at_most=3),
+        Comparison(ours=pick, other=tools.pip("index", "versions", tree.ASKED_FOR), at_most=1 / 10),
+    ]
+    if tools.uv:
+        against.append(Comparison(ours=pick, other=tools.uv_install(), at_most=1))
+    else:
+        tell("uv is not here: its row is left out")
+    return [
+        Group(
+            rounds=4 * rounds,
+            comparisons=[
+                Comparison(ours=pip_conf, other=tools.bare(), at_most=4),
+                Comparison(ours=pip_conf, other=tools.pip("config", "list"), at_most=1),
+                Comparison(ours=tools.first_run(), other=tools.bare(), at_most=None),
+            ],
+        ),
+        Group(rounds=rounds, comparisons=against),
+        Group(rounds=4 * rounds, comparisons=[Comparison(ours=wide, other=pick, at_most=1.1)]),
+        Group(
+            rounds=rounds,
+            comparisons=[Comparison(ours=pick, other=small, at_most=1.1, measure="peak memory")],
+        ),
+    ]
+
+
+def same_answer(tools: Tools) -> str:
+    """The version that all tools choose. Raises `Failed` when they differ."""
+    ours = tools.ours("pick", tree.ASKED_FOR, "--json")
+    answers = {"pick": json.loads(check(ours))[0]["best"]["version"]}
+    patterns = {"pip": rf"^{tree.ASKED_FOR} \((\S+)\)", "uv": rf"^ \+ {tree.ASKED_FOR}==(\S+)"}
+    asked = {"pip": tools.pip("index", "versions", tree.ASKED_FOR)}
+    if tools.uv:
+        asked["uv"] = tools.uv_install()
+    for name, work in asked.items():
+        found = re.search(patterns[name], check(work), re.MULTILINE)
+        answers[name] = found[1] if found else None
+    if len({*answers.values()}) != 1:
+        raise Failed(f"the tools chose different versions of {tree.ASKED_FOR}: {answers}")
+    return f"{tree.ASKED_FOR} {answers['pick']} ({', '.join(answers)})"
+
+
+# -- how it is measured -----------------------------------------------------------------------------------
+
+
+def environment(work: Work) -> dict[str, str]:
+    """The caller's environment without what configures the tools or keeps Python from using byte code."""
+    prefixes = ("PIP_", "UV_", "WHEELHOUSE_", "RSNT_", "PYTHON", "EB", "NIX")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
+    return {**environ, **work.environ}
+
+
+def check(work: Work) -> str:
+    """Run *work* and return all that it printed. Raises `Failed`."""
+    if work.prepare:
+        work.prepare()
+    done = subprocess.run([*work.command], env=environment(work), capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Failed(f"{shlex.join(work.command)} exited with {done.returncode}:\n{done.stderr}")
+    # uv answers on standard error.
+    return done.stdout + (done.stderr if "uv" in Path(work.command[0]).name else "")
+
+
+def seconds(work: Work) -> float:
+    if work.prepare:
+        work.prepare()
+    environ = environment(work)
+    start = time.perf_counter()
+    code = subprocess.call([*work.command], env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    took = time.perf_counter() - start
+    if code != 0:
+        raise Failed(f"{shlex.join(work.command)} exited with {code}")
+    return took
+
+
+def peak_memory(work: Work) -> float:
+    """Peak resident memory in MiB."""
+    if work.prepare:
+        work.prepare()
+    wrapped = [sys.executable, "-I", "-S", "-c", _PEAK, *work.command]
+    return int(check(Work(name=work.name, command=wrapped, environ=work.environ))) / 1024
+
+
+_MEASURES: dict[str, tuple[Callable[[Work], float], str]] = {
+    "seconds": (seconds, "{:.3f} s"),
+    "peak memory": (peak_memory, "{:.1f} MiB"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A comparison and its medians."""
+
+    comparison: Comparison
+    ours: float
+    other: float
+
+    @property
+    def ratio(self) -> float:
+        """Ours to the other."""
+        return self.ours / self.other
+
+    def cells(self) -> tuple[str, ...]:
+        """The row as text, in the order of `_HEADER`."""
+        comparison = self.comparison
+        form = _MEASURES[comparison.measure][1]
+        claim, holds = "none", ""
+        if comparison.at_most is not None:
+            claim = f"at most {comparison.at_most:g}"
+            holds = "yes" if self.ratio <= comparison.at_most else "NO"
+        return (
+            comparison.ours.name,
+            form.format(self.ours),
+            comparison.other.name,
+            form.format(self.other),
+            f"{self.ratio:.2f}" if self.ratio >= 0.1 else f"{self.ratio:.3f}",
+            claim,
+            holds,
+        )
+
+
+def measured(group: Group) -> list[Row]:
+    """Run the commands of *group* in turns."""
+    distinct: dict[tuple[str, str], Work] = {}
+    for each in group.comparisons:
+        distinct.update({(each.measure, work.name): work for work in (each.ours, each.other)})
+    for work in distinct.values():
+        check(work)  # not counted: it warms the caches, and says more when it fails
+    taken: dict[tuple[str, str], list[float]] = {key: [] for key in distinct}
+    for _ in range(group.rounds):
+        for (measure, name), work in distinct.items():
+            taken[measure, name].append(_MEASURES[measure][0](work))
+    median = {key: statistics.median(values) for key, values in taken.items()}
+    return [
+        Row(
+            comparison=each,
+            ours=median[each.measure, each.ours.name],
+            other=median[each.measure, each.other.name],
+        )
+        for each in group.comparisons
+    ]
+
+
+# -- how it is told ---------------------------------------------------------------------------------------
+
+_HEADER = ("work", "median", "compared with", "median", "ratio", "claim", "holds")
+
+
+def table(rows: Sequence[Row], form: str) -> str:
+    cells = [_HEADER, *(row.cells() for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(_HEADER))]
+    between, edge = (" | ", "|") if form == "markdown" else ("  ", "")
+    numbers = (1, 3, 4)
+    lines = []
+    for line in cells:
+        padded = [
+            text.rjust(width) if column in numbers else text.ljust(width)
+            for column, (text, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        body = between.join(padded)
+        lines.append(f"{edge} {body} {edge}" if edge else body.rstrip())
+    rule = ["-" * (w - 1) + ":" if c in numbers else "-" * w for c, w in enumerate(widths)]
+    lines.insert(1, f"| {' | '.join(rule)} |" if edge else "  ".join("-" * width for width in widths))
+    return "\n".join(lines)
+
+
+def tell(text: str) -> None:
+    """Progress, on standard error: standard output holds the table alone."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="a small tree and few rounds: does it run?")
+    parser.add_argument("--format", choices=("text", "markdown"), default="text")
+    parser.add_argument("--trees", type=Path, default=TREES, help="where the trees are kept")
+    parser.add_argument("--size", type=int, help="wheels in the tree (default: 50,000)")
+    parser.add_argument("--rounds", type=int, help="runs of the slow commands; the fast ones run more often")
+    options = parser.parse_args()
+    size = options.size or (5_000 if options.quick else 50_000)
+    rounds = options.rounds or (3 if options.quick else 11)
+
+    # A user's installation is compiled; without byte code, every start would be measured with compilation.
+    compileall.compile_dir(os.path.dirname(wheelhouse_resolver.__file__), quiet=1)
+    try:
+        tools = Tools(options.trees.absolute(), size)
+        tell(f"all tools chose {same_answer(tools)}")
+        rows: list[Row] = []
+        for group in groups(tools, rounds):
+            names = {work.name: None for each in group.comparisons for work in (each.ours, each.other)}
+            tell(f"measuring {group.rounds} times each: {', '.join(names)}")
+            rows += measured(group)
+    except Failed as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(table(rows, options.format))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.pips import OLDEST, fetch_pip
+
 
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,3 +26,34 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
         "XDG_DATA_DIRS",
     ):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def pips_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the releases of pip are, for all workers of this session."""
+    own = tmp_path_factory.getbasetemp()
+    return (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "pips"
+
+
+@pytest.fixture(scope="session")
+def oldest_pip(pips_directory: Path) -> list[str]:
+    """The command of the oldest pip that knows `--report` and runs on this Python."""
+    return fetch_pip(f"pip=={OLDEST}", pips_directory)
+
+
+@pytest.fixture(scope="session")
+def newest_pip(pips_directory: Path) -> list[str]:
+    """The command of the newest pip that runs on this Python."""
+    return fetch_pip("pip", pips_directory)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("oldest_pip", id="oldest-pip", marks=pytest.mark.network),
+        pytest.param("newest_pip", id="newest-pip", marks=pytest.mark.network),
+    ]
+)
+def any_pip(request: pytest.FixtureRequest) -> list[str]:
+    """The commands of the oldest and of the newest pip, one after the other."""
+    command: list[str] = request.getfixturevalue(request.param)
+    return command

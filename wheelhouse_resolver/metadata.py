@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import NamedTuple
 
 from wheelhouse_resolver.errors import WheelhouseError, reason_of
@@ -12,6 +13,9 @@ __all__ = ["MOST_METADATA", "Metadata", "UnreadableWheelError", "parse_headers",
 
 #: More than any real METADATA holds (bytes); what claims more is not unpacked.
 MOST_METADATA = 16 << 20
+
+#: What begins a header (RFC 822, section 3.1.2: a name has no blanks and no control characters).
+_HEADER = re.compile(r"[!-9;-~]+:")
 
 
 class UnreadableWheelError(WheelhouseError, OSError):
@@ -47,17 +51,18 @@ def parse_headers(text: str) -> Metadata:
     nothing of it but `Name: value` and continuation lines (a test holds the two to the same answer).
     """
     headers: list[tuple[str, str]] = []
-    for line in text.splitlines():
-        if not line.strip():
+    # Not `splitlines`: form feeds and the like are part of a value.
+    for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+        # A line of blanks continues a header: that is how old METADATA folds a description's empty lines.
+        if line[:1] in (" ", "\t"):
+            if headers:
+                key, value = headers[-1]
+                headers[-1] = (key, f"{value}\n{line}")
+        elif _HEADER.match(line):
+            key, _, value = line.partition(":")
+            headers.append((key.lower(), value.strip(" \t")))
+        else:
             break
-        if line[0] in " \t" and headers:
-            key, value = headers[-1]
-            headers[-1] = (key, f"{value}\n{line}")
-            continue
-        key, colon, value = line.partition(":")
-        if not colon:
-            break
-        headers.append((key.strip().lower(), value.strip()))
     return Metadata(tuple(headers))
 
 
@@ -68,6 +73,13 @@ def read_metadata(path: str) -> Metadata:
     """
     import zipfile
     import zlib
+
+    try:
+        import lzma
+
+        lzma_error: type[Exception] = lzma.LZMAError
+    except ImportError:  # a Python that was built without it; zipfile then says NotImplementedError
+        lzma_error = zlib.error
 
     try:
         with zipfile.ZipFile(path) as archive:
@@ -91,6 +103,7 @@ def read_metadata(path: str) -> Metadata:
     except (
         zipfile.BadZipFile,
         zlib.error,
+        lzma_error,
         EOFError,
         NotImplementedError,
         RuntimeError,

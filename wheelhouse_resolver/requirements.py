@@ -30,18 +30,40 @@ __all__ = ["Requirement", "RequirementsFile", "parse_requirement", "read_require
 #: A requirement that is a project's name and nothing else (PEP 508, `identifier`).
 _BARE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
+#: What ends like this is a file to pip, whether or not it exists (pip: ARCHIVE_EXTENSIONS).
+_ARCHIVES = (
+    ".whl",
+    ".zip",
+    ".tar",
+    ".tar.gz",
+    ".tgz",
+    ".tar.bz2",
+    ".tbz",
+    ".tar.xz",
+    ".txz",
+    ".tlz",
+    ".tar.lz",
+)
+
+_NAMES_ITS_FILE = "a URL or path names its file itself: give NAME or NAME==VERSION"
+
 #: A comment begins a line or follows white space (pip: COMMENT_RE).
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 
-#: `${NAME}` is replaced by that environment variable when it is set (pip: ENV_VAR_RE).
+#: `${NAME}` is replaced by that environment variable when it has a value (pip: ENV_VAR_RE).
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 
 #: Options of one requirement that say how to build or check it; none changes what would be picked.
 _PER_REQUIREMENT = re.compile(r"\s--?[A-Za-z]")
 
-#: Options for the whole file that choose indexes or transport, which picking from files has no use for;
-#: True: takes a value.
-_IGNORED = {
+#: Options that name another file; True: of constraints.
+_INCLUDES = {"-r": False, "--requirement": False, "-c": True, "--constraint": True}
+
+#: All options for the whole file; True: takes a value. Those not handled by `_option` choose indexes or
+#: transport, which picking from files has no use for.
+_OPTIONS = {
+    **dict.fromkeys(_INCLUDES, True),
+    "--pre": False,
     "-i": True,
     "--index-url": True,
     "--pypi-url": True,
@@ -103,7 +125,7 @@ def parse_requirement(text: str, where: str | None = None) -> Requirement:
     Raises `InvalidRequirementError`, also for one with a URL or a path: those name their file
     themselves, so there is nothing to pick.
     """
-    if _BARE.fullmatch(text.strip()):
+    if _BARE.fullmatch(text.strip()) and not _is_archive(text):
         # The most common one by far, and packaging's parser takes 10 ms to import.
         return Requirement(text.strip(), canonicalize_name(text.strip()))
 
@@ -114,9 +136,11 @@ def parse_requirement(text: str, where: str | None = None) -> Requirement:
         parsed = Parsed(text)
     except InvalidRequirement as error:
         problem = str(error).splitlines()[0] if str(error) else "cannot be parsed"
-        if re.match(r"\s*([A-Za-z][A-Za-z0-9+.-]*://|\.{0,2}/|.*\.whl\s*$)", text):
-            problem = "a URL or path names its file itself: give NAME or NAME==VERSION"
+        if re.match(r"\s*([A-Za-z][A-Za-z0-9+.-]*:/|[^\s<>=!~;@]*/)", text) or _is_archive(text):
+            problem = _NAMES_ITS_FILE
         raise InvalidRequirementError(text, problem, where) from error
+    if _is_archive(str(parsed)):
+        raise InvalidRequirementError(text, _NAMES_ITS_FILE, where)
     if parsed.url is not None:
         problem = "it names its file by URL, so there is nothing to pick: give NAME or NAME==VERSION"
         raise InvalidRequirementError(text, problem, where)
@@ -127,6 +151,10 @@ def parse_requirement(text: str, where: str | None = None) -> Requirement:
         extras=frozenset(parsed.extras),
         marker=parsed.marker,
     )
+
+
+def _is_archive(text: str) -> bool:
+    return text.strip().lower().endswith(_ARCHIVES)
 
 
 def read_requirements(
@@ -147,7 +175,7 @@ def _read(
     within = (*within, os.path.realpath(path))
     found = RequirementsFile()
     for number, line in _lines(_text(path)):
-        line = _VARIABLE.sub(lambda match: environ.get(match[1], match[0]), line)
+        line = _VARIABLE.sub(lambda match: environ.get(match[1]) or match[0], line)
         where = f"{path}, line {number}"
         if line.startswith("-"):
             found = found.and_also(_option(line, path, where, environ, constraints, within))
@@ -173,23 +201,26 @@ def _option(
         words = shlex.split(line)
     except ValueError as error:
         raise RequirementsFileError(where, str(error)) from error
-    name, equals, value = words[0].partition("=")
-    if not name.startswith("--") and len(name) > 2:
-        name, equals, value = name[:2], "=", name[2:] + equals + value
-    values = [value] if equals else words[1:]
-    if name in ("-r", "--requirement", "-c", "--constraint"):
-        if len(values) != 1:
-            raise RequirementsFileError(where, f"{name} takes one file")
-        inner = _local(values[0], where)
-        inner = os.path.join(os.path.dirname(path), inner)
-        return _read(inner, environ, constraints or name in ("-c", "--constraint"), within)
-    if name == "--pre":
-        return RequirementsFile(prereleases=True)
-    if name in _IGNORED:
-        return RequirementsFile()
-    if name in ("-e", "--editable"):
-        raise InvalidRequirementError(line, "an editable names its source itself", where)
-    raise RequirementsFileError(where, f"unknown option {printable(name)}")
+    found = RequirementsFile()
+    while words:
+        name, equals, value = words.pop(0).partition("=")
+        if name.startswith("-") and not name.startswith("--") and len(name) > 2:
+            name, equals, value = name[:2], "=", name[2:] + equals + value
+        if name in ("-e", "--editable"):
+            raise InvalidRequirementError(line, "an editable names its source itself", where)
+        if name not in _OPTIONS:
+            what = "unknown option" if name.startswith("-") else "unexpected"
+            raise RequirementsFileError(where, f"{what} {printable(name)}")
+        if _OPTIONS[name] and not equals:
+            if not words:
+                raise RequirementsFileError(where, f"{name} takes a value")
+            value = words.pop(0)
+        if name in _INCLUDES:
+            inner = os.path.join(os.path.dirname(path), _local(value, where))
+            found = found.and_also(_read(inner, environ, constraints or _INCLUDES[name], within))
+        elif name == "--pre":
+            found = found.and_also(RequirementsFile(prereleases=True))
+    return found
 
 
 def _local(name: str, where: str) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.utils import (
     BuildTag,
+    InvalidName,
     InvalidWheelFilename,
     NormalizedName,
     canonicalize_name,
@@ -20,6 +21,7 @@ from packaging.utils import (
 )
 
 from wheelhouse_resolver import tree
+from wheelhouse_resolver.errors import InvalidRequirementError
 
 if TYPE_CHECKING:
     from packaging.tags import Tag
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Candidate", "Misnamed", "Wheelhouse", "parse_candidate"]
 
 #: The shape of a wheel's file name, loosely: what fits it may still not parse, what doesn't never does.
-_SHAPE = re.compile(r"[^-]+-v?\d[^-]*(?:-\d[^-]*)?-[^-]+-[^-]+-[^-]+\.whl", re.IGNORECASE)
+_SHAPE = re.compile(r"(?![^-]*__)[\w.]+-v?\d[^-]*(?:-\d[^-]*)?-[^-]+-[^-]+-[^-]+\.whl", re.IGNORECASE)
 
 
 class Candidate(NamedTuple):
@@ -113,8 +115,12 @@ class Wheelhouse(NamedTuple):
         """The wheels of *project* that *host*'s search path holds, most specific directory first.
 
         *project* may be written in any spelling (PEP 503). Whether the host's Python can
-        install them is not asked here, but by `pick`.
+        install them is not asked here, but by `pick`. Raises `InvalidRequirementError` for what is no name.
         """
+        try:
+            canonicalize_name(project, validate=True)
+        except InvalidName as error:
+            raise InvalidRequirementError(project, "not the name of a project") from error
         found = self.read(project, self.site.search_path(host).directories)
         return [each for each in found if isinstance(each, Candidate)]
 

@@ -26,6 +26,13 @@ COMMANDS = {
     "path": "print the directories that this host searches, most specific first",
     "pip-conf": "write the configuration that makes pip and uv search them",
     "pick": "say which wheel a requirement gets, and why no other",
+    "publish": "check wheels, stamp them, and place them into the wheelhouse",
+    "withdraw": "take a wheel out of every search path, restorably",
+    "restore": "bring a withdrawn wheel back",
+    "audit": "find where an installer's order would differ from policy",
+    "restamp": "mend the stamps of an existing tree in place",
+    "view": "make a tree of links that carry the stamps, touching no wheel",
+    "policy-module": "write the _manylinux.py that makes Python refuse manylinux wheels",
 }
 
 

@@ -40,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "pip-ARCH-LAYER.conf, so that a module file needs no Python",
     )
     parser.add_argument("--output-dir", metavar="DIR", help="where --all writes; made if missing")
+    parser.add_argument(
+        "--view", metavar="DIR", help="point at this view of the wheelhouse (see the command view)"
+    )
     add_host_options(parser)
     add_site_options(parser)
     add_examples(
@@ -56,6 +59,8 @@ def run(options: argparse.Namespace) -> int:
     if options.all and (options.output is not None or options.format != "ini"):
         return _wrong("--all writes INI files into --output-dir: leave out --output and --format")
     site = site_of(options)
+    if options.view is not None:
+        site = site._replace(root=os.path.abspath(options.view))
     flags = {"offline": options.offline, "keep_missing": options.keep_missing}
     if options.all:
         return _write_all(options.output_dir, static_configs(site, **flags))

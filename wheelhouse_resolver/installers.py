@@ -1,0 +1,156 @@
+"""How installers choose among wheels of one version: models of their sort keys, as measured.
+
+pip's and uv's own order, not ours: `audit` compares it with policy, and `publish` refuses what would make the
+two differ. Each model is checked against the real programs by the tests.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from wheelhouse_resolver.pip_conf import file_url
+
+if TYPE_CHECKING:
+    from packaging.tags import Tag
+
+    from wheelhouse_resolver.wheelhouse import Candidate
+
+__all__ = [
+    "INSTALLERS",
+    "Installer",
+    "PythonKind",
+    "choice",
+    "machine_of",
+    "pythons_of",
+    "tag_priorities",
+]
+
+#: uv keeps build numbers in 64 bits and drops a wheel whose number does not fit.
+_UV_BUILD_LIMIT = 1 << 64
+
+_MANYLINUX = re.compile(r"manylinux_(\d+)_(\d+)_(.+)")
+_LEGACY = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}
+
+
+class Installer(NamedTuple):
+    """An installer, or a range of its versions that choose alike.
+
+    tag_first:    the wheel tag counts before the build tag (else after).
+    linux_first:  `linux_*` is a better platform than `manylinux*` (else a worse one).
+    smallest_url: of equal wheels the one with the smallest URL (else the largest).
+    build_limit:  wheels with a build number from here on are dropped; None: no limit.
+    """
+
+    name: str
+    tag_first: bool
+    linux_first: bool
+    smallest_url: bool
+    build_limit: int | None = None
+
+
+#: pip 9 and older ignore build tags and are not among them.
+INSTALLERS = (
+    Installer("pip >= 26.3", tag_first=True, linux_first=True, smallest_url=True),
+    Installer("pip 21.1 to 26.2", tag_first=True, linux_first=False, smallest_url=True),
+    Installer("pip 20.3 to 21.0", tag_first=False, linux_first=False, smallest_url=True),
+    Installer("pip 19.3 to 20.2", tag_first=False, linux_first=False, smallest_url=False),
+    Installer("uv", tag_first=True, linux_first=False, smallest_url=True, build_limit=_UV_BUILD_LIMIT),
+)
+
+
+class PythonKind(NamedTuple):
+    """A CPython that a wheel may be installed into: its version, ABI flags and machine."""
+
+    version: tuple[int, int]
+    flags: str
+    machine: str
+
+    def __str__(self) -> str:
+        return f"{self.version[0]}.{self.version[1]}{self.flags.replace('m', '')} ({self.machine})"
+
+
+def machine_of(platform: str) -> str | None:
+    """The machine of a platform tag (`x86_64` of `manylinux2014_x86_64`); None for `any`, or another OS."""
+    if platform.startswith("linux_"):
+        return platform.removeprefix("linux_")
+    found = _MANYLINUX.fullmatch(platform) or re.fullmatch(r"(musllinux)_(\d+_\d+)_(.+)", platform)
+    if found:
+        return found[3]
+    name, _, machine = platform.partition("_")
+    return machine if name in _LEGACY else None
+
+
+def pythons_of(tags: Iterable[Tag]) -> set[tuple[tuple[int, int], str]]:
+    """The CPythons that *tags* name: (version, ABI flags) each."""
+    found: set[tuple[tuple[int, int], str]] = set()
+    for tag in tags:
+        match = re.fullmatch(r"cp(\d)(\d+)", tag.interpreter)
+        if match:
+            flags = tag.abi.removeprefix(tag.interpreter) if tag.abi.startswith(tag.interpreter) else ""
+            version = (int(match[1]), int(match[2]))
+            found.add((version, flags or ("m" if version < (3, 8) else "")))
+    return found
+
+
+def _ordered(platforms: Iterable[str], machine: str, linux_first: bool) -> list[str]:
+    """*platforms* of *machine*, best first: manylinux from the newest glibc down, a legacy name last."""
+
+    def glibc(platform: str) -> tuple[int, int, int]:
+        found = _MANYLINUX.fullmatch(platform)
+        if found:
+            return (-int(found[1]), -int(found[2]), 0)
+        major, minor = _LEGACY[platform.partition("_")[0]]
+        return (-major, -minor, 1)
+
+    own = [platform for platform in set(platforms) if machine_of(platform) == machine]
+    many = sorted((p for p in own if p.startswith("manylinux")), key=glibc)
+    plain = [p for p in own if p.startswith("linux_")]
+    musl = sorted((p for p in own if p.startswith("musllinux")), reverse=True)
+    return [*plain, *many, *musl] if linux_first else [*many, *musl, *plain]
+
+
+@lru_cache(maxsize=4096)
+def tag_priorities(python: PythonKind, platforms: frozenset[str], linux_first: bool) -> Mapping[Tag, int]:
+    """The wheel tags that *python* accepts among those with *platforms*; the best has the lowest number.
+
+    The host's glibc is taken to be new enough for all of them.
+    """
+    from packaging import tags
+
+    ordered = _ordered(platforms, python.machine, linux_first)
+    major, minor = python.version
+    abis = [f"cp{major}{minor}{python.flags}"]
+    accepted = [
+        *tags.cpython_tags(python.version, abis, ordered),
+        *tags.compatible_tags(python.version, f"cp{major}{minor}", ordered),
+    ]
+    found: dict[Tag, int] = {}
+    for number, tag in enumerate(accepted):
+        found.setdefault(tag, number)
+    return found
+
+
+def choice(installer: Installer, candidates: Sequence[Candidate], python: PythonKind) -> Candidate | None:
+    """Which of *candidates*, all of one project and version, *installer* takes for *python*."""
+    platforms = frozenset(tag.platform for candidate in candidates for tag in candidate.tags)
+    priorities = tag_priorities(python, platforms, installer.linux_first)
+    able = [
+        each
+        for each in candidates
+        if any(tag in priorities for tag in each.tags)
+        and not (installer.build_limit and each.build and each.build[0] >= installer.build_limit)
+    ]
+    if not able:
+        return None
+
+    def key(candidate: Candidate) -> tuple[object, ...]:
+        tag = -min(priorities[tag] for tag in candidate.tags if tag in priorities)
+        build = candidate.build or (-1, "")
+        return (tag, build) if installer.tag_first else (build, tag)
+
+    best = max(key(each) for each in able)
+    equal = sorted((each for each in able if key(each) == best), key=lambda each: file_url(each.path))
+    return equal[0] if installer.smallest_url else equal[-1]

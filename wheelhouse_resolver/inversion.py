@@ -1,0 +1,147 @@
+"""Tag inversions: two wheels of one version where the less specific directory has the better wheel tag.
+
+Every installer puts the wheel tag before the build tag, so there no stamp helps. `publish` refuses to create
+one, or gives the wheel tags that are as good (*retags* it); `audit` reports those that exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+from typing import TYPE_CHECKING, NamedTuple
+
+from packaging.tags import Tag, parse_tag
+
+from wheelhouse_resolver.installers import (
+    INSTALLERS,
+    PythonKind,
+    machine_of,
+    pythons_of,
+    tag_priorities,
+)
+
+if TYPE_CHECKING:
+    from wheelhouse_resolver.site import Site
+    from wheelhouse_resolver.wheelhouse import Candidate
+
+__all__ = [
+    "Inversion",
+    "beats",
+    "compressed_tags",
+    "concerned_pythons",
+    "inversions",
+    "retagged",
+    "searched_together",
+]
+
+#: Wheels for all Pythons (py3, abi3) are compared as these see them, besides those that other wheels name.
+_USUAL = tuple(((3, minor), "") for minor in range(8, 15))
+
+
+class Inversion(NamedTuple):
+    """A wheel that beats one of a more specific directory by its tag, on *python* with *installer*."""
+
+    lower: Candidate
+    higher: Candidate
+    python: PythonKind
+    installer: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.lower.directory.label}/{self.lower.filename} has a better wheel tag than "
+            f"{self.higher.directory.label}/{self.higher.filename} for Python {self.python}, "
+            f"and wins with {self.installer}"
+        )
+
+
+def concerned_pythons(candidates: Iterable[Candidate]) -> list[PythonKind]:
+    """The CPythons to compare *candidates* for: those that a wheel names, or the usual ones, per machine."""
+    tags = frozenset().union(*(candidate.tags for candidate in candidates))
+    named = pythons_of(tags)
+    if any(tag.interpreter.startswith("py") or tag.abi == "abi3" for tag in tags):
+        named |= set(_USUAL)
+    machines = {machine for tag in tags if (machine := machine_of(tag.platform))} or {"x86_64"}
+    return [
+        PythonKind(version, flags, machine)
+        for (version, flags), machine in product(sorted(named), sorted(machines))
+    ]
+
+
+def searched_together(site: Site) -> list[frozenset[str]]:
+    """The directories (by path) that some host of *site* searches together, for every kind of host."""
+    kinds = [(layer.name, arch) for layer in site.layers for arch in [*layer.archs, "generic"]]
+    found = [site.search_path_for(layer, arch) for layer, arch in kinds]
+    return [frozenset(directory.path for directory in path) for path in found]
+
+
+def inversions(candidates: Sequence[Candidate], together: Sequence[frozenset[str]]) -> list[Inversion]:
+    """The tag inversions among *candidates*, all of one project and version; one per pair of wheels.
+
+    *together*: `searched_together` of the site; wheels that no host sees both of cannot invert.
+    """
+    platforms = frozenset(tag.platform for candidate in candidates for tag in candidate.tags)
+    orders = {installer.linux_first: installer.name for installer in reversed(INSTALLERS)}
+    found: list[Inversion] = []
+    for higher in candidates:
+        for lower in candidates:
+            if lower.directory.rank >= higher.directory.rank or lower.tags == higher.tags:
+                continue
+            if not any({lower.directory.path, higher.directory.path} <= paths for paths in together):
+                continue
+            inversion = next(
+                (
+                    Inversion(lower, higher, python, installer)
+                    for python in concerned_pythons([higher, lower])
+                    for linux_first, installer in orders.items()
+                    if beats(lower, higher, tag_priorities(python, platforms, linux_first))
+                ),
+                None,
+            )
+            if inversion is not None:
+                found.append(inversion)
+    return found
+
+
+def beats(lower: Candidate, higher: Candidate, priorities: Mapping[Tag, int]) -> bool:
+    """Whether a Python with these tag *priorities* accepts both and finds *lower*'s tag the better one."""
+    low = min((priorities[tag] for tag in lower.tags if tag in priorities), default=None)
+    high = min((priorities[tag] for tag in higher.tags if tag in priorities), default=None)
+    return low is not None and high is not None and low < high
+
+
+def retagged(candidate: Candidate, rivals: Sequence[Candidate]) -> frozenset[Tag]:
+    """Tags for *candidate* that leave no inversion with *rivals* of its version, where that can be done.
+
+    Above a rival it takes on those of the rival's tags that let nobody install it who could not before.
+    Below a rival whose platform is plain `linux_*` it gives up its manylinux tags for that. The caller
+    checks whether that was enough. The result is what one compressed tag set can say (PEP 425).
+    """
+    tags = set(candidate.tags)
+    for rival in rivals:
+        if rival.directory.rank < candidate.directory.rank:
+            tags |= {tag for tag in rival.tags if _adds_nobody(tag, candidate)}
+    for rival in rivals:
+        plain = {tag.platform for tag in rival.tags}
+        if rival.directory.rank > candidate.directory.rank and all(p.startswith("linux_") for p in plain):
+            many = {tag for tag in tags if tag.platform.startswith(("manylinux", "musllinux"))}
+            tags -= many
+            tags |= {Tag(tag.interpreter, tag.abi, each) for tag in many for each in plain}
+    return parse_tag(compressed_tags(frozenset(tags)))
+
+
+def compressed_tags(tags: frozenset[Tag]) -> str:
+    """*tags* as a compressed tag set (PEP 425), which may stand for more tags than these."""
+    return "-".join(
+        ".".join(sorted({getattr(tag, part) for tag in tags})) for part in ("interpreter", "abi", "platform")
+    )
+
+
+def _adds_nobody(tag: Tag, candidate: Candidate) -> bool:
+    """Whether every Python that accepts *tag* accepts *candidate* already."""
+    platforms = frozenset({tag.platform, *(each.platform for each in candidate.tags)})
+    claimed = candidate._replace(tags=frozenset({tag}))
+    for python in concerned_pythons([claimed, candidate]):
+        accepted = tag_priorities(python, platforms, linux_first=True)
+        if tag in accepted and not any(own in accepted for own in candidate.tags):
+            return False
+    return True

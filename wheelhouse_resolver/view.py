@@ -1,0 +1,111 @@
+"""A view: symbolic links whose names carry the stamps, for a wheelhouse that one may only read.
+
+pip and uv go by the name of the link, so the wheels themselves need not be touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from wheelhouse_resolver import tree
+from wheelhouse_resolver.errors import OutputError, reason_of
+from wheelhouse_resolver.placement import make_shared_directory
+from wheelhouse_resolver.stamp import StampError, stamped_name
+from wheelhouse_resolver.wheelhouse import Candidate, parse_candidate
+
+if TYPE_CHECKING:
+    from wheelhouse_resolver.site import Directory, Site
+
+__all__ = ["ViewReport", "make_view"]
+
+
+class ViewReport(NamedTuple):
+    """What a run changed: the links *made*, *kept* and *removed*, and the wheels left out with the reason."""
+
+    made: int
+    kept: int
+    removed: int
+    left_out: tuple[str, ...]
+
+
+def make_view(site: Site, output: str) -> ViewReport:
+    """Make, or bring up to date, the view of *site*'s wheelhouse in the directory *output*.
+
+    Only what differs is touched: a link that is right stays, one whose wheel is gone goes, and files
+    that are no links into the wheelhouse are left alone. Raises `OutputError`, `NoWheelhouseError`,
+    `UnreadableDirectoryError`.
+    """
+    tree.check_root(site)
+    output = os.path.abspath(output)
+    if os.path.realpath(output) == os.path.realpath(site.root):
+        raise OutputError(output, "the view cannot be the wheelhouse itself")
+    made = kept = removed = 0
+    left_out: list[str] = []
+    for directory in site.directories():
+        wanted, unfit = _links(site, directory)
+        left_out += unfit
+        place = os.path.join(output, *directory.label.split("/"))
+        try:
+            if os.path.isdir(directory.path):
+                make_shared_directory(place)
+            present = _present(place, site.root)
+            for name, target in wanted.items():
+                if present.get(name) == target:
+                    kept += 1
+                    continue
+                left_out += _link(place, name, target, present)
+                made += 1
+            for name in present.keys() - wanted.keys():
+                os.unlink(os.path.join(place, name))
+                removed += 1
+        except OSError as error:
+            raise OutputError(place, reason_of(error)) from error
+    return ViewReport(made, kept, removed, tuple(left_out))
+
+
+def _links(site: Site, directory: Directory) -> tuple[dict[str, str], list[str]]:
+    """The links that *directory* needs, name -> target, and the wheels that can have none."""
+    wanted: dict[str, str] = {}
+    unfit: list[str] = []
+    for filename in tree.wheel_names(directory, lambda name: name.endswith(tree.SUFFIX)):
+        each = parse_candidate(filename, directory)
+        if not isinstance(each, Candidate):
+            unfit.append(f"{each.path}: {each.problem}")
+            continue
+        try:
+            name = stamped_name(filename, each.build, directory, site)
+        except StampError as error:
+            unfit.append(str(error))
+            continue
+        if name in wanted:
+            unfit.append(f"{each.path}: {os.path.basename(wanted[name])} has the same stamped name")
+            continue
+        wanted[name] = each.path
+    return wanted, unfit
+
+
+def _present(place: str, root: str) -> dict[str, str]:
+    """The links in *place* that lead into the wheelhouse: name -> target."""
+    found: dict[str, str] = {}
+    with contextlib.suppress(FileNotFoundError), os.scandir(place) as entries:
+        for entry in entries:
+            if entry.is_symlink():
+                target = os.readlink(entry.path)
+                if target.startswith(root.rstrip("/") + "/"):
+                    found[entry.name] = target
+    return found
+
+
+def _link(place: str, name: str, target: str, present: dict[str, str]) -> list[str]:
+    """Make one link, over an outdated one of ours only; returns why not, if not."""
+    path = os.path.join(place, name)
+    if name not in present and os.path.lexists(path):
+        return [f"{path}: stands in the way and is not ours"]
+    temporary = os.path.join(place, f".{name}.{os.uname().nodename}.{os.getpid()}~")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)
+    os.symlink(target, temporary)
+    os.replace(temporary, path)
+    return []

@@ -63,7 +63,8 @@ class _UnknownNameError(WheelhouseError, LookupError):
         self.known = tuple(known)
 
     def __str__(self) -> str:
-        return f"unknown {self._kind} {self.name!r}: this site knows {', '.join(self.known)}"
+        known = printable(", ".join(self.known))
+        return f"unknown {self._kind} {self.name!r}: this site knows {known}"
 
 
 class UnknownArchError(_UnknownNameError):
@@ -101,7 +102,7 @@ class UnreadableDirectoryError(WheelhouseError, OSError):
 
     def __str__(self) -> str:
         return (
-            f"cannot list {printable(self.path)}: {self.problem}; "
+            f"cannot list {printable(self.path)}: {printable(self.problem)}; "
             "make it readable for the users of the wheelhouse"
         )
 
@@ -119,7 +120,7 @@ class UnsafeValueError(WheelhouseError, ValueError):
         self.problem = problem
 
     def __str__(self) -> str:
-        return f"cannot write {printable(self.what)} {self.value!r} safely: {self.problem}"
+        return f"cannot write {printable(self.what)} {self.value!r} safely: {printable(self.problem)}"
 
 
 class InvalidRequirementError(WheelhouseError, ValueError):
@@ -169,7 +170,7 @@ class CpuinfoError(WheelhouseError, ValueError):
         self.problem = problem
 
     def __str__(self) -> str:
-        return f"{printable(self.path)}: {self.problem}"
+        return f"{printable(self.path)}: {printable(self.problem)}"
 
 
 class OutputError(WheelhouseError, OSError):

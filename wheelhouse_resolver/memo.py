@@ -23,16 +23,17 @@ from typing import Any
 __all__ = ["identity_of", "recall"]
 
 
-def _directory() -> str:
+def _directory() -> str | None:
     """`$XDG_CACHE_HOME/wheelhouse-resolver` (XDG Base Directory Specification; `~/.cache` by default).
 
+    None for a user who has no home directory, as in some containers.
     Not asked of platformdirs, whose import is one of the costs that the memo saves; a test holds the
     two to the same answer on Linux.
     """
     base = os.environ.get("XDG_CACHE_HOME", "")
     if not os.path.isabs(base):
         base = os.path.join(os.path.expanduser("~"), ".cache")
-    return os.path.join(base, "wheelhouse-resolver")
+    return os.path.join(base, "wheelhouse-resolver") if os.path.isabs(base) else None
 
 
 def recall(kind: str, key: list[Any], compute: Callable[[], Any]) -> Any:
@@ -41,14 +42,17 @@ def recall(kind: str, key: list[Any], compute: Callable[[], Any]) -> Any:
     *key* must be what JSON can hold; an answer that isn't, is not remembered. Entries of one *kind* with
     different keys stand beside each other.
     """
+    directory = _directory()
+    if directory is None:
+        return compute()
     key = json.loads(json.dumps(key))
     name = f"{kind}-{zlib.crc32(json.dumps(key).encode()):08x}.json"
-    path = os.path.join(_directory(), name)
+    path = os.path.join(directory, name)
     try:
         entry = _read(path)
         if entry["key"] == key:
             return entry["answer"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
     answer = compute()
     try:

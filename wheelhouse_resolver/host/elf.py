@@ -25,7 +25,10 @@ def program_interpreter(path: str) -> str | None:
     except OSError as error:
         raise NotElfError(f"{path}: {reason_of(error)}") from error
     key = [path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns]
-    answer = memo.recall("elf", key, lambda: _read(path))
+    try:
+        answer = memo.recall("elf", key, lambda: _read(path))
+    except OSError as error:  # not remembered: permissions change without the file
+        raise NotElfError(f"{path}: {reason_of(error)}") from error
     if "problem" in answer:
         raise NotElfError(f"{path}: {answer['problem']}")
     found: str | None = answer["interpreter"]
@@ -44,7 +47,7 @@ def _read(path: str) -> dict[str, str | None]:
                 if isinstance(segment, InterpSegment):
                     return {"interpreter": os.fsdecode(segment.get_interp_name())}
             return {"interpreter": None}
-    except OSError as error:
-        return {"problem": reason_of(error)}
+    except OSError:
+        raise
     except Exception as error:  # noqa: BLE001 - a damaged header makes pyelftools raise what it meets first
         return {"problem": f"a damaged ELF file ({type(error).__name__})"}

@@ -1,5 +1,7 @@
 """The right wheel from an HPC site's wheelhouse, with stock pip and uv.
 
+::
+
     site = Site.load()
     host = detect_host()
     for directory in site.search_path(host):

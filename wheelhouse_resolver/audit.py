@@ -12,9 +12,8 @@ import shlex
 import stat
 import zipfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from itertools import groupby
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from packaging.utils import canonicalize_name
@@ -23,14 +22,17 @@ from wheelhouse_resolver import placement, tree
 from wheelhouse_resolver.errors import reason_of
 from wheelhouse_resolver.installers import INSTALLERS, Installer, PythonKind, choice, tag_priorities
 from wheelhouse_resolver.inversion import beats, concerned_pythons
-from wheelhouse_resolver.metadata import UnreadableWheelError, read_metadata
+from wheelhouse_resolver.metadata import BAD_ZIP, UnreadableWheelError, metadata_of
 from wheelhouse_resolver.pick import policy_key
 from wheelhouse_resolver.site import GENERIC, NO_LAYER
 from wheelhouse_resolver.stamp import BAND, StampState, stamping
-from wheelhouse_resolver.wheelhouse import Candidate, Misnamed, parse_candidate
+from wheelhouse_resolver.wheelhouse import Candidate, parse_candidate
 
 if TYPE_CHECKING:
-    from wheelhouse_resolver.site import Directory, SearchPath, Site
+    from packaging.tags import Tag
+    from packaging.version import Version
+
+    from wheelhouse_resolver.site import Directory, Site
 
 __all__ = ["Finding", "HostKind", "Kind", "Severity", "audit", "host_kinds", "policy_choice"]
 
@@ -69,7 +71,7 @@ class Finding(NamedTuple):
     mend:    the command that mends it, or what to do.
     project, version: of the wheels, where it is about some.
     wanted:  the path of the wheel that policy wants, for a wrong order.
-    chosen:  installer -> path of the wheel that it would take instead.
+    chosen:  (installer, path of the wheel that it would take instead) pairs.
     hosts:   the hosts concerned, as `layer/arch`.
     pythons: the Pythons concerned.
     """
@@ -82,7 +84,7 @@ class Finding(NamedTuple):
     project: str = ""
     version: str = ""
     wanted: str = ""
-    chosen: Mapping[str, str] = MappingProxyType({})
+    chosen: tuple[tuple[str, str], ...] = ()
     hosts: tuple[str, ...] = ()
     pythons: tuple[str, ...] = ()
 
@@ -102,22 +104,25 @@ class Finding(NamedTuple):
 class HostKind(NamedTuple):
     """A kind of host that the site can have, by the directories that it searches.
 
-    label:  `layer/arch`, or `none`. family: its CPU family; None: any.
+    label: `layer/arch`, or `none`. family: its CPU family; None: any. paths: of the directories it searches.
     """
 
     label: str
     family: str | None
-    search_path: SearchPath
+    paths: frozenset[str]
 
 
 def host_kinds(site: Site) -> list[HostKind]:
     """Every (layer, arch) that a host of *site* can have."""
     families = {arch.name: arch.family for arch in site.ladder}
-    found = [HostKind(NO_LAYER, None, site.search_path_for(None, GENERIC))]
+
+    def kind(layer: str | None, arch: str, label: str) -> HostKind:
+        searched = site.search_path_for(layer, arch)
+        return HostKind(label, families.get(arch), frozenset(each.path for each in searched))
+
+    found = [kind(None, GENERIC, NO_LAYER)]
     for layer in site.layers:
-        for arch in [*layer.archs, GENERIC]:
-            path = site.search_path_for(layer.name, arch)
-            found.append(HostKind(f"{layer.name}/{arch}", families.get(arch), path))
+        found += [kind(layer.name, arch, f"{layer.name}/{arch}") for arch in [*layer.archs, GENERIC]]
     return found
 
 
@@ -140,9 +145,12 @@ def _descending(key: tuple[Any, int, int, tuple[int, str]]) -> tuple[int, int, i
     return (-rank, -tag, -number, [*(-ord(char) for char in text), 1])
 
 
-def audit(site: Site, *, progress: Callable[[int, int], None] | None = None) -> Iterator[Finding]:
+def audit(
+    site: Site, *, jobs: int = 1, progress: Callable[[int, int], None] | None = None
+) -> Iterator[Finding]:
     """Everything that is wrong with *site*'s wheelhouse, project by project.
 
+    *jobs*: how many processes look into the wheels (more than one are forked, so call it early then).
     *progress* is told how many of how many wheels have been looked at. Raises `NoWheelhouseError`.
     """
     tree.check_root(site)
@@ -151,15 +159,71 @@ def audit(site: Site, *, progress: Callable[[int, int], None] | None = None) -> 
     for number, directory in enumerate(directories):
         yield from _read_directory(directory, number, wheels)
     yield from _strays(site, directories)
-    wheels.sort()
-    hosts = host_kinds(site)
+    wheels.sort(key=lambda entry: (entry[0], entry[2], entry[1]))
+    projects = (list(group) for _, group in groupby(wheels, key=lambda entry: entry[0]))
+    look = _Look(site)
     done = 0
-    for _, group in groupby(wheels, key=lambda entry: entry[0]):
-        entries = list(group)
-        yield from _project(site, [(name, directories[at]) for _, name, at in entries], hosts)
-        done += len(entries)
+    for count, findings in _spread(look, _batches(projects), jobs):
+        yield from findings
+        done += count
         if progress is not None:
             progress(done, len(wheels))
+
+
+_Entries = list[tuple[str, str, int]]
+
+#: About how many wheels are looked at in one go.
+_BATCH = 200
+
+
+def _batches(projects: Iterator[_Entries]) -> Iterator[list[_Entries]]:
+    """Whole projects together, so many that handing them to a process is worth it."""
+    batch: list[_Entries] = []
+    for project in projects:
+        batch.append(project)
+        if sum(map(len, batch)) >= _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+class _Look:
+    """Looks at batches of projects, remembering what repeats."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._directories = site.directories()
+        self._hosts = host_kinds(site)
+        self._memory = _Memory()
+
+    def __call__(self, batch: list[_Entries]) -> tuple[int, list[Finding]]:
+        """How many wheels *batch* has, and the findings about them."""
+        found: list[Finding] = []
+        for project in batch:
+            files = [(name, self._directories[at]) for _, name, at in project]
+            found += _project(self._site, files, self._hosts, self._memory)
+        return sum(map(len, batch)), found
+
+
+def _spread(look: _Look, batches: Iterator[list[_Entries]], jobs: int) -> Iterator[tuple[int, list[Finding]]]:
+    """What *look* says of each batch, in order, looked at by *jobs* processes."""
+    if jobs < 2:
+        yield from map(look, batches)
+        return
+    import multiprocessing
+
+    global _looking  # noqa: PLW0603 - how a forked process gets what cannot be pickled
+    _looking = look  # forked processes inherit it
+    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+        yield from pool.imap(_look, batches)
+
+
+_looking: _Look
+
+
+def _look(batch: list[_Entries]) -> tuple[int, list[Finding]]:
+    return _looking(batch)
 
 
 def _read_directory(
@@ -210,87 +274,81 @@ def _strays(site: Site, directories: Sequence[Directory]) -> Iterator[Finding]:
             )
 
 
+class _Content(NamedTuple):
+    """What one look into a wheel told: its files, and Requires-Python where that was asked for."""
+
+    files: frozenset[tuple[str, int, int]]
+    requires_python: str | None
+
+
 def _project(
-    site: Site, files: Sequence[tuple[str, Directory]], hosts: Sequence[HostKind]
+    site: Site, files: Sequence[tuple[str, Directory]], hosts: Sequence[HostKind], memory: _Memory
 ) -> Iterator[Finding]:
     """The findings about one project's wheels."""
-    candidates: list[Candidate] = []
-    contents: dict[str, frozenset[tuple[str, int, int]] | None] = {}
-    for filename, directory in files:
-        parsed = parse_candidate(filename, directory)
-        problem = yield from _check_file(parsed, contents)
-        if not problem and isinstance(parsed, Candidate):
-            candidates.append(parsed)
-            yield from _check_stamp(site, parsed)
-    by_version: dict[Any, list[Candidate]] = defaultdict(list)
-    for each in candidates:
-        by_version[each.version].append(each)
+    parsed = [parse_candidate(filename, directory) for filename, directory in files]
+    by_version: dict[Version, list[Candidate]] = defaultdict(list)
+    for each in parsed:
+        if isinstance(each, Candidate):
+            by_version[each.version].append(each)
+        else:
+            mend = "rename it, or move it away"
+            yield Finding(Kind.MISNAMED, Severity.WARNING, each.problem, (each.path,), mend)
+    contents: dict[str, _Content] = {}
     for version in sorted(by_version):
         same = by_version[version]
-        if len(same) > 1:
-            yield from _check_order(same, site, hosts)
-            yield from _check_requires_python(same, hosts)
-    yield from _check_names(candidates, contents)
+        there: list[Candidate] = []
+        for candidate in same:
+            exists = yield from _check_file(candidate, contents, several=len(same) > 1)
+            if exists:
+                there.append(candidate)
+                yield from _check_stamp(site, candidate)
+        if len(there) > 1:
+            yield from _check_order(there, site, hosts, memory)
+            yield from _check_requires_python(there, hosts, contents)
+            yield from _check_names(there, contents)
 
 
 def _check_file(
-    file: Candidate | Misnamed, contents: dict[str, frozenset[tuple[str, int, int]] | None]
-) -> Any:
-    """Yield what is wrong with the file itself; returns whether it is out of the question."""
+    file: Candidate, contents: dict[str, _Content], *, several: bool
+) -> Generator[Finding, None, bool]:
+    """Yield what is wrong with the file itself; returns whether installers see it at all."""
     path = file.path
+    about = (str(file.name), str(file.version))
     withdraw = f"wheelhouse-resolver withdraw {shlex.quote(file.filename)}"
-    if isinstance(file, Misnamed):
-        yield Finding(Kind.MISNAMED, Severity.WARNING, file.problem, (path,), "rename it, or move it away")
-        return True
+    readable = f"chmod a+r {shlex.quote(path)}"
+
+    def found(kind: Kind, message: str, mend: str) -> Finding:
+        return Finding(kind, Severity.ERROR, message, (path,), mend, *about)
+
     try:
-        status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode):
-            yield Finding(
-                Kind.BROKEN, Severity.ERROR, "not a regular file", (path,), "move it away", file.name
-            )
-            return True
-        if not status.st_mode & stat.S_IROTH:
-            yield Finding(
-                Kind.UNREADABLE,
-                Severity.ERROR,
-                "not readable for everybody",
-                (path,),
-                f"chmod a+r {shlex.quote(path)}",
-                file.name,
-                str(file.version),
-            )
-        with zipfile.ZipFile(path) as archive:
-            contents[path] = frozenset((i.filename, i.CRC, i.file_size) for i in archive.infolist())
+        with open(path, "rb") as stream:
+            status = os.fstat(stream.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                yield found(Kind.BROKEN, "not a regular file", "move it away")
+                return False
+            if not status.st_mode & stat.S_IROTH:
+                yield found(Kind.UNREADABLE, "not readable for everybody", readable)
+            with zipfile.ZipFile(stream) as archive:
+                inside = frozenset((i.filename, i.CRC, i.file_size) for i in archive.infolist())
+                requires = metadata_of(archive, path).get("Requires-Python") if several else None
+            contents[path] = _Content(inside, requires)
     except FileNotFoundError:
         if os.path.islink(path):
-            yield Finding(Kind.BROKEN, Severity.ERROR, "a link to nothing", (path,), withdraw, file.name)
-        return True
+            yield found(Kind.BROKEN, "a link to nothing", withdraw)
+        return False
+    except IsADirectoryError:
+        yield found(Kind.BROKEN, "a directory", "move it away")
+        return False
     except PermissionError as error:
-        yield Finding(
-            Kind.UNREADABLE,
-            Severity.ERROR,
-            f"cannot be read: {reason_of(error)}",
-            (path,),
-            f"chmod a+r {shlex.quote(path)}",
-            file.name,
-            str(file.version),
-        )
-        contents[path] = None
-        return False
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError) as error:
-        told = reason_of(error) if isinstance(error, OSError) else str(error)
-        yield Finding(
-            Kind.BROKEN,
-            Severity.ERROR,
-            f"not a sound zip file: {told}",
-            (path,),
-            withdraw,
-            file.name,
-            str(file.version),
-        )
-        # Installers go by the name: a broken wheel still wins, and then fails.
-        return False
-    return False
+        yield found(Kind.UNREADABLE, f"cannot be read: {reason_of(error)}", readable)
+    except UnreadableWheelError as error:
+        yield found(Kind.BROKEN, error.problem, withdraw)
+    except OSError as error:
+        yield found(Kind.UNREADABLE, f"cannot be read: {reason_of(error)}", withdraw)
+    except BAD_ZIP as error:
+        yield found(Kind.BROKEN, f"not a sound zip file: {error}", withdraw)
+    # Installers go by the name: a broken wheel still wins, and then fails.
+    return True
 
 
 def _check_stamp(site: Site, candidate: Candidate) -> Iterator[Finding]:
@@ -324,19 +382,6 @@ def _check_stamp(site: Site, candidate: Candidate) -> Iterator[Finding]:
         )
 
 
-def _in_order(candidates: Sequence[Candidate], site: Site) -> bool:
-    """Whether a glance tells that all is well: equal tags and current stamps throughout.
-
-    So it is in every tree that was published or restamped: then only the build tag differs, and it
-    says what policy says.
-    """
-    tags = candidates[0].tags
-    return all(
-        each.tags == tags and stamping(each.build, each.directory, site).state is StampState.CURRENT
-        for each in candidates
-    )
-
-
 class _Difference(NamedTuple):
     """One case in which an installer's choice is not policy's."""
 
@@ -347,38 +392,95 @@ class _Difference(NamedTuple):
     python: PythonKind
 
 
-def _check_order(candidates: Sequence[Candidate], site: Site, hosts: Sequence[HostKind]) -> Iterator[Finding]:
-    if _in_order(candidates, site):
+class _Memory:
+    """What was worked out once and holds for every wheel in the same situation; most trees have few."""
+
+    def __init__(self) -> None:
+        self.differences: dict[tuple[object, ...], list[tuple[int, int, Installer]]] = {}
+        self.accepted: dict[tuple[PythonKind, frozenset[Tag]], bool] = {}
+        self.invertible: dict[tuple[frozenset[Tag], frozenset[Tag]], bool] = {}
+
+    def may_invert(self, lower: Candidate, higher: Candidate) -> bool:
+        """Whether there is a Python, and an installer, that finds the tag of *lower* the better one."""
+        key = (lower.tags, higher.tags)
+        if key not in self.invertible:
+            platforms = frozenset(tag.platform for tag in lower.tags | higher.tags)
+            self.invertible[key] = any(
+                beats(lower, higher, tag_priorities(python, platforms, linux_first))
+                for python in concerned_pythons([lower, higher])
+                for linux_first in (False, True)
+            )
+        return self.invertible[key]
+
+    def accepts(self, python: PythonKind, tags: frozenset[Tag]) -> bool:
+        """Whether *python* accepts a wheel with these *tags*."""
+        key = (python, tags)
+        if key not in self.accepted:
+            platforms = frozenset(tag.platform for tag in tags)
+            accepted = tag_priorities(python, platforms, linux_first=True)
+            self.accepted[key] = any(tag in accepted for tag in tags)
+        return self.accepted[key]
+
+    def differing(self, able: Sequence[Candidate], python: PythonKind) -> list[tuple[int, int, Installer]]:
+        """`_differences` of *able*, which must be sorted by directory and file name."""
+        key = (python, *((each.directory.label, each.build, each.tags) for each in able))
+        if len({*key}) <= len(able):  # two alike: their names decide, and those are not in the key
+            return _differences(able, python)
+        if key not in self.differences:
+            self.differences[key] = _differences(able, python)
+        return self.differences[key]
+
+
+def _in_order(candidates: Sequence[Candidate], site: Site, memory: _Memory) -> bool:
+    """Whether a glance tells that all is well: current stamps throughout, and no tag in their way.
+
+    So it is in every tree that was published or restamped: build tags then say what policy says.
+    """
+    if any(stamping(each.build, each.directory, site).state is not StampState.CURRENT for each in candidates):
+        return False
+    first = candidates[0].tags
+    if all(each.tags == first for each in candidates):
+        return True
+    return not any(
+        lower.directory.rank < higher.directory.rank
+        and lower.tags != higher.tags
+        and memory.may_invert(lower, higher)
+        for lower in candidates
+        for higher in candidates
+    )
+
+
+def _check_order(
+    candidates: Sequence[Candidate], site: Site, hosts: Sequence[HostKind], memory: _Memory
+) -> Iterator[Finding]:
+    if _in_order(candidates, site, memory):
         return
+    pythons = concerned_pythons(candidates)
     found: dict[tuple[str, str], list[_Difference]] = defaultdict(list)
-    seen: dict[tuple[str, ...], list[tuple[Candidate, Candidate, Installer, PythonKind]]] = {}
     for host in hosts:
-        inside = {directory.path for directory in host.search_path}
-        visible = [each for each in candidates if each.directory.path in inside]
+        visible = [each for each in candidates if each.directory.path in host.paths]
         if len(visible) < 2:
             continue
-        key = (host.family or "", *(each.path for each in visible))
-        if key not in seen:
-            seen[key] = _differences(visible, host.family)
-        for wanted, chosen, installer, python in seen[key]:
-            found[wanted.path, chosen.path].append(_Difference(wanted, chosen, installer, host.label, python))
+        for python in pythons:
+            if host.family not in (None, python.machine):
+                continue
+            able = [each for each in visible if memory.accepts(python, each.tags)]
+            for wanted, chosen, installer in memory.differing(able, python) if len(able) > 1 else ():
+                case = _Difference(able[wanted], able[chosen], installer, host.label, python)
+                found[case.wanted.path, case.chosen.path].append(case)
     for cases in found.values():
         yield _order_finding(cases)
 
 
-def _differences(
-    visible: Sequence[Candidate], family: str | None
-) -> list[tuple[Candidate, Candidate, Installer, PythonKind]]:
+def _differences(able: Sequence[Candidate], python: PythonKind) -> list[tuple[int, int, Installer]]:
+    """Where an installer's choice among *able* is not policy's: (wanted, chosen) by their places."""
     found = []
-    for python in concerned_pythons(visible):
-        if family not in (None, python.machine):
-            continue
-        for installer in INSTALLERS:
-            wanted = policy_choice(visible, python, installer.linux_first)
-            chosen = choice(installer, visible, python)
-            # Within one directory the installers differ among each other, and policy leaves it to the tag.
-            if wanted and chosen and wanted.directory != chosen.directory:
-                found.append((wanted, chosen, installer, python))
+    for installer in INSTALLERS:
+        wanted = policy_choice(able, python, installer.linux_first)
+        chosen = choice(installer, able, python)
+        # Within one directory the installers differ among each other, and policy leaves it to the tag.
+        if wanted and chosen and wanted.directory != chosen.directory:
+            found.append((able.index(wanted), able.index(chosen), installer))
     return found
 
 
@@ -404,26 +506,24 @@ def _order_finding(cases: Sequence[_Difference]) -> Finding:
         project=str(wanted.name),
         version=str(wanted.version),
         wanted=wanted.path,
-        chosen=installers,
+        chosen=tuple(installers.items()),
         hosts=tuple(dict.fromkeys(case.host for case in cases)),
         pythons=tuple(sorted({str(case.python) for case in cases})),
     )
 
 
-def _check_requires_python(candidates: Sequence[Candidate], hosts: Sequence[HostKind]) -> Iterator[Finding]:
+def _check_requires_python(
+    candidates: Sequence[Candidate], hosts: Sequence[HostKind], contents: Mapping[str, _Content]
+) -> Iterator[Finding]:
     """Builds of one version that state different Pythons, where one host and one Python has both."""
-    stated: dict[str, str] = {}
-    for each in candidates:
-        try:
-            stated[each.path] = read_metadata(each.path).get("Requires-Python") or ""
-        except UnreadableWheelError:
-            continue
+    stated = {
+        each.path: contents[each.path].requires_python or "" for each in candidates if each.path in contents
+    }
     if len(set(stated.values())) < 2:
         return
     known = [each for each in candidates if each.path in stated]
     for host in hosts:
-        inside = {directory.path for directory in host.search_path}
-        visible = [each for each in known if each.directory.path in inside]
+        visible = [each for each in known if each.directory.path in host.paths]
         for python in concerned_pythons(visible) if len(visible) > 1 else []:
             platforms = frozenset(tag.platform for each in visible for tag in each.tags)
             accepted = tag_priorities(python, platforms, linux_first=True)
@@ -445,17 +545,14 @@ def _check_requires_python(candidates: Sequence[Candidate], hosts: Sequence[Host
                 return
 
 
-def _check_names(
-    candidates: Sequence[Candidate],
-    contents: Mapping[str, frozenset[tuple[str, int, int]] | None],
-) -> Iterator[Finding]:
+def _check_names(candidates: Sequence[Candidate], contents: Mapping[str, _Content]) -> Iterator[Finding]:
     """The same file name with different content in two directories: what caches and pins mix up."""
     by_name: dict[str, list[Candidate]] = defaultdict(list)
     for each in candidates:
-        if contents.get(each.path) is not None:
+        if each.path in contents:
             by_name[each.filename].append(each)
     for filename, same in sorted(by_name.items()):
-        if len({contents[each.path] for each in same}) > 1:
+        if len({contents[each.path].files for each in same}) > 1:
             yield Finding(
                 Kind.SAME_NAME,
                 Severity.WARNING,

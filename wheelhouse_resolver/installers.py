@@ -151,6 +151,10 @@ def choice(installer: Installer, candidates: Sequence[Candidate], python: Python
         build = candidate.build or (-1, "")
         return (tag, build) if installer.tag_first else (build, tag)
 
-    best = max(key(each) for each in able)
-    equal = sorted((each for each in able if key(each) == best), key=lambda each: file_url(each.path))
+    keys = [key(each) for each in able]
+    best = max(keys)
+    equal = [each for each, own in zip(able, keys, strict=True) if own == best]
+    if len(equal) == 1:
+        return equal[0]
+    equal.sort(key=lambda each: file_url(each.path))
     return equal[0] if installer.smallest_url else equal[-1]

@@ -4,12 +4,41 @@ from __future__ import annotations
 
 import os
 import re
+import zipfile
+import zlib
 from typing import NamedTuple
 
 from wheelhouse_resolver.errors import WheelhouseError, reason_of
 from wheelhouse_resolver.text import printable
 
-__all__ = ["MOST_METADATA", "Metadata", "UnreadableWheelError", "parse_headers", "read_metadata"]
+__all__ = [
+    "BAD_ZIP",
+    "MOST_METADATA",
+    "Metadata",
+    "UnreadableWheelError",
+    "metadata_of",
+    "parse_headers",
+    "read_metadata",
+]
+
+try:
+    from lzma import LZMAError as _LZMAError
+except ImportError:  # a Python that was built without it; zipfile then says NotImplementedError
+
+    class _LZMAError(Exception):  # type: ignore[no-redef]
+        """Never raised."""
+
+
+#: What zipfile raises, besides OSError, when it reads an archive that is damaged or made to harm.
+BAD_ZIP = (
+    zipfile.BadZipFile,
+    zlib.error,
+    _LZMAError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+)
 
 #: More than any real METADATA holds (bytes); what claims more is not unpacked.
 MOST_METADATA = 16 << 20
@@ -71,46 +100,36 @@ def read_metadata(path: str) -> Metadata:
 
     Raises `UnreadableWheelError` when the file is no sound zip with one METADATA of sensible size.
     """
-    import zipfile
-    import zlib
-
-    try:
-        import lzma
-
-        lzma_error: type[Exception] = lzma.LZMAError
-    except ImportError:  # a Python that was built without it; zipfile then says NotImplementedError
-        lzma_error = zlib.error
-
     try:
         with zipfile.ZipFile(path) as archive:
-            # `name-version.dist-info/METADATA` at the top; deeper ones belong to vendored projects.
-            found = [
-                info
-                for info in archive.infolist()
-                if info.filename.count("/") == 1 and info.filename.endswith(".dist-info/METADATA")
-            ]
-            if len(found) != 1:
-                raise UnreadableWheelError(path, f"holds {len(found)} METADATA files instead of one")
-            if found[0].file_size > MOST_METADATA:
-                raise UnreadableWheelError(path, f"its METADATA claims {found[0].file_size} bytes")
-            with archive.open(found[0]) as file:
-                # The directory of a hostile archive may lie about the size.
-                content = file.read(MOST_METADATA + 1)
+            return metadata_of(archive, path)
     except UnreadableWheelError:
         raise
     except OSError as error:
         raise UnreadableWheelError(path, f"cannot be read: {reason_of(error)}") from error
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        lzma_error,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        ValueError,
-    ) as error:
+    except BAD_ZIP as error:
         size = f"{os.path.getsize(path)} bytes" if os.path.exists(path) else "gone"
         raise UnreadableWheelError(path, f"not a sound zip file ({size}): {error}") from error
+
+
+def metadata_of(archive: zipfile.ZipFile, path: str) -> Metadata:
+    """The headers of the METADATA in an open wheel; *path* is for the error.
+
+    Raises `UnreadableWheelError`, and `BAD_ZIP` and `OSError` as they come.
+    """
+    # `name-version.dist-info/METADATA` at the top; deeper ones belong to vendored projects.
+    found = [
+        info
+        for info in archive.infolist()
+        if info.filename.endswith(".dist-info/METADATA") and info.filename.count("/") == 1
+    ]
+    if len(found) != 1:
+        raise UnreadableWheelError(path, f"holds {len(found)} METADATA files instead of one")
+    if found[0].file_size > MOST_METADATA:
+        raise UnreadableWheelError(path, f"its METADATA claims {found[0].file_size} bytes")
+    with archive.open(found[0]) as file:
+        # The directory of a hostile archive may lie about the size.
+        content = file.read(MOST_METADATA + 1)
     if len(content) > MOST_METADATA:
         raise UnreadableWheelError(path, f"its METADATA exceeds {MOST_METADATA} bytes")
     return parse_headers(content.decode("utf-8", "replace"))

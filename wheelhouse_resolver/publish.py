@@ -23,7 +23,8 @@ from wheelhouse_resolver.inversion import (
     retagged,
     searched_together,
 )
-from wheelhouse_resolver.repack import ChangedWhileReadError, Rewrite, rewrite
+from wheelhouse_resolver.metadata import BAD_ZIP
+from wheelhouse_resolver.repack import Rewrite, rewrite
 from wheelhouse_resolver.site import GENERIC, NO_LAYER
 from wheelhouse_resolver.stamp import (
     BAND,
@@ -401,7 +402,7 @@ def place(step: Step) -> Outcome:
         try:
             source = placement.identity(step.wheel.path)
             rewrite(step.wheel, step.change, draft.file)
-        except (ChangedWhileReadError, zipfile.BadZipFile, EOFError, FileNotFoundError) as error:
+        except (*BAD_ZIP, FileNotFoundError) as error:  # ChangedWhileReadError is a ValueError
             raise PublishError(
                 step.wheel.path, f"changed while it was read ({error}); nothing placed"
             ) from error
@@ -455,7 +456,7 @@ def _same(path: str, draft: placement.Draft) -> bool:
             return _listing(one) == _listing(other) and one.testzip() is None
     except FileNotFoundError:
         return False  # withdrawn in between
-    except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, NotImplementedError):
+    except (*BAD_ZIP, OSError):
         return False
 
 

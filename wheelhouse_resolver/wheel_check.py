@@ -13,7 +13,6 @@ import os
 import re
 import stat
 import zipfile
-import zlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -29,7 +28,7 @@ from packaging.version import InvalidVersion, Version
 
 from wheelhouse_resolver.errors import WheelhouseError, reason_of
 from wheelhouse_resolver.installers import machine_of
-from wheelhouse_resolver.metadata import Metadata, parse_headers
+from wheelhouse_resolver.metadata import BAD_ZIP, Metadata, parse_headers
 from wheelhouse_resolver.text import printable, problem_in
 
 __all__ = ["CheckedWheel", "RefusedWheelError", "check_wheel", "is_signature"]
@@ -110,14 +109,7 @@ def check_wheel(path: str) -> CheckedWheel:
                 check.run()
     except OSError as error:
         raise RefusedWheelError(path, [f"cannot be read: {reason_of(error)}"]) from error
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        ValueError,
-    ) as error:
+    except BAD_ZIP as error:
         if isinstance(error, RefusedWheelError):
             raise
         empty = "an empty file" if os.path.getsize(path) == 0 else f"not a sound zip file: {error}"
@@ -234,7 +226,7 @@ class _Check:
             with self._archive.open(info) as file:
                 # What the archive's directory says of the size may be a lie: read no more than that.
                 data = file.read(_MOST_TEXT + 1)
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        except BAD_ZIP as error:
             self._note(f"{path} is damaged: {error}")
             return None
         if len(data) > _MOST_TEXT:
@@ -332,7 +324,7 @@ class _Check:
                     own.update(chunk)
                     if algorithm != "sha256":
                         found.update(chunk)
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        except BAD_ZIP as error:
             self._note(f"{info.filename!r} is damaged: {error}")
             return
         digest = own.digest() if algorithm == "sha256" else found.digest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections import Counter
 
@@ -18,6 +19,9 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `audit`."""
     add_json_option(parser)
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="processes that look into wheels; one per processor, at most 8"
+    )
     add_site_options(parser)
     add_examples(
         parser,
@@ -30,8 +34,9 @@ def run(options: argparse.Namespace) -> int:
     """Run `audit`. Exit code 1 when a finding is an error."""
     counts: Counter[Severity] = Counter()
     site = site_of(options)
+    jobs = options.jobs or min(8, len(os.sched_getaffinity(0)))
     with bar("auditing") as advance:
-        for number, finding in enumerate(audit(site, progress=advance)):
+        for number, finding in enumerate(audit(site, jobs=jobs, progress=advance)):
             counts[finding.severity] += 1
             if options.json:
                 # One array, written as it grows: a tree may have very many findings.

@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         const="own",
         default="",
         metavar="X.Y",
-        help="also tag linux wheels as manylinux of this glibc (the running Python's, if not given), so that they "
+        help="also tag linux wheels as manylinux of this glibc (default: the running Python's), so that they "
         "win over an index's manylinux wheel with every installer",
     )
     parser.add_argument(

@@ -157,13 +157,20 @@ def _loader(executable: str) -> str | None:
 #: doesn't.
 _QUESTIONS = r"""
 import sys
-sys.path[:1] = []
+if sys.path[:1] == [""]:  # there is none under PYTHONSAFEPATH
+    del sys.path[0]
 import json, os, platform, struct, sysconfig
 libc = ""
 try:
     libc = os.confstr("CS_GNU_LIBC_VERSION") or ""
-except (AttributeError, ValueError, OSError):
-    pass
+except (AttributeError, ValueError, OSError):  # Python 2 doesn't know that name
+    try:
+        import ctypes
+        ask = ctypes.CDLL(None).gnu_get_libc_version
+        ask.restype = ctypes.c_char_p
+        libc = "glibc " + ask().decode("ascii")
+    except (ImportError, AttributeError, OSError):
+        pass
 name = sysconfig.get_platform()
 if name == "linux-x86_64" and struct.calcsize("P") == 4:
     name = "linux-i686"
@@ -188,19 +195,23 @@ info = sys.version_info
 full = "%d.%d.%d" % info[:3]
 if info[3] != "final":
     full += info[3][0] + str(info[4])
-implementation = getattr(getattr(sys, "implementation", None), "name", "cpython")
+own = getattr(sys, "implementation", None)
+implementation = own.name if own else platform.python_implementation().lower()
+soabi = sysconfig.get_config_var("SOABI") or ""
+if info[0] == 2 and implementation == "cpython":
+    soabi = "cpython-%d%dm" % info[:2] + ("u" if sys.maxunicode > 0xffff else "")
 print("\n" + json.dumps({
     "executable": sys.executable,
     "base_prefix": getattr(sys, "base_prefix", sys.prefix),
     "version": full,
     "implementation": implementation,
-    "soabi": sysconfig.get_config_var("SOABI") or "",
+    "soabi": soabi,
     "platform": name,
     "libc": libc,
     "manylinux": allowed,
     "markers": {
-        "implementation_name": implementation,
-        "implementation_version": full,
+        "implementation_name": implementation if own else "",
+        "implementation_version": full if own else "0",
         "os_name": os.name,
         "platform_machine": platform.machine(),
         "platform_python_implementation": platform.python_implementation(),
@@ -253,8 +264,8 @@ def supported_tags(target: TargetPython) -> tuple[Tag, ...]:
 
     if target.version is not None:
         major, minor, threads = _parsed(target.version)
-        # CPython marked pymalloc builds with `m` until 3.7.
-        flags = threads or ("m" if (major, minor) < (3, 8) else "")
+        # CPython marked pymalloc builds with `m` until 3.7, and those with all of Unicode with `u` until 3.2.
+        flags = threads or ("m" if (major, minor) < (3, 8) else "") + ("u" if (major, minor) < (3, 3) else "")
         abis = [f"cp{major}{minor}{flags}"]
         return _cpython((major, minor), abis, list(tags.platform_tags()))
     answers = _answers(target)
@@ -266,7 +277,9 @@ def supported_tags(target: TargetPython) -> tuple[Tag, ...]:
     if answers.implementation == "cpython":
         parts = answers.soabi.split("-")
         abi = f"cp{parts[1]}" if len(parts) > 1 and parts[0] == "cpython" else f"cp{major}{minor}"
-        return _cpython((major, minor), [abi], platforms)
+        # A debug build loads extension modules of a normal one as well, since 3.8.
+        normal = [abi[:-1]] if abi.endswith("d") and (major, minor) >= (3, 8) else []
+        return _cpython((major, minor), [abi, *normal], platforms)
     short = {"pypy": "pp"}.get(answers.implementation, answers.implementation)
     interpreter = f"{short}{major}{minor}"
     abi = "_".join(answers.soabi.split("-")[:2]).replace(".", "_")

@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from archspec import cpu as archspec_cpu
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from wheelhouse_resolver.errors import CpuinfoError
+from wheelhouse_resolver.host.cpu import archs_of, captured_cpu, parse_cpuinfo, running_cpu, why_not
+from wheelhouse_resolver.site import BUILTIN_LADDER
+from wheelhouse_resolver.site_file import parse
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+CPUINFO = Path(__file__).parent.parent / "data" / "cpuinfo"
+EXPECTED: dict[str, dict[str, Any]] = tomllib.loads((CPUINFO / "expected.toml").read_text())
+
+#: A ladder for a site with nodes of three CPU families.
+FAMILIES = parse(
+    """
+    root = "/w"
+    [[arch]]
+    name = "avx2"
+    [[arch]]
+    name = "neoverse_n1"
+    target = "neoverse_n1"
+    [[arch]]
+    name = "neoverse_v1"
+    target = "neoverse_v1"
+    [[arch]]
+    name = "sve"
+    features = ["sve"]
+    [[arch]]
+    name = "power8"
+    target = "power8le"
+    [[arch]]
+    name = "power9"
+    target = "power9le"
+    [[arch]]
+    name = "power10"
+    target = "power10le"
+    """,
+    "site.toml",
+).ladder
+
+
+def highest(archs: tuple[str, ...]) -> str:
+    return archs[-1] if archs else "generic"
+
+
+def captured(name: str) -> Any:
+    return captured_cpu(str(CPUINFO / f"{name}.txt"))
+
+
+# -- CPUs that are known ------------------------------------------------------------------------------------
+
+
+def test_every_file_says_what_is_expected_of_it() -> None:
+    assert {each["file"] for each in EXPECTED.values()} == {path.name for path in CPUINFO.glob("*.txt")}
+
+
+@pytest.mark.parametrize("expected", EXPECTED.values(), ids=EXPECTED)
+def test_a_cpu_is_recognised_by_its_cpuinfo(expected: dict[str, Any]) -> None:
+    cpu = captured_cpu(str(CPUINFO / expected["file"]))
+    assert cpu.family == expected["family"]
+    assert highest(archs_of(cpu, BUILTIN_LADDER)) == expected["arch"]
+    assert expected.get("target", cpu.family) in cpu.targets
+
+
+@pytest.mark.parametrize("expected", EXPECTED.values(), ids=EXPECTED)
+def test_a_cpu_runs_all_archs_of_the_built_in_ladder_below_its_own(expected: dict[str, Any]) -> None:
+    archs = archs_of(captured_cpu(str(CPUINFO / expected["file"])), BUILTIN_LADDER)
+    assert archs == tuple(arch.name for arch in BUILTIN_LADDER)[: len(archs)]
+
+
+@pytest.mark.parametrize("expected", EXPECTED.values(), ids=EXPECTED)
+def test_a_cpu_is_at_least_all_that_its_target_is(expected: dict[str, Any]) -> None:
+    cpu = captured_cpu(str(CPUINFO / expected["file"]))
+    target = archspec_cpu.TARGETS[expected.get("target", cpu.family)]
+    assert {str(ancestor) for ancestor in target.ancestors} <= cpu.targets
+
+
+@pytest.mark.parametrize(
+    ("name", "archs"),
+    [
+        ("intel-haswell", ("avx2",)),
+        ("amd-k8", ()),
+        ("arm-neoverse-n1", ("neoverse_n1",)),
+        ("arm-neoverse-v1", ("neoverse_n1", "neoverse_v1", "sve")),
+        ("fujitsu-a64fx", ("sve",)),
+        ("apple-m1", ()),
+        ("ibm-power8", ("power8",)),
+        ("ibm-power9", ("power8", "power9")),
+        ("ibm-power10", ("power8", "power9", "power10")),
+    ],
+)
+def test_a_ladder_may_hold_archs_of_several_cpu_families(name: str, archs: tuple[str, ...]) -> None:
+    assert archs_of(captured(name), FAMILIES) == archs
+
+
+@pytest.mark.parametrize(
+    ("name", "arch", "reason"),
+    [
+        ("intel-knl", "avx512", "the CPU is not at least x86_64_v4"),
+        ("amd-k8", "sse3", "the CPU lacks sse3"),
+        ("arm-neoverse-v1", "avx", "the CPU lacks avx"),
+        ("ibm-power9", "avx2", "the CPU is not at least x86_64_v3"),
+        ("intel-nocona", "sse3", ""),
+    ],
+)
+def test_why_a_cpu_cannot_run_an_arch(name: str, arch: str, reason: str) -> None:
+    (meant,) = [each for each in BUILTIN_LADDER if each.name == arch]
+    assert why_not(captured(name), meant) == reason
+
+
+def test_all_features_of_an_arch_are_needed() -> None:
+    both, one = parse(
+        'root = "/w"\n[[arch]]\nname = "a"\nfeatures = ["avx", "avx2", "fma"]\n'
+        '[[arch]]\nname = "b"\nfeatures = ["avx2"]\n',
+        "site.toml",
+    ).ladder
+    guest = captured("vm-virtualbox-avx2-only")
+    assert archs_of(guest, [both, one]) == ("b",)
+    assert why_not(guest, both) == "the CPU lacks fma"
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("intel-knl", "Intel(R) Xeon Phi(TM) CPU"),
+        ("ibm-power9", "POWER9, altivec supported"),
+        ("apple-m1", "Apple"),
+    ],
+)
+def test_a_cpu_is_called_what_its_kernel_calls_it(name: str, model: str) -> None:
+    assert captured(name).model.startswith(model)
+
+
+# -- reading the text ----------------------------------------------------------------------------------------
+
+
+def test_the_first_processor_is_read_and_only_what_tells_it_from_others() -> None:
+    text = (
+        "processor\t: 0\nflags\t\t: sse sse2\nvmx flags\t: avx\ncpu MHz : 1\n\nprocessor : 1\nflags : avx\n"
+    )
+    assert parse_cpuinfo(text) == {"flags": "sse sse2"}
+
+
+def test_lines_that_end_as_on_windows_are_fine(tmp_path: Path) -> None:
+    text = (CPUINFO / "intel-haswell.txt").read_text()
+    path = tmp_path / "cpuinfo"
+    path.write_bytes(text.replace("\n", "\r\n").encode())
+    assert captured_cpu(str(path)) == captured("intel-haswell")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("vendor_id       : IBM/S390\n# processors    : 2\nfeatures\t: esan3\n", id="s390x"),
+        pytest.param("processor : 0\nhart : 0\nisa : rv64imafdc\nuarch : sifive,u74-mc\n", id="riscv64"),
+        pytest.param("system type : Loongson\ncpu : Loongson-3A5000\n", id="loongarch"),
+        pytest.param("processor : 0\ncpu : POWER, altivec supported\n", id="power-without-a-number"),
+        pytest.param("Features : \nCPU implementer : 0xff\n", id="arm-of-an-unknown-maker"),
+        pytest.param("vendor_id : Nobody\nflags :\n", id="x86-without-flags"),
+        pytest.param("model name : something\n", id="a-model-alone"),
+    ],
+)
+def test_a_cpu_that_no_ladder_knows_is_generic(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "cpuinfo"
+    path.write_text(text)
+    assert archs_of(captured_cpu(str(path)), [*BUILTIN_LADDER, *FAMILIES]) == ()
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        pytest.param(lambda _: None, "cannot be read: No such file or directory", id="missing"),
+        pytest.param(lambda path: path.mkdir(), "cannot be read: Is a directory", id="directory"),
+        pytest.param(lambda path: path.write_bytes(b""), "is empty", id="empty"),
+        pytest.param(lambda path: path.write_bytes(b" \n\n"), "is empty", id="blank"),
+        pytest.param(
+            lambda path: path.write_bytes(b"flags : sse\n\0"),
+            "is a binary file, not a copy of /proc/cpuinfo",
+            id="binary",
+        ),
+        pytest.param(
+            lambda path: path.write_text("Dear reader,\nthis: is a letter.\n"),
+            "has no line that says what the CPU is; copy it on the node: cat /proc/cpuinfo > FILE",
+            id="another-text",
+        ),
+        pytest.param(
+            lambda path: path.write_bytes(b"\xff\xfe" * 50), "has no line that says", id="not-utf-8"
+        ),
+    ],
+)
+def test_a_file_that_is_no_cpuinfo_is_an_error_of_one_line(
+    make: Callable[[Path], object], problem: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "cpuinfo"
+    make(path)
+    with pytest.raises(CpuinfoError) as caught:
+        captured_cpu(str(path))
+    assert str(caught.value).startswith(f"{path}: {problem}")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_a_file_holds_it_is_a_cpu_or_no_cpuinfo(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "cpuinfo"
+    path.write_bytes(b"flags : sse\nFeatures :" + content)
+    try:
+        archs_of(captured_cpu(str(path)), BUILTIN_LADDER)
+    except CpuinfoError as error:
+        assert b"\0" in content, error  # noqa: PT017 - the only reason there is
+
+
+# -- this machine --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="there is no /proc/cpuinfo")
+def test_the_running_cpu_and_a_copy_of_its_cpuinfo_are_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "cpuinfo"
+    path.write_bytes(Path("/proc/cpuinfo").read_bytes())
+    here, copy = running_cpu(), captured_cpu(str(path))
+    assert (here.family, here.model) == (copy.family, copy.model)
+    assert archs_of(here, BUILTIN_LADDER) == archs_of(copy, BUILTIN_LADDER)
+
+
+def test_the_running_cpu_is_at_least_what_archspec_calls_this_host() -> None:
+    host = archspec_cpu.host()
+    assert {str(host), *map(str, host.ancestors)} <= running_cpu().targets
+
+
+def test_the_running_cpu_is_the_same_when_it_is_remembered() -> None:
+    assert running_cpu() == running_cpu()

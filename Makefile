@@ -42,6 +42,8 @@ types: $(VENV)/.installed-lint  ## check the types, strictly
 docs: $(VENV)/.installed-docs  ## build the documentation and run its examples; warnings are errors
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --fresh-env -b html docs docs/_build/html
 	$(BIN)/sphinx-build --fail-on-warning --keep-going -b doctest docs docs/_build/doctest
+	$(BIN)/python examples/demo.py >docs/_build/demo.txt
+	$(BIN)/python -m doctest README.md
 
 # Without byte code, every start of the program would be measured with its compilation.
 bench: $(VENV)/.installed-bench  ## compare the speed with that of other tools

@@ -1,6 +1,9 @@
 """Sphinx configuration."""
 
+import re
 from importlib.metadata import version as _version
+
+from sphinx.application import Sphinx
 
 import wheelhouse_resolver
 
@@ -37,3 +40,45 @@ html_theme_options = {
 # The package imports its public names on first use; autodoc lists only those that are there.
 for _name in wheelhouse_resolver.__all__:
     setattr(wheelhouse_resolver, _name, getattr(wheelhouse_resolver, _name))
+
+#: How our docstrings list parameters and fields: `name:  what it is`, continued on indented lines.
+_ENTRY = re.compile(r"([a-z]\w*(?:, [a-z]\w*)*): +(\S.*)")
+
+
+def _lists_of_names(
+    _app: Sphinx, _what: str, _name: str, _obj: object, _options: object, lines: list[str]
+) -> None:
+    """Turn each such paragraph into a definition list."""
+    paragraphs: list[list[str]] = [[]]
+    for line in lines:
+        if line.strip():
+            paragraphs[-1].append(line)
+        elif paragraphs[-1]:
+            paragraphs.append([])
+    told: list[str] = []
+    for paragraph in paragraphs:
+        if all(_ENTRY.match(line) or line.startswith(" ") for line in paragraph) and _ENTRY.match(
+            "".join(paragraph[:1])
+        ):
+            for line in paragraph:
+                if entry := _ENTRY.match(line):
+                    told += [f"**{entry[1]}**", f"    {entry[2]}"]
+                else:
+                    told.append(f"    {line.strip()}")
+        else:
+            told += paragraph
+        told.append("")
+    lines[:] = told
+
+
+def _is_noise(
+    _app: Sphinx, _what: str, _name: str, obj: object, _skip: bool, _options: object
+) -> bool | None:
+    """Leave out the fields of named tuples, which their class explains."""
+    return True if (getattr(obj, "__doc__", None) or "").startswith("Alias for field number") else None
+
+
+def setup(app: Sphinx) -> None:
+    """Called by Sphinx."""
+    app.connect("autodoc-process-docstring", _lists_of_names)
+    app.connect("autodoc-skip-member", _is_noise)

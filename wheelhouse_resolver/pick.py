@@ -20,6 +20,7 @@ from wheelhouse_resolver.requirements import (
     parse_requirement,
     read_requirements,
 )
+from wheelhouse_resolver.text import is_true
 from wheelhouse_resolver.wheelhouse import Candidate, Misnamed, Wheelhouse
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ def policy_key(
 def site_constraints(site: Site, environ: Mapping[str, str]) -> RequirementsFile:
     """The constraints and the `pre` of the site's [pip] table, as pip would obey them on install."""
     install = site.pip.get("install", {})
-    found = RequirementsFile(prereleases=bool(install.get("pre", site.pip.get("pre", False))))
+    found = RequirementsFile(prereleases=is_true(install.get("pre", site.pip.get("pre", False))))
     stated = install.get("constraint", site.pip.get("constraint", ()))
     for path in (stated,) if isinstance(stated, str) else stated:
         found = found.and_also(read_requirements(str(path), environ, constraints=True))

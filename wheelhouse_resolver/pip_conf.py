@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from wheelhouse_resolver import tree
 from wheelhouse_resolver.errors import UnsafeValueError
 from wheelhouse_resolver.site import GENERIC
-from wheelhouse_resolver.text import problem_in
+from wheelhouse_resolver.text import is_true, problem_in
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.host import Host
@@ -80,7 +80,7 @@ class Setting(NamedTuple):
     @property
     def is_true(self) -> bool:
         """Whether it switches something on."""
-        return self.values == ("true",)
+        return is_true(self.values[0])
 
 
 class PipConfig(NamedTuple):
@@ -138,12 +138,13 @@ class PipConfig(NamedTuple):
         ]
         if form != "uv":
             return sections
-        names = {"constraint", "build-constraint"}
-        lost = [s.option for s in self.settings if s.option in names]
-        return [
-            *sections,
-            *(f"{name}: uv.toml cannot name files; set UV_CONSTRAINT" for name in lost),
-        ]
+        names = {
+            "constraint": "UV_CONSTRAINT",
+            "build-constraint": "UV_BUILD_CONSTRAINT",
+            "require-hashes": "UV_REQUIRE_HASHES",
+        }
+        lost = [s.option for s in self.settings if s.option in names and (s.is_true or s.option in _FILES)]
+        return [*sections, *(f"{name}: uv.toml has no key for it; set {names[name]}" for name in lost)]
 
     def render(self, form: str = "ini") -> str:
         """The configuration as text in one of `FORMATS`.

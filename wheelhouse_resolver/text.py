@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["printable", "problem_in"]
+__all__ = ["is_true", "printable", "problem_in"]
 
 #: What ends a line for some reader, besides the control characters.
 _LINE_ENDS = "\u2028\u2029"
+
+
+def is_true(value: object) -> bool:
+    """Whether *value*, given for one of pip's flags, switches it on (pip: `strtobool`)."""
+    return str(value).lower() in ("y", "yes", "t", "true", "on", "1")
 
 
 def printable(text: object) -> str:

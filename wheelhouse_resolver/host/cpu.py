@@ -17,7 +17,7 @@ from wheelhouse_resolver.targets import archspec_identity
 if TYPE_CHECKING:
     from wheelhouse_resolver.site import Arch
 
-__all__ = ["Cpu", "archs_of", "captured_cpu", "parse_cpuinfo", "running_cpu", "why_not"]
+__all__ = ["Cpu", "Way", "archs_of", "captured_cpu", "parse_cpuinfo", "running_cpu", "ways_to", "why_not"]
 
 #: The keys of /proc/cpuinfo that say what a CPU is; all others (frequencies, core numbers) vary.
 _TELLING = frozenset(
@@ -109,6 +109,10 @@ def _family_of(lines: Mapping[str, str]) -> str:
     if "isa" in lines or "uarch" in lines:
         return "riscv64"
     return "unknown"
+
+
+#: What `_family_of` can tell.
+_CAPTURED_FAMILIES = ("x86_64", "aarch64", "ppc64le", "riscv64")
 
 
 def captured_cpu(path: str) -> Cpu:
@@ -228,3 +232,86 @@ def _told(
         "features": sorted(features),
         "targets": sorted(targets),
     }
+
+
+class Way(NamedTuple):
+    """One way for a CPU to have an arch, in the words of /proc/cpuinfo; all of it must hold.
+
+    family:     the CPU family.
+    vendors:    values of `vendor_id` or `CPU implementer`, one of which it must have; empty: any.
+    flags:      of each group the CPU must have one flag.
+    generation: the POWER generation that it must reach; 0: any.
+    names:      values of `uarch`, one of which it must have; empty: any.
+    """
+
+    family: str
+    vendors: tuple[str, ...] = ()
+    flags: tuple[tuple[str, ...], ...] = ()
+    generation: int = 0
+    names: tuple[str, ...] = ()
+
+
+def ways_to(arch: Arch) -> tuple[Way, ...]:
+    """What /proc/cpuinfo must show for a CPU to have *arch*: any one of these ways.
+
+    The same decision as `archs_of`, as a table, for languages in which there is no archspec.
+    """
+    from archspec.cpu import TARGETS
+
+    if arch.target is None:
+        families = [arch.family] if arch.family else _CAPTURED_FAMILIES
+        return tuple(Way(family, flags=_synonyms(arch.features, family)) for family in families)
+    wanted = TARGETS[arch.target]
+    ways: list[Way] = []
+    # A CPU is also at least all ancestors of what it is; of the ways, those that need more are idle.
+    for target in [wanted, *(t for t in TARGETS.values() if wanted in t.ancestors)]:
+        way = _way_to(target)
+        if way is not None and not any(_implied(way, known) for known in ways):
+            ways.append(way)
+    return tuple(ways)
+
+
+def _way_to(target: Any) -> Way | None:
+    """How /proc/cpuinfo shows a CPU to be *target* itself; None when it never does."""
+    from archspec.cpu.schema import TARGETS_JSON
+
+    family = str(target.family)
+    if family in ("x86_64", "aarch64"):
+        generic = target.vendor == "generic"
+        if family == "aarch64" and generic and target.name != family:
+            return None  # see `_told`
+        vendors = (target.vendor,)
+        if family == "aarch64":
+            codes = TARGETS_JSON["conversions"]["arm_vendors"]
+            vendors = (target.vendor, *(code for code, name in codes.items() if name == target.vendor))
+        return Way(family, () if generic else vendors, _synonyms(tuple(sorted(target.features)), family))
+    if family.startswith("ppc64"):
+        return Way(family, generation=target.generation)
+    return Way(family, names=() if target.name == family else (target.name,))
+
+
+def _implied(way: Way, known: Way) -> bool:
+    """Whether a CPU that goes *way* goes the *known* one too."""
+    return (
+        (not known.vendors or (set(way.vendors) <= {*known.vendors} and bool(way.vendors)))
+        and set(known.flags) <= set(way.flags)
+        and known.generation <= way.generation
+        and (not known.names or (bool(way.names) and set(way.names) <= set(known.names)))
+    )
+
+
+def _synonyms(features: tuple[str, ...], family: str) -> tuple[tuple[str, ...], ...]:
+    """For each of archspec's *features* the kernel's flags that stand for it, unless it goes without."""
+    from archspec.cpu import TARGETS, Microarchitecture
+
+    words = sorted({feature for target in TARGETS.values() for feature in target.features})
+    groups: list[tuple[str, ...]] = []
+    for feature in features:
+        bare = Microarchitecture("", [TARGETS[family]] if family in TARGETS else [], "", set(), {})
+        if feature in bare:
+            continue
+        # archspec keeps its aliases to itself: ask it about a CPU with each single feature.
+        having = [w for w in words if feature in Microarchitecture("", [], "", {w}, {})]
+        kernel = [own for own, name in _KERNEL_NAMES.items() if name == feature or name in having]
+        groups.append(tuple(sorted({feature, *having, *kernel})))
+    return tuple(groups)

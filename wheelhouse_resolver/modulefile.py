@@ -421,8 +421,8 @@ if {{[module-info mode unload]}} {{
 if {{[module-info mode load] && ![file isfile $file]}} {{
     error "wheelhouse: $file is not there; write it with wheelhouse-resolver pip-conf --all"
 }}
-# Environment Modules 5.2.0 forgets what was set before when two modules that push one variable are swapped: it
-# takes the emptied stack for one that has that value already. (What stands there may be the other one's file.)
+# Environment Modules 5.2.0 forgets what was set before when two modules that push one variable are swapped:
+# it takes the emptied stack for one that has that value already. (What stands there may be the other's file.)
 set stack __MODULES_PUSHENV_PIP_CONFIG_FILE
 if {{[module-info mode load] && [info exists env($stack)] && $env($stack) eq {{}}
     && [info exists env(PIP_CONFIG_FILE)] && [string first $directory/pip- $env(PIP_CONFIG_FILE)] != 0}} {{
@@ -524,7 +524,8 @@ def shell_hook(config: PipConfig, shell: str) -> str:
     if shell == "sh":
         saved = [f"_wheelhouse_had_{n}=${{{n}+x}}; _wheelhouse_old_{n}=${{{n}-}};" for n in names]
         back = [
-            f'    if [ -n "$_wheelhouse_had_{n}" ]; then export {n}="$_wheelhouse_old_{n}"; else unset {n}; fi;'
+            f'    if [ -n "$_wheelhouse_had_{n}" ]; '
+            f'then export {n}="$_wheelhouse_old_{n}"; else unset {n}; fi;'
             for n in names
         ]
         return (

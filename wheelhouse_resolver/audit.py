@@ -22,7 +22,7 @@ from wheelhouse_resolver import placement, tree
 from wheelhouse_resolver.errors import reason_of
 from wheelhouse_resolver.installers import INSTALLERS, Installer, PythonKind, choice, tag_priorities
 from wheelhouse_resolver.inversion import beats, concerned_pythons
-from wheelhouse_resolver.metadata import BAD_ZIP, UnreadableWheelError, metadata_of
+from wheelhouse_resolver.metadata import BAD_ZIP, UnreadableWheelError, metadata_of, never_waiting
 from wheelhouse_resolver.pick import policy_key
 from wheelhouse_resolver.site import GENERIC, NO_LAYER
 from wheelhouse_resolver.stamp import BAND, StampState, stamping
@@ -321,7 +321,7 @@ def _check_file(
         return Finding(kind, Severity.ERROR, message, (path,), mend, *about)
 
     try:
-        with open(path, "rb") as stream:
+        with open(path, "rb", opener=never_waiting) as stream:
             status = os.fstat(stream.fileno())
             if not stat.S_ISREG(status.st_mode):
                 yield found(Kind.BROKEN, "not a regular file", "move it away")

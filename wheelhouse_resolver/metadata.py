@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 import zipfile
 import zlib
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from wheelhouse_resolver.errors import WheelhouseError, reason_of
 from wheelhouse_resolver.text import printable
@@ -17,6 +19,8 @@ __all__ = [
     "Metadata",
     "UnreadableWheelError",
     "metadata_of",
+    "never_waiting",
+    "open_regular",
     "parse_headers",
     "read_metadata",
 ]
@@ -29,7 +33,8 @@ except ImportError:  # a Python that was built without it; zipfile then says Not
         """Never raised."""
 
 
-#: What zipfile raises, besides OSError, when it reads an archive that is damaged or made to harm.
+#: What zipfile raises, besides OSError, when it reads an archive that is damaged or made to harm
+#: (OverflowError: an offset that no file has; MemoryError: the dictionary size of an LZMA stream).
 BAD_ZIP = (
     zipfile.BadZipFile,
     zlib.error,
@@ -38,6 +43,8 @@ BAD_ZIP = (
     NotImplementedError,
     RuntimeError,
     ValueError,
+    OverflowError,
+    MemoryError,
 )
 
 #: More than any real METADATA holds (bytes); what claims more is not unpacked.
@@ -80,19 +87,43 @@ def parse_headers(text: str) -> Metadata:
     nothing of it but `Name: value` and continuation lines (a test holds the two to the same answer).
     """
     headers: list[tuple[str, str]] = []
+    more: list[str] = []  # lines that continue the last header: joined at its end, as there may be millions
     # Not `splitlines`: form feeds and the like are part of a value.
     for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
         # A line of blanks continues a header: that is how old METADATA folds a description's empty lines.
         if line[:1] in (" ", "\t"):
-            if headers:
-                key, value = headers[-1]
-                headers[-1] = (key, f"{value}\n{line}")
-        elif _HEADER.match(line):
-            key, _, value = line.partition(":")
-            headers.append((key.lower(), value.strip(" \t")))
-        else:
+            more.append(line)
+            continue
+        if more:
+            _continue(headers, more)
+            more = []
+        if not _HEADER.match(line):
             break
+        key, _, value = line.partition(":")
+        headers.append((key.lower(), value.strip(" \t")))
+    _continue(headers, more)
     return Metadata(tuple(headers))
+
+
+def _continue(headers: list[tuple[str, str]], more: list[str]) -> None:
+    """Append the continuation lines *more* to the last header, if there is one."""
+    if headers and more:
+        key, value = headers[-1]
+        headers[-1] = (key, "\n".join([value, *more]))
+
+
+def never_waiting(path: str, flags: int) -> int:
+    """An `opener` for `open` that does not wait for somebody to write into a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def open_regular(path: str) -> IO[bytes]:
+    """The file at *path*, open for reading. Raises `OSError`, also for what is no regular file."""
+    file = open(path, "rb", opener=never_waiting)
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "not a regular file", path)
+    return file
 
 
 def read_metadata(path: str) -> Metadata:
@@ -101,7 +132,7 @@ def read_metadata(path: str) -> Metadata:
     Raises `UnreadableWheelError` when the file is no sound zip with one METADATA of sensible size.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             return metadata_of(archive, path)
     except UnreadableWheelError:
         raise

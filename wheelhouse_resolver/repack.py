@@ -58,6 +58,7 @@ def rewrite(wheel: CheckedWheel, change: Rewrite, output: IO[bytes]) -> None:
     edits: dict[str, Callable[[bytes], bytes]] = {
         f"{old_info}/WHEEL": lambda text: _wheel_text(text, change),
     }
+    unseen = set(wheel.digests)
     if change.version is not None:
         version = change.version
         edits[f"{old_info}/METADATA"] = lambda text: _metadata_text(text, version)

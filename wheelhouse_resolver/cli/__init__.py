@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -45,22 +46,28 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {message} (see `{self.prog} --help`)\n")
 
 
-def build_parser(command: str | None = None) -> argparse.ArgumentParser:
-    """The parser of all commands, or of the one named *command* only (the others unread)."""
+def build_parser(command: str | None = None, *, width: int | None = None) -> argparse.ArgumentParser:
+    """The parser of all commands, or of the one named *command* only (the others unread).
+
+    *width* of the help's lines, in characters; None: the terminal's.
+    """
+    formatter = partial(argparse.RawDescriptionHelpFormatter, width=width)
     parser = _Parser(
+        formatter_class=formatter,
         prog=PROGRAM,
         description="Makes stock pip and uv choose the right wheel from an HPC site's wheelhouse.",
         epilog=f"See `{PROGRAM} COMMAND --help` for a command's options, which stand after the command.",
     )
     parser.add_argument("--version", action=_Version, help="print the version and exit")
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    # Told the program's name, argparse need not render a usage line (and import shutil) to find it.
+    subparsers = parser.add_subparsers(prog=PROGRAM, title="commands", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
         if command in (None, name):
             subparser = subparsers.add_parser(
                 name,
                 help=summary,
                 description=summary[0].upper() + summary[1:] + ".",
-                formatter_class=argparse.RawDescriptionHelpFormatter,
+                formatter_class=formatter,
             )
             module = _module(name)
             module.add_arguments(subparser)
@@ -95,7 +102,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
             # A file name need not be valid in the locale's encoding: pass its bytes through.
             sys.stdout.reconfigure(errors="surrogateescape")
-        options = build_parser(named).parse_args(arguments)
+        # argparse asks for the terminal's width (and imports shutil for it) at every option, help or not.
+        helping = not arguments or not {"-h", "--help"}.isdisjoint(arguments)
+        options = build_parser(named, width=None if helping else 80).parse_args(arguments)
         code: int = options.run(options)
         if sys.stdout is not None:
             sys.stdout.flush()

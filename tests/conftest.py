@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.pips import OLDEST, fetch_pip
+from tests.programs import PROGRAMS, Program, program_of
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +58,9 @@ def any_pip(request: pytest.FixtureRequest) -> list[str]:
     """The commands of the oldest and of the newest pip, one after the other."""
     command: list[str] = request.getfixturevalue(request.param)
     return command
+
+
+@pytest.fixture(params=[pytest.param(each, id=each, marks=pytest.mark.network) for each in PROGRAMS])
+def program(request: pytest.FixtureRequest, pips_directory: Path) -> Program:
+    """The installers of which everything that we promise must hold, one after the other."""
+    return program_of(request.param, pips_directory)

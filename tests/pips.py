@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.builders import clean_environ
 
-__all__ = ["OLDEST", "fetch_pip", "pip_environ"]
+__all__ = ["OLDEST", "fetch", "fetch_pip", "pip_environ", "real_environ"]
 
 #: The oldest pip that knows `--report` and runs on this Python: 3.12 has lost what older ones import.
 OLDEST = "22.2" if sys.version_info < (3, 12) else "23.1.2"
@@ -21,7 +21,12 @@ _REAL_ENVIRON = dict(os.environ)
 
 
 def fetch_pip(release: str, into: Path) -> list[str]:
-    """The command that runs *release* of pip (`pip`, `pip==22.2`), unpacked below *into*.
+    """The command that runs *release* of pip (`pip`, `pip==22.2`), unpacked below *into*."""
+    return [sys.executable, str(fetch(release, into) / "pip")]
+
+
+def fetch(release: str, into: Path) -> Path:
+    """Where the wheel of *release* (`uv`, `pip==22.2`) is unpacked below *into*.
 
     Workers of one session share the directory: each fetches into one of its own and whoever is first
     gives it the final name.
@@ -44,7 +49,12 @@ def fetch_pip(release: str, into: Path) -> list[str]:
             mine.rename(final)
         except OSError:  # another worker was first
             shutil.rmtree(mine)
-    return [sys.executable, str(final / "pip")]
+    return final
+
+
+def real_environ() -> dict[str, str]:
+    """The environment before any test changed it."""
+    return dict(_REAL_ENVIRON)
 
 
 def pip_environ(**more: str) -> dict[str, str]:

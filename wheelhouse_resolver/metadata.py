@@ -8,6 +8,7 @@ import re
 import stat
 import zipfile
 import zlib
+from collections.abc import Iterator
 from typing import IO, NamedTuple
 
 from wheelhouse_resolver.errors import WheelhouseError, reason_of
@@ -18,6 +19,7 @@ __all__ = [
     "MOST_METADATA",
     "Metadata",
     "UnreadableWheelError",
+    "header_lines",
     "metadata_of",
     "never_waiting",
     "open_regular",
@@ -87,29 +89,30 @@ def parse_headers(text: str) -> Metadata:
     nothing of it but `Name: value` and continuation lines (a test holds the two to the same answer).
     """
     headers: list[tuple[str, str]] = []
-    more: list[str] = []  # lines that continue the last header: joined at its end, as there may be millions
+    for header in header_lines(text):
+        key, _, value = header.partition(":")
+        first, newline, more = value.partition("\n")
+        headers.append((key.lower(), first.strip(" \t") + newline + more))
+    return Metadata(tuple(headers))
+
+
+def header_lines(text: str) -> Iterator[str]:
+    """The headers at the start of *text* as they stand there, each with the lines that continue it."""
+    header: list[str] = []  # joined at its end: a hostile one goes on for millions of lines
     # Not `splitlines`: form feeds and the like are part of a value.
     for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
         # A line of blanks continues a header: that is how old METADATA folds a description's empty lines.
         if line[:1] in (" ", "\t"):
-            more.append(line)
+            if header:
+                header.append(line)
             continue
-        if more:
-            _continue(headers, more)
-            more = []
+        if header:
+            yield "\n".join(header)
         if not _HEADER.match(line):
-            break
-        key, _, value = line.partition(":")
-        headers.append((key.lower(), value.strip(" \t")))
-    _continue(headers, more)
-    return Metadata(tuple(headers))
-
-
-def _continue(headers: list[tuple[str, str]], more: list[str]) -> None:
-    """Append the continuation lines *more* to the last header, if there is one."""
-    if headers and more:
-        key, value = headers[-1]
-        headers[-1] = (key, "\n".join([value, *more]))
+            return
+        header = [line]
+    if header:
+        yield "\n".join(header)
 
 
 def never_waiting(path: str, flags: int) -> int:
@@ -119,7 +122,7 @@ def never_waiting(path: str, flags: int) -> int:
 
 def open_regular(path: str) -> IO[bytes]:
     """The file at *path*, open for reading. Raises `OSError`, also for what is no regular file."""
-    file = open(path, "rb", opener=never_waiting)
+    file = open(path, "rb", opener=never_waiting)  # noqa: SIM115 - the caller closes it
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
         raise OSError(errno.EINVAL, "not a regular file", path)

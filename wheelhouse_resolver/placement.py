@@ -82,12 +82,14 @@ def draft(directory: str) -> Iterator[Draft]:
         path, descriptor = _locked_draft(directory)
     except OSError as error:
         raise OutputError(directory, reason_of(error)) from error
-    with open(descriptor, "w+b") as file:
-        try:
-            yield Draft(path, file)
-        finally:
-            with contextlib.suppress(OSError):
-                os.unlink(path)
+    file = open(descriptor, "w+b")  # noqa: SIM115 - closing it may fail once more on a full disk
+    try:
+        yield Draft(path, file)
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        with contextlib.suppress(OSError):
+            file.close()
 
 
 def make_shared_directory(directory: str) -> None:
@@ -111,8 +113,8 @@ def _locked_draft(directory: str) -> tuple[str, int]:
         path = os.path.join(directory, name)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            _lock(descriptor)
-            # Between its making and its locking somebody may have cleared it away as a leftover.
+            # Between its making and its locking somebody may take it for a leftover: wait until that is done.
+            _lock(descriptor, wait=True)
             if os.path.exists(path):
                 return path, descriptor
             os.close(descriptor)
@@ -123,10 +125,10 @@ def _locked_draft(directory: str) -> tuple[str, int]:
             raise
 
 
-def _lock(descriptor: int) -> bool:
-    """Lock an open file without waiting. False: somebody else has it. A filesystem may have no locks."""
+def _lock(descriptor: int, *, wait: bool = False) -> bool:
+    """Lock an open file. False: somebody else has it (unless *wait*). A filesystem may have no locks."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:
@@ -250,8 +252,8 @@ def clear_drafts(directory: str) -> int:
 
 
 def identity(path: str) -> tuple[int, ...]:
-    """What tells the file at *path* from any other that may come to stand there. Raises `OSError`."""
-    status = os.stat(path)
+    """What tells the file or link at *path* from any other that may come to stand there. Raises `OSError`."""
+    status = os.lstat(path)  # a relative link leads elsewhere once it is taken aside
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 

@@ -23,7 +23,7 @@ from wheelhouse_resolver.inversion import (
     retagged,
     searched_together,
 )
-from wheelhouse_resolver.metadata import BAD_ZIP
+from wheelhouse_resolver.metadata import BAD_ZIP, open_regular
 from wheelhouse_resolver.repack import Rewrite, rewrite
 from wheelhouse_resolver.site import GENERIC, NO_LAYER
 from wheelhouse_resolver.stamp import (
@@ -117,11 +117,16 @@ class Step(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a step. *done*: `placed`, `present` (it was there already) or `replaced`."""
+    """What became of a step.
+
+    done:   `placed`, `present` (it was there already) or `replaced`.
+    source: the `placement.identity` of the file that it was made from.
+    """
 
     step: Step
     path: str
     done: str
+    source: tuple[int, ...]
 
 
 def destination(site: Site, to: str | None, layer: str | None, arch: str | None) -> Directory | None:
@@ -131,6 +136,8 @@ def destination(site: Site, to: str | None, layer: str | None, arch: str | None)
     meant. Raises `PublishError`, listing the directories, and `UnknownLayerError` or `UnknownArchError`.
     """
     directories = site.directories()
+    if to is not None and (layer is not None or arch is not None):
+        raise PublishError(f"--to {to}", "says it all: give it without --layer and --arch")
     if to is not None:
         exact = next((d for d in directories if d.label == to.strip("/")), None)
         if exact is not None:
@@ -180,8 +187,10 @@ def plan(
     """
     tree.check_root(site)
     together = searched_together(site)
+    given = {os.path.realpath(wheel.path) for wheel in wheels}
     steps: list[Step] = []
-    names: dict[str, str] = {}
+    taken: dict[tuple[object, ...], str] = {}
+    mended: set[str] = set()
     for wheel in wheels:
         target = directory if directory is not None else _for_pure(site, wheel)
         step = _step(site, wheel, target, options)
@@ -189,24 +198,47 @@ def plan(
         step = _without_inversion(step, neighbours, together, options)
         if options.rebuild:
             step = _rebuilt(site, step)
-        if step.path in names and names[step.path] != wheel.path:
-            raise PublishError(wheel.filename, f"{names[step.path]} would get the same name, {step.filename}")
-        names[step.path] = wheel.path
+        _refuse_twin(site, step, neighbours)
+        new = _candidate(step)
+        key = (new.directory.path, new.name, new.version, new.build, new.tags)
+        if taken.setdefault(key, wheel.path) != wheel.path:
+            raise PublishError(wheel.filename, f"{taken[key]} would get the same name, {step.filename}")
         for neighbour in neighbours:  # the most specific directory first
-            if _is_current(site, neighbour):
+            if _is_current(site, neighbour) or neighbour.path in mended:
                 continue
+            if os.path.realpath(neighbour.path) in given:
+                if neighbour.directory == target:
+                    continue  # it is being stamped, and stays as a given file does
+                raise PublishError(
+                    neighbour.path,
+                    "stands in the wheelhouse without a current stamp; run `wheelhouse-resolver restamp`, "
+                    "and publish what it makes of it",
+                )
             if not options.restamp:
                 raise PublishError(
                     wheel.filename,
                     f"{neighbour.path} has no current stamp, so the order of the two would be wrong; "
                     "run `wheelhouse-resolver restamp` first",
                 )
-            mending = restamp_step(site, neighbour)
-            if mending.path not in names:
-                names[mending.path] = mending.wheel.path
-                steps.append(mending)
+            mended.add(neighbour.path)
+            steps.append(restamp_step(site, neighbour))
         steps.append(step)
     return steps
+
+
+def _refuse_twin(site: Site, step: Step, neighbours: Sequence[Candidate]) -> None:
+    """Refuse what would tie with a wheel whose name says the same in another spelling (`Demo`, `demo`)."""
+    new = _candidate(step)
+    for each in neighbours:
+        if each.directory == step.directory and each.tags == new.tags:
+            if stamping(each.build, each.directory, site).own != _own_of(step):
+                continue
+            if stamped_name(each.filename, each.build, each.directory, site) != step.filename:
+                raise PublishError(
+                    step.wheel.filename,
+                    f"{each.path} has the same name in another spelling, so neither would win; "
+                    "publish with --rebuild to add a corrected build, or withdraw that one first",
+                )
 
 
 def _for_pure(site: Site, wheel: CheckedWheel) -> Directory:
@@ -360,7 +392,7 @@ def restamp_step(site: Site, candidate: Candidate) -> Step:
     return Step(check_wheel(candidate.path), candidate.directory, filename, change, mends=True)
 
 
-def retag_steps(site: Site) -> tuple[list[Step], list[PublishError]]:
+def retag_steps(site: Site) -> tuple[list[Step], list[WheelhouseError]]:
     """How to mend the tag inversions of the tree, and those that new tags cannot mend."""
     tree.check_root(site)
     together = searched_together(site)
@@ -371,7 +403,7 @@ def retag_steps(site: Site) -> tuple[list[Step], list[PublishError]]:
             if isinstance(each, Candidate):
                 versions.setdefault((each.name, each.version), []).append(each)
     steps: list[Step] = []
-    hopeless: list[PublishError] = []
+    hopeless: list[WheelhouseError] = []
     for same in versions.values():
         found = inversions(same, together) if len(same) > 1 else []
         higher: dict[str, list[Inversion]] = {}
@@ -385,7 +417,11 @@ def retag_steps(site: Site) -> tuple[list[Step], list[PublishError]]:
                 problem = f"a tag inversion that new tags cannot mend: {cases[0]}; withdraw one of the two"
                 hopeless.append(PublishError(wheel.path, problem))
                 continue
-            step = restamp_step(site, wheel)
+            try:
+                step = restamp_step(site, wheel)
+            except (RefusedWheelError, StampError) as error:
+                hopeless.append(error)
+                continue
             filename = renamed(step.filename, tags=compressed_tags(tags))
             steps.append(step._replace(filename=filename, change=step.change._replace(tags=tags)))
     return steps, hopeless
@@ -411,7 +447,7 @@ def place(step: Step) -> Outcome:
         done = _settle(step, draft)
     if step.mends:
         placement.discard(step.wheel.path, source)
-    return Outcome(step, step.path, done)
+    return Outcome(step, step.path, done, source)
 
 
 def _settle(step: Step, draft: placement.Draft) -> str:
@@ -452,7 +488,11 @@ def _same(path: str, draft: placement.Draft) -> bool:
     """
     try:
         draft.file.flush()
-        with zipfile.ZipFile(path) as one, zipfile.ZipFile(draft.path) as other:
+        with (
+            open_regular(path) as file,
+            zipfile.ZipFile(file) as one,
+            zipfile.ZipFile(draft.path) as other,
+        ):
             return _listing(one) == _listing(other) and one.testzip() is None
     except FileNotFoundError:
         return False  # withdrawn in between
@@ -470,9 +510,9 @@ def withdraw(site: Site, filename: str, directory: Directory | None = None) -> l
     Raises `PublishError` when none has.
     """
     tree.check_root(site)
+    _check_plain(filename)
     directories = [directory] if directory is not None else list(site.directories())
     paths = [os.path.join(each.path, filename) for each in directories]
-    _check_plain(filename)
     found = [path for path in paths if os.path.lexists(path)]
     if not found:
         raise PublishError(filename, "stands in no directory of the wheelhouse")

@@ -10,6 +10,7 @@ import base64
 import csv
 import hashlib
 import io
+import re
 import stat
 import zipfile
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from typing import IO, NamedTuple
 
 from packaging.tags import Tag
 
+from wheelhouse_resolver.metadata import header_lines, open_regular
 from wheelhouse_resolver.wheel_check import CheckedWheel, is_signature
 
 __all__ = ["ChangedWhileReadError", "Rewrite", "rewrite"]
@@ -55,6 +57,8 @@ def rewrite(wheel: CheckedWheel, change: Rewrite, output: IO[bytes]) -> None:
         old_info: new_info,
         old_info.removesuffix(".dist-info") + ".data": new_info.removesuffix(".dist-info") + ".data",
     }
+    if any(name.startswith(f"{new_info.removesuffix('.dist-info')}.data/") for name in wheel.digests):
+        moved = {old_info: new_info}  # what moved there could meet a file of the same name
     edits: dict[str, Callable[[bytes], bytes]] = {
         f"{old_info}/WHEEL": lambda text: _wheel_text(text, change),
     }
@@ -65,7 +69,11 @@ def rewrite(wheel: CheckedWheel, change: Rewrite, output: IO[bytes]) -> None:
 
     rows: list[tuple[str, str, str]] = []
     record: zipfile.ZipInfo | None = None
-    with zipfile.ZipFile(wheel.path) as source, zipfile.ZipFile(output, "w") as target:
+    with (
+        open_regular(wheel.path) as file,
+        zipfile.ZipFile(file) as source,
+        zipfile.ZipFile(output, "w") as target,
+    ):
         for info in source.infolist():
             if info.is_dir() or is_signature(info.filename, old_info):
                 continue  # a signature is one of the old RECORD
@@ -74,12 +82,17 @@ def rewrite(wheel: CheckedWheel, change: Rewrite, output: IO[bytes]) -> None:
             if info.filename == f"{old_info}/RECORD":
                 record = _entry(info, f"{new_info}/RECORD")
                 continue
+            if info.filename not in unseen:
+                raise ChangedWhileReadError(info.filename)
+            unseen.remove(info.filename)
             digest = hashlib.sha256()
             size = 0
             edit = edits.get(info.filename)
             entry = _entry(info, name)
             if edit is not None:
-                data = edit(source.read(info))
+                old = source.read(info)
+                _compare(wheel, info.filename, hashlib.sha256(old))
+                data = edit(old)
                 entry.file_size = len(data)
                 target.writestr(entry, data, compress_type=info.compress_type)
                 digest.update(data)
@@ -91,13 +104,17 @@ def rewrite(wheel: CheckedWheel, change: Rewrite, output: IO[bytes]) -> None:
                         digest.update(chunk)
                         size += len(chunk)
                         writer.write(chunk)
-                if wheel.digests.get(info.filename) != digest.hexdigest():
-                    raise ChangedWhileReadError(info.filename)
+                _compare(wheel, info.filename, digest)
             rows.append((name, "sha256=" + _base64(digest.digest()), str(size)))
-        if record is None:
-            raise ChangedWhileReadError(f"{old_info}/RECORD")
+        if record is None or unseen:
+            raise ChangedWhileReadError(min(unseen, default=f"{old_info}/RECORD"))
         rows.append((record.filename, "", ""))
         target.writestr(record, _csv(rows), compress_type=zipfile.ZIP_DEFLATED)
+
+
+def _compare(wheel: CheckedWheel, filename: str, digest: hashlib._Hash) -> None:
+    if wheel.digests[filename] != digest.hexdigest():
+        raise ChangedWhileReadError(filename)
 
 
 def _entry(info: zipfile.ZipInfo, name: str) -> zipfile.ZipInfo:
@@ -122,10 +139,9 @@ def _csv(rows: list[tuple[str, str, str]]) -> bytes:
 
 
 def _wheel_text(text: bytes, change: Rewrite) -> bytes:
-    """The WHEEL file with `Build` and `Tag` as *change* has them (the format has no continuation lines)."""
-    lines = [line for line in text.decode("utf-8").splitlines() if line.strip()]
+    """The WHEEL file with `Build` and `Tag` as *change* has them; what no reader takes for a header goes."""
     dropped = ("build:",) if change.tags is None else ("build:", "tag:")
-    kept = [line for line in lines if not line.lower().startswith(dropped)]
+    kept = [each for each in header_lines(text.decode("utf-8")) if not each.lower().startswith(dropped)]
     if change.tags is not None:
         kept += sorted(f"Tag: {tag.interpreter}-{tag.abi}-{tag.platform}" for tag in change.tags)
     if change.build:
@@ -133,13 +149,10 @@ def _wheel_text(text: bytes, change: Rewrite) -> bytes:
     return ("\n".join(kept) + "\n").encode("utf-8")
 
 
+#: The first `Version` header, with the lines that continue it.
+_VERSION = re.compile(rb"(?:\A|(?<=[\r\n]))version:[^\r\n]*(?:(?:\r\n|\r|\n)[ \t][^\r\n]*)*", re.IGNORECASE)
+
+
 def _metadata_text(text: bytes, version: str) -> bytes:
-    """The METADATA file with another `Version`; the description below the headers is not touched."""
-    head, blank, body = text.partition(b"\n\n")
-    lines = head.split(b"\n")
-    for number, line in enumerate(lines):
-        if line.lower().startswith(b"version:"):
-            ending = b"\r" if line.endswith(b"\r") else b""
-            lines[number] = b"Version: " + version.encode("ascii") + ending
-            break
-    return b"\n".join(lines) + blank + body
+    """The METADATA file with another `Version`, and nothing else changed."""
+    return _VERSION.sub(b"Version: " + version.encode("ascii"), text, count=1)

@@ -39,14 +39,14 @@ def make_view(site: Site, output: str) -> ViewReport:
     """
     tree.check_root(site)
     output = os.path.abspath(output)
-    if os.path.realpath(output) == os.path.realpath(site.root):
+    places = {each: os.path.join(output, *each.label.split("/")) for each in site.directories()}
+    if {os.path.realpath(path) for path in places.values()} & {os.path.realpath(d.path) for d in places}:
         raise OutputError(output, "the view cannot be the wheelhouse itself")
     made = kept = removed = 0
     left_out: list[str] = []
-    for directory in site.directories():
+    for directory, place in places.items():
         wanted, unfit = _links(site, directory)
         left_out += unfit
-        place = os.path.join(output, *directory.label.split("/"))
         try:
             if os.path.isdir(directory.path):
                 make_shared_directory(place)
@@ -58,7 +58,8 @@ def make_view(site: Site, output: str) -> ViewReport:
                 left_out += _link(place, name, target, present)
                 made += 1
             for name in present.keys() - wanted.keys():
-                os.unlink(os.path.join(place, name))
+                with contextlib.suppress(FileNotFoundError):  # another run was faster
+                    os.unlink(os.path.join(place, name))
                 removed += 1
         except OSError as error:
             raise OutputError(place, reason_of(error)) from error

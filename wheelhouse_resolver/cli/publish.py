@@ -13,6 +13,7 @@ from wheelhouse_resolver.cli.progress import shown
 from wheelhouse_resolver.errors import OutputError, WheelhouseError, reason_of
 from wheelhouse_resolver.host.python import supported_tags, target_python
 from wheelhouse_resolver.publish import (
+    Outcome,
     PublishError,
     PublishOptions,
     Step,
@@ -94,7 +95,7 @@ def run(options: argparse.Namespace) -> int:
     if missing:
         raise PublishError(missing[0], "does not exist")
     directory = destination(site, options.to, options.layer, options.arch)
-    paths = list(dict.fromkeys(options.wheel))
+    paths = list({os.path.realpath(path): path for path in options.wheel}.values())
     sound, refused = check_all(shown(paths, "checking", len(paths)))
     for refusal in refused:
         for finding in refusal.findings:
@@ -121,18 +122,17 @@ def run(options: argparse.Namespace) -> int:
         return 0
     placed, failed = carry_out(steps)
     if options.remove_source:
-        for path in {step.wheel.path for step in placed if not step.mends}:
-            os.unlink(path)
+        failed += _remove_sources(placed)
     if placed and after and not _ran(after):
         failed += 1
     return 1 if failed else 0
 
 
-def carry_out(steps: list[Step]) -> tuple[list[Step], int]:
-    """Place *steps*, telling each; returns those that are in place, and how many failed."""
+def carry_out(steps: list[Step]) -> tuple[list[Outcome], int]:
+    """Place *steps*, telling each; returns what is in place, and how many failed."""
     for directory in {step.directory.path for step in steps}:
         placement.clear_drafts(directory)
-    placed: list[Step] = []
+    placed: list[Outcome] = []
     failed = 0
     for step in shown(steps, "placing", len(steps)):
         try:
@@ -143,9 +143,30 @@ def carry_out(steps: list[Step]) -> tuple[list[Step], int]:
             print(f"error: {error}", file=sys.stderr)
             failed += 1
             continue
-        placed.append(step)
+        placed.append(outcome)
         print(f"{outcome.done:<8} {outcome.path}")
     return placed, failed
+
+
+def _remove_sources(placed: list[Outcome]) -> int:
+    """Remove the given files that are in place now, unless they changed since; returns how many stay."""
+    stay = 0
+    for outcome in placed:
+        path = outcome.step.wheel.path
+        where = os.path.realpath(os.path.dirname(path))
+        if outcome.step.mends or os.path.join(where, os.path.basename(path)) == os.path.realpath(
+            outcome.path
+        ):
+            continue  # the given file is the one that is in place
+        try:
+            if placement.identity(path) != outcome.source:
+                raise PublishError(path, "changed after it was read")
+            os.unlink(path)
+        except (PublishError, OSError) as error:
+            told = reason_of(error) if isinstance(error, OSError) else error.problem
+            print(f"error: {printable(path)} is placed, but not removed: {printable(told)}", file=sys.stderr)
+            stay += 1
+    return stay
 
 
 def _glibc(given: str) -> str:

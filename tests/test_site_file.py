@@ -184,21 +184,21 @@ def test_toml_that_is_nested_without_end_is_an_error_like_any_other() -> None:
     ("text", "expected"),
     [
         pytest.param(
-            'rot = "/w"', "rot: unknown key 'rot': did you mean 'root'?", id="at-the-top-with-the-nearest"
+            'rot = "/w"', "unknown key 'rot': did you mean 'root'?", id="at-the-top-with-the-nearest"
         ),
         pytest.param(
             'root = "/w"\nxyz = 1',
-            "xyz: unknown key 'xyz': known: arch, build, layer, pip, publish, root, search",
+            "unknown key 'xyz': known: arch, build, layer, pip, publish, root, search",
             id="nothing-near",
         ),
         pytest.param(
             '[[arch]]\nname = "x"\nfeature = ["avx"]',
-            "[[arch]] number 1 feature: unknown key 'feature': did you mean 'features'?",
+            "[[arch]] number 1: unknown key 'feature': did you mean 'features'?",
             id="in-an-arch",
         ),
         pytest.param(
             '[[layer]]\nname = "nix"\n[[layer]]\nname = "x"\ndirectory = ["x"]',
-            "[[layer]] number 2 directory: unknown key 'directory': did you mean 'directories'?",
+            "[[layer]] number 2: unknown key 'directory': did you mean 'directories'?",
             id="in-a-layer",
         ),
     ],
@@ -453,7 +453,7 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(text: str, expected:
             r"[[layer]] 'x'.directories: 'a\tb' cannot be used: it holds a control character (U+0009)",
             id="tab-in-a-directory",
         ),
-        pytest.param(r'"a\nb" = 1', r"a\nb: unknown key 'a\nb': known: arch", id="newline-in-a-key"),
+        pytest.param(r'"a\nb" = 1', r"unknown key 'a\nb': known: arch", id="newline-in-a-key"),
     ],
 )
 def test_what_is_wrong_is_an_error_that_names_the_file_and_the_key(text: str, expected: str) -> None:

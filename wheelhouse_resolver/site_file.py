@@ -327,7 +327,8 @@ class _Reader:
     def _only_known(self, table: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
         for key in table:
             if key not in known:
-                self._fail(f"{where} {key}".strip(), _unknown("key", key, known))
+                problem = _unknown("key", key, known)
+                raise SiteFileError(self._source, f"{where}: {problem}" if where else problem)
 
     def _table(self, value: Any, key: str) -> dict[str, Any]:
         if not isinstance(value, dict):

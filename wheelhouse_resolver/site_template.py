@@ -15,7 +15,8 @@ _TEMPLATE = """\
 root = {root}
 
 # The ladder: the CPU levels that directories are named after, low to high. `generic` is below them all.
-# A level is an archspec microarchitecture (`archspec cpu --help` lists them) or a list of its features.
+# A level is a microarchitecture of archspec (x86_64_v3, zen4, neoverse_v1, power10le, ...) or a list of
+# archspec's features.
 # State the rank of a level of your own: a changed rank makes the stamps of published wheels stale.
 #
 # [[arch]]

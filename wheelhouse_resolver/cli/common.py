@@ -62,7 +62,8 @@ def add_json_option(parser: argparse.ArgumentParser) -> None:
 
 def add_examples(parser: argparse.ArgumentParser, *examples: tuple[str, str]) -> None:
     """Examples below the help: (what it does, command line without the program's name) each."""
-    lines = [f"  {parser.prog} {line}\n      {what}" for what, line in examples]
+    program = parser.prog.split()[0]  # behind it stands the command
+    lines = [f"  {program} {line}\n      {what}" for what, line in examples]
     parser.epilog = "examples:\n" + "\n".join(lines)
 
 

@@ -106,6 +106,8 @@ def _explain(each: Pick) -> None:
 
 
 def _tell_misnamed(misnamed: list[Misnamed], picks: list[Pick], *, to_stderr: bool = False) -> None:
+    if not misnamed:
+        return  # `rejected` would read the directories outside the search path, which costs
     told = {rejection.path for each in picks for rejection in each.rejected}
     for file in misnamed:
         if file.path not in told:

@@ -322,6 +322,11 @@ def test_a_development_build_has_the_version_that_it_becomes() -> None:
             lambda path: script(path, "#!/bin/sh\necho '[1, {}]'\n"), "is no Python", id="says-other-json"
         ),
         pytest.param(
+            lambda path: script(path, '#!/bin/sh\necho \'{"soabi": ""}\'\nexit 1\n'),
+            "is no Python (it exited with 1)",
+            id="answers-and-fails",
+        ),
+        pytest.param(
             lambda path: script(path, "#!/bin/sh\nprintf '\\377\\n'\n"), "is no Python", id="says-bytes"
         ),
         pytest.param(

@@ -79,44 +79,49 @@ class Rejection(NamedTuple):
         }
 
 
+_Rejections = Callable[[], Sequence[Rejection]]
+
+
 class Pick:
     """The answer to one requirement. Immutable.
 
     requirement: as it was given.
     best:        the wheel that policy chooses; None when there is none.
-    in_path:     the rejected files in the search path, the nearest miss first.
     ignored:     why the requirement does not concern this host (its marker); empty if it does.
     warnings:    one line each.
+
+    What was rejected is worked out when it is first asked for, so that a pick alone costs nothing that
+    grows with what the host cannot use.
     """
 
-    __slots__ = ("_elsewhere", "_read", "best", "ignored", "in_path", "requirement", "warnings")
+    __slots__ = ("_elsewhere", "_inside", "_known", "best", "ignored", "requirement", "warnings")
 
     requirement: str
     best: Candidate | None
-    in_path: tuple[Rejection, ...]
     ignored: str
     warnings: tuple[str, ...]
-    _elsewhere: Callable[[], Sequence[Rejection]]
-    _read: list[tuple[Rejection, ...]]
+    _inside: _Rejections
+    _elsewhere: _Rejections
+    _known: dict[_Rejections, tuple[Rejection, ...]]
 
     def __init__(
         self,
         *,
         requirement: str,
         best: Candidate | None,
-        in_path: Sequence[Rejection] = (),
         ignored: str = "",
         warnings: Sequence[str] = (),
-        elsewhere: Callable[[], Sequence[Rejection]] = tuple,
+        inside: _Rejections = tuple,
+        elsewhere: _Rejections = tuple,
     ) -> None:
         values: dict[str, object] = {
             "requirement": requirement,
             "best": best,
-            "in_path": tuple(in_path),
             "ignored": ignored,
             "warnings": tuple(warnings),
+            "_inside": inside,
             "_elsewhere": elsewhere,
-            "_read": [],
+            "_known": {},
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -127,16 +132,23 @@ class Pick:
     def __repr__(self) -> str:
         return f"Pick(requirement={self.requirement!r}, best={self.best!r})"
 
+    def _asked(self, rejections: _Rejections) -> tuple[Rejection, ...]:
+        if rejections not in self._known:
+            self._known[rejections] = tuple(rejections())
+        return self._known[rejections]
+
+    @property
+    def in_path(self) -> tuple[Rejection, ...]:
+        """The rejected files in the search path, the nearest miss first, each with its reason."""
+        return self._asked(self._inside)
+
     @property
     def rejected(self) -> tuple[Rejection, ...]:
         """Every file of the project that was not picked, each with its reason.
 
-        Those in the site's other directories are among them: these are read when this is first asked
-        for, so that a pick alone costs nothing that grows with what the host cannot use.
+        Those in the site's other directories are among them; these are read for it.
         """
-        if not self._read:
-            self._read.append(self.in_path + tuple(self._elsewhere()))
-        return self._read[0]
+        return self.in_path + self._asked(self._elsewhere)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: requirement, best, rejected, ignored, warnings."""
@@ -219,7 +231,7 @@ def pick(
     return Pick(
         requirement=str(asked),
         best=best,
-        in_path=tuple(chooser.rejections),
+        inside=chooser.rejections,
         warnings=(*chooser.warnings, *(_extras(asked, best) if best is not None else ())),
         elsewhere=elsewhere,
     )
@@ -232,7 +244,7 @@ def _concerns(requirement: Requirement, target: TargetPython) -> bool:
 
 
 class _Chooser:
-    """Applies the rules in their order, noting what each one stops."""
+    """Applies the rules in their order, and keeps what each one stops; words are made when asked for."""
 
     def __init__(
         self,
@@ -245,7 +257,11 @@ class _Chooser:
         self._constraints = constraints
         self._prereleases = True if prereleases else None
         self._priorities = priorities
-        self.rejections: list[Rejection] = []
+        self._best: Candidate | None = None
+        self._lost: list[Candidate] = []
+        self._refused: list[Rejection] = []
+        self._barred: list[Candidate] = []
+        self._unfit: list[Candidate | Misnamed] = []
         self.warnings: list[str] = []
 
     def choose(self, files: Iterable[Candidate | Misnamed], python: Version) -> Candidate | None:
@@ -253,42 +269,43 @@ class _Chooser:
         # Sorted by path first, so that equal keys keep one order, whatever the directory listing's.
         allowed.sort(key=lambda candidate: candidate.path)
         allowed.sort(key=lambda candidate: policy_key(candidate, self._priorities), reverse=True)
-        refused: list[Rejection] = []
-        best: Candidate | None = None
-        while allowed and best is None:
+        while allowed:
             first = allowed.pop(0)
             needs = self._requires_python(first)
             if needs.contains(python, prereleases=True):
-                best = first
+                self._best = first
                 break
             reason = f"Requires-Python: {needs}, the target is {python}"
-            refused.append(Rejection(file=first, rule=Rule.REQUIRES_PYTHON, reason=reason))
-            lower = [each for each in allowed if each.version == first.version]
-            refused += [
+            self._refused.append(Rejection(file=first, rule=Rule.REQUIRES_PYTHON, reason=reason))
+            self._refused += [
                 Rejection(
                     file=each,
                     rule=Rule.REQUIRES_PYTHON,
                     reason=f"a lower build of the version of {first.filename}, which needs Python {needs}: "
                     "installers then go to the next older version",
                 )
-                for each in lower
+                for each in allowed
+                if each.version == first.version
             ]
             allowed = [each for each in allowed if each.version != first.version]
-        lost = [self._lost(each, best) for each in allowed] if best is not None else []
-        self.rejections = [*lost, *refused, *self.rejections]
-        return best
+        self._lost = allowed
+        return self._best
 
-    def _reject(self, file: Candidate | Misnamed, rule: Rule, reason: str) -> None:
-        self.rejections.append(Rejection(file=file, rule=rule, reason=reason))
+    def rejections(self) -> list[Rejection]:
+        """Everything that was not chosen: the nearest miss first."""
+        best = self._best
+        return [
+            *(_lost(each, best, self._priorities) for each in self._lost if best is not None),
+            *self._refused,
+            *map(self._unfitting, self._unfit),
+            *map(self._barring, self._barred),
+        ]
 
     def _allowed(self, files: Iterable[Candidate | Misnamed]) -> list[Candidate]:
         candidates: list[Candidate] = []
         for each in files:
-            if isinstance(each, Misnamed):
-                self._reject(each, Rule.FILENAME, f"no valid wheel name: {each.problem}")
-            elif not any(tag in self._priorities for tag in each.tags):
-                tags = ", ".join(sorted(str(tag) for tag in each.tags))
-                self._reject(each, Rule.TAG, f"its tags do not fit the target Python: {tags}")
+            if isinstance(each, Misnamed) or not any(tag in self._priorities for tag in each.tags):
+                self._unfit.append(each)
             else:
                 candidates.append(each)
         whole = self._specifier
@@ -297,25 +314,31 @@ class _Chooser:
         # All versions at once: pre-releases are let in when there is nothing else (PEP 440).
         versions = {str(candidate.version) for candidate in candidates}
         passed = set(whole.filter(versions, prereleases=self._prereleases))
-        allowed = [each for each in candidates if str(each.version) in passed]
-        for each in candidates:
-            version = str(each.version)
-            if version in passed:
-                continue
-            against = [c for c in self._constraints if not c.specifier.contains(version, prereleases=True)]
-            if not self._specifier.contains(version, prereleases=True):
-                self._reject(each, Rule.SPECIFIER, f"version {version} is not {self._specifier}")
-            elif against:
-                stated = ", ".join(str(constraint) for constraint in against)
-                self._reject(
-                    each,
-                    Rule.CONSTRAINT,
-                    f"version {version} is not allowed by constraint {stated}",
-                )
-            else:
-                reason = f"version {version} is a pre-release, and there is a final one"
-                self._reject(each, Rule.PRERELEASE, f"{reason}; ask for it by ==, or with --pre")
-        return allowed
+        self._barred = [each for each in candidates if str(each.version) not in passed]
+        return [each for each in candidates if str(each.version) in passed]
+
+    def _unfitting(self, file: Candidate | Misnamed) -> Rejection:
+        if isinstance(file, Misnamed):
+            reason = f"no valid wheel name: {file.problem}"
+            return Rejection(file=file, rule=Rule.FILENAME, reason=reason)
+        tags = ", ".join(sorted(str(tag) for tag in file.tags))
+        reason = f"its tags do not fit the target Python: {tags}"
+        return Rejection(file=file, rule=Rule.TAG, reason=reason)
+
+    def _barring(self, candidate: Candidate) -> Rejection:
+        version = str(candidate.version)
+        if not self._specifier.contains(version, prereleases=True):
+            reason = f"version {version} is not {self._specifier}"
+            return Rejection(file=candidate, rule=Rule.SPECIFIER, reason=reason)
+        against = [c for c in self._constraints if not c.specifier.contains(version, prereleases=True)]
+        if against:
+            stated = ", ".join(str(constraint) for constraint in against)
+            reason = f"version {version} is not allowed by constraint {stated}"
+            return Rejection(file=candidate, rule=Rule.CONSTRAINT, reason=reason)
+        reason = (
+            f"version {version} is a pre-release, and there is a final one; ask for it by ==, or with --pre"
+        )
+        return Rejection(file=candidate, rule=Rule.PRERELEASE, reason=reason)
 
     def _requires_python(self, candidate: Candidate) -> SpecifierSet:
         from wheelhouse_resolver.metadata import UnreadableWheelError, read_metadata
@@ -331,30 +354,31 @@ class _Chooser:
             self.warnings.append(f"{candidate.path}: its Requires-Python is invalid and was not checked")
         return SpecifierSet()
 
-    def _lost(self, candidate: Candidate, best: Candidate) -> Rejection:
-        mine = policy_key(candidate, self._priorities)
-        theirs = policy_key(best, self._priorities)
-        winner = f"lost to {best.directory.label}/{best.filename}: "
-        if mine[0] != theirs[0]:
-            rule, why = (
-                Rule.LOST_VERSION,
-                f"version {candidate.version} is older than {best.version}",
-            )
-        elif mine[1] != theirs[1]:
-            rule = Rule.LOST_RANK
-            why = (
-                f"rank {candidate.directory.rank} ({candidate.directory.label}) is below "
-                f"{best.directory.rank} ({best.directory.label})"
-            )
-        elif mine[2] != theirs[2]:
-            rule, why = Rule.LOST_TAG, "its wheel tag is less specific for this Python"
-        elif mine[3] != theirs[3]:
-            mine_build = "".join(map(str, candidate.build)) or "none"
-            theirs_build = "".join(map(str, best.build))
-            rule, why = Rule.LOST_BUILD, f"build {mine_build} is below {theirs_build}"
-        else:
-            rule, why = Rule.LOST_NAME, "the same in all respects, later by name"
-        return Rejection(file=candidate, rule=rule, reason=winner + why)
+
+def _lost(candidate: Candidate, best: Candidate, priorities: Mapping[Tag, int]) -> Rejection:
+    mine = policy_key(candidate, priorities)
+    theirs = policy_key(best, priorities)
+    winner = f"lost to {best.directory.label}/{best.filename}: "
+    if mine[0] != theirs[0]:
+        rule, why = (
+            Rule.LOST_VERSION,
+            f"version {candidate.version} is older than {best.version}",
+        )
+    elif mine[1] != theirs[1]:
+        rule = Rule.LOST_RANK
+        why = (
+            f"rank {candidate.directory.rank} ({candidate.directory.label}) is below "
+            f"{best.directory.rank} ({best.directory.label})"
+        )
+    elif mine[2] != theirs[2]:
+        rule, why = Rule.LOST_TAG, "its wheel tag is less specific for this Python"
+    elif mine[3] != theirs[3]:
+        mine_build = "".join(map(str, candidate.build)) or "none"
+        theirs_build = "".join(map(str, best.build))
+        rule, why = Rule.LOST_BUILD, f"build {mine_build} is below {theirs_build}"
+    else:
+        rule, why = Rule.LOST_NAME, "the same in all respects, later by name"
+    return Rejection(file=candidate, rule=rule, reason=winner + why)
 
 
 def _extras(asked: Requirement, best: Candidate) -> list[str]:

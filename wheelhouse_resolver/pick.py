@@ -7,12 +7,15 @@ function of candidates and the target Python, except that the METADATA of the wh
 from __future__ import annotations
 
 import enum
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
+from wheelhouse_resolver import memo
+from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.host.python import marker_environment, python_version, supported_tags
 from wheelhouse_resolver.requirements import (
     Requirement,
@@ -341,18 +344,35 @@ class _Chooser:
         return Rejection(file=candidate, rule=Rule.PRERELEASE, reason=reason)
 
     def _requires_python(self, candidate: Candidate) -> SpecifierSet:
-        from wheelhouse_resolver.metadata import UnreadableWheelError, read_metadata
-
         try:
-            stated = read_metadata(candidate.path).get("Requires-Python")
-            return SpecifierSet(stated or "")
-        except UnreadableWheelError as error:
+            return SpecifierSet(_stated_python(candidate.path))
+        except WheelhouseError as error:
             self.warnings.append(
                 f"{error}; pip would choose this file and fail (Requires-Python was not checked)"
             )
         except InvalidSpecifier:
             self.warnings.append(f"{candidate.path}: its Requires-Python is invalid and was not checked")
         return SpecifierSet()
+
+
+def _stated_python(path: str) -> str:
+    """The Requires-Python of the wheel at *path*, remembered while the file is the same.
+
+    Raises `UnreadableWheelError`.
+    """
+
+    def read() -> str:
+        from wheelhouse_resolver.metadata import read_metadata
+
+        return read_metadata(path).get("Requires-Python") or ""
+
+    try:
+        status = os.stat(path)
+    except OSError:
+        return read()  # which says what is wrong
+    key = [path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns]
+    stated: str = memo.recall("requires-python", key, read)
+    return stated
 
 
 def _lost(candidate: Candidate, best: Candidate, priorities: Mapping[Tag, int]) -> Rejection:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
+import io
 import json
 import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,9 @@ __all__ = [
     "clean_environ",
     "make_tree",
     "make_wheel",
+    "pack",
     "pip_report",
+    "record_of",
     "run_cli",
     "run_pip",
     "wheel_files",
@@ -75,25 +79,42 @@ def wheel_files(
         content[path] = text.encode() if isinstance(text, str) else text
     content[f"{info}/METADATA"] = ("\n".join(metadata) + "\n").encode()
     content[f"{info}/WHEEL"] = ("\n".join(wheel) + "\n").encode()
-    rows = []
-    for path, data in content.items():
-        digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
-        rows.append(f"{path},sha256={digest},{len(data)}")
-    rows.append(f"{info}/RECORD,,")
-    content[f"{info}/RECORD"] = ("\n".join(rows) + "\n").encode()
+    content[f"{info}/RECORD"] = record_of(content, f"{info}/RECORD")
     return content
+
+
+def record_of(files: Mapping[str, bytes], record: str) -> bytes:
+    """The RECORD, itself named *record*, of *files*."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for path, data in files.items():
+        if path != record:
+            digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+            writer.writerow((path, f"sha256={digest}", len(data)))
+    writer.writerow((record, "", ""))
+    return text.getvalue().encode()
+
+
+def pack(
+    path: Path,
+    files: Mapping[str, bytes] | Iterable[tuple[str | zipfile.ZipInfo, bytes]],
+    compression: int = zipfile.ZIP_DEFLATED,
+) -> Path:
+    """Write *files* as they are, sound or not, into the zip file at *path*; a `ZipInfo` says how itself."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in files.items() if isinstance(files, Mapping) else files:
+            if isinstance(name, str):
+                name = zipfile.ZipInfo(name, _EPOCH)
+                name.external_attr = 0o644 << 16
+                name.compress_type = compression
+            archive.writestr(name, data)
+    return path
 
 
 def make_wheel(directory: Path, filename: str, **options: Any) -> Path:
     """Write a sound wheel of that *filename* into *directory*; *options* as for `wheel_files`."""
-    directory.mkdir(parents=True, exist_ok=True)
-    path = directory / filename
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in wheel_files(filename, **options).items():
-            entry = zipfile.ZipInfo(name, _EPOCH)
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, data)
-    return path
+    return pack(directory / filename, wheel_files(filename, **options))
 
 
 def make_tree(

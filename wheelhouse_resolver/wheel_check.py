@@ -242,7 +242,7 @@ class _Check:
                 self._note(f"entry {shown!r} is {what}")
             if info.flag_bits & 1:
                 self._note(f"entry {shown!r} is encrypted")
-        files = sorted(info.filename for info in self._archive.infolist() if not info.is_dir())
+        files = sorted(name for info in self._archive.infolist() if (name := info.filename)[-1:] != "/")
         for name in files:
             below = bisect(files, f"{name}/")
             if below < len(files) and files[below].startswith(f"{name}/"):

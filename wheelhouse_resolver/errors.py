@@ -22,6 +22,7 @@ __all__ = [
     "UnknownArchError",
     "UnknownLayerError",
     "UnreadableDirectoryError",
+    "UnreadableWheelError",
     "UnsafeValueError",
     "WheelhouseError",
     "reason_of",
@@ -52,6 +53,18 @@ class SiteFileError(WheelhouseError, ValueError):
     def __str__(self) -> str:
         where = printable(self.path) + (f", line {self.line}" if self.line is not None else "")
         return f"{where}: {printable(self.problem)}"
+
+
+class _FileProblemError(WheelhouseError):
+    """Something is wrong with one file or directory. Attributes: *path*, *problem* in words."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(path, problem)
+        self.path = path
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{printable(self.path)}: {printable(self.problem)}"
 
 
 class _UnknownNameError(WheelhouseError, LookupError):
@@ -92,13 +105,8 @@ class NoWheelhouseError(WheelhouseError, FileNotFoundError):
         return where + printable(self.problem)
 
 
-class UnreadableDirectoryError(WheelhouseError, OSError):
+class UnreadableDirectoryError(_FileProblemError, OSError):
     """A directory of the search path that cannot be listed. Attributes: *path*, *problem*."""
-
-    def __init__(self, path: str, problem: str) -> None:
-        super().__init__(path, problem)
-        self.path = path
-        self.problem = problem
 
     def __str__(self) -> str:
         return (
@@ -137,16 +145,8 @@ class InvalidRequirementError(WheelhouseError, ValueError):
         return f"{where}invalid requirement {self.text!r}: {printable(self.problem)}"
 
 
-class RequirementsFileError(WheelhouseError, ValueError):
+class RequirementsFileError(_FileProblemError, ValueError):
     """A requirements or constraints file that cannot be used. Attributes: *path*, *problem*."""
-
-    def __init__(self, path: str, problem: str) -> None:
-        super().__init__(path, problem)
-        self.path = path
-        self.problem = problem
-
-    def __str__(self) -> str:
-        return f"{printable(self.path)}: {printable(self.problem)}"
 
 
 class PythonError(WheelhouseError, ValueError):
@@ -161,25 +161,16 @@ class PythonError(WheelhouseError, ValueError):
         return f"target Python {printable(self.python)}: {printable(self.problem)}"
 
 
-class CpuinfoError(WheelhouseError, ValueError):
+class CpuinfoError(_FileProblemError, ValueError):
     """A captured /proc/cpuinfo that cannot be read as one. Attributes: *path*, *problem*."""
 
-    def __init__(self, path: str, problem: str) -> None:
-        super().__init__(path, problem)
-        self.path = path
-        self.problem = problem
 
-    def __str__(self) -> str:
-        return f"{printable(self.path)}: {printable(self.problem)}"
-
-
-class OutputError(WheelhouseError, OSError):
+class OutputError(_FileProblemError, OSError):
     """A file or directory that could not be written. Attributes: *path*, *problem*."""
-
-    def __init__(self, path: str, problem: str) -> None:
-        super().__init__(path, problem)
-        self.path = path
-        self.problem = problem
 
     def __str__(self) -> str:
         return f"cannot write {printable(self.path)}: {printable(self.problem)}"
+
+
+class UnreadableWheelError(_FileProblemError, OSError):
+    """A wheel whose METADATA cannot be read. Attributes: *path*, *problem*."""

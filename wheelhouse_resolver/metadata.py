@@ -11,8 +11,7 @@ import zlib
 from collections.abc import Iterator
 from typing import IO, NamedTuple
 
-from wheelhouse_resolver.errors import WheelhouseError, reason_of
-from wheelhouse_resolver.text import printable
+from wheelhouse_resolver.errors import UnreadableWheelError, reason_of
 
 __all__ = [
     "BAD_ZIP",
@@ -54,18 +53,6 @@ MOST_METADATA = 16 << 20
 
 #: What begins a header (RFC 822, section 3.1.2: a name has no blanks and no control characters).
 _HEADER = re.compile(r"[!-9;-~]+:")
-
-
-class UnreadableWheelError(WheelhouseError, OSError):
-    """A wheel whose METADATA cannot be read. Attributes: *path*, *problem*."""
-
-    def __init__(self, path: str, problem: str) -> None:
-        super().__init__(path, problem)
-        self.path = path
-        self.problem = problem
-
-    def __str__(self) -> str:
-        return f"{printable(self.path)}: {printable(self.problem)}"
 
 
 class Metadata(NamedTuple):

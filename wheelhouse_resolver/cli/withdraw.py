@@ -7,19 +7,24 @@ import argparse
 from wheelhouse_resolver.cli.common import add_examples, add_site_options, site_of
 from wheelhouse_resolver.publish import destination, withdraw
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["add_arguments", "add_filenames", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `withdraw`."""
+    add_filenames(parser, "withdraw", "move it to .trash/ of its directory")
+
+
+def add_filenames(parser: argparse.ArgumentParser, command: str, what: str) -> None:
+    """Add what `withdraw` and `restore` share: file names, and the directory they are meant in."""
     parser.add_argument("filename", nargs="+", metavar="FILENAME", help="the file name of a wheel")
     parser.add_argument("--to", metavar="LAYER/ARCH", help="only in this directory")
     add_site_options(parser)
     name = "numpy-1.26.4-400000avx2-cp311-cp311-linux_x86_64.whl"
     add_examples(
         parser,
-        ("move it to .trash/ of its directory", f"withdraw {name}"),
-        ("in one directory only", f"withdraw --to gentoo/avx2 {name}"),
+        (what, f"{command} {name}"),
+        ("in one directory only", f"{command} --to gentoo/avx2 {name}"),
     )
 
 

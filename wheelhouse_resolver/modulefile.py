@@ -41,12 +41,14 @@ class _Level(NamedTuple):
     ways:  what /proc/cpuinfo must show, any one of them.
     lower: it and the archs below it of its CPU family, low to high.
     file:  the configuration for hosts of this arch; None: the layer has no directory for it.
+    needs: the archs whose directories are in that file. A CPU can lack one that is below its own.
     """
 
     name: str
     ways: tuple[Way, ...]
     lower: tuple[str, ...]
     file: str | None
+    needs: tuple[str, ...]
 
 
 class _Table(NamedTuple):
@@ -66,7 +68,9 @@ def _table(site: Site, layer_name: str | None) -> _Table:
     for arch in site.ladder:
         has = layer is not None and arch.name in layer.archs
         file = f"pip-{layer.name_of(arch.name)}-{layer.name}.conf" if layer is not None and has else None
-        levels.append(_Level(arch.name, ways_to(arch), site.lower(arch), file))
+        path = site.search_path_for(layer_name, arch.name) if has else ()
+        needs = tuple(dict.fromkeys(each.arch for each in reversed(path) if each.arch != GENERIC))
+        levels.append(_Level(arch.name, ways_to(arch), site.lower(arch), file, needs))
     names = {arch.name for arch in site.ladder}
     names |= {called for each in site.layers for _, called in each.names}
     called = {GENERIC: GENERIC}
@@ -200,12 +204,18 @@ _QUOTES: dict[str, Callable[[str], str]] = {"lmod": _lua_quoted, "tcl": _tcl_quo
 _LUA_STATIC = """\
 {head}
 -- The levels, low to high: what /proc/cpuinfo must show for each (any one of its ways), the levels below
--- it, and the configuration for it.
+-- it, the configuration for it, and the levels whose directories are in that.
 local levels = {{
 {levels}
 }}
 local called = {{ {called} }}
 local directory = {directory}
+
+-- What tells one CPU from another, of the first processor.
+local telling = {{
+  ["vendor_id"] = 1, ["flags"] = 1, ["Features"] = 1, ["CPU implementer"] = 1, ["CPU part"] = 1,
+  ["model name"] = 1, ["cpu"] = 1, ["uarch"] = 1, ["isa"] = 1,
+}}
 
 local function cpu()
   local found = {{}}
@@ -214,30 +224,30 @@ local function cpu()
     for line in file:lines() do
       local key, value = line:match("^([^:]-)%s*:%s*(.-)%s*$")
       if key then
-        found[key] = found[key] or value
+        if telling[key] then found[key] = value end
       elseif next(found) then
         break
       end
     end
     file:close()
   end
-  local flags = {{}}
-  for flag in (found["flags"] or found["Features"] or ""):gmatch("%S+") do
-    flags[flag] = true
-  end
-  local family = "unknown"
+  local family, vendor = "unknown", nil
   if found["flags"] then
-    family = "x86_64"
+    family, vendor = "x86_64", found["vendor_id"]
   elseif found["Features"] or found["CPU implementer"] then
-    family = "aarch64"
+    family, vendor = "aarch64", found["CPU implementer"]
   elseif (found["cpu"] or ""):find("POWER", 1, true) then
     family = "ppc64le"
   elseif found["isa"] or found["uarch"] then
     family = "riscv64"
   end
+  local flags = {{}}
+  for flag in (found["flags"] or found["Features"] or ""):gmatch("%S+") do
+    flags[flag] = true
+  end
   return {{
     family = family,
-    vendor = found["vendor_id"] or found["CPU implementer"] or "",
+    vendor = vendor or "",
     flags = flags,
     generation = tonumber((found["cpu"] or ""):match("POWER(%d+)")) or 0,
     name = found["uarch"] or "",
@@ -290,7 +300,10 @@ local function choose()
   end
   local file = {generic}
   for _, name in ipairs(highest and highest.lower or {{}}) do
-    if by_name[name].file and (beyond or able[name]) then file = by_name[name].file end
+    local level = by_name[name]
+    local fits = level.file and (beyond or able[name])
+    for _, needed in ipairs(level.needs) do fits = fits and (beyond or able[needed]) end
+    if fits then file = level.file end
   end
   return highest and highest.name or "generic", directory .. "/" .. file
 end
@@ -312,21 +325,28 @@ pushenv("WHEELHOUSE_LAYER", {layer})
 _TCL_STATIC = """\
 {head}
 # The levels, low to high: name, the ways /proc/cpuinfo can show it (family, vendors, groups of flags, POWER
-# generation, names; any one way), the levels below it, and the configuration for it.
+# generation, names; any one way), the levels below it, the configuration for it, and the levels whose
+# directories are in that.
 set levels {{
 {levels}
 }}
 array set called {{ {called} }}
 set directory {directory}
 
+# What tells one CPU from another, of the first processor.
+set telling {{
+    vendor_id flags Features "CPU implementer" "CPU part" "model name" cpu uarch isa
+}}
+
 proc cpu {{}} {{
+    global telling
     array set found {{}}
     if {{![catch {{open {cpuinfo}}} file]}} {{
         while {{[gets $file line] >= 0}} {{
             set at [string first : $line]
             if {{$at >= 0}} {{
                 set key [string trim [string range $line 0 [expr {{$at - 1}}]]]
-                if {{![info exists found($key)]}} {{
+                if {{$key in $telling}} {{
                     set found($key) [string trim [string range $line [expr {{$at + 1}}] end]]
                 }}
             }} elseif {{[array size found] > 0}} {{
@@ -336,20 +356,22 @@ proc cpu {{}} {{
         close $file
     }}
     array set host {{family unknown vendor {{}} flags {{}} generation 0 name {{}}}}
-    foreach {{key into}} {{
-        "CPU implementer" vendor vendor_id vendor Features flags flags flags uarch name
-    }} {{
-        if {{[info exists found($key)]}} {{ set host($into) $found($key) }}
-    }}
-    if {{[info exists found(cpu)]}} {{ regexp {{POWER(\\d+)}} $found(cpu) - host(generation) }}
+    set telltale {{}}
     if {{[info exists found(flags)]}} {{
         set host(family) x86_64
+        set telltale {{flags flags vendor_id vendor}}
     }} elseif {{[info exists found(Features)] || [info exists "found(CPU implementer)"]}} {{
         set host(family) aarch64
-    }} elseif {{[info exists found(cpu)] && [string first POWER $found(cpu)] >= 0}} {{
+        set telltale {{Features flags "CPU implementer" vendor}}
+    }} elseif {{[info exists found(cpu)] && [regexp {{POWER(\\d*)}} $found(cpu) - host(generation)]}} {{
         set host(family) ppc64le
+        if {{$host(generation) eq {{}}}} {{ set host(generation) 0 }}
     }} elseif {{[info exists found(isa)] || [info exists found(uarch)]}} {{
         set host(family) riscv64
+        set telltale {{uarch name}}
+    }}
+    foreach {{key into}} $telltale {{
+        if {{[info exists found($key)]}} {{ set host($into) $found($key) }}
     }}
     return [array get host]
 }}
@@ -376,7 +398,8 @@ proc choose {{}} {{
     set highest generic
     set able {{}}
     foreach level $levels {{
-        lassign $level name ways lower($name) file($name)
+        lassign $level name ways
+            lassign [lrange $level 2 end] lower($name) file($name) needs($name)
         foreach way $ways {{
             if {{$name ni $able && [has $host $way]}} {{
                 lappend able $name
@@ -401,7 +424,9 @@ proc choose {{}} {{
     set chosen {generic}
     if {{$highest ne {{generic}}}} {{
         foreach name $lower($highest) {{
-            if {{$file($name) ne {{}} && ($beyond || $name in $able)}} {{ set chosen $file($name) }}
+            set fits [expr {{$file($name) ne {{}} && ($beyond || $name in $able)}}]
+            foreach needed $needs($name) {{ if {{!$beyond && $needed ni $able}} {{ set fits 0 }} }}
+            if {{$fits}} {{ set chosen $file($name) }}
         }}
     }}
     return [list $highest $directory/$chosen]
@@ -484,9 +509,8 @@ def _lua_static(table: _Table, parts: Mapping[str, str]) -> str:
 
     levels = [
         f"  {{ name = {_lua_quoted(level.name)}, lower = {listed(level.lower)}, "
-        f"file = {_lua_quoted(level.file) if level.file else 'nil'}, ways = {{\n"
-        + "\n".join(map(shown, level.ways))
-        + "\n  } },"
+        f"file = {_lua_quoted(level.file) if level.file else 'nil'}, needs = {listed(level.needs)}, "
+        "ways = {\n" + "\n".join(map(shown, level.ways)) + "\n  } },"
         for level in table.levels
     ]
     called = ", ".join(f"[{_lua_quoted(name)}] = {_lua_quoted(arch)}" for name, arch in table.called.items())
@@ -506,7 +530,7 @@ def _tcl_static(table: _Table, parts: Mapping[str, str]) -> str:
     levels = [
         f"    {{{level.name} {{\n"
         + "\n".join(map(shown, level.ways))
-        + f"\n    }} {listed(level.lower)} {{{level.file or ''}}}}}"
+        + f"\n    }} {listed(level.lower)} {{{level.file or ''}}} {listed(level.needs)}}}"
         for level in table.levels
     ]
     called = " ".join(f"{name} {arch}" for name, arch in table.called.items())

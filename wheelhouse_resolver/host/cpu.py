@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wheelhouse_resolver import memo
@@ -259,8 +260,11 @@ def ways_to(arch: Arch) -> tuple[Way, ...]:
     from archspec.cpu import TARGETS
 
     if arch.target is None:
-        families = [arch.family] if arch.family else _CAPTURED_FAMILIES
-        return tuple(Way(family, flags=_synonyms(arch.features, family)) for family in families)
+        families = (arch.family,) if arch.family else _CAPTURED_FAMILIES
+        return tuple(
+            Way(family, flags=tuple(filter(None, (_synonyms(feature, family) for feature in arch.features))))
+            for family in families
+        )
     wanted = TARGETS[arch.target]
     ways: list[Way] = []
     # A CPU is also at least all ancestors of what it is; of the ways, those that need more are idle.
@@ -284,7 +288,9 @@ def _way_to(target: Any) -> Way | None:
         if family == "aarch64":
             codes = TARGETS_JSON["conversions"]["arm_vendors"]
             vendors = (target.vendor, *(code for code, name in codes.items() if name == target.vendor))
-        return Way(family, () if generic else vendors, _synonyms(tuple(sorted(target.features)), family))
+        # Here archspec wants each feature by its own name: its aliases count in `Arch.features` only.
+        flags = tuple((feature, *_kernel_names(feature)) for feature in sorted(target.features))
+        return Way(family, () if generic else vendors, flags)
     if family.startswith("ppc64"):
         return Way(family, generation=target.generation)
     return Way(family, names=() if target.name == family else (target.name,))
@@ -300,18 +306,20 @@ def _implied(way: Way, known: Way) -> bool:
     )
 
 
-def _synonyms(features: tuple[str, ...], family: str) -> tuple[tuple[str, ...], ...]:
-    """For each of archspec's *features* the kernel's flags that stand for it, unless it goes without."""
+def _kernel_names(feature: str) -> tuple[str, ...]:
+    return tuple(own for own, name in _KERNEL_NAMES.items() if name == feature)
+
+
+@lru_cache(maxsize=256)
+def _synonyms(feature: str, family: str) -> tuple[str, ...]:
+    """The kernel's flags that stand for archspec's *feature*; none if every CPU of the family has it."""
     from archspec.cpu import TARGETS, Microarchitecture
 
-    words = sorted({feature for target in TARGETS.values() for feature in target.features})
-    groups: list[tuple[str, ...]] = []
-    for feature in features:
-        bare = Microarchitecture("", [TARGETS[family]] if family in TARGETS else [], "", set(), {})
-        if feature in bare:
-            continue
-        # archspec keeps its aliases to itself: ask it about a CPU with each single feature.
-        having = [w for w in words if feature in Microarchitecture("", [], "", {w}, {})]
-        kernel = [own for own, name in _KERNEL_NAMES.items() if name == feature or name in having]
-        groups.append(tuple(sorted({feature, *having, *kernel})))
-    return tuple(groups)
+    bare = Microarchitecture("", [TARGETS[family]] if family in TARGETS else [], "", set(), {})
+    if feature in bare:
+        return ()
+    # archspec keeps its aliases to itself: ask it about a CPU with each single feature.
+    words = sorted({word for target in TARGETS.values() for word in target.features})
+    having = [w for w in words if feature in Microarchitecture("", [], "", {w}, {})]
+    kernel = [own for word in [feature, *having] for own in _kernel_names(word)]
+    return tuple(sorted({feature, *having, *kernel}))

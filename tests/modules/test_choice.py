@@ -1,0 +1,372 @@
+"""The module languages decide as Python does, for every CPU, site, layer and override."""
+
+from __future__ import annotations
+
+import itertools
+import string
+from collections.abc import Iterator
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+from archspec.cpu import TARGETS
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tests.modules.languages import Answer, Language
+from wheelhouse_resolver.errors import CpuinfoError, UnknownArchError
+from wheelhouse_resolver.host import Host, detect_host
+from wheelhouse_resolver.host.cpu import archs_of, captured_cpu
+from wheelhouse_resolver.modulefile import DIALECTS, static_modulefile
+from wheelhouse_resolver.pip_conf import pip_config, static_configs
+from wheelhouse_resolver.site import Layer, Site
+from wheelhouse_resolver.site_file import parse
+from wheelhouse_resolver.targets import vocabulary
+
+CPUINFO = sorted((Path(__file__).parent.parent / "data" / "cpuinfo").glob("*.txt"))
+
+#: Where the configurations are said to be; nothing looks.
+PIP = "/sw/etc/pip"
+
+SITES = {
+    "built-in": Site.default("/w"),
+    "three-layers": parse(
+        """
+        root = "/cvmfs/soft.example.org/custom/python/wheelhouse"
+
+        [[layer]]
+        name = "nix"
+
+        [[layer]]
+        name = "gentoo2020"
+        directories = ["gentoo2020", "gentoo"]
+        archs = ["sse3", "avx", "avx2", "avx512"]
+        env = { EBVERSIONGENTOO = "2020" }
+
+        [[layer]]
+        name = "gentoo2023"
+        archs = ["avx2", "avx512"]
+        names = { avx2 = "x86-64-v3", avx512 = "x86-64-v4" }
+        env = { EBVERSIONGENTOO = "2023" }
+
+        [search]
+        avx512 = ["avx512", "avx2"]
+        avx2 = ["avx2"]
+        """,
+        "site.toml",
+    ),
+    "families": parse(
+        """
+        root = "/w"
+        [[arch]]
+        name = "sse3"
+        [[arch]]
+        name = "haswell"
+        target = "haswell"
+        [[arch]]
+        name = "zen2"
+        target = "zen2"
+        [[arch]]
+        name = "avx512"
+        [[arch]]
+        name = "neoverse_n1"
+        target = "neoverse_n1"
+        [[arch]]
+        name = "sve"
+        features = ["sve"]
+        [[arch]]
+        name = "neoverse_v1"
+        target = "neoverse_v1"
+        [[arch]]
+        name = "power8"
+        target = "power8le"
+        [[arch]]
+        name = "power10"
+        target = "power10le"
+        [[layer]]
+        name = "all"
+        directories = ["."]
+        default = true
+        [[layer]]
+        name = "some"
+        archs = ["zen2", "neoverse_v1", "power8"]
+        names = { zen2 = "amd", power8 = "p8" }
+        """,
+        "site.toml",
+    ),
+    # avx2 and aes do not imply each other: a guest can lack one that stands below its own.
+    "no-chain": parse(
+        """
+        root = "/w"
+        [[arch]]
+        name = "avx"
+        [[arch]]
+        name = "aes"
+        features = ["aes", "avx"]
+        [[arch]]
+        name = "avx2"
+        features = ["avx2"]
+        [[arch]]
+        name = "avx512"
+        [[layer]]
+        name = "nix"
+        [[layer]]
+        name = "few"
+        archs = ["aes", "avx512"]
+        [[layer]]
+        name = "narrow"
+        [search]
+        avx2 = ["avx2"]
+        """,
+        "site.toml",
+    ),
+}
+
+CASES = [
+    pytest.param(site, layer, id=f"{name}-{layer or 'none'}")
+    for name, site in SITES.items()
+    for layer in [*(each.name for each in site.layers), None]
+]
+
+
+@pytest.fixture(scope="module", params=DIALECTS)
+def language(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Language]:
+    found = Language(request.param, tmp_path_factory.mktemp("language"))
+    yield found
+    found.close()
+
+
+def written(site: Site, layer: str | None, language: Language, scratch: Path) -> Path:
+    path = scratch / f"{layer}.{language.dialect}"
+    path.write_text(static_modulefile(site, layer, language.dialect, PIP), encoding="utf-8")
+    return path
+
+
+def file_for(site: Site, host: Host) -> str:
+    """The file of `pip-conf --all` for *host*."""
+    path = site.search_path(host)
+    if path.layer is None:
+        return "pip-generic.conf"
+    layer = site.layer(path.layer)
+    assert layer is not None
+    return f"pip-{layer.name_of(path.arch)}-{path.layer}.conf"
+
+
+def check(answer: Answer, site: Site, host: Host) -> None:
+    assert answer.error == ""
+    assert answer.pushed["WHEELHOUSE_ARCH"] == host.arch
+    assert answer.pushed["WHEELHOUSE_LAYER"] == (host.layer or "none")
+    directory, _, file = answer.pushed["PIP_CONFIG_FILE"].rpartition("/")
+    assert directory == PIP
+    assert len(answer.warnings) == sum("above what the host can run" in each for each in host.warnings)
+    allowed = [each.path for each in site.search_path(host)]
+    if [each.path for each in site.search_path(host._replace(archs=()))] == allowed:
+        assert file == file_for(site, host)
+    # A host that lacks an arch below its own: no file may be for that.
+    named = {name: path for name, path in paths_of(site).items() if set(path) <= set(allowed)}
+    assert file in named
+
+
+def paths_of(site: Site) -> dict[str, list[str]]:
+    """The directories in each file of `pip-conf --all`."""
+    found = {"pip-generic.conf": [each.path for each in site.search_path_for(None, "generic")]}
+    for layer in site.layers:
+        for arch in ["generic", *layer.archs]:
+            path = site.search_path_for(layer.name, arch)
+            found[f"pip-{layer.name_of(arch)}-{layer.name}.conf"] = [each.path for each in path]
+    return found
+
+
+def overrides(site: Site) -> list[str]:
+    """Every name that an arch of *site* has, and some that none has."""
+    names = [arch.name for arch in site.ladder]
+    names += [called for layer in site.layers for _, called in layer.names]
+    return [*dict.fromkeys(names), "generic", "no such", "AVX2", "a(b)", "x[y]$z\\", "'", '"', "*", "ü"]
+
+
+# -- the files that are there, against the ones that are chosen -------------------------------------------
+
+
+def test_the_file_for_a_host_holds_what_pip_conf_prints_there(tmp_path: Path) -> None:
+    """That `file_for` is right, so that the tests below are about the truth."""
+    for name, original in SITES.items():
+        site = original._replace(root=str(tmp_path / name))
+        for directory in site.directories():
+            Path(directory.path).mkdir(parents=True, exist_ok=True)
+        configs = static_configs(site)
+        for layer, cpuinfo in itertools.product([*(each.name for each in site.layers), "none"], CPUINFO):
+            host = detect_host(cpuinfo=cpuinfo, environ={}, layer=layer, site=site)
+            if site.search_path(host) == site.search_path(host._replace(archs=())):
+                assert configs[file_for(site, host)].render() == pip_config(site, host).render()
+
+
+@pytest.mark.parametrize(("site", "layer"), CASES)
+def test_every_cpu_gets_the_file_that_python_picks(
+    site: Site, layer: str | None, language: Language, tmp_path: Path
+) -> None:
+    modulefile = written(site, layer, language, tmp_path)
+    for cpuinfo in CPUINFO:
+        host = detect_host(cpuinfo=cpuinfo, environ={}, layer=layer or "none", site=site)
+        check(language.ask(modulefile, cpuinfo), site, host)
+
+
+@pytest.mark.parametrize(("site", "layer"), CASES)
+def test_an_override_means_what_it_means_to_python(
+    site: Site, layer: str | None, language: Language, tmp_path: Path
+) -> None:
+    modulefile = written(site, layer, language, tmp_path)
+    cpus = [path for path in CPUINFO if path.stem in ("vm-avx-no-aes", "amd-zen4", "ibm-power9", "amd-k8")]
+    questions = [(name, "") for name in overrides(site)] + [("", name) for name in overrides(site)]
+    questions += [("generic", "no such"), ("no such", "generic"), ("avx512", "generic")]
+    for cpuinfo, (arch, rsnt) in itertools.product(cpus, questions):
+        answer = language.ask(modulefile, cpuinfo, arch=arch, rsnt=rsnt)
+        environ = {"WHEELHOUSE_ARCH": arch, "RSNT_ARCH": rsnt}
+        # The module file looks at the second variable only when the first is not set; Python at both.
+        if arch:
+            del environ["RSNT_ARCH"]
+        try:
+            host = detect_host(cpuinfo=cpuinfo, environ=environ, layer=layer or "none", site=site)
+        except UnknownArchError:
+            variable = "WHEELHOUSE_ARCH" if arch else "RSNT_ARCH"
+            assert answer.error == f"wheelhouse: unknown arch '{arch or rsnt}' in {variable}"
+        else:
+            check(answer, site, host)
+            for warning in answer.warnings:
+                asked = f"WHEELHOUSE_ARCH={arch}" if arch else f"RSNT_ARCH={rsnt}"
+                assert warning == f"wheelhouse: {asked} is above what this host can run"
+
+
+def test_a_host_that_lacks_an_arch_below_its_own_gets_a_file_it_can_run(
+    language: Language, tmp_path: Path
+) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("vendor_id : GenuineIntel\nflags : sse sse2 pni avx avx2\n")
+    site = SITES["no-chain"]._replace(search=MappingProxyType({}))
+    modulefile = written(site, "nix", language, tmp_path)
+    pushed = language.ask(modulefile, cpuinfo).pushed
+    assert (pushed["WHEELHOUSE_ARCH"], pushed["PIP_CONFIG_FILE"]) == ("avx2", f"{PIP}/pip-avx-nix.conf")
+
+
+def test_a_host_whose_cpuinfo_cannot_be_read_is_generic(language: Language, tmp_path: Path) -> None:
+    modulefile = written(SITES["built-in"], "nix", language, tmp_path)
+    answer = language.ask(modulefile, tmp_path / "not there")
+    assert answer.pushed["PIP_CONFIG_FILE"] == f"{PIP}/pip-generic-nix.conf"
+    answer = language.ask(modulefile, tmp_path / "not there", arch="avx2")
+    assert answer.pushed["PIP_CONFIG_FILE"] == f"{PIP}/pip-avx2-nix.conf"
+
+
+def test_only_loading_and_showing_look_at_the_cpu(language: Language, tmp_path: Path) -> None:
+    """What the CPU is like is known from an unknown override's error."""
+    modulefile = written(SITES["built-in"], "nix", language, tmp_path)
+    looking = {"load", "show" if language.dialect == "lmod" else "display"}
+    for mode in ("load", "unload", "show", "display", "spider", "whatis", "help", "remove", "test", "scan"):
+        answer = language.ask(modulefile, CPUINFO[0], arch="no such", mode=mode)
+        assert bool(answer.error) == (mode in looking), mode
+
+
+# -- any CPU ----------------------------------------------------------------------------------------------
+
+#: Every microarchitecture that archspec knows, in one ladder.
+EVERY_TARGET = [
+    name
+    for name, target in TARGETS.items()
+    if target.family.name in ("x86_64", "aarch64", "ppc64le", "riscv64")
+]
+WORDS = sorted({word for target in TARGETS.values() for word in target.features} | {"pni", "lm", "svm"})
+FEATURES = ["sse3", "avx512", "fma", "sve", "asimd", "altivec", "neon", "sse4.1", "avx", "atomics"]
+POWERS = ["POWER8E (raw)", "POWER9, altivec supported", "POWER10 (architected)", "POWER", "PPC970"]
+
+
+@pytest.fixture(scope="module")
+def everything() -> Site:
+    entries = [f'[[arch]]\nname = "t.{name}"\ntarget = "{name}"\n' for name in EVERY_TARGET]
+    known = [each for each in FEATURES if each in vocabulary().features]
+    entries += [f'[[arch]]\nname = "f.{each}"\nfeatures = ["{each}"]\n' for each in known]
+    return parse('root = "/w"\n' + "".join(entries) + '[[layer]]\nname = "x"\narchs = []\n', "site.toml")
+
+
+@st.composite
+def cpuinfos(draw: st.DrawFn) -> str:
+    """The text of a /proc/cpuinfo: likely ones, and ones that no kernel writes."""
+    base = draw(st.sampled_from([None, *sorted(TARGETS)]))
+    flags = set(TARGETS[base].features) if base else set()
+    flags |= draw(st.sets(st.sampled_from(WORDS), max_size=8))
+    flags -= draw(st.sets(st.sampled_from(sorted(flags) or ["x"]), max_size=2))
+    words = " ".join(draw(st.permutations(sorted(flags))))
+    vendors = [target.vendor for target in TARGETS.values()]
+    code = st.sampled_from(["0x41", "0x46", "0x48", "0x61", "0xc0", "0x99", *vendors])
+    lines = [
+        f"vendor_id\t: {draw(st.sampled_from(vendors))}",
+        f"flags\t\t: {words}",
+        f"Features\t: {words}",
+        f"CPU implementer\t: {draw(code)}",
+        f"cpu\t\t: {draw(st.sampled_from(POWERS))}",
+        f"uarch\t\t: {draw(st.sampled_from(['sifive,u74-mc', 'u74mc', 'riscv64']))}",
+        "isa\t\t: rv64imafdc",
+        "processor\t: 0",
+        "",
+        "vmx flags\t: avx512f",
+        "no colon at all",
+        f"{draw(st.text(string.printable.replace(chr(11), '').replace(chr(12), ''), max_size=9))}",
+    ]
+    kept = draw(st.lists(st.sampled_from(lines), max_size=8))
+    return "\n".join(kept) + "\n"
+
+
+@pytest.fixture(scope="module")
+def of_everything(language: Language, everything: Site, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written(everything, "x", language, tmp_path_factory.mktemp("everything"))
+
+
+@settings(
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(text=cpuinfos())
+@example(text="flags : mmx sse sse2 sse3 ssse3\nCPU implementer : GenuineIntel\n")
+@example(text="processor : 0\n\nvendor_id : GenuineIntel\nflags : ssse3\n")
+@example(text="flags : avx\nflags : avx512f\n\nflags : pni\n")
+def test_any_cpu_has_the_archs_that_archspec_says(
+    text: str, language: Language, everything: Site, of_everything: Path, tmp_path: Path
+) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(text)
+    try:
+        able = archs_of(captured_cpu(str(cpuinfo)), everything.ladder)
+    except CpuinfoError:
+        able = ()
+    assert language.ask(of_everything, cpuinfo).pushed["WHEELHOUSE_ARCH"] == (able[-1] if able else "generic")
+    # An arch that the CPU does not have is one that an override warns of.
+    found = [
+        a.name for a in everything.ladder if not language.ask(of_everything, cpuinfo, arch=a.name).warnings
+    ]
+    assert tuple(found) == able
+
+
+# -- any site ---------------------------------------------------------------------------------------------
+
+
+@st.composite
+def sites(draw: st.DrawFn) -> Site:
+    ladder = SITES["built-in"].ladder
+    names = [arch.name for arch in ladder]
+    some = st.lists(st.sampled_from(names), unique=True)
+    layer = Layer(
+        name="l",
+        directories=("l", "m")[: draw(st.integers(1, 2))],
+        archs=tuple(n for n in names if n in draw(some)),
+    )
+    search = {name: tuple(draw(some)) for name in draw(some)}
+    search = {k: tuple(v for v in values if names.index(v) <= names.index(k)) for k, values in search.items()}
+    return Site(root="/w", ladder=ladder, layers=(layer,), search=MappingProxyType(search))
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(site=sites(), cpuinfo=st.sampled_from(CPUINFO))
+def test_any_site_is_served_alike(
+    site: Site, cpuinfo: Path, language: Language, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    modulefile = written(site, "l", language, tmp_path_factory.mktemp("site"))
+    host = detect_host(cpuinfo=cpuinfo, environ={}, layer="l", site=site)
+    check(language.ask(modulefile, cpuinfo), site, host)

@@ -287,19 +287,38 @@ def withdraw(path: str) -> Trashed:
     Raises `OutputError`.
     """
     directory, filename = os.path.split(path)
-    stem = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-    slot = os.path.join(directory, TRASH, f"{stem}-{time.time_ns() % 10**9:09d}-{os.getpid()}")
+    slot = None
     try:
-        make_shared_directory(slot)
+        slot = _new_slot(directory)
         # A rename within one filesystem is one step; the slot is new, so nothing can be in the way.
         os.rename(path, os.path.join(slot, filename))
         _sync_directory(slot)
         _sync_directory(directory)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            os.rmdir(slot)
+        if slot is not None:
+            with contextlib.suppress(OSError):
+                os.rmdir(slot)
         raise OutputError(path, reason_of(error)) from error
     return Trashed(filename, directory, slot)
+
+
+def _new_slot(directory: str) -> str:
+    """A new directory in the trash of *directory*, sorted after those that are there.
+
+    They are numbered, since a clock may go back; the time is for people.
+    """
+    trash = os.path.join(directory, TRASH)
+    make_shared_directory(trash)
+    numbers = [name.partition("-")[0] for name in os.listdir(trash)]
+    number = max((int(text) for text in numbers if text.isdecimal()), default=0)
+    while True:
+        number += 1
+        stem = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+        slot = os.path.join(trash, f"{number:06d}-{stem}-{os.uname().nodename}-{os.getpid()}")
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(slot)
+            os.chmod(slot, os.stat(slot).st_mode | 0o555)
+            return slot
 
 
 def trashed(directory: str) -> list[Trashed]:

@@ -214,7 +214,7 @@ class TestNested:
             ("-r", "-r takes a value"),
             ("-i", "-i takes a value"),
             ("-c /dev/null b.txt", "unexpected b.txt"),
-            ("-r missing.txt", "cannot be read: No such file or directory"),
+            ("-r missing.txt", "line 1: .*missing.txt cannot be read: No such file or directory"),
             ("-r .", "cannot be read: Is a directory"),
             ("-r https://example.org/r.txt", "is not on a filesystem"),
             ("-r 'open", "No closing quotation"),

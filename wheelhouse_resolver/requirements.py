@@ -139,11 +139,11 @@ def parse_requirement(text: str, where: str | None = None) -> Requirement:
         if re.match(r"\s*([A-Za-z][A-Za-z0-9+.-]*:/|[^\s<>=!~;@]*/)", text) or _is_archive(text):
             problem = _NAMES_ITS_FILE
         raise InvalidRequirementError(text, problem, where) from error
-    if _is_archive(str(parsed)):
-        raise InvalidRequirementError(text, _NAMES_ITS_FILE, where)
     if parsed.url is not None:
         problem = "it names its file by URL, so there is nothing to pick: give NAME or NAME==VERSION"
         raise InvalidRequirementError(text, problem, where)
+    if _is_archive(str(parsed)):
+        raise InvalidRequirementError(text, _NAMES_ITS_FILE, where)
     return Requirement(
         text=str(parsed),
         name=canonicalize_name(parsed.name),
@@ -217,7 +217,12 @@ def _option(
             value = words.pop(0)
         if name in _INCLUDES:
             inner = os.path.join(os.path.dirname(path), _local(value, where))
-            found = found.and_also(_read(inner, environ, constraints or _INCLUDES[name], within))
+            try:
+                found = found.and_also(_read(inner, environ, constraints or _INCLUDES[name], within))
+            except RequirementsFileError as error:
+                if error.path != inner:
+                    raise
+                raise RequirementsFileError(where, f"{inner} {error.problem}") from error
         elif name == "--pre":
             found = found.and_also(RequirementsFile(prereleases=True))
     return found

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -19,9 +21,14 @@ SUFFIX = ".whl"
 
 def check_root(site: Site) -> None:
     """Raise `NoWheelhouseError` unless the root of *site* is a directory."""
-    if os.path.isdir(site.root):
-        return
-    problem = "is not a directory" if os.path.lexists(site.root) else "does not exist"
+    try:
+        if stat.S_ISDIR(os.stat(site.root).st_mode):
+            return
+        problem = "is not a directory"
+    except (FileNotFoundError, NotADirectoryError):
+        problem = "does not exist"
+    except OSError as error:
+        problem = f"cannot be reached: {reason_of(error)}"
     raise NoWheelhouseError(
         site.root,
         f"{problem}; name another with --root, or make it with `wheelhouse-resolver init`",
@@ -29,8 +36,25 @@ def check_root(site: Site) -> None:
 
 
 def existing(search_path: SearchPath) -> SearchPath:
-    """*search_path* without the directories that don't exist: pip warns of these, uv fails."""
-    return search_path.only([d for d in search_path if os.path.isdir(d.path)])
+    """*search_path* without the directories that don't exist: pip warns of these, uv fails.
+
+    Raises `UnreadableDirectoryError` for one that installers could not list: pip would go on without its
+    wheels, and not say so.
+    """
+    return search_path.only([d for d in search_path if _is_listable(d.path)])
+
+
+def _is_listable(path: str) -> bool:
+    try:
+        if not stat.S_ISDIR(os.stat(path).st_mode):
+            return False
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise UnreadableDirectoryError(path, reason_of(error)) from error
+    if not os.access(path, os.R_OK | os.X_OK):
+        raise UnreadableDirectoryError(path, os.strerror(errno.EACCES))
+    return True
 
 
 def wheel_names(directory: Directory, wanted: Callable[[str], object], first: str | None = None) -> list[str]:

@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
         warn([f"no directory of this host's search path exists below {site.root}"])
     text = config.render(options.format)
     if options.output is None:
-        sys.stdout.write(text)
+        print(text, end="")
     else:
         from wheelhouse_resolver.files import write_text
 

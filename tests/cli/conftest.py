@@ -1,0 +1,62 @@
+"""What the tests of all commands share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import pytest
+
+from wheelhouse_resolver.cli import main
+
+__all__ = ["Cli", "Outcome"]
+
+
+class Outcome(NamedTuple):
+    """The exit code of a command and what it wrote to stdout and stderr."""
+
+    code: int
+    out: str
+    err: str
+
+
+Cli = Callable[..., Outcome]
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Run a command line in this process: a process of its own for each test would take long."""
+
+    def run(*arguments: str | os.PathLike[str]) -> Outcome:
+        capsys.readouterr()
+        code = main([os.fspath(each) for each in arguments])
+        return Outcome(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def as_nobody() -> Callable[[Callable[[], Outcome]], Outcome]:
+    """Run something as a user to whom permissions apply, which they don't to root."""
+
+    def run(action: Callable[[], Outcome]) -> Outcome:
+        if os.geteuid() != 0:
+            return action()
+        os.setresuid(65534, 65534, 0)
+        try:
+            return action()
+        finally:
+            os.setresuid(0, 0, 0)
+
+    return run
+
+
+@pytest.fixture
+def open_directory() -> Iterator[Path]:
+    """A temporary directory that other users may enter, as they may not pytest's."""
+    with TemporaryDirectory() as path:
+        os.chmod(path, 0o755)
+        yield Path(path)

@@ -1,0 +1,442 @@
+"""Every bad input is exit code 2 and one line on stderr that says what and where, and nothing is written."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.builders import clean_environ, make_tree, make_wheel
+from tests.cli.conftest import Cli, Outcome
+
+#: A host that every machine is.
+HOST = ("--arch", "generic", "--layer", "gentoo")
+
+#: The commands that need a wheelhouse and a host, with what else they need to run.
+COMMANDS = [
+    pytest.param(("path",), id="path"),
+    pytest.param(("pip-conf",), id="pip-conf"),
+    pytest.param(("pip-conf", "--output", "out/pip.conf"), id="pip-conf-output"),
+    pytest.param(("pip-conf", "--format", "sh", "--output", "out/pip.sh"), id="pip-conf-sh"),
+    pytest.param(("pick", "demo"), id="pick"),
+    pytest.param(("pick", "--explain", "--json", "demo"), id="pick-explain-json"),
+]
+
+#: Those that need a site only.
+OF_THE_SITE = [*COMMANDS, pytest.param(("pip-conf", "--all", "--output-dir", "out"), id="pip-conf-all")]
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out").mkdir()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A wheelhouse in which everything is right."""
+    make_tree(tmp_path / "tree", {"generic": ["demo-1.0-py3-none-any.whl"]})
+    return tmp_path / "tree"
+
+
+def refused(outcome: Outcome, *words: str) -> None:
+    assert (outcome.code, outcome.out) == (2, "")
+    (line,) = outcome.err.splitlines()
+    assert line.startswith("error: ")
+    assert line.isprintable()
+    for word in words:
+        assert word in line
+    assert os.listdir("out") == []
+
+
+def host_of(command: tuple[str, ...]) -> tuple[str, ...]:
+    return () if "--all" in command else HOST
+
+
+@pytest.mark.parametrize("command", OF_THE_SITE)
+class TestRoot:
+    def test_missing(self, command: tuple[str, ...], cli: Cli) -> None:
+        refused(cli(*command, *host_of(command), "--root", "/nowhere"), "/nowhere", "does not exist")
+
+    def test_a_file(self, command: tuple[str, ...], cli: Cli, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        refused(cli(*command, *host_of(command), "--root", "file"), f"{tmp_path}/file", "not a directory")
+
+    def test_a_dangling_link(self, command: tuple[str, ...], cli: Cli, tmp_path: Path) -> None:
+        (tmp_path / "link").symlink_to("gone")
+        refused(cli(*command, *host_of(command), "--root", "link"), f"{tmp_path}/link")
+
+    @pytest.mark.parametrize("name", ["a\nb", "a\x1b[31mb", "a\tb", "a\x7fb"], ids=ascii)
+    def test_control_characters(self, name: str, command: tuple[str, ...], cli: Cli, tmp_path: Path) -> None:
+        make_tree(tmp_path / name, {})
+        refused(cli(*command, *host_of(command), "--root", name), "newline" if "\n" in name else "control")
+
+    def test_no_root_at_all(
+        self, command: tuple[str, ...], cli: Cli, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("wheelhouse_resolver.site_file.ORIGIN", "/nowhere/at/all")
+        refused(cli(*command, *host_of(command)), "no wheelhouse found", "/nowhere/at/all", "--root", "init")
+
+    def test_a_root_that_others_may_not_enter(
+        self,
+        command: tuple[str, ...],
+        cli: Cli,
+        open_directory: Path,
+        as_nobody: Callable[[Callable[[], Outcome]], Outcome],
+    ) -> None:
+        root = open_directory / "closed/tree"
+        make_tree(root, {})
+        arguments = (*command, *host_of(command), "--root", root)
+        cli(*arguments)  # imports all that is needed while that is surely readable
+        for path in Path("out").iterdir():
+            path.unlink()
+        root.parent.chmod(0)
+        try:
+            refused(as_nobody(lambda: cli(*arguments)), str(root), "Permission denied")
+        finally:
+            root.parent.chmod(0o755)
+
+
+@pytest.mark.parametrize("closed", ["gentoo/generic", "gentoo"])
+@pytest.mark.parametrize("command", OF_THE_SITE)
+def test_an_unreadable_directory(
+    command: tuple[str, ...],
+    closed: str,
+    cli: Cli,
+    open_directory: Path,
+    as_nobody: Callable[[Callable[[], Outcome]], Outcome],
+) -> None:
+    make_tree(open_directory / "tree", {"generic": ["demo-1.0-py3-none-any.whl"]})
+    arguments = (*command, *host_of(command), "--root", open_directory / "tree")
+    assert cli(*arguments).code == 0
+    for path in Path("out").iterdir():
+        path.unlink()
+    directory = open_directory / "tree" / closed
+    directory.chmod(0)
+    try:
+        refused(as_nobody(lambda: cli(*arguments)), f"cannot list {directory}", "Permission denied")
+    finally:
+        directory.chmod(0o755)
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, pytest.param(("detect",), id="detect")])
+class TestHost:
+    def test_an_unknown_arch(self, command: tuple[str, ...], cli: Cli, root: Path) -> None:
+        outcome = cli(*command, "--root", root, "--layer", "none", "--arch", "mmx")
+        refused(outcome, "'mmx'", "generic, sse3, avx, avx2, avx512")
+
+    def test_an_unknown_layer(self, command: tuple[str, ...], cli: Cli, root: Path) -> None:
+        outcome = cli(*command, "--root", root, "--arch", "generic", "--layer", "guix")
+        refused(outcome, "'guix'", "nix, gentoo, none")
+
+    @pytest.mark.parametrize("name", ["WHEELHOUSE_ARCH", "RSNT_ARCH"])
+    def test_an_unknown_arch_in_the_environment(
+        self, name: str, command: tuple[str, ...], cli: Cli, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv(name, "mmx")
+        refused(cli(*command, "--root", root), "'mmx'", "sse3, avx, avx2, avx512")
+
+    def test_an_unknown_layer_in_the_environment(
+        self, command: tuple[str, ...], cli: Cli, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("WHEELHOUSE_LAYER", "guix")
+        refused(cli(*command, "--root", root), "'guix'", "nix, gentoo, none")
+
+    @pytest.mark.parametrize(
+        ("python", "words"),
+        [
+            ("/nowhere/python", "does not exist"),
+            ("no-such-python-anywhere", "not found on PATH"),
+            ("/", "not an executable file"),
+            ("/bin/true", "is no Python"),
+            ("/bin/false", "is no Python"),
+            ("/etc/passwd", "not an executable file"),
+            ("3.x", "not found on PATH"),
+            ("", ""),
+        ],
+    )
+    def test_a_python_that_is_none(
+        self, python: str, words: str, command: tuple[str, ...], cli: Cli, root: Path
+    ) -> None:
+        outcome = cli(*command, "--root", root, *HOST, "--python", python)
+        refused(outcome, python, words)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "cpuinfo"),
+        (b"\n\n", "cpuinfo"),
+        (b"\x7fELF\x02\x01\x01\x00\xff\xfe", "cpuinfo"),
+        (bytes(range(256)), "cpuinfo"),
+        (b"hello world\n", "cpuinfo"),
+        (None, "cpuinfo"),
+    ],
+    ids=["empty", "blank", "elf", "binary", "text", "missing"],
+)
+def test_a_cpuinfo_that_is_none(
+    content: bytes | None, words: str, cli: Cli, root: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "captured-cpuinfo"
+    if content is not None:
+        path.write_bytes(content)
+    refused(cli("detect", "--root", root, "--cpuinfo", path), str(path), words)
+
+
+SITE_FILES = {
+    "syntax": ('root = "/sw"\n[[arch]\n', ["line 2", "TOML"]),
+    "no UTF-8": ('root = "/sw/caf\udce9"\n', ["UTF-8"]),
+    "unknown key": ('root = "/sw"\nlayers = []\n', ["'layers'", "did you mean 'layer'"]),
+    "unknown key of an arch": ('root = "/sw"\n[[arch]]\nname = "avx"\nranks = 3\n', ["'ranks'", "'rank'"]),
+    "two archs of one name": (
+        'root = "/sw"\n[[arch]]\nname = "avx"\n[[arch]]\nname = "avx"\n',
+        ["'avx'", "twice"],
+    ),
+    "ranks against the ladder": (
+        'root = "/sw"\n[[arch]]\nname = "avx"\nrank = 500\n[[arch]]\nname = "avx2"\nrank = 400\n',
+        ["rank", "'avx2'", "400", "500"],
+    ),
+    "a newline in the root": ('root = "/sw\\nhere"\n', ["root", "newline"]),
+    "a control character in a layer": (
+        'root = "/sw"\n[[layer]]\nname = "a"\ndirectories = ["\\u001b"]\n',
+        ["directories", "control character"],
+    ),
+    "no root": ("[pip]\n", ["root"]),
+    "pip of the wrong kind": ('root = "/sw"\npip = 3\n', ["pip", "table"]),
+    "a float for pip": ('root = "/sw"\n[pip]\ntimeout = 1.5\n', ["[pip] timeout"]),
+}
+
+
+@pytest.mark.parametrize("name", SITE_FILES)
+@pytest.mark.parametrize(
+    "command", [*OF_THE_SITE, pytest.param(("detect",), id="detect"), pytest.param(("init",), id="init")]
+)
+def test_a_bad_site_file(name: str, command: tuple[str, ...], cli: Cli, tmp_path: Path) -> None:
+    text, words = SITE_FILES[name]
+    path = tmp_path / "site.toml"
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    host = () if command == ("init",) else host_of(command)
+    refused(cli(*command, *host, "--config", path), str(path), *words)
+    assert os.listdir(tmp_path / "out") == []
+
+
+@pytest.mark.parametrize("command", OF_THE_SITE)
+@pytest.mark.parametrize("kind", ["missing", "directory"])
+def test_a_site_file_that_cannot_be_read(
+    kind: str, command: tuple[str, ...], cli: Cli, tmp_path: Path
+) -> None:
+    path = tmp_path / ("gone.toml" if kind == "missing" else "out")
+    refused(cli(*command, *host_of(command), "--config", path), str(path), "cannot be read")
+
+
+class TestPick:
+    @pytest.mark.parametrize(
+        ("requirement", "words"),
+        [
+            ("", "invalid requirement"),
+            ("demo>=", "'demo>='"),
+            ("de mo", "'de mo'"),
+            ("demo\nother", "invalid requirement"),
+            ("demo @ https://example.org/demo-1.0-py3-none-any.whl", "by URL"),
+            ("https://example.org/demo-1.0-py3-none-any.whl", "URL or path"),
+            ("./demo-1.0-py3-none-any.whl", "URL or path"),
+        ],
+    )
+    def test_an_invalid_requirement(self, requirement: str, words: str, cli: Cli, root: Path) -> None:
+        refused(cli("pick", "demo", requirement, "--root", root, *HOST), words)
+
+    def test_no_requirement(self, cli: Cli, root: Path) -> None:
+        refused(cli("pick", "--root", root, *HOST), "no requirement")
+
+    @pytest.mark.parametrize("content", ["", "\n", "# nothing\n", "--no-index\n", "-r other.txt\n"])
+    def test_an_empty_file(self, content: str, cli: Cli, root: Path, tmp_path: Path) -> None:
+        (tmp_path / "other.txt").touch()
+        (tmp_path / "r.txt").write_text(content)
+        refused(cli("pick", "-r", "r.txt", "--root", root, *HOST), "no requirement", "r.txt")
+
+    @pytest.mark.parametrize(
+        ("content", "words"),
+        [
+            (b"demo>=\n", "line 1"),
+            (b"demo\n--bogus\n", "--bogus"),
+            (b"demo @ file:///x.whl\n", "line 1"),
+            (b"\x80\x81", "UTF-8"),
+            (b"-r r.txt\n", "includes itself"),
+            (b"-r gone.txt\n", "gone.txt"),
+            (None, "cannot be read"),
+        ],
+    )
+    def test_a_bad_file(
+        self, content: bytes | None, words: str, cli: Cli, root: Path, tmp_path: Path
+    ) -> None:
+        if content is not None:
+            (tmp_path / "r.txt").write_bytes(content)
+        refused(cli("pick", "-r", "r.txt", "--root", root, *HOST), words, "r.txt" if content else "")
+
+    def test_a_constraint_file_of_the_site_that_is_not_there(
+        self, cli: Cli, root: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "site.toml").write_text(f'root = "{root}"\n[pip]\nconstraint = "/nowhere/c.txt"\n')
+        refused(cli("pick", "demo", "--config", "site.toml", *HOST), "/nowhere/c.txt")
+
+
+class TestPipConf:
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (("--all",), "--output-dir"),
+            (("--output-dir", "out"), "--all"),
+            (("--all", "--output-dir", "out", "--output", "out/x"), "--output"),
+            (("--all", "--output-dir", "out", "--format", "sh"), "--format"),
+            (("--format", "yaml"), "yaml"),
+            (("--bogus",), "--bogus"),
+        ],
+    )
+    def test_options_that_do_not_go_together(
+        self, arguments: tuple[str, ...], words: str, cli: Cli, root: Path
+    ) -> None:
+        refused(cli("pip-conf", "--root", root, *arguments), words)
+
+    @pytest.mark.parametrize("output", ["missing/pip.conf", "out", "file/pip.conf", ""])
+    def test_an_output_that_cannot_be_written(
+        self, output: str, cli: Cli, root: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "file").touch()
+        refused(cli("pip-conf", "--root", root, *HOST, "--output", output), "cannot write")
+
+    @pytest.mark.parametrize("output", ["file", "file/below"])
+    def test_an_output_directory_that_cannot_be_made(
+        self, output: str, cli: Cli, root: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "file").touch()
+        refused(cli("pip-conf", "--root", root, "--all", "--output-dir", output), "cannot write", "file")
+
+    @pytest.mark.parametrize("value", ['"a\\nb"', '"exämple"', '" x"'])
+    def test_a_value_that_cannot_be_written(self, value: str, cli: Cli, root: Path, tmp_path: Path) -> None:
+        (tmp_path / "site.toml").write_text(f'root = "{root}"\n[pip]\nproxy = {value}\n', encoding="utf-8")
+        for more in (("--output", "out/x", *HOST), ("--all", "--output-dir", "out")):
+            refused(cli("pip-conf", "--config", "site.toml", *more), "[pip] proxy")
+
+    def test_an_existing_file_survives_a_failure(self, cli: Cli, tmp_path: Path) -> None:
+        (tmp_path / "pip.conf").write_text("before")
+        assert cli("pip-conf", "--root", "/nowhere", "--output", "pip.conf").code == 2
+        assert (tmp_path / "pip.conf").read_text() == "before"
+
+
+class TestInit:
+    def test_a_root_below_a_file(self, cli: Cli, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        refused(cli("init", "--root", "file/tree"), "cannot write", "file/tree")
+        assert (tmp_path / "file").read_text() == ""
+
+    def test_a_root_that_is_a_file(self, cli: Cli, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        refused(cli("init", "--root", "file"), "cannot write")
+
+    def test_a_newline_in_the_root(self, cli: Cli, tmp_path: Path) -> None:
+        refused(cli("init", "--root", "a\nb"), "newline")
+        assert sorted(os.listdir(tmp_path)) == ["out"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("bogus",),
+        ("--bogus",),
+        ("path", "--bogus"),
+        ("path", "--root"),
+        ("path", "extra"),
+        ("pick", "-r"),
+    ],
+    ids=str,
+)
+def test_a_command_line_that_is_none(arguments: tuple[str, ...], cli: Cli) -> None:
+    refused(cli(*arguments), "--help")
+
+
+def test_a_fault_of_our_own_is_one_line_too(cli: Cli, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("two\nlines")
+
+    monkeypatch.setattr("wheelhouse_resolver.tree.check_root", fail)
+    refused(cli("path", "--root", root, *HOST), "fault", "RuntimeError", "WHEELHOUSE_DEBUG")
+    monkeypatch.setenv("WHEELHOUSE_DEBUG", "1")
+    with pytest.raises(RuntimeError):
+        cli("path", "--root", root, *HOST)
+
+
+class TestStdout:
+    """A reader that has seen enough is no error; a full disk is one."""
+
+    COMMAND = (sys.executable, "-m", "wheelhouse_resolver")
+
+    @pytest.fixture
+    def arguments(self, root: Path) -> list[str]:
+        for number in range(300):
+            make_wheel(root / "generic", f"demo-0.{number}-py3-none-any.whl")
+        return ["pick", "--explain", "demo", "--root", str(root), *HOST]
+
+    def test_head(self, arguments: list[str]) -> None:
+        done = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", '"$@" | head -1', "-", *self.COMMAND, *arguments],
+            env=clean_environ(),
+            capture_output=True,
+            text=True,
+        )
+        assert (done.stdout, done.stderr) == ("demo\n", "")
+
+    @pytest.mark.parametrize("unbuffered", ["", "1"])
+    def test_a_pipe_that_nobody_reads(self, arguments: list[str], unbuffered: str) -> None:
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = subprocess.run(
+            [*self.COMMAND, *arguments],
+            env=clean_environ(PYTHONUNBUFFERED=unbuffered),
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        os.close(writer)
+        assert (done.returncode, done.stderr) == (0, "")
+
+    def test_help_into_a_pipe_that_nobody_reads(self) -> None:
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = subprocess.run(
+            [*self.COMMAND, "pick", "--help"],
+            env=clean_environ(),
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        os.close(writer)
+        assert (done.returncode, done.stderr) == (0, "")
+
+    @pytest.mark.parametrize("command", [("path",), ("pip-conf",), ("pick", "demo"), ("detect", "--json")])
+    def test_one_that_is_closed(self, command: tuple[str, ...], root: Path) -> None:
+        done = subprocess.run(
+            ["bash", "-c", '"$@" >&-', "-", *self.COMMAND, *command, "--root", str(root), *HOST],
+            env=clean_environ(),
+            capture_output=True,
+            text=True,
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+    @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+    @pytest.mark.parametrize("command", [("path",), ("pip-conf",), ("pick", "demo", "--json")])
+    def test_a_full_disk(self, command: tuple[str, ...], root: Path) -> None:
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(
+                [*self.COMMAND, *command, "--root", str(root), *HOST],
+                env=clean_environ(),
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        assert done.returncode == 2
+        assert done.stderr == "error: No space left on device\n"

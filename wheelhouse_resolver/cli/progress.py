@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 __all__ = ["Advance", "bar", "shown"]
 
@@ -23,13 +26,20 @@ def _on_terminal() -> bool:
     return sys.stderr is not None and sys.stderr.isatty()
 
 
+def _tqdm() -> type[tqdm[Any]]:
+    from tqdm import tqdm
+
+    # Its thread that watches over stalled bars would be in the way of forking.
+    tqdm.monitor_interval = 0
+    return tqdm
+
+
 def shown(items: Iterable[T], what: str, total: int) -> Iterator[T]:
     """*items*, with a bar on stderr if that is a terminal and there are several."""
     if total < 2 or not _on_terminal():
         yield from items
         return
-    from tqdm import tqdm
-
+    tqdm = _tqdm()
     yield from tqdm(items, desc=what, total=total, leave=False, unit="wheel")
 
 
@@ -39,8 +49,7 @@ def bar(what: str) -> Iterator[Advance | None]:
     if not _on_terminal():
         yield None
         return
-    from tqdm import tqdm
-
+    tqdm = _tqdm()
     with tqdm(desc=what, leave=False, unit="wheel") as shown_bar:
 
         def advance(done: int, total: int) -> None:

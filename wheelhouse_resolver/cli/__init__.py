@@ -88,7 +88,8 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         from wheelhouse_resolver import __version__
 
-        parser.exit(0, f"{PROGRAM} {__version__}\n")
+        print(f"{PROGRAM} {__version__}")
+        parser.exit()
 
 
 def _module(command: str) -> Any:

@@ -1,0 +1,144 @@
+"""What holds of all commands: help, examples, and the two ways to start them."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+import sysconfig
+from argparse import ArgumentParser, _SubParsersAction
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from tests.builders import clean_environ, make_tree, run_cli
+from tests.cli.conftest import Cli
+from wheelhouse_resolver.cli import COMMANDS, build_parser
+
+
+def parser_of(command: str) -> ArgumentParser:
+    (actions,) = [
+        action for action in build_parser(command)._actions if isinstance(action, _SubParsersAction)
+    ]
+    found: ArgumentParser = actions.choices[command]
+    return found
+
+
+def examples() -> list[tuple[str, str]]:
+    """(command, line) of every example that a help text shows."""
+    found = []
+    for command in COMMANDS:
+        lines = (parser_of(command).epilog or "").splitlines()
+        found += [(command, line.strip()) for line in lines if line.startswith("  wheelhouse-resolver ")]
+    return found
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+class TestHelp:
+    def test_it_says_what_the_command_does_and_shows_examples(self, command: str, cli: Cli) -> None:
+        outcome = cli(command, "--help")
+        assert (outcome.code, outcome.err) == (0, "")
+        told = " ".join(outcome.out.split()).lower()
+        assert COMMANDS[command].lower() in told
+        assert f"examples:\n  wheelhouse-resolver {command}" in outcome.out
+
+    def test_every_option_is_explained(self, command: str) -> None:
+        for action in parser_of(command)._actions:
+            assert action.help, f"{command} {action.option_strings or action.dest} has no help"
+
+    def test_two_examples_at_least(self, command: str) -> None:
+        assert len([line for each, line in examples() if each == command]) >= 2
+
+
+@pytest.mark.parametrize(("command", "line"), examples(), ids=lambda text: text.replace(" ", "_"))
+def test_an_example_is_a_command_line_that_is_understood(command: str, line: str) -> None:
+    program, *arguments = shlex.split(line)
+    assert program == "wheelhouse-resolver"
+    assert arguments[0] == command
+    assert build_parser().parse_args(arguments).run
+
+
+def test_help_lists_every_command(cli: Cli) -> None:
+    outcome = cli("--help")
+    assert outcome.code == 0
+    for command, summary in COMMANDS.items():
+        assert f"\n    {command}" in outcome.out
+        assert summary.split()[0] in outcome.out
+
+
+def test_the_version(cli: Cli) -> None:
+    assert cli("--version") == (0, f"wheelhouse-resolver {version('wheelhouse-resolver')}\n", "")
+
+
+def test_a_command_alone_needs_no_other_commands_module() -> None:
+    code = (
+        "import sys; from wheelhouse_resolver.cli import build_parser; build_parser('path');"
+        "print(*sorted(name for name in sys.modules if name.startswith('wheelhouse_resolver.cli.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=clean_environ())
+    assert done.stdout.split() == ["wheelhouse_resolver.cli.common", "wheelhouse_resolver.cli.path"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("--version",), 0),
+        (("path", "--arch", "generic", "--layer", "none"), 0),
+        (("pick", "missing", "--arch", "generic", "--layer", "none"), 1),
+        (("path", "--arch", "bogus"), 2),
+        (("bogus",), 2),
+        (("path", "--help"), 0),
+    ],
+    ids=str,
+)
+def test_the_installed_program_and_the_module_are_the_same(
+    arguments: tuple[str, ...], code: int, tmp_path: Path
+) -> None:
+    make_tree(tmp_path, {})
+    environ = clean_environ(WHEELHOUSE_ROOT=str(tmp_path))
+    module = run_cli(*arguments, environ=environ)
+    program = Path(sysconfig.get_path("scripts"), "wheelhouse-resolver")
+    installed = subprocess.run([program, *arguments], env=environ, capture_output=True, text=True)
+    assert (module.returncode, module.stdout, module.stderr) == (
+        installed.returncode,
+        installed.stdout,
+        installed.stderr,
+    )
+    assert module.returncode == code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "unneeded"),
+    [
+        (
+            ("pip-conf",),
+            ["packaging", "archspec", "elftools", "pip", "platformdirs", "dataclasses", "pathlib"],
+        ),
+        (("path",), ["packaging", "archspec", "elftools", "pip", "platformdirs", "dataclasses"]),
+        (("pick", "missing"), ["archspec", "elftools", "pip", "platformdirs", "email", "zipfile"]),
+    ],
+    ids=str,
+)
+def test_a_command_imports_only_what_it_needs(
+    arguments: tuple[str, ...], unneeded: list[str], tmp_path: Path
+) -> None:
+    """When it is run again: what it had to ask others for the first time is remembered."""
+    make_tree(tmp_path / "tree", {})
+    environ = clean_environ(WHEELHOUSE_ROOT=str(tmp_path / "tree"), XDG_CACHE_HOME=str(tmp_path / "cache"))
+    run_cli(*arguments, environ=environ)
+    code = (
+        "import sys; from wheelhouse_resolver.cli import main; main(sys.argv[1:]);"
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code, *arguments], env=environ, capture_output=True, text=True
+    )
+    bare = subprocess.run(
+        [sys.executable, "-I", "-c", "import sys; print(*sys.modules, file=sys.stderr)"],
+        capture_output=True,
+        text=True,
+    )
+    imported = set(done.stderr.split()) - set(bare.stderr.split())
+    assert "wheelhouse_resolver.site" in imported
+    assert imported.isdisjoint(unneeded)

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.builders import BUILTIN_LABELS, make_tree
+from tests.cli.conftest import Cli
+from wheelhouse_resolver.host import Host
+from wheelhouse_resolver.pip_conf import FORMATS, pip_config
+from wheelhouse_resolver.site import Site
+
+GENTOO = ("--layer", "gentoo", "--arch", "generic")
+
+#: The layers of a real site.
+REAL = """\
+root = "{root}"
+[[layer]]
+name = "nix"
+[[layer]]
+name = "gentoo2020"
+directories = ["gentoo2020", "gentoo"]
+[[layer]]
+name = "gentoo2023"
+archs = ["avx2", "avx512"]
+names = {{ avx2 = "x86-64-v3", avx512 = "x86-64-v4" }}
+[search]
+avx512 = ["avx512", "avx2"]
+avx2 = ["avx2"]
+avx = ["avx"]
+[pip]
+prefer-binary = true
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    make_tree(tmp_path / "tree", {})
+    return tmp_path / "tree"
+
+
+@pytest.fixture
+def real_site(tmp_path: Path, cli: Cli) -> Path:
+    config = tmp_path / "site.toml"
+    config.write_text(REAL.format(root=tmp_path / "tree"))
+    cli("init", "--config", config)
+    return config
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_each_format_is_what_the_library_renders(form: str, cli: Cli, root: Path) -> None:
+    outcome = cli("pip-conf", "--format", form, "--root", root, *GENTOO)
+    config = pip_config(Site.default(root), Host(layer="gentoo"))
+    assert outcome == (0, config.render(form), "")
+
+
+def test_offline_and_keep_missing(cli: Cli, root: Path) -> None:
+    (root / "generic").rmdir()
+    assert f"file://{root}/generic\n" not in cli("pip-conf", "--root", root, *GENTOO).out
+    outcome = cli("pip-conf", "--offline", "--keep-missing", "--root", root, *GENTOO)
+    assert f"    file://{root}/generic\nno-index = true\n" in outcome.out
+
+
+def test_what_a_format_cannot_say_is_a_warning(cli: Cli, root: Path, tmp_path: Path) -> None:
+    config = tmp_path / "site.toml"
+    config.write_text(f'root = "{root}"\n[pip]\nconstraint = "/c.txt"\n[pip.install]\npre = true\n')
+    outcome = cli("pip-conf", "--config", config, *GENTOO, "--format", "uv")
+    assert outcome.code == 0
+    first, second = outcome.err.splitlines()
+    assert first.startswith("warning: [pip.install]: only an INI file")
+    assert second.startswith("warning: constraint: ")
+
+
+def test_no_directory_at_all_is_a_warning(cli: Cli, tmp_path: Path) -> None:
+    outcome = cli("pip-conf", "--root", tmp_path, *GENTOO)
+    assert outcome.code == 0
+    assert outcome.err.startswith("warning: no directory of this host's search path exists below ")
+
+
+class TestOutput:
+    def test_it_is_written_to_the_file_and_nothing_to_stdout(
+        self, cli: Cli, root: Path, tmp_path: Path
+    ) -> None:
+        expected = cli("pip-conf", "--root", root, *GENTOO).out
+        outcome = cli("pip-conf", "--root", root, *GENTOO, "--output", tmp_path / "pip.conf")
+        assert outcome == (0, "", "")
+        assert (tmp_path / "pip.conf").read_text() == expected
+        assert sorted(os.listdir(tmp_path)) == ["pip.conf", "tree"]
+
+    def test_the_old_file_is_replaced_whole(self, cli: Cli, root: Path, tmp_path: Path) -> None:
+        """A reader that has the old file open goes on reading the old content."""
+        path = tmp_path / "pip.conf"
+        path.write_text("old\n" * 1000)
+        with path.open() as reader:
+            cli("pip-conf", "--root", root, *GENTOO, "--output", path)
+            assert reader.read() == "old\n" * 1000
+        assert path.read_text().startswith("# wheelhouse of layer gentoo")
+
+    def test_nothing_is_rewritten_when_nothing_changed(self, cli: Cli, root: Path, tmp_path: Path) -> None:
+        path = tmp_path / "pip.conf"
+        cli("pip-conf", "--root", root, *GENTOO, "--output", path)
+        before = path.stat()
+        cli("pip-conf", "--root", root, *GENTOO, "--output", path)
+        after = path.stat()
+        assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+    def test_a_link_is_followed(self, cli: Cli, root: Path, tmp_path: Path) -> None:
+        (tmp_path / "link").symlink_to("real.conf")
+        cli("pip-conf", "--root", root, *GENTOO, "--output", tmp_path / "link")
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "real.conf").is_file()
+
+    @pytest.mark.parametrize("umask", [0o022, 0o002, 0o077], ids=oct)
+    def test_a_new_file_follows_the_umask(self, umask: int, cli: Cli, root: Path, tmp_path: Path) -> None:
+        before = os.umask(umask)
+        try:
+            cli("pip-conf", "--root", root, *GENTOO, "--output", tmp_path / "pip.conf")
+        finally:
+            os.umask(before)
+        assert stat.S_IMODE((tmp_path / "pip.conf").stat().st_mode) == 0o666 & ~umask
+
+    def test_a_replaced_file_keeps_its_permissions(self, cli: Cli, root: Path, tmp_path: Path) -> None:
+        path = tmp_path / "pip.conf"
+        path.write_text("old")
+        path.chmod(0o600)
+        cli("pip-conf", "--root", root, *GENTOO, "--output", path)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+class TestAll:
+    def test_the_files_of_the_built_in_site(self, cli: Cli, root: Path, tmp_path: Path) -> None:
+        directory = tmp_path / "etc/pip"
+        outcome = cli("pip-conf", "--all", "--output-dir", directory, "--root", root)
+        assert (outcome.code, outcome.err) == (0, "")
+        names = {f"pip-{'-'.join(reversed(label.split('/')))}.conf" for label in BUILTIN_LABELS}
+        assert set(os.listdir(directory)) == names
+        assert {line.removeprefix(f"wrote {directory}/") for line in outcome.out.splitlines()} == names
+
+    def test_the_files_of_a_real_site(self, cli: Cli, real_site: Path, tmp_path: Path) -> None:
+        cli("pip-conf", "--all", "--output-dir", tmp_path / "out", "--config", real_site)
+        old = [f"pip-{a}-{layer}.conf" for a in ("avx", "avx2", "avx512", "generic", "sse3")
+               for layer in ("gentoo2020", "nix")]  # fmt: skip
+        assert sorted(os.listdir(tmp_path / "out")) == sorted(
+            [
+                *old,
+                "pip-x86-64-v3-gentoo2023.conf",
+                "pip-x86-64-v4-gentoo2023.conf",
+                "pip-generic-gentoo2023.conf",
+                "pip-generic.conf",
+            ]
+        )
+
+    @pytest.mark.parametrize("more", [(), ("--offline",), ("--keep-missing",)], ids=str)
+    def test_each_file_is_what_pip_conf_prints_for_such_a_host(
+        self, more: tuple[str, ...], cli: Cli, real_site: Path, tmp_path: Path
+    ) -> None:
+        cli("pip-conf", "--all", "--output-dir", tmp_path / "out", "--config", real_site, *more)
+        for name in os.listdir(tmp_path / "out"):
+            arch, _, layer = name.removeprefix("pip-").removesuffix(".conf").rpartition("-")
+            host = ("--arch", arch, "--layer", layer) if arch else ("--arch", "generic", "--layer", "none")
+            printed = cli("pip-conf", "--config", real_site, *host, *more).out
+            assert (tmp_path / "out" / name).read_text() == printed
+
+    def test_a_second_run_rewrites_nothing(self, cli: Cli, real_site: Path, tmp_path: Path) -> None:
+        arguments = ("pip-conf", "--all", "--output-dir", tmp_path / "out", "--config", real_site)
+        cli(*arguments)
+        before = {path: path.stat() for path in (tmp_path / "out").iterdir()}
+        outcome = cli(*arguments)
+        assert {line[:5] for line in outcome.out.splitlines()} == {"kept "}
+        for path, status in before.items():
+            after = path.stat()
+            assert (after.st_ino, after.st_mtime_ns) == (status.st_ino, status.st_mtime_ns)
+
+    def test_only_what_changed_is_rewritten(self, cli: Cli, real_site: Path, tmp_path: Path) -> None:
+        arguments = ("pip-conf", "--all", "--output-dir", tmp_path / "out", "--config", real_site)
+        cli(*arguments)
+        (tmp_path / "tree/gentoo2023/x86-64-v4").rmdir()
+        wrote = [line for line in cli(*arguments).out.splitlines() if line.startswith("wrote")]
+        assert wrote == [f"wrote {tmp_path}/out/pip-x86-64-v4-gentoo2023.conf"]
+
+
+def test_json_is_an_object_of_variables(cli: Cli, root: Path) -> None:
+    found = json.loads(cli("pip-conf", "--format", "json", "--root", root, *GENTOO).out)
+    assert set(found) == {"PIP_FIND_LINKS", "UV_FIND_LINKS"}

@@ -20,7 +20,14 @@ from packaging.utils import canonicalize_name
 
 from wheelhouse_resolver import placement, tree
 from wheelhouse_resolver.errors import reason_of
-from wheelhouse_resolver.installers import INSTALLERS, Installer, PythonKind, choice, tag_priorities
+from wheelhouse_resolver.installers import (
+    INSTALLERS,
+    Installer,
+    PythonKind,
+    accepted_by,
+    choice,
+    tag_priorities,
+)
 from wheelhouse_resolver.inversion import beats, concerned_pythons
 from wheelhouse_resolver.metadata import BAD_ZIP, UnreadableWheelError, metadata_of, never_waiting
 from wheelhouse_resolver.pick import policy_key
@@ -126,11 +133,14 @@ def host_kinds(site: Site) -> list[HostKind]:
     return found
 
 
-def policy_choice(candidates: Sequence[Candidate], python: PythonKind, linux_first: bool) -> Candidate | None:
-    """What policy wants of *candidates*, all of one version; the same key as `pick` uses."""
-    platforms = frozenset(tag.platform for candidate in candidates for tag in candidate.tags)
-    priorities = tag_priorities(python, platforms, linux_first)
-    able = [each for each in candidates if any(tag in priorities for tag in each.tags)]
+def policy_choice(
+    candidates: Sequence[Candidate], python: PythonKind, installer: Installer
+) -> Candidate | None:
+    """What policy wants of *candidates*, all of one version; the same key as `pick` uses.
+
+    Only what *installer* can install on *python* by its wheel tags is a choice.
+    """
+    able, priorities = accepted_by(installer, candidates, python)
     if not able:
         return None
     return min(
@@ -423,9 +433,12 @@ class _Memory:
 
     def differing(self, able: Sequence[Candidate], python: PythonKind) -> list[tuple[int, int, Installer]]:
         """`_differences` of *able*, which must be sorted by directory and file name."""
-        key = (python, *((each.directory.label, each.build, each.tags) for each in able))
-        if len({*key}) <= len(able):  # two alike: their names decide, and those are not in the key
+        alike = {(each.directory.label, each.build, each.tags) for each in able}
+        if len(alike) < len(able):  # their names decide, and those are not in the key
             return _differences(able, python)
+        # The tags as the name spells them: uv goes by their order there.
+        spelled = ((each.directory.label, each.build, *each.filename.rsplit("-", 3)[1:]) for each in able)
+        key = (python, *spelled)
         if key not in self.differences:
             self.differences[key] = _differences(able, python)
         return self.differences[key]
@@ -469,19 +482,37 @@ def _check_order(
                 case = _Difference(able[wanted], able[chosen], installer, host.label, python)
                 found[case.wanted.path, case.chosen.path].append(case)
     for cases in found.values():
-        yield _order_finding(cases)
+        yield from map(_order_finding, _alike(cases))
 
 
 def _differences(able: Sequence[Candidate], python: PythonKind) -> list[tuple[int, int, Installer]]:
     """Where an installer's choice among *able* is not policy's: (wanted, chosen) by their places."""
     found = []
     for installer in INSTALLERS:
-        wanted = policy_choice(able, python, installer.linux_first)
+        wanted = policy_choice(able, python, installer)
         chosen = choice(installer, able, python)
         # Within one directory the installers differ among each other, and policy leaves it to the tag.
         if wanted and chosen and wanted.directory != chosen.directory:
             found.append((able.index(wanted), able.index(chosen), installer))
     return found
+
+
+def _alike(cases: Sequence[_Difference]) -> list[list[_Difference]]:
+    """*cases* in groups, in each of which every installer, host and Python named concerns every other.
+
+    A finding names each of them once, so it would otherwise claim what is not so.
+    """
+    installers: dict[tuple[str, PythonKind], list[str]] = defaultdict(list)
+    for case in cases:
+        installers[case.host, case.python].append(case.installer.name)
+    pythons: dict[tuple[str, tuple[str, ...]], list[PythonKind]] = defaultdict(list)
+    for (host, python), names in installers.items():
+        pythons[host, tuple(names)].append(python)
+    groups: dict[tuple[object, ...], list[_Difference]] = defaultdict(list)
+    for case in cases:
+        those = tuple(installers[case.host, case.python])
+        groups[those, tuple(pythons[case.host, those])].append(case)
+    return list(groups.values())
 
 
 def _order_finding(cases: Sequence[_Difference]) -> Finding:

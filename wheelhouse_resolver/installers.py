@@ -6,6 +6,7 @@ two differ. Each model is checked against the real programs by the tests.
 
 from __future__ import annotations
 
+import enum
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -22,6 +23,8 @@ __all__ = [
     "INSTALLERS",
     "Installer",
     "PythonKind",
+    "Tie",
+    "accepted_by",
     "choice",
     "machine_of",
     "pythons_of",
@@ -35,29 +38,39 @@ _MANYLINUX = re.compile(r"manylinux_(\d+)_(\d+)_(.+)")
 _LEGACY = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}
 
 
+class Tie(enum.Enum):
+    """Which of the wheels that are equal in tag and build tag an installer takes."""
+
+    SMALLEST_URL = "the one with the smallest URL"
+    LARGEST_URL = "the one with the largest URL"
+    UV = "the first by uv's order of file names, then the one in the directory with the smallest URL"
+
+
 class Installer(NamedTuple):
     """An installer, or a range of its versions that choose alike.
 
-    tag_first:    the wheel tag counts before the build tag (else after).
-    linux_first:  `linux_*` is a better platform than `manylinux*` (else a worse one).
-    smallest_url: of equal wheels the one with the smallest URL (else the largest).
-    build_limit:  wheels with a build number from here on are dropped; None: no limit.
+    tag_first:   the wheel tag counts before the build tag (else after).
+    linux_first: `linux_*` is a better platform than `manylinux*` (else a worse one).
+    tie:         what counts when both are equal.
+    perennial:   it knows manylinux platforms by their glibc (PEP 600), not only the three old names.
+    build_limit: wheels with a build number from here on are dropped; None: no limit.
     """
 
     name: str
     tag_first: bool
     linux_first: bool
-    smallest_url: bool
+    tie: Tie = Tie.SMALLEST_URL
+    perennial: bool = True
     build_limit: int | None = None
 
 
 #: pip 9 and older ignore build tags and are not among them.
 INSTALLERS = (
-    Installer("pip >= 26.3", tag_first=True, linux_first=True, smallest_url=True),
-    Installer("pip 21.1 to 26.2", tag_first=True, linux_first=False, smallest_url=True),
-    Installer("pip 20.3 to 21.0", tag_first=False, linux_first=False, smallest_url=True),
-    Installer("pip 19.3 to 20.2", tag_first=False, linux_first=False, smallest_url=False),
-    Installer("uv", tag_first=True, linux_first=False, smallest_url=True, build_limit=_UV_BUILD_LIMIT),
+    Installer("pip >= 26.3", tag_first=True, linux_first=True),
+    Installer("pip 21.1 to 26.2", tag_first=True, linux_first=False),
+    Installer("pip 20.3 to 21.0", tag_first=False, linux_first=False),
+    Installer("pip 19.3 to 20.2", tag_first=False, linux_first=False, tie=Tie.LARGEST_URL, perennial=False),
+    Installer("uv", tag_first=True, linux_first=False, tie=Tie.UV, build_limit=_UV_BUILD_LIMIT),
 )
 
 
@@ -120,7 +133,8 @@ def tag_priorities(python: PythonKind, platforms: frozenset[str], linux_first: b
     """
     from packaging import tags
 
-    ordered = _ordered(platforms, python.machine, linux_first)
+    # With an empty list packaging would take the platforms of the machine that runs this.
+    ordered = _ordered(platforms, python.machine, linux_first) or ["none"]
     major, minor = python.version
     abis = [f"cp{major}{minor}{python.flags}"]
     accepted = [
@@ -133,16 +147,24 @@ def tag_priorities(python: PythonKind, platforms: frozenset[str], linux_first: b
     return found
 
 
+def _known(installer: Installer, platforms: Iterable[str]) -> frozenset[str]:
+    return frozenset(each for each in platforms if installer.perennial or not _MANYLINUX.fullmatch(each))
+
+
+def accepted_by(
+    installer: Installer, candidates: Sequence[Candidate], python: PythonKind
+) -> tuple[list[Candidate], Mapping[Tag, int]]:
+    """Those of *candidates* with a tag that *installer* knows and *python* accepts; its tag priorities."""
+    platforms = _known(installer, (tag.platform for candidate in candidates for tag in candidate.tags))
+    priorities = tag_priorities(python, platforms, installer.linux_first)
+    return [each for each in candidates if any(tag in priorities for tag in each.tags)], priorities
+
+
 def choice(installer: Installer, candidates: Sequence[Candidate], python: PythonKind) -> Candidate | None:
     """Which of *candidates*, all of one project and version, *installer* takes for *python*."""
-    platforms = frozenset(tag.platform for candidate in candidates for tag in candidate.tags)
-    priorities = tag_priorities(python, platforms, installer.linux_first)
-    able = [
-        each
-        for each in candidates
-        if any(tag in priorities for tag in each.tags)
-        and not (installer.build_limit and each.build and each.build[0] >= installer.build_limit)
-    ]
+    accepted, priorities = accepted_by(installer, candidates, python)
+    limit = installer.build_limit
+    able = [each for each in accepted if not (limit and each.build and each.build[0] >= limit)]
     if not able:
         return None
 
@@ -156,5 +178,47 @@ def choice(installer: Installer, candidates: Sequence[Candidate], python: Python
     equal = [each for each, own in zip(able, keys, strict=True) if own == best]
     if len(equal) == 1:
         return equal[0]
+    if installer.tie is Tie.UV:
+        return min(equal, key=lambda each: (_uv_key(each.filename), file_url(each.directory.path)))
     equal.sort(key=lambda each: file_url(each.path))
-    return equal[0] if installer.smallest_url else equal[-1]
+    return equal[0] if installer.tie is Tie.SMALLEST_URL else equal[-1]
+
+
+#: uv's order of interpreters, ABIs and platforms; what is none of these comes after them.
+_UV_INTERPRETERS = ("none", "py", "cp", "pp", "graalpy", "pyston")
+_UV_ABIS = ("none", "abi3", "cp")
+_UV_PLATFORMS = (
+    "any",
+    "manylinux_",
+    "manylinux1_",
+    "manylinux2010_",
+    "manylinux2014_",
+    "linux_",
+    "musllinux_",
+)
+
+
+def _uv_key(filename: str) -> tuple[object, ...]:
+    """uv's order of wheels of one version and build tag: the file name as uv has parsed it (uv 0.13).
+
+    A name without a build tag and with one tag each comes first, as uv keeps it in a form of its own.
+    """
+    parts = filename.removesuffix(".whl").split("-")
+    tags = [part.split(".") for part in parts[-3:]]
+    simple = len(parts) == 5 and all(len(part) == 1 for part in tags)
+    orders = (_UV_INTERPRETERS, _UV_ABIS, _UV_PLATFORMS)
+    return (not simple, *([_uv_place(tag, o) for tag in part] for part, o in zip(tags, orders, strict=True)))
+
+
+def _uv_place(tag: str, order: Sequence[str]) -> tuple[object, ...]:
+    for place, start in enumerate(order):
+        rest = tag.removeprefix(start)
+        if rest == tag or (rest and start in ("none", "abi3", "any")):
+            continue
+        # Numbers count as such: py3 before py31, cp39 before cp310, manylinux_2_5 before manylinux_2_17.
+        if order is _UV_PLATFORMS:
+            levels = re.findall(r"\d+(?=_)", rest) if start in ("manylinux_", "musllinux_") else []
+            return (place, [int(level) for level in levels[:2]], rest)
+        version = re.match(r"(\d)(\d*)", rest)
+        return (place, [int(number) for number in version.groups() if number] if version else [], rest)
+    return (len(order), [], tag)

@@ -153,10 +153,11 @@ def destination(site: Site, to: str | None, layer: str | None, arch: str | None)
     name = found.name if found is not None else GENERIC
     if chosen is None and name != GENERIC:
         raise PublishError(f"--arch {arch}", f"name the layer too: --layer, one of {_layers(site)}")
-    wanted = [d for d in site.search_path_for(chosen.name if chosen else None, name) if d.arch == name]
     if chosen is not None and name != GENERIC and name not in chosen.archs:
         raise PublishError(f"--arch {arch}", f"layer {chosen.name} has no directory for it")
-    return wanted[0]
+    # One may publish into a directory that [search] leaves out.
+    whole = site._replace(search={}).search_path_for(chosen.name if chosen else None, name)
+    return next(each for each in whole if each.arch == name)
 
 
 def _layers(site: Site) -> str:

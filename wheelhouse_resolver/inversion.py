@@ -39,18 +39,18 @@ _USUAL = tuple(((3, minor), "") for minor in range(8, 15))
 
 
 class Inversion(NamedTuple):
-    """A wheel that beats one of a more specific directory by its tag, on *python* with *installer*."""
+    """A wheel that beats one of a more specific directory by its tag, on *python* with these *installers*."""
 
     lower: Candidate
     higher: Candidate
     python: PythonKind
-    installer: str
+    installers: tuple[str, ...]
 
     def __str__(self) -> str:
         return (
             f"{self.lower.directory.label}/{self.lower.filename} has a better wheel tag than "
             f"{self.higher.directory.label}/{self.higher.filename} for Python {self.python}, "
-            f"and wins with {self.installer}"
+            f"and wins with {', '.join(self.installers)}"
         )
 
 
@@ -80,7 +80,6 @@ def inversions(candidates: Sequence[Candidate], together: Sequence[frozenset[str
     *together*: `searched_together` of the site; wheels that no host sees both of cannot invert.
     """
     platforms = frozenset(tag.platform for candidate in candidates for tag in candidate.tags)
-    orders = {installer.linux_first: installer.name for installer in reversed(INSTALLERS)}
     found: list[Inversion] = []
     for higher in candidates:
         for lower in candidates:
@@ -88,17 +87,16 @@ def inversions(candidates: Sequence[Candidate], together: Sequence[frozenset[str
                 continue
             if not any({lower.directory.path, higher.directory.path} <= paths for paths in together):
                 continue
-            inversion = next(
-                (
-                    Inversion(lower, higher, python, installer)
-                    for python in concerned_pythons([higher, lower])
-                    for linux_first, installer in orders.items()
-                    if beats(lower, higher, tag_priorities(python, platforms, linux_first))
-                ),
-                None,
-            )
-            if inversion is not None:
-                found.append(inversion)
+            for python in concerned_pythons([higher, lower]):
+                winning = tuple(
+                    installer.name
+                    for installer in INSTALLERS
+                    if installer.tag_first
+                    and beats(lower, higher, tag_priorities(python, platforms, installer.linux_first))
+                )
+                if winning:
+                    found.append(Inversion(lower, higher, python, winning))
+                    break
     return found
 
 

@@ -103,6 +103,7 @@ def static_modulefile(
         "generic": quoted(table.generic),
         "layer": quoted(layer or NO_LAYER),
         "site": _site_variable(site, dialect),
+        "push": _TCL_PUSH.strip(),
     }
     return (_lua_static if dialect == "lmod" else _tcl_static)(table, parts)
 
@@ -124,6 +125,10 @@ def dynamic_modulefile(site: Site, layer: str | None, dialect: str, command: Seq
     words += ["--config", site.source] if site.source is not None else ["--root", site.root]
     for word in words:
         _check("the command", word, "lmod")
+    for option, value in site.pip.items() if dialect == "tcl" else ():
+        if not isinstance(value, Mapping) and set("$`") & set(str(value)):
+            problem = "source-sh of Environment Modules 5.2 puts a backslash before $ and `"
+            raise UnsafeValueError(f"[pip] {option}", str(value), problem)
     quoted = _QUOTES[dialect]
     if dialect == "lmod":
         run = quoted(" ".join(map(_shell_quoted, words)))
@@ -134,6 +139,7 @@ def dynamic_modulefile(site: Site, layer: str | None, dialect: str, command: Seq
         "command": run,
         "layer": quoted(layer or NO_LAYER),
         "site": _site_variable(site, dialect),
+        "push": _TCL_PUSH.strip(),
     }
     return (_LUA_DYNAMIC if dialect == "lmod" else _TCL_DYNAMIC).format(**parts)
 
@@ -183,7 +189,7 @@ def _site_variable(site: Site, dialect: str) -> str:
     value = os.path.abspath(value)
     if dialect == "lmod":
         return f'pushenv("{name}", {_lua_quoted(value)})'
-    return f"pushenv {name} {_tcl_quoted(value)}"
+    return f"push {name} {_tcl_quoted(value)}"
 
 
 def _lua_quoted(text: str) -> str:
@@ -295,7 +301,8 @@ local function choose()
     highest = by_name[called[asked]]
     beyond = highest ~= nil and not able[highest.name]
     if beyond then
-      LmodWarning("wheelhouse: " .. variable .. "=" .. asked .. " is above what this host can run")
+      -- Not LmodWarning: that makes `module load` fail for a shell, and a job with `set -e` end.
+      LmodMessage("wheelhouse: warning: " .. variable .. "=" .. asked .. " is above what this host can run")
     end
   end
   local file = {generic}
@@ -338,8 +345,10 @@ set telling {{
     vendor_id flags Features "CPU implementer" "CPU part" "model name" cpu uarch isa
 }}
 
+# Puts what is found into `host`, and each flag into `present`.
 proc cpu {{}} {{
-    global telling
+    global telling host present
+    unset -nocomplain host present
     array set found {{}}
     if {{![catch {{open {cpuinfo}}} file]}} {{
         while {{[gets $file line] >= 0}} {{
@@ -373,16 +382,15 @@ proc cpu {{}} {{
     foreach {{key into}} $telltale {{
         if {{[info exists found($key)]}} {{ set host($into) $found($key) }}
     }}
-    return [array get host]
+    foreach flag [split $host(flags)] {{ set present($flag) 1 }}
 }}
 
-proc has {{description way}} {{
-    array set host $description
+proc has {{way}} {{
+    global host present
     lassign $way family vendors groups generation names
     if {{$family ne $host(family) || $host(generation) < $generation}} {{ return 0 }}
     if {{[llength $vendors] && $host(vendor) ni $vendors}} {{ return 0 }}
     if {{[llength $names] && $host(name) ni $names}} {{ return 0 }}
-    foreach flag [split $host(flags)] {{ set present($flag) 1 }}
     foreach group $groups {{
         set any 0
         foreach flag $group {{ if {{[info exists present($flag)]}} {{ set any 1 }} }}
@@ -391,17 +399,18 @@ proc has {{description way}} {{
     return 1
 }}
 
+{push}
 # The level that counts for this host, and the file for it.
 proc choose {{}} {{
-    global levels called directory env
-    set host [cpu]
+    global levels called directory
+    cpu
     set highest generic
     set able {{}}
     foreach level $levels {{
         lassign $level name ways
             lassign [lrange $level 2 end] lower($name) file($name) needs($name)
         foreach way $ways {{
-            if {{$name ni $able && [has $host $way]}} {{
+            if {{$name ni $able && [has $way]}} {{
                 lappend able $name
                 set highest $name
             }}
@@ -409,15 +418,15 @@ proc choose {{}} {{
     }}
     set beyond 0
     foreach variable {{WHEELHOUSE_ARCH RSNT_ARCH}} {{
-        if {{![info exists env($variable)] || $env($variable) eq {{}}}} {{ continue }}
-        set asked $env($variable)
+        set asked [value_of $variable]
+        if {{$asked eq {{}}}} {{ continue }}
         if {{![info exists called($asked)]}} {{
             error "wheelhouse: unknown arch '$asked' in $variable"
         }}
         set highest $called($asked)
         set beyond [expr {{$highest ne {{generic}} && $highest ni $able}}]
         if {{$beyond}} {{
-            puts stderr "wheelhouse: $variable=$asked is above what this host can run"
+            puts stderr "wheelhouse: warning: $variable=$asked is above what this host can run"
         }}
         break
     }}
@@ -437,26 +446,13 @@ set file {{}}
 if {{[module-info mode load] || [module-info mode display]}} {{
     lassign [choose] arch file
 }}
-# pushenv takes back the value that it is given: at unload that is what stands there.
-if {{[module-info mode unload]}} {{
-    foreach {{name variable}} {{file PIP_CONFIG_FILE arch WHEELHOUSE_ARCH}} {{
-        if {{[info exists env($variable)]}} {{ set $name $env($variable) }}
-    }}
-}}
 if {{[module-info mode load] && ![file isfile $file]}} {{
     error "wheelhouse: $file is not there; write it with wheelhouse-resolver pip-conf --all"
 }}
-# Environment Modules 5.2.0 forgets what was set before when two modules that push one variable are swapped:
-# it takes the emptied stack for one that has that value already. (What stands there may be the other's file.)
-set stack __MODULES_PUSHENV_PIP_CONFIG_FILE
-if {{[module-info mode load] && [info exists env($stack)] && $env($stack) eq {{}}
-    && [info exists env(PIP_CONFIG_FILE)] && [string first $directory/pip- $env(PIP_CONFIG_FILE)] != 0}} {{
-    prepend-path $stack &$env(PIP_CONFIG_FILE)
-}}
 # pushenv: unloading gives back what was set before.
-pushenv PIP_CONFIG_FILE $file
-pushenv WHEELHOUSE_ARCH $arch
-pushenv WHEELHOUSE_LAYER {layer}
+push PIP_CONFIG_FILE $file
+push WHEELHOUSE_ARCH $arch
+push WHEELHOUSE_LAYER {layer}
 {site}
 """
 
@@ -489,9 +485,58 @@ pushenv("WHEELHOUSE_LAYER", {layer})
 
 _TCL_DYNAMIC = """\
 {head}
+{push}
 source-sh bash {command}
-pushenv WHEELHOUSE_LAYER {layer}
+push WHEELHOUSE_LAYER {layer}
 {site}
+"""
+
+#: What Environment Modules 5.2 needs besides `pushenv`. It keeps the values in a variable of its own, as
+#: `module&value:...:&value before all modules`. To take a value back, it must be told that value. And in one
+#: process that unloads and loads (swap, reload), the emptied stack passes for one that has the value before
+#: all modules already, and a variable that was not set before still has the value of the unloaded module.
+#: So the unloaded one leaves a note in the process: no setenv, so that no shell sees it.
+_TCL_PUSH = r"""
+# Environment Modules 5.2 loses what was set before when modules that push one variable are swapped. So the
+# module that is unloaded notes it, for this process only, for the one that is loaded in its place.
+proc noted {variable} { return [list _wheelhouse_was_set_$variable _wheelhouse_before_$variable] }
+
+# What was set before this module, in a swap too; empty if nothing was.
+proc value_of {variable} {
+    global env
+    lassign [noted $variable] was_set before
+    if {[info exists env($was_set)] && $env($was_set) ne {}} {
+        return [expr {$env($was_set) ? $env($before) : {}}]
+    }
+    return [expr {[info exists env($variable)] ? $env($variable) : {}}]
+}
+
+proc push {variable value} {
+    global env
+    lassign [noted $variable] was_set before
+    set stack __MODULES_PUSHENV_$variable
+    if {[module-info mode load] && [info exists env($was_set)] && $env($was_set) ne {}} {
+        if {$env($was_set) && [info exists env($stack)] && $env($stack) eq {}} {
+            prepend-path $stack &$env($before)
+        }
+        set env($was_set) {}
+    }
+    if {[module-info mode unload] && [info exists env($stack)]} {
+        # pushenv takes back the value that it is given.
+        set mine [module-info name]&
+        set rest {}
+        foreach each [split $env($stack) :] {
+            if {[string equal -length [string length $mine] $mine $each]} {
+                set value [string range $each [string length $mine] end]
+            } else {
+                lappend rest $each
+            }
+        }
+        set env($was_set) [expr {[llength $rest] > 0}]
+        set env($before) [string range [lindex $rest 0] [string first & [lindex $rest 0]]+1 end]
+    }
+    pushenv $variable $value
+}
 """
 
 
@@ -545,7 +590,9 @@ def shell_hook(config: PipConfig, shell: str) -> str:
     """
     settings = config.render(shell)
     names = list(config.environment())
+    # A start file can be read twice: what counts is what was there before the first time.
     if shell == "sh":
+        again = "if command -v wheelhouse_off >/dev/null; then wheelhouse_off; fi;"
         saved = [f"_wheelhouse_had_{n}=${{{n}+x}}; _wheelhouse_old_{n}=${{{n}-}};" for n in names]
         back = [
             f'    if [ -n "$_wheelhouse_had_{n}" ]; '
@@ -553,7 +600,7 @@ def shell_hook(config: PipConfig, shell: str) -> str:
             for n in names
         ]
         return (
-            "\n".join([*saved, "wheelhouse_off() {", *back, "    unset -f wheelhouse_off;", "};"])
+            "\n".join([again, *saved, "wheelhouse_off() {", *back, "    unset -f wheelhouse_off;", "};"])
             + f"\n{settings}"
         )
     if shell == "fish":
@@ -564,6 +611,7 @@ def shell_hook(config: PipConfig, shell: str) -> str:
             f"    set -q _wheelhouse_old_{n}; and set -gx {n} $_wheelhouse_old_{n}; or set -e {n};"
             for n in names
         ]
-        body = [*saved, "function wheelhouse_off;", *back, "    functions -e wheelhouse_off;", "end;"]
+        again = "functions -q wheelhouse_off; and wheelhouse_off;"
+        body = [again, *saved, "function wheelhouse_off;", *back, "    functions -e wheelhouse_off;", "end;"]
         return "\n".join(body) + f"\n{settings}"
     return settings

@@ -36,7 +36,7 @@ for question in io.lines() do
   env.isFile = function() return true end
   env.pushenv = function(name, value) pushed[#pushed + 1] = name .. "=" .. value end
   env.LmodError = function(text) error(text, 0) end
-  env.LmodWarning = function(text) warnings[#warnings + 1] = "!" .. text end
+  env.LmodMessage = function(text) warnings[#warnings + 1] = "!" .. text end
   env.io = { open = function() return io.open(cpuinfo) end }
   env.os = { getenv = function(name) return ({ WHEELHOUSE_ARCH = arch, RSNT_ARCH = rsnt })[name] end }
   local fine, problem = pcall(chunk)
@@ -72,7 +72,7 @@ while {[gets stdin question] >= 0} {
             if {$command eq {isfile}} { return 1 }
             _file $command {*}$args
         }
-        proc module-info {what which} { expr {$which eq $::the_mode} }
+        proc module-info {what {which {}}} { expr {$what eq {mode} ? $which eq $::the_mode : {x/1}} }
         proc pushenv {name value} { lappend ::noted $name=$value }
         foreach name {module-whatis family conflict prepend-path} { proc $name {args} {} }
     }

@@ -207,12 +207,15 @@ def test_the_report_of_the_library_counts(house: House, output: Path) -> None:
     assert make_view(house.site, str(output)) == (0, 1, 0, ())
 
 
-def test_pip_takes_the_policys_wheel_through_a_view(house: House, output: Path) -> None:
+@pytest.mark.network
+def test_pip_takes_the_policys_wheel_through_a_view(
+    house: House, output: Path, newest_pip: list[str]
+) -> None:
     # Without stamps the alphabet decides, and `generic` comes before `gentoo`.
     for label in ("generic", "gentoo/avx"):
         house.stand(label, PURE)
     house.run("view", "--output", output)
     (output / "site.toml").touch()
     find = ["--no-index", *(f"--find-links={output}/{label}" for label in ("generic", "gentoo/avx"))]
-    report = pip_report(*find, "demo")
+    report = pip_report(*find, "demo", pip=newest_pip)
     assert report["demo"].endswith("/gentoo/avx/demo-1.0-300000avx-py3-none-any.whl")

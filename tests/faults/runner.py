@@ -1,0 +1,226 @@
+"""Runs our command line many times in processes that can be killed, without the cost of starting Python.
+
+This module, run as a program, has everything imported and forks a child for each command that it is sent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.builders import clean_environ
+
+__all__ = ["Ran", "Runner"]
+
+#: What changes the tree, and so where a kill can matter.
+_STEPS = (
+    "link",
+    "unlink",
+    "rename",
+    "replace",
+    "symlink",
+    "mkdir",
+    "rmdir",
+    "fchmod",
+    "chmod",
+    "fsync",
+    "open",
+)
+
+
+class Ran(NamedTuple):
+    """What became of one run, and how long it took. *code*: its exit code, or minus the signal."""
+
+    code: int
+    seconds: float
+    out: str
+    err: str
+
+    @property
+    def killed(self) -> bool:
+        """Whether it was killed before it was done."""
+        return self.code == -signal.SIGKILL
+
+
+class Runner:
+    """The process that forks."""
+
+    def __init__(self) -> None:
+        self._home = tempfile.TemporaryDirectory()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.runner"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            cwd=Path(__file__).parents[2], env=clean_environ(HOME=self._home.name),
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """End it."""
+        self._process.communicate()
+        self._home.cleanup()
+
+    def run(self, *arguments: str | os.PathLike[str], **options: Any) -> Ran:
+        """Run one command; *options* as for `together`."""
+        return self.together([arguments], **options)[0]
+
+    def together(
+        self,
+        commands: Sequence[Sequence[str | os.PathLike[str]]],
+        *,
+        kill_after: float | None = None,
+        kill_at: int | None = None,
+        without: Sequence[str] = (),
+        file_size: int | None = None,
+        user: int | None = None,
+    ) -> list[Ran]:
+        """Run all *commands* at once and wait for them.
+
+        kill_after: SIGKILL them after so many seconds.
+        kill_at:    SIGKILL each before its so-manieth step that changes or syncs a file, counted from 0.
+        without:    abilities that the filesystem lacks: `links`, `renames`, `locks`.
+        file_size:  the largest file that they may write (bytes).
+        user:       who they are (only root may say).
+        """
+        task = {
+            "commands": [[os.fspath(word) for word in command] for command in commands],
+            "kill_after": kill_after, "kill_at": kill_at, "without": list(without),
+            "file_size": file_size, "user": user,
+        }  # fmt: skip
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(task) + "\n")
+        self._process.stdin.flush()
+        return [Ran(*each) for each in json.loads(self._process.stdout.readline())]
+
+
+def _cripple(without: Sequence[str]) -> None:
+    def refusing(number: int) -> Callable[..., Any]:
+        def refuse(*_: object, **__: object) -> Any:
+            raise OSError(number, os.strerror(number))
+
+        return refuse
+
+    if "links" in without:
+        os.link = refusing(errno.EPERM)
+    if "renames" in without:
+        ctypes.CDLL = lambda *_, **__: object()  # type: ignore[misc, assignment]
+    if "locks" in without:
+        fcntl.flock = refusing(errno.ENOLCK)
+
+
+def _count_down(steps: int) -> None:
+    left = steps
+
+    def counted(step: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any, **options: Any) -> Any:
+            nonlocal left
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            left -= 1
+            return step(*arguments, **options)
+
+        return run
+
+    for name in _STEPS:
+        setattr(os, name, counted(getattr(os, name)))
+
+
+def _child(task: dict[str, Any], arguments: list[str], out: int, err: int) -> int:
+    from wheelhouse_resolver.cli import main
+
+    os.dup2(out, 1)
+    os.dup2(err, 2)
+    if task["file_size"] is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (task["file_size"], task["file_size"]))
+    if task["user"] is not None:
+        os.setgroups([])
+        os.setgid(task["user"])
+        os.setuid(task["user"])
+    _cripple(task["without"])
+    if task["kill_at"] is not None:
+        _count_down(task["kill_at"])
+    code = main(arguments)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return code
+
+
+def _run(task: dict[str, Any]) -> list[tuple[int, float, str, str]]:
+    started = time.monotonic()
+    children: dict[int, int] = {}
+    files = [(tempfile.TemporaryFile(), tempfile.TemporaryFile()) for _ in task["commands"]]  # noqa: SIM115
+    for number, arguments in enumerate(task["commands"]):
+        child = os.fork()
+        if child == 0:
+            code = 99
+            try:
+                code = _child(task, arguments, *(file.fileno() for file in files[number]))
+            except BaseException:  # noqa: BLE001 - the tests are to see it
+                traceback.print_exc()
+            finally:
+                os._exit(code)
+        children[child] = number
+    if task["kill_after"] is not None:
+        time.sleep(max(0.0, task["kill_after"] - (time.monotonic() - started)))
+        for child in children:
+            os.kill(child, signal.SIGKILL)
+    ended: dict[int, tuple[int, float]] = {}
+    while len(ended) < len(children):
+        child, status = os.wait()
+        ended[children[child]] = (os.waitstatus_to_exitcode(status), time.monotonic() - started)
+    found = []
+    for number, pair in enumerate(files):
+        texts = []
+        for file in pair:
+            file.seek(0)
+            texts.append(file.read().decode())
+            file.close()
+        found.append((*ended[number], texts[0], texts[1]))
+    return found
+
+
+def _warm_up() -> None:
+    """Import all that the commands use: another user may not reach the place where Python is."""
+    import platformdirs  # noqa: F401 - what it says is remembered between runs, but not for other users
+
+    from tests.builders import make_tree, make_wheel
+    from wheelhouse_resolver.cli import main
+
+    with tempfile.TemporaryDirectory() as directory, open(os.devnull, "w") as nowhere:
+        base = Path(directory)
+        make_tree(base / "house", {"generic": ["demo-1.0-py3-none-any.whl"]})
+        wheel = make_wheel(base, "demo-1.0-cp311-cp311-linux_x86_64.whl")
+        with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+            for command in (
+                ["publish", str(wheel), "--to", "gentoo/avx2"],
+                ["publish", str(base)],
+                ["restamp", "--retag"],
+                ["view", "--output", str(base / "view")],
+                ["withdraw", "demo-1.0-1000generic-py3-none-any.whl"],
+                ["restore", "demo-1.0-1000generic-py3-none-any.whl"],
+            ):
+                main([*command, "--root", str(base / "house")])
+
+
+def _serve() -> None:
+    _warm_up()
+    for line in sys.stdin:
+        sys.stdout.write(json.dumps(_run(json.loads(line))) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    _serve()

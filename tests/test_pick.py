@@ -494,6 +494,24 @@ class TestConstraints:
         site = self.site(tmp_path, constraint=(str(tmp_path / "a.txt"),))
         assert best(pick(Wheelhouse(site), "demo", HOST)) == "generic/demo-3.0rc1-py3-none-any.whl"
 
+    @pytest.mark.parametrize(
+        ("pip", "found"),
+        [
+            pytest.param({"no-binary": ("Demo",)}, False, id="by-name"),
+            pytest.param({"no-binary": "other,demo"}, False, id="in-a-list"),
+            pytest.param({"no-binary": ":all:"}, False, id="all"),
+            pytest.param({"no-binary": ":all:", "only-binary": "demo"}, True, id="all-but-this"),
+            pytest.param({"install": {"no-binary": "demo"}}, False, id="of-install"),
+            pytest.param({"no-binary": "other"}, True, id="another"),
+        ],
+    )
+    def test_a_project_that_pip_takes_no_wheels_of_has_none(
+        self, pip: dict[str, Any], found: bool, tmp_path: Path
+    ) -> None:
+        result = pick(Wheelhouse(self.site(tmp_path, **pip)), "demo", HOST)
+        assert (best(result) is not None) is found
+        assert (Rule.NO_BINARY in rules(result).values()) is not found
+
     @pytest.mark.parametrize("pip", [{"pre": False}, {"pre": "no"}, {"pre": True, "install": {"pre": 0}}])
     def test_pre_can_be_switched_off(self, pip: dict[str, Any], tmp_path: Path) -> None:
         site = self.site(tmp_path, **pip)

@@ -42,6 +42,7 @@ class Rule(enum.Enum):
     FILENAME = "filename"
     OUTSIDE = "outside-search-path"
     TAG = "python-tag"
+    NO_BINARY = "no-binary"
     SPECIFIER = "specifier"
     CONSTRAINT = "constraint"
     PRERELEASE = "pre-release"
@@ -219,6 +220,14 @@ def pick(
     given = site_constraints(wheelhouse.site, environ).and_also(files or RequirementsFile())
     constraints = [each for each in given.constraints if each.name == asked.name and _concerns(each, target)]
     search_path = wheelhouse.site.search_path(host)
+    if _never_wheels(wheelhouse.site, asked.name):
+        found = wheelhouse.read(asked.name, search_path.directories)
+        reason = "the site's [pip] table says no-binary: pip takes no wheel of it"
+        return Pick(
+            requirement=str(asked),
+            best=None,
+            inside=lambda: [Rejection(file=each, rule=Rule.NO_BINARY, reason=reason) for each in found],
+        )
     priorities = {tag: number for number, tag in enumerate(supported_tags(target))}
     chooser = _Chooser(asked.specifier, constraints, given.prereleases, priorities)
     best = chooser.choose(wheelhouse.read(asked.name, search_path.directories), python_version(target))
@@ -238,6 +247,19 @@ def pick(
         warnings=(*chooser.warnings, *(_extras(asked, best) if best is not None else ())),
         elsewhere=elsewhere,
     )
+
+
+def _never_wheels(site: Site, name: str) -> bool:
+    """Whether the site's [pip] table keeps pip from taking wheels of the project *name* on install."""
+
+    def named(option: str) -> set[str]:
+        stated = site.pip.get("install", {}).get(option, site.pip.get(option, ()))
+        texts = [stated] if isinstance(stated, str) else stated
+        words = [word.strip() for text in texts for word in str(text).split(",")]
+        return {word if word == ":all:" else canonicalize_name(word) for word in words if word}
+
+    without = named("no-binary")
+    return name in without or (":all:" in without and name not in named("only-binary"))
 
 
 def _concerns(requirement: Requirement, target: TargetPython) -> bool:

@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         text = static_modulefile(site, name, options.dialect, options.static)
     if options.output is None:
-        sys.stdout.write(text)
+        print(text, end="")
     else:
         from wheelhouse_resolver.files import write_text
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from wheelhouse_resolver.cli.common import (
     add_examples,
@@ -37,5 +36,5 @@ def run(options: argparse.Namespace) -> int:
     site = site_of(options)
     config = pip_config(site, host_of(options, site), offline=options.offline)
     warn(config.left_out(options.shell))
-    sys.stdout.write(shell_hook(config, options.shell))
+    print(shell_hook(config, options.shell), end="")
     return 0

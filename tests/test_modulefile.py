@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType
 
@@ -24,13 +25,14 @@ both = pytest.mark.parametrize("dialect", DIALECTS)
 class TestRefusals:
     @pytest.mark.parametrize("path", ["/a\nb", "/a\tb", "/a\x1bb", "/a\x85b", "/a\u2028b", "/a\udcffb"])
     def test_what_would_break_a_line(self, path: str, dialect: str) -> None:
-        for make in (
+        attempts: list[Callable[[], str]] = [
             lambda: static_modulefile(SITE, "nix", dialect, path),
             lambda: static_modulefile(SITE._replace(root=path), "nix", dialect, "/pip"),
             lambda: static_modulefile(SITE._replace(source=path), "nix", dialect, "/pip"),
             lambda: dynamic_modulefile(SITE._replace(root=path), "nix", dialect, ["/x"]),
             lambda: dynamic_modulefile(SITE, "nix", dialect, [path]),
-        ):
+        ]
+        for make in attempts:
             with pytest.raises(UnsafeValueError) as caught:
                 make()
             assert str(caught.value).isprintable()
@@ -102,12 +104,21 @@ class TestCommandLine:
 
     @both
     def test_static(self, dialect: str, root: Path, tmp_path: Path) -> None:
-        asked = ["modulefile", "--dialect", dialect, "--static", "/pip", "--layer", "nix", "--root", root]
+        asked = [
+            "modulefile",
+            "--dialect",
+            dialect,
+            "--static",
+            "/pip",
+            "--layer",
+            "nix",
+            "--root",
+            str(root),
+        ]
         done = run_cli(*asked)
         site = Site.default(root)
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout == static_modulefile(site, "nix", dialect, "/pip")
-        assert run_cli(*asked, "--output", tmp_path / "new" / "x").returncode in (0, 2)
         assert run_cli(*asked, "--output", tmp_path / "x").stdout == ""
         assert (tmp_path / "x").read_text() == done.stdout
 

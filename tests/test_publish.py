@@ -450,6 +450,20 @@ def test_anything_that_has_the_name_is_in_the_way(house: House, kind: str) -> No
     assert (slot / STAMPED).lstat().st_ino == before
 
 
+def test_a_standing_wheel_whose_data_rotted_is_not_taken_for_the_same(house: House) -> None:
+    house.publish(
+        house.wheel(PLAIN, files={"demo.py": b"x" * 100, "data": bytes(range(256))}), "--to", "gentoo/avx2"
+    )
+    path = house.root / "gentoo/avx2" / STAMPED
+    content = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        content[archive.getinfo("data").header_offset + 60] ^= 1
+    path.write_bytes(content)
+    done = house.run("publish", house.inbox / PLAIN, "--to", "gentoo/avx2")
+    assert done.code == 1
+    assert "stands there with other content" in done.err
+
+
 def test_replace_moves_the_old_one_to_the_trash(house: House) -> None:
     house.publish(house.wheel(PLAIN, **one("first")), "--to", "gentoo/avx2")
     old = content_of(house.root / "gentoo/avx2" / STAMPED)

@@ -27,11 +27,13 @@ from wheelhouse_resolver.installers import INSTALLERS, Installer, PythonKind, ma
 __all__ = [
     "BETWEEN",
     "MACHINE",
+    "ONE_OF_EACH",
     "PROGRAMS",
     "Failed",
     "Program",
     "glibc_levels",
     "mark_of",
+    "one_of_each_everyday",
     "program_of",
     "python_that_runs",
     "write_index",
@@ -51,6 +53,24 @@ PROGRAMS = (
 
 #: First and last releases of the ranges in which pip chooses alike, as far as they are not above.
 BETWEEN = ("pip==19.3.1", "pip==20.2.4", "pip==21.0.1", "pip==21.1.3", "pip==26.2")
+
+
+#: One for each way to choose that they have.
+ONE_OF_EACH = frozenset({"pip==20.3.4", "pip==24.0", "pip", "uv"})
+
+#: Asks all programs, but everyday only one of each kind: every run of an installer takes seconds.
+one_of_each_everyday = pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param(
+            each,
+            id=each,
+            marks=[pytest.mark.network, *([] if each in ONE_OF_EACH else [pytest.mark.slow])],
+        )
+        for each in PROGRAMS
+    ],
+    indirect=True,
+)
 
 
 class Failed(Exception):
@@ -186,7 +206,7 @@ class Program(NamedTuple):
         python: str | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> dict[str, str]:
-        """What it installs for *requirements*, all at once and without their dependencies: project -> MARK.
+        """What it installs for *requirements*, all at once: project -> MARK.
 
         *find_links*: URLs of directories, in this order. *index*: the URL of one; None: `--no-index`.
         *python*: installs for this one instead of its own (uv only). Raises `Failed`.
@@ -199,14 +219,14 @@ class Program(NamedTuple):
         if self.release == "uv":
             more |= {"UV_FIND_LINKS": ",".join(find_links), "UV_NO_CACHE": "1"}
             into = ["--python", python or self.python, "--target", str(target)]
-            command = [*self.command, "pip", "install", "--no-deps", *into, *options, *requirements]
+            command = [*self.command, "pip", "install", *into, *options, *requirements]
         else:
             more["PIP_FIND_LINKS"] = " ".join(find_links)
             if self.version >= (22, 2):
                 into = ["--dry-run", "--ignore-installed", "--report", str(target)]
             else:
                 into = ["--no-compile", "--target", str(target)]
-            command = [*self.command, "install", "--quiet", "--no-deps", *into, *options, *requirements]
+            command = [*self.command, "install", "--quiet", *into, *options, *requirements]
         done = subprocess.run(command, env=pip_environ(**more), text=True, capture_output=True)
         if done.returncode != 0:
             raise Failed(done.stdout + done.stderr)

@@ -17,7 +17,14 @@ import pytest
 from packaging.tags import platform_tags
 
 from tests.builders import make_tree
-from tests.programs import BETWEEN, MACHINE, Program, glibc_levels, program_of
+from tests.programs import (
+    BETWEEN,
+    MACHINE,
+    Program,
+    glibc_levels,
+    one_of_each_everyday,
+    program_of,
+)
 from wheelhouse_resolver.audit import Finding, Severity, audit, host_kinds, policy_choice
 from wheelhouse_resolver.host import Host
 from wheelhouse_resolver.installers import INSTALLERS, PythonKind, choice
@@ -170,6 +177,7 @@ def compare(seed: int, projects: int, program: Program, work: Path) -> tuple[int
     return right, wrong
 
 
+@one_of_each_everyday
 def test_audit_predicts_what_the_installer_chooses(program: Program, tmp_path: Path) -> None:
     right, wrong = compare(1, 80, program, tmp_path)
     assert min(right, wrong) > 10

@@ -32,8 +32,8 @@ from wheelhouse_resolver.inversion import beats, concerned_pythons
 from wheelhouse_resolver.metadata import BAD_ZIP, UnreadableWheelError, metadata_of, never_waiting
 from wheelhouse_resolver.pick import policy_key
 from wheelhouse_resolver.site import GENERIC, NO_LAYER
-from wheelhouse_resolver.stamp import BAND, StampState, stamping
-from wheelhouse_resolver.wheelhouse import Candidate, parse_candidate
+from wheelhouse_resolver.stamp import BAND, StampState, stamped_name, stamping
+from wheelhouse_resolver.wheelhouse import Candidate, Misnamed, parse_candidate
 
 if TYPE_CHECKING:
     from packaging.tags import Tag
@@ -301,7 +301,7 @@ def _project(
         if isinstance(each, Candidate):
             by_version[each.version].append(each)
         else:
-            mend = "rename it, or move it away"
+            mend = _withdrawal(each)
             yield Finding(Kind.MISNAMED, Severity.WARNING, each.problem, (each.path,), mend)
     contents: dict[str, _Content] = {}
     for version in sorted(by_version):
@@ -315,7 +315,14 @@ def _project(
         if len(there) > 1:
             yield from _check_order(there, site, hosts, memory)
             yield from _check_requires_python(there, hosts, contents)
-            yield from _check_names(there, contents)
+            yield from _check_names(there, hosts, contents)
+
+
+def _withdrawal(file: Candidate | Misnamed) -> str:
+    """The command that takes *file* out of the search paths, and no other file of that name."""
+    end = "-- " if file.filename.startswith("-") else ""
+    label, filename = shlex.quote(file.directory.label), shlex.quote(file.filename)
+    return f"wheelhouse-resolver withdraw --to {label} {end}{filename}"
 
 
 def _check_file(
@@ -324,7 +331,7 @@ def _check_file(
     """Yield what is wrong with the file itself; returns whether installers see it at all."""
     path = file.path
     about = (str(file.name), str(file.version))
-    withdraw = f"wheelhouse-resolver withdraw {shlex.quote(file.filename)}"
+    withdraw = _withdrawal(file)
     readable = f"chmod a+r {shlex.quote(path)}"
 
     def found(kind: Kind, message: str, mend: str) -> Finding:
@@ -334,7 +341,7 @@ def _check_file(
         with open(path, "rb", opener=never_waiting) as stream:
             status = os.fstat(stream.fileno())
             if not stat.S_ISREG(status.st_mode):
-                yield found(Kind.BROKEN, "not a regular file", "move it away")
+                yield found(Kind.BROKEN, "not a regular file", withdraw)
                 return False
             if not status.st_mode & stat.S_IROTH:
                 yield found(Kind.UNREADABLE, "not readable for everybody", readable)
@@ -347,7 +354,7 @@ def _check_file(
             yield found(Kind.BROKEN, "a link to nothing", withdraw)
         return False
     except IsADirectoryError:
-        yield found(Kind.BROKEN, "a directory", "move it away")
+        yield found(Kind.BROKEN, "a directory", withdraw)
         return False
     except PermissionError as error:
         yield found(Kind.UNREADABLE, f"cannot be read: {reason_of(error)}", readable)
@@ -386,10 +393,21 @@ def _check_stamp(site: Site, candidate: Candidate) -> Iterator[Finding]:
             Severity.WARNING,
             message,
             paths,
-            "wheelhouse-resolver publish --to generic",
+            _move_to_generic(site, candidate),
             project,
             version,
         )
+
+
+def _move_to_generic(site: Site, candidate: Candidate) -> str:
+    """The commands that move a wheel to the top-level generic directory."""
+    path, first = candidate.path, ""
+    found = stamping(candidate.build, candidate.directory, site)
+    if found.state is not StampState.CURRENT and found.own < BAND:
+        # Publishing it would first stamp the one that stands there, which is the same file.
+        name = stamped_name(candidate.filename, candidate.build, candidate.directory, site)
+        path, first = os.path.join(candidate.directory.path, name), "wheelhouse-resolver restamp && "
+    return f"{first}wheelhouse-resolver publish --to generic --remove-source {shlex.quote(path)}"
 
 
 class _Difference(NamedTuple):
@@ -567,7 +585,7 @@ def _check_requires_python(
                     f"builds of one version differ in Requires-Python ({told}); where the best one does not "
                     "fit, every installer passes over the version or fails",
                     tuple(each.path for each in able),
-                    "rebuild them from one source, or withdraw one",
+                    _withdrawal(max(able, key=lambda each: each.directory.rank)),
                     str(able[0].name),
                     str(able[0].version),
                     hosts=(host.label,),
@@ -576,20 +594,30 @@ def _check_requires_python(
                 return
 
 
-def _check_names(candidates: Sequence[Candidate], contents: Mapping[str, _Content]) -> Iterator[Finding]:
-    """The same file name with different content in two directories: what caches and pins mix up."""
+def _check_names(
+    candidates: Sequence[Candidate], hosts: Sequence[HostKind], contents: Mapping[str, _Content]
+) -> Iterator[Finding]:
+    """The same file name with different content in two directories of one host: what pins and people mix up.
+
+    Where no host searches both it is no fault: each layer has builds of its own.
+    """
     by_name: dict[str, list[Candidate]] = defaultdict(list)
     for each in candidates:
         if each.path in contents:
             by_name[each.filename].append(each)
     for filename, same in sorted(by_name.items()):
-        if len({contents[each.path].files for each in same}) > 1:
+        if len({contents[each.path].files for each in same}) < 2:
+            continue
+        visible = [[each for each in same if each.directory.path in host.paths] for host in hosts]
+        differing = [seen for seen in visible if len({contents[each.path].files for each in seen}) > 1]
+        if differing:
+            widest = max(differing, key=len)
             yield Finding(
                 Kind.SAME_NAME,
                 Severity.WARNING,
-                f"{filename} has different content in {', '.join(each.directory.label for each in same)}",
-                tuple(each.path for each in same),
+                f"{filename} has different content in {', '.join(each.directory.label for each in widest)}",
+                tuple(each.path for each in widest),
                 "wheelhouse-resolver restamp",
-                str(same[0].name),
-                str(same[0].version),
+                str(widest[0].name),
+                str(widest[0].version),
             )

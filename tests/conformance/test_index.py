@@ -13,7 +13,7 @@ import pytest
 
 from tests.builders import make_wheel
 from tests.conformance.houses import builtin_site, place_wheel
-from tests.programs import MACHINE, Program, glibc_levels, write_index
+from tests.programs import MACHINE, Program, glibc_levels, one_of_each_everyday, write_index
 from wheelhouse_resolver.pip_conf import file_url
 from wheelhouse_resolver.publish import PublishOptions
 
@@ -55,6 +55,7 @@ def taken(cases: Mapping[str, Case], program: Program, work: Path) -> dict[str, 
     return program.install([file_url(where.path)], requirements, work / "work", index=index)
 
 
+@one_of_each_everyday
 def test_versions_decide_first_and_then_the_stamp(program: Program, tmp_path: Path) -> None:
     plain, linux = ("1.0", "linux"), "linux"
     cases = {
@@ -86,6 +87,7 @@ def newest_manylinux() -> str:
     return f"manylinux_{major}_{minor}"
 
 
+@one_of_each_everyday
 def test_a_local_label_wins_whatever_the_tags(program: Program, tmp_path: Path) -> None:
     label = PublishOptions(local_label="site")
     plain, many = ("1.0", "linux"), ("1.0", newest_manylinux())
@@ -108,6 +110,7 @@ def test_a_local_label_wins_whatever_the_tags(program: Program, tmp_path: Path) 
     }
 
 
+@one_of_each_everyday
 def test_manylinux_of_the_index_against_plain_linux(program: Program, tmp_path: Path) -> None:
     many = newest_manylinux()
     glibc = many.removeprefix("manylinux_").replace("_", ".")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.houses import SITES, House, copied, published, shuffled, viewed
-from tests.programs import Program, write_index
+from tests.programs import Program, one_of_each_everyday, write_index
 from wheelhouse_resolver.installers import choice
 from wheelhouse_resolver.wheelhouse import Candidate, Wheelhouse
 
@@ -70,6 +70,7 @@ def test_published_wheels_are_taken_as_policy_says(
     assert taken == ours.picks
 
 
+@one_of_each_everyday
 @sites_and_orders("built-in")
 def test_an_index_with_the_same_version_and_tags_changes_nothing(
     program: Program, site: str, order: str, house: Made, tmp_path: Path
@@ -80,6 +81,7 @@ def test_an_index_with_the_same_version_and_tags_changes_nothing(
     assert taken == ours.picks
 
 
+@one_of_each_everyday
 @sites_and_orders("side-by-side")
 def test_a_view_of_unstamped_wheels_is_as_good(
     program: Program, site: str, order: str, house: Made, tmp_path: Path
@@ -89,6 +91,7 @@ def test_a_view_of_unstamped_wheels_is_as_good(
     assert taken == ours.picks
 
 
+@one_of_each_everyday
 @pytest.mark.parametrize("site", ["built-in", pytest.param("side-by-side", marks=pytest.mark.slow)])
 def test_without_stamps_no_installer_keeps_the_promise(
     program: Program, site: str, house: Made, tmp_path: Path

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from collections import Counter
 
 from wheelhouse_resolver.audit import Finding, Severity, audit
@@ -40,11 +39,11 @@ def run(options: argparse.Namespace) -> int:
             counts[finding.severity] += 1
             if options.json:
                 # One array, written as it grows: a tree may have very many findings.
-                sys.stdout.write(("[\n" if number == 0 else ",\n") + json.dumps(finding.to_dict()))
+                print(("[\n" if number == 0 else ",\n") + json.dumps(finding.to_dict()), end="")
             else:
                 _show(finding)
     if options.json:
-        sys.stdout.write("\n]\n" if counts else "[]\n")
+        print("\n]" if counts else "[]")
     else:
         errors, warnings = counts[Severity.ERROR], counts[Severity.WARNING]
         print(f"{errors} errors, {warnings} warnings")

@@ -19,6 +19,7 @@ from wheelhouse_resolver.site import Site
 
 __all__ = [
     "BUILTIN_LABELS",
+    "REAL_LAYOUT",
     "clean_environ",
     "make_tree",
     "make_wheel",
@@ -39,6 +40,28 @@ BUILTIN_LABELS = (
         for arch in ("generic", "sse3", "avx", "avx2", "avx512")
     ),
 )
+
+#: The layout of a real site, as its site file says it; the root is left to who uses it.
+REAL_LAYOUT = """\
+[[layer]]
+name = "nix"
+
+[[layer]]
+name = "gentoo2020"
+directories = ["gentoo2020", "gentoo"]
+env = { EBVERSIONGENTOO = "2020" }
+
+[[layer]]
+name = "gentoo2023"
+archs = ["avx2", "avx512"]
+names = { avx2 = "x86-64-v3", avx512 = "x86-64-v4" }
+env = { EBVERSIONGENTOO = "2023" }
+
+[search]
+avx512 = ["avx512", "avx2"]
+avx2 = ["avx2"]
+avx = ["avx"]
+"""
 
 #: What earlier than this zip cannot say; every entry gets it, so that wheels are reproducible.
 _EPOCH = (1980, 1, 1, 0, 0, 0)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.builders import REAL_LAYOUT
 from wheelhouse_resolver.errors import UnknownArchError, UnknownLayerError
 from wheelhouse_resolver.host import Host
 from wheelhouse_resolver.site import (
@@ -26,32 +27,7 @@ from wheelhouse_resolver.site_file import parse
 BUILTIN = Site.default("/wheelhouse")
 
 #: A site with a layer of two directories, one with directory names of its own, and a search table.
-THREE_LAYERS = parse(
-    """
-    root = "/cvmfs/soft.example.org/custom/python/wheelhouse"
-
-    [[layer]]
-    name = "nix"
-
-    [[layer]]
-    name = "gentoo2020"
-    directories = ["gentoo2020", "gentoo"]
-    env = { EBVERSIONGENTOO = "2020" }
-
-    [[layer]]
-    name = "gentoo2023"
-    directories = ["gentoo2023"]
-    archs = ["avx2", "avx512"]
-    names = { avx2 = "x86-64-v3", avx512 = "x86-64-v4" }
-    env = { EBVERSIONGENTOO = "2023" }
-
-    [search]
-    avx512 = ["avx512", "avx2"]
-    avx2 = ["avx2"]
-    avx = ["avx"]
-    """,
-    "site.toml",
-)
+THREE_LAYERS = parse(REAL_LAYOUT, "site.toml", root="/cvmfs/soft.example.org/custom/python/wheelhouse")
 
 #: A site with no OS layers: its arch directories stand at the root.
 NO_LAYERS = Site(

@@ -7,33 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import BUILTIN_LABELS, make_tree
+from tests.builders import BUILTIN_LABELS, REAL_LAYOUT, make_tree
 from tests.cli.conftest import Cli
 from wheelhouse_resolver.host import Host
 from wheelhouse_resolver.pip_conf import FORMATS, pip_config
 from wheelhouse_resolver.site import Site
 
 GENTOO = ("--layer", "gentoo", "--arch", "generic")
-
-#: The layers of a real site.
-REAL = """\
-root = "{root}"
-[[layer]]
-name = "nix"
-[[layer]]
-name = "gentoo2020"
-directories = ["gentoo2020", "gentoo"]
-[[layer]]
-name = "gentoo2023"
-archs = ["avx2", "avx512"]
-names = {{ avx2 = "x86-64-v3", avx512 = "x86-64-v4" }}
-[search]
-avx512 = ["avx512", "avx2"]
-avx2 = ["avx2"]
-avx = ["avx"]
-[pip]
-prefer-binary = true
-"""
 
 
 @pytest.fixture
@@ -45,7 +25,8 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def real_site(tmp_path: Path, cli: Cli) -> Path:
     config = tmp_path / "site.toml"
-    config.write_text(REAL.format(root=tmp_path / "tree"))
+    root = f'root = "{tmp_path}/tree"\n'
+    config.write_text(f"{root}{REAL_LAYOUT}[pip]\nprefer-binary = true\n")
     cli("init", "--config", config)
     return config
 

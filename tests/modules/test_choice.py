@@ -13,6 +13,7 @@ from archspec.cpu import TARGETS
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.builders import REAL_LAYOUT
 from tests.modules.languages import Answer, Language
 from wheelhouse_resolver.errors import CpuinfoError, UnknownArchError
 from wheelhouse_resolver.host import Host, detect_host
@@ -30,31 +31,7 @@ PIP = "/sw/etc/pip"
 
 SITES = {
     "built-in": Site.default("/w"),
-    "three-layers": parse(
-        """
-        root = "/cvmfs/soft.example.org/custom/python/wheelhouse"
-
-        [[layer]]
-        name = "nix"
-
-        [[layer]]
-        name = "gentoo2020"
-        directories = ["gentoo2020", "gentoo"]
-        archs = ["sse3", "avx", "avx2", "avx512"]
-        env = { EBVERSIONGENTOO = "2020" }
-
-        [[layer]]
-        name = "gentoo2023"
-        archs = ["avx2", "avx512"]
-        names = { avx2 = "x86-64-v3", avx512 = "x86-64-v4" }
-        env = { EBVERSIONGENTOO = "2023" }
-
-        [search]
-        avx512 = ["avx512", "avx2"]
-        avx2 = ["avx2"]
-        """,
-        "site.toml",
-    ),
+    "three-layers": parse(REAL_LAYOUT, "site.toml", root="/cvmfs/soft.example.org/custom/python/wheelhouse"),
     "families": parse(
         """
         root = "/w"

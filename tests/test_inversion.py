@@ -84,6 +84,8 @@ def test_a_better_tag_below_is_an_inversion(higher: str, lower: str, installers:
         (f"{LINUX}.manylinux_2_17_x86_64", MANY),
         (f"{LINUX}.manylinux_2_17_x86_64", LINUX),
         (ABI3, "cp36-abi3-linux_x86_64"),
+        (LINUX, "cp311-cp311-musllinux_1_2_x86_64"),  # on these hosts nobody can install it
+        ("cp311-cp311-musllinux_1_10_x86_64", "cp311-cp311-musllinux_1_2_x86_64"),
     ],
 )
 def test_an_equal_or_worse_tag_below_is_none(higher: str, lower: str) -> None:
@@ -138,6 +140,9 @@ def test_the_pythons_to_compare_for_are_those_that_the_wheels_name() -> None:
     assert {"3.8 (x86_64)", "3.13 (x86_64)"} <= concerned(PURE)
     assert {"3.8 (x86_64)", "3.13 (x86_64)"} <= concerned(ABI3)
     assert "3.13t (x86_64)" in concerned("cp313-cp313t-linux_x86_64")
+    musl = "cp311-cp311-musllinux_1_2_x86_64"
+    assert concerned(musl) == {"3.11 (x86_64, musl)"}
+    assert concerned(musl, LINUX) == {"3.11 (x86_64)"}
 
 
 @pytest.mark.parametrize(

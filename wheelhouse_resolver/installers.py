@@ -75,14 +75,16 @@ INSTALLERS = (
 
 
 class PythonKind(NamedTuple):
-    """A CPython that a wheel may be installed into: its version, ABI flags and machine."""
+    """A CPython that a wheel may be installed into: its version, ABI flags, machine and C library."""
 
     version: tuple[int, int]
     flags: str
     machine: str
+    musl: bool = False
 
     def __str__(self) -> str:
-        return f"{self.version[0]}.{self.version[1]}{self.flags.replace('m', '')} ({self.machine})"
+        where = f"{self.machine}, musl" if self.musl else self.machine
+        return f"{self.version[0]}.{self.version[1]}{self.flags.replace('m', '')} ({where})"
 
 
 def machine_of(platform: str) -> str | None:
@@ -108,8 +110,8 @@ def pythons_of(tags: Iterable[Tag]) -> set[tuple[tuple[int, int], str]]:
     return found
 
 
-def _ordered(platforms: Iterable[str], machine: str, linux_first: bool) -> list[str]:
-    """*platforms* of *machine*, best first: manylinux from the newest glibc down, a legacy name last."""
+def _ordered(platforms: Iterable[str], python: PythonKind, linux_first: bool) -> list[str]:
+    """Those of *platforms* that *python* accepts, best first: the newest libc first, a legacy name last."""
 
     def glibc(platform: str) -> tuple[int, int, int]:
         found = _MANYLINUX.fullmatch(platform)
@@ -118,23 +120,28 @@ def _ordered(platforms: Iterable[str], machine: str, linux_first: bool) -> list[
         major, minor = _LEGACY[platform.partition("_")[0]]
         return (-major, -minor, 1)
 
-    own = [platform for platform in set(platforms) if machine_of(platform) == machine]
-    many = sorted((p for p in own if p.startswith("manylinux")), key=glibc)
+    def musl(platform: str) -> list[int]:
+        return [-int(number) for number in platform.split("_")[1:3]]
+
+    own = [platform for platform in set(platforms) if machine_of(platform) == python.machine]
     plain = [p for p in own if p.startswith("linux_")]
-    musl = sorted((p for p in own if p.startswith("musllinux")), reverse=True)
-    return [*plain, *many, *musl] if linux_first else [*many, *musl, *plain]
+    if python.musl:
+        portable = sorted((p for p in own if p.startswith("musllinux")), key=musl)
+    else:
+        portable = sorted((p for p in own if p.startswith("manylinux")), key=glibc)
+    return [*plain, *portable] if linux_first else [*portable, *plain]
 
 
 @lru_cache(maxsize=4096)
 def tag_priorities(python: PythonKind, platforms: frozenset[str], linux_first: bool) -> Mapping[Tag, int]:
     """The wheel tags that *python* accepts among those with *platforms*; the best has the lowest number.
 
-    The host's glibc is taken to be new enough for all of them.
+    The host's C library is taken to be new enough for all of them.
     """
     from packaging import tags
 
     # With an empty list packaging would take the platforms of the machine that runs this.
-    ordered = _ordered(platforms, python.machine, linux_first) or ["none"]
+    ordered = _ordered(platforms, python, linux_first) or ["none"]
     major, minor = python.version
     abis = [f"cp{major}{minor}{python.flags}"]
     accepted = [

@@ -55,14 +55,19 @@ class Inversion(NamedTuple):
 
 
 def concerned_pythons(candidates: Iterable[Candidate]) -> list[PythonKind]:
-    """The CPythons to compare *candidates* for: those that a wheel names, or the usual ones, per machine."""
+    """The CPythons to compare *candidates* for: those that a wheel names, or the usual ones, per machine.
+
+    A site's hosts have one C library: glibc, unless all compiled wheels are for musl.
+    """
     tags = frozenset().union(*(candidate.tags for candidate in candidates))
     named = pythons_of(tags)
     if any(tag.interpreter.startswith("py") or tag.abi == "abi3" for tag in tags):
         named |= set(_USUAL)
     machines = {machine for tag in tags if (machine := machine_of(tag.platform))} or {"x86_64"}
+    compiled = {tag.platform for tag in tags if tag.platform != "any"}
+    musl = bool(compiled) and all(platform.startswith("musllinux") for platform in compiled)
     return [
-        PythonKind(version, flags, machine)
+        PythonKind(version, flags, machine, musl)
         for (version, flags), machine in product(sorted(named), sorted(machines))
     ]
 

@@ -93,20 +93,29 @@ def _present(place: str, root: str) -> dict[str, str]:
     with contextlib.suppress(FileNotFoundError), os.scandir(place) as entries:
         for entry in entries:
             if entry.is_symlink():
-                target = os.readlink(entry.path)
-                if target.startswith(root.rstrip("/") + "/"):
-                    found[entry.name] = target
+                with contextlib.suppress(FileNotFoundError):  # another run was faster
+                    target = os.readlink(entry.path)
+                    if target.startswith(root.rstrip("/") + "/"):
+                        found[entry.name] = target
     return found
 
 
 def _link(place: str, name: str, target: str, present: dict[str, str]) -> list[str]:
     """Make one link, over an outdated one of ours only; returns why not, if not."""
     path = os.path.join(place, name)
-    if name not in present and os.path.lexists(path):
-        return [f"{path}: stands in the way and is not ours"]
+    if name not in present:
+        try:
+            os.symlink(target, path)
+        except FileExistsError:
+            if not os.path.islink(path) or os.readlink(path) != target:  # else another run was faster
+                return [f"{path}: stands in the way and is not ours"]
+        return []
     temporary = os.path.join(place, f".{name}.{os.uname().nodename}.{os.getpid()}~")
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(temporary)
-    os.symlink(target, temporary)
-    os.replace(temporary, path)
-    return []
+    while True:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        os.symlink(target, temporary)
+        # Another run may take it for a leftover, and remove it.
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(temporary, path)
+            return []

@@ -141,3 +141,23 @@ def test_publishers_and_restampers_and_kills_at_once(runner: Runner, tmp_path: P
         assert runner.run(*restamp)[:1] == (0,)
         assert leftovers(case.root) == []
         assert len(case.state()) == 12
+
+
+def test_several_views_made_at_once_are_one_view(runner: Runner, tmp_path: Path) -> None:
+    case = Case(tmp_path)
+    for number in range(20):
+        case.standing("generic", f"demo{number}-1.0-py3-none-any.whl")
+    case.again()
+    view = tmp_path / "view"
+    command: Command = ["view", "--output", view, "--root", case.root]
+    for _ in range(6):
+        ran = runner.together([command] * 8)
+        assert [(each.code, each.err) for each in ran] == [(0, "")] * 8
+        links = sorted(view.rglob("*.whl"))
+        assert len(links) == 20
+        assert all(path.exists() for path in links)
+        assert leftovers(view) == []
+        for number, path in enumerate(links):  # some to make, and some to mend
+            path.unlink()
+            if number % 2:
+                path.symlink_to(case.root / "generic" / "elsewhere.whl")

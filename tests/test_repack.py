@@ -10,12 +10,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from packaging.tags import Tag
 
 from tests.builders import make_wheel, pack, record_of, wheel_files
 from tests.whole import assert_whole, headers_of
 from wheelhouse_resolver.repack import ChangedWhileReadError, Rewrite, rewrite
-from wheelhouse_resolver.wheel_check import check_wheel
+from wheelhouse_resolver.wheel_check import RefusedWheelError, check_wheel
 
 NAME = "demo-1.0-py3-none-any.whl"
 INFO = "demo-1.0.dist-info"
@@ -266,3 +268,39 @@ def test_an_entry_that_came_to_stand_twice_is_noticed(tmp_path: Path) -> None:
     pack(tmp_path / NAME, [*files.items(), ("demo.py", files["demo.py"])])
     with pytest.raises(ChangedWhileReadError):
         rewrite(wheel, STAMP, io.BytesIO())
+
+
+# -- any wheel that is let in ------------------------------------------------------------------------------
+
+_BITS = [b"\n", b"\r", b"\r\n", b" ", b"\t", b"\x0c", b"\x00", b":", b"a", b"\xe2\x80\xa8", b"\xef\xbb\xbf"]
+_HEADERS = [
+    b"Build: 3",
+    b"Tag: py3-none-any",
+    b"Version: 1.0",
+    b"version:1.0",
+    b"Name: demo",
+    b"Wheel-Version: 1.0",
+]
+_PIECES = st.sampled_from([*_BITS, *_HEADERS])
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_is_let_in_comes_out_sound(tmp_path: Path, data: st.DataObject) -> None:
+    files = wheel_files(NAME, files={"demo.py": b"", "demo-1.0.data/scripts/run": b"#!python\n"})
+    for name in ("METADATA", "WHEEL"):
+        lines = files[f"{INFO}/{name}"].splitlines(keepends=True)
+        for piece in data.draw(st.lists(_PIECES, max_size=3), label=name):
+            lines.insert(data.draw(st.integers(0, len(lines))), piece)
+        files[f"{INFO}/{name}"] = b"".join(lines)
+    files[f"{INFO}/RECORD"] = record_of(files, f"{INFO}/RECORD")
+    path = pack(tmp_path / NAME, files)
+    try:
+        check_wheel(str(path))
+    except RefusedWheelError:
+        return
+    for change in (STAMP, LABEL):
+        result = rewritten(path, change)
+        assert_whole(result)
+        wheel = check_wheel(str(result))
+        assert (str(wheel.version), wheel.build) == (change.version or "1.0", (1000, "generic"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.tags import Tag, parse_tag
@@ -371,14 +371,17 @@ def outdated(site: Site) -> list[Candidate]:
 
     Mended in that order, a tree that is half done has no tie that was right before and is wrong now.
     """
+    return [each for each in _standing(site) if not _is_current(site, each)]
+
+
+def _standing(site: Site) -> Iterator[Candidate]:
+    """Every well-named wheel of the tree, the most specific directory first."""
     tree.check_root(site)
-    found: list[Candidate] = []
     for directory in site.directories():
         for filename in tree.wheel_names(directory, lambda name: name.endswith(tree.SUFFIX)):
             each = parse_candidate(filename, directory)
-            if isinstance(each, Candidate) and not _is_current(site, each):
-                found.append(each)
-    return found
+            if isinstance(each, Candidate):
+                yield each
 
 
 def _is_current(site: Site, candidate: Candidate) -> bool:
@@ -395,14 +398,10 @@ def restamp_step(site: Site, candidate: Candidate) -> Step:
 
 def retag_steps(site: Site) -> tuple[list[Step], list[WheelhouseError]]:
     """How to mend the tag inversions of the tree, and those that new tags cannot mend."""
-    tree.check_root(site)
     together = searched_together(site)
     versions: dict[tuple[str, Version], list[Candidate]] = {}
-    for directory in site.directories():
-        for filename in tree.wheel_names(directory, lambda name: name.endswith(tree.SUFFIX)):
-            each = parse_candidate(filename, directory)
-            if isinstance(each, Candidate):
-                versions.setdefault((each.name, each.version), []).append(each)
+    for each in _standing(site):
+        versions.setdefault((each.name, each.version), []).append(each)
     steps: list[Step] = []
     hopeless: list[WheelhouseError] = []
     for same in versions.values():

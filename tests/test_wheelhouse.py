@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from tests.builders import make_tree, make_wheel
+from tests.builders import BUILTIN_LABELS, make_tree, make_wheel
 from wheelhouse_resolver.errors import InvalidRequirementError, NoWheelhouseError, UnreadableDirectoryError
 from wheelhouse_resolver.host import Host
 from wheelhouse_resolver.site import Directory, Site
@@ -207,3 +208,35 @@ def test_what_is_no_name_of_a_project_is_refused(tmp_path: Path, project: str) -
     site = make_tree(tmp_path, {})
     with pytest.raises(InvalidRequirementError, match="name"):
         Wheelhouse(site).candidates(project, AVX)
+
+
+class TestCatalogue:
+    def test_the_files_of_a_project_in_the_order_of_the_directories(self, tmp_path: Path) -> None:
+        site = make_tree(
+            tmp_path,
+            {
+                "generic": ["a_b-1.0-py3-none-any.whl", "c-1.0-py3-none-any.whl"],
+                "gentoo/avx": ["A.B-1.0-py3-none-any.whl", "a_b-2.0-py3-none-any.whl"],
+            },
+        )
+        (tmp_path / "generic/c-1.0.whl").touch()
+        (tmp_path / "generic/README").touch()
+        (tmp_path / "generic/odd.whl").touch()
+        directories = [d for d in site.directories() if d.label in ("generic", "gentoo/avx")]
+        catalogue = Wheelhouse(site).catalogue(directories)
+        assert catalogue.projects == ["a-b", "c"]
+        both, other = (canonicalize_name(name) for name in ("A_B", "c"))
+        labels = [f"{each.directory.label}/{each.filename}" for each in catalogue.files(both)]
+        assert labels == [
+            "gentoo/avx/A.B-1.0-py3-none-any.whl",
+            "gentoo/avx/a_b-2.0-py3-none-any.whl",
+            "generic/a_b-1.0-py3-none-any.whl",
+        ]
+        assert [type(each) for each in catalogue.files(other)] == [Candidate, Misnamed]
+        assert [each.filename for each in catalogue.candidates(other)] == ["c-1.0-py3-none-any.whl"]
+        assert catalogue.files(canonicalize_name("missing")) == []
+
+    def test_it_holds_what_read_finds(self, tmp_path: Path) -> None:
+        site = make_tree(tmp_path, {label: ["x_y-1.0-py3-none-any.whl"] for label in BUILTIN_LABELS})
+        found = Wheelhouse(site).catalogue(site.directories()).files(canonicalize_name("x-y"))
+        assert found == Wheelhouse(site).read("x-y", site.directories())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.utils import (
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.pick import Pick
     from wheelhouse_resolver.site import Directory, Site
 
-__all__ = ["Candidate", "Misnamed", "Wheelhouse", "parse_candidate"]
+__all__ = ["Candidate", "Catalogue", "Misnamed", "Wheelhouse", "parse_candidate"]
 
 #: The shape of a wheel's file name, loosely: what fits it may still not parse, what doesn't never does.
 _SHAPE = re.compile(r"(?![^-]*__)[\w.]+-v?\d[^-]*(?:-\d[^-]*)?-[^-]+-[^-]+-[^-]+\.whl", re.IGNORECASE)
@@ -102,6 +102,34 @@ def parse_candidate(filename: str, directory: Directory) -> Candidate | Misnamed
     )
 
 
+class Catalogue:
+    """The wheels of some directories, listed once: for what asks about many projects.
+
+    A project's file names are parsed when it is asked for, and not again. Made by `Wheelhouse.catalogue`.
+    """
+
+    __slots__ = ("_names", "_parsed")
+
+    def __init__(self, names: Mapping[NormalizedName, Sequence[tuple[str, Directory]]]) -> None:
+        self._names = names
+        self._parsed: dict[NormalizedName, list[Candidate | Misnamed]] = {}
+
+    @property
+    def projects(self) -> list[NormalizedName]:
+        """The projects that have a file, normalised and sorted."""
+        return sorted(self._names)
+
+    def files(self, project: NormalizedName) -> list[Candidate | Misnamed]:
+        """The files of *project*, in the order of the directories and by name within each."""
+        if project not in self._parsed:
+            self._parsed[project] = [parse_candidate(*each) for each in self._names.get(project, ())]
+        return self._parsed[project]
+
+    def candidates(self, project: NormalizedName) -> list[Candidate]:
+        """Those of its files that are wheels by their names."""
+        return [each for each in self.files(project) if isinstance(each, Candidate)]
+
+
 class Wheelhouse(NamedTuple):
     """The wheels of a site, read from its directories when asked for.
 
@@ -140,6 +168,26 @@ class Wheelhouse(NamedTuple):
                     found.append(each)
         return found
 
+    def catalogue(self, directories: Sequence[Directory]) -> Catalogue:
+        """All wheels in *directories*, each of which is listed once, now.
+
+        A file without a `-` in its name belongs to no project and is left out.
+        """
+        tree.check_root(self.site)
+        by_spelling: dict[str, list[tuple[str, Directory]]] = {}
+        for directory in directories:
+            for filename in tree.wheel_names(directory, _ends_as_wheel):
+                spelling = filename.partition("-")[0]
+                by_spelling.setdefault(spelling, []).append((filename, directory))
+        found: dict[NormalizedName, list[tuple[str, Directory]]] = {}
+        for spelling, files in by_spelling.items():
+            found.setdefault(canonicalize_name(spelling), []).extend(files)
+        if len(found) < len(by_spelling):  # spelled in several ways: back into the order of the directories
+            place = {directory: number for number, directory in enumerate(directories)}
+            for files in found.values():
+                files.sort(key=lambda each: (place[each[1]], each[0]))
+        return Catalogue(found)
+
     def misnamed(self, directories: Sequence[Directory]) -> list[Misnamed]:
         """All files in *directories* that end in .whl without having the shape of a wheel's name."""
         tree.check_root(self.site)
@@ -162,6 +210,10 @@ class Wheelhouse(NamedTuple):
         from wheelhouse_resolver.pick import pick
 
         return pick(self, requirement, host)
+
+
+def _ends_as_wheel(filename: str) -> bool:
+    return filename.endswith(tree.SUFFIX) and "-" in filename
 
 
 def _beginning(name: NormalizedName) -> Callable[[str], object]:

@@ -1,0 +1,121 @@
+"""Running a command of a build: logged, limited in time, and never outliving us."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from wheelhouse_resolver.errors import reason_of
+from wheelhouse_resolver.text import printable
+
+__all__ = ["Finished", "run_logged", "tail_of"]
+
+#: How much of a log's end is read for its last lines (bytes); a build may print hundreds of megabytes.
+_TAIL = 64 << 10
+
+#: How long a group of processes that was told to stop may take to do so, before it is killed (s).
+_GRACE = 5.0
+
+
+class Finished(NamedTuple):
+    """How a command ended.
+
+    code:      its exit code; negative: the signal that ended it; 127: it could not be started.
+    timed_out: whether it was stopped because its time was up.
+    seconds:   how long it ran (s).
+    tail:      the last lines that it printed.
+    """
+
+    code: int
+    timed_out: bool
+    seconds: float
+    tail: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether it ended by itself, and well."""
+        return self.code == 0 and not self.timed_out
+
+    @property
+    def problem(self) -> str:
+        """Why it is not `ok`, in words; empty if it is."""
+        if self.timed_out:
+            return f"stopped: it took longer than {self.seconds:.0f} s"
+        if self.code < 0:
+            with suppress(ValueError):
+                return f"ended by {signal.Signals(-self.code).name}"
+        return f"exited with {self.code}" if self.code else ""
+
+
+def run_logged(
+    command: Sequence[str | os.PathLike[str]],
+    *,
+    log: str | os.PathLike[str],
+    environ: Mapping[str, str],
+    cwd: str | os.PathLike[str] | None = None,
+    timeout: float | None = None,
+) -> Finished:
+    """Run *command* with its output (both streams) appended to the file *log*.
+
+    It gets no input and a process group of its own, which is stopped as a whole when *timeout* (s) is over or
+    when we are interrupted: a compiler started by a build does not outlive it. Never raises for what the
+    command does; `OSError` when *log* cannot be opened.
+    """
+    start = time.monotonic()
+    timed_out = False
+    with open(log, "ab") as output:
+        offset = output.tell()
+        try:
+            process = subprocess.Popen(
+                [os.fspath(word) for word in command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=dict(environ),
+                cwd=cwd,
+                start_new_session=True,
+            )
+        except OSError as error:
+            problem = f"{printable(os.fspath(command[0]))}: {reason_of(error)}"
+            with suppress(OSError):
+                output.write(f"{problem}\n".encode())
+            return Finished(127, False, 0.0, problem)
+        try:
+            code = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            timed_out = True
+            code = _stopped(process)
+        except BaseException:
+            _stopped(process)
+            raise
+        finally:
+            # What it left running in the background would go on writing into the log.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+    return Finished(code, timed_out, time.monotonic() - start, tail_of(log, offset))
+
+
+def _stopped(process: subprocess.Popen[bytes]) -> int:
+    """The exit code of *process* after its whole group was asked, then made, to end."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        return process.wait(_GRACE)
+    except subprocess.TimeoutExpired:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        return process.wait()
+
+
+def tail_of(log: str | os.PathLike[str], offset: int = 0, lines: int = 20) -> str:
+    """The last *lines* of what stands in the file *log* behind *offset* (bytes)."""
+    with open(log, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(offset, size - _TAIL))
+        text = file.read().decode("utf-8", "replace")
+    return "\n".join(text.splitlines()[-lines:])

@@ -114,8 +114,8 @@ def relabel(
 
 
 def _written(wheel: CheckedWheel, change: Rewrite, output_directory: str | None, filename: str) -> Relabelled:
-    directory = os.path.dirname(os.path.abspath(wheel.path)) if output_directory is None else output_directory
-    target = os.path.join(directory, filename)
+    place = os.path.dirname(wheel.path) if output_directory is None else output_directory
+    directory, target = os.path.abspath(place), os.path.join(place, filename)
     placement.clear_drafts(directory)
     with placement.draft(directory) as draft:
         try:

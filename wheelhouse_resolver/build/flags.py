@@ -85,8 +85,8 @@ def compiler_environment(
     """The variables with the flags for *arch*: CFLAGS and its kin, and LDFLAGS with the linker's mark.
 
     The flags are archspec's for the compiler at hand, or what the site file says (`[build.flags]`). The
-    mark, `-Wl,-z,x86-64-v3`, makes the loader refuse the library on a lower CPU (glibc >= 2.33) where it would
-    crash. *toolchain*: asked for the compiler if one must be known; by default that on PATH. None, the
+    mark, `-Wl,-z,x86-64-v3`, makes the loader refuse the library on a lower CPU (glibc >= 2.33) where it
+    would crash. *toolchain*: asked for the compiler if one must be known; by default that on PATH. None, the
     generic arch, has no flags. Raises `FlagsError`.
     """
     if arch is None:
@@ -218,7 +218,7 @@ def replace_native(source: str, word: str) -> list[str]:
                 data = file.read()
             new = _NATIVE.sub(instead, data)
             if new != data:
-                with open(path, "wb") as file:
-                    file.write(new)
+                with open(path, "wb") as output:
+                    output.write(new)
                 changed.append(os.path.relpath(path, source))
     return changed

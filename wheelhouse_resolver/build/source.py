@@ -488,7 +488,7 @@ def _substitute(substitution: Substitution, fetched: Fetched, environ: Mapping[s
     if not total:
         raise SourceError(
             f"substitution of {substitution.pattern!r}",
-            f"matches nothing in {substitution.files} of {fetched.version}: its recipe is for another version",
+            f"matches nothing in {substitution.files} of {fetched.version}: it is for another version",
         )
     return total
 

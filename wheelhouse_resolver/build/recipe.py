@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
+from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.relabel import Edits
@@ -250,12 +253,11 @@ def variables_in(text: str) -> list[str]:
 
 
 def pinned_version(requirement: str) -> str | None:
-    """The version that *requirement* pins with `==` or `===`; None if it pins none."""
-    from packaging.requirements import Requirement
-
+    """The version that *requirement* pins with `==` or `===`, normalised; None if it pins none."""
     for specifier in Requirement(requirement).specifier:
-        if specifier.operator in ("==", "===") and not specifier.version.endswith(".*"):
-            return specifier.version
+        if specifier.operator in ("==", "==="):
+            with suppress(InvalidVersion):  # `==1.*`, or what only `===` takes
+                return str(Version(specifier.version))
     return None
 
 

@@ -25,7 +25,7 @@ type module >/dev/null 2>&1 || exit 90
 module load "$@" || exit 91
 env -0 >"$into" || exit 92
 """
-_NO_MODULE, _NOT_LOADED = 90, 91
+_NO_MODULE = 90
 
 #: What all module systems say with what went wrong.
 _ERROR = re.compile(r"\berror\b", re.IGNORECASE)

@@ -65,7 +65,11 @@ class RecipeFile:
     document: Mapping[str, Any]
 
     def resolve(self, version: Version | None, python: str, layer: str | None, arch: str) -> Recipe:
-        """The recipe for one *version* on a *python* (`3.11`) with that *layer* and *arch*.
+        """The recipe for one *version* on a *python* (`3.11`) with that *layer* and *arch*; see `applied`."""
+        return _recipe(self, self.applied(version, python, layer, arch))
+
+    def applied(self, version: Version | None, python: str, layer: str | None, arch: str) -> dict[str, Any]:
+        """What the file says for one *version* on a *python* (`3.11`) with that *layer* and *arch*.
 
         Every `[[when]]` whose conditions all hold is laid over the rest, in the order of the file: tables key
         by key (but a `source` with another place replaces all of it), `[[patch]]` and `[[substitute]]` are
@@ -76,7 +80,7 @@ class RecipeFile:
             if _applies(section, version, python, layer, arch):
                 laid = {key: value for key, value in section.items() if key not in CONDITIONS}
                 document = _merged(document, laid)
-        return _recipe(self, document)
+        return document
 
 
 def recipe_directories(site: Site) -> list[str]:

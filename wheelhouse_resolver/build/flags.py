@@ -47,7 +47,7 @@ _COMPILERS = (
     (r"^\S+ \((?:ICC|IFORT)\) (\d[\d.]*\d)", "intel"),
     (r"^nv\S+ (\d[\d.]*\d)", "nvhpc"),
     (r"clang version (\d[\d.]*\d)", "clang"),
-    (r"^[^\n]*\) (\d[\d.]*\d)[^\n]*\nCopyright \(C\) \d+ Free Software", "gcc"),
+    (r"^\S*cc(?:-[\d.]+)? \([^\n]*?\) (\d[\d.]*\d)[^\n]*\nCopyright \(C\) \d+ Free Software", "gcc"),
 )
 
 #: How long the compiler may take to say its version or to link nothing (s).

@@ -249,8 +249,9 @@ def _substitute(found: _Findings, value: Any, key: str) -> None:
 
 
 def _when(found: _Findings, value: Any, key: str) -> None:
+    before = len(found.noted)
     _Table(schema={**_COMMON, **CONDITIONS})(found, value, key)
-    if isinstance(value, Mapping) and not any(condition in value for condition in CONDITIONS):
+    if len(found.noted) == before and not any(value.get(condition) for condition in CONDITIONS):
         found.note(key, f"has no condition: give one of {', '.join(CONDITIONS)}")
 
 

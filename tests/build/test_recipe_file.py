@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -198,6 +199,19 @@ def test_the_example_above_has_every_key_but_those_that_exclude_each_other(tmp_p
     others = {"source.url", "source.directory", "source.sha256", *(f"when.{each}" for each in CONDITIONS)}
     assert said | others == set(KEYS)
     assert said.isdisjoint(others)
+
+
+def test_the_documentation_lists_the_keys_that_there_are() -> None:
+    page = (Path(__file__).parents[2] / "docs/recipes.md").read_text(encoding="utf-8")
+    table = page.partition("## The keys")[2].partition("##")[0]
+    assert re.findall(r"^\| `([\w.-]+)` \|", table, re.MULTILINE) == list(KEYS)
+
+
+def test_the_example_of_the_documentation_is_valid(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs/recipes.md").read_text(encoding="utf-8")
+    example = page.partition("## An example")[2].partition("```toml\n")[2].partition("```")[0]
+    (tmp_path / "demo-setup.patch").touch()
+    assert dict(resolved(tmp_path, example, arch="avx512").env)["DEMO_SIMD"] == "avx2"
 
 
 def test_an_empty_recipe_is_the_defaults(tmp_path: Path) -> None:

@@ -192,7 +192,10 @@ def _without_backend(environ: Mapping[str, str]) -> dict[str, str]:
 def _pure_wheel(
     requirement: str, pip: Sequence[str], directory: str, log: str, environ: Mapping[str, str]
 ) -> Fetched | None:
-    """The pure-Python wheel that pip would take for *requirement*, if it would take one."""
+    """The pure-Python wheel that pip would take for *requirement*, if it would take one.
+
+    Where it would rather take a compiled one, the pure one is a makeshift, and the project is built.
+    """
     report = os.path.join(directory, "report.json")
     options = ["--quiet", "--dry-run", "--ignore-installed", "--no-deps", "--only-binary", ":all:"]
     done = run_logged(
@@ -210,7 +213,9 @@ def _pure_wheel(
     if not url.endswith("-none-any.whl"):
         return None
     version = str(item["metadata"]["version"])
-    if _newer_source(requirement, version, pip, directory, log, environ):
+    if pinned_version(requirement) is None and _newer_source(
+        requirement, version, pip, directory, log, environ
+    ):
         return None
     into = os.path.join(directory, "wheel")
     command = [*pip, "download", "--no-deps", "--only-binary", ":all:", "--dest", into]

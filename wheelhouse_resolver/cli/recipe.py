@@ -33,44 +33,66 @@ __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `recipe`."""
-    parser.add_argument(
-        "action",
-        choices=("check", "show", "list"),
-        help="check: whether FILEs are valid. show: the recipe of projects, as it is for this host. list: "
-        "all recipes that are found, and where",
+    """Add the options of `recipe`, which has three actions."""
+    actions = parser.add_subparsers(
+        prog=parser.prog, title="actions", dest="action", metavar="ACTION", required=True, help="what to do"
     )
-    parser.add_argument(
-        "names", nargs="*", metavar="FILE|NAME", help="recipe files (check), or projects (show)"
+
+    def action(name: str, summary: str) -> argparse.ArgumentParser:
+        return actions.add_parser(
+            name,
+            help=summary,
+            description=summary[0].upper() + summary[1:] + ".",
+            formatter_class=parser.formatter_class,
+        )
+
+    check = action("check", "say whether recipe files are valid, and everything that is wrong in them")
+    check.add_argument("files", nargs="+", metavar="FILE", help="a recipe")
+    add_json_option(check)
+    show = action("show", "print what the recipes of projects say for a version and a host, and their files")
+    show.add_argument("projects", nargs="+", metavar="NAME", help="a project, in any spelling of its name")
+    show.add_argument(
+        "--version",
+        metavar="VERSION",
+        help="of the projects; without it, no `[[when]]` section with a condition on the version applies",
     )
-    parser.add_argument("--version", metavar="VERSION", help="show: of the project, for `[[when]]` sections")
-    add_json_option(parser)
-    add_host_options(parser)
-    add_site_options(parser)
-    add_examples(
-        parser,
-        ("is this recipe valid? exit code 1 tells that it is not", "recipe check recipes/demo.toml"),
-        ("what would apply to a build of numpy 2 here", "recipe show numpy --version 2.0 --json"),
-    )
+    add_json_option(show)
+    add_host_options(show)
+    add_site_options(show)
+    listed = action("list", "print the projects that have recipes, and their files")
+    add_json_option(listed)
+    add_site_options(listed)
+    examples = {
+        check: [
+            ("is this recipe valid? exit code 1 says that it is not", "recipe check recipes/demo.toml"),
+            ("are all of them?", "recipe check recipes/*.toml"),
+        ],
+        show: [
+            ("what would a build of numpy 2 follow here?", "recipe show numpy --version 2.0"),
+            (
+                "and one for another arch and Python?",
+                "recipe show numpy --version 2.0 --arch avx512 --layer gentoo --python 3.12",
+            ),
+        ],
+        listed: [
+            ("which projects have recipes?", "recipe list"),
+            ("in another site, for programs", "recipe list --config site.toml --json"),
+        ],
+    }
+    for each, lines in examples.items():
+        add_examples(each, *lines)
+    add_examples(parser, *(lines[0] for lines in examples.values()))
 
 
 def run(options: argparse.Namespace) -> int:
     """Run `recipe`. Exit code 1 when a file is not valid, or a project has no recipe."""
-    wrong = {
-        ("check", False): "name the recipe files to check",
-        ("show", False): "name the projects",
-        ("list", True): "takes no names; `recipe show NAME` tells of one project",
-    }.get((options.action, bool(options.names)))
-    if wrong is not None:
-        print(f"error: recipe {options.action}: {wrong}", file=sys.stderr)
-        return 2
     actions = {"check": _check, "show": _show, "list": _list}
     return actions[options.action](options)
 
 
 def _check(options: argparse.Namespace) -> int:
     told: list[dict[str, Any]] = []
-    for path in options.names:
+    for path in options.files:
         try:
             load_recipe(path)
             findings: tuple[tuple[str, str], ...] = ()
@@ -94,7 +116,7 @@ def _check(options: argparse.Namespace) -> int:
 def _show(options: argparse.Namespace) -> int:
     site = site_of(options)
     host = host_of(options, site)
-    # An arch that is asked for counts although this host's layer has no directory of it: one can build for it.
+    # One that is asked for counts although the layer has no directory for it: one can build for it.
     arch = host.arch if options.arch is not None else site.search_path(host).arch
     python = python_version(host.python)
     try:
@@ -103,7 +125,7 @@ def _show(options: argparse.Namespace) -> int:
         raise InvalidRequirementError(options.version, "no version", "--version") from error
     found: list[dict[str, Any]] = []
     missing = 0
-    for name in options.names:
+    for name in options.projects:
         file = find_recipe(name, recipe_directories(site))
         if file is None:
             print(f"{printable(name)}: no recipe; it is built as its project says", file=sys.stderr)

@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Cli, Outcome
+from wheelhouse_resolver.build.recipe_file import SHIPPED
+from wheelhouse_resolver.toml_text import parse_toml
+
+RECIPE = """\
+build-requires = ["cython<3"]
+
+[env]
+LEVEL = "${RSNT_ARCH}"
+
+[[when]]
+version = ">=2"
+env = { NEW = "1" }
+
+[[when]]
+arch = "avx2"
+layer = "gentoo*"
+env = { WIDE = "1" }
+
+[[when]]
+python = "<3.12"
+env = { OLD_PYTHON = "1" }
+"""
+
+
+@pytest.fixture(autouse=True)
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A site with a recipe of demo, and one of numpy of its own; we are beside it."""
+    recipes = tmp_path / "recipes"
+    recipes.mkdir()
+    (recipes / "Demo_Project.toml").write_text(RECIPE)
+    (recipes / "numpy.toml").write_text("no-binary = true\n")
+    path = tmp_path / "site.toml"
+    path.write_text(f'root = "{tmp_path}"\n[build]\nrecipes = ["recipes"]\n')
+    monkeypatch.setenv("WHEELHOUSE_CONFIG", str(path))
+    monkeypatch.chdir(tmp_path)
+    return path
+
+
+def shown(cli: Cli, *arguments: str) -> dict[str, Any]:
+    """What `recipe show` prints, read as the TOML that it is."""
+    outcome = cli("recipe", "show", *arguments, "--layer", "none")
+    assert (outcome.code, outcome.err) == (0, "")
+    return parse_toml(outcome.out)
+
+
+# -- check -------------------------------------------------------------------------------------------------
+
+
+def test_recipes_that_are_valid(cli: Cli) -> None:
+    outcome = cli("recipe", "check", "recipes/numpy.toml", "recipes/Demo_Project.toml")
+    assert outcome == (0, "recipes/numpy.toml: valid\nrecipes/Demo_Project.toml: valid\n", "")
+
+
+def test_the_shipped_recipes_are_valid(cli: Cli) -> None:
+    assert cli("recipe", "check", *sorted(Path(SHIPPED).glob("*.toml"))).code == 0
+
+
+def test_everything_that_is_wrong_is_told_with_file_and_key(cli: Cli) -> None:
+    Path("bad.toml").write_text("[test]\nimport = []\ntimeout = 'x'\n")
+    outcome = cli("recipe", "check", "bad.toml", "recipes/numpy.toml", "gone.toml")
+    assert outcome == (
+        1,
+        "bad.toml: test: unknown key 'import': did you mean 'imports'?\n"
+        "bad.toml: test.timeout: must be a number of seconds above 0, not a string\n"
+        "recipes/numpy.toml: valid\n"
+        "gone.toml: cannot be read: No such file or directory\n",
+        "",
+    )
+
+
+def test_for_programs(cli: Cli) -> None:
+    Path("bad.toml").write_text("[test]\ntimeout = 'x'\n")
+    outcome = cli("recipe", "check", "--json", "bad.toml", "recipes/numpy.toml")
+    problem = "must be a number of seconds above 0, not a string"
+    assert outcome.code == 1
+    assert json.loads(outcome.out) == [
+        {"path": "bad.toml", "findings": [{"key": "test.timeout", "problem": problem}]},
+        {"path": "recipes/numpy.toml", "findings": []},
+    ]
+
+
+def test_checking_needs_no_site(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHEELHOUSE_CONFIG", "/missing.toml")
+    assert cli("recipe", "check", "recipes/numpy.toml").code == 0
+
+
+def test_hostile_text_is_escaped(cli: Cli) -> None:
+    name = "a\x1b[31m\n.toml"
+    Path(name).write_text('"\\u001b[31mkey" = 1\n')
+    outcome = cli("recipe", "check", name)
+    assert outcome.code == 1
+    assert "\x1b" not in outcome.out
+    assert len(outcome.out.splitlines()) == 1
+
+
+# -- show --------------------------------------------------------------------------------------------------
+
+
+def test_what_applies_is_shown_as_a_recipe_with_its_file(cli: Cli, tmp_path: Path) -> None:
+    outcome = cli("recipe", "show", "demo.project", "--layer", "none", "--python", "3.12")
+    assert outcome.out.splitlines()[0] == f"# demo-project: {tmp_path}/recipes/Demo_Project.toml"
+    assert parse_toml(outcome.out) == {"build-requires": ["cython<3"], "env": {"LEVEL": "${RSNT_ARCH}"}}
+
+
+@pytest.mark.parametrize(
+    ("options", "variables"),
+    [
+        (("--python", "3.12", "--version", "1.9"), {"LEVEL"}),
+        (("--python", "3.12", "--version", "2.0"), {"LEVEL", "NEW"}),
+        (("--python", "3.11"), {"LEVEL", "OLD_PYTHON"}),
+        (("--python", "3.12", "--arch", "avx2", "--layer", "gentoo"), {"LEVEL", "WIDE"}),
+        (("--python", "3.12", "--arch", "avx2", "--layer", "none"), {"LEVEL"}),
+        (("--python", "3.12", "--arch", "generic", "--layer", "gentoo"), {"LEVEL"}),
+    ],
+    ids=["older", "newer", "python", "arch-and-layer", "arch", "layer"],
+)
+def test_conditions(options: tuple[str, ...], variables: set[str], cli: Cli) -> None:
+    outcome = cli("recipe", "show", "demo-project", "--layer", "none", *options)
+    assert outcome.code == 0
+    assert set(parse_toml(outcome.out)["env"]) == variables
+
+
+def test_an_arch_counts_without_a_layer_too(cli: Cli, site: Path) -> None:
+    text = '[[when]]\narch = "avx2"\nenv = { WIDE = "1" }\n'
+    (site.parent / "recipes/wide.toml").write_text(text)
+    assert shown(cli, "wide", "--arch", "avx2") == {"env": {"WIDE": "1"}}
+
+
+def test_a_sites_recipe_comes_before_the_shipped_one(cli: Cli) -> None:
+    assert shown(cli, "numpy") == {"no-binary": True}
+    assert "test" in shown(cli, "h5py")
+
+
+def test_shown_for_programs(cli: Cli, tmp_path: Path) -> None:
+    outcome = cli("recipe", "show", "numpy", "--json", "--layer", "none")
+    (told,) = json.loads(outcome.out)
+    assert (told["name"], told["path"]) == ("numpy", f"{tmp_path}/recipes/numpy.toml")
+    assert told["recipe"] == {"no-binary": True}
+    assert len(told["sha256"]) == 64
+
+
+def test_a_project_without_a_recipe_is_a_negative_answer(cli: Cli) -> None:
+    outcome = cli("recipe", "show", "numpy", "missing", "--layer", "none")
+    assert outcome.code == 1
+    assert "no-binary = true" in outcome.out
+    assert outcome.err == "missing: no recipe; it is built as its project says\n"
+
+
+@pytest.mark.parametrize("action", ["check", "show", "list"])
+def test_every_action_has_help_with_examples(action: str, cli: Cli) -> None:
+    outcome = cli("recipe", action, "--help")
+    assert outcome.code == 0
+    examples = outcome.out.partition("examples:")[2]
+    assert examples.count(f"wheelhouse-resolver recipe {action}") >= 2
+
+
+# -- list --------------------------------------------------------------------------------------------------
+
+
+def test_all_recipes_and_where_they_are(cli: Cli, tmp_path: Path) -> None:
+    outcome = cli("recipe", "list")
+    assert outcome.code == 0
+    assert [line.split() for line in outcome.out.splitlines()] == [
+        ["cython", f"{SHIPPED}/cython.toml"],
+        ["demo-project", f"{tmp_path}/recipes/Demo_Project.toml"],
+        ["h5py", f"{SHIPPED}/h5py.toml"],
+        ["numpy", f"{tmp_path}/recipes/numpy.toml"],
+    ]
+    told = json.loads(cli("recipe", "list", "--json").out)
+    assert {"name": "h5py", "path": f"{SHIPPED}/h5py.toml"} in told
+
+
+# -- bad input ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((), "error: the following arguments are required: ACTION"),
+        (("check",), "error: the following arguments are required: FILE"),
+        (("show",), "error: the following arguments are required: NAME"),
+        (("list", "numpy"), "error: unrecognized arguments: numpy"),
+        (("show", "numpy", "--version", "new"), "error: --version: invalid requirement 'new': no version\n"),
+        (("bogus",), "error: argument ACTION: invalid choice: 'bogus'"),
+    ],
+)
+def test_bad_input_is_one_line(arguments: tuple[str, ...], told: str, cli: Cli) -> None:
+    outcome = cli("recipe", *arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith(told)
+    assert outcome.err.count("\n") == 1
+
+
+def test_a_recipe_that_is_wrong_cannot_be_shown(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "recipes/numpy.toml").write_text("no-binry = true\n")
+    outcome = cli("recipe", "show", "numpy", "--layer", "none")
+    assert (outcome.code, outcome.out) == (2, "")
+    told = f"error: {tmp_path}/recipes/numpy.toml: unknown key 'no-binry': did you mean 'no-binary'?\n"
+    assert outcome.err == told
+
+
+def test_a_directory_that_may_not_be_listed(
+    cli: Cli, as_nobody: Callable[[Callable[[], Outcome]], Outcome], open_directory: Path
+) -> None:
+    site, recipes = open_directory / "site.toml", open_directory / "recipes"
+    site.write_text(f'root = "{open_directory}"\n[build]\nrecipes = ["recipes"]\n')
+    site.chmod(0o644)
+    recipes.mkdir(mode=0o700)
+    os.chdir("/")
+    outcome = as_nobody(lambda: cli("recipe", "list", "--config", site))
+    assert (outcome.code, outcome.err) == (2, f"error: {recipes}: cannot be listed: Permission denied\n")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from wheelhouse_resolver.host import Host
 
-__all__ = ["Pick", "Rejection", "Rule", "pick", "policy_key", "site_constraints"]
+__all__ = ["Pick", "Rejection", "Rule", "pick", "policy_key", "requires_python", "site_constraints"]
 
 
 class Rule(enum.Enum):
@@ -229,7 +229,7 @@ class _Chooser:
         versions = builds_by_version(self._allowed(files))
         while versions:
             first, *lower = versions.pop(0)
-            needs = self._requires_python(first)
+            needs = requires_python(first, self.warnings)
             if needs.contains(python, prereleases=True):
                 self._best = first
                 self._lost = lower
@@ -291,16 +291,19 @@ class _Chooser:
         )
         return Rejection(file=candidate, rule=Rule.PRERELEASE, reason=reason)
 
-    def _requires_python(self, candidate: Candidate) -> SpecifierSet:
-        try:
-            return SpecifierSet(remembered_needs(candidate.path).requires_python)
-        except WheelhouseError as error:
-            self.warnings.append(
-                f"{error}; pip would choose this file and fail (Requires-Python was not checked)"
-            )
-        except InvalidSpecifier:
-            self.warnings.append(f"{candidate.path}: its Requires-Python is invalid and was not checked")
-        return SpecifierSet()
+
+def requires_python(candidate: Candidate, warnings: list[str]) -> SpecifierSet:
+    """The Pythons that *candidate* says it runs on: it is opened, unless it is remembered (see `needs`).
+
+    A wheel that says nothing usable runs on all, as far as the choice goes; *warnings* gets a line about it.
+    """
+    try:
+        return SpecifierSet(remembered_needs(candidate.path).requires_python)
+    except WheelhouseError as error:
+        warnings.append(f"{error}; pip would choose this file and fail (Requires-Python was not checked)")
+    except InvalidSpecifier:
+        warnings.append(f"{candidate.path}: its Requires-Python is invalid and was not checked")
+    return SpecifierSet()
 
 
 def _lost(candidate: Candidate, best: Candidate, priorities: Mapping[Tag, int]) -> Rejection:

@@ -79,7 +79,7 @@ class Policy:
     Raises what `site_constraints` and `supported_tags` raise.
     """
 
-    __slots__ = ("_environment", "constraints", "prereleases", "priorities", "site", "target")
+    __slots__ = ("_environment", "_formats", "constraints", "prereleases", "priorities", "site", "target")
 
     def __init__(self, site: Site, host: Host, files: RequirementsFile | None = None) -> None:
         environ: Mapping[str, str] = host.facts.environ if host.facts is not None else {}
@@ -90,6 +90,7 @@ class Policy:
         self.constraints = given.constraints
         self.prereleases = True if given.prereleases else None
         self._environment: dict[str, str] | None = None
+        self._formats: dict[str, frozenset[str]] = {}
 
     def concerns(self, marker: Marker | None, extras: Iterable[str] = ()) -> bool:
         """Whether *marker* holds for the target Python, with one of *extras* (or none)."""
@@ -106,15 +107,19 @@ class Policy:
 
     def takes_wheels_of(self, project: str) -> bool:
         """Whether the site's [pip] table lets pip take wheels of *project* on install (`no-binary`)."""
+        without = self._named("no-binary")
+        return project not in without and (":all:" not in without or project in self._named("only-binary"))
 
-        def named(option: str) -> set[str]:
+    def _named(self, option: str) -> frozenset[str]:
+        """What the [pip] table gives for *option*: normalised names, and `:all:`."""
+        if option not in self._formats:
             stated = self.site.pip.get("install", {}).get(option, self.site.pip.get(option, ()))
             texts = [stated] if isinstance(stated, str) else stated
             words = [word.strip() for text in texts for word in str(text).split(",")]
-            return {word if word == ":all:" else canonicalize_name(word) for word in words if word}
-
-        without = named("no-binary")
-        return project not in without and (":all:" not in without or project in named("only-binary"))
+            self._formats[option] = frozenset(
+                word if word == ":all:" else canonicalize_name(word) for word in words if word
+            )
+        return self._formats[option]
 
     def in_order(
         self, files: Iterable[Candidate | Misnamed]

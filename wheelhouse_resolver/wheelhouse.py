@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.utils import (
@@ -32,6 +33,13 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.site import Directory, Site
 
 __all__ = ["Candidate", "Catalogue", "Misnamed", "Wheelhouse", "parse_candidate"]
+
+#: How many different parts of file names are remembered, of each kind. The names of a tree are made of few:
+#: 50,000 wheels have some thousand versions and projects, and some dozen build tags and tag sets.
+_REMEMBERED = 1 << 15
+
+#: To look for the files of more projects than these costs more than to go through all.
+_FEW = 8
 
 #: The shape of a wheel's file name, loosely: what fits it may still not parse, what doesn't never does.
 _SHAPE = re.compile(r"(?![^-]*__)[\w.]+-v?\d[^-]*(?:-\d[^-]*)?-[^-]+-[^-]+-[^-]+\.whl", re.IGNORECASE)
@@ -86,8 +94,30 @@ class Misnamed(NamedTuple):
         return os.path.join(self.directory.path, self.filename)
 
 
+@lru_cache(maxsize=_REMEMBERED)
+def _project_of(spelling: str) -> NormalizedName:
+    return parse_wheel_filename(f"{spelling}-0-py3-none-any.whl")[0]
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _version_of(text: str) -> Version:
+    return parse_wheel_filename(f"x-{text}-py3-none-any.whl")[1]
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _ending_of(text: str) -> tuple[BuildTag, frozenset[Tag]]:
+    return parse_wheel_filename(f"x-0-{text}")[2:]
+
+
 def parse_candidate(filename: str, directory: Directory) -> Candidate | Misnamed:
     """What the name of a file in *directory* says (packaging reads it, as pip does)."""
+    try:
+        # packaging reads each part once: what it says of one does not depend on the others.
+        spelling, version_text, ending = filename.split("-", 2)
+        build, tags = _ending_of(ending)
+        return Candidate(_project_of(spelling), _version_of(version_text), build, tags, filename, directory)
+    except ValueError:
+        pass  # irregular: the words for what is wrong are packaging's, of the whole name
     try:
         name, version, build, tags = parse_wheel_filename(filename)
     except InvalidWheelFilename as error:
@@ -125,9 +155,26 @@ class Catalogue:
             self._parsed[project] = [parse_candidate(*each) for each in self._names.get(project, ())]
         return self._parsed[project]
 
-    def candidates(self, project: NormalizedName) -> list[Candidate]:
-        """Those of its files that are wheels by their names."""
-        return [each for each in self.files(project) if isinstance(each, Candidate)]
+    def candidates(
+        self, project: NormalizedName, fits: Callable[[frozenset[Tag]], object] | None = None
+    ) -> list[Candidate]:
+        """Those of its files that are wheels by their names, and whose wheel tags *fits* accepts.
+
+        With *fits*, no more is read of the names that it turns down, and nothing is kept for the next time.
+        """
+        if fits is None:
+            return [each for each in self.files(project) if isinstance(each, Candidate)]
+        found = []
+        for filename, directory in self._names.get(project, ()):
+            try:
+                if not fits(_ending_of(filename.split("-", 2)[2])[1]):
+                    continue
+            except (IndexError, ValueError):
+                continue
+            each = parse_candidate(filename, directory)
+            if isinstance(each, Candidate):
+                found.append(each)
+        return found
 
 
 class Wheelhouse(NamedTuple):
@@ -159,24 +206,31 @@ class Wheelhouse(NamedTuple):
         """
         tree.check_root(self.site)
         name = canonicalize_name(project)
-        begins = _beginning(name)
+        begins = _beginning([name])
         found: list[Candidate | Misnamed] = []
         for directory in directories:
-            for filename in tree.wheel_names(directory, begins, name[0] + name[0].upper()):
+            for filename in tree.wheel_names(directory, begins, _initials([name])):
                 each = parse_candidate(filename, directory)
                 if isinstance(each, Misnamed) or each.name == name:
                     found.append(each)
         return found
 
-    def catalogue(self, directories: Sequence[Directory]) -> Catalogue:
+    def catalogue(
+        self, directories: Sequence[Directory], projects: Collection[NormalizedName] | None = None
+    ) -> Catalogue:
         """All wheels in *directories*, each of which is listed once, now.
 
-        A file without a `-` in its name belongs to no project and is left out.
+        Those of *projects* at least, if given: to look for a few costs less than to look at all. A file
+        without a `-` in its name belongs to no project and is left out.
         """
         tree.check_root(self.site)
+        wanted: Callable[[str], object] = _ends_as_wheel
+        first = None
+        if projects is not None and len(projects) <= _FEW:
+            wanted, first = _beginning(projects), _initials(projects)
         by_spelling: dict[str, list[tuple[str, Directory]]] = {}
         for directory in directories:
-            for filename in tree.wheel_names(directory, _ends_as_wheel):
+            for filename in tree.wheel_names(directory, wanted, first):
                 spelling = filename.partition("-")[0]
                 by_spelling.setdefault(spelling, []).append((filename, directory))
         found: dict[NormalizedName, list[tuple[str, Directory]]] = {}
@@ -212,15 +266,20 @@ class Wheelhouse(NamedTuple):
         return pick(self, requirement, host)
 
 
-def _ends_as_wheel(filename: str) -> bool:
+def _ends_as_wheel(filename: str) -> object:
     return filename.endswith(tree.SUFFIX) and "-" in filename
 
 
-def _beginning(name: NormalizedName) -> Callable[[str], object]:
-    """A test of whether a file name is that of a wheel whose project may be *name*.
+def _initials(names: Iterable[NormalizedName]) -> str:
+    """The characters that the files of projects of those *names* begin with."""
+    return "".join({case for name in names for case in (name[0], name[0].upper())})
+
+
+def _beginning(names: Iterable[NormalizedName]) -> Callable[[str], object]:
+    """A test of whether a file name is that of a wheel whose project may be one of *names*.
 
     It runs on every name of every directory searched, so it is one compiled expression. The specification
     escapes every run of `-_.` to `_`; older tools left `.`, and a stray `-` makes a misnamed file.
     """
-    spelled = "[-_.]+".join(re.escape(part) for part in name.split("-"))
+    spelled = "|".join("[-_.]+".join(map(re.escape, name.split("-"))) for name in names)
     return re.compile(rf"(?i:{spelled})-[^/]*\.whl\Z", re.ASCII).match

@@ -5,16 +5,16 @@ of its versions, wherever the host's search path has them. Which wheels count, a
 `policy`'s, so the first row of a project is what `pick` picks.
 
 Requires-Python stands inside the files, and to open all of a big tree takes minutes. So it is read where
-somebody asks for something: for every project that is asked for by name, and for those that patterns match if
-these are `CHECKED` at most. In a listing of more it is not read, and may show a version that pip would refuse.
+somebody asks for something: for every project that is asked for by name, and for those that patterns match
+if these are `CHECKED` at most. In a listing of more it is not: that may show a version that pip would refuse.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain, groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -29,15 +29,27 @@ from wheelhouse_resolver.policy import Policy, builds_by_version
 from wheelhouse_resolver.requirements import Requirement, RequirementsFile, parse_requirement
 from wheelhouse_resolver.site import NO_LAYER
 from wheelhouse_resolver.stamp import build_text
-from wheelhouse_resolver.wheelhouse import Candidate, Wheelhouse
+from wheelhouse_resolver.wheelhouse import Candidate, Catalogue, Wheelhouse
 
 if TYPE_CHECKING:
     from packaging.tags import Tag
+    from packaging.version import Version
 
     from wheelhouse_resolver.host import Host
     from wheelhouse_resolver.site import Directory
 
-__all__ = ["CHECKED", "COLUMNS", "Listing", "Row", "Scope", "Wanted", "avail", "condensed", "wanted_of"]
+__all__ = [
+    "CHECKED",
+    "COLUMNS",
+    "Listing",
+    "Row",
+    "Scope",
+    "Wanted",
+    "avail",
+    "condensed",
+    "texts_of",
+    "wanted_of",
+]
 
 #: Of as many projects that patterns match, the Requires-Python is read.
 CHECKED = 50
@@ -69,13 +81,18 @@ class Scope(NamedTuple):
     all_pythons: bool = False
 
 
+@lru_cache(maxsize=1 << 12)
+def _public(version: Version) -> str:
+    return version.public
+
+
 def _tag_part(place: int) -> Callable[[Candidate], str]:
-    return lambda wheel: wheel.filename[: -len(".whl")].split("-")[place]
+    return lambda wheel: wheel.filename.removesuffix(".whl").rsplit("-", 3)[place]
 
 
 #: What a wheel says in each column of its own.
 _OF_WHEEL: dict[str, Callable[[Candidate], str | int | None]] = {
-    "version": lambda wheel: wheel.version.public,
+    "version": lambda wheel: _public(wheel.version),
     "local": lambda wheel: wheel.version.local,
     "build": lambda wheel: build_text(wheel.build) or None,
     "python": _tag_part(-3),
@@ -114,36 +131,46 @@ class Row(NamedTuple):
     wanted: str = ""
     condensed: bool = False
 
+    @property
+    def state(self) -> str:
+        """Whether there is a wheel, in words."""
+        return "available" if self.wheels else "not available"
+
     def value(self, column: str) -> Any:
         """What the row says in that column of `COLUMNS`: text, a number, None; condensed: a list of them."""
-        if column == "name":
-            return self.name
-        if column == "state":
-            return "available" if self.wheels else "not available"
-        if column == "wanted":
-            return self.wanted or None
+        read = _OF_WHEEL.get(column)
+        if read is None:
+            return {"name": self.name, "state": self.state, "wanted": self.wanted or None}[column]
         if not self.wheels:
             return None
-        read = _OF_WHEEL[column]
         if self.condensed and column not in _COMMON:
             return list(dict.fromkeys(map(read, self.wheels)))
         return read(self.wheels[0])
-
-    def texts(self, columns: Iterable[str]) -> list[str]:
-        """The values of *columns* for people: of several, with a comma between."""
-        return [
-            _text(self.value(column), NO_LAYER if column == "layer" and self.wheels else "")
-            for column in columns
-        ]
 
     def to_dict(self, columns: Iterable[str] = COLUMNS) -> dict[str, Any]:
         """For JSON: *columns* and their values."""
         return {column: self.value(column) for column in columns}
 
 
+def texts_of(rows: Sequence[Row], columns: Iterable[str]) -> list[tuple[str, ...]]:
+    """What *rows* say in *columns*, for people: "" for nothing, `none` for no layer, several with commas."""
+    plain = not any(row.condensed or not row.wheels for row in rows)
+    shown: list[list[str]] = []
+    for column in columns:
+        read = _OF_WHEEL.get(column)
+        if plain and read is not None:  # most tables, and long ones
+            values = [read(row.wheels[0]) for row in rows]
+        else:
+            values = [row.value(column) for row in rows]
+        nothing = NO_LAYER if column == "layer" else ""
+        shown.append([each if isinstance(each, str) else _text(each, nothing) for each in values])
+    return list(zip(*shown, strict=True))
+
+
 def _text(value: Any, nothing: str) -> str:
-    values = value if isinstance(value, list) else [value]
-    return ",".join([nothing if each is None else str(each) for each in values])
+    if isinstance(value, list):
+        return ",".join([_text(each, nothing) for each in value])
+    return nothing if value is None else str(value)
 
 
 class Listing(NamedTuple):
@@ -203,23 +230,18 @@ def avail(wheelhouse: Wheelhouse, host: Host, wanted: Wanted, scope: Scope = _NA
         site.directories() if scope.all_archs else site.search_path(host).directories,
         None if wanted.patterns or all_of_them else {each.name for each in requirements},
     )
-    selector = _Selector(policy, scope)
-
-    def candidates(name: NormalizedName) -> list[Candidate]:
-        if not policy.takes_wheels_of(name):
-            return []
-        return catalogue.candidates(name, None if scope.all_pythons else selector.fits)
-
+    selector = _Selector(catalogue, policy, scope)
+    anything = SpecifierSet()
     found: dict[NormalizedName, list[Candidate]] = {}
     matches = {each: _matching(each, catalogue.projects) for each in wanted.patterns}
     matched = catalogue.projects if all_of_them else [*dict.fromkeys(chain(*matches.values()))]
     checked = not all_of_them and len(matched) <= CHECKED
     for name in matched:
-        found[name] = selector.shown(candidates(name), name, SpecifierSet(), checked)
+        found[name] = selector.shown(name, anything, checked)
     unmatched = [each for each, names in matches.items() if not any(found[name] for name in names)]
     missing = []
     for each in requirements:
-        shown = selector.shown(candidates(each.name), each.name, each.specifier, True)
+        shown = selector.shown(each.name, each.specifier, True)
         if not shown:
             missing.append(Row(each.name, wanted=str(each.specifier)))
         before = found.get(each.name)
@@ -249,7 +271,8 @@ def _matching(pattern: str, names: Iterable[NormalizedName]) -> list[NormalizedN
 class _Selector:
     """Chooses among the wheels of one project after another."""
 
-    def __init__(self, policy: Policy, scope: Scope) -> None:
+    def __init__(self, catalogue: Catalogue, policy: Policy, scope: Scope) -> None:
+        self._catalogue = catalogue
         self._policy = policy
         self._scope = scope
         self._constrained = {each.name for each in policy.constraints}
@@ -260,23 +283,22 @@ class _Selector:
 
         @cache
         def fits(tags: frozenset[Tag]) -> bool:
-            return any(tag in priorities for tag in tags)
+            return scope.all_pythons or any(tag in priorities for tag in tags)
 
-        #: Whether the target Python can install a wheel with these tags.
-        self.fits = fits
+        self._fits = fits
 
-    def shown(
-        self, candidates: Sequence[Candidate], project: NormalizedName, specifier: SpecifierSet, checked: bool
-    ) -> list[Candidate]:
-        """Those of the *candidates* that have a row, in the order of the rows.
+    def shown(self, project: NormalizedName, specifier: SpecifierSet, checked: bool) -> list[Candidate]:
+        """The wheels of *project* that have a row, in the order of the rows.
 
         *checked*: whether their Requires-Python is read (it says nothing about other Pythons).
         """
+        if not self._policy.takes_wheels_of(project):
+            return []
         whole = specifier
         for constraint in self._policy.constraints_on(project) if project in self._constrained else ():
             whole &= constraint.specifier
         shown: list[Candidate] = []
-        for builds in self._newest_first(candidates, whole):
+        for builds in self._newest_first(project, whole):
             if not self._scope.all_pythons:
                 first: dict[Directory, Candidate] = {}
                 for each in builds:
@@ -287,25 +309,25 @@ class _Selector:
                 break
         return shown
 
-    def in_order(self, candidates: Iterable[Candidate]) -> list[Candidate]:
+    def in_order(self, candidates: Collection[Candidate]) -> list[Candidate]:
         """*candidates*, the best first."""
         if not self._scope.all_pythons:
-            return self._policy.in_order(candidates)[0]
+            return self._policy.in_order(candidates)[0] if len(candidates) > 1 else [*candidates]
         ordered = sorted(candidates, key=lambda each: (-each.directory.rank, each.path))
         return sorted(ordered, key=attrgetter("version"), reverse=True)
 
-    def _newest_first(
-        self, candidates: Sequence[Candidate], specifier: SpecifierSet
-    ) -> Iterator[list[Candidate]]:
-        """The builds of each version that *specifier* lets pass."""
+    def _newest_first(self, project: NormalizedName, specifier: SpecifierSet) -> Iterator[list[Candidate]]:
+        """The builds of each version of *project* that *specifier* lets pass."""
         newest = None
-        if candidates and not specifier:
-            # Most listings need no more than this, and to sort all versions takes several times as long.
-            newest = max([each.version for each in candidates])
-            if newest.is_prerelease:
-                newest = None
-            else:
-                yield self.in_order([each for each in candidates if each.version == newest])
+        if not specifier:
+            # Most listings need no more than this, and to read all versions takes several times as long.
+            pre = bool(self._policy.prereleases)
+            if builds := self._catalogue.newest(project, self._fits, prereleases=pre):
+                newest = builds[0].version
+                ranks = [each.directory.rank for each in builds]
+                # One in each directory, and listed in their order: the tags and build tags have no say.
+                yield builds if ranks == sorted({*ranks}, reverse=True) else self.in_order(builds)
+        candidates = self._catalogue.candidates(project, self._fits)
         for builds in builds_by_version(self.in_order(self._policy.allowed(candidates, specifier))):
             if builds[0].version != newest:
                 yield builds

@@ -5,7 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 
-from wheelhouse_resolver.avail import CHECKED, COLUMNS, Listing, Row, Scope, avail, condensed, wanted_of
+from wheelhouse_resolver.avail import (
+    CHECKED,
+    COLUMNS,
+    Listing,
+    Row,
+    Scope,
+    avail,
+    condensed,
+    texts_of,
+    wanted_of,
+)
 from wheelhouse_resolver.cli.common import (
     add_examples,
     add_files_option,
@@ -29,9 +39,9 @@ _SHOWN = ("name", "version", "local", "build", "python", "abi", "platform", "arc
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `avail`."""
     parser.description = (
-        "List what this host can install, newest first: of every project, or of those that are named, the newest\n"
-        "version. The first line of a project is what pip would install. Requires-Python is read for what is asked\n"
-        f"for by name, and for at most {CHECKED} projects that patterns match; in a listing of more it is not."
+        "List what this host can install, newest first: the newest version of every project, or of those named.\n"
+        "The first line of a project is what pip would install. For what is asked for by name, and for patterns\n"
+        f"that match at most {CHECKED} projects, Requires-Python is read; in a listing of more it is not."
     )
     parser.add_argument(
         "wanted",
@@ -94,7 +104,7 @@ def run(options: argparse.Namespace) -> int:
     print_rows(
         options.format,
         columns,
-        [] if options.format == "json" else [row.texts(columns) for row in rows],
+        [] if options.format == "json" else texts_of(rows, columns),
         lambda: [row.to_dict(options.columns or COLUMNS) for row in rows],
         title=f"Wheels in {site.root}",
         dim=[not _first(row, before) for row, before in zip(rows, [None, *rows], strict=False)],

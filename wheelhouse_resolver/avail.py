@@ -158,12 +158,12 @@ def texts_of(rows: Sequence[Row], columns: Iterable[str]) -> list[tuple[str, ...
     shown: list[list[str]] = []
     for column in columns:
         read = _OF_WHEEL.get(column)
-        if plain and read is not None:  # most tables, and long ones
-            values = [read(row.wheels[0]) for row in rows]
-        else:
-            values = [row.value(column) for row in rows]
         nothing = NO_LAYER if column == "layer" else ""
-        shown.append([each if isinstance(each, str) else _text(each, nothing) for each in values])
+        if plain and read is not None:  # most tables, and the long ones
+            values = [read(row.wheels[0]) for row in rows]
+            shown.append([each if isinstance(each, str) else _text(each, nothing) for each in values])
+        else:
+            shown.append([_text(row.value(column), nothing if row.wheels else "") for row in rows])
     return list(zip(*shown, strict=True))
 
 

@@ -39,9 +39,9 @@ _SHOWN = ("name", "version", "local", "build", "python", "abi", "platform", "arc
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `avail`."""
     parser.description = (
-        "List what this host can install, newest first: the newest version of every project, or of those named.\n"
-        "The first line of a project is what pip would install. For what is asked for by name, and for patterns\n"
-        f"that match at most {CHECKED} projects, Requires-Python is read; in a listing of more it is not."
+        "List what this host can install, newest first: the newest version of every project, or of those\n"
+        "named. The first line of a project is what pip would install. For what is asked for by name, and\n"
+        f"for patterns that match at most {CHECKED} projects, Requires-Python is read, else not."
     )
     parser.add_argument(
         "wanted",

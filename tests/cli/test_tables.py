@@ -233,7 +233,7 @@ class TestTerminal:
         assert len(lines) == 4
         assert all(len(line) <= width for line in lines)
         assert ("…" in lines[1]) == (width < 132)
-        assert lines[1].startswith("a-project-with" if width >= 80 else "a…")
+        assert lines[1].startswith("a-pro" if width >= 80 else "a…")
 
     def test_header_and_lesser_rows_are_marked(self, root: Path) -> None:
         header, _, first, second = self.seen(root, 250)

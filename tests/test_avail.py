@@ -211,6 +211,10 @@ class TestRequiresPython:
         assert shown(site, "d*") == ["generic/demo-3.0", "generic/double-1.0"]
         assert shown(site, "de*") == ["generic/demo-1.0"]
 
+    def test_a_name_counts_whatever_patterns_match(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "CHECKED", 0)
+        assert shown(site, "d*", "demo") == ["generic/demo-1.0"]
+
     def test_it_is_no_matter_for_all_pythons(self, site: Site) -> None:
         assert shown(site, "demo", all_pythons=True) == ["generic/demo-3.0"]
 
@@ -284,6 +288,13 @@ class TestValues:
             "wanted": None,
         }
         assert texts_of([row], COLUMNS) == [tuple(str(v or "") for v in row.to_dict().values())]
+
+    def test_equal_versions_are_one_version_each_as_it_is_written(self, tmp_path: Path) -> None:
+        rows = listing(
+            put(tmp_path, gentoo__avx="demo-1.0-py3-none-any", generic="demo-1.0.0-py3-none-any")
+        ).rows
+        assert [row.value("version") for row in rows] == ["1.0", "1.0.0"]
+        assert [row.value("version") for row in condensed(rows)] == ["1.0"]
 
     def test_where_there_is_none(self, tmp_path: Path) -> None:
         (row,) = listing(put(tmp_path, generic="demo-1.0-py3-none-any")).rows

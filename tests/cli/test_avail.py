@@ -9,6 +9,7 @@ import pytest
 
 from tests.builders import clean_environ, make_tree, make_wheel, run_cli
 from tests.cli.conftest import Cli
+from wheelhouse_resolver.avail import COLUMNS
 
 HOST = ("--arch", "avx", "--layer", "gentoo", "--python", "3.11")
 
@@ -140,23 +141,9 @@ class TestFormats:
     def test_json(self, cli: Cli, root: Path) -> None:
         outcome = cli("avail", "a-b", "--format", "json", "--root", root, *HOST)
         (row,) = json.loads(outcome.out)
-        assert row == {
-            "name": "a-b",
-            "version": "1.0",
-            "local": "site",
-            "build": None,
-            "python": "py2.py3",
-            "abi": "none",
-            "platform": "any",
-            "arch": "avx",
-            "layer": "gentoo",
-            "rank": 300,
-            "directory": "gentoo/avx",
-            "filename": "A.b-1.0+site-py2.py3-none-any.whl",
-            "path": f"{root}/gentoo/avx/A.b-1.0+site-py2.py3-none-any.whl",
-            "state": "available",
-            "wanted": None,
-        }
+        assert tuple(row) == COLUMNS
+        assert row["path"] == f"{root}/gentoo/avx/A.b-1.0+site-py2.py3-none-any.whl"
+        assert (row["version"], row["local"], row["build"], row["rank"]) == ("1.0", "site", None, 300)
         assert cli("avail", "a-b", "--json", "--root", root, *HOST) == outcome
 
     def test_json_of_some_columns(self, cli: Cli, root: Path) -> None:

@@ -53,8 +53,8 @@ from wheelhouse_resolver.errors import OutputError, WheelhouseError, reason_of
 from wheelhouse_resolver.files import write_text
 from wheelhouse_resolver.host.cpu import running_cpu, why_not
 from wheelhouse_resolver.relabel import Edits, relabel
-from wheelhouse_resolver.text import printable
 from wheelhouse_resolver.site import GENERIC
+from wheelhouse_resolver.text import printable
 from wheelhouse_resolver.tree import SUFFIX, existing
 from wheelhouse_resolver.wheel_check import check_wheel
 
@@ -237,7 +237,7 @@ class _Build:
         if self.options.verify and self.arch is not None and self.arch.name not in self.runnable:
             reason = why_not(running_cpu(), self.arch)
             raise _Failed(
-                f"{facts['node']} cannot run {self.arch.name} ({reason}), so the wheel cannot be verified here: "
+                f"{facts['node']} cannot run {self.arch.name} ({reason}), so it cannot verify the wheel: "
                 "build on a node that can, or without verification"
             )
         placement.make_shared_directory(os.path.abspath(self.options.output))

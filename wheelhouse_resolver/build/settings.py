@@ -34,10 +34,10 @@ __all__ = [
     "without_secrets",
 ]
 
-#: What compilers and linkers are told through, for each language (GNU make's names, which all build systems read).
+#: What compilers and linkers are told through (GNU make's names, which all build systems read).
 FLAGS = ("CFLAGS", "CXXFLAGS", "FFLAGS", "FCFLAGS", "LDFLAGS")
 
-#: pip's variables that say how an index is reached: that differs between people and nodes, and what is got doesn't.
+#: pip's variables that say how an index is reached: it differs from node to node; what is got doesn't.
 _REACHING = (
     "PIP_CERT",
     "PIP_CLIENT_CERT",
@@ -61,12 +61,28 @@ _DROPPED = frozenset(
 
 #: What bears on a build and is worth recording wherever it is from.
 _TELLING = frozenset(
-    {
-        "AR", "CC", "CMAKE_PREFIX_PATH", "CPATH", "CPLUS_INCLUDE_PATH", "CPPFLAGS", "CXX", "C_INCLUDE_PATH", "F77",
-        "FC", "LD", "LD_LIBRARY_PATH", "LD_RUN_PATH", "LIBRARY_PATH", "LOADEDMODULES", "MODULEPATH", "PATH",
-        "PKG_CONFIG_PATH", "PYTHONPATH",
-    }
-)  # fmt: skip
+    [
+        "AR",
+        "CC",
+        "CMAKE_PREFIX_PATH",
+        "CPATH",
+        "CPLUS_INCLUDE_PATH",
+        "CPPFLAGS",
+        "CXX",
+        "C_INCLUDE_PATH",
+        "F77",
+        "FC",
+        "LD",
+        "LD_LIBRARY_PATH",
+        "LD_RUN_PATH",
+        "LIBRARY_PATH",
+        "LOADEDMODULES",
+        "MODULEPATH",
+        "PATH",
+        "PKG_CONFIG_PATH",
+        "PYTHONPATH",
+    ]
+)
 
 #: Options of a site's [pip] that say how users install; so do its tables for single commands.
 _FOR_USERS = frozenset(
@@ -80,7 +96,9 @@ _SECRET_PART = re.compile(r"(?<=://)[^/@\s]+@")
 def base_environ(environ: Mapping[str, str], scratch: str) -> dict[str, str]:
     """The environment of everything that a build in the directory *scratch* runs, made from *environ*.
 
-    Its `pip.conf` is the only one that pip reads besides the machine's; temporary files are made in its `tmp`."""
+    Its `pip.conf` is the only one that pip reads besides the machine's; temporary files are
+    made in its `tmp`.
+    """
     kept = {
         name: value
         for name, value in environ.items()
@@ -99,8 +117,8 @@ def base_environ(environ: Mapping[str, str], scratch: str) -> dict[str, str]:
 def build_variables(source: str, cores: int) -> dict[str, str]:
     """What a build from the directory *source* is told of time and of the *cores* that it may use.
 
-    SOURCE_DATE_EPOCH is the time of the newest file, or of the commit (reproducible-builds.org), so that what is
-    built from one source does not depend on when that is.
+    SOURCE_DATE_EPOCH is the time of the newest file, or of the commit (reproducible-builds.org), so that what
+    is built from one source does not depend on when that is.
     """
     return {
         "SOURCE_DATE_EPOCH": str(max(_newest(source), _EARLIEST)),
@@ -148,11 +166,13 @@ def pip_text(
     """The text of the `pip.conf` of a build: the site's [pip], and where wheels and sources are looked for.
 
     The output directory and those given come first, then the directories of the wheelhouse that the job's
-    arch may use, but for those above what this host can run (*runnable*): what is installed to build, runs here.
+    arch may use, but for those above what this host can run (*runnable*): what is installed to build, runs
+    here.
 
-    What a site's [pip] says of how users install does not count, its constraints neither: they would forbid to build
-    what users do not have yet. *constraints* for what is installed to build, and the site's `build-constraint`,
-    stand under both names: before pip 25.3 `constraint` alone reached into isolated environments.
+    What a site's [pip] says of how users install does not count, nor do its constraints: they would forbid to
+    build what users do not have yet. *constraints*, paths of files, limit what is installed to build. They
+    and the site's `build-constraint` stand under both names, since before pip 25.3 it was `constraint` that
+    reached into isolated environments.
 
     Raises what `pip_config` raises.
     """
@@ -194,7 +214,7 @@ def with_path(environ: Mapping[str, str], python: str) -> dict[str, str]:
 
 
 def joined_flags(environ: Mapping[str, str], flags: Mapping[str, str]) -> dict[str, str]:
-    """*flags* behind those that *environ* has already: of two that contradict each other compilers take the last."""
+    """*flags* behind those that *environ* has already: of two that contradict, compilers take the last."""
     return {name: " ".join(filter(None, [environ.get(name, ""), value])) for name, value in flags.items()}
 
 

@@ -1,8 +1,8 @@
 """One build in a process of its own: `python -m wheelhouse_resolver.build.task TASK.json`.
 
-The file holds `{"job": ..., "options": ..., "result": PATH}`; the record of the build is written to that path,
-atomically. Exit code 0: the wheel is there; 1: it is not; 2: there is something wrong with the file. SIGTERM, which
-batch systems send to what they cancel, interrupts the build as Ctrl-C does.
+The file holds `{"job": ..., "options": ..., "result": PATH}`; the record of the build is written to that
+path, atomically. Exit code 0: the wheel is there; 1: it is not; 2: something is wrong with the file. SIGTERM,
+which batch systems send to what they cancel, interrupts the build as Ctrl-C does.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _failed(problem: str, code: int) -> int:
-    print(f"error: {printable(problem)}", file=sys.stderr)
+    sys.stderr.write(f"error: {printable(problem)}\n")
     return code
 
 

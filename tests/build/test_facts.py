@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import sys
+import sysconfig
 from importlib import metadata
 from pathlib import Path
 
@@ -9,7 +10,13 @@ import pytest
 from packaging.version import Version
 
 from tests.builders import make_tree
-from wheelhouse_resolver.build.facts import host_facts, patchelf_version, pip_version, tool_versions
+from wheelhouse_resolver.build.facts import (
+    host_facts,
+    optimisation_of,
+    patchelf_version,
+    pip_version,
+    tool_versions,
+)
 from wheelhouse_resolver.errors import PythonError
 from wheelhouse_resolver.host.cpu import archs_of, running_cpu
 
@@ -45,6 +52,11 @@ def test_the_versions_of_the_tools(tmp_path: Path) -> None:
     assert found["cc"] == "gcc (Site) 99.1"
     assert "ld" not in found
     assert found["packaging"] == metadata.version("packaging")
+
+
+def test_what_a_python_compiles_with(tmp_path: Path) -> None:
+    assert optimisation_of(sys.executable, os.environ) == (sysconfig.get_config_var("OPT") or "")
+    assert optimisation_of(program(tmp_path, "python", "exit 1"), os.environ) == ""
 
 
 def test_the_version_of_pip(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from wheelhouse_resolver.build.settings import (
     build_variables,
     constraint_lines,
     joined_flags,
+    own_flags,
     path_flags,
     pip_text,
     recorded,
@@ -186,12 +187,25 @@ def test_an_environment_is_activated() -> None:
     assert with_path({"PATH": "/bin"}, "/env/bin/python") == {"PATH": "/env/bin:/bin", "VIRTUAL_ENV": "/env"}
 
 
-def test_flags_stand_behind_those_that_modules_set() -> None:
-    flags = {"CFLAGS": "-march=x86-64-v3", "LDFLAGS": "-Wl,x"}
-    assert joined_flags({"CFLAGS": "-O1 -march=native", "CC": "gcc"}, flags) == {
+def test_flags_are_joined() -> None:
+    first = {"CFLAGS": "-O1 -march=native", "CC": "gcc"}
+    assert joined_flags(first, {"CFLAGS": "-march=x86-64-v3", "LDFLAGS": "-Wl,x"}) == {
         "CFLAGS": "-O1 -march=native -march=x86-64-v3",
         "LDFLAGS": "-Wl,x",
     }
+
+
+@pytest.mark.parametrize(
+    ("optimisation", "c", "fortran"),
+    [
+        ("-DNDEBUG -g -fwrapv -O3 -Wall", "-DNDEBUG -g -fwrapv -O3 -Wall", "-O3"),
+        ("-DNDEBUG", "-DNDEBUG -O2", "-O2"),
+        ("", "-O2", "-O2"),
+    ],
+)
+def test_what_python_compiles_with_is_kept(optimisation: str, c: str, fortran: str) -> None:
+    found = own_flags(optimisation)
+    assert found == {"CFLAGS": c, "CXXFLAGS": c, "FFLAGS": fortran, "FCFLAGS": fortran}
 
 
 def test_time_is_that_of_the_newest_file(tmp_path: Path) -> None:

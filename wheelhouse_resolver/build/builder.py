@@ -26,7 +26,13 @@ from packaging.version import Version
 
 from wheelhouse_resolver import placement
 from wheelhouse_resolver.build.environment import make_environment
-from wheelhouse_resolver.build.facts import host_facts, patchelf_version, pip_version, tool_versions
+from wheelhouse_resolver.build.facts import (
+    host_facts,
+    optimisation_of,
+    patchelf_version,
+    pip_version,
+    tool_versions,
+)
 from wheelhouse_resolver.build.finish import place_wheel
 from wheelhouse_resolver.build.flags import compiler_environment
 from wheelhouse_resolver.build.job import BuildOptions, Job
@@ -40,6 +46,7 @@ from wheelhouse_resolver.build.settings import (
     build_variables,
     constraint_lines,
     joined_flags,
+    own_flags,
     path_flags,
     pip_text,
     recorded,
@@ -273,9 +280,11 @@ class _Build:
     def _prepared(self, recipe: Recipe, fetched: Fetched) -> dict[str, str]:
         """The environment to build in; the source is changed as the recipe says."""
         environ = without_pip(module_environment(recipe.build_modules, self.environ), self.scratch)
-        flags = compiler_environment(self.arch, self.options.site) if recipe.march else {}
-        environ |= joined_flags(environ, flags)
-        environ |= joined_flags(environ, path_flags(environ, self.scratch))
+        # Each stands behind what it may have to overrule.
+        flags = joined_flags(own_flags(optimisation_of(self.job.python, environ)), environ)
+        if recipe.march:
+            flags = joined_flags(flags, compiler_environment(self.arch, self.options.site))
+        environ |= joined_flags(flags, path_flags(environ, self.scratch))
         environ |= build_variables(fetched.path, recipe.resources.cores)
         for name, text in recipe.env:
             environ[name] = expanded(text, environ, fetched.version)

@@ -15,7 +15,7 @@ from wheelhouse_resolver.host import detect_host
 from wheelhouse_resolver.host.cpu import archs_of, running_cpu
 from wheelhouse_resolver.site import GENERIC, NO_LAYER, Site
 
-__all__ = ["host_facts", "patchelf_version", "pip_version", "tool_versions"]
+__all__ = ["host_facts", "optimisation_of", "patchelf_version", "pip_version", "tool_versions"]
 
 #: How long a program may take to say its version (s); on a cold network filesystem it takes seconds.
 _TIMEOUT = 60
@@ -41,6 +41,12 @@ def host_facts(site: Site, python: str, environ: Mapping[str, str]) -> tuple[dic
         "layer": host.layer or NO_LAYER,
         "libc": answers.libc if answers is not None else "",
     }, runnable
+
+
+def optimisation_of(python: str, environ: Mapping[str, str]) -> str:
+    """What the Python at the path *python* compiles extension modules with; empty when it does not say."""
+    asked = "import sysconfig; print(sysconfig.get_config_var('OPT') or '')"
+    return _said([python, "-c", asked], environ)
 
 
 def pip_version(python: str, environ: Mapping[str, str]) -> Version:

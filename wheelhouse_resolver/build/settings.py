@@ -26,6 +26,7 @@ __all__ = [
     "build_variables",
     "constraint_lines",
     "joined_flags",
+    "own_flags",
     "path_flags",
     "pip_text",
     "recorded",
@@ -213,9 +214,24 @@ def with_path(environ: Mapping[str, str], python: str) -> dict[str, str]:
     return found
 
 
-def joined_flags(environ: Mapping[str, str], flags: Mapping[str, str]) -> dict[str, str]:
-    """*flags* behind those that *environ* has already: of two that contradict, compilers take the last."""
-    return {name: " ".join(filter(None, [environ.get(name, ""), value])) for name, value in flags.items()}
+def joined_flags(first: Mapping[str, str], then: Mapping[str, str]) -> dict[str, str]:
+    """The flags of both, those of *then* behind: of two that contradict, compilers take the last."""
+    return {
+        name: " ".join(filter(None, [first.get(name), then.get(name)]))
+        for name in FLAGS
+        if name in first or name in then
+    }
+
+
+def own_flags(optimisation: str) -> dict[str, str]:
+    """What a Python whose extension modules are compiled with *optimisation* (its `OPT`) compiles them with.
+
+    It has to be said: setuptools takes CFLAGS instead of Python's own flags, so that without it nothing
+    would be optimised. Fortran shares the level only.
+    """
+    level = ([each for each in optimisation.split() if each.startswith("-O")] or ["-O2"])[-1]
+    c = optimisation if level in optimisation.split() else f"{optimisation} {level}".strip()
+    return {"CFLAGS": c, "CXXFLAGS": c, "FFLAGS": level, "FCFLAGS": level}
 
 
 def path_flags(environ: Mapping[str, str], scratch: str) -> dict[str, str]:

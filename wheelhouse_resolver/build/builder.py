@@ -28,9 +28,9 @@ from wheelhouse_resolver import placement
 from wheelhouse_resolver.build.environment import make_environment
 from wheelhouse_resolver.build.facts import (
     host_facts,
+    installed,
     optimisation_of,
     patchelf_version,
-    pip_version,
     tool_versions,
 )
 from wheelhouse_resolver.build.finish import place_wheel
@@ -304,7 +304,7 @@ class _Build:
         python = make_environment(self.job.python, place, log=self.record.log, environ=environ)
         active = with_path(environ, python)
         pip = [python, "-m", "pip"]
-        if pip_version(python, active) < _OLDEST_PIP:
+        if Version(installed(python, active).get("pip", "0")) < _OLDEST_PIP:
             self._run(
                 [*pip, "install", "--upgrade", f"pip>={_OLDEST_PIP}"], "pip install", active, self.scratch
             )

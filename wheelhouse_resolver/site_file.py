@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Mapping
 from itertools import pairwise
 from types import MappingProxyType
@@ -28,7 +27,7 @@ from wheelhouse_resolver.site import (
     side_by_side,
     tidy_ranks,
 )
-from wheelhouse_resolver.text import problem_in
+from wheelhouse_resolver.text import kind_of, problem_in, unknown
 
 __all__ = ["ORIGIN", "load", "parse"]
 
@@ -98,20 +97,12 @@ def parse(text: str, source: str, *, root: str | None = None) -> Site:
 
 
 def _parsed(text: str, source: str) -> dict[str, Any]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
+    from wheelhouse_resolver.toml_text import TomlError, parse_toml
 
     try:
-        document: dict[str, Any] = tomllib.loads(text)
-        return document
-    except tomllib.TOMLDecodeError as error:
-        found = re.search(r"\(at line (\d+)", str(error))
-        line = int(found[1]) if found else text.count("\n") + 1
-        raise SiteFileError(source, f"not valid TOML: {error}", line) from error
-    except RecursionError as error:
-        raise SiteFileError(source, "not valid TOML: nested too deeply") from error
+        return parse_toml(text)
+    except TomlError as error:
+        raise SiteFileError(source, error.problem, error.line) from error
 
 
 class _Reader:
@@ -171,10 +162,10 @@ class _Reader:
                     self._fail(key, "needs either `target` or `features`")
                 target, features = builtin[name].target, builtin[name].features
             if target is not None and target not in words.families:
-                self._fail(f"{key}.target", _unknown("archspec microarchitecture", target, words.families))
+                self._fail(f"{key}.target", unknown("archspec microarchitecture", target, words.families))
             for feature in features:
                 if feature not in words.features:
-                    self._fail(f"{key}.features", _unknown("archspec feature", feature, words.features))
+                    self._fail(f"{key}.features", unknown("archspec feature", feature, words.features))
             stated.append((name, self._rank(entry, key)))
             needs.append((target, features))
         try:
@@ -250,11 +241,11 @@ class _Reader:
         archs = self._texts(entry.get("archs", names), f"{key}.archs")
         for arch in archs:
             if arch not in names and arch != GENERIC:
-                self._fail(f"{key}.archs", _unknown("arch", arch, names))
+                self._fail(f"{key}.archs", unknown("arch", arch, names))
         called = self._pairs(entry.get("names", {}), f"{key}.names")
         for arch, directory in called:
             if arch not in names:
-                self._fail(f"{key}.names", _unknown("arch", arch, names))
+                self._fail(f"{key}.names", unknown("arch", arch, names))
             if not _NAME.fullmatch(directory):
                 self._fail(f"{key}.names", f"{directory!r} is no name for a directory")
             if directory in names and directory != arch:
@@ -298,11 +289,11 @@ class _Reader:
         for arch, value in self._table(table, "search").items():
             key = f"[search] {arch}"
             if arch not in names:
-                self._fail(key, _unknown("arch", arch, names))
+                self._fail(key, unknown("arch", arch, names))
             searched = self._texts(value, key)
             for each in searched:
                 if each not in names and each != GENERIC:
-                    self._fail(key, _unknown("arch", each, names))
+                    self._fail(key, unknown("arch", each, names))
                 if each != GENERIC and names.index(each) > names.index(arch):
                     self._fail(key, f"{each!r} is above {arch!r}: such a host cannot run it")
             search[arch] = tuple(searched)
@@ -327,12 +318,12 @@ class _Reader:
     def _only_known(self, table: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
         for key in table:
             if key not in known:
-                problem = _unknown("key", key, known)
+                problem = unknown("key", key, known)
                 raise SiteFileError(self._source, f"{where}: {problem}" if where else problem)
 
     def _table(self, value: Any, key: str) -> dict[str, Any]:
         if not isinstance(value, dict):
-            self._fail(key, f"must be a table, not {_kind(value)}")
+            self._fail(key, f"must be a table, not {kind_of(value)}")
         return value
 
     def _tables(self, value: Any, key: str) -> list[dict[str, Any]]:
@@ -342,14 +333,14 @@ class _Reader:
 
     def _text(self, value: Any, key: str) -> str:
         if not isinstance(value, str) or not value:
-            self._fail(key, f"must be a string that is not empty, not {_kind(value)}")
+            self._fail(key, f"must be a string that is not empty, not {kind_of(value)}")
         if problem := problem_in(value):
             self._fail(key, f"{value!r} cannot be used: {problem}")
         return value
 
     def _texts(self, value: Any, key: str) -> list[str]:
         if not isinstance(value, list):
-            self._fail(key, f"must be an array of strings, not {_kind(value)}")
+            self._fail(key, f"must be an array of strings, not {kind_of(value)}")
         return [self._text(item, key) for item in value]
 
     def _pairs(self, value: Any, key: str) -> list[tuple[str, str]]:
@@ -370,24 +361,6 @@ class _Reader:
 def _fitted(layer: Layer, ladder: tuple[Arch, ...]) -> Layer:
     """A built-in layer on a site's own ladder."""
     return layer._replace(archs=tuple(arch.name for arch in ladder))
-
-
-def _kind(value: Any) -> str:
-    kinds: list[tuple[type, str]] = [
-        (bool, "true or false"),
-        (str, "a string"),
-        (list, "an array"),
-        (dict, "a table"),
-    ]
-    return next((word for kind, word in kinds if isinstance(value, kind)), f"{value!r}")
-
-
-def _unknown(kind: str, name: str, known: Any) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, list(known), n=1)
-    hint = f"did you mean {near[0]!r}?" if near else "known: " + ", ".join(sorted(known))
-    return f"unknown {kind} {name!r}: {hint}"
 
 
 def _frozen(value: Any) -> Any:

@@ -20,7 +20,9 @@ __all__ = [
     "add_files_option",
     "add_host_options",
     "add_json_option",
+    "add_requirements",
     "add_site_options",
+    "asked_of",
     "files_of",
     "host_of",
     "print_json",
@@ -61,6 +63,12 @@ def add_host_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_requirements(parser: argparse.ArgumentParser) -> None:
+    """Requirements as arguments, and `-r`."""
+    parser.add_argument("requirement", nargs="*", metavar="REQUIREMENT", help="such as numpy>=1.26")
+    add_files_option(parser)
+
+
 def add_files_option(parser: argparse.ArgumentParser) -> None:
     """`-r`, which may be given several times."""
     parser.add_argument(
@@ -85,6 +93,21 @@ def add_examples(parser: argparse.ArgumentParser, *examples: tuple[str, str]) ->
     program = parser.prog.split()[0]  # behind it stands the command
     lines = [f"  {program} {line}\n      {what}" for what, line in examples]
     parser.epilog = "examples:\n" + "\n".join(lines)
+
+
+def asked_of(options: argparse.Namespace) -> RequirementsFile:
+    """The requirements given as arguments and, after them, what the files given with `-r` say.
+
+    Raises `NoRequirementError` when there is none.
+    """
+    from wheelhouse_resolver.errors import NoRequirementError
+    from wheelhouse_resolver.requirements import RequirementsFile, parse_requirement
+
+    asked = RequirementsFile(requirements=tuple(map(parse_requirement, options.requirement)))
+    asked = asked.and_also(files_of(options))
+    if not asked.requirements:
+        raise NoRequirementError(options.files)
+    return asked
 
 
 def files_of(options: argparse.Namespace) -> RequirementsFile:

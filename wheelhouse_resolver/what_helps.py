@@ -262,8 +262,20 @@ def _by_changes(now: Situation) -> list[Suggestion]:
         if found:
             tidy = [_tidy(each, next_python) for each in found.values()]
             tidy.sort(key=lambda each: [_PLACE[step.action] for step in each.steps])
+            # Searching elsewhere for what is searched already only avoids what comes before it.
+            near = {directory.path for directory in now.site.search_path(now.host)}
+            direct = [each for each in tidy if not (_searches_elsewhere(each) and _stands_in(each, near))]
+            tidy = direct or tidy
             return tidy if size == 1 else tidy[:_MOST_COMBINED]
     return []
+
+
+def _searches_elsewhere(suggestion: Suggestion) -> bool:
+    return any(step.action in (Action.LAYER, Action.LOWER, Action.NODE) for step in suggestion.steps)
+
+
+def _stands_in(suggestion: Suggestion, paths: Set[str]) -> bool:
+    return suggestion.gives is not None and suggestion.gives.directory.path in paths
 
 
 def _tried(now: Situation, steps: Sequence[Step]) -> Suggestion | None:

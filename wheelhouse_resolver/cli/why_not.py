@@ -121,7 +121,7 @@ def _reason(stop: Obstacle, answer: Answer) -> str:
             return f"in the layer {about} (this is {answer.host.layer or NO_LAYER})"
         if stop.kind == "arch":
             return f"for the arch {about} (this is {answer.host.arch})"
-        return f"for the arch {about}, where the site does not let a host of {answer.host.arch} search"
+        return f"for the arch {about}, which the site does not let a host of {answer.host.arch} search"
     if stop.rule is Rule.TAG:
         if stop.kind == "platform":
             return f"for the platform {about}, which this Python does not accept"

@@ -14,7 +14,6 @@ from wheelhouse_resolver.text import printable
 __all__ = [
     "CpuinfoError",
     "InvalidRequirementError",
-    "NoRequirementError",
     "NoWheelhouseError",
     "OutputError",
     "PythonError",
@@ -144,18 +143,6 @@ class InvalidRequirementError(WheelhouseError, ValueError):
     def __str__(self) -> str:
         where = f"{printable(self.where)}: " if self.where else ""
         return f"{where}invalid requirement {self.text!r}: {printable(self.problem)}"
-
-
-class NoRequirementError(WheelhouseError, ValueError):
-    """Nothing was asked for. Attributes: the *files* that were given and hold no requirement."""
-
-    def __init__(self, files: Sequence[str]) -> None:
-        super().__init__(tuple(files))
-        self.files = tuple(files)
-
-    def __str__(self) -> str:
-        where = f" in {', '.join(map(printable, self.files))}" if self.files else ""
-        return f"no requirement{where}: name one, such as numpy>=1.26"
 
 
 class RequirementsFileError(_FileProblemError, ValueError):

@@ -20,12 +20,12 @@ __all__ = [
     "add_files_option",
     "add_host_options",
     "add_json_option",
-    "add_requirements",
+    "add_requirement_options",
     "add_site_options",
-    "asked_of",
     "files_of",
     "host_of",
     "print_json",
+    "requirements_of",
     "site_of",
     "warn",
 ]
@@ -63,12 +63,6 @@ def add_host_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_requirements(parser: argparse.ArgumentParser) -> None:
-    """Requirements as arguments, and `-r`."""
-    parser.add_argument("requirement", nargs="*", metavar="REQUIREMENT", help="such as numpy>=1.26")
-    add_files_option(parser)
-
-
 def add_files_option(parser: argparse.ArgumentParser) -> None:
     """`-r`, which may be given several times."""
     parser.add_argument(
@@ -88,26 +82,31 @@ def add_json_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
+def add_requirement_options(parser: argparse.ArgumentParser) -> None:
+    """`REQUIREMENT...` and `-r`."""
+    parser.add_argument("requirement", nargs="*", metavar="REQUIREMENT", help="such as numpy>=1.26")
+    add_files_option(parser)
+
+
+def requirements_of(options: argparse.Namespace) -> RequirementsFile | None:
+    """What the options ask for; when that is nothing, None, having said so on stderr."""
+    from wheelhouse_resolver.requirements import RequirementsFile, parse_requirement
+    from wheelhouse_resolver.text import printable
+
+    asked = RequirementsFile(requirements=tuple(map(parse_requirement, options.requirement)))
+    asked = asked.and_also(files_of(options))
+    if asked.requirements:
+        return asked
+    where = f" in {', '.join(map(printable, options.files))}" if options.files else ""
+    print(f"error: no requirement{where}: name one, such as numpy>=1.26", file=sys.stderr)
+    return None
+
+
 def add_examples(parser: argparse.ArgumentParser, *examples: tuple[str, str]) -> None:
     """Examples below the help: (what it does, command line without the program's name) each."""
     program = parser.prog.split()[0]  # behind it stands the command
     lines = [f"  {program} {line}\n      {what}" for what, line in examples]
     parser.epilog = "examples:\n" + "\n".join(lines)
-
-
-def asked_of(options: argparse.Namespace) -> RequirementsFile:
-    """The requirements given as arguments and, after them, what the files given with `-r` say.
-
-    Raises `NoRequirementError` when there is none.
-    """
-    from wheelhouse_resolver.errors import NoRequirementError
-    from wheelhouse_resolver.requirements import RequirementsFile, parse_requirement
-
-    asked = RequirementsFile(requirements=tuple(map(parse_requirement, options.requirement)))
-    asked = asked.and_also(files_of(options))
-    if not asked.requirements:
-        raise NoRequirementError(options.files)
-    return asked
 
 
 def files_of(options: argparse.Namespace) -> RequirementsFile:

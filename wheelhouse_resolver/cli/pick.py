@@ -9,11 +9,11 @@ from wheelhouse_resolver.cli.common import (
     add_examples,
     add_host_options,
     add_json_option,
-    add_requirements,
+    add_requirement_options,
     add_site_options,
-    asked_of,
     host_of,
     print_json,
+    requirements_of,
     site_of,
     warn,
 )
@@ -26,7 +26,7 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `pick`."""
-    add_requirements(parser)
+    add_requirement_options(parser)
     parser.add_argument(
         "--explain",
         action="store_true",
@@ -44,7 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run `pick`. Exit code 1 when a requirement has no wheel."""
-    asked = asked_of(options)
+    asked = requirements_of(options)
+    if asked is None:
+        return 2
     site = site_of(options)
     wheelhouse = Wheelhouse(site)
     host = host_of(options, site)

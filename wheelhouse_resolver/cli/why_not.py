@@ -9,11 +9,11 @@ from wheelhouse_resolver.cli.common import (
     add_examples,
     add_host_options,
     add_json_option,
-    add_requirements,
+    add_requirement_options,
     add_site_options,
-    asked_of,
     host_of,
     print_json,
+    requirements_of,
     site_of,
     warn,
 )
@@ -29,7 +29,7 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `why-not`."""
-    add_requirements(parser)
+    add_requirement_options(parser)
     parser.add_argument("--all", action="store_true", help="show each file, not only how many are alike")
     add_json_option(parser)
     add_host_options(parser)
@@ -46,7 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run `why-not`. Exit code 1 when a requirement has no wheel, or one that pip fails on."""
-    asked = asked_of(options)
+    asked = requirements_of(options)
+    if asked is None:
+        return 2
     site = site_of(options)
     wheelhouse = Wheelhouse(site)
     host = host_of(options, site)

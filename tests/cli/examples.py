@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import shlex
+import shutil
 import subprocess
 import sys
 from argparse import ArgumentParser, _SubParsersAction
@@ -28,6 +29,7 @@ _LINUX = f"linux_{platform.machine()}"
 #: A wheel as its builder leaves it, and as it stands in the wheelhouse.
 _BUILT = "numpy-1.26.4-cp311-cp311-linux_x86_64.whl"
 _STAMPED = "numpy-1.26.4-400000avx2-cp311-cp311-linux_x86_64.whl"
+_BUILT_FOR_THIS = _LINUX == "linux_x86_64" and sys.version_info[:2] == (3, 11)
 
 
 def parser_of(command: str) -> ArgumentParser:
@@ -127,15 +129,42 @@ version = "1.0"
 dependencies = ["numpy", "scipy"]
 """
 
+#: As much of numpy as its recipe tries out.
+_NUMPY = {
+    "numpy/__init__.py": """\
+from numpy import linalg
+
+
+def eye(size):
+    return size
+
+
+def allclose(one, other):
+    return True
+""",
+    "numpy/linalg.py": """\
+class inv:
+    def __init__(self, matrix):
+        pass
+
+    def __matmul__(self, other):
+        return other
+""",
+    "numpy/fft.py": "",
+    "numpy/random.py": "",
+}
+
 #: What an example may name, as it is written there, and what makes it.
 FILES: Mapping[str, Callable[[Path], object]] = {
-    _BUILT: lambda path: make_wheel(path.parent, path.name),
+    _BUILT: lambda path: make_wheel(path.parent, path.name, files=_NUMPY),
+    "demo-1.0-py3-none-any.whl": lambda path: make_wheel(path.parent, path.name),
     "h5py-3.11.0-cp311-cp311-linux_x86_64.whl": lambda path: make_wheel(
         path.parent, path.name, requires_dist=["numpy>=1.17.3"]
     ),
     "node17.txt": lambda path: path.write_text(_CPUINFO),
     "requirements.txt": lambda path: path.write_text("numpy\nscipy<2\n"),
     "pyproject.toml": lambda path: path.write_text(_PROJECT),
+    "recipes/demo.toml": lambda path: path.write_text('[test]\nimports = ["demo"]\n'),
     "site.toml": lambda path: path.write_text(f'root = "{os.environ["WHEELHOUSE_ROOT"]}"\n'),
     "/cvmfs/soft.example.org/wheelhouse": _wheelhouse,
     "/sw/pip": lambda path: main(["pip-conf", "--all", "--output-dir", str(path)]),
@@ -168,6 +197,9 @@ NEEDS: Mapping[str, Needs] = {
     "doctor": Needs(codes=(0, 1)),
     "publish": Needs(prepare=lambda place: (place.root / "gentoo/avx2" / _STAMPED).unlink()),
     f"wheelhouse-resolver publish --to gentoo/avx2 --rebuild {_BUILT}": Needs(),
+    # A wheel for another Python than the running one cannot be installed to try it out.
+    f"wheelhouse-resolver verify {_BUILT}": Needs(codes=(0,) if _BUILT_FOR_THIS else (1,)),
+    "verify": Needs(marks=(pytest.mark.skipif(not shutil.which("qemu-x86_64"), reason="emulates a node"),)),
     "restore": Needs(prepare=_withdraw),
     "restamp": Needs(
         prepare=lambda place: make_wheel(place.root / "gentoo/avx2", "six-1.16.0-py2.py3-none-any.whl")

@@ -21,6 +21,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     found = Place(top=tmp_path / "top", home=Path.home(), work=tmp_path / "work")
     found.work.mkdir()
     monkeypatch.chdir(found.work)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setenv("WHEELHOUSE_ROOT", str(found.root))
     monkeypatch.setenv("WHEELHOUSE_LAYER", "gentoo")
     monkeypatch.setenv("WHEELHOUSE_ARCH", "avx2")

@@ -250,7 +250,9 @@ class TestWhatWouldHelp:
     def test_leaving_the_layer(self, ask: Asking) -> None:
         ask.wheels("gentoo/generic", "1.0-2-py3-none-any", needs=">=4")
         ask.wheels("generic", "1.0-1-py3-none-any")
-        advice = "leave the layer: export WHEELHOUSE_LAYER=none before the wheelhouse's module is loaded"
+        advice = (
+            "leave the layer: load the wheelhouse's module for hosts without one, or pip-conf --layer none"
+        )
         assert f"  1. {advice}\n     gives generic/demo-1.0-1-py3-none-any.whl\n" in ask.told("demo")
 
     def test_several_changes_at_once(self, ask: Asking) -> None:

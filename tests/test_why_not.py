@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from tests.builders import make_tree, make_wheel, pack, wheel_files
 from wheelhouse_resolver.host import Cpu, Facts, Host
-from wheelhouse_resolver.host.python import target_python
+from wheelhouse_resolver.host.python import Answers, TargetPython, target_python
 from wheelhouse_resolver.pick import Rule, pick
 from wheelhouse_resolver.requirements import RequirementsFile, parse_requirement, read_requirements
-from wheelhouse_resolver.site import Site
+from wheelhouse_resolver.site import BUILTIN_LADDER, Arch, Layer, Site
 from wheelhouse_resolver.what_helps import Action, Step, Suggestion, problem_of
 from wheelhouse_resolver.wheelhouse import Wheelhouse
 from wheelhouse_resolver.why_not import Answer, Obstacle, Verdict, grouped, python_labels, why_not
@@ -176,6 +176,22 @@ class TestOutside:
         assert [*stops(found).values()] == [(Obstacle(Rule.OUTSIDE, "search", ("sse3",)),)]
         assert steps(found) == [(Step(Action.LOWER, ("sse3",)),), (Step(Action.NODE, ("avx2",)),)]
 
+    def test_a_directory_that_layers_share_is_not_of_another_layer(self, tmp_path: Path) -> None:
+        name = "demo-1.0-py3-none-any.whl"
+        make_tree(tmp_path, {"shared/avx512": [name], "old/generic": [name]})
+        archs = ("avx", "avx512")
+        layers = (
+            Layer(name="old", directories=("old", "shared"), archs=archs),
+            Layer(name="new", directories=("new", "shared"), archs=archs),
+        )
+        site = Site(root=str(tmp_path), layers=layers)
+        found = why_not(Wheelhouse(site), "demo", HOST._replace(layer="new"))
+        assert stops(found) == {
+            f"shared/avx512/{name}": (Obstacle(Rule.OUTSIDE, "arch", ("avx512",)),),
+            f"old/generic/{name}": (Obstacle(Rule.OUTSIDE, "layer", ("old",)),),
+        }
+        assert steps(found) == [(Step(Action.LAYER, ("old",)),), (Step(Action.NODE, ("avx512",)),)]
+
     def test_whether_it_would_do_there(self, tmp_path: Path) -> None:
         make_wheel(tmp_path / "tree/nix/generic", "demo-5.0-py3-none-any.whl", requires_python="<3")
         wheels = {"nix/generic": [f"demo-{n}.0-cp31{n}-cp31{n}-{LINUX}.whl" for n in (0, 1, 2)]}
@@ -312,8 +328,6 @@ class TestHelps:
         assert [where(each) for each in found.helps] == [f"nix/generic/{name}", f"gentoo/avx2/{name}"]
 
     def test_archs_of_another_cpu_family_are_no_help(self, tmp_path: Path) -> None:
-        from wheelhouse_resolver.site import BUILTIN_LADDER, Arch, Layer
-
         name = "demo-1.0-py3-none-any.whl"
         make_tree(tmp_path, {"gentoo/neoverse": [name]})
         other = Arch(name="neoverse", rank=600, target="neoverse_v1", family="aarch64")
@@ -392,6 +406,24 @@ class TestHelps:
         names = [f"demo-1.0-cp38-cp38-manylinux_2_17_{machine}.whl", f"demo-1.0-cp37-cp37m-{LINUX}.whl"]
         found = answer(tmp_path, {"generic": names}, "demo", HOST._replace(python=target))
         assert steps(found) == [(Step(Action.PYTHON, ("3.7",)),)]
+
+    def test_the_same_version_of_another_kind_of_python(self, tmp_path: Path) -> None:
+        names = [f"demo-1.0-cp313-cp313-{LINUX}.whl", f"demo-1.0-cp310-cp310-{LINUX}.whl"]
+        threaded = HOST._replace(python=target_python("3.13t")[0])
+        found = answer(tmp_path, {"generic": names}, "demo", threaded)
+        assert (found.python, steps(found)) == ("3.13t", [(Step(Action.PYTHON, ("3.13", "3.10")),)])
+        said = Answers(
+            version="3.10.14",
+            implementation="pypy",
+            soabi="pypy310-pp73",
+            platform=f"linux-{platform.machine()}",
+            libc="glibc 2.28",
+            manylinux=(),
+            markers=(("platform_python_implementation", "PyPy"), ("python_full_version", "3.10.14")),
+        )
+        pypy = HOST._replace(python=TargetPython("/some/pypy", None, answers=said))
+        found = answer(tmp_path, {"generic": names}, "demo", pypy)
+        assert (found.python, steps(found)) == ("PyPy 3.10", [(Step(Action.PYTHON, ("3.13", "3.10")),)])
 
 
 class TestBroken:

@@ -107,14 +107,17 @@ class Policy:
         prereleases: bool | None = None,
     ) -> Policy:
         """The same rules but for what is given: for asking what would be if."""
-        other: Policy = object.__new__(Policy)
-        other.site = self.site if site is None else site
-        other.constraints = self.constraints if constraints is None else constraints
-        other.prereleases = self.prereleases if prereleases is None else prereleases
-        other.target = self.target if target is None else target
-        other.priorities = self.priorities if target is None else _priorities(target)
-        other._environment = self._environment if target is None else None
-        other._formats = self._formats if site is None else {}
+        from copy import copy
+
+        other = copy(self)
+        if site is not None:
+            other.site, other._formats = site, {}
+        if target is not None:
+            other.target, other.priorities, other._environment = target, _priorities(target), None
+        if constraints is not None:
+            other.constraints = constraints
+        if prereleases is not None:
+            other.prereleases = prereleases
         return other
 
     def concerns(self, marker: Marker | None, extras: Iterable[str] = ()) -> bool:

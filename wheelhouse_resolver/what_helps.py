@@ -21,7 +21,7 @@ from packaging.version import InvalidVersion, Version
 
 from wheelhouse_resolver.errors import UnreadableWheelError
 from wheelhouse_resolver.host import Host
-from wheelhouse_resolver.host.python import other_version, python_version
+from wheelhouse_resolver.host.python import marker_environment, other_version, python_version
 from wheelhouse_resolver.installers import pythons_of
 from wheelhouse_resolver.needs import remembered_needs
 from wheelhouse_resolver.pick import decide
@@ -38,6 +38,8 @@ __all__ = [
     "able_archs",
     "forbidding",
     "problem_of",
+    "python_name",
+    "reachable",
     "suggestions",
 ]
 
@@ -135,9 +137,13 @@ class Situation(NamedTuple):
     problem_of: Callable[[Candidate], str]
 
     def searched(self) -> list[Candidate | Misnamed]:
-        """The files in the host's search path."""
-        path = frozenset(self.site.search_path(self.host))
-        return [each for each in self.files if each.directory in path]
+        """The files in the host's search path, as those of its layer: layers may share directories."""
+        path = {directory.path: directory for directory in self.site.search_path(self.host)}
+        return [
+            each._replace(directory=path[each.directory.path])
+            for each in self.files
+            if each.directory.path in path
+        ]
 
     def chosen(self) -> Candidate | None:
         """The wheel that policy chooses, sound or not."""
@@ -185,12 +191,27 @@ def respecified(
     return parse_requirement(f"{name or asked.name}{extras}{specifier}{marker}")
 
 
+def python_name(policy: Policy) -> str:
+    """The target Python as people call it: `3.11`, `3.13t` (free-threaded), `PyPy 3.10`."""
+    version = python_version(policy.target)
+    kind = marker_environment(policy.target)["platform_python_implementation"]
+    threaded = any(tag.abi == f"cp{version.major}{version.minor}t" for tag in policy.priorities)
+    prefix = "" if kind == "CPython" else f"{kind} "
+    return f"{prefix}{version.major}.{version.minor}{'t' if threaded else ''}"
+
+
 def able_archs(site: Site, host: Host) -> tuple[str, ...]:
     """The archs that *host* can run, low to high, as the ladder names them."""
     if host.archs:
         return host.archs
     highest = site.arch(host.arch, site.layer(host.layer))
     return site.lower(highest) if highest is not None else ()
+
+
+def reachable(site: Site, layer: str | None) -> set[str]:
+    """The directories that some host of *layer* searches: layers may share some."""
+    archs = (GENERIC, *(arch.name for arch in site.ladder))
+    return {each.path for arch in archs for each in site.search_path_for(layer, arch)}
 
 
 def forbidding(candidate: Candidate, now: Situation) -> list[str]:
@@ -382,10 +403,9 @@ def _pythons(now: Situation) -> tuple[list[str], str]:
     minors = [minor for major, minor in spoken if major == 3] or [0]
     others = {(3, minor) for minor in range(max(min(minors) - 1, 0), max(minors) + 1)}
     others |= {each for each in spoken if each[0] != 3}
-    others.discard((own.major, own.minor))
     names = [f"{major}.{minor}" for major, minor in sorted(others, reverse=True)]
-    mine = now.policy.target.version or ""
-    return [*names, *sorted(threaded - {mine})], f"3.{max(minors) + 1}"
+    mine = python_name(now.policy)
+    return [each for each in (*names, *sorted(threaded)) if each != mine], f"3.{max(minors) + 1}"
 
 
 def _required(file: Candidate) -> set[tuple[int, int]]:
@@ -399,9 +419,13 @@ def _required(file: Candidate) -> set[tuple[int, int]]:
 
 def _layers(now: Situation) -> list[str]:
     """The other layers that have a file of the project, and the absence of one."""
-    having = {each.directory.layer for each in now.files}
     own = now.site.search_path(now.host).layer
-    names = [each.name for each in now.site.layers if each.name in having and each.name != own]
+    paths = {each.directory.path for each in now.files} - reachable(now.site, None)
+    names = [
+        each.name
+        for each in now.site.layers
+        if each.name != own and not paths.isdisjoint(reachable(now.site, each.name))
+    ]
     return names if own is None else [*names, NO_LAYER]
 
 

@@ -20,7 +20,6 @@ from packaging.tags import Tag
 from packaging.utils import NormalizedName
 
 from wheelhouse_resolver.host import Host
-from wheelhouse_resolver.host.python import python_version
 from wheelhouse_resolver.pick import Rejection, Rule, decide
 from wheelhouse_resolver.policy import Policy
 from wheelhouse_resolver.requirements import Requirement, RequirementsFile, parse_requirement
@@ -31,6 +30,8 @@ from wheelhouse_resolver.what_helps import (
     able_archs,
     forbidding,
     problem_of,
+    python_name,
+    reachable,
     suggestions,
 )
 from wheelhouse_resolver.wheel_check import RefusedWheelError, check_wheel
@@ -152,9 +153,8 @@ class Answer:
 
     @property
     def python(self) -> str:
-        """The version of the target Python, as X.Y."""
-        version = python_version(self.policy.target)
-        return f"{version.major}.{version.minor}"
+        """The target Python as people call it."""
+        return python_name(self.policy)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -279,7 +279,8 @@ def _outside(site: Site, host: Host, file: Candidate | Misnamed) -> tuple[Obstac
     """Why *host* does not search the directory of *file*."""
     where = file.directory
     found: list[Obstacle] = []
-    if where.layer not in (None, site.search_path(host).layer):
+    own = site.search_path(host).layer
+    if where.layer not in (None, own) and where.path not in reachable(site, own):
         found.append(Obstacle(Rule.OUTSIDE, "layer", (str(where.layer),)))
         host = host._replace(layer=where.layer)
     if where.path not in {each.path for each in site.search_path(host)}:

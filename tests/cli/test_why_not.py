@@ -251,7 +251,7 @@ class TestWhatWouldHelp:
         ask.wheels("gentoo/generic", "1.0-2-py3-none-any", needs=">=4")
         ask.wheels("generic", "1.0-1-py3-none-any")
         advice = (
-            "leave the layer: load the wheelhouse's module for hosts without one, or pip-conf --layer none"
+            "leave the layer: the wheelhouse's module for hosts without one, or pip-conf --layer none"
         )
         assert f"  1. {advice}\n     gives generic/demo-1.0-1-py3-none-any.whl\n" in ask.told("demo")
 

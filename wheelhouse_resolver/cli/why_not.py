@@ -156,7 +156,7 @@ def _step(step: Step, answer: Answer, site: Site) -> str:
         return f"use Python {_pythons(step)} (this is {answer.python})"
     if step.action is Action.LAYER:
         if value == NO_LAYER:
-            return "leave the layer: load the wheelhouse's module for hosts without one, or pip-conf --layer none"
+            return "leave the layer: the wheelhouse's module for hosts without one, or pip-conf --layer none"
         return f"load the module of the layer {value} (this is {answer.host.layer or NO_LAYER})"
     if step.action is Action.NODE:
         return f"use a node with {value} ({_needs(site.arch(value))}this is {answer.host.arch})"

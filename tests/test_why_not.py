@@ -20,7 +20,8 @@ from wheelhouse_resolver.host.python import Answers, TargetPython, target_python
 from wheelhouse_resolver.pick import Rule, pick
 from wheelhouse_resolver.requirements import RequirementsFile, parse_requirement, read_requirements
 from wheelhouse_resolver.site import BUILTIN_LADDER, Arch, Layer, Site
-from wheelhouse_resolver.what_helps import Action, Step, Suggestion, problem_of
+from wheelhouse_resolver.what_helps import Action, Step, Suggestion
+from wheelhouse_resolver.what_if import problem_of
 from wheelhouse_resolver.wheelhouse import Wheelhouse
 from wheelhouse_resolver.why_not import Answer, Obstacle, Verdict, grouped, python_labels, why_not
 

@@ -24,15 +24,14 @@ from wheelhouse_resolver.pick import Rejection, Rule, decide
 from wheelhouse_resolver.policy import Policy
 from wheelhouse_resolver.requirements import Requirement, RequirementsFile, parse_requirement
 from wheelhouse_resolver.site import GENERIC, Site
-from wheelhouse_resolver.what_helps import (
+from wheelhouse_resolver.what_helps import Suggestion, suggestions
+from wheelhouse_resolver.what_if import (
     Situation,
-    Suggestion,
     able_archs,
     forbidding,
     problem_of,
     python_name,
     reachable,
-    suggestions,
 )
 from wheelhouse_resolver.wheel_check import RefusedWheelError, check_wheel
 from wheelhouse_resolver.wheelhouse import Candidate, Catalogue, Misnamed, Wheelhouse
@@ -43,7 +42,9 @@ __all__ = [
     "Obstacle",
     "Standing",
     "Verdict",
+    "close_names",
     "grouped",
+    "python_labels",
     "standings",
     "why_not",
 ]

@@ -321,6 +321,11 @@ class TestHelps:
         make_wheel(tmp_path / "tree/generic", f"demo-1.0-{tags}.whl", requires_python=needs)
         assert steps(answer(tmp_path, {}, "demo")) == [(expected,)]
 
+    def test_a_python_for_which_pip_ignores_the_requirement_is_no_help(self, tmp_path: Path) -> None:
+        names = [f"demo-1.0-cp3{n}-cp3{n}-{LINUX}.whl" for n in (10, 12)]
+        found = answer(tmp_path, {"generic": names}, "demo; python_version < '3.12'")
+        assert steps(found) == [(Step(Action.PYTHON, ("3.10",)),)]
+
     def test_the_layer_and_the_lowest_arch_that_is_enough(self, tmp_path: Path) -> None:
         name = "demo-1.0-py3-none-any.whl"
         labels = ["gentoo/avx512", "gentoo/avx2", "nix/generic"]

@@ -250,9 +250,7 @@ class TestWhatWouldHelp:
     def test_leaving_the_layer(self, ask: Asking) -> None:
         ask.wheels("gentoo/generic", "1.0-2-py3-none-any", needs=">=4")
         ask.wheels("generic", "1.0-1-py3-none-any")
-        advice = (
-            "leave the layer: the wheelhouse's module for hosts without one, or pip-conf --layer none"
-        )
+        advice = "leave the layer: the wheelhouse's module for hosts without one, or pip-conf --layer none"
         assert f"  1. {advice}\n     gives generic/demo-1.0-1-py3-none-any.whl\n" in ask.told("demo")
 
     def test_several_changes_at_once(self, ask: Asking) -> None:

@@ -19,6 +19,7 @@ __all__ = [
     "PythonError",
     "RequirementsFileError",
     "SiteFileError",
+    "TooComplexError",
     "UnknownArchError",
     "UnknownLayerError",
     "UnreadableDirectoryError",
@@ -143,6 +144,22 @@ class InvalidRequirementError(WheelhouseError, ValueError):
     def __str__(self) -> str:
         where = f"{printable(self.where)}: " if self.where else ""
         return f"{where}invalid requirement {self.text!r}: {printable(self.problem)}"
+
+
+class TooComplexError(WheelhouseError, RuntimeError):
+    """Requirements without an answer in time. Attributes: *requirements*, *rounds* of the search."""
+
+    def __init__(self, requirements: Sequence[str], rounds: int) -> None:
+        super().__init__(tuple(requirements), rounds)
+        self.requirements = tuple(requirements)
+        self.rounds = rounds
+
+    def __str__(self) -> str:
+        asked = printable(", ".join(self.requirements))
+        return (
+            f"gave up after {self.rounds} rounds of looking for a solution of {asked}; "
+            "narrow the versions of some, or constrain them"
+        )
 
 
 class RequirementsFileError(_FileProblemError, ValueError):

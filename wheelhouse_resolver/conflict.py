@@ -208,15 +208,18 @@ def explain(
     def fails(some: Sequence[Fact]) -> bool:
         return seen_when_failing(frozenset(some)) is not None
 
-    # Those nearest to the user come first, so that of several explanations one with short chains is found.
-    facts = _from_the_user(list(seen))
-    if fails(facts):
-        core = _core([], [], facts, fails)
-        seen = seen_when_failing(frozenset(core)) or seen
-        told = _told(core)
-    else:
-        core = facts
-        told = list(dict.fromkeys(causes))
+    causes = list(dict.fromkeys(causes))
+    told = causes
+    core = list(seen)
+    # What the search ended with and what led there is tried first: all facts may take too long.
+    for some in (_led_to(causes, core), core):
+        enough = seen_when_failing(frozenset(some))
+        if enough is not None:
+            # Those nearest to the user come first: of several explanations one with short chains is found.
+            core = _core([], [], _from_the_user(list(enough)), fails)
+            seen = seen_when_failing(frozenset(core)) or seen
+            told = _told(core)
+            break
     disputed = {fact.project for fact in told if not fact.elsewhere}
     return Conflict(
         demands=tuple(_demand(fact, core, seen) for fact in sorted(told, key=_as_told)),
@@ -239,6 +242,16 @@ def _core(
     of_second = _core([*given, *first], first, second, fails)
     of_first = _core([*given, *of_second], of_second, first, fails)
     return of_first + of_second
+
+
+def _led_to(causes: Sequence[Fact], facts: Sequence[Fact]) -> list[Fact]:
+    """*causes*, and those of *facts* by which what states them came to be needed; and the constraints."""
+    found = dict.fromkeys(causes)
+    projects = {fact.by_project for fact in causes}
+    while more := [each for each in facts if each not in found and each.project in projects]:
+        found.update(dict.fromkeys(more))
+        projects.update(each.by_project for each in more)
+    return [*found, *(each for each in facts if each.by == _CONSTRAINT and each not in found)]
 
 
 def _from_the_user(facts: Sequence[Fact]) -> list[Fact]:

@@ -14,6 +14,7 @@ from wheelhouse_resolver.text import printable
 __all__ = [
     "CpuinfoError",
     "InvalidRequirementError",
+    "LockNameError",
     "NoWheelhouseError",
     "OutputError",
     "PythonError",
@@ -160,6 +161,21 @@ class TooComplexError(WheelhouseError, RuntimeError):
             f"gave up after {self.rounds} rounds of looking for a solution of {asked}; "
             "narrow the versions of some, or constrain them"
         )
+
+
+class LockNameError(WheelhouseError, ValueError):
+    """A name that installers would take for another kind of file. Attributes: *path*, *form* of lock file."""
+
+    def __init__(self, path: str, form: str) -> None:
+        super().__init__(path, form)
+        self.path = path
+        self.form = form
+
+    def __str__(self) -> str:
+        known = "installers know a pylock by its name, pylock.toml or pylock.NAME.toml (PEP 751)"
+        if self.form == "pylock":
+            return f"{printable(self.path)}: {known}: call it so, or say --format requirements"
+        return f"{printable(self.path)}: {known}: call a requirements file otherwise"
 
 
 class RequirementsFileError(_FileProblemError, ValueError):

@@ -1,8 +1,8 @@
 """Resolving: which wheels of the search path some requirements come to, dependencies and all.
 
 The search is resolvelib's, which is also pip's. So that both find the same set where there are several,
-projects are worked on in pip's order (pip 26.3: "Dependency Resolution" and "More on Dependency Resolution" in
-its documentation, and its behaviour, which tests hold this one to).
+projects are worked on in pip's order (pip 26.3: "Dependency Resolution" and "More on Dependency Resolution"
+in its documentation, and its behaviour, which tests hold this one to).
 """
 
 from __future__ import annotations
@@ -163,7 +163,9 @@ class _Provider(AbstractProvider[Want, Option, str]):
         wants = list(requirements[identifier])
         refused = set(incompatibilities[identifier])
         if identifier == PYTHON:
-            return [self._stock.python] if self._fits_python(wants) else []
+            python = self._stock.python
+            fits = python not in refused and all(self.is_satisfied_by(want, python) for want in wants)
+            return [python] if fits else []
         if any(want.elsewhere for want in wants):
             return []
         project, extras = _parts(identifier)
@@ -205,10 +207,6 @@ class _Provider(AbstractProvider[Want, Option, str]):
             stating[option] = None
         return True
 
-    def _fits_python(self, wants: Iterable[Want]) -> bool:
-        version = self._stock.python.version
-        return all(want.specifier.contains(version, prereleases=True) for want in wants)
-
     def _constraint(self, project: str) -> SpecifierSet:
         if project not in self._constraints:
             together = SpecifierSet()
@@ -230,7 +228,7 @@ class _Problem(NamedTuple):
     stock: Stock
     requirements: tuple[Requirement, ...]
 
-    def search(self, provider: _Provider, rounds: int = _ROUNDS) -> Result[Want, Option, str]:
+    def search(self, provider: _Provider, rounds: int) -> Result[Want, Option, str]:
         """The solution. Raises `ResolutionImpossible` and `ResolutionTooDeep`."""
         roots: list[Want] = []
         for place, each in enumerate(self.requirements):
@@ -275,15 +273,13 @@ def resolve(
     ignored = [
         f"ignored {each}: its marker does not hold for this Python"
         for each in files.requirements
-        if not policy.concerns(each.marker)
+        if each not in asked
     ]
     problem = _Problem(stock, asked)
     provider = _Provider(stock)
     texts = tuple(map(str, asked))
-    packages: tuple[Locked, ...] = ()
-    conflict: Conflict | None = None
     try:
-        packages = _packages(problem.search(provider))
+        result = problem.search(provider, _ROUNDS)
     except ResolutionTooDeep as error:
         raise TooComplexError(texts, _ROUNDS) from error
     except ResolutionImpossible as error:
@@ -293,7 +289,17 @@ def resolve(
             if want.exactly is None
         ]
         conflict = explain(stock, provider.seen, causes, problem.seen_when_failing)
-    return Resolution(texts, packages, conflict, (*ignored, *stock.warnings))
+        return Resolution(texts, conflict=conflict, warnings=(*ignored, *stock.warnings))
+    warnings = (*ignored, *stock.warnings, *_missing_extras(result))
+    return Resolution(texts, _packages(result), warnings=warnings)
+
+
+def _missing_extras(result: Result[Want, Option, str]) -> Iterator[str]:
+    """A line for each extra that what was chosen does not have; pip warns, too, and goes on."""
+    for option in result.mapping.values():
+        if option.candidate is not None:
+            for extra in sorted(option.extras - option.provides):
+                yield f"{option.candidate.filename} does not provide the extra {extra!r}"
 
 
 def _packages(result: Result[Want, Option, str]) -> tuple[Locked, ...]:

@@ -162,7 +162,7 @@ class Stock:
 
     @property
     def warnings(self) -> list[str]:
-        """One line each, about wheels that were left out and extras that are not there."""
+        """One line each, about wheels that were left out or say what makes no sense."""
         return list(self._warnings)
 
     def shelf(self, project: str) -> Shelf:
@@ -174,7 +174,7 @@ class Stock:
             self._shelves[project] = Shelf(
                 versions=() if refused else tuple(map(tuple, builds_by_version(fit))),
                 constraints=tuple(self.policy.constraints_on(name)),
-                unfit=tuple(unfit),
+                unfit=tuple([*fit, *unfit] if refused else unfit),
                 refused=refused,
             )
         return self._shelves[project]
@@ -213,8 +213,6 @@ class Stock:
                 provides=option.provides,
                 python=option.python,
             )
-            for extra in sorted(extras - option.provides):
-                self._warn(f"{option.candidate.filename} does not provide the extra {extra!r}")
         return self._with_extras[key]
 
     def wants(self, option: Option) -> tuple[Want, ...]:

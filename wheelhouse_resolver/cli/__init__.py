@@ -28,6 +28,7 @@ COMMANDS = {
     "path": "print the directories that this host searches, most specific first",
     "pip-conf": "write the configuration that makes pip and uv search them",
     "pick": "say which wheel a requirement gets, and why no other",
+    "lock": "resolve requirements and all they need, and write a lock file for stock installers",
     "publish": "check wheels, stamp them, and place them into the wheelhouse",
     "withdraw": "take a wheel out of every search path, restorably",
     "restore": "bring a withdrawn wheel back",
@@ -41,7 +42,7 @@ COMMANDS = {
 }
 
 #: The commands that may run for long, over whole trees.
-_LONG = frozenset({"publish", "audit", "restamp", "view"})
+_LONG = frozenset({"lock", "publish", "audit", "restamp", "view"})
 
 
 class _Parser(argparse.ArgumentParser):

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wheelhouse_resolver.host import Host, detect_host
 from wheelhouse_resolver.site import Site
+
+if TYPE_CHECKING:
+    from wheelhouse_resolver.requirements import RequirementsFile
 
 __all__ = [
     "add_examples",
     "add_host_options",
     "add_json_option",
+    "add_requirement_options",
     "add_site_options",
     "host_of",
     "print_json",
+    "requirements_of",
     "site_of",
     "warn",
 ]
@@ -58,6 +64,35 @@ def add_host_options(parser: argparse.ArgumentParser) -> None:
 def add_json_option(parser: argparse.ArgumentParser) -> None:
     """`--json`."""
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+
+
+def add_requirement_options(parser: argparse.ArgumentParser) -> None:
+    """`REQUIREMENT...` and `-r`."""
+    parser.add_argument("requirement", nargs="*", metavar="REQUIREMENT", help="such as numpy>=1.26")
+    parser.add_argument(
+        "-r",
+        "--requirement",
+        dest="files",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="also the requirements in this file; may be given several times",
+    )
+
+
+def requirements_of(options: argparse.Namespace) -> RequirementsFile | None:
+    """What the options ask for; when that is nothing, None, having said so on stderr."""
+    from wheelhouse_resolver.requirements import RequirementsFile, parse_requirement, read_requirements
+    from wheelhouse_resolver.text import printable
+
+    asked = RequirementsFile(requirements=tuple(map(parse_requirement, options.requirement)))
+    for file in options.files:
+        asked = asked.and_also(read_requirements(file, os.environ))
+    if asked.requirements:
+        return asked
+    where = f" in {', '.join(map(printable, options.files))}" if options.files else ""
+    print(f"error: no requirement{where}: name one, such as numpy>=1.26", file=sys.stderr)
+    return None
 
 
 def add_examples(parser: argparse.ArgumentParser, *examples: tuple[str, str]) -> None:

@@ -129,7 +129,10 @@ def _requirements(resolution: Resolution, host: Host) -> str:
     ]
     for each in resolution.packages:
         path = each.candidate.path
-        lines.append(f"{each.candidate.name} @ {file_url(path)} --hash=sha256:{_sha256(path)}")
+        reference = f"{file_url(path)} --hash=sha256:{_sha256(path)}"
+        # pip 20.3.4 takes a reference for the project with the very extras that it names, only.
+        extras = [f"[{','.join(several)}]" for several in each.extras]
+        lines += [f"{each.candidate.name}{some} @ {reference}" for some in extras or [""]]
     return "\n".join(lines) + "\n"
 
 

@@ -46,14 +46,20 @@ class Locked(NamedTuple):
 
     candidate:    the wheel.
     dependencies: the projects among those chosen that it needs, sorted; for its extras, too.
+    extras:       each set of extras that it was chosen with, sorted.
     """
 
     candidate: Candidate
     dependencies: tuple[str, ...] = ()
+    extras: tuple[tuple[str, ...], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: what the candidate says, and the dependencies."""
-        return {**self.candidate.to_dict(), "dependencies": list(self.dependencies)}
+        """For JSON: what the candidate says, the dependencies, and all extras."""
+        return {
+            **self.candidate.to_dict(),
+            "dependencies": list(self.dependencies),
+            "extras": sorted({extra for each in self.extras for extra in each}),
+        }
 
 
 class Resolution(NamedTuple):
@@ -304,11 +310,18 @@ def _missing_extras(result: Result[Want, Option, str]) -> Iterator[str]:
 
 def _packages(result: Result[Want, Option, str]) -> tuple[Locked, ...]:
     """The wheels of a *result*; what is chosen with extras is one with the project itself."""
-    chosen: dict[str, Candidate] = {}
+    chosen: dict[str, list[Option]] = {}
     needed: dict[str, set[str]] = {}
     for identifier, option in result.mapping.items():
-        if option.candidate is not None:
-            chosen[option.project] = option.candidate
-            children = {_parts(child)[0] for child in result.graph.iter_children(identifier) if child}
-            needed.setdefault(option.project, set()).update(children - {option.project, PYTHON})
-    return tuple(Locked(chosen[name], tuple(sorted(needed[name]))) for name in sorted(chosen))
+        chosen.setdefault(option.project, []).append(option)
+        children = {_parts(child)[0] for child in result.graph.iter_children(identifier) if child}
+        needed.setdefault(option.project, set()).update(children - {option.project, PYTHON})
+    return tuple(
+        Locked(
+            options[0].candidate,
+            tuple(sorted(needed[project])),
+            tuple(sorted(tuple(sorted(each.extras)) for each in options if each.extras)),
+        )
+        for project, options in sorted(chosen.items())
+        if options[0].candidate is not None
+    )

@@ -24,6 +24,8 @@ COMMANDS = [
     pytest.param(("pip-conf", "--format", "sh", "--output", "out/pip.sh"), id="pip-conf-sh"),
     pytest.param(("pick", "demo"), id="pick"),
     pytest.param(("pick", "--explain", "--json", "demo"), id="pick-explain-json"),
+    pytest.param(("lock", "demo"), id="lock"),
+    pytest.param(("lock", "demo", "--output", "out/pylock.toml"), id="lock-output"),
 ]
 
 #: Those that need a site only.

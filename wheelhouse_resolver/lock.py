@@ -9,8 +9,8 @@ installer prefers them nor a wheel published later changes what is installed.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from packaging.markers import Marker
 from packaging.pylock import Package, PackageWheel, Pylock, is_valid_pylock_path
@@ -82,10 +82,16 @@ def lock_text(resolution: Resolution, host: Host, form: str = "pylock") -> str:
     The same resolution gives the same text. Wheels are read for their hashes, which are remembered (see
     `memo`). Raises `UnreadableWheelError`, and `UnsafeValueError` for a path that cannot be written as a URL.
     """
-    return {"pylock": _pylock, "requirements": _requirements}[form](resolution, host)
+    paths = [each.candidate.path for each in resolution.packages]
+    hashes = memo.recall_of_files("sha256", paths, _sha256)
+    for path in paths:
+        if path not in hashes:
+            hashes[path] = _sha256(path)  # which says what is wrong
+    write = {"pylock": _pylock, "requirements": _requirements}[form]
+    return write(resolution, host, hashes)
 
 
-def _pylock(resolution: Resolution, host: Host) -> str:
+def _pylock(resolution: Resolution, host: Host, hashes: Mapping[str, str]) -> str:
     import tomli_w
 
     environment = marker_environment(host.python)
@@ -95,7 +101,7 @@ def _pylock(resolution: Resolution, host: Host) -> str:
             name=each.candidate.filename,
             url=file_url(each.candidate.path),
             size=_size(each.candidate.path),
-            hashes={"sha256": _sha256(each.candidate.path)},
+            hashes={"sha256": hashes[each.candidate.path]},
         )
         packages.append(
             Package(
@@ -119,7 +125,7 @@ def _pylock(resolution: Resolution, host: Host) -> str:
     return tomli_w.dumps(made.to_dict())
 
 
-def _requirements(resolution: Resolution, host: Host) -> str:
+def _requirements(resolution: Resolution, host: Host, hashes: Mapping[str, str]) -> str:
     environment = marker_environment(host.python)
     tied = ", ".join(f"{name} {environment[name]}" for name in _TIED_TO)
     lines = [
@@ -129,7 +135,7 @@ def _requirements(resolution: Resolution, host: Host) -> str:
     ]
     for each in resolution.packages:
         path = each.candidate.path
-        reference = f"{file_url(path)} --hash=sha256:{_sha256(path)}"
+        reference = f"{file_url(path)} --hash=sha256:{hashes[path]}"
         # pip 20.3.4 takes a reference for the project with the very extras that it names, only.
         extras = [f"[{','.join(several)}]" for several in each.extras]
         lines += [f"{each.candidate.name}{some} @ {reference}" for some in extras or [""]]
@@ -144,21 +150,16 @@ def _size(path: str) -> int:
 
 
 def _sha256(path: str) -> str:
-    """The SHA-256 of the file at *path* in hexadecimal, remembered while the file is the same."""
+    """The SHA-256 of the file at *path*, in hexadecimal."""
+    import hashlib
 
-    def read() -> Any:
-        import hashlib
+    from wheelhouse_resolver.metadata import open_regular
 
-        from wheelhouse_resolver.metadata import open_regular
-
-        digest = hashlib.sha256()
-        try:
-            with open_regular(path) as file:
-                while block := file.read(_BLOCK):
-                    digest.update(block)
-        except OSError as error:
-            raise UnreadableWheelError(path, f"cannot be read: {reason_of(error)}") from error
-        return digest.hexdigest()
-
-    found: str = memo.recall_of_file("sha256", path, read)
-    return found
+    digest = hashlib.sha256()
+    try:
+        with open_regular(path) as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+    except OSError as error:
+        raise UnreadableWheelError(path, f"cannot be read: {reason_of(error)}") from error
+    return digest.hexdigest()

@@ -234,6 +234,12 @@ class _Problem(NamedTuple):
     stock: Stock
     requirements: tuple[Requirement, ...]
 
+    def read_ahead(self) -> None:
+        """Read what will likely be needed."""
+        self.stock.read_ahead(
+            [want for each in self.requirements for want in wanted(each.name, each.extras, each.specifier)]
+        )
+
     def search(self, provider: _Provider, rounds: int) -> Result[Want, Option, str]:
         """The solution. Raises `ResolutionImpossible` and `ResolutionTooDeep`."""
         roots: list[Want] = []
@@ -282,6 +288,7 @@ def resolve(
         if each not in asked
     ]
     problem = _Problem(stock, asked)
+    problem.read_ahead()
     provider = _Provider(stock)
     texts = tuple(map(str, asked))
     try:

@@ -18,7 +18,7 @@ from packaging.version import InvalidVersion, Version
 
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.host.python import python_version
-from wheelhouse_resolver.needs import Needs, remembered_needs
+from wheelhouse_resolver.needs import Needs, needs_of_many, remembered_needs
 from wheelhouse_resolver.policy import builds_by_version
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ __all__ = ["PYTHON", "Option", "Shelf", "Stock", "Want", "wanted"]
 
 #: What stands for the target Python among the projects; no project can be called so.
 PYTHON = "<Python>"
+
+
+_NO_EXTRAS: frozenset[str] = frozenset()
 
 
 class Option:
@@ -57,7 +60,7 @@ class Option:
         version: Version,
         candidate: Candidate | None = None,
         *,
-        extras: frozenset[str] = frozenset(),
+        extras: frozenset[str] = _NO_EXTRAS,
         requires: tuple[ParsedRequirement, ...] = (),
         provides: frozenset[str] = frozenset(),
         python: SpecifierSet | None = None,
@@ -78,20 +81,25 @@ class Option:
 class Want(NamedTuple):
     """What a requirement means to the resolver.
 
-    identifier: what is wanted.
-    project:    its name without the extras.
+    project:    the name of what is wanted, without the extras.
+    extras:     normalised.
     specifier:  the versions that will do.
     text:       the requirement in words: `numpy<2`, `Python >=3.9`.
     exactly:    the only option that will do: what an extra demands of the project itself.
     elsewhere:  whether it names a file by URL, so that nothing here will do.
     """
 
-    identifier: str
     project: str
+    extras: frozenset[str]
     specifier: SpecifierSet
     text: str
     exactly: Option | None = None
     elsewhere: bool = False
+
+    @property
+    def identifier(self) -> str:
+        """What is wanted: `name`, `name[extra,...]` or `PYTHON`."""
+        return _identifier(self.project, self.extras)
 
 
 class Shelf(NamedTuple):
@@ -124,12 +132,12 @@ def wanted(
     normalised = frozenset(map(canonicalize_name, extras))
     told = _identifier(project, normalised)
     if url is not None:
-        yield Want(project, project, specifier, f"{told} @ {url}", elsewhere=True)
+        yield Want(project, _NO_EXTRAS, specifier, f"{told} @ {url}", elsewhere=True)
         return
     text = f"{told}{specifier}"
     if normalised and specifier:
-        yield Want(project, project, specifier, text)
-    yield Want(told, project, specifier, text)
+        yield Want(project, _NO_EXTRAS, specifier, text)
+    yield Want(project, normalised, specifier, text)
 
 
 class Stock:
@@ -158,6 +166,7 @@ class Stock:
         self._foreign: set[str] = set()
         self._with_extras: dict[tuple[str, frozenset[str]], Option] = {}
         self._wants: dict[Option, tuple[Want, ...]] = {}
+        self._needs: dict[str, Needs] = {}
         self._parsed: dict[str, ParsedRequirement] = {}
 
     @property
@@ -215,6 +224,32 @@ class Stock:
             )
         return self._with_extras[key]
 
+    def read_ahead(self, wants: Iterable[Want]) -> None:
+        """Read the wheels that *wants* come to if the first of each will do, each generation at once.
+
+        The search would read them one after the other, which takes long where every look at a file does.
+        """
+        passed: set[str] = set()
+        while wants:
+            likely: list[tuple[tuple[Candidate, ...], frozenset[str]]] = []
+            for want in wants:
+                if want.identifier not in passed and want.identifier != PYTHON and not want.elsewhere:
+                    passed.add(want.identifier)
+                    specifier = want.specifier
+                    for constraint in self.shelf(want.project).constraints:
+                        specifier &= constraint.specifier
+                    likely += [
+                        (builds, want.extras) for builds in self._versions(want.project, specifier)[:1]
+                    ]
+            self._needs.update(needs_of_many(builds[0].path for builds, _ in likely))
+            options = [(self.option(builds), extras) for builds, extras in likely]
+            wants = [
+                want
+                for option, extras in options
+                if option is not None
+                for want in self.wants(self.with_extras(option, extras))
+            ]
+
     def wants(self, option: Option) -> tuple[Want, ...]:
         """What *option* wants, in pip's order: Python first; with extras, the very same wheel first."""
         if option not in self._wants:
@@ -227,9 +262,9 @@ class Stock:
         if option.extras:
             base = self._options[option.candidate.path]
             text = f"{option.project}=={option.version}"
-            yield Want(option.project, option.project, SpecifierSet(), text, exactly=base)
+            yield Want(option.project, _NO_EXTRAS, SpecifierSet(), text, exactly=base)
         elif option.python:
-            yield Want(PYTHON, PYTHON, option.python, f"Python {option.python}")
+            yield Want(PYTHON, _NO_EXTRAS, option.python, f"Python {option.python}")
         extras = option.extras & option.provides
         for each in option.requires:
             if self._holds(each, extras, option.candidate):
@@ -252,7 +287,7 @@ class Stock:
             if self._progress is not None:
                 self._progress(len(self._options) + 1, max(len(self._shelves), len(self._options) + 1))
             try:
-                needs = remembered_needs(candidate.path)
+                needs = self._needs.get(candidate.path) or remembered_needs(candidate.path)
                 if not _is_of(needs, candidate):
                     self._foreign.add(candidate.path)
                     self._leave_out(candidate, f"its METADATA is of {needs.name} {needs.version}")

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,10 +14,12 @@ from packaging.specifiers import SpecifierSet
 
 from tests.builders import make_tree, make_wheel, pack, wheel_files
 from wheelhouse_resolver import resolve as module
+from wheelhouse_resolver import stock
 from wheelhouse_resolver.errors import TooComplexError
 from wheelhouse_resolver.host import Host
 from wheelhouse_resolver.host.python import target_python
 from wheelhouse_resolver.lock import lock
+from wheelhouse_resolver.needs import Needs, needs_of_many
 from wheelhouse_resolver.resolve import Resolution
 from wheelhouse_resolver.site import Site
 
@@ -359,6 +361,7 @@ class TestConflict:
                 }
             ],
             "exists": [{"project": "b", "versions": ["2.0"], "unusable": [], "close": []}],
+            "complete": True,
         }
 
     def test_when_the_smallest_is_not_found_in_time_what_is_told_is_true(
@@ -366,11 +369,15 @@ class TestConflict:
     ) -> None:
         monkeypatch.setattr(module, "_ROUNDS_TO_EXPLAIN", 0)
         site = house(tmp_path, {"a-1.0": ["b<2"], "c-1.0": ["b>=2"], "b-1.0": [], "b-2.0": []})
-        assert told(lock(["a", "c"], site, HOST)) == [
+        found = lock(["a", "c"], site, HOST)
+        assert told(found) == [
             "a 1.0 needs b<2 (a was asked for)",
             "c 1.0 needs b>=2 (c was asked for)",
             "there are b 1.0, 2.0",
+            "this is where the search ended; there are other combinations, which failed as well",
         ]
+        assert found.conflict is not None
+        assert not found.conflict.complete
 
 
 def test_giving_up_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -386,6 +393,21 @@ def test_progress_is_told_as_wheels_are_read(tmp_path: Path) -> None:
     lock(["a"], site, HOST, progress=lambda done, total: steps.append((done, total)))
     assert [done for done, _ in steps] == [1, 2, 3]
     assert all(done <= total for done, total in steps)
+
+
+def test_wheels_are_read_a_generation_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many waits as the graph is deep, not as many as there are wheels."""
+    asked: list[list[str]] = []
+
+    def counted(paths: Iterable[str]) -> dict[str, Needs]:
+        listed = list(paths)
+        asked.append([Path(path).name.partition("-")[0] for path in listed])
+        return needs_of_many(listed)
+
+    monkeypatch.setattr(stock, "needs_of_many", counted)
+    wheels = {"a-1.0": ["b", "c[x]"], "b-1.0": ["d", "a"], "c-1.0": ["d"], "d-1.0": [], "d-2.0": []}
+    lock(["a"], house(tmp_path, wheels), HOST)
+    assert asked == [["a"], ["b", "c"], ["d"]]
 
 
 # -- against all there is -----------------------------------------------------------------------------------
@@ -457,7 +479,7 @@ def solvable(wheels: Graph, roots: Sequence[Needed]) -> bool:
     return False
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=80)
 @given(wheels=_WHEELS, roots=_ROOTS)
 def test_a_solution_is_found_if_there_is_one_and_holds_what_is_needed_alone(
     wheels: Graph, roots: list[Needed]

@@ -162,17 +162,21 @@ class Exists(NamedTuple):
 class Conflict(NamedTuple):
     """Why there is no solution.
 
-    demands: what cannot be had together, or alone.
-    exists:  what there is of each project that these want.
+    demands:  what cannot be had together, or alone.
+    exists:   what there is of each project that these want.
+    complete: whether these demands alone rule out a solution; else the search merely ended with them.
     """
 
     demands: tuple[Demand, ...]
     exists: tuple[Exists, ...]
+    complete: bool = True
 
     def lines(self) -> list[str]:
         """In words, each of them printable."""
         told = [str(each) for each in self.demands]
         told += [line for each in self.exists for line in each.lines()]
+        if not self.complete:
+            told.append("this is where the search ended; there are other combinations, which failed as well")
         return [printable(line) for line in told]
 
     def to_dict(self) -> dict[str, Any]:
@@ -188,6 +192,7 @@ class Conflict(NamedTuple):
                 }
                 for each in self.exists
             ],
+            "complete": self.complete,
         }
 
 
@@ -208,22 +213,21 @@ def explain(
     def fails(some: Sequence[Fact]) -> bool:
         return seen_when_failing(frozenset(some)) is not None
 
-    causes = list(dict.fromkeys(causes))
-    told = causes
+    told = list(dict.fromkeys(causes))
     core = list(seen)
     # What the search ended with and what led there is tried first: all facts may take too long.
-    for some in (_led_to(causes, core), core):
-        enough = seen_when_failing(frozenset(some))
-        if enough is not None:
-            # Those nearest to the user come first: of several explanations one with short chains is found.
-            core = _core([], [], _from_the_user(list(enough)), fails)
-            seen = seen_when_failing(frozenset(core)) or seen
-            told = _told(core)
-            break
+    tried = (seen_when_failing(frozenset(some)) for some in (_led_to(told, core), core))
+    enough = next((found for found in tried if found is not None), None)
+    if enough is not None:
+        # Those nearest to the user come first: of several explanations one with short chains is found.
+        core = _core([], [], _from_the_user(list(enough)), fails)
+        seen = seen_when_failing(frozenset(core)) or seen
+        told = _told(core)
     disputed = {fact.project for fact in told if not fact.elsewhere}
     return Conflict(
         demands=tuple(_demand(fact, core, seen) for fact in sorted(told, key=_as_told)),
         exists=tuple(_exists(stock, project) for project in sorted(disputed)),
+        complete=enough is not None,
     )
 
 

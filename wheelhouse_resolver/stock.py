@@ -230,19 +230,18 @@ class Stock:
         The search would read them one after the other, which takes long where every look at a file does.
         """
         passed: set[str] = set()
-        while wants:
-            likely: list[tuple[tuple[Candidate, ...], frozenset[str]]] = []
+        while wants := [want for want in wants if _is_open(want) and want.identifier not in passed]:
+            likely: dict[str, tuple[tuple[Candidate, ...], frozenset[str]]] = {}
             for want in wants:
-                if want.identifier not in passed and want.identifier != PYTHON and not want.elsewhere:
-                    passed.add(want.identifier)
-                    specifier = want.specifier
-                    for constraint in self.shelf(want.project).constraints:
-                        specifier &= constraint.specifier
-                    likely += [
-                        (builds, want.extras) for builds in self._versions(want.project, specifier)[:1]
-                    ]
-            self._needs.update(needs_of_many(builds[0].path for builds, _ in likely))
-            options = [(self.option(builds), extras) for builds, extras in likely]
+                specifier = want.specifier
+                for constraint in self.shelf(want.project).constraints:
+                    specifier &= constraint.specifier
+                for builds in self._versions(want.project, specifier)[:1]:
+                    likely.setdefault(want.identifier, (builds, want.extras))
+            passed.update(want.identifier for want in wants)
+            paths = dict.fromkeys(builds[0].path for builds, _ in likely.values())
+            self._needs.update(needs_of_many(path for path in paths if path not in self._needs))
+            options = [(self.option(builds), extras) for builds, extras in likely.values()]
             wants = [
                 want
                 for option, extras in options
@@ -331,6 +330,11 @@ class Stock:
 
     def _warn(self, warning: str) -> None:
         self._warnings[warning] = None
+
+
+def _is_open(want: Want) -> bool:
+    """Whether there is a choice of wheels for *want*."""
+    return want.project != PYTHON and want.exactly is None and not want.elsewhere
 
 
 def _is_of(needs: Needs, candidate: Candidate) -> bool:

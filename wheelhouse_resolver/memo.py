@@ -20,10 +20,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-__all__ = ["identity_of", "recall"]
+__all__ = ["cache_directory", "identity_of", "recall"]
 
 
-def _directory() -> str | None:
+def cache_directory() -> str | None:
     """`$XDG_CACHE_HOME/wheelhouse-resolver` (XDG Base Directory Specification; `~/.cache` by default).
 
     None for a user who has no home directory, as in some containers.
@@ -42,7 +42,7 @@ def recall(kind: str, key: list[Any], compute: Callable[[], Any]) -> Any:
     *key* must be what JSON can hold; an answer that isn't, is not remembered. Entries of one *kind* with
     different keys stand beside each other.
     """
-    directory = _directory()
+    directory = cache_directory()
     if directory is None:
         return compute()
     key = json.loads(json.dumps(key))

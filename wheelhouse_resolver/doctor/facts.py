@@ -36,7 +36,7 @@ class SiteFacts:
 
     site:      the site; the built-in one where none could be loaded.
     problem:   why none could be loaded; empty when one was.
-    file, line: of the site file that is wrong.
+    file, line: of the site file that is wrong. file_missing: whether there is none.
     file_by:   what named the site file: `--config`, WHEELHOUSE_CONFIG, `directories`, or `built-in` for none.
     root_by:   what named the root: `--root`, WHEELHOUSE_ROOT, `site file`, `built-in`.
     root_problem: why the root cannot be used; empty when it can.
@@ -46,6 +46,7 @@ class SiteFacts:
     problem: str = ""
     file: str = ""
     line: int | None = None
+    file_missing: bool = False
     file_by: str = "built-in"
     root_by: str = "built-in"
     root_problem: str = ""

@@ -1,7 +1,7 @@
 """pip's settings, as `pip config debug` and `pip config list` tell them, and which of them are in force.
 
-`config debug` (pip >= 20.2) names the file of every setting, `config list` (pip >= 10) only the outcome of all
-files. pip < 26.3 repeats, below each of several files of one kind, what all of them say together.
+`config debug` (pip >= 20.2) names the file of every setting, `config list` (pip >= 10) only the outcome of
+all files. pip < 26.3 repeats, below each of several files of one kind, what all of them say together.
 
 Passwords are masked here, before anything keeps or prints a value.
 """
@@ -25,8 +25,9 @@ __all__ = [
     "parse_list",
 ]
 
-#: Where settings come from, weakest first (pip: `Configuration`, override order): the machine's files, the user's, the
-#: virtual environment's, the file that PIP_CONFIG_FILE names, PIP_* variables. `files`: pip did not say which.
+#: Where settings come from, weakest first (pip: `Configuration`, override order): the machine's files, the
+#: user's, the virtual environment's, the file that PIP_CONFIG_FILE names, PIP_* variables. `files`: pip did
+#: not say which.
 ORIGINS = ("files", "global", "user", "site", "env", "env_var")
 
 #: What `config debug` calls the kinds of files; its `env_var` holds what the environment says anyway.
@@ -37,8 +38,8 @@ _LIST_SETTING = re.compile(r"([^\s.=]+)\.([^\s=]+)=(.*)")
 
 _URL_USER = re.compile(r"(?<=://)(?:[^\s/]*@|[^\s/@]*:[^\s@]*@)")
 _PLAIN_USER = re.compile(r"(?<![^\s'\"=,])[^\s:@/'\"=]+:[^\s@/]*@")
-_QUERY = re.compile(r"(?<=\?)[^\s#]+")
-_SECRET = re.compile(r"PASSWORD|PASSWD|TOKEN|SECRET|CREDENTIAL|API_?KEY", re.IGNORECASE)
+_QUERY = re.compile(r"(://[^\s?#]*\?)[^\s#]+")
+_SECRET = re.compile(r"PASSWORD|PASSWD|TOKEN|SECRET|CREDENTIAL|API[_-]?KEY", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,7 +105,7 @@ def masked(text: str, name: str = "") -> str:
         return "***"
     text = _URL_USER.sub("***@", text)
     text = _PLAIN_USER.sub("***@", text)  # pip's `proxy` may lack a scheme
-    return _QUERY.sub("***", text)
+    return _QUERY.sub(r"\1***", text)
 
 
 def _normal(option: str) -> str:

@@ -1,4 +1,4 @@
-"""The probes: what is true of this machine and this environment. Thin, each replaceable; they decide nothing."""
+"""The probes: what is true of this machine and this environment. They decide nothing."""
 
 from __future__ import annotations
 
@@ -23,13 +23,12 @@ from wheelhouse_resolver.doctor.facts import (
     LinkState,
     PathState,
     PipFacts,
-    PythonFacts,
     SiteFacts,
     Ties,
     UnknownOverride,
     VenvState,
 )
-from wheelhouse_resolver.doctor.pip_settings import PipSetting, environment_settings, in_force, masked
+from wheelhouse_resolver.doctor.pip_settings import PipSetting, environment_settings, masked
 from wheelhouse_resolver.doctor.target import TargetAnswer, ask_target
 from wheelhouse_resolver.doctor.ties import unstamped_ties
 from wheelhouse_resolver.errors import (
@@ -63,13 +62,14 @@ _SOME = 50
 
 #: The variables, besides PIP_*, that a help desk wants to see.
 _TELLING = (
-    "WHEELHOUSE_CONFIG", "WHEELHOUSE_ROOT", "WHEELHOUSE_ARCH", "WHEELHOUSE_LAYER", "RSNT_ARCH", "EPREFIX",
-    "EBROOTGENTOO", "EBVERSIONGENTOO", "EBROOTNIXPKGS", "EBVERSIONNIXPKGS", "EBVERSIONPYTHON",
-    "NIXUSER_PROFILE", "NIX_PROFILES", "LOADEDMODULES", "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME",
-    "PYTHONNOUSERSITE", "TMPDIR", "HOME", "UV_FIND_LINKS", "UV_CONFIG_FILE", "UV_NO_CONFIG", "UV_DEFAULT_INDEX",
-    "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_INDEX", "UV_OFFLINE", "UV_NO_INDEX", "HTTP_PROXY", "HTTPS_PROXY",
-    "http_proxy", "https_proxy",
-)  # fmt: skip
+    *("WHEELHOUSE_CONFIG", "WHEELHOUSE_ROOT", "WHEELHOUSE_ARCH", "WHEELHOUSE_LAYER", "RSNT_ARCH"),
+    *("EPREFIX", "EBROOTGENTOO", "EBVERSIONGENTOO", "EBROOTNIXPKGS", "EBVERSIONNIXPKGS", "EBVERSIONPYTHON"),
+    *("NIXUSER_PROFILE", "NIX_PROFILES", "LOADEDMODULES", "VIRTUAL_ENV", "CONDA_PREFIX"),
+    *("PYTHONPATH", "PYTHONHOME", "PYTHONNOUSERSITE", "HOME", "TMPDIR", "TEMP", "TMP"),
+    *("UV_CONFIG_FILE", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_INDEX"),
+    *("UV_INDEX_URL", "UV_NO_CONFIG", "UV_NO_INDEX", "UV_OFFLINE"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"),
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -170,6 +170,7 @@ def _site(asked: Asked, environ: Mapping[str, str]) -> SiteFacts:
                 site=site,
                 problem=problem,
                 file=file,
+                file_missing=not os.path.lexists(file),
                 line=line,
                 file_by=file_by,
                 root_problem="unknown without a site file that can be used",
@@ -186,6 +187,7 @@ def _site(asked: Asked, environ: Mapping[str, str]) -> SiteFacts:
         site=site,
         problem=problem,
         file=file,
+        file_missing=bool(file) and not os.path.lexists(file),
         line=line,
         file_by=file_by,
         root_by=root_by,

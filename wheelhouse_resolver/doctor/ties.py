@@ -1,6 +1,6 @@
 """Which versions stand in several directories without the stamps that make pip keep to policy.
 
-By names alone: no wheel is opened, so that a wheelhouse of tens of thousands is looked through in about a second.
+By names alone: no wheel is opened.
 """
 
 from __future__ import annotations

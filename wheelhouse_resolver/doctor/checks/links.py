@@ -57,8 +57,8 @@ def _in_view(link: LinkState, directories: Iterable[DirectoryState]) -> Director
     return max(fitting, key=lambda each: len(each.directory.label), default=None)
 
 
-def _wanted(facts: Facts) -> frozenset[str]:
-    return frozenset(each.directory.label for each in facts.searched if each.exists)
+def _wanted(facts: Facts) -> list[str]:
+    return [each.directory.label for each in facts.searched if each.exists]
 
 
 def _beaten(facts: Facts) -> PipSetting | None:
@@ -113,11 +113,8 @@ def _stale(facts: Facts) -> Iterator[Symptom]:
             mend=load_settings(facts),
             data={"link": link.value, "directory": state.directory.label},
         )
-    missing = [
-        each for each in facts.searched if each.exists and each.directory.label not in reading.searched
-    ]
-    if missing and reading.is_ours:
-        labels = [each.directory.label for each in missing]
+    labels = [each for each in _wanted(facts) if each not in reading.searched]
+    if labels and reading.is_ours:
         yield Symptom(
             severity=Severity.ERROR,
             what=f"{setting.where} leaves out directories that this host can use: {', '.join(labels)}",

@@ -194,7 +194,7 @@ def _index(facts: Facts) -> Iterator[Symptom]:
         if not together and not _is_wanted(facts, offline):
             yield Symptom(
                 severity=Severity.NOTE,
-                what=f"pip asks no index ({offline.where}): it finds what `find-links` names, and nothing else",
+                what=f"pip asks no index ({offline.where}): it finds only what `find-links` names",
                 mend=unset_setting(facts, offline),
                 data=offline.to_dict(),
             )
@@ -212,7 +212,7 @@ def _unreachable_index(facts: Facts) -> Iterator[Symptom]:
     if facts.index is not None and facts.index.problem:
         yield Symptom(
             severity=Severity.WARNING,
-            what=f"the index {facts.index.url} cannot be reached ({facts.index.problem}), and pip will ask it",
+            what=f"pip will ask {facts.index.url}, which cannot be reached: {facts.index.problem}",
             mend=export(facts, "PIP_NO_INDEX", "1"),
             data={"url": facts.index.url, "problem": facts.index.problem},
         )
@@ -326,7 +326,7 @@ PIP_CHECKS = (
     Check(
         "overridden-setting",
         "a variable or a command section beats a setting of the file that PIP_CONFIG_FILE names",
-        "a section such as [install] of any file beats [global] of every file, and PIP_* variables beat all files",
+        "[install] of any file beats [global] of every file, and PIP_* variables beat all files",
         "unset the variable, or `pip config unset`",
         _overridden,
     ),
@@ -340,7 +340,7 @@ PIP_CHECKS = (
     Check(
         "selection",
         "`require-hashes`, `only-binary` or `prefer-binary` is in force, and not the site's wish",
-        "pip then refuses or chooses otherwise than the wheelhouse intends: a hash pin, for one, fits one build only",
+        "pip then refuses, or chooses otherwise than the site means: a hash, for one, fits one build only",
         "unset the variable, or `pip config unset`",
         _selection,
     ),

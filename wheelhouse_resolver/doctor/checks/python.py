@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.doctor.findings import Check, Severity, Symptom
-from wheelhouse_resolver.doctor.mending import line, ours, unset
+from wheelhouse_resolver.doctor.mending import export, line, ours, unset
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.doctor.facts import Facts
@@ -17,9 +17,15 @@ __all__ = ["PYTHON_CHECKS"]
 
 #: Evidence that is the Python's own, and evidence of what is loaded around it.
 _OWN = ("interpreter", "prefix")
-_AROUND = ("environment", "option", "WHEELHOUSE_LAYER")
+_AROUND = ("environment", "WHEELHOUSE_LAYER")
 
 _MODULE = re.compile(r"(?:^|:)python/(\d+\.\d+)[^:]*", re.IGNORECASE)
+
+
+def _remake(facts: Facts, venv: str, python: str = "python3") -> str:
+    """Makes the virtual environment *venv* anew, with a Python that is not its own."""
+    leave = "deactivate; " if facts.environ.get("VIRTUAL_ENV") else ""
+    return leave + line(python, "-m", "venv", "--clear", venv)
 
 
 def _target(facts: Facts) -> Iterator[Symptom]:
@@ -51,7 +57,7 @@ def _other_layer(facts: Facts) -> Iterator[Symptom]:
     venv = facts.python is not None and facts.python.in_venv
     other = facts.python_on_path
     if venv and facts.python is not None:
-        mend = line("python3", "-m", "venv", "--clear", facts.python.prefix)
+        mend = _remake(facts, facts.python.prefix)
     elif other is not None and os.path.realpath(other) != os.path.realpath(name):
         mend = ours(facts, "doctor", "--python", other)
     else:
@@ -73,7 +79,7 @@ def _conda(facts: Facts) -> Iterator[Symptom]:
             severity=Severity.ERROR if layer else Severity.WARNING,
             what=f"the target Python is of the conda environment {target}"
             + (f", and the wheels are for layer {layer}" if layer else ""),
-            mend="conda deactivate" if active else line("python3", "-m", "venv", "ENV"),
+            mend="conda deactivate" if active else ours(facts, "doctor", "--python", "/usr/bin/python3"),
             data={"prefix": target, "layer": layer},
         )
     elif active:
@@ -91,7 +97,7 @@ def _broken_venv(facts: Facts) -> Iterator[Symptom]:
             yield Symptom(
                 severity=Severity.ERROR,
                 what=f"the virtual environment {each.path} cannot run: {each.problem}",
-                mend=line("python3", "-m", "venv", "--clear", each.path),
+                mend=_remake(facts, each.path),
                 data={"path": each.path, "home": each.home},
             )
 
@@ -117,12 +123,12 @@ def _other_version(facts: Facts) -> Iterator[Symptom]:
         return
     own = ".".join(facts.python.version.split(".")[:2])
     if own != version:
-        kind = (
-            f"virtual environment {facts.python.prefix}" if facts.python.in_venv else facts.python.executable
-        )
-        mend = ours(facts, "doctor", "--python", facts.python_on_path) if facts.python_on_path else ""
         if facts.python.in_venv:
-            mend = line(f"python{version}", "-m", "venv", "--clear", facts.python.prefix)
+            kind = f"the virtual environment {facts.python.prefix}"
+            mend = _remake(facts, facts.python.prefix, f"python{version}")
+        else:
+            kind = facts.python.executable
+            mend = ours(facts, "doctor", "--python", facts.python_on_path or f"python{version}")
         yield Symptom(
             severity=Severity.WARNING,
             what=f"{kind} has Python {own}; the module that is loaded is Python {version}",
@@ -168,7 +174,7 @@ def _shadowed(facts: Facts) -> Iterator[Symptom]:
         yield Symptom(
             severity=Severity.NOTE,
             what=f"{directory} comes before what is installed: {', '.join(pairs[:5])}{more}",
-            mend="export PYTHONNOUSERSITE=1" if from_home else unset(facts, "PYTHONPATH"),
+            mend=export(facts, "PYTHONNOUSERSITE", "1") if from_home else unset(facts, "PYTHONPATH"),
             data={"directory": directory, "projects": pairs},
         )
 
@@ -219,7 +225,7 @@ PYTHON_CHECKS = (
     Check(
         "manylinux-policy",
         "a `_manylinux.py` that the target would import",
-        "pip asks it whether manylinux wheels may be used; a forgotten one makes pip find nothing on an index",
+        "pip asks it whether manylinux wheels may be used: a forgotten one hides most of an index",
         "nothing where it is meant, else take it off the path",
         _policy_module,
     ),

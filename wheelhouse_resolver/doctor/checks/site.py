@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -19,14 +18,11 @@ __all__ = ["SITE_CHECKS"]
 def _site_file(facts: Facts) -> Iterator[Symptom]:
     site = facts.site
     if site.problem:
-        missing = not os.path.basename(site.file) or site.line is None and "cannot be read" in site.problem
-        mend = edit(site.file, site.line)
-        if missing and site.file_by == "WHEELHOUSE_CONFIG":
-            mend = unset(facts, "WHEELHOUSE_CONFIG")
+        gone = site.file_missing and site.file_by == "WHEELHOUSE_CONFIG"
         yield Symptom(
             severity=Severity.ERROR,
             what=f"{site.problem}; the built-in site was taken instead",
-            mend=mend,
+            mend=unset(facts, "WHEELHOUSE_CONFIG") if gone else edit(site.file, site.line),
             data={"file": site.file, "line": site.line, "named_by": site.file_by},
         )
 
@@ -101,12 +97,12 @@ def _arch_override(facts: Facts) -> Iterator[Symptom]:
         return
     ladder = ["generic", *(arch.name for arch in facts.site.site.ladder)]
     above = ladder.index(stated.value or "generic") > ladder.index(by_cpu.value or "generic")
-    variable = stated.source in ARCH_VARIABLES
+    so = "its wheels may crash here" if above else "its wheels are slower than need be"
     yield Symptom(
         severity=Severity.ERROR if above else Severity.NOTE,
         what=f"{stated.detail} is {'above' if above else 'below'} what this CPU can run: {by_cpu.value} "
-        f"({by_cpu.detail}); {'its wheels may crash here' if above else 'its wheels are slower than need be'}",
-        mend=unset(facts, stated.source) if variable else ours(facts, "doctor"),
+        f"({by_cpu.detail}); {so}",
+        mend=unset(facts, stated.source) if stated.source in ARCH_VARIABLES else ours(facts, "doctor"),
         data={"source": stated.source, "stated": stated.value, "cpu": by_cpu.value},
     )
 

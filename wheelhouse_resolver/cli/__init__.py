@@ -38,6 +38,7 @@ COMMANDS = {
     "modulefile": "write a module file for Lmod or Environment Modules",
     "shell-hook": "print settings for a shell's start file, for people without modules",
     "policy-module": "write the _manylinux.py that makes Python refuse manylinux wheels",
+    "completion": "print the script that completes our command lines in a shell",
 }
 
 #: The commands that may run for long, over whole trees.

@@ -275,7 +275,7 @@ def pip_with(**changes: Any) -> Facts:
 
 
 def site_with(**changes: Any) -> Facts:
-    return healthy(site=SiteFacts(site=Site.default(ROOT), **changes), directories=())
+    return healthy(site=SiteFacts(site=Site.default(ROOT), root=ROOT, **changes), directories=())
 
 
 def directories_with(label: str, **changes: Any) -> Facts:
@@ -663,9 +663,9 @@ CASES: list[tuple[str, Facts, str, str, str]] = [
     ),
     (
         "temporary-directory",
-        healthy(temporary=PathState(path="/a b", variable="TMPDIR", problem="No such file or directory")),
+        healthy(temporary=PathState(path="/a b", variable="TMPDIR", problem="No such file", missing=True)),
         "error",
-        "temporary directory /a b (TMPDIR): No such file or directory",
+        "temporary directory /a b (TMPDIR): No such file",
         "mkdir -p '/a b'",
     ),
     (

@@ -38,6 +38,7 @@ class SiteFacts:
     problem:   why none could be loaded; empty when one was.
     file, line: of the site file that is wrong. file_missing: whether there is none.
     file_by:   what named the site file: `--config`, WHEELHOUSE_CONFIG, `directories`, or `built-in` for none.
+    root:      as it is named; empty for none.
     root_by:   what named the root: `--root`, WHEELHOUSE_ROOT, `site file`, `built-in`.
     root_problem: why the root cannot be used; empty when it can.
     """
@@ -48,6 +49,7 @@ class SiteFacts:
     line: int | None = None
     file_missing: bool = False
     file_by: str = "built-in"
+    root: str = ""
     root_by: str = "built-in"
     root_problem: str = ""
 
@@ -195,12 +197,13 @@ class PathState:
     """A directory that something is written to.
 
     variable: what names it, if that is set. problem: why one cannot write there; empty when one can.
-    noexec:   whether programs cannot run there.
+    missing:  whether it is not there. noexec: whether programs cannot run there.
     """
 
     path: str
     variable: str = ""
     problem: str = ""
+    missing: bool = False
     noexec: bool = False
 
 
@@ -264,7 +267,7 @@ class Facts:
             "site": {
                 "file": source.site.source,
                 "file_by": source.file_by,
-                "root": source.site.root,
+                "root": source.root or None,
                 "root_by": source.root_by,
                 "problem": source.problem or source.root_problem or None,
             },

@@ -94,16 +94,9 @@ def gather(asked: Asked | None = None, environ: Mapping[str, str] | None = None)
     site = _site(asked, environ)
     python = os.path.abspath(asked.python) if asked.python and os.sep in asked.python else asked.python
     venvs = _venvs(python, environ)
-    host, unknown, problem = _host(asked, python, site.site, environ, venvs)
-    answer: TargetAnswer | None = None
-    command = _command_of(python, host)
-    if not problem and command is not None:
-        try:
-            answer = ask_target(command, environ)
-        except PythonError as error:
-            problem = str(error)
-    elif not problem:
-        problem = f"{python} is a version, not a Python that can be asked"
+    answer, problem = _asked(python, environ)
+    broken = answer is not None or any(each.problem and _is_in(python, each.path) for each in venvs)
+    host, unknown = _host(asked, python, site.site, environ, broken)
     directories = _directories(site, host)
     pip = _pip(answer, site.site, environ)
     return Facts(
@@ -114,15 +107,13 @@ def gather(asked: Asked | None = None, environ: Mapping[str, str] | None = None)
         directories=directories,
         ties=_ties(site, directories, host),
         python=answer.python if answer else None,
-        target_problem=problem,
+        target_problem="" if answer else _not_runnable(host) or problem,
         python_on_path=shutil.which("python3", path=environ.get("PATH")),
         pip=pip,
         venvs=venvs,
-        index=_index(pip.in_force, environ),
+        index=_index(pip.in_force, environ) if pip.asked and not pip.problem else None,
         temporary=_temporary(environ),
-        home=PathState(path=environ["HOME"], variable="HOME", problem=_cannot_write(environ["HOME"]))
-        if environ.get("HOME")
-        else None,
+        home=_home(environ),
         cache=_cache(),
         uv=shutil.which("uv", path=environ.get("PATH")),
         shell=os.path.basename(environ.get("SHELL", "sh")) or "sh",
@@ -157,32 +148,26 @@ def _site(asked: Asked, environ: Mapping[str, str]) -> SiteFacts:
         root_by = "--root"
     elif environ.get("WHEELHOUSE_ROOT"):
         root_by = "WHEELHOUSE_ROOT"
-    root = asked.root or environ.get("WHEELHOUSE_ROOT")
+    root = asked.root or environ.get("WHEELHOUSE_ROOT") or ""
     problem = root_problem = ""
     line = None
     try:
-        site = Site.load(asked.config, root=asked.root, environ=environ)
+        try:
+            site = Site.load(asked.config, root=asked.root, environ=environ)
+            root = site.root
+        except NoWheelhouseError as error:  # the site file is judged all the same
+            root_problem = error.problem
+            site = Site.load(asked.config, root="/", environ=environ)
     except SiteFileError as error:
         problem, line = str(error), error.line
-        site = Site.default(root or "/")
         if not root:
-            return SiteFacts(
-                site=site,
-                problem=problem,
-                file=file,
-                file_missing=not os.path.lexists(file),
-                line=line,
-                file_by=file_by,
-                root_problem="unknown without a site file that can be used",
-            )
-    except NoWheelhouseError as error:
-        return SiteFacts(
-            site=Site.default("/"), file=file, file_by=file_by, root_by=root_by, root_problem=error.problem
-        )
-    try:
-        tree.check_root(site)
-    except NoWheelhouseError as error:
-        root_problem = error.problem.partition(";")[0]
+            root_problem = "not known without a site file"
+        site = Site.default("/" if root_problem else root)
+    if not root_problem:
+        try:
+            tree.check_root(site)
+        except NoWheelhouseError as error:
+            root_problem = error.problem.partition(";")[0]
     return SiteFacts(
         site=site,
         problem=problem,
@@ -190,6 +175,7 @@ def _site(asked: Asked, environ: Mapping[str, str]) -> SiteFacts:
         file_missing=bool(file) and not os.path.lexists(file),
         line=line,
         file_by=file_by,
+        root=root,
         root_by=root_by,
         root_problem=root_problem,
     )
@@ -234,7 +220,7 @@ def _ties(site: SiteFacts, directories: Sequence[DirectoryState], host: Host) ->
     tags: tuple[Tag, ...] | None
     try:
         tags = supported_tags(host.python)
-    except PythonError:
+    except (Exception, SystemExit):  # noqa: BLE001 - packaging imports `_manylinux`, which may raise anything
         tags = None
     try:
         return unstamped_ties(Wheelhouse(site.site).catalogue(listable), site.site, tags)
@@ -245,17 +231,30 @@ def _ties(site: SiteFacts, directories: Sequence[DirectoryState], host: Host) ->
 # -- the host and its Python -------------------------------------------------------------------------------
 
 
+def _asked(python: str | None, environ: Mapping[str, str]) -> tuple[TargetAnswer | None, str]:
+    """What the target says, or why it cannot be asked."""
+    if python is None:
+        path: str | None = sys.executable
+    else:
+        path = python if os.sep in python else shutil.which(python, path=environ.get("PATH"))
+    if path is None:
+        return None, f"{python} is a version, not a Python that can be asked"
+    try:
+        return ask_target(path, environ), ""
+    except PythonError as error:
+        return None, str(error)
+
+
 def _host(
-    asked: Asked,
-    python: str | None,
-    site: Site,
-    environ: Mapping[str, str],
-    venvs: Sequence[VenvState],
-) -> tuple[Host, list[UnknownOverride], str]:
-    """The host, the overrides that had to be left out, and why the target Python cannot be asked."""
+    asked: Asked, python: str | None, site: Site, environ: Mapping[str, str], broken: bool
+) -> tuple[Host, list[UnknownOverride]]:
+    """The host, and the overrides that had to be left out.
+
+    *broken*: a target that cannot be judged is no bad input, for it is known what ails it: its virtual
+    environment is broken, or its policy module fails. The running Python then stands for it.
+    """
     environ = dict(environ)
     unknown: list[UnknownOverride] = []
-    problem = ""
     while True:
         try:
             host = detect_host(python=python, environ=environ, arch=asked.arch, layer=asked.layer, site=site)
@@ -266,18 +265,16 @@ def _host(
                 raise
             unknown.append(UnknownOverride(variable=named[0], name=error.name, problem=str(error)))
             del environ[named[0]]
-            continue
-        except PythonError as error:
-            if python is None or not any(each.problem and _is_in(python, each.path) for each in venvs):
+        except PythonError:
+            if python is None or not broken:
                 raise
-            # It is known why: its virtual environment is broken. The rest is told all the same.
-            python, problem = None, str(error)
-            continue
-        return host, unknown, problem or _not_runnable(host)
+            python = None
+        else:
+            return host, unknown
 
 
-def _is_in(path: str, directory: str) -> bool:
-    return path.startswith(directory.rstrip("/") + "/")
+def _is_in(path: str | None, directory: str) -> bool:
+    return path is not None and path.startswith(directory.rstrip("/") + "/")
 
 
 def _not_runnable(host: Host) -> str:
@@ -286,15 +283,6 @@ def _not_runnable(host: Host) -> str:
         return ""
     loader = python.interpreter.program_interpreter if python.interpreter else None
     return f"{python.name} cannot be run here: it needs {loader}, which is not there"
-
-
-def _command_of(python: str | None, host: Host) -> str | None:
-    """The path of the target; None for a version alone."""
-    if host.python.version is not None:
-        return None
-    if host.python.name == "running":
-        return sys.executable
-    return python if python and os.sep in python else shutil.which(python or "")
 
 
 def _venvs(python: str | None, environ: Mapping[str, str]) -> tuple[VenvState, ...]:
@@ -399,7 +387,10 @@ def _links(settings: Sequence[PipSetting], site: Site) -> tuple[LinkState, ...]:
 
 
 def _link(value: str, site: Site) -> LinkState:
-    parts = urlsplit(value)
+    try:
+        parts = urlsplit(value)
+    except ValueError:  # `http://[`: pip cannot read it either
+        return LinkState(value=value, real=None, exists=False)
     if parts.scheme == "file":
         path = unquote(parts.path, errors="surrogateescape")
     elif parts.scheme:
@@ -481,7 +472,13 @@ def _temporary(environ: Mapping[str, str]) -> PathState:
     noexec = False
     if not problem:
         noexec = bool(os.statvfs(path).f_flag & os.ST_NOEXEC)
-    return PathState(path=path, variable=variable, problem=problem, noexec=noexec)
+    missing = not os.path.lexists(path)
+    return PathState(path=path, variable=variable, problem=problem, missing=missing, noexec=noexec)
+
+
+def _home(environ: Mapping[str, str]) -> PathState | None:
+    path = environ.get("HOME")
+    return PathState(path=path, variable="HOME", problem=_cannot_write(path)) if path else None
 
 
 def _cache() -> PathState | None:

@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 from wheelhouse_resolver.doctor.facts import PolicyModuleState, PythonFacts, Shadowed
 from wheelhouse_resolver.doctor.pip_settings import PipFile, PipSetting, masked, parse_debug, parse_list
 from wheelhouse_resolver.errors import PythonError, reason_of
-from wheelhouse_resolver.policy_module import POLICY_MODULE
+from wheelhouse_resolver.policy_module import FILENAME, POLICY_MODULE
 
 __all__ = ["TargetAnswer", "ask_target", "conda_prefix", "shadowed"]
 
@@ -144,7 +144,8 @@ def _python_facts(said: Mapping[str, Any], environ: Mapping[str, str]) -> Python
     policy = said["policy"]
     state = None
     if policy is not None:
-        path = str(policy["path"])
+        # One that fails while it is imported does not say where it is.
+        path = str(policy["path"]) or _on_path(FILENAME, said["path"])
         source = path[:-1] if path.endswith(".pyc") else path
         state = PolicyModuleState(
             path=source,
@@ -167,6 +168,11 @@ def _python_facts(said: Mapping[str, Any], environ: Mapping[str, str]) -> Python
             [*added, *([said["user_site"]] if said["user_site"] else [])], said["site_packages"], said["path"]
         ),
     )
+
+
+def _on_path(filename: str, path: Sequence[str]) -> str:
+    places = (os.path.join(each, filename) for each in path)
+    return next((each for each in places if os.path.isfile(each)), "")
 
 
 def _text_of(path: str) -> str:

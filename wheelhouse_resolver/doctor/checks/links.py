@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from wheelhouse_resolver.doctor.findings import Check, Severity, Symptom
 from wheelhouse_resolver.doctor.mending import load_settings, unset_setting
@@ -17,11 +16,15 @@ if TYPE_CHECKING:
 __all__ = ["LINK_CHECKS"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Reading:
-    """What one `find-links` names: directories *searched* and *other* ones of the site, and *strays*."""
+class _Reading(NamedTuple):
+    """What one `find-links` names.
+
+    searched: labels of directories of the search path; gone: those of them that are not there.
+    other:    directories that only other hosts search; strays: what is no directory of the site.
+    """
 
     searched: frozenset[str]
+    gone: tuple[LinkState, ...]
     other: tuple[tuple[LinkState, DirectoryState], ...]
     strays: tuple[LinkState, ...]
 
@@ -34,6 +37,7 @@ def _read(facts: Facts, setting: PipSetting | None) -> _Reading:
     named = set(setting.values) if setting is not None else set()
     by_path = {each.real: each for each in facts.directories}
     searched: set[str] = set()
+    gone: list[LinkState] = []
     other: list[tuple[LinkState, DirectoryState]] = []
     strays: list[LinkState] = []
     for link in facts.pip.links:
@@ -44,9 +48,10 @@ def _read(facts: Facts, setting: PipSetting | None) -> _Reading:
             strays.append(link)
         elif state.searched:
             searched.add(state.directory.label)
+            gone += [] if link.exists else [link]
         else:
             other.append((link, state))
-    return _Reading(searched=frozenset(searched), other=tuple(other), strays=tuple(strays))
+    return _Reading(frozenset(searched), tuple(gone), tuple(other), tuple(strays))
 
 
 def _in_view(link: LinkState, directories: Iterable[DirectoryState]) -> DirectoryState | None:
@@ -72,6 +77,8 @@ def _beaten(facts: Facts) -> PipSetting | None:
 
 def _absent(facts: Facts) -> Iterator[Symptom]:
     winner = facts.pip.in_force.get("find-links")
+    if facts.pip.asked == "" or facts.pip.problem:
+        return  # what its files say is not known
     if not _wanted(facts) or _read(facts, winner).is_ours or _beaten(facts) is not None:
         return
     if winner is not None:
@@ -112,6 +119,13 @@ def _stale(facts: Facts) -> Iterator[Symptom]:
             f"arch {state.directory.arch}; this host is {host}",
             mend=load_settings(facts),
             data={"link": link.value, "directory": state.directory.label},
+        )
+    for link in reading.gone:
+        yield Symptom(
+            severity=Severity.NOTE,
+            what=f"{setting.where} names {link.value}, which does not exist: pip warns of it, and uv fails",
+            mend=load_settings(facts),
+            data={"link": link.value, "exists": False},
         )
     labels = [each for each in _wanted(facts) if each not in reading.searched]
     if labels and reading.is_ours:

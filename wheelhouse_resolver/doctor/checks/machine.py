@@ -20,7 +20,7 @@ def _temporary(facts: Facts) -> Iterator[Symptom]:
     if place is None or not (place.problem or place.noexec):
         return
     problem = place.problem or "programs cannot run there (noexec)"
-    if place.problem == "No such file or directory":
+    if place.missing:
         mend = line("mkdir", "-p", place.path)
     elif place.variable:
         mend = unset(facts, place.variable)

@@ -190,7 +190,8 @@ def _index(facts: Facts) -> Iterator[Symptom]:
     offline = settings.get("no-index")
     if offline is not None and is_true(offline.value):
         links = settings.get("find-links")
-        together = links is not None and links.file == offline.file
+        # In the file that PIP_CONFIG_FILE names it is what `pip-conf --offline` writes.
+        together = offline.origin == "env" or (links is not None and links.file == offline.file)
         if not together and not _is_wanted(facts, offline):
             yield Symptom(
                 severity=Severity.NOTE,

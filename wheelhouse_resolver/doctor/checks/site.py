@@ -38,12 +38,12 @@ def _root(facts: Facts) -> Iterator[Symptom]:
         mend = edit(site.file)
     else:
         mend = ours(facts, "init")
-    what = f"wheelhouse {site.site.root} (named by {site.root_by}): {site.root_problem}"
+    what = f"wheelhouse {site.root} (named by {site.root_by}): {site.root_problem}"
     yield Symptom(
         severity=Severity.ERROR,
         what=site.root_problem if site.root_by == "built-in" else what,
         mend=mend,
-        data={"root": site.site.root, "named_by": site.root_by},
+        data={"root": site.root or None, "named_by": site.root_by},
     )
 
 

@@ -86,7 +86,7 @@ class Environment:
         program.chmod(0o755)
         for name in ("home", "tmp", "cache", "nothing"):
             (above / name).mkdir()
-        kept = {k: v for k, v in clean_environ().items() if not k.startswith(("PIP_", "UV_"))}
+        kept = {k: v for k, v in pip_environ().items() if not k.startswith(("PIP_", "UV_"))}
         for name in (
             "http_proxy",
             "https_proxy",
@@ -356,6 +356,8 @@ class TestFindLinks:
         assert (finding.check, finding.severity.value) == ("stale-find-links", "error")
         assert "is for layer gentoo, arch foreign; this host is layer gentoo, arch base" in finding.what
         env.mend(finding)
+
+    def test_made_for_another_layer(self, env: Environment) -> None:
         env.write_config(layer="nix")
         assert {each.check for each in env.findings()} == {"stale-find-links"}
 

@@ -206,18 +206,31 @@ class Terminal:
 
 
 @pytest.mark.parametrize(
-    ("command", "prepare"),
+    ("command", "start"),
     [
-        pytest.param(["bash", "--norc", "--noprofile", "-i"], "", id="bash"),
-        pytest.param(["zsh", "-f", "-i"], "autoload -U compinit; compinit -u -D; ", id="zsh"),
+        pytest.param(
+            ["bash", "--norc", "--noprofile", "-i"],
+            'eval "$(wheelhouse-resolver completion bash)"',
+            id="bash",
+        ),
+        pytest.param(
+            ["zsh", "-f", "-i"],
+            'autoload -U compinit; compinit -u -D; eval "$(wheelhouse-resolver completion zsh)"',
+            id="zsh",
+        ),
+        pytest.param(
+            ["zsh", "-f", "-i"],
+            "wheelhouse-resolver completion zsh >_wheelhouse-resolver; fpath=($PWD $fpath);"
+            "autoload -U compinit; compinit -u -D",
+            id="zsh-from-a-file",
+        ),
     ],
 )
-def test_tab_at_a_terminal(command: list[str], prepare: str, environ: dict[str, str], tmp_path: Path) -> None:
+def test_tab_at_a_terminal(command: list[str], start: str, environ: dict[str, str], tmp_path: Path) -> None:
     terminal = Terminal(command, environ, tmp_path)
     (tmp_path / "sitefile.toml").touch()
     try:
-        start = f'{prepare}eval "$(wheelhouse-resolver completion {command[0]})"; echo REA""DY'
-        terminal.type(start, "READY")
+        terminal.type(f'{start}; echo REA""DY', "READY")
         for keys, completed in (
             ("policy-mo\t", "policy-module"),
             ("pick --exp\tnump\t", "pick --explain numpy"),

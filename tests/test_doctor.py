@@ -95,11 +95,11 @@ def healthy(**changes: Any) -> Facts:
         setting("no-index", "true"),
     )
     facts = Facts(
-        site=SiteFacts(site=site),
+        site=SiteFacts(site=site, root=ROOT, real_root=ROOT),
         host=host,
         directories=directories,
         python=PythonFacts(executable=PYTHON, version="3.11.7", prefix="/env/my env", base_prefix="/gentoo"),
-        python_on_path="/gentoo/bin/python3",
+        other_python="/gentoo/bin/python3",
         pip=with_settings(PipFacts(version="26.3", asked="config debug"), *settings),
         temporary=PathState(path="/tmp"),
         home=PathState(path="/home/me", variable="HOME"),
@@ -411,7 +411,7 @@ CASES: list[tuple[str, Facts, str, str, str]] = [
     ),
     (
         "other-pip",
-        pip_with(command="/usr/bin/pip", command_python="/usr/bin/python3"),
+        pip_with(command="/usr/bin/pip", command_python="/usr/bin/python3", command_is_other=True),
         "warning",
         f"/usr/bin/pip and installs for /usr/bin/python3, not for {PYTHON}",
         "wheelhouse-resolver doctor --python /usr/bin/python3",
@@ -604,7 +604,7 @@ CASES: list[tuple[str, Facts, str, str, str]] = [
     ),
     (
         "other-environment",
-        healthy(environ={"VIRTUAL_ENV": "/other"}),
+        healthy(venvs=(VenvState(path="/other", active=True), VenvState(path="/third"))),
         "note",
         f"/other is active; looked at was {PYTHON}",
         "wheelhouse-resolver doctor --python /other/bin/python",
@@ -694,7 +694,7 @@ CASES: list[tuple[str, Facts, str, str, str]] = [
         healthy(cache=PathState(path="/c", problem="Read-only file system")),
         "note",
         "nothing can be remembered in /c: Read-only file system",
-        "export XDG_CACHE_HOME=/tmp",
+        'export XDG_CACHE_HOME=/tmp/cache-"$USER"',
     ),
 ]
 
@@ -801,7 +801,7 @@ class TestFindLinks:
         labels = ["gentoo/avx2", "gentoo/avx", "gentoo/sse3", "gentoo/generic", "generic"]
         given = setting("find-links", " ".join(f"file:///view/{each}" for each in labels))
         links = [
-            LinkState(value=f"file:///view/{each}", real=f"/view/{each}", exists=True, view=True)
+            LinkState(value=f"file:///view/{each}", real=f"/view/{each}", exists=True, view="/avx" in each)
             for each in [*labels, "gentoo/avx512"]
         ]
         pip = replace(with_settings(healthy().pip, setting("no-index", "1"), given), links=tuple(links))

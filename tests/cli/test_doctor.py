@@ -374,8 +374,6 @@ class TestFindLinks:
         env.mend(finding)
 
     def test_a_view(self, env: Environment) -> None:
-        for label in ("gentoo/base", "gentoo/generic"):
-            make_wheel(env.root / label, f"demo-{len(label)}.0-{TAGS}.whl")
         make_view(Site.load(environ=env.environ), str(env.above / "view"))
         env.write_config(view=str(env.above / "view"))
         assert env.told() == []
@@ -516,7 +514,7 @@ class TestIndex:
     def test_one_that_keeps_silent_is_waited_for_shortly(
         self, env: Environment, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("wheelhouse_resolver.doctor.probes._PATIENCE", 0.3)
+        monkeypatch.setattr("wheelhouse_resolver.doctor.machine_probes._PATIENCE", 0.3)
         waiting: list[socket.socket] = []
         with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
             port = server.getsockname()[1]

@@ -38,7 +38,7 @@ class SiteFacts:
     problem:   why none could be loaded; empty when one was.
     file, line: of the site file that is wrong. file_missing: whether there is none.
     file_by:   what named the site file: `--config`, WHEELHOUSE_CONFIG, `directories`, or `built-in` for none.
-    root:      as it is named; empty for none.
+    root:      as it is named; empty for none. real_root: without symbolic links.
     root_by:   what named the root: `--root`, WHEELHOUSE_ROOT, `site file`, `built-in`.
     root_problem: why the root cannot be used; empty when it can.
     """
@@ -50,6 +50,7 @@ class SiteFacts:
     file_missing: bool = False
     file_by: str = "built-in"
     root: str = ""
+    real_root: str = ""
     root_by: str = "built-in"
     root_problem: str = ""
 
@@ -112,6 +113,7 @@ class PipFacts:
     config_file_problem: why pip cannot read that file; empty when it can.
     ignored:  files of the user's that pip does not read because of PIP_CONFIG_FILE.
     command, command_python: the `pip` on PATH, and the Python that it starts.
+    command_is_other: whether that is another Python than the target.
     """
 
     version: str | None = None
@@ -125,6 +127,7 @@ class PipFacts:
     ignored: tuple[str, ...] = ()
     command: str | None = None
     command_python: str | None = None
+    command_is_other: bool = False
 
     @property
     def in_force(self) -> dict[str, PipSetting]:
@@ -182,11 +185,14 @@ class PythonFacts:
 class VenvState:
     """A virtual environment that is active or named.
 
+    active:  whether VIRTUAL_ENV names it. is_target: whether the target Python is its own.
     home:    where its Python is from (`pyvenv.cfg`). version: of that, as it was made.
     problem: why it cannot run; empty when it can.
     """
 
     path: str
+    active: bool = False
+    is_target: bool = False
     home: str = ""
     version: str = ""
     problem: str = ""
@@ -232,7 +238,7 @@ class Facts:
     target_problem: why the target Python could not be asked; empty when it could.
     uv:            the uv on PATH, or None. shell: the name of the user's shell.
     index:         None when pip would ask none, or nobody looked.
-    python_on_path: the python3 that a user gets.
+    other_python:  the python3 on PATH, if that is not the target.
     environ:       variables that bear on it, masked.
     """
 
@@ -244,7 +250,7 @@ class Facts:
     ties: Ties = field(default_factory=Ties)
     python: PythonFacts | None = None
     target_problem: str = ""
-    python_on_path: str | None = None
+    other_python: str | None = None
     pip: PipFacts = field(default_factory=PipFacts)
     venvs: tuple[VenvState, ...] = ()
     index: IndexState | None = None
@@ -284,7 +290,7 @@ class Facts:
             "unstamped_ties": asdict(self.ties),
             "python": asdict(self.python) if self.python else None,
             "target_problem": self.target_problem or None,
-            "python_on_path": self.python_on_path,
+            "other_python": self.other_python,
             "pip": {
                 "version": self.pip.version,
                 "problem": self.pip.problem or None,

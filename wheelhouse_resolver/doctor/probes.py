@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import sys
-import tempfile
-import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
-from wheelhouse_resolver import memo, tree
+from wheelhouse_resolver import tree
 from wheelhouse_resolver.directories import places
 from wheelhouse_resolver.doctor.facts import (
     DirectoryState,
     Facts,
-    IndexState,
-    LinkState,
-    PathState,
-    PipFacts,
+    PythonFacts,
     SiteFacts,
     Ties,
     UnknownOverride,
     VenvState,
 )
-from wheelhouse_resolver.doctor.pip_settings import PipSetting, environment_settings, masked
+from wheelhouse_resolver.doctor.machine_probes import (
+    cache_directory_state,
+    home_directory,
+    index_state,
+    temporary_directory,
+)
+from wheelhouse_resolver.doctor.pip_probes import pip_facts, starts
+from wheelhouse_resolver.doctor.pip_settings import masked
 from wheelhouse_resolver.doctor.target import TargetAnswer, ask_target
 from wheelhouse_resolver.doctor.ties import unstamped_ties
 from wheelhouse_resolver.errors import (
@@ -44,21 +44,11 @@ from wheelhouse_resolver.errors import (
 from wheelhouse_resolver.host import ARCH_VARIABLES, LAYER_VARIABLE, Host, detect_host
 from wheelhouse_resolver.host.python import supported_tags
 from wheelhouse_resolver.site import Site
-from wheelhouse_resolver.text import is_true
 
 if TYPE_CHECKING:
     from packaging.tags import Tag
 
 __all__ = ["Asked", "gather"]
-
-#: What pip asks when nobody names another index.
-_PYPI = "https://pypi.org/simple"
-
-#: How long the index may take to accept a connection (s).
-_PATIENCE = 3.0
-
-#: How many names of a directory are looked at to find out whether it is a view.
-_SOME = 50
 
 #: The variables, besides PIP_*, that a help desk wants to see.
 _TELLING = (
@@ -86,7 +76,7 @@ class Asked:
 def gather(asked: Asked | None = None, environ: Mapping[str, str] | None = None) -> Facts:
     """All facts about this environment.
 
-    *environ* stands for `os.environ`. Raises `PythonError`, `UnknownArchError`, `UnknownLayerError` for what
+    *environ* stands for `os.environ`, save for the memo and for what `detect_host` asks the target. Raises `PythonError`, `UnknownArchError`, `UnknownLayerError` for what
     was *asked* and does not exist; whatever else is wrong is a fact.
     """
     asked = asked or Asked()
@@ -98,7 +88,9 @@ def gather(asked: Asked | None = None, environ: Mapping[str, str] | None = None)
     broken = answer is not None or any(each.problem and _is_in(python, each.path) for each in venvs)
     host, unknown = _host(asked, python, site.site, environ, broken)
     directories = _directories(site, host)
-    pip = _pip(answer, site.site, environ)
+    pip = pip_facts(answer, site.site, environ)
+    target = answer.python if answer else None
+    on_path = shutil.which("python3", path=environ.get("PATH"))
     return Facts(
         site=site,
         host=host,
@@ -106,15 +98,15 @@ def gather(asked: Asked | None = None, environ: Mapping[str, str] | None = None)
         unknown_overrides=tuple(unknown),
         directories=directories,
         ties=_ties(site, directories, host),
-        python=answer.python if answer else None,
+        python=target,
         target_problem="" if answer else _not_runnable(host) or problem,
-        python_on_path=shutil.which("python3", path=environ.get("PATH")),
+        other_python=None if target and on_path and starts(on_path, target) else on_path,
         pip=pip,
-        venvs=venvs,
-        index=_index(pip.in_force, environ) if pip.asked and not pip.problem else None,
-        temporary=_temporary(environ),
-        home=_home(environ),
-        cache=_cache(),
+        venvs=tuple(_with_target(each, target) for each in venvs),
+        index=index_state(pip.in_force, environ) if pip.asked and not pip.problem else None,
+        temporary=temporary_directory(environ),
+        home=home_directory(environ),
+        cache=cache_directory_state(),
         uv=shutil.which("uv", path=environ.get("PATH")),
         shell=os.path.basename(environ.get("SHELL", "sh")) or "sh",
         environ=MappingProxyType(
@@ -176,6 +168,7 @@ def _site(asked: Asked, environ: Mapping[str, str]) -> SiteFacts:
         line=line,
         file_by=file_by,
         root=root,
+        real_root=os.path.realpath(root) if root else "",
         root_by=root_by,
         root_problem=root_problem,
     )
@@ -295,7 +288,15 @@ def _venvs(python: str | None, environ: Mapping[str, str]) -> tuple[VenvState, .
             above = os.path.dirname(os.path.dirname(each))
             if os.path.isfile(os.path.join(above, "pyvenv.cfg")):
                 paths.append(above)
-    return tuple(_venv(path) for path in dict.fromkeys(map(os.path.abspath, paths)))
+    active = os.path.abspath(environ["VIRTUAL_ENV"]) if environ.get("VIRTUAL_ENV") else None
+    return tuple(
+        replace(_venv(path), active=path == active) for path in dict.fromkeys(map(os.path.abspath, paths))
+    )
+
+
+def _with_target(venv: VenvState, target: PythonFacts | None) -> VenvState:
+    same = target is not None and os.path.realpath(venv.path) == os.path.realpath(target.prefix)
+    return replace(venv, is_target=same)
 
 
 def _venv(path: str) -> VenvState:
@@ -317,187 +318,3 @@ def _venv(path: str) -> VenvState:
         problem = f"{python} does not exist, or points to nothing"
     version = values.get("version") or values.get("version_info", "")
     return VenvState(path=path, home=home, version=version, problem=problem)
-
-
-# -- pip ---------------------------------------------------------------------------------------------------
-
-
-def _pip(answer: TargetAnswer | None, site: Site, environ: Mapping[str, str]) -> PipFacts:
-    settings = (*(answer.settings if answer else ()), *environment_settings(environ))
-    config_file = environ.get("PIP_CONFIG_FILE")
-    command = shutil.which("pip", path=environ.get("PATH"))
-    return PipFacts(
-        version=answer.pip_version if answer else None,
-        problem=answer.pip_problem if answer else "",
-        asked=answer.asked if answer else "",
-        files=answer.files if answer else (),
-        settings=settings,
-        links=_links(settings, site),
-        config_file=config_file,
-        config_file_problem=_unreadable(config_file) if config_file else "",
-        ignored=_ignored(config_file, environ),
-        command=command,
-        command_python=_interpreter_of(command) if command else None,
-    )
-
-
-def _unreadable(path: str) -> str:
-    """Why pip reads nothing from the file at *path*: it says so of none of these."""
-    if path == os.devnull:
-        return "it is the null device: pip then reads no file at all"
-    try:
-        with open(path, "rb") as file:
-            file.read(1)
-    except OSError as error:
-        return reason_of(error)
-    return ""
-
-
-def _ignored(config_file: str | None, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The user's own files, where PIP_CONFIG_FILE names one that exists: pip does not read them then."""
-    if not config_file or not os.path.exists(config_file):
-        return ()
-    home = environ.get("HOME", "")
-    above = environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config")
-    paths = [os.path.join(home, ".pip", "pip.conf"), os.path.join(above, "pip", "pip.conf")]
-    real = os.path.realpath(config_file)
-    return tuple(each for each in paths if os.path.isfile(each) and os.path.realpath(each) != real)
-
-
-def _interpreter_of(script: str) -> str | None:
-    """The Python that a `pip` script starts; None for what is no such script."""
-    try:
-        with open(script, "rb") as file:
-            lines = os.fsdecode(file.read(4096)).splitlines()
-    except OSError:
-        return None
-    if lines and lines[0].startswith("#!"):
-        words = lines[0][2:].split()
-        if words and os.path.basename(words[0]).startswith(("python", "pypy")):
-            return words[0]
-        # The form for paths that are too long for `#!`: `'''exec' /path/to/python "$0" "$@"`.
-        if words[:1] == ["/bin/sh"] and len(lines) > 1 and lines[1].startswith("'''exec' "):
-            return lines[1].removeprefix("'''exec' ").removesuffix(' "$0" "$@"').strip('"')
-    return None
-
-
-def _links(settings: Sequence[PipSetting], site: Site) -> tuple[LinkState, ...]:
-    values = [value for each in settings if each.option == "find-links" for value in each.values]
-    return tuple(_link(value, site) for value in dict.fromkeys(values))
-
-
-def _link(value: str, site: Site) -> LinkState:
-    try:
-        parts = urlsplit(value)
-    except ValueError:  # `http://[`: pip cannot read it either
-        return LinkState(value=value, real=None, exists=False)
-    if parts.scheme == "file":
-        path = unquote(parts.path, errors="surrogateescape")
-    elif parts.scheme:
-        return LinkState(value=value, real=None, exists=True)
-    else:
-        path = os.path.abspath(os.path.expanduser(value))
-    return LinkState(
-        value=value, real=os.path.realpath(path), exists=os.path.exists(path), view=_is_view(path, site)
-    )
-
-
-def _is_view(path: str, site: Site) -> bool:
-    """Whether the directory holds symbolic links into the wheelhouse, as those that `view` makes do."""
-    root = site.root.rstrip("/") + "/"
-    try:
-        with os.scandir(path) as entries:
-            some = [entry for entry, _ in zip(entries, range(_SOME), strict=False)]
-            return any(each.is_symlink() and os.readlink(each.path).startswith(root) for each in some)
-    except OSError:
-        return False
-
-
-# -- the machine -------------------------------------------------------------------------------------------
-
-
-def _index(settings: Mapping[str, PipSetting], environ: Mapping[str, str]) -> IndexState | None:
-    offline = settings.get("no-index")
-    if offline is not None and is_true(offline.value):
-        return None
-    setting = settings.get("index-url")
-    url = setting.value if setting is not None else _PYPI
-    return IndexState(url=url, problem=_cannot_connect(url, settings, environ))
-
-
-def _cannot_connect(url: str, settings: Mapping[str, PipSetting], environ: Mapping[str, str]) -> str:
-    """Why nothing listens where *url* is, or the proxy on the way there; empty when something does."""
-    try:
-        parts = urlsplit(url)
-        proxy = settings.get("proxy")
-        via = (
-            proxy.value
-            if proxy
-            else environ.get(f"{parts.scheme}_proxy") or environ.get(f"{parts.scheme.upper()}_PROXY")
-        )
-        if via and not _bypassed(parts.hostname or "", environ):
-            parts = urlsplit(via if "://" in via else f"http://{via}")
-        address = (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
-    except ValueError as error:
-        return f"no URL: {error}"
-    if parts.scheme == "file" or not address[0]:
-        return ""
-    # Resolving a name has no time limit of its own.
-    answers: list[str] = []
-
-    def connect() -> None:
-        try:
-            socket.create_connection(address, timeout=_PATIENCE).close()
-            answers.append("")
-        except OSError as error:
-            answers.append(reason_of(error))
-
-    thread = threading.Thread(target=connect, daemon=True)
-    thread.start()
-    thread.join(_PATIENCE)
-    return answers[0] if answers else f"no answer within {_PATIENCE:g} s"
-
-
-def _bypassed(host: str, environ: Mapping[str, str]) -> bool:
-    names = (environ.get("no_proxy") or environ.get("NO_PROXY") or "").split(",")
-    stripped = [each.strip().lstrip(".") for each in names if each.strip()]
-    return any(each == "*" or host == each or host.endswith(f".{each}") for each in stripped)
-
-
-def _temporary(environ: Mapping[str, str]) -> PathState:
-    """Where temporary files go: the variables that Python's tempfile looks at, else /tmp."""
-    variable = next((name for name in ("TMPDIR", "TEMP", "TMP") if environ.get(name)), "")
-    path = environ[variable] if variable else "/tmp"
-    problem = _cannot_write(path)
-    noexec = False
-    if not problem:
-        noexec = bool(os.statvfs(path).f_flag & os.ST_NOEXEC)
-    missing = not os.path.lexists(path)
-    return PathState(path=path, variable=variable, problem=problem, missing=missing, noexec=noexec)
-
-
-def _home(environ: Mapping[str, str]) -> PathState | None:
-    path = environ.get("HOME")
-    return PathState(path=path, variable="HOME", problem=_cannot_write(path)) if path else None
-
-
-def _cache() -> PathState | None:
-    path = memo.cache_directory()
-    if path is None:
-        return None
-    there = path
-    while not os.path.lexists(there) and there != "/":
-        there = os.path.dirname(there)
-    return PathState(path=path, problem=_cannot_write(there))
-
-
-def _cannot_write(path: str) -> str:
-    """Why no file of some size can be made in the directory *path*; empty when one can, and is gone again."""
-    try:
-        with tempfile.TemporaryFile(dir=path) as file:
-            file.write(b"\0" * (64 << 10))
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        return reason_of(error)
-    return ""

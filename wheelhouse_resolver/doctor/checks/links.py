@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from wheelhouse_resolver.doctor.findings import Check, Severity, Symptom
@@ -35,7 +34,7 @@ class _Reading(NamedTuple):
 
 def _read(facts: Facts, setting: PipSetting | None) -> _Reading:
     named = set(setting.values) if setting is not None else set()
-    by_path = {each.real: each for each in facts.directories}
+    by_path = {**_by_path_in_views(facts), **{each.real: each for each in facts.directories}}
     searched: set[str] = set()
     gone: list[LinkState] = []
     other: list[tuple[LinkState, DirectoryState]] = []
@@ -43,7 +42,7 @@ def _read(facts: Facts, setting: PipSetting | None) -> _Reading:
     for link in facts.pip.links:
         if link.value not in named or link.real is None:
             continue
-        state = by_path.get(link.real) or _in_view(link, facts.directories)
+        state = by_path.get(link.real)
         if state is None:
             strays.append(link)
         elif state.searched:
@@ -54,12 +53,22 @@ def _read(facts: Facts, setting: PipSetting | None) -> _Reading:
     return _Reading(frozenset(searched), tuple(gone), tuple(other), tuple(strays))
 
 
-def _in_view(link: LinkState, directories: Iterable[DirectoryState]) -> DirectoryState | None:
-    """The directory of the site for which *link* stands in a view of it."""
-    if not link.view or link.real is None:
-        return None
-    fitting = [each for each in directories if link.real.endswith(f"/{each.directory.label}")]
-    return max(fitting, key=lambda each: len(each.directory.label), default=None)
+def _by_path_in_views(facts: Facts) -> dict[str, DirectoryState]:
+    """The directories of views of the wheelhouse, and those of the site that they stand for.
+
+    A view's root is where one of its directories has links; others may be empty.
+    """
+    by_label = sorted(facts.directories, key=lambda each: len(each.directory.label))
+    suffixes = [(f"/{each.directory.label}", each) for each in by_label]
+    roots = {
+        link.real.removesuffix(suffix)
+        for link in facts.pip.links
+        if link.view and link.real is not None
+        for suffix, _ in suffixes
+        if link.real.endswith(suffix)
+    }
+    # `gentoo/generic` below the view, rather than `generic` below `gentoo`: the longer label comes later.
+    return {root + suffix: state for suffix, state in suffixes for root in roots}
 
 
 def _wanted(facts: Facts) -> list[str]:
@@ -135,7 +144,7 @@ def _stale(facts: Facts) -> Iterator[Symptom]:
             mend=load_settings(facts),
             data={"directories": labels},
         )
-    root = os.path.realpath(facts.site.site.root).rstrip("/") + "/"
+    root = facts.site.real_root.rstrip("/") + "/"
     for link in reading.strays:
         below = f"{link.real}/".startswith(root)
         if below or not link.exists:

@@ -51,7 +51,7 @@ def _cache(facts: Facts) -> Iterator[Symptom]:
         yield Symptom(
             severity=Severity.NOTE,
             what=f"nothing can be remembered in {facts.cache.path}: {facts.cache.problem}",
-            mend=export(facts, "XDG_CACHE_HOME", "/tmp"),
+            mend=export(facts, "XDG_CACHE_HOME", "/tmp/cache-") + '"$USER"',  # so in every shell
             data={"path": facts.cache.path, "problem": facts.cache.problem},
         )
 

@@ -59,11 +59,8 @@ def _too_old(facts: Facts) -> Iterator[Symptom]:
 
 def _other_pip(facts: Facts) -> Iterator[Symptom]:
     pip, python = facts.pip, facts.python
-    if python is None or pip.command is None or pip.command_python is None:
-        return
-    theirs, own = pip.command_python, python.executable
-    # A link in a virtual environment leads to the Python below it, so the places count, not their targets.
-    if os.path.realpath(os.path.dirname(theirs)) != os.path.realpath(os.path.dirname(own)):
+    if python is not None and pip.command_python is not None and pip.command_is_other:
+        theirs, own = pip.command_python, python.executable
         yield Symptom(
             severity=Severity.WARNING,
             what=f"`pip` on PATH is {pip.command} and installs for {theirs}, not for {own}",

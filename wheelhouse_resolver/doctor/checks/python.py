@@ -31,7 +31,7 @@ def _remake(facts: Facts, venv: str, python: str = "python3") -> str:
 def _target(facts: Facts) -> Iterator[Symptom]:
     if facts.python is None and facts.target_problem:
         alone = facts.host.python.version is not None
-        other = facts.python_on_path
+        other = facts.other_python
         yield Symptom(
             severity=Severity.NOTE if alone else Severity.ERROR,
             what=f"nothing is known of the target Python's pip: {facts.target_problem}",
@@ -55,10 +55,10 @@ def _other_layer(facts: Facts) -> Iterator[Symptom]:
         says = "is of no layer"
     name = facts.python.executable if facts.python else facts.host.python.name
     venv = facts.python is not None and facts.python.in_venv
-    other = facts.python_on_path
+    other = facts.other_python
     if venv and facts.python is not None:
         mend = _remake(facts, facts.python.prefix)
-    elif other is not None and os.path.realpath(other) != os.path.realpath(name):
+    elif other is not None:
         mend = ours(facts, "doctor", "--python", other)
     else:
         mend = "module purge"
@@ -103,17 +103,15 @@ def _broken_venv(facts: Facts) -> Iterator[Symptom]:
 
 
 def _other_venv(facts: Facts) -> Iterator[Symptom]:
-    active = facts.environ.get("VIRTUAL_ENV")
-    if not active or facts.python is None or any(each.problem for each in facts.venvs):
-        return
-    if os.path.realpath(active) != os.path.realpath(facts.python.prefix):
-        python = os.path.join(active, "bin", "python")
-        yield Symptom(
-            severity=Severity.NOTE,
-            what=f"the virtual environment {active} is active; looked at was {facts.python.executable}",
-            mend=ours(facts, "doctor", "--python", python),
-            data={"active": active, "target": facts.python.executable},
-        )
+    for each in facts.venvs:
+        if each.active and not each.is_target and not each.problem and facts.python is not None:
+            python, target = os.path.join(each.path, "bin", "python"), facts.python.executable
+            yield Symptom(
+                severity=Severity.NOTE,
+                what=f"the virtual environment {each.path} is active; looked at was {target}",
+                mend=ours(facts, "doctor", "--python", python),
+                data={"active": each.path, "target": target},
+            )
 
 
 def _other_version(facts: Facts) -> Iterator[Symptom]:
@@ -128,7 +126,7 @@ def _other_version(facts: Facts) -> Iterator[Symptom]:
             mend = _remake(facts, facts.python.prefix, f"python{version}")
         else:
             kind = facts.python.executable
-            mend = ours(facts, "doctor", "--python", facts.python_on_path or f"python{version}")
+            mend = ours(facts, "doctor", "--python", facts.other_python or f"python{version}")
         yield Symptom(
             severity=Severity.WARNING,
             what=f"{kind} has Python {own}; the module that is loaded is Python {version}",

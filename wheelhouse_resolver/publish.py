@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.tags import Tag, parse_tag
-from packaging.version import InvalidVersion, Version
 
 from wheelhouse_resolver import placement, tree
 from wheelhouse_resolver.errors import OutputError, SiteFileError, WheelhouseError, reason_of
@@ -24,7 +23,7 @@ from wheelhouse_resolver.inversion import (
     searched_together,
 )
 from wheelhouse_resolver.metadata import BAD_ZIP, open_regular
-from wheelhouse_resolver.repack import Rewrite, rewrite
+from wheelhouse_resolver.repack import Rewrite, labelled, rewrite
 from wheelhouse_resolver.site import GENERIC, NO_LAYER
 from wheelhouse_resolver.stamp import (
     BAND,
@@ -41,6 +40,8 @@ from wheelhouse_resolver.wheel_check import CheckedWheel, RefusedWheelError, che
 from wheelhouse_resolver.wheelhouse import Candidate, Wheelhouse, parse_candidate
 
 if TYPE_CHECKING:
+    from packaging.version import Version
+
     from wheelhouse_resolver.site import Directory, Site
 
 __all__ = [
@@ -271,18 +272,10 @@ def _made(step: Step, own: int) -> Step:
 
 
 def _labelled(wheel: CheckedWheel, label: str) -> str | None:
-    """The version with *label* appended to its local label (PEP 440); None when it has it already."""
-    if not label:
-        return None
-    local = wheel.version.local
-    parts = local.split(".") if local else []
     try:
-        new = Version(f"{wheel.version.public}+{'.'.join([*parts, label])}")
-    except InvalidVersion as error:
-        raise PublishError(wheel.filename, f"{label!r} is no local label (letters, digits, dots)") from error
-    assert new.local is not None
-    added = new.local.split(".")[len(parts) :]
-    return None if parts[-len(added) :] == added else str(new)
+        return labelled(wheel.version, label) if label else None
+    except ValueError as error:
+        raise PublishError(wheel.filename, str(error)) from error
 
 
 def _with_glibc(tags: frozenset[Tag], glibc: str) -> frozenset[Tag]:

@@ -34,6 +34,7 @@ COMMANDS = {
     "audit": "find where an installer's order would differ from policy",
     "restamp": "mend the stamps of an existing tree in place",
     "view": "make a tree of links that carry the stamps, touching no wheel",
+    "relabel": "print or edit the requirements, local label and tags of finished wheels",
     "modulefile": "write a module file for Lmod or Environment Modules",
     "shell-hook": "print settings for a shell's start file, for people without modules",
     "policy-module": "write the _manylinux.py that makes Python refuse manylinux wheels",

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.builders import make_wheel
+from tests.cli.conftest import Cli
+
+NAME = "demo-1.0-py3-none-any.whl"
+
+
+@pytest.fixture(autouse=True)
+def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two wheels, in the directory `in`; we are beside it."""
+    make_wheel(tmp_path / "in", NAME, requires_dist=["numpy>=1.20", "scipy"])
+    make_wheel(tmp_path / "in", "other-2.0-py3-none-any.whl")
+    monkeypatch.chdir(tmp_path)
+
+
+def test_without_an_edit_it_prints_the_requirements(cli: Cli) -> None:
+    assert cli("relabel", f"in/{NAME}") == (0, "numpy>=1.20\nscipy\n", "")
+
+
+def test_of_several_wheels_it_says_whose_they_are(cli: Cli) -> None:
+    outcome = cli("relabel", f"in/{NAME}", "in/other-2.0-py3-none-any.whl")
+    assert outcome.out == f"in/{NAME}\n  numpy>=1.20\n  scipy\nin/other-2.0-py3-none-any.whl\n"
+
+
+def test_for_programs(cli: Cli) -> None:
+    outcome = cli("relabel", "--json", f"in/{NAME}")
+    assert json.loads(outcome.out) == [{"wheel": f"in/{NAME}", "requires": ["numpy>=1.20", "scipy"]}]
+
+
+def test_new_wheels_go_here_or_where_told(cli: Cli) -> None:
+    edits = ("--add-requires", "pandas", "--remove-requires", "scipy", "--replace-requires", "numpy>=2")
+    outcome = cli("relabel", f"in/{NAME}", *edits, "--local-label", "site", "--output-dir", "new")
+    new = "new/demo-1.0+site-py3-none-any.whl"
+    assert outcome == (0, f"made     {new}\n", "")
+    assert cli("relabel", new).out == "numpy>=2\npandas\n"
+    assert cli("relabel", f"in/{NAME}").out == "numpy>=1.20\nscipy\n"
+    cli("relabel", f"in/{NAME}", "--tags", "py2.py3--")
+    assert Path("demo-1.0-py2.py3-none-any.whl").exists()
+
+
+def test_in_place(cli: Cli) -> None:
+    outcome = cli("relabel", "--json", "--in-place", "--add-requires", "pandas", f"in/{NAME}")
+    (told,) = json.loads(outcome.out)
+    assert told == {"wheel": f"in/{NAME}", "path": f"in/{NAME}", "done": "replaced"}
+    assert cli("relabel", f"in/{NAME}").out == "numpy>=1.20\nscipy\npandas\n"
+
+
+def test_one_that_cannot_be_edited_does_not_stop_the_others(cli: Cli) -> None:
+    outcome = cli(
+        "relabel", "--remove-requires", "scipy", "--output-dir", "new",
+        "in/other-2.0-py3-none-any.whl", f"in/{NAME}",
+    )  # fmt: skip
+    assert outcome.code == 1
+    assert outcome.err == "error: in/other-2.0-py3-none-any.whl: it has no requirement on 'scipy' to remove\n"
+    assert outcome.out == f"made     new/{NAME}\n"
+
+
+def test_a_file_that_is_not_there(cli: Cli) -> None:
+    assert cli("relabel", "missing-1.0-py3-none-any.whl").code == 2
+    outcome = cli("relabel", "missing-1.0-py3-none-any.whl", "--add-requires", "a")
+    assert outcome.code == 1
+    assert outcome.err.startswith("error: missing-1.0-py3-none-any.whl")
+
+
+def test_both_places_are_too_many(cli: Cli) -> None:
+    assert cli("relabel", f"in/{NAME}", "--in-place", "--output-dir", "new").code == 2

@@ -112,7 +112,7 @@ def start_logged(
 
 
 def stop(processes: Sequence[subprocess.Popen[bytes]], grace: float = _GRACE) -> None:
-    """End *processes* with their groups: all that still run are asked together, and killed after *grace* (s)."""
+    """End *processes* with their groups: those that run are asked together, and killed after *grace* (s)."""
     for process in processes:
         if process.poll() is None:
             _signal(process, signal.SIGTERM)

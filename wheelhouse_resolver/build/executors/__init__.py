@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from wheelhouse_resolver.build.recipe import Resources
@@ -48,7 +48,7 @@ class Task:
     cwd: str
     result: str
     log: str
-    resources: Resources = Resources()
+    resources: Resources = field(default_factory=Resources)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,10 +74,10 @@ class Executor(Protocol):
 
     Cost: `run` lasts as long as the wave; between two calls an executor holds no process and no job.
     Order: results are returned in the order of the tasks; nothing is said of the order in which they run.
-    Invariants: when `run` returns, no task of it runs any more, and each has a `Result` with *vanished*
-    empty exactly if its result file exists. A result file that is there before is removed first, so that no old
-    answer is taken for a new one. When `run` raises, which it does for `KeyboardInterrupt` and with
-    `ExecutorError` (the executor cannot work at all), all its tasks were told to stop before.
+    Invariants: when `run` returns, each task has left its result or runs no more, and has a `Result` whose
+    *vanished* is empty exactly if its result file exists. A result file that is there before is removed
+    first, so that no old answer is taken for a new one. When `run` raises, which it does for
+    `KeyboardInterrupt` and with `ExecutorError` (the executor cannot work at all), it has stopped all tasks.
     """
 
     def run(self, tasks: Sequence[Task], watcher: Watcher) -> list[Result]:

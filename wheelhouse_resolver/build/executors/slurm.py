@@ -1,8 +1,8 @@
 """The Slurm executor: the site's own scheduler distributes the tasks.
 
-A wave is one array job for each set of resources (`sbatch --array --wait`), whose tasks write their results on the
-shared file system. Accounting (sacct) is not needed: a task whose job is over and which left no result has
-vanished, whatever the reason.
+A wave is one array job for each set of resources (`sbatch --array --wait`), whose tasks write their results
+on the shared file system. Accounting (sacct) is not needed: a task whose job is over and which left no result
+has vanished, whatever the reason.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -24,8 +25,8 @@ from wheelhouse_resolver.files import make_directory, write_text
 
 __all__ = ["GRACE", "Job", "Scheduler", "Slurm", "SlurmExecutor"]
 
-#: How long a result may take to become visible after its job is over (s): an NFS client believes for up to 60 s
-#: that a file is not there (nfs(5): acdirmax).
+#: How long a result may take to become visible after its job is over (s): an NFS client believes for up to
+#: 60 s that a file is not there (nfs(5): acdirmax).
 GRACE = 60.0
 
 #: The tasks of one array job; Slurm's MaxArraySize is 1001 unless the site says otherwise.
@@ -105,7 +106,9 @@ class _SlurmJob:
         if self._waiting.poll() is None:
             return False
         if not os.path.getsize(self._out):  # no job number
-            raise ExecutorError("sbatch", _words(tail_of(self._err)) or f"exited with {self._waiting.returncode}")
+            raise ExecutorError(
+                "sbatch", _words(tail_of(self._err)) or f"exited with {self._waiting.returncode}"
+            )
         # It ends when the job does, and also when it loses the controller.
         if self._asked and time.monotonic() - self._asked < _ASK_AGAIN:
             return False
@@ -167,7 +170,7 @@ class _Submission:
 class SlurmExecutor:
     """Runs each wave as array jobs, with at most *jobs* tasks of each at once.
 
-    directory: of its scripts; on a file system that the nodes share.
+    directory: of its scripts (an absolute path); on a file system that the nodes share.
     options:   more options for sbatch, which beat ours.
     grace:     how long to wait for a missing result after its job is over (s).
     poll:      how often to look for results (s).
@@ -192,7 +195,7 @@ class SlurmExecutor:
     def _attempt(
         self, tasks: Sequence[Task], watcher: Watcher, found: dict[int, Result], *, last: bool
     ) -> None:
-        """Run *tasks* once, and add to *found* what is final: results, and in the *last* attempt what vanished."""
+        """Run *tasks* once; add to *found* all results, and in the *last* attempt also what vanished."""
         submissions: list[_Submission] = []
         try:
             for group in _groups(tasks):
@@ -218,16 +221,18 @@ class SlurmExecutor:
                     watcher.waiting()
                     time.sleep(self.poll)
         except BaseException:
-            for each in submissions:
-                each.job.cancel()
+            _cancel([each.job for each in submissions])
             raise
 
     def _submit(self, tasks: Sequence[Task]) -> _Submission:
+        if "\\" in self.directory:  # it switches off the `%a` in sbatch's --output
+            raise OutputError(self.directory, "Slurm cannot use a path with a backslash")
         make_directory(self.directory)
+        for task in tasks:
+            without_result(task)
         try:
             directory = tempfile.mkdtemp(prefix="wave-", dir=self.directory)
             for number, task in enumerate(tasks):
-                without_result(task)
                 # What Slurm itself says of the task (a limit, a signal) goes into its log as well.
                 os.symlink(os.path.abspath(task.log), os.path.join(directory, f"{number}.out"))
         except OSError as error:
@@ -254,9 +259,16 @@ class SlurmExecutor:
             "--export=ALL",
             "--no-requeue",  # we run it again ourselves, once
             f"--chdir={directory}",
-            "--output=%a.out",
+            f"--output={directory.replace('%', '%%')}/%a.out",
             "--open-mode=append",
         ]
+
+
+def _cancel(jobs: Sequence[Job]) -> None:
+    """Cancel all *jobs*; what goes wrong with one is raised when all have been tried."""
+    with ExitStack() as stack:
+        for job in jobs:
+            stack.callback(job.cancel)
 
 
 def _groups(tasks: Iterable[Task]) -> list[list[Task]]:

@@ -1,16 +1,396 @@
-"""One build: from a requirement to a verified wheel with its record."""
+"""One build: from a requirement to a verified wheel with its record.
+
+What a build does, in order, each phase timed and logged:
+
+host:        this host must be able to do it.
+source:      the source is fetched and unpacked, and the recipe resolved for its version.
+prepare:     modules, compiler flags and the recipe's variables make the environment; the source is changed.
+environment: a new virtual environment of the target Python to build in.
+build:       pip makes the wheel.
+edit:        the recipe's edits are made in it.
+verify:      it is installed and tried out, as users will have it.
+finish:      it is placed into the output directory.
+"""
 
 from __future__ import annotations
 
-from wheelhouse_resolver.build.job import BuildOptions, Job
-from wheelhouse_resolver.build.record import BuildRecord
+import contextlib
+import itertools
+import os
+import shlex
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
-__all__ = ["run_job"]
+from packaging.version import Version
+
+from wheelhouse_resolver import placement
+from wheelhouse_resolver.build.environment import make_environment
+from wheelhouse_resolver.build.facts import (
+    host_facts,
+    optimisation_of,
+    patchelf_version,
+    pip_version,
+    tool_versions,
+)
+from wheelhouse_resolver.build.finish import place_wheel
+from wheelhouse_resolver.build.flags import compiler_environment
+from wheelhouse_resolver.build.job import BuildOptions, Job
+from wheelhouse_resolver.build.modules import module_environment
+from wheelhouse_resolver.build.processes import run_logged, tail_of
+from wheelhouse_resolver.build.recipe import Recipe, expanded, find_recipe, no_recipe, recipe_directories
+from wheelhouse_resolver.build.record import BUILT, FAILED, RECORD_SUFFIX, BuildRecord, Phase, write_record
+from wheelhouse_resolver.build.scratch import scratch_directory
+from wheelhouse_resolver.build.settings import (
+    base_environ,
+    build_variables,
+    constraint_lines,
+    joined_flags,
+    own_flags,
+    path_flags,
+    pip_text,
+    recorded,
+    with_path,
+    without_pip,
+    without_secrets,
+)
+from wheelhouse_resolver.build.source import Fetched, fetch, prepare
+from wheelhouse_resolver.build.verify import verify
+from wheelhouse_resolver.errors import OutputError, WheelhouseError, reason_of
+from wheelhouse_resolver.files import write_text
+from wheelhouse_resolver.host.cpu import running_cpu, why_not
+from wheelhouse_resolver.relabel import Edits, relabel
+from wheelhouse_resolver.site import GENERIC
+from wheelhouse_resolver.text import printable
+from wheelhouse_resolver.tree import SUFFIX, existing
+from wheelhouse_resolver.wheel_check import check_wheel
+
+__all__ = ["BuildInterrupted", "run_job"]
+
+#: The first pip whose `pip wheel` takes `--config-settings` more than once.
+_OLDEST_PIP = Version("23.1")
+
+
+class BuildInterrupted(KeyboardInterrupt):
+    """A build was interrupted. Attributes: its *record*, which says so."""
+
+    def __init__(self, record: BuildRecord) -> None:
+        super().__init__(record)
+        self.record = record
+
+
+class _Failed(Exception):
+    """What a phase cannot go on after; the text is the problem, in one line."""
 
 
 def run_job(job: Job, options: BuildOptions) -> BuildRecord:
-    """Build what *job* says, and return the record of it; never raises for what the build does.
+    """Build what *job* says, and return the record of it, which also stands beside the log.
 
-    Raises `KeyboardInterrupt` when interrupted, after the record has said so.
+    Never raises for what the build does, nor for a disk that is full: the record tells. Raises
+    `BuildInterrupted` when interrupted, after everything that ran has ended and the record is written.
     """
-    raise NotImplementedError(job, options)
+    now = time.gmtime()
+    directories = options.site.directories()
+    record = BuildRecord(
+        project=job.project,
+        requirement=job.requirement,
+        python=job.python_version,
+        arch=job.arch,
+        layer=job.layer,
+        directory=next((d.label for d in directories if (d.layer, d.arch) == (job.layer, job.arch)), None),
+        result=FAILED,
+        problem="interrupted",
+        started=time.strftime("%Y-%m-%dT%H:%M:%SZ", now),
+    )
+    stem = f"{job.label}-{time.strftime('%Y%m%dT%H%M%S', now)}-{os.uname().nodename}-{os.getpid()}"
+    logs = os.path.abspath(options.logs or os.path.join(options.work, "logs"))
+    try:
+        log = _new_log(logs, stem)
+    except OSError as error:
+        return replace(record, problem=str(OutputError(logs, reason_of(error))))
+    build = _Build(job, options, replace(record, log=log))
+    try:
+        build.run()
+    except KeyboardInterrupt as stop:
+        raise BuildInterrupted(build.record) from stop
+    finally:
+        paths = [log.removesuffix(".log") + ".json"]
+        if build.record.result == BUILT:  # what was placed with the wheel did not know yet how long that took
+            paths.append(os.path.join(options.output, build.record.wheel + RECORD_SUFFIX))
+        for path in paths:
+            with contextlib.suppress(OutputError):  # on a full disk; who called us knows all the same
+                write_record(path, build.record)
+    return build.record
+
+
+def _new_log(directory: str, stem: str) -> str:
+    """The path of a new, empty file. Raises `OSError`."""
+    os.makedirs(directory, exist_ok=True)
+    for number in itertools.count(1):
+        path = os.path.join(directory, f"{stem}-{number}.log")
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+            return path
+    raise AssertionError("counting has no end")
+
+
+class _Build:
+    """A build under way. *record* holds at every moment what is known of it."""
+
+    def __init__(self, job: Job, options: BuildOptions, record: BuildRecord) -> None:
+        self.job = job
+        self.options = options
+        self.record = record
+        self.arch = options.site.arch(job.arch, options.site.layer(job.layer))
+        self.runnable: tuple[str, ...] = ()
+        self.scratch = ""
+        #: What everything that runs starts from: no modules, no flags, nothing of a recipe.
+        self.environ: dict[str, str] = {}
+
+    def run(self) -> None:
+        """All phases, as far as they go."""
+        try:
+            with scratch_directory(self.options.work, keep=self.options.keep) as self.scratch:
+                self._all()
+        except _Failed:
+            pass
+        except OutputError as error:
+            self.record = replace(self.record, problem=str(error))
+
+    def _all(self) -> None:
+        with self._phase("host"):
+            self._begin()
+        with self._phase("source"):
+            recipe, fetched = self._fetched()
+        wheel, environ = fetched.path, self.environ
+        if fetched.kind != "wheel":
+            with self._phase("prepare"):
+                environ = self._prepared(recipe, fetched)
+            with self._phase("environment"):
+                python, environ = self._environment(recipe, environ)
+            with self._phase("build"):
+                wheel = self._built(recipe, fetched, python, environ)
+        with self._phase("edit"):
+            wheel = self._edited(recipe, wheel, environ)
+        if self.options.verify:
+            with self._phase("verify"):
+                self._verified(recipe, wheel)
+        with self._phase("finish"):
+            self.record = place_wheel(wheel, self.options.output, self.record)
+
+    # -- what phases are made of ---------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _phase(self, name: str) -> Iterator[None]:
+        """Time one phase, and make what goes wrong in it the record's problem. Raises `_Failed`."""
+        offset = os.path.getsize(self.record.log)
+        self._say(f"=== {name}")
+        start = time.monotonic()
+        problem: str | None = "interrupted"
+        try:
+            yield
+            problem = None
+        except Exception as error:
+            problem = _told(error)
+            raise _Failed from error
+        finally:
+            phase = Phase(name=name, seconds=round(time.monotonic() - start, 3), ok=problem is None)
+            self.record = replace(self.record, phases=(*self.record.phases, phase))
+            if problem is not None:
+                self.record = replace(
+                    self.record, problem=f"{name}: {problem}", tail=tail_of(self.record.log, offset)
+                )
+                self._say(f"=== {name} failed: {problem}")
+
+    def _say(self, line: str) -> None:
+        """Add *line* to the log. On a full disk it is lost; what the build writes then, says so."""
+        with (
+            contextlib.suppress(OSError),
+            open(self.record.log, "a", encoding="utf-8", errors="replace") as file,
+        ):
+            file.write(f"{printable(line)}\n")
+
+    def _run(self, command: Sequence[str], what: str, environ: Mapping[str, str], cwd: str) -> None:
+        """Run *command*, called *what*, in the directory *cwd*. Raises `_Failed` unless it ends well."""
+        self._say(f"$ {shlex.join(command)}")
+        done = run_logged(
+            command, log=self.record.log, environ=environ, cwd=cwd, timeout=self.options.timeout
+        )
+        if not done.ok:
+            raise _Failed(f"{what} {done.problem}")
+
+    def _run_commands(self, phase: str, recipe: Recipe, environ: Mapping[str, str], cwd: str) -> None:
+        """Run the recipe's commands of *phase*."""
+        for command in dict(recipe.phases).get(phase, ()):
+            self._run(
+                ["bash", "-euo", "pipefail", "-c", command], f"{phase} command {command!r}", environ, cwd
+            )
+
+    def _below(self, name: str) -> str:
+        """A new directory of that *name* in the build directory."""
+        path = os.path.join(self.scratch, name)
+        os.mkdir(path)
+        return path
+
+    def _configure_pip(self, constraints: Sequence[str] = ()) -> None:
+        text = pip_text(self.job, self.options, self.runnable, constraints)
+        write_text(os.path.join(self.scratch, "pip.conf"), text)
+
+    # -- the phases ----------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        facts, self.runnable = host_facts(self.options.site, self.job.python, os.environ)
+        self.record = replace(self.record, host=facts)
+        if self.options.verify and self.arch is not None and self.arch.name not in self.runnable:
+            reason = why_not(running_cpu(), self.arch)
+            raise _Failed(
+                f"{facts['node']} cannot run {self.arch.name} ({reason}), so it cannot verify the wheel: "
+                "build on a node that can, or without verification"
+            )
+        placement.make_shared_directory(os.path.abspath(self.options.output))
+        self._below("tmp")
+        self._configure_pip()
+        self.environ = base_environ(os.environ, self.scratch)
+
+    def _fetched(self) -> tuple[Recipe, Fetched]:
+        job = self.job
+        file = find_recipe(job.project, recipe_directories(self.options.site))
+        fetched = fetch(
+            file if file is not None else no_recipe(job.project),
+            job.requirement,
+            python=job.python,
+            directory=self._below("source"),
+            log=self.record.log,
+            environ=self.environ,
+        )
+        self.record = replace(
+            self.record,
+            version=fetched.version,
+            source=without_secrets(fetched.origin),
+            source_sha256=fetched.sha256,
+        )
+        if fetched.kind == "wheel":
+            self._checked(fetched.path)
+        if file is None:
+            return no_recipe(job.project), fetched
+        recipe = file.resolve(Version(fetched.version), job.python_version, job.layer, job.arch)
+        self.record = replace(self.record, recipe=recipe.path, recipe_sha256=recipe.digest)
+        return recipe, fetched
+
+    def _prepared(self, recipe: Recipe, fetched: Fetched) -> dict[str, str]:
+        """The environment to build in; the source is changed as the recipe says."""
+        environ = without_pip(module_environment(recipe.build_modules, self.environ), self.scratch)
+        # Each stands behind what it may have to overrule.
+        flags = joined_flags(own_flags(optimisation_of(self.job.python, environ)), environ)
+        if recipe.march:
+            flags = joined_flags(flags, compiler_environment(self.arch, self.options.site))
+        environ |= joined_flags(flags, path_flags(environ, self.scratch))
+        environ |= build_variables(fetched.path, recipe.resources.cores)
+        for name, text in recipe.env:
+            environ[name] = expanded(text, environ, fetched.version)
+        self.record = replace(
+            self.record,
+            modules=recipe.build_modules,
+            flags=flags,
+            environ=recorded(environ, (name for name, _ in recipe.env)),
+        )
+        self._run_commands("after-source", recipe, environ, fetched.path)
+        prepare(fetched, recipe, log=self.record.log, environ=environ)
+        return environ
+
+    def _environment(self, recipe: Recipe, environ: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+        """The Python of a new environment, and *environ* with that environment activated."""
+        place = os.path.join(self.scratch, "environment")
+        python = make_environment(self.job.python, place, log=self.record.log, environ=environ)
+        active = with_path(environ, python)
+        pip = [python, "-m", "pip"]
+        if pip_version(python, active) < _OLDEST_PIP:
+            self._run(
+                [*pip, "install", "--upgrade", f"pip>={_OLDEST_PIP}"], "pip install", active, self.scratch
+            )
+        if recipe.isolation:
+            lines = constraint_lines(recipe.build_requires, self.job.project)
+            path = os.path.join(self.scratch, "constraints.txt")
+            write_text(path, "".join(f"{line}\n" for line in lines))
+            self._configure_pip([path])
+        elif recipe.build_requires:
+            self._run([*pip, "install", *recipe.build_requires], "pip install", active, self.scratch)
+        self.record = replace(self.record, tools=tool_versions(python, active))
+        return python, active
+
+    def _built(self, recipe: Recipe, fetched: Fetched, python: str, environ: Mapping[str, str]) -> str:
+        """The path of the one wheel that the build made."""
+        source, wheels = fetched.path, self._below("wheels")
+        settings = (
+            f"--config-settings={key}={expanded(value, environ, fetched.version)}"
+            for key, value in recipe.config_settings
+        )
+        isolation = [] if recipe.isolation else ["--no-build-isolation"]
+        options = ["--verbose", "--no-deps", "--no-cache-dir", "--use-pep517", *isolation, *settings]
+        self._run_commands("before-build", recipe, environ, source)
+        self._run(
+            [python, "-m", "pip", "wheel", *options, "--wheel-dir", wheels, source],
+            "pip wheel",
+            environ,
+            source,
+        )
+        self._run_commands("after-build", recipe, environ, source)
+        names = sorted(name for name in os.listdir(wheels) if name.endswith(SUFFIX))
+        if len(names) != 1:
+            raise _Failed(f"the build made {len(names)} wheels, not one: {', '.join(names)}")
+        return self._checked(os.path.join(wheels, names[0]))
+
+    def _checked(self, wheel: str) -> str:
+        """*wheel*, which is sound and what was asked for."""
+        found = check_wheel(wheel)
+        if (found.name, found.version) != (self.job.project, Version(self.record.version)):
+            wanted = f"{self.job.project} {self.record.version}"
+            raise _Failed(f"the wheel is of {found.name} {found.version}, not of {wanted}: {found.filename}")
+        return wheel
+
+    def _edited(self, recipe: Recipe, wheel: str, environ: Mapping[str, str]) -> str:
+        """The path of the wheel with the recipe's edits."""
+        rpath = tuple(expanded(each, environ, self.record.version) for each in recipe.rpath)
+        if recipe.edits == Edits() and not rpath:
+            return wheel
+        if rpath:
+            self.record = replace(
+                self.record, tools={**self.record.tools, "patchelf": patchelf_version(environ)}
+            )
+        return relabel(wheel, recipe.edits, self._below("edited"), rpath=rpath).path
+
+    def _verified(self, recipe: Recipe, wheel: str) -> None:
+        """Verify *wheel* in an environment that has the run-time modules, and nothing of the build."""
+        environ = without_pip(module_environment(recipe.run_modules, self.environ), self.scratch)
+        work = self._below("verify")
+        self._run_commands("before-test", recipe, environ, work)
+        site = self.options.site
+        search_path = site.search_path_for(
+            self.job.layer, self.job.arch, runnable=self.runnable or (GENERIC,)
+        )
+        done = verify(
+            wheel,
+            python=self.job.python,
+            find_links=[
+                self.options.output,
+                *(d.path for d in existing(search_path)),
+                *self.options.find_links,
+            ],
+            work=work,
+            log=self.record.log,
+            test=recipe.test,
+            environ=environ,
+            offline=self.options.offline,
+        )
+        if not done.ok:
+            raise _Failed("; ".join(f"{each.check}: {each.problem}" for each in done.findings))
+
+
+def _told(error: Exception) -> str:
+    """What went wrong, in one line."""
+    if isinstance(error, OSError) and not isinstance(error, WheelhouseError):
+        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else ""
+        return printable(f"{where}{reason_of(error)}")
+    if isinstance(error, (_Failed, WheelhouseError)):
+        return printable(error)
+    return f"this is a fault of ours: {type(error).__name__}: {printable(error)}"

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.build.test_record import RECORD
+from tests.builders import make_wheel
+from wheelhouse_resolver import placement
+from wheelhouse_resolver.build.finish import WheelInTheWayError, place_wheel
+from wheelhouse_resolver.build.record import BuildRecord, record_of, sha256_of
+
+NAME = "demo-1.0-py3-none-any.whl"
+
+
+def place(tmp_path: Path, content: str = "one", log: str = "first") -> BuildRecord:
+    wheel = make_wheel(tmp_path / f"made-{content}", NAME, files={"demo.py": content})
+    record = BuildRecord.from_dict(
+        {**RECORD.to_dict(), "log": log, "result": "failed", "problem": "interrupted"}
+    )
+    return place_wheel(str(wheel), str(tmp_path / "out"), record)
+
+
+def test_the_wheel_and_its_record_are_placed(tmp_path: Path) -> None:
+    record = place(tmp_path)
+    target = tmp_path / "out" / NAME
+    assert sorted(os.listdir(tmp_path / "out")) == [NAME, f"{NAME}.build.json"]
+    assert (record.result, record.problem, record.wheel) == ("built", "", NAME)
+    assert record.wheel_sha256 == sha256_of(str(target))
+    assert record_of(str(target)) == record
+    assert target.stat().st_mode & 0o777 == 0o644
+
+
+def test_the_same_wheel_again_is_present_and_its_record_stays(tmp_path: Path) -> None:
+    first = place(tmp_path)
+    again = place(tmp_path, log="second")
+    assert again.result == "present"
+    assert record_of(str(tmp_path / "out" / NAME)) == first
+
+
+def test_a_wheel_without_its_record_gets_one(tmp_path: Path) -> None:
+    place(tmp_path)
+    os.unlink(tmp_path / "out" / f"{NAME}.build.json")
+    again = place(tmp_path)
+    assert record_of(str(tmp_path / "out" / NAME)) == again
+
+
+@pytest.mark.parametrize("way", ["wheel", "directory", "dangling-link"])
+def test_nothing_is_written_over(tmp_path: Path, way: str) -> None:
+    target = tmp_path / "out" / NAME
+    if way == "wheel":
+        place(tmp_path, "other")
+    else:
+        target.parent.mkdir()
+        target.mkdir() if way == "directory" else target.symlink_to("nowhere")
+    before = sorted((path.name, path.is_file() and path.read_bytes()) for path in target.parent.iterdir())
+    with pytest.raises(WheelInTheWayError, match=r"stands there with other content: remove it, name another"):
+        place(tmp_path)
+    after = sorted((path.name, path.is_file() and path.read_bytes()) for path in target.parent.iterdir())
+    assert after == before
+
+
+def test_one_that_comes_in_between_is_not_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = placement.link_into
+    other = make_wheel(tmp_path / "other", NAME, files={"demo.py": "meanwhile"})
+
+    def late(source: placement.Draft, directory: str, filename: str) -> bool:
+        shutil.copy(other, directory)
+        return link(source, directory, filename)
+
+    monkeypatch.setattr(placement, "link_into", late)
+    with pytest.raises(WheelInTheWayError):
+        place(tmp_path)
+    assert (tmp_path / "out" / NAME).read_bytes() == other.read_bytes()
+    assert record_of(str(tmp_path / "out" / NAME)) is None
+
+
+def test_what_a_killed_build_left_is_cleared_away(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/.wheelhouse-draft-n-1-1-1.part").touch()
+    (tmp_path / "out" / f"{NAME}.build.json").write_text("{}")
+    record = place(tmp_path)
+    assert sorted(os.listdir(tmp_path / "out")) == [NAME, f"{NAME}.build.json"]
+    assert record_of(str(tmp_path / "out" / NAME)) == record

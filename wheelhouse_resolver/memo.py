@@ -20,7 +20,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-__all__ = ["identity_of", "recall"]
+__all__ = ["identity_of", "recall", "recall_of_file"]
 
 
 def _directory() -> str | None:
@@ -61,6 +61,20 @@ def recall(kind: str, key: list[Any], compute: Callable[[], Any]) -> Any:
         return answer
     _write(path, entry)
     return answer
+
+
+def recall_of_file(kind: str, path: str, compute: Callable[[], Any]) -> Any:
+    """`recall`, of what depends on nothing but the content of the file at *path*.
+
+    An answer holds while path, device, inode, size and modification time (ns) are the same. A file that
+    isn't there is *compute*'s to complain of.
+    """
+    try:
+        status = os.stat(path)
+    except OSError:
+        return compute()
+    key = [path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns]
+    return recall(kind, key, compute)
 
 
 def _read(path: str) -> Any:

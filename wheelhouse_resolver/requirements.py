@@ -1,4 +1,4 @@
-"""Requirements as users give them: on the command line, in `-r` files, in constraint files.
+"""Requirements as users give them: on the command line, in `-r` and constraint files, in pyproject.toml.
 
 What one requirement means is packaging's business (PEP 508). The format of the files is pip's ("Requirements
 File Format" in its documentation); packaging does not read them, so the few rules of it that matter are here.
@@ -21,11 +21,19 @@ from wheelhouse_resolver.errors import (
     reason_of,
 )
 from wheelhouse_resolver.text import printable
+from wheelhouse_resolver.toml import TomlError, parse_toml
 
 if TYPE_CHECKING:
     from packaging.markers import Marker
 
-__all__ = ["Requirement", "RequirementsFile", "parse_requirement", "read_requirements"]
+__all__ = [
+    "Requirement",
+    "RequirementsFile",
+    "parse_requirement",
+    "read_any",
+    "read_project",
+    "read_requirements",
+]
 
 #: A requirement that is a project's name and nothing else (PEP 508, `identifier`).
 _BARE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -165,6 +173,37 @@ def read_requirements(
     Raises `RequirementsFileError` and `InvalidRequirementError`, naming file and line.
     """
     return _read(path, environ, constraints, ())
+
+
+def read_any(path: str, environ: Mapping[str, str]) -> RequirementsFile:
+    """What the file at *path* asks for: `read_project` of a pyproject.toml, else `read_requirements`."""
+    if os.path.basename(path) == "pyproject.toml":
+        return read_project(path)
+    return read_requirements(path, environ)
+
+
+def read_project(path: str) -> RequirementsFile:
+    """The dependencies that the pyproject.toml at *path* states (its `[project]` table, PEP 621).
+
+    Raises `RequirementsFileError` when it states none because they are dynamic or it has no such table, and
+    `InvalidRequirementError`.
+    """
+    text = _text(path)
+    try:
+        project = parse_toml(text).get("project")
+    except TomlError as error:
+        raise RequirementsFileError(path, str(error)) from error
+    if not isinstance(project, dict):
+        raise RequirementsFileError(path, "has no [project] table, so it does not say what the project needs")
+    dynamic = project.get("dynamic", [])
+    if isinstance(dynamic, list) and "dependencies" in dynamic:
+        problem = "its dependencies are dynamic: only its build backend knows them; name them in another file"
+        raise RequirementsFileError(path, problem)
+    stated = project.get("dependencies", [])
+    if not isinstance(stated, list) or not all(isinstance(each, str) for each in stated):
+        raise RequirementsFileError(path, "[project] dependencies is not an array of strings")
+    where = f"{path}, [project] dependencies"
+    return RequirementsFile(requirements=tuple(parse_requirement(each, where) for each in stated))
 
 
 def _read(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Mapping
 from itertools import pairwise
 from types import MappingProxyType
@@ -29,6 +28,7 @@ from wheelhouse_resolver.site import (
     tidy_ranks,
 )
 from wheelhouse_resolver.text import problem_in
+from wheelhouse_resolver.toml import TomlError, parse_toml
 
 __all__ = ["ORIGIN", "load", "parse"]
 
@@ -98,20 +98,10 @@ def parse(text: str, source: str, *, root: str | None = None) -> Site:
 
 
 def _parsed(text: str, source: str) -> dict[str, Any]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-
     try:
-        document: dict[str, Any] = tomllib.loads(text)
-        return document
-    except tomllib.TOMLDecodeError as error:
-        found = re.search(r"\(at line (\d+)", str(error))
-        line = int(found[1]) if found else text.count("\n") + 1
-        raise SiteFileError(source, f"not valid TOML: {error}", line) from error
-    except RecursionError as error:
-        raise SiteFileError(source, "not valid TOML: nested too deeply") from error
+        return parse_toml(text)
+    except TomlError as error:
+        raise SiteFileError(source, error.problem, error.line) from error
 
 
 class _Reader:

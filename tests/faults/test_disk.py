@@ -297,3 +297,15 @@ def test_without_links_renames_and_locks_it_refuses_rather_than_risks(runner: Ru
     assert ran.err.endswith(": No locks available\n")
     assert wheels_below(case.root) == []
     assert leftovers(case.root) == []
+
+
+def test_a_full_disk_takes_no_part_of_an_edited_wheel(
+    runner: Runner, small_disk: Mounted, tmp_path: Path
+) -> None:
+    content = {"demo.bin": os.urandom(1_200_000)}
+    wheel = make_wheel(tmp_path, PURE, files=content, requires_dist=["a"])
+    done = runner.run("relabel", wheel, "--remove-requires", "a", "--output-dir", small_disk.path)
+    assert done.code == 2
+    assert done.err == f"error: cannot write {small_disk.path / PURE}: No space left on device\n"
+    assert os.listdir(small_disk.path) == []
+    assert_whole(wheel)

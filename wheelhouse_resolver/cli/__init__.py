@@ -28,6 +28,7 @@ COMMANDS = {
     "path": "print the directories that this host searches, most specific first",
     "pip-conf": "write the configuration that makes pip and uv search them",
     "pick": "say which wheel a requirement gets, and why no other",
+    "avail": "list what this host can install, newest first",
     "publish": "check wheels, stamp them, and place them into the wheelhouse",
     "withdraw": "take a wheel out of every search path, restorably",
     "restore": "bring a withdrawn wheel back",

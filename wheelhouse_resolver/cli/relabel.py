@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from wheelhouse_resolver.cli.common import add_examples, add_json_option, print_json
-from wheelhouse_resolver.errors import WheelhouseError
+from wheelhouse_resolver.errors import OutputError, WheelhouseError
 from wheelhouse_resolver.relabel import Edits, relabel, requirements_of
 from wheelhouse_resolver.text import printable
 
@@ -87,6 +87,8 @@ def run(options: argparse.Namespace) -> int:
     for path in options.wheel:
         try:
             result = relabel(path, edits, directory, rpath=options.rpath)
+        except OutputError:
+            raise  # the next one would fare no better
         except WheelhouseError as error:
             print(f"error: {error}", file=sys.stderr)
             continue

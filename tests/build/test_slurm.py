@@ -72,7 +72,7 @@ def test_each_set_of_resources_reaches_slurm(executor: SlurmExecutor, tmp_path: 
     assert "Features=(null)" in plain
     assert f"Features={FEATURES[1]} " in skylake
     assert "TimeLimit=00:05:00" in skylake
-    assert "mem=50M" in skylake
+    assert "MinMemoryNode=50M" in skylake
     assert f"Features={both} " in either
     wait_until_empty()
 

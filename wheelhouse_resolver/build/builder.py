@@ -35,7 +35,7 @@ from wheelhouse_resolver.build.facts import (
 )
 from wheelhouse_resolver.build.finish import place_wheel
 from wheelhouse_resolver.build.flags import compiler_environment
-from wheelhouse_resolver.build.job import BuildOptions, Job
+from wheelhouse_resolver.build.job import BuildOptions, Job, phase_file
 from wheelhouse_resolver.build.modules import module_environment
 from wheelhouse_resolver.build.processes import run_logged, tail_of
 from wheelhouse_resolver.build.recipe import Recipe, expanded, find_recipe, no_recipe, recipe_directories
@@ -114,6 +114,8 @@ def run_job(job: Job, options: BuildOptions) -> BuildRecord:
     except KeyboardInterrupt as stop:
         raise BuildInterrupted(build.record) from stop
     finally:
+        with contextlib.suppress(OSError):
+            os.unlink(phase_file(job, logs))
         paths = [log.removesuffix(".log") + ".json"]
         if build.record.result == BUILT:  # what was placed with the wheel did not know yet how long that took
             paths.append(os.path.join(options.output, build.record.wheel + RECORD_SUFFIX))
@@ -185,6 +187,7 @@ class _Build:
         """Time one phase, and make what goes wrong in it the record's problem. Raises `_Failed`."""
         offset = os.path.getsize(self.record.log)
         self._say(f"=== {name}")
+        self._note(name)
         start = time.monotonic()
         problem: str | None = "interrupted"
         try:
@@ -209,6 +212,12 @@ class _Build:
             open(self.record.log, "a", encoding="utf-8", errors="replace") as file,
         ):
             file.write(f"{printable(line)}\n")
+
+    def _note(self, phase: str) -> None:
+        """Let those who watch know the *phase*. Nothing depends on it."""
+        path = phase_file(self.job, os.path.dirname(self.record.log))
+        with contextlib.suppress(OSError), open(path, "w", encoding="utf-8") as file:
+            file.write(phase)
 
     def _run(self, command: Sequence[str], what: str, environ: Mapping[str, str], cwd: str) -> None:
         """Run *command*, called *what*, in the directory *cwd*. Raises `_Failed` unless it ends well."""

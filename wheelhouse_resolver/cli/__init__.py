@@ -35,6 +35,7 @@ COMMANDS = {
     "audit": "find where an installer's order would differ from policy",
     "restamp": "mend the stamps of an existing tree in place",
     "view": "make a tree of links that carry the stamps, touching no wheel",
+    "build": "build wheels from source with recipes, verify and publish them",
     "relabel": "print or edit the requirements, local label and tags of finished wheels",
     "modulefile": "write a module file for Lmod or Environment Modules",
     "shell-hook": "print settings for a shell's start file, for people without modules",
@@ -42,7 +43,7 @@ COMMANDS = {
 }
 
 #: The commands that may run for long, over whole trees.
-_LONG = frozenset({"publish", "audit", "restamp", "view"})
+_LONG = frozenset({"publish", "audit", "restamp", "view", "build"})
 
 
 class _Parser(argparse.ArgumentParser):

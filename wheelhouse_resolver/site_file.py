@@ -27,10 +27,9 @@ from wheelhouse_resolver.site import (
     side_by_side,
     tidy_ranks,
 )
-from wheelhouse_resolver.text import problem_in
-from wheelhouse_resolver.toml import TomlError, parse_toml
+from wheelhouse_resolver.text import kind_of, problem_in, unknown
 
-__all__ = ["ORIGIN", "Tables", "load", "parse", "unknown"]
+__all__ = ["ORIGIN", "Tables", "load", "parse"]
 
 #: The root of the site that the built-in layout comes from.
 ORIGIN = "/cvmfs/soft.computecanada.ca/custom/python/wheelhouse"
@@ -98,6 +97,8 @@ def parse(text: str, source: str, *, root: str | None = None) -> Site:
 
 
 def _parsed(text: str, source: str) -> dict[str, Any]:
+    from wheelhouse_resolver.toml_text import TomlError, parse_toml
+
     try:
         return parse_toml(text)
     except TomlError as error:
@@ -128,13 +129,13 @@ class Tables:
     def table(self, value: Any, key: str) -> Mapping[str, Any]:
         """*value*, which must be a table."""
         if not isinstance(value, Mapping):
-            self.fail(key, f"must be a table, not {_kind(value)}")
+            self.fail(key, f"must be a table, not {kind_of(value)}")
         return value
 
     def text(self, value: Any, key: str) -> str:
         """*value*, which must be a text that fits on a line."""
         if not isinstance(value, str) or not value:
-            self.fail(key, f"must be a string that is not empty, not {_kind(value)}")
+            self.fail(key, f"must be a string that is not empty, not {kind_of(value)}")
         if problem := problem_in(value):
             self.fail(key, f"{value!r} cannot be used: {problem}")
         return value
@@ -142,7 +143,7 @@ class Tables:
     def texts(self, value: Any, key: str) -> list[str]:
         """*value*, which must be an array of such texts."""
         if not isinstance(value, (list, tuple)):
-            self.fail(key, f"must be an array of strings, not {_kind(value)}")
+            self.fail(key, f"must be an array of strings, not {kind_of(value)}")
         return [self.text(item, key) for item in value]
 
     def pairs(self, value: Any, key: str) -> list[tuple[str, str]]:
@@ -374,25 +375,6 @@ class _Reader(Tables):
 def _fitted(layer: Layer, ladder: tuple[Arch, ...]) -> Layer:
     """A built-in layer on a site's own ladder."""
     return layer._replace(archs=tuple(arch.name for arch in ladder))
-
-
-def _kind(value: Any) -> str:
-    kinds: list[tuple[Any, str]] = [
-        (bool, "true or false"),
-        (str, "a string"),
-        ((list, tuple), "an array"),
-        (Mapping, "a table"),
-    ]
-    return next((word for kind, word in kinds if isinstance(value, kind)), f"{value!r}")
-
-
-def unknown(kind: str, name: str, known: Collection[str]) -> str:
-    """Words for a *name* that is none of the *known* ones, which name the nearest."""
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, list(known), n=1)
-    hint = f"did you mean {near[0]!r}?" if near else "known: " + ", ".join(sorted(known))
-    return f"unknown {kind} {name!r}: {hint}"
 
 
 def _frozen(value: Any) -> Any:

@@ -7,14 +7,13 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from packaging.version import Version
 
 from tests.builders import make_tree
 from wheelhouse_resolver.build.facts import (
     host_facts,
+    installed,
     optimisation_of,
     patchelf_version,
-    pip_version,
     tool_versions,
 )
 from wheelhouse_resolver.errors import PythonError
@@ -59,10 +58,10 @@ def test_what_a_python_compiles_with(tmp_path: Path) -> None:
     assert optimisation_of(program(tmp_path, "python", "exit 1"), os.environ) == ""
 
 
-def test_the_version_of_pip(tmp_path: Path) -> None:
-    assert pip_version(sys.executable, os.environ) == Version(metadata.version("pip"))
-    assert pip_version(program(tmp_path, "python", "exit 1"), os.environ) == Version("0")
-    assert pip_version(program(tmp_path, "python2", "echo pip of my own"), os.environ) == Version("0")
+def test_what_is_installed_for_a_python(tmp_path: Path) -> None:
+    assert installed(sys.executable, os.environ)["pip"] == metadata.version("pip")
+    assert installed(program(tmp_path, "python", "exit 1"), os.environ) == {}
+    assert installed(program(tmp_path, "python2", "echo no JSON"), os.environ) == {}
 
 
 def test_the_version_of_patchelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -28,18 +27,18 @@ from wheelhouse_resolver import placement
 from wheelhouse_resolver.build.environment import make_environment
 from wheelhouse_resolver.build.facts import (
     host_facts,
+    installed,
     optimisation_of,
     patchelf_version,
-    pip_version,
     tool_versions,
 )
 from wheelhouse_resolver.build.finish import place_wheel
 from wheelhouse_resolver.build.flags import compiler_environment
 from wheelhouse_resolver.build.job import BuildOptions, Job, phase_file
 from wheelhouse_resolver.build.modules import module_environment
-from wheelhouse_resolver.build.processes import run_logged, tail_of
+from wheelhouse_resolver.build.phases import PhaseFailed, Phases, told
 from wheelhouse_resolver.build.recipe import Recipe, expanded, find_recipe, no_recipe, recipe_directories
-from wheelhouse_resolver.build.record import BUILT, FAILED, RECORD_SUFFIX, BuildRecord, Phase, write_record
+from wheelhouse_resolver.build.record import BUILT, FAILED, RECORD_SUFFIX, BuildRecord, write_record
 from wheelhouse_resolver.build.scratch import scratch_directory
 from wheelhouse_resolver.build.settings import (
     base_environ,
@@ -56,12 +55,11 @@ from wheelhouse_resolver.build.settings import (
 )
 from wheelhouse_resolver.build.source import Fetched, fetch, prepare
 from wheelhouse_resolver.build.verify import verify
-from wheelhouse_resolver.errors import OutputError, WheelhouseError, reason_of
+from wheelhouse_resolver.errors import OutputError, reason_of
 from wheelhouse_resolver.files import write_text
 from wheelhouse_resolver.host.cpu import running_cpu, why_not
 from wheelhouse_resolver.relabel import Edits, relabel
-from wheelhouse_resolver.site import GENERIC
-from wheelhouse_resolver.text import printable
+from wheelhouse_resolver.site import GENERIC, Arch
 from wheelhouse_resolver.tree import SUFFIX, existing
 from wheelhouse_resolver.wheel_check import check_wheel
 
@@ -77,10 +75,6 @@ class BuildInterrupted(KeyboardInterrupt):
     def __init__(self, record: BuildRecord) -> None:
         super().__init__(record)
         self.record = record
-
-
-class _Failed(Exception):
-    """What a phase cannot go on after; the text is the problem, in one line."""
 
 
 def run_job(job: Job, options: BuildOptions) -> BuildRecord:
@@ -110,7 +104,7 @@ def run_job(job: Job, options: BuildOptions) -> BuildRecord:
         return replace(record, problem=str(OutputError(logs, reason_of(error))))
     build = _Build(job, options, replace(record, log=log))
     try:
-        build.run()
+        build.run_all()
     except KeyboardInterrupt as stop:
         raise BuildInterrupted(build.record) from stop
     finally:
@@ -136,104 +130,58 @@ def _new_log(directory: str, stem: str) -> str:
     raise AssertionError("counting has no end")
 
 
-class _Build:
-    """A build under way. *record* holds at every moment what is known of it."""
+class _Build(Phases):
+    """One build; see the module for what its phases do."""
 
     def __init__(self, job: Job, options: BuildOptions, record: BuildRecord) -> None:
+        super().__init__(record, options.timeout)
         self.job = job
         self.options = options
-        self.record = record
-        self.arch = options.site.arch(job.arch, options.site.layer(job.layer))
+        self.arch: Arch | None = None
         self.runnable: tuple[str, ...] = ()
         self.scratch = ""
         #: What everything that runs starts from: no modules, no flags, nothing of a recipe.
         self.environ: dict[str, str] = {}
 
-    def run(self) -> None:
+    def run_all(self) -> None:
         """All phases, as far as they go."""
         try:
             with scratch_directory(self.options.work, keep=self.options.keep) as self.scratch:
                 self._all()
-        except _Failed:
+        except PhaseFailed:
             pass
-        except OutputError as error:
-            self.record = replace(self.record, problem=str(error))
+        except OSError as error:  # there is no room, or no log any more
+            self.record = replace(self.record, result=FAILED, problem=told(error))
 
     def _all(self) -> None:
-        with self._phase("host"):
+        with self.phase("host"):
             self._begin()
-        with self._phase("source"):
+        with self.phase("source"):
             recipe, fetched = self._fetched()
         wheel, environ = fetched.path, self.environ
         if fetched.kind != "wheel":
-            with self._phase("prepare"):
+            with self.phase("prepare"):
                 environ = self._prepared(recipe, fetched)
-            with self._phase("environment"):
+            with self.phase("environment"):
                 python, environ = self._environment(recipe, environ)
-            with self._phase("build"):
+            with self.phase("build"):
                 wheel = self._built(recipe, fetched, python, environ)
-        with self._phase("edit"):
+        with self.phase("edit"):
             wheel = self._edited(recipe, wheel, environ)
         if self.options.verify:
-            with self._phase("verify"):
+            with self.phase("verify"):
                 self._verified(recipe, wheel)
-        with self._phase("finish"):
+        with self.phase("finish"):
             self.record = place_wheel(wheel, self.options.output, self.record)
 
-    # -- what phases are made of ---------------------------------------------------------------------
-
     @contextlib.contextmanager
-    def _phase(self, name: str) -> Iterator[None]:
-        """Time one phase, and make what goes wrong in it the record's problem. Raises `_Failed`."""
-        offset = os.path.getsize(self.record.log)
-        self._say(f"=== {name}")
-        self._note(name)
-        start = time.monotonic()
-        problem: str | None = "interrupted"
-        try:
-            yield
-            problem = None
-        except Exception as error:
-            problem = _told(error)
-            raise _Failed from error
-        finally:
-            phase = Phase(name=name, seconds=round(time.monotonic() - start, 3), ok=problem is None)
-            self.record = replace(self.record, phases=(*self.record.phases, phase))
-            if problem is not None:
-                self.record = replace(
-                    self.record, problem=f"{name}: {problem}", tail=tail_of(self.record.log, offset)
-                )
-                self._say(f"=== {name} failed: {problem}")
-
-    def _say(self, line: str) -> None:
-        """Add *line* to the log. On a full disk it is lost; what the build writes then, says so."""
-        with (
-            contextlib.suppress(OSError),
-            open(self.record.log, "a", encoding="utf-8", errors="replace") as file,
-        ):
-            file.write(f"{printable(line)}\n")
-
-    def _note(self, phase: str) -> None:
-        """Let those who watch know the *phase*. Nothing depends on it."""
+    def phase(self, name: str) -> Iterator[None]:
+        """See `Phases.phase`; those who watch are told of it, too, and nothing depends on that."""
         path = phase_file(self.job, os.path.dirname(self.record.log))
         with contextlib.suppress(OSError), open(path, "w", encoding="utf-8") as file:
-            file.write(phase)
-
-    def _run(self, command: Sequence[str], what: str, environ: Mapping[str, str], cwd: str) -> None:
-        """Run *command*, called *what*, in the directory *cwd*. Raises `_Failed` unless it ends well."""
-        self._say(f"$ {shlex.join(command)}")
-        done = run_logged(
-            command, log=self.record.log, environ=environ, cwd=cwd, timeout=self.options.timeout
-        )
-        if not done.ok:
-            raise _Failed(f"{what} {done.problem}")
-
-    def _run_commands(self, phase: str, recipe: Recipe, environ: Mapping[str, str], cwd: str) -> None:
-        """Run the recipe's commands of *phase*."""
-        for command in dict(recipe.phases).get(phase, ()):
-            self._run(
-                ["bash", "-euo", "pipefail", "-c", command], f"{phase} command {command!r}", environ, cwd
-            )
+            file.write(name)
+        with super().phase(name):
+            yield
 
     def _below(self, name: str) -> str:
         """A new directory of that *name* in the build directory."""
@@ -241,18 +189,22 @@ class _Build:
         os.mkdir(path)
         return path
 
+    def _run_phase(self, name: str, recipe: Recipe, environ: Mapping[str, str], cwd: str) -> None:
+        """Run what the recipe has of commands by that *name*."""
+        self.run_shell(dict(recipe.phases).get(name, ()), name, environ, cwd)
+
     def _configure_pip(self, constraints: Sequence[str] = ()) -> None:
         text = pip_text(self.job, self.options, self.runnable, constraints)
         write_text(os.path.join(self.scratch, "pip.conf"), text)
 
-    # -- the phases ----------------------------------------------------------------------------------
-
     def _begin(self) -> None:
-        facts, self.runnable = host_facts(self.options.site, self.job.python, os.environ)
+        site = self.options.site
+        self.arch = site.arch(self.job.arch, site.layer(self.job.layer))
+        facts, self.runnable = host_facts(site, self.job.python, os.environ)
         self.record = replace(self.record, host=facts)
         if self.options.verify and self.arch is not None and self.arch.name not in self.runnable:
             reason = why_not(running_cpu(), self.arch)
-            raise _Failed(
+            raise PhaseFailed(
                 f"{facts['node']} cannot run {self.arch.name} ({reason}), so it cannot verify the wheel: "
                 "build on a node that can, or without verification"
             )
@@ -303,7 +255,7 @@ class _Build:
             flags=flags,
             environ=recorded(environ, (name for name, _ in recipe.env)),
         )
-        self._run_commands("after-source", recipe, environ, fetched.path)
+        self._run_phase("after-source", recipe, environ, fetched.path)
         prepare(fetched, recipe, log=self.record.log, environ=environ)
         return environ
 
@@ -313,8 +265,8 @@ class _Build:
         python = make_environment(self.job.python, place, log=self.record.log, environ=environ)
         active = with_path(environ, python)
         pip = [python, "-m", "pip"]
-        if pip_version(python, active) < _OLDEST_PIP:
-            self._run(
+        if Version(installed(python, active).get("pip", "0")) < _OLDEST_PIP:
+            self.run(
                 [*pip, "install", "--upgrade", f"pip>={_OLDEST_PIP}"], "pip install", active, self.scratch
             )
         if recipe.isolation:
@@ -323,7 +275,7 @@ class _Build:
             write_text(path, "".join(f"{line}\n" for line in lines))
             self._configure_pip([path])
         elif recipe.build_requires:
-            self._run([*pip, "install", *recipe.build_requires], "pip install", active, self.scratch)
+            self.run([*pip, "install", *recipe.build_requires], "pip install", active, self.scratch)
         self.record = replace(self.record, tools=tool_versions(python, active))
         return python, active
 
@@ -336,17 +288,17 @@ class _Build:
         )
         isolation = [] if recipe.isolation else ["--no-build-isolation"]
         options = ["--verbose", "--no-deps", "--no-cache-dir", "--use-pep517", *isolation, *settings]
-        self._run_commands("before-build", recipe, environ, source)
-        self._run(
+        self._run_phase("before-build", recipe, environ, source)
+        self.run(
             [python, "-m", "pip", "wheel", *options, "--wheel-dir", wheels, source],
             "pip wheel",
             environ,
             source,
         )
-        self._run_commands("after-build", recipe, environ, source)
+        self._run_phase("after-build", recipe, environ, source)
         names = sorted(name for name in os.listdir(wheels) if name.endswith(SUFFIX))
         if len(names) != 1:
-            raise _Failed(f"the build made {len(names)} wheels, not one: {', '.join(names)}")
+            raise PhaseFailed(f"the build made {len(names)} wheels, not one: {', '.join(names)}")
         return self._checked(os.path.join(wheels, names[0]))
 
     def _checked(self, wheel: str) -> str:
@@ -354,7 +306,9 @@ class _Build:
         found = check_wheel(wheel)
         if (found.name, found.version) != (self.job.project, Version(self.record.version)):
             wanted = f"{self.job.project} {self.record.version}"
-            raise _Failed(f"the wheel is of {found.name} {found.version}, not of {wanted}: {found.filename}")
+            raise PhaseFailed(
+                f"the wheel is of {found.name} {found.version}, not of {wanted}: {found.filename}"
+            )
         return wheel
 
     def _edited(self, recipe: Recipe, wheel: str, environ: Mapping[str, str]) -> str:
@@ -372,7 +326,7 @@ class _Build:
         """Verify *wheel* in an environment that has the run-time modules, and nothing of the build."""
         environ = without_pip(module_environment(recipe.run_modules, self.environ), self.scratch)
         work = self._below("verify")
-        self._run_commands("before-test", recipe, environ, work)
+        self._run_phase("before-test", recipe, environ, work)
         site = self.options.site
         search_path = site.search_path_for(
             self.job.layer, self.job.arch, runnable=self.runnable or (GENERIC,)
@@ -392,14 +346,4 @@ class _Build:
             offline=self.options.offline,
         )
         if not done.ok:
-            raise _Failed("; ".join(f"{each.check}: {each.problem}" for each in done.findings))
-
-
-def _told(error: Exception) -> str:
-    """What went wrong, in one line."""
-    if isinstance(error, OSError) and not isinstance(error, WheelhouseError):
-        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else ""
-        return printable(f"{where}{reason_of(error)}")
-    if isinstance(error, (_Failed, WheelhouseError)):
-        return printable(error)
-    return f"this is a fault of ours: {type(error).__name__}: {printable(error)}"
+            raise PhaseFailed("; ".join(f"{each.check}: {each.problem}" for each in done.findings))

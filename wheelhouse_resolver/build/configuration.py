@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from wheelhouse_resolver.build.executors.slurm import GRACE
 from wheelhouse_resolver.build.recipe import Resources
 from wheelhouse_resolver.site import GENERIC
-from wheelhouse_resolver.site_file import Tables, unknown
+from wheelhouse_resolver.site_file import Tables
+from wheelhouse_resolver.text import unknown
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.site import Site

@@ -9,16 +9,22 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib import metadata
 
-from packaging.version import InvalidVersion, Version
+from packaging.utils import canonicalize_name
 
 from wheelhouse_resolver.host import detect_host
 from wheelhouse_resolver.host.cpu import archs_of, running_cpu
 from wheelhouse_resolver.site import GENERIC, NO_LAYER, Site
 
-__all__ = ["host_facts", "optimisation_of", "patchelf_version", "pip_version", "tool_versions"]
+__all__ = ["host_facts", "installed", "optimisation_of", "patchelf_version", "tool_versions"]
 
 #: How long a program may take to say its version (s); on a cold network filesystem it takes seconds.
 _TIMEOUT = 60
+
+#: Asks a Python what is installed for it; answers ten times faster than pip.
+_DISTRIBUTIONS = """\
+import importlib.metadata, json
+print(json.dumps({each.metadata["Name"]: each.version for each in importlib.metadata.distributions()}))
+"""
 
 #: The programs that build, by the variable that names another one.
 _PROGRAMS = (("CC", "cc"), ("CXX", "c++"), ("FC", "gfortran"), ("LD", "ld"))
@@ -49,13 +55,13 @@ def optimisation_of(python: str, environ: Mapping[str, str]) -> str:
     return _said([python, "-c", asked], environ)
 
 
-def pip_version(python: str, environ: Mapping[str, str]) -> Version:
-    """The version of the pip of the Python at the path *python*; 0 when it has none."""
-    words = _said([python, "-m", "pip", "--version"], environ).split()
+def installed(python: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """The distributions that the Python at the path *python* finds: normalised name -> version."""
     try:
-        return Version(words[1])
-    except (IndexError, InvalidVersion):
-        return Version("0")
+        found = json.loads(_said([python, "-c", _DISTRIBUTIONS], environ) or "{}")
+    except ValueError:
+        return {}
+    return {canonicalize_name(name): version for name, version in found.items() if name and version}
 
 
 def patchelf_version(environ: Mapping[str, str]) -> str:
@@ -76,11 +82,7 @@ def tool_versions(python: str, environ: Mapping[str, str]) -> dict[str, str]:
             found[package] = metadata.version(package)
     for variable, program in _PROGRAMS:
         found[program] = _said([*environ.get(variable, program).split(), "--version"], environ)
-    try:
-        listed = json.loads(_output([python, "-m", "pip", "list", "--format", "json"], environ) or "[]")
-    except ValueError:
-        listed = []
-    found |= {each["name"].lower(): each["version"] for each in listed}
+    found |= installed(python, environ)
     return {name: version for name, version in found.items() if version}
 
 

@@ -40,7 +40,9 @@ def place_wheel(wheel: str, directory: str, record: BuildRecord) -> BuildRecord:
     """Place the file *wheel* into *directory* (made if missing), and *record* beside it, each in one step.
 
     Returns *record* with the wheel and the result: `built`, or `present` when the same file stood there
-    already; its record stays then. The record is written first, so that no kill leaves a wheel without.
+    already, or one that its own record says is made of the same (a build that was killed after it had placed
+    its wheel is run again, and few packages come out the same twice); what stands there stays.
+    The record is written first, so that no kill leaves a wheel without.
 
     Raises `WheelInTheWayError`, `OutputError`, and `OSError` when *wheel* cannot be read.
     """
@@ -58,14 +60,14 @@ def place_wheel(wheel: str, directory: str, record: BuildRecord) -> BuildRecord:
             write_record(target + RECORD_SUFFIX, record)
             if placement.link_into(draft, directory, filename):
                 return record
-    # Somebody else's, perhaps of this very moment.
     try:
-        same = sha256_of(target) == record.wheel_sha256
-    except OSError:
-        same = False
-    if not same:
+        standing = sha256_of(target)
+    except OSError as error:  # a directory, a link to nowhere
+        raise WheelInTheWayError(target) from error
+    known = record_of(target)
+    if standing != record.wheel_sha256 and not (known is not None and known.is_like(record)):
         raise WheelInTheWayError(target)
-    record = replace(record, result=PRESENT)
-    if record_of(target) is None:
+    record = replace(record, result=PRESENT, wheel_sha256=standing)
+    if known is None:
         write_record(target + RECORD_SUFFIX, record)
     return record

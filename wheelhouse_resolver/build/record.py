@@ -29,7 +29,7 @@ __all__ = [
 #: What the name of a wheel's record has behind the wheel's own.
 RECORD_SUFFIX = ".build.json"
 
-#: The results that a build can have. Present: the very same wheel stood there already.
+#: The results that a build can have. Present: such a wheel stood there already.
 BUILT, PRESENT, FAILED = "built", "present", "failed"
 
 
@@ -61,7 +61,7 @@ class BuildRecord:
     phases:           what was done, in order.
     started:          when (UTC, ISO 8601).
     log:              the path of the log.
-    result:           `built`, `present` (the very same wheel stood there already) or `failed`.
+    result:           `built`, `present` (it stood there already, the same or made of the same) or `failed`.
     problem:          of a failed build: the phase, and what went wrong in it, in one line.
     tail:             of a failed build: the last lines of the log.
     wheel, wheel_sha256: the name of the wheel's file, and its hash; empty without one.
@@ -96,6 +96,16 @@ class BuildRecord:
     def ok(self) -> bool:
         """Whether the wheel is there."""
         return self.result != FAILED
+
+    def is_like(self, other: BuildRecord) -> bool:
+        """Whether *other* was made of the very same: source, recipe, tools and all that was set."""
+
+        def inputs(record: BuildRecord) -> tuple[object, ...]:
+            made_of = (record.source_sha256, record.recipe_sha256, record.flags, record.modules)
+            made_for = (record.project, record.version, record.python, record.arch, record.layer)
+            return (*made_for, *made_of, record.environ, record.tools)
+
+        return self.source_sha256 != "" and inputs(self) == inputs(other)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -62,28 +62,14 @@ _DROPPED = frozenset(
 
 #: What bears on a build and is worth recording wherever it is from.
 _TELLING = frozenset(
-    [
-        "AR",
-        "CC",
-        "CMAKE_PREFIX_PATH",
-        "CPATH",
-        "CPLUS_INCLUDE_PATH",
-        "CPPFLAGS",
-        "CXX",
-        "C_INCLUDE_PATH",
-        "F77",
-        "FC",
-        "LD",
-        "LD_LIBRARY_PATH",
-        "LD_RUN_PATH",
-        "LIBRARY_PATH",
-        "LOADEDMODULES",
-        "MODULEPATH",
-        "PATH",
-        "PKG_CONFIG_PATH",
-        "PYTHONPATH",
-    ]
-)
+    {
+        "AR", "CC", "CMAKE_BUILD_PARALLEL_LEVEL", "CMAKE_PREFIX_PATH", "CPATH", "CPLUS_INCLUDE_PATH",
+        "CPPFLAGS", "CXX", "C_INCLUDE_PATH", "F77", "FC", "LC_ALL", "LD", "LD_LIBRARY_PATH",
+        "LD_RUN_PATH", "LIBRARY_PATH", "LOADEDMODULES", "MAKEFLAGS", "MODULEPATH", "PATH",
+        "PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL", "PKG_CONFIG_PATH", "PYTHONHASHSEED", "PYTHONNOUSERSITE",
+        "PYTHONPATH", "SOURCE_DATE_EPOCH", "TZ",
+    }
+)  # fmt: skip
 
 #: Options of a site's [pip] that say how users install; so do its tables for single commands.
 _FOR_USERS = frozenset(

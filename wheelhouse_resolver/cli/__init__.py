@@ -36,14 +36,17 @@ COMMANDS = {
     "restamp": "mend the stamps of an existing tree in place",
     "view": "make a tree of links that carry the stamps, touching no wheel",
     "build": "build wheels from source with recipes, verify and publish them",
+    "verify": "try wheels out in fresh environments",
+    "classify": "say which directory of the wheelhouse a wheel belongs to, and why",
     "relabel": "print or edit the requirements, local label and tags of finished wheels",
+    "recipe": "check recipes of builds, and show which one applies",
     "modulefile": "write a module file for Lmod or Environment Modules",
     "shell-hook": "print settings for a shell's start file, for people without modules",
     "policy-module": "write the _manylinux.py that makes Python refuse manylinux wheels",
 }
 
 #: The commands that may run for long, over whole trees.
-_LONG = frozenset({"publish", "audit", "restamp", "view", "build"})
+_LONG = frozenset({"publish", "audit", "restamp", "view", "build", "verify"})
 
 
 class _Parser(argparse.ArgumentParser):

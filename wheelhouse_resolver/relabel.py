@@ -216,7 +216,10 @@ def _requires(path: str, edits: Edits) -> tuple[str, ...] | None:
 
 
 def edited_requirements(path: str, own: Sequence[str], edits: Edits) -> list[str]:
-    """The requirements *own* after *edits*; *path*, for the error, of what has them. Raises `RelabelError`."""
+    """The requirements *own* of what is at *path*, which is for the error, after *edits*.
+
+    Raises `RelabelError`.
+    """
     found = list(own)
     for name in edits.remove:
         if not (places := _places(found, canonicalize_name(name))):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 __all__ = ["make_package"]
 
-#: Makes a wheel of the package's module. `TAG` and `REQUIRES` are written before it. A `module.c` is compiled.
+#: Makes a wheel of the package's module; the values of its capital names are written before it.
 _BACKEND = """
 import base64, hashlib, os, subprocess, sys, sysconfig, time, zipfile
 INFO = f"{NAME}-{VERSION}.dist-info"
@@ -71,7 +71,7 @@ _MODULE = """\
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_NAME", NULL, -1, NULL};
 PyMODINIT_FUNC PyInit__NAME(void) {
     PyObject *made = PyModule_Create(&module);
-    PyModule_AddStringConstant(made, "LEVEL", LEVEL);
+    PyModule_AddStringConstant(made, "LEVEL", "LEVEL IS " LEVEL ".");
     return made;
 }
 """

@@ -1,7 +1,7 @@
 """Builds without virtual environments, for tests of what happens around them.
 
-Sources are taken from a directory with no pip, and a build is one call of the package's own backend. The wheels, the
-records and the task files are real.
+Sources are taken from a directory with no pip, and a build is one call of the package's own backend. The
+wheels, the records and the task files are real.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["QuickExecutor", "make_quick"]
 
 
 class QuickExecutor:
-    """An `Executor` that runs a task by calling the backend of the source in *sources*. *ran*: their names."""
+    """An `Executor` that runs a task by calling the backend of its source in *sources*. *ran*: their names."""
 
     def __init__(self, sources: Path) -> None:
         self.sources = sources
@@ -84,7 +84,10 @@ def taken(sources: Path, requirement: str, directory: Path) -> Fetched:
         raise _NothingError(f"nothing satisfies {requirement}")
     path = max(found, key=_version)
     with tarfile.open(path) as archive:
-        archive.extractall(directory, **({"filter": "data"} if sys.version_info >= (3, 12) else {}))
+        if sys.version_info >= (3, 12):
+            archive.extractall(directory, filter="data")
+        else:
+            archive.extractall(directory)
     return Fetched(
         kind="source",
         path=str(directory / path.name.removesuffix(".tar.gz")),
@@ -102,7 +105,7 @@ def make_quick(monkeypatch: pytest.MonkeyPatch, sources: Path) -> QuickExecutor:
     """Let planning take its sources from *sources*, and the local executor be the one that is returned."""
 
     def fetch(
-        recipe: object, requirement: str, *, python: str, directory: str, log: str, environ: Mapping[str, str]
+        recipe: object, requirement: str, *, directory: str, environ: Mapping[str, str], **_: object
     ) -> Fetched:
         return taken(sources, requirement, Path(directory))
 

@@ -37,7 +37,8 @@ from wheelhouse_resolver.build.flags import compiler_environment
 from wheelhouse_resolver.build.job import BuildOptions, Job, phase_file
 from wheelhouse_resolver.build.modules import module_environment
 from wheelhouse_resolver.build.phases import PhaseFailed, Phases, told
-from wheelhouse_resolver.build.recipe import Recipe, expanded, find_recipe, no_recipe, recipe_directories
+from wheelhouse_resolver.build.recipe import Recipe, expanded, no_recipe
+from wheelhouse_resolver.build.recipe_file import find_recipe, recipe_directories
 from wheelhouse_resolver.build.record import BUILT, FAILED, RECORD_SUFFIX, BuildRecord, write_record
 from wheelhouse_resolver.build.scratch import scratch_directory
 from wheelhouse_resolver.build.settings import (

@@ -67,7 +67,7 @@ def requirements_of_source(
     own: list[str] | None = None
     if fetched.kind == "wheel":
         own = requirements_of(fetched.path)
-    elif not (recipe.patches or recipe.substitutions):
+    elif not recipe.changes_source:
         try:
             with open(os.path.join(fetched.path, "PKG-INFO"), encoding="utf-8", errors="replace") as file:
                 own = static_requirements(parse_headers(file.read()))

@@ -21,13 +21,8 @@ from wheelhouse_resolver.build.job import BuildOptions, Job
 from wheelhouse_resolver.build.modules import module_environment
 from wheelhouse_resolver.build.needs import requirements_of_source
 from wheelhouse_resolver.build.plan import leaders, waves
-from wheelhouse_resolver.build.recipe import (
-    Recipe,
-    expanded,
-    find_recipe,
-    no_recipe,
-    recipe_directories,
-)
+from wheelhouse_resolver.build.recipe import Recipe, expanded, no_recipe
+from wheelhouse_resolver.build.recipe_file import RecipeFile, find_recipe, recipe_directories
 from wheelhouse_resolver.build.record import BuildRecord, record_of
 from wheelhouse_resolver.build.settings import base_environ, pip_text, without_pip
 from wheelhouse_resolver.build.source import Fetched, fetch
@@ -352,7 +347,7 @@ class _Planner:
         make_directory(logs)
         environ = self._environ(job, entry.output)
         try:
-            fetched = self._source(job, target, log, environ)
+            fetched = self._source(job, file, target, log, environ)
         except WheelhouseError as error:
             return _Node(replace(entry, problem=f"source: {error}", log=log), "", ())
         entry = replace(
@@ -380,13 +375,14 @@ class _Planner:
             environ[variable] = expanded(text, environ, fetched.version)
         return requirements_of_source(fetched, recipe, python=entry.job.python, log=log, environ=environ)
 
-    def _source(self, job: Job, target: int, log: str, environ: dict[str, str]) -> Fetched:
-        """The source, fetched once for all archs."""
-        key = (job.project, job.requirement, target)
+    def _source(
+        self, job: Job, file: RecipeFile | None, target: int, log: str, environ: dict[str, str]
+    ) -> Fetched:
+        """The source, fetched once for all archs unless a recipe may say otherwise."""
+        key = (job.requirement, job.arch if file is not None else "", target)
         if key not in self._fetched:
             directory = os.path.join(self._scratch, f"source-{len(self._fetched)}")
             os.mkdir(directory)
-            file = find_recipe(job.project, self._recipes)
             try:
                 self._fetched[key] = fetch(
                     file if file is not None else no_recipe(job.project),
@@ -395,6 +391,9 @@ class _Planner:
                     directory=directory,
                     log=log,
                     environ=environ,
+                    python_version=job.python_version,
+                    layer=job.layer,
+                    arch=job.arch,
                 )
             except WheelhouseError as error:
                 self._fetched[key] = error

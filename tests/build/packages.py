@@ -1,7 +1,7 @@
 """Source distributions that build within a second, offline: their build backend comes along.
 
-Unlike `sources`, which makes what real backends build, these cost nothing to build: they are for tests of what
-happens around builds.
+Unlike `sources`, which makes what real backends build, these cost nothing to build: they are for tests of
+what happens around builds.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ __all__ = ["QuickExecutor", "make_quick"]
 
 
 class QuickExecutor:
-    """An `Executor` that runs a task by calling the backend of its source in *sources*. *ran*: their names."""
+    """An `Executor` that runs a task by calling the backend of its source in *sources*. *ran*: names."""
 
     def __init__(self, sources: Path) -> None:
         self.sources = sources

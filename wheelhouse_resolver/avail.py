@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
 
 from wheelhouse_resolver.errors import InvalidRequirementError
 from wheelhouse_resolver.host.python import python_version
@@ -33,7 +34,6 @@ from wheelhouse_resolver.wheelhouse import Candidate, Catalogue, Wheelhouse
 
 if TYPE_CHECKING:
     from packaging.tags import Tag
-    from packaging.version import Version
 
     from wheelhouse_resolver.host import Host
     from wheelhouse_resolver.site import Directory
@@ -81,9 +81,13 @@ class Scope(NamedTuple):
     all_pythons: bool = False
 
 
+#: What is shown unless more is asked for.
+_NARROW = Scope()
+
+
 @lru_cache(maxsize=1 << 12)
-def _public(version: Version) -> str:
-    return version.public
+def _public(text: str) -> str:
+    return Version(text).public  # by the text: 1.0 and 1.0.0 are equal, and yet not written alike
 
 
 def _tag_part(place: int) -> Callable[[Candidate], str]:
@@ -92,7 +96,7 @@ def _tag_part(place: int) -> Callable[[Candidate], str]:
 
 #: What a wheel says in each column of its own.
 _OF_WHEEL: dict[str, Callable[[Candidate], str | int | None]] = {
-    "version": lambda wheel: _public(wheel.version),
+    "version": lambda wheel: _public(wheel.filename.split("-", 2)[1]),
     "local": lambda wheel: wheel.version.local,
     "build": lambda wheel: build_text(wheel.build) or None,
     "python": _tag_part(-3),
@@ -111,10 +115,6 @@ COLUMNS = ("name", *_OF_WHEEL, "state", "wanted")
 
 #: The columns that all wheels of a condensed row have in common.
 _COMMON = ("version", "local")
-
-
-#: What is shown unless more is asked for.
-_NARROW = Scope()
 
 
 class Row(NamedTuple):
@@ -140,7 +140,7 @@ class Row(NamedTuple):
         """What the row says in that column of `COLUMNS`: text, a number, None; condensed: a list of them."""
         read = _OF_WHEEL.get(column)
         if read is None:
-            return {"name": self.name, "state": self.state, "wanted": self.wanted or None}[column]
+            return getattr(self, column) or None
         if not self.wheels:
             return None
         if self.condensed and column not in _COMMON:
@@ -158,12 +158,12 @@ def texts_of(rows: Sequence[Row], columns: Iterable[str]) -> list[tuple[str, ...
     shown: list[list[str]] = []
     for column in columns:
         read = _OF_WHEEL.get(column)
-        if plain and read is not None:  # most tables, and long ones
-            values = [read(row.wheels[0]) for row in rows]
-        else:
-            values = [row.value(column) for row in rows]
         nothing = NO_LAYER if column == "layer" else ""
-        shown.append([each if isinstance(each, str) else _text(each, nothing) for each in values])
+        if plain and read is not None:  # most tables, and the long ones
+            values = [read(row.wheels[0]) for row in rows]
+            shown.append([each if isinstance(each, str) else _text(each, nothing) for each in values])
+        else:
+            shown.append([_text(row.value(column), nothing if row.wheels else "") for row in rows])
     return list(zip(*shown, strict=True))
 
 
@@ -176,11 +176,11 @@ def _text(value: Any, nothing: str) -> str:
 class Listing(NamedTuple):
     """The answer.
 
-    rows:     by name; of a project the newest version first, of a version the most specific directory.
-    missing:  a row without wheels for every requirement that nothing serves.
-    unmatched: the patterns that match nothing.
-    ignored:  the requirements whose marker does not hold for the target Python.
-    warnings: one line each.
+    rows:      by name; of a project the newest version first, of a version the most specific directory.
+    missing:   a row without wheels for every requirement that nothing serves.
+    unmatched: the patterns that match no project with a row.
+    ignored:   the requirements whose marker does not hold for the target Python.
+    warnings:  one line each.
     """
 
     rows: tuple[Row, ...]
@@ -224,11 +224,12 @@ def avail(wheelhouse: Wheelhouse, host: Host, wanted: Wanted, scope: Scope = _NA
     ignored: list[Requirement] = []
     for each in files.requirements:
         (requirements if policy.concerns(each.marker) else ignored).append(each)
+    named = {each.name for each in requirements}
     all_of_them = not wanted.patterns and not files.requirements
     site = wheelhouse.site
     catalogue = wheelhouse.catalogue(
         site.directories() if scope.all_archs else site.search_path(host).directories,
-        None if wanted.patterns or all_of_them else {each.name for each in requirements},
+        None if wanted.patterns or all_of_them else named,
     )
     selector = _Selector(catalogue, policy, scope)
     anything = SpecifierSet()
@@ -237,7 +238,7 @@ def avail(wheelhouse: Wheelhouse, host: Host, wanted: Wanted, scope: Scope = _NA
     matched = catalogue.projects if all_of_them else [*dict.fromkeys(chain(*matches.values()))]
     checked = not all_of_them and len(matched) <= CHECKED
     for name in matched:
-        found[name] = selector.shown(name, anything, checked)
+        found[name] = selector.shown(name, anything, checked or name in named)
     unmatched = [each for each, names in matches.items() if not any(found[name] for name in names)]
     missing = []
     for each in requirements:
@@ -278,7 +279,6 @@ class _Selector:
         self._constrained = {each.name for each in policy.constraints}
         self._python = python_version(policy.target)
         self.warnings: list[str] = []
-
         priorities: Mapping[Tag, int] = policy.priorities
 
         @cache

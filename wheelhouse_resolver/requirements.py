@@ -21,7 +21,6 @@ from wheelhouse_resolver.errors import (
     reason_of,
 )
 from wheelhouse_resolver.text import printable
-from wheelhouse_resolver.toml import TomlError, parse_toml
 
 if TYPE_CHECKING:
     from packaging.markers import Marker
@@ -188,11 +187,13 @@ def read_project(path: str) -> RequirementsFile:
     Raises `RequirementsFileError` when it states none because they are dynamic or it has no such table, and
     `InvalidRequirementError`.
     """
+    from wheelhouse_resolver.toml_text import TomlError, parse_toml
+
     text = _text(path)
     try:
         project = parse_toml(text).get("project")
     except TomlError as error:
-        raise RequirementsFileError(path, str(error)) from error
+        raise RequirementsFileError(path, error.problem) from error
     if not isinstance(project, dict):
         raise RequirementsFileError(path, "has no [project] table, so it does not say what the project needs")
     dynamic = project.get("dynamic", [])

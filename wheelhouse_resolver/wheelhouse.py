@@ -46,7 +46,6 @@ _FEW = 8
 #: The shape of a wheel's file name, loosely: what fits it may still not parse, what doesn't never does.
 _SHAPE = re.compile(r"(?![^-]*__)[\w.]+-v?\d[^-]*(?:-\d[^-]*)?-[^-]+-[^-]+-[^-]+\.whl", re.IGNORECASE)
 
-
 #: A project as nearly all file names spell it: surely a valid one (PEP 427, "Escaping and Unicode").
 _PLAIN = re.compile(r"[A-Za-z0-9]+([._][A-Za-z0-9]+)*")
 
@@ -134,17 +133,9 @@ def parse_candidate(filename: str, directory: Directory) -> Candidate | Misnamed
     except ValueError:
         pass  # irregular: the words for what is wrong are packaging's, of the whole name
     try:
-        name, version, build, tags = parse_wheel_filename(filename)
+        return Candidate(*parse_wheel_filename(filename), filename, directory)
     except InvalidWheelFilename as error:
         return Misnamed(filename=filename, directory=directory, problem=str(error))
-    return Candidate(
-        name=name,
-        version=version,
-        build=build,
-        tags=tags,
-        filename=filename,
-        directory=directory,
-    )
 
 
 #: Whether a wheel with these tags will do.
@@ -189,7 +180,7 @@ class Catalogue:
         return _only_wheels(each for _, each in self._fitting(project, fits))
 
     def newest(self, project: NormalizedName, fits: Fits, *, prereleases: bool = False) -> list[Candidate]:
-        """The `candidates` that *fits*, of the newest version; of the others next to nothing is read.
+        """The `candidates` that *fits* accepts, of the newest version; of others next to nothing is read.
 
         Without *prereleases*, a pre-release is the newest only if there is no final version (PEP 440,
         "Handling of pre-releases", for those who ask for any version at all).

@@ -117,6 +117,7 @@ def test_the_installed_program_and_the_module_are_the_same(
         ),
         (("path",), ["packaging", "archspec", "elftools", "pip", "platformdirs", "dataclasses"]),
         (("pick", "missing"), ["archspec", "elftools", "pip", "platformdirs", "email", "zipfile"]),
+        (("avail", "demo"), ["archspec", "elftools", "platformdirs", "zipfile", "shutil", "csv", "html"]),
     ],
     ids=str,
 )
@@ -124,7 +125,7 @@ def test_a_command_imports_only_what_it_needs(
     arguments: tuple[str, ...], unneeded: list[str], tmp_path: Path
 ) -> None:
     """When it is run again: what it had to ask others for the first time is remembered."""
-    make_tree(tmp_path / "tree", {})
+    make_tree(tmp_path / "tree", {"generic": ["demo-1.0-py3-none-any.whl"]})
     environ = clean_environ(WHEELHOUSE_ROOT=str(tmp_path / "tree"), XDG_CACHE_HOME=str(tmp_path / "cache"))
     run_cli(*arguments, environ=environ)
     code = (

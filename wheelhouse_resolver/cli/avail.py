@@ -39,9 +39,9 @@ _SHOWN = ("name", "version", "local", "build", "python", "abi", "platform", "arc
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `avail`."""
     parser.description = (
-        "List what this host can install, newest first: the newest version of every project, or of those named.\n"
-        "The first line of a project is what pip would install. For what is asked for by name, and for patterns\n"
-        f"that match at most {CHECKED} projects, Requires-Python is read; in a listing of more it is not."
+        "List what this host can install, newest first: the newest version of every project, or of those\n"
+        "named. The first line of a project is what pip would install. For what is asked for by name, and\n"
+        f"for patterns that match at most {CHECKED} projects, Requires-Python is read, else not."
     )
     parser.add_argument(
         "wanted",
@@ -88,8 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run `avail`. Exit code 1 when something that was asked for has no row."""
-    files = files_of(options)
-    wanted = wanted_of(options.wanted, files)
+    wanted = wanted_of(options.wanted, files_of(options))
     if options.files and not wanted.patterns and not wanted.files.requirements:
         print(f"error: no requirement in {', '.join(map(printable, options.files))}", file=sys.stderr)
         return 2
@@ -100,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
     rows = condensed(found.rows) if options.condense else list(found.rows)
     if options.not_available:
         rows = sorted([*rows, *found.missing], key=lambda row: row.name)
-    columns = options.columns or (*_SHOWN, "wanted") if options.not_available else options.columns or _SHOWN
+    columns = options.columns or (*_SHOWN, *(["wanted"] if options.not_available else []))
     print_rows(
         options.format,
         columns,
@@ -113,7 +112,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _first(row: Row, before: Row | None) -> bool:
-    """Whether *row* is the one of its project that is installed by default."""
+    """Whether *row* is the first of its project: what is installed, unless more is shown than that."""
     return bool(row.wheels) and (before is None or row.name != before.name)
 
 

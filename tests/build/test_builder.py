@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,7 +23,8 @@ from tests.builders import make_wheel, pack, wheel_files
 from tests.faults.test_disk import mounted
 from tests.whole import assert_whole
 from wheelhouse_resolver.build import builder
-from wheelhouse_resolver.build.record import BuildRecord, record_of
+from wheelhouse_resolver.build.record import BuildRecord, record_of, sha256_of
+from wheelhouse_resolver.relabel import requirements_of
 from wheelhouse_resolver.site import Arch, Layer
 
 WHEEL = "demo-1.0-py3-none-any.whl"
@@ -56,12 +58,13 @@ for name in names.split():
 RECIPE = """\
 build-requires = ["helper<2"]
 config-settings = { blas = "${SITE}/blas" }
-after-source = ["test -e backend.py; echo after-source >> steps"]
-before-build = ["echo before-build >> steps", "command -v python | grep /environment/bin/python"]
-after-build = ["ls ../../wheels"]
 [env]
 SITE = "/site/${version}"
 CFLAGS = "${CFLAGS} -DSITE"
+[phases]
+after-source = ["test -e backend.py; echo after-source >> steps"]
+before-build = ["echo before-build >> steps", "command -v python | grep /environment/bin/python"]
+after-build = ["ls $WHEELHOUSE_WHEEL_DIR"]
 """
 
 #: What a user may have set, and what none of a build may see.
@@ -115,16 +118,12 @@ def test_the_record_says_what_was_built_and_from_what(whole: Whole) -> None:
     record = whole.record
     assert (record.project, record.version, record.requirement) == ("demo", "1.0", "demo==1.0")
     assert (record.arch, record.layer, record.directory) == ("generic", None, "generic")
-    assert record.source.endswith(f"/{whole.source.name}")
-    assert record.source_sha256 == builder_sha(whole.source)
-    assert (record.recipe, record.recipe_sha256) == (str(whole.recipe), builder_sha(whole.recipe))
+    assert record.source.endswith(whole.source.name)
+    assert record.source_sha256 == sha256_of(str(whole.source))
+    assert (record.recipe, record.recipe_sha256) == (str(whole.recipe), sha256_of(str(whole.recipe)))
     assert record.environ["SITE"] == "/site/1.0"
     assert record.host["node"] == os.uname().nodename
     assert {"python", "pip", "wheelhouse-resolver"} <= record.tools.keys()
-
-
-def builder_sha(path: Path) -> str:
-    return subprocess.run(["sha256sum", path], capture_output=True, text=True, check=True).stdout.split()[0]
 
 
 def test_the_record_stands_beside_the_wheel_and_beside_the_log(whole: Whole) -> None:
@@ -160,7 +159,7 @@ def test_variables_and_settings_of_the_recipe_reach_the_build(whole: Whole) -> N
 
 def test_the_commands_of_the_recipe_run_in_order_in_the_source(whole: Whole) -> None:
     assert "told steps ['after-source', 'before-build']\n" in whole.log
-    assert f"\n{WHEEL}\n" in whole.log.partition("ls ../../wheels")[2]
+    assert f"\n{WHEEL}\n" in whole.log.partition("ls $WHEELHOUSE_WHEEL_DIR")[2]
 
 
 def test_what_the_recipe_requires_is_a_constraint_on_what_the_source_requires(whole: Whole) -> None:
@@ -176,7 +175,7 @@ def test_without_isolation_exactly_what_the_recipe_requires_is_installed(worksho
     for each in ("1.0", "2.0"):
         helper(workshop.sources, each)
     workshop.package(body=HELPED, requires=("helper",))
-    workshop.recipe("demo", 'isolation = false\nbuild-requires = ["helper<2"]')
+    workshop.recipe("demo", 'build-isolation = false\nbuild-requires = ["helper<2"]')
     record = workshop.build()
     assert record.ok, record.problem
     assert "told helper 1.0\n" in workshop.log(record)
@@ -235,6 +234,81 @@ def test_a_c_extension_is_compiled_for_its_arch_and_comes_out_the_same_again(
         assert (again.result, again.wheel_sha256) == ("present", record.wheel_sha256)
 
 
+# -- what is done to a finished wheel --------------------------------------------------------------------
+
+FINISHED = """\
+[wheel]
+add-requires = ["added>=1"]
+remove-requires = ["dropped"]
+replace-requires = ["kept>=2"]
+local-label = "site"
+[phases]
+before-test = ["echo told $PWD; echo told path $PATH"]
+[test]
+imports = ["demo"]
+statements = ["import demo; assert demo.VALUE == 1"]
+"""
+
+
+def finished(workshop: Workshop, value: int) -> BuildRecord:
+    """The record of a build that edits its wheel and verifies it."""
+    requires = ("dropped", "kept>=1")
+    workshop.package(files={"demo.py": f"VALUE = {value}\n"}, requires_dist=requires)
+    for name in ("added-1.0", "kept-2.0"):
+        make_wheel(workshop.directory / "house/generic", f"{name}-py3-none-any.whl")
+    workshop.recipe("demo", FINISHED)
+    return workshop.build(verify=True)
+
+
+def test_a_wheel_is_edited_and_verified_with_what_the_wheelhouse_has(quick: Workshop) -> None:
+    record = finished(quick, 1)
+    assert record.ok, record.problem
+    assert [each.name for each in record.phases][-3:] == ["edit", "verify", "finish"]
+    wheel = quick.output / "demo-1.0+site-py3-none-any.whl"
+    assert record.wheel == wheel.name
+    assert_whole(wheel)
+    assert requirements_of(str(wheel)) == ["kept>=2", "added>=1"]
+    assert f"told {quick.work}/build-" in quick.log(record)
+    assert sys.prefix not in quick.log(record).partition("told path ")[2].partition("\n")[0]
+
+
+def test_a_wheel_that_fails_its_test_is_not_placed(quick: Workshop) -> None:
+    record = finished(quick, 2)
+    assert_failed(
+        record, quick, "verify", "statement: 'import demo; assert demo.VALUE == 1': exited with 1: "
+    )
+    assert "AssertionError" in record.tail
+
+
+def test_a_pure_wheel_of_the_index_is_taken_as_it_is_and_what_the_site_made_of_it_is_not(
+    quick: Workshop,
+) -> None:
+    upstream = make_wheel(quick.sources, WHEEL, requires_dist=("added>=1",))
+    quick.recipe("demo", '[wheel]\nlocal-label = "site"')
+    first = quick.build()
+    assert first.ok, first.problem
+    assert [each.name for each in first.phases] == ["host", "source", "edit", "finish"]
+    assert (first.source_sha256, first.wheel) == (sha256_of(str(upstream)), "demo-1.0+site-py3-none-any.whl")
+    shutil.copy(
+        quick.output / first.wheel, quick.directory / "house/generic/demo-1.0+site-1000x-py3-none-any.whl"
+    )
+    again = quick.build()
+    assert (again.result, again.wheel, again.wheel_sha256) == ("present", first.wheel, first.wheel_sha256)
+
+
+@pytest.mark.skipif(shutil.which("readelf") is None, reason="there is no readelf")
+def test_the_rpath_of_the_recipe_stands_in_the_libraries(quick: Workshop) -> None:
+    quick.sdist("fast", "1.0", C_EXTENSION)
+    quick.recipe("fast", 'env.SITE = "/site"\n[wheel]\nrpath = ["${SITE}/lib"]')
+    record = quick.build("fast")
+    assert record.ok, record.problem
+    assert record.tools["patchelf"]
+    with zipfile.ZipFile(quick.output / record.wheel) as archive:
+        library = archive.extract(next(n for n in archive.namelist() if n.endswith(".so")), quick.directory)
+    told = subprocess.run(["readelf", "-d", library], capture_output=True, text=True, check=True).stdout
+    assert "/site/lib" in next(line for line in told.splitlines() if "PATH" in line)
+
+
 # -- failures --------------------------------------------------------------------------------------------
 
 
@@ -258,28 +332,17 @@ COMMAND = "command 'echo oh no >&2; false' exited with 1"
 @pytest.mark.parametrize(
     ("phase", "recipe", "body", "problem", "tail"),
     [
-        ("prepare", 'after-source = ["echo oh no >&2; false"]', "", f"after-source {COMMAND}", "oh no"),
-        ("prepare", 'env = { A = "${UNSET_X}" }', "", "", ""),
-        (
-            "environment",
-            'isolation = false\nbuild-requires = ["missing"]',
-            "",
-            "pip install exited with 1",
-            "missing",
-        ),
+        ("prepare", 'phases.after-source = ["echo oh no >&2; false"]', "", f"after-source {COMMAND}", "oh"),
+        ("prepare", 'env.A = "${UNSET_X}"', "", "the recipe's '${UNSET_X}' uses UNSET_X", ""),
+        ("prepare", "[[substitute]]\nfiles='*'\npattern='not there'\nreplacement=''", "", "substitution", ""),
+        ("environment", 'build-isolation = false\nbuild-requires = ["missing"]', "", "pip install", "miss"),
         ("build", "", "raise SystemExit('oh no')", "pip wheel exited with 1", "oh no"),
-        ("build", 'before-build = ["echo oh no >&2; false"]', "", f"before-build {COMMAND}", "oh no"),
-        ("build", 'before-build = ["echo $UNSET_X"]', "", "before-build command", "UNSET_X"),
-        (
-            "build",
-            'after-build = ["false | true"]',
-            "",
-            "after-build command 'false | true' exited with 1",
-            "",
-        ),
+        ("build", 'phases.before-build = ["echo oh no >&2; false"]', "", f"before-build {COMMAND}", "oh no"),
+        ("build", 'phases.before-build = ["echo $UNSET_X"]', "", "before-build command", "UNSET_X"),
+        ("build", 'phases.after-build = ["false | true"]', "", "after-build command 'false | true'", ""),
     ],
-    ids=["after-source", "variable", "requirement", "wheel", "before-build", "unset", "after-build"],
-)
+    ids=["after-source", "variable", "change", "needs", "wheel", "before-build", "unset", "after-build"],
+)  # fmt: skip
 def test_a_build_that_fails_says_where_and_why(
     quick: Workshop, phase: str, recipe: str, body: str, problem: str, tail: str
 ) -> None:
@@ -292,7 +355,7 @@ def test_a_build_that_fails_says_where_and_why(
 
 def test_an_edit_that_cannot_be_made(quick: Workshop) -> None:
     quick.package()
-    quick.recipe("demo", '[edits]\nremove = ["missing"]')
+    quick.recipe("demo", '[wheel]\nremove-requires = ["missing"]')
     record = quick.build()
     assert_failed(record, quick, "edit", "")
     assert "it has no requirement on 'missing' to remove" in record.problem
@@ -335,7 +398,9 @@ def test_a_wheel_that_is_not_what_was_asked_for(
 ) -> None:
     quick.package()
     made = pack(quick.directory / filename, {**wheel_files(filename), **change})
-    quick.recipe("demo", f'after-build = ["rm ../../wheels/*; cp {made} ../../wheels"]')
+    quick.recipe(
+        "demo", f'[phases]\nafter-build = ["rm $WHEELHOUSE_WHEEL_DIR/*; cp {made} $WHEELHOUSE_WHEEL_DIR"]'
+    )
     assert_failed(quick.build(), quick, "build", problem)
 
 
@@ -346,7 +411,7 @@ def test_a_wheel_that_is_not_what_was_asked_for(
 )
 def test_a_build_that_makes_not_one_wheel(quick: Workshop, command: str, made: str) -> None:
     quick.package()
-    quick.recipe("demo", f'after-build = ["cd ../../wheels; {command}"]')
+    quick.recipe("demo", f'[phases]\nafter-build = ["cd $WHEELHOUSE_WHEEL_DIR; {command}"]')
     assert_failed(quick.build(), quick, "build", f"the build made {made}")
 
 

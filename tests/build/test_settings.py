@@ -88,10 +88,10 @@ def test_what_a_module_sets_stays_but_for_pip() -> None:
 def written(
     site: Site, tmp_path: Path, runnable: tuple[str, ...], job: Job = JOB, **more: Any
 ) -> Mapping[str, str]:
-    constraints = more.pop("constraints", ())
+    how = {key: more.pop(key) for key in ("constraints", "upstream") if key in more}
     options = BuildOptions(site=site, work="/work", output=str(tmp_path / "out"), **more)
     parser = configparser.RawConfigParser()
-    parser.read_string(pip_text(job, options, runnable, constraints))
+    parser.read_string(pip_text(job, options, runnable, **how))
     assert parser.sections() == ["global"]
     return dict(parser["global"])
 
@@ -105,6 +105,13 @@ def test_pip_looks_into_the_output_then_the_given_directories_then_the_wheelhous
     found = written(site, tmp_path, ("sse3", "avx", "avx2", "avx512"), find_links=("/more",))
     house = links(site, "gentoo/avx2", "gentoo/avx", "gentoo/sse3", "gentoo/generic", "generic")
     assert found["find-links"].split() == [file_url(str(tmp_path / "out")), "file:///more", *house]
+
+
+def test_what_is_built_anew_is_not_looked_for_in_what_the_site_has_made(tmp_path: Path) -> None:
+    site = make_tree(tmp_path / "house", {})._replace(pip={"find-links": ("/mirror",)})
+    given = ("/more", site.root + "/generic", str(tmp_path / "out"))
+    found = written(site, tmp_path, ("avx2",), find_links=given, upstream=True)
+    assert found["find-links"].split() == ["file:///more", "/mirror"]
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ def test_a_task_that_is_told_to_stop_stops_with_all_that_it_started(
 def test_very_much_output_is_in_the_log_and_not_in_memory(tasks: Tasks) -> None:
     tasks.workshop.package()
     noise = "for ((i = 0; i < 100; i++)); do head -c 999999 /dev/zero | tr '\\\\\\\\0' x; echo; done"
-    tasks.workshop.recipe("demo", f'before-build = ["{noise}"]')
+    tasks.workshop.recipe("demo", f'[phases]\nbefore-build = ["{noise}"]')
     tasks.write()
     code = (
         "import resource, sys; from wheelhouse_resolver.build.task import main; code = main(sys.argv[1:]);"

@@ -20,6 +20,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from packaging.version import Version
 
@@ -33,7 +34,7 @@ from wheelhouse_resolver.build.facts import (
     tool_versions,
 )
 from wheelhouse_resolver.build.finish import place_wheel
-from wheelhouse_resolver.build.flags import compiler_environment
+from wheelhouse_resolver.build.flags import compiler_environment, probe_toolchain
 from wheelhouse_resolver.build.job import BuildOptions, Job, phase_file
 from wheelhouse_resolver.build.modules import module_environment
 from wheelhouse_resolver.build.phases import PhaseFailed, Phases, told
@@ -194,9 +195,12 @@ class _Build(Phases):
         """Run what the recipe has of commands by that *name*."""
         self.run_shell(dict(recipe.phases).get(name, ()), name, environ, cwd)
 
-    def _configure_pip(self, constraints: Sequence[str] = ()) -> None:
-        text = pip_text(self.job, self.options, self.runnable, constraints)
-        write_text(os.path.join(self.scratch, "pip.conf"), text)
+    def _write_pip_conf(self, name: str, *, constraints: Sequence[str] = (), upstream: bool = False) -> str:
+        """Write a configuration for pip, named so, and return its path."""
+        path = os.path.join(self.scratch, name)
+        text = pip_text(self.job, self.options, self.runnable, constraints=constraints, upstream=upstream)
+        write_text(path, text)
+        return path
 
     def _begin(self) -> None:
         site = self.options.site
@@ -211,7 +215,7 @@ class _Build(Phases):
             )
         placement.make_shared_directory(os.path.abspath(self.options.output))
         self._below("tmp")
-        self._configure_pip()
+        self._write_pip_conf("pip.conf")
         self.environ = base_environ(os.environ, self.scratch)
 
     def _fetched(self) -> tuple[Recipe, Fetched]:
@@ -224,6 +228,10 @@ class _Build(Phases):
             directory=self._below("source"),
             log=self.record.log,
             environ=self.environ,
+            python_version=job.python_version,
+            layer=job.layer,
+            arch=job.arch,
+            wheels_config=self._write_pip_conf("upstream.conf", upstream=True),
         )
         self.record = replace(
             self.record,
@@ -245,7 +253,9 @@ class _Build(Phases):
         # Each stands behind what it may have to overrule.
         flags = joined_flags(own_flags(optimisation_of(self.job.python, environ)), environ)
         if recipe.march:
-            flags = joined_flags(flags, compiler_environment(self.arch, self.options.site))
+            tools = partial(probe_toolchain, environ)
+            own = compiler_environment(self.arch, self.options.site, toolchain=tools)
+            flags = joined_flags(flags, own)
         environ |= joined_flags(flags, path_flags(environ, self.scratch))
         environ |= build_variables(fetched.path, recipe.resources.cores)
         for name, text in recipe.env:
@@ -274,7 +284,7 @@ class _Build(Phases):
             lines = constraint_lines(recipe.build_requires, self.job.project)
             path = os.path.join(self.scratch, "constraints.txt")
             write_text(path, "".join(f"{line}\n" for line in lines))
-            self._configure_pip([path])
+            self._write_pip_conf("pip.conf", constraints=[path])
         elif recipe.build_requires:
             self.run([*pip, "install", *recipe.build_requires], "pip install", active, self.scratch)
         self.record = replace(self.record, tools=tool_versions(python, active))
@@ -283,6 +293,7 @@ class _Build(Phases):
     def _built(self, recipe: Recipe, fetched: Fetched, python: str, environ: Mapping[str, str]) -> str:
         """The path of the one wheel that the build made."""
         source, wheels = fetched.path, self._below("wheels")
+        environ = {**environ, "WHEELHOUSE_WHEEL_DIR": wheels}
         settings = (
             f"--config-settings={key}={expanded(value, environ, fetched.version)}"
             for key, value in recipe.config_settings

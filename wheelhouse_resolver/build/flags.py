@@ -103,12 +103,12 @@ def compiler_environment(
 
 def arch_flags(arch: Arch, tools: Toolchain) -> str:
     """The compiler flags for *arch*. Raises `FlagsError` when archspec knows none."""
-    from archspec.cpu import TARGETS, ArchspecError
+    from archspec.cpu import TARGETS
 
     if arch.target is not None:
         try:
             return str(TARGETS[arch.target].optimization_flags(tools.name, tools.version))
-        except (ArchspecError, ValueError) as error:
+        except ValueError as error:  # what archspec raises for an unknown compiler is one too
             raise FlagsError(arch.name, str(error)) from error
     if arch.family != "x86_64":
         raise FlagsError(arch.name, "an arch by features has known flags on x86_64 only")

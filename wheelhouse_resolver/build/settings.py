@@ -148,7 +148,12 @@ def without_pip(environ: Mapping[str, str], scratch: str) -> dict[str, str]:
 
 
 def pip_text(
-    job: Job, options: BuildOptions, runnable: Sequence[str], constraints: Sequence[str] = ()
+    job: Job,
+    options: BuildOptions,
+    runnable: Sequence[str],
+    *,
+    constraints: Sequence[str] = (),
+    upstream: bool = False,
 ) -> str:
     """The text of the `pip.conf` of a build: the site's [pip], and where wheels and sources are looked for.
 
@@ -161,6 +166,8 @@ def pip_text(
     and the site's `build-constraint` stand under both names, since before pip 25.3 it was `constraint` that
     reached into isolated environments.
 
+    *upstream*: without what the site has made, the wheelhouse and the output.
+
     Raises what `pip_config` raises.
     """
     site = options.site
@@ -168,14 +175,19 @@ def pip_text(
     able = tuple(each for each in (site.lower(arch) if arch is not None else ()) if each in runnable)
     host = Host(arch=able[-1] if able else GENERIC, layer=job.layer, archs=able)
     config = pip_config(site, host, offline=options.offline)
-    own = tuple(file_url(os.path.abspath(path)) for path in (options.output, *options.find_links))
-    links = Setting("find-links", tuple(dict.fromkeys([*own, *config.find_links])))
+    output = file_url(os.path.abspath(options.output))
+    given = (file_url(os.path.abspath(path)) for path in options.find_links)
+    links = dict.fromkeys([output, *given, *config.find_links])
+    if upstream:
+        made = {output, *(file_url(directory.path) for directory in site.directories())}
+        links = dict.fromkeys(link for link in links if link not in made)
     limits = [value for each in config.settings if each.option == "build-constraint" for value in each.values]
     limits += map(file_url, constraints)
-    limited = [Setting(name, tuple(limits)) for name in ("constraint", "build-constraint") if limits]
+    own = [Setting("find-links", tuple(links))] if links else []
+    own += [Setting(name, tuple(limits)) for name in ("constraint", "build-constraint") if limits]
     replaced = ("find-links", "constraint", "build-constraint", *_FOR_USERS)
     others = (each for each in config.settings if each.option not in replaced)
-    return config._replace(settings=(links, *limited, *others), commands=()).render("ini")
+    return config._replace(settings=(*own, *others), commands=()).render("ini")
 
 
 def constraint_lines(requirements: Iterable[str], project: str) -> list[str]:

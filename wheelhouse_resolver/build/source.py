@@ -103,12 +103,14 @@ def fetch(
     python_version: str = "",
     layer: str | None = None,
     arch: str = GENERIC,
+    wheels_config: str = "",
 ) -> Fetched:
     """Fetch what *requirement* needs into *directory* (empty) and unpack it there.
 
     A recipe file is resolved for the version that *requirement* pins, if it pins one. A pure-Python wheel of
-    the index is taken as it is unless the recipe changes the source. What commands print goes to the file
-    *log*.
+    the index is taken as it is unless the recipe changes the source. *wheels_config* is the PIP_CONFIG_FILE
+    with which such a wheel is looked for: pip must find none that the site itself has made. What commands
+    print goes to the file *log*.
 
     Raises `SourceError`, `ModulesError`, `VariableError`.
     """
@@ -118,7 +120,7 @@ def fetch(
         recipe = recipe.resolve(version, python_version or _version_of(python), layer, arch)
     source = recipe.source
     if source.kind == "index":
-        found = _from_index(recipe, requirement, python, directory, log, environ)
+        found = _from_index(recipe, requirement, python, directory, log, environ, wheels_config)
     else:
         if pinned is None and "${version}" in source.location + source.ref:
             raise SourceError(
@@ -165,7 +167,13 @@ def prepare(fetched: Fetched, recipe: Recipe, *, log: str, environ: Mapping[str,
 
 
 def _from_index(
-    recipe: Recipe, requirement: str, python: str, directory: str, log: str, environ: Mapping[str, str]
+    recipe: Recipe,
+    requirement: str,
+    python: str,
+    directory: str,
+    log: str,
+    environ: Mapping[str, str],
+    wheels_config: str,
 ) -> Fetched:
     loaded = module_environment(recipe.build_modules, environ)
     pinned = pinned_version(requirement) or ""
@@ -180,7 +188,8 @@ def _from_index(
     name = canonicalize_name(Requirement(requirement).name)
     pip = [python, "-m", "pip", "--disable-pip-version-check", "--no-input"]
     if not recipe.changes_source:
-        wheel = _pure_wheel(requirement, pip, directory, log, loaded)
+        looking = {**loaded, "PIP_CONFIG_FILE": wheels_config} if wheels_config else loaded
+        wheel = _pure_wheel(requirement, pip, directory, log, looking)
         if wheel is not None:
             return wheel
     into = os.path.join(directory, "sdist")

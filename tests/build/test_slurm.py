@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import signal
 import subprocess
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.build.packages import make_package
 from tests.build.tasks import Told, is_alive, make_task
+from tests.builders import clean_environ, make_tree
 from tests.slurm import FEATURES
 from wheelhouse_resolver.build.executors import ExecutorError
 from wheelhouse_resolver.build.executors.slurm import SlurmExecutor
@@ -139,3 +145,100 @@ def test_an_interrupt_leaves_no_job_and_no_process(executor: SlurmExecutor, tmp_
     while any(map(is_alive, pids)) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not any(map(is_alive, pids))
+
+
+class TestBuild:
+    """The command itself, with builds as array jobs."""
+
+    @pytest.fixture
+    def command(
+        self, slurm: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> Callable[..., list[str]]:
+        for name, value in slurm.items():
+            monkeypatch.setenv(name, value)
+        make_tree(tmp_path / "house", {})
+        config = tmp_path / "site.toml"
+        config.write_text(
+            f'root = "{tmp_path}/house"\n'
+            "[build.slurm]\ngrace = 2\nmemory = '200M'\n"
+            f"constraint = {{ sse3 = '{FEATURES[1]}' }}\noptions = ['--comment=wheels']\n"
+        )
+
+        def made(*arguments: str) -> list[str]:
+            return [
+                sys.executable, "-m", "wheelhouse_resolver", "build", *arguments, "--config", str(config),
+                "--layer", "gentoo", "--find-links", str(tmp_path / "sources"), "--offline", "--no-verify",
+                "--output", str(tmp_path / "wheels"), "--executor", "slurm", "--jobs", "2",
+            ]  # fmt: skip
+
+        return made
+
+    def test_packages_for_two_archs_each_on_a_node_that_suits_it(
+        self, command: Callable[..., list[str]], slurm: dict[str, str], tmp_path: Path
+    ) -> None:
+        look = (
+            "job = os.environ['SLURM_JOB_ID'];"
+            "said = subprocess.run(['scontrol', 'show', 'job', job], capture_output=True, text=True).stdout;"
+            f"open({str(tmp_path)!r} + f'/job.{{job}}', 'w').write(said)"
+        )
+        make_package(tmp_path / "sources", "app", requires=["fast"])
+        make_package(tmp_path / "sources", "fast", tag="OWN-OWN-linux_x86_64", code=look)
+        done = subprocess.run(
+            command("app", "--recursive", "--publish", "--arch", "generic,sse3", "--json"),
+            env=clean_environ(**slurm),
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        told = [(each["project"], each["arch"], each["result"]) for each in json.loads(done.stdout)]
+        assert sorted(told) == [
+            ("app", "generic", "built"),
+            ("app", "sse3", "present"),
+            ("fast", "generic", "built"),
+            ("fast", "sse3", "built"),
+        ]
+        jobs = [file.read_text() for file in tmp_path.glob("job.*")]
+        assert sorted(f"Features={FEATURES[1]}" in job for job in jobs) == [False, True]
+        assert all("MinMemoryNode=200M" in job and "Comment=wheels" in job for job in jobs)
+        placed = {str(path.relative_to(tmp_path / "house")) for path in (tmp_path / "house").rglob("*.whl")}
+        assert len([path for path in placed if path.startswith("gentoo/sse3/fast-1.0-200000sse3-")]) == 1
+        assert "generic/app-1.0-1000generic-py3-none-any.whl" in placed
+        wait_until_empty()
+
+    def test_ctrl_c_leaves_no_job_and_the_next_run_goes_on(
+        self, command: Callable[..., list[str]], slurm: dict[str, str], tmp_path: Path
+    ) -> None:
+        flag = tmp_path / "sleeping"
+        wait = f"if not os.path.exists({str(flag)!r}): open({str(flag)!r}, 'w').close(); time.sleep(600)"
+        make_package(tmp_path / "sources", "demo", code=wait)
+        environ = clean_environ(**slurm)
+        process = subprocess.Popen(
+            command("demo", "--arch", "generic"), env=environ, stderr=subprocess.PIPE, text=True
+        )
+        deadline = time.monotonic() + 60
+        while not flag.exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert squeue()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 130, err
+        assert "interrupted: 0 done" in err
+        assert squeue() == ""
+        again = subprocess.run(
+            command("demo", "--arch", "generic"), env=environ, capture_output=True, text=True
+        )
+        assert again.returncode == 0, again.stderr
+        wait_until_empty()
+
+    def test_what_slurm_refuses_is_one_line_of_bad_input(
+        self, command: Callable[..., list[str]], slurm: dict[str, str], tmp_path: Path
+    ) -> None:
+        make_package(tmp_path / "sources", "demo")
+        config = tmp_path / "site.toml"
+        config.write_text(config.read_text() + "partition = 'nowhere'\n")
+        done = subprocess.run(
+            command("demo", "--arch", "generic"), env=clean_environ(**slurm), capture_output=True, text=True
+        )
+        assert done.returncode == 2
+        assert done.stderr.splitlines()[-1].startswith("error: sbatch: ")
+        assert "partition" in done.stderr.splitlines()[-1]

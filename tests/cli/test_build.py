@@ -456,10 +456,10 @@ class TestReal:
 
     def test_verified_on_this_host(self, build: Build, sources: Path) -> None:
         make_package(sources, "app", requires=["base"])
-        make_package(sources, "base")
         (app,) = json.loads(build("app", "--json").out)
         assert app["result"] == "failed"  # what it needs is nowhere
         assert app["problem"].startswith("verify: ")
+        make_package(sources, "base")
         done = build("app", "--recursive", "--json")
         assert done.code == 0, done.err
         assert [each["record"]["phases"][-2]["name"] for each in json.loads(done.out)] == ["verify"] * 2
@@ -533,4 +533,32 @@ class TestInterrupted:
         again = subprocess.run(command, capture_output=True, text=True, env=clean_environ())
         assert again.returncode == 0, again.stderr
         assert [line.split()[0] for line in again.stdout.splitlines()[1:]] == ["app"]
+        assert len(wheels(output)) == 2
+
+    def test_one_that_was_killed_is_run_again(
+        self, arguments: list[str], sources: Path, output: Path, tmp_path: Path
+    ) -> None:
+        flag = tmp_path / "sleeping"
+        wait = f"if not os.path.exists({str(flag)!r}): open({str(flag)!r}, 'w').close(); time.sleep(15)"
+        make_package(sources, "base")
+        make_package(sources, "app", requires=["base"], code=wait)
+        command = [
+            sys.executable, "-m", "wheelhouse_resolver", "build", "app", "--recursive", *arguments,
+            "--arch", "generic", "--no-verify",
+        ]  # fmt: skip
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=clean_environ())
+        deadline = time.monotonic() + 60
+        while not flag.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.kill()
+        process.wait()
+        assert wheels(output) == ["gentoo/generic/base-1.0-py3-none-any.whl"]
+        again = subprocess.run(command, capture_output=True, text=True, env=clean_environ())
+        assert again.returncode == 0, again.stderr
+        assert [line.split()[0] for line in again.stdout.splitlines()[1:]] == ["app"]
+        assert len(wheels(output)) == 2
+        # What the killed one had started ends by itself and changes nothing; then nothing is left of it.
+        deadline = time.monotonic() + 60
+        while list((output / ".build").glob("build-*/source")) and time.monotonic() < deadline:
+            time.sleep(0.2)
         assert len(wheels(output)) == 2

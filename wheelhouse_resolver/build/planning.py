@@ -186,6 +186,7 @@ def make_plan(
     *,
     recursive: bool,
     scratch: str,
+    publish: bool = False,
     say: Say = lambda _: None,
 ) -> Plan:
     """What is to be built so that every target on every arch has *requirements*.
@@ -195,12 +196,13 @@ def make_plan(
     options:   of all builds; each arch gets a directory of its own below `output`.
     recursive: also what the built wheels require, and the wheelhouse and the output directory have not.
     scratch:   a directory for sources, to be removed afterwards.
+    publish:   what is not in the wheelhouse yet is in the plan, so that it gets there, whoever has built it.
     say:       is told what is being looked at.
 
     Raises `CycleError`; what recipes raise that are wrong; `PythonError`, `OutputError`. A source that cannot
     be had is a *problem* of its entry.
     """
-    planner = _Planner(list(targets), list(archs), layer, options, recursive, scratch, say)
+    planner = _Planner(list(targets), list(archs), layer, options, recursive, scratch, publish, say)
     return planner.plan(requirements)
 
 
@@ -213,6 +215,7 @@ class _Planner:
         options: BuildOptions,
         recursive: bool,
         scratch: str,
+        publish: bool,
         say: Say,
     ) -> None:
         self._targets = targets
@@ -221,6 +224,7 @@ class _Planner:
         self._options = options
         self._recursive = recursive
         self._scratch = scratch
+        self._publish = publish
         self._say = say
         self._recipes = recipe_directories(options.site)
         self._wheelhouse = Wheelhouse(options.site)
@@ -309,12 +313,12 @@ class _Planner:
         return tuple(parse_requirement(each, where) for each in requirements) if self._recursive else ()
 
     def _there(self, name: str, want: _Want, target: int, arch: int) -> str | None:
-        """The wheel that satisfies *want* already: of the wheelhouse, else of the output directory."""
+        """The wheel that satisfies *want* already: of the wheelhouse, else perhaps of the output directory."""
         python = self._targets[target].python
         host = Host(arch=self._archs[arch], layer=self._layer, python=python)
         best = pick(self._wheelhouse, parse_requirement(f"{name}{want.specifier}"), host).best
-        if best is not None:
-            return best.path
+        if best is not None or self._publish:
+            return best.path if best is not None else None
         fitting = [
             (Version(record.version), path)
             for path, record in _built(self._output(arch), name)

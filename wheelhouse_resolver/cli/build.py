@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, NoReturn
 from wheelhouse_resolver import tree
 from wheelhouse_resolver.cli.common import (
     add_examples,
+    add_files_option,
     add_host_options,
     add_json_option,
     add_site_options,
+    files_of,
     print_json,
     site_of,
     warn,
@@ -40,15 +42,7 @@ _COLUMNS = ("package", "version", "python", "arch", "result", "seconds", "wheel 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `build`."""
     parser.add_argument("requirement", nargs="*", metavar="REQUIREMENT", help="such as numpy==1.26.4")
-    parser.add_argument(
-        "-r",
-        "--requirement",
-        dest="files",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="also the requirements in this file; may be given several times",
-    )
+    add_files_option(parser)
     what = parser.add_argument_group("what to build")
     what.add_argument(
         "--recursive",
@@ -189,12 +183,9 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _requirements(options: argparse.Namespace) -> tuple[Requirement, ...]:
-    from wheelhouse_resolver.requirements import parse_requirement, read_any
+    from wheelhouse_resolver.requirements import parse_requirement
 
-    given = [parse_requirement(text) for text in options.requirement]
-    for file in options.files:
-        given += read_any(file, os.environ).requirements
-    return tuple(given)
+    return (*map(parse_requirement, options.requirement), *files_of(options).requirements)
 
 
 def _build_options(options: argparse.Namespace, site: Site) -> BuildOptions:
@@ -242,6 +233,7 @@ def _planned(
         build,
         recursive=options.recursive,
         scratch=scratch,
+        publish=options.publish,
         say=progress.say,
     )
 

@@ -192,6 +192,10 @@ class TestNested:
         found = read(tmp_path / "requirements.txt", f"one\n{line}\n")
         assert [str(each) for each in found.requirements] == ["one"]
         assert [str(each) for each in found.constraints] == ["one<2", "two<3"]
+        assert [each.where for each in found.constraints] == [
+            f"{tmp_path}/inner.txt, line 1",
+            f"{tmp_path}/more.txt, line 1",
+        ]
 
     def test_pre_in_an_included_file_counts(self, tmp_path: Path) -> None:
         (tmp_path / "inner.txt").write_text("--pre\n")

@@ -95,6 +95,7 @@ class Requirement(NamedTuple):
     specifier: the versions that will do.
     extras:    the extras asked for.
     marker:    when it concerns a host at all; None: always.
+    where:     of a constraint: the file and line that state it.
     """
 
     text: str
@@ -102,6 +103,7 @@ class Requirement(NamedTuple):
     specifier: SpecifierSet = SpecifierSet()
     extras: frozenset[str] = frozenset()
     marker: Marker | None = None
+    where: str | None = None
 
     def __str__(self) -> str:
         return self.text
@@ -223,7 +225,8 @@ def _read(
         text = _PER_REQUIREMENT.split(line, maxsplit=1)[0].strip()
         requirement = parse_requirement(text, where)
         if constraints:
-            found = found.and_also(RequirementsFile(constraints=(requirement,)))
+            stated = requirement._replace(where=where)
+            found = found.and_also(RequirementsFile(constraints=(stated,)))
         else:
             found = found.and_also(RequirementsFile(requirements=(requirement,)))
     return found

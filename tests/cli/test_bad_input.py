@@ -24,6 +24,7 @@ COMMANDS = [
     pytest.param(("pip-conf", "--format", "sh", "--output", "out/pip.sh"), id="pip-conf-sh"),
     pytest.param(("pick", "demo"), id="pick"),
     pytest.param(("pick", "--explain", "--json", "demo"), id="pick-explain-json"),
+    pytest.param(("why-not", "demo"), id="why-not"),
     pytest.param(("avail",), id="avail"),
     pytest.param(("avail", "demo", "--json"), id="avail-name-json"),
 ]
@@ -235,6 +236,7 @@ def test_a_site_file_that_cannot_be_read(
     refused(cli(*command, *host_of(command), "--config", path), str(path), "cannot be read")
 
 
+@pytest.mark.parametrize("command", ["pick", "why-not"])
 class TestPick:
     @pytest.mark.parametrize(
         ("requirement", "words"),
@@ -248,17 +250,19 @@ class TestPick:
             ("./demo-1.0-py3-none-any.whl", "URL or path"),
         ],
     )
-    def test_an_invalid_requirement(self, requirement: str, words: str, cli: Cli, root: Path) -> None:
-        refused(cli("pick", "demo", requirement, "--root", root, *HOST), words)
+    def test_an_invalid_requirement(
+        self, requirement: str, words: str, command: str, cli: Cli, root: Path
+    ) -> None:
+        refused(cli(command, "demo", requirement, "--root", root, *HOST), words)
 
-    def test_no_requirement(self, cli: Cli, root: Path) -> None:
-        refused(cli("pick", "--root", root, *HOST), "no requirement")
+    def test_no_requirement(self, command: str, cli: Cli, root: Path) -> None:
+        refused(cli(command, "--root", root, *HOST), "no requirement")
 
     @pytest.mark.parametrize("content", ["", "\n", "# nothing\n", "--no-index\n", "-r other.txt\n"])
-    def test_an_empty_file(self, content: str, cli: Cli, root: Path, tmp_path: Path) -> None:
+    def test_an_empty_file(self, content: str, command: str, cli: Cli, root: Path, tmp_path: Path) -> None:
         (tmp_path / "other.txt").touch()
         (tmp_path / "r.txt").write_text(content)
-        refused(cli("pick", "-r", "r.txt", "--root", root, *HOST), "no requirement", "r.txt")
+        refused(cli(command, "-r", "r.txt", "--root", root, *HOST), "no requirement", "r.txt")
 
     @pytest.mark.parametrize(
         ("content", "words"),
@@ -273,17 +277,17 @@ class TestPick:
         ],
     )
     def test_a_bad_file(
-        self, content: bytes | None, words: str, cli: Cli, root: Path, tmp_path: Path
+        self, content: bytes | None, words: str, command: str, cli: Cli, root: Path, tmp_path: Path
     ) -> None:
         if content is not None:
             (tmp_path / "r.txt").write_bytes(content)
-        refused(cli("pick", "-r", "r.txt", "--root", root, *HOST), words, "r.txt" if content else "")
+        refused(cli(command, "-r", "r.txt", "--root", root, *HOST), words, "r.txt" if content else "")
 
     def test_a_constraint_file_of_the_site_that_is_not_there(
-        self, cli: Cli, root: Path, tmp_path: Path
+        self, command: str, cli: Cli, root: Path, tmp_path: Path
     ) -> None:
         (tmp_path / "site.toml").write_text(f'root = "{root}"\n[pip]\nconstraint = "/nowhere/c.txt"\n')
-        refused(cli("pick", "demo", "--config", "site.toml", *HOST), "/nowhere/c.txt")
+        refused(cli(command, "demo", "--config", "site.toml", *HOST), "/nowhere/c.txt")
 
 
 class TestAvail:

@@ -29,6 +29,7 @@ COMMANDS = {
     "pip-conf": "write the configuration that makes pip and uv search them",
     "pick": "say which wheel a requirement gets, and why no other",
     "avail": "list what this host can install, newest first",
+    "why-not": "say why pip finds no wheel, or took that one, and what would help",
     "publish": "check wheels, stamp them, and place them into the wheelhouse",
     "withdraw": "take a wheel out of every search path, restorably",
     "restore": "bring a withdrawn wheel back",

@@ -20,10 +20,12 @@ __all__ = [
     "add_files_option",
     "add_host_options",
     "add_json_option",
+    "add_requirement_options",
     "add_site_options",
     "files_of",
     "host_of",
     "print_json",
+    "requirements_of",
     "site_of",
     "warn",
 ]
@@ -78,6 +80,26 @@ def add_files_option(parser: argparse.ArgumentParser) -> None:
 def add_json_option(parser: argparse.ArgumentParser) -> None:
     """`--json`."""
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+
+
+def add_requirement_options(parser: argparse.ArgumentParser) -> None:
+    """`REQUIREMENT...` and `-r`."""
+    parser.add_argument("requirement", nargs="*", metavar="REQUIREMENT", help="such as numpy>=1.26")
+    add_files_option(parser)
+
+
+def requirements_of(options: argparse.Namespace) -> RequirementsFile | None:
+    """What the options ask for; when that is nothing, None, having said so on stderr."""
+    from wheelhouse_resolver.requirements import RequirementsFile, parse_requirement
+    from wheelhouse_resolver.text import printable
+
+    asked = RequirementsFile(requirements=tuple(map(parse_requirement, options.requirement)))
+    asked = asked.and_also(files_of(options))
+    if asked.requirements:
+        return asked
+    where = f" in {', '.join(map(printable, options.files))}" if options.files else ""
+    print(f"error: no requirement{where}: name one, such as numpy>=1.26", file=sys.stderr)
+    return None
 
 
 def add_examples(parser: argparse.ArgumentParser, *examples: tuple[str, str]) -> None:

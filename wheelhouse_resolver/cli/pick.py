@@ -7,18 +7,17 @@ import sys
 
 from wheelhouse_resolver.cli.common import (
     add_examples,
-    add_files_option,
     add_host_options,
     add_json_option,
+    add_requirement_options,
     add_site_options,
-    files_of,
     host_of,
     print_json,
+    requirements_of,
     site_of,
     warn,
 )
 from wheelhouse_resolver.pick import Pick, pick
-from wheelhouse_resolver.requirements import RequirementsFile, parse_requirement
 from wheelhouse_resolver.text import printable
 from wheelhouse_resolver.wheelhouse import Misnamed, Wheelhouse
 
@@ -27,8 +26,7 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `pick`."""
-    parser.add_argument("requirement", nargs="*", metavar="REQUIREMENT", help="such as numpy>=1.26")
-    add_files_option(parser)
+    add_requirement_options(parser)
     parser.add_argument(
         "--explain",
         action="store_true",
@@ -46,11 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run `pick`. Exit code 1 when a requirement has no wheel."""
-    asked = RequirementsFile(requirements=tuple(map(parse_requirement, options.requirement)))
-    asked = asked.and_also(files_of(options))
-    if not asked.requirements:
-        where = f" in {', '.join(map(printable, options.files))}" if options.files else ""
-        print(f"error: no requirement{where}: name one, such as numpy>=1.26", file=sys.stderr)
+    asked = requirements_of(options)
+    if asked is None:
         return 2
     site = site_of(options)
     wheelhouse = Wheelhouse(site)

@@ -5,11 +5,16 @@ Apart from `metadata`, which opens wheels: for a wheel that is known already, wh
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from functools import partial
+from typing import Any, NamedTuple
 
 from wheelhouse_resolver import memo
 
-__all__ = ["Needs", "remembered_needs"]
+__all__ = ["Needs", "needs_of_many", "remembered_needs"]
+
+#: What the memo calls them.
+_KIND = "metadata"
 
 
 class Needs(NamedTuple):
@@ -30,13 +35,22 @@ def remembered_needs(path: str) -> Needs:
 
     Raises `UnreadableWheelError`.
     """
+    return _of(memo.recall_of_file(_KIND, path, partial(_read, path)))
 
-    def read() -> list[object]:
-        from wheelhouse_resolver.metadata import read_metadata
 
-        found = read_metadata(path)
-        single = [found.get(name) or "" for name in ("Name", "Version", "Requires-Python")]
-        return [*single, found.get_all("Requires-Dist"), found.get_all("Provides-Extra")]
+def needs_of_many(paths: Iterable[str]) -> dict[str, Needs]:
+    """The needs of the wheels at *paths*, several read at once; without those that cannot be read."""
+    return {path: _of(answer) for path, answer in memo.recall_of_files(_KIND, paths, _read).items()}
 
-    name, version, requires_python, requires_dist, extras = memo.recall_of_file("metadata", path, read)
+
+def _read(path: str) -> list[Any]:
+    from wheelhouse_resolver.metadata import read_metadata
+
+    found = read_metadata(path)
+    single = [found.get(name) or "" for name in ("Name", "Version", "Requires-Python")]
+    return [*single, found.get_all("Requires-Dist"), found.get_all("Provides-Extra")]
+
+
+def _of(answer: list[Any]) -> Needs:
+    name, version, requires_python, requires_dist, extras = answer
     return Needs(name, version, requires_python, tuple(requires_dist), tuple(extras))

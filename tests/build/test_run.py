@@ -14,7 +14,8 @@ from tests.builders import make_tree, make_wheel
 from wheelhouse_resolver.build.configuration import SlurmSettings
 from wheelhouse_resolver.build.executors import Result, Task, Watcher
 from wheelhouse_resolver.build.job import BuildOptions
-from wheelhouse_resolver.build.planning import Entry, Plan, fits, make_plan, target_of, targets_of
+from wheelhouse_resolver.build.planning import Entry, Plan, make_plan
+from wheelhouse_resolver.build.pythons import fits, target_of, targets_of
 from wheelhouse_resolver.build.recipe import Resources
 from wheelhouse_resolver.build.record import BuildRecord
 from wheelhouse_resolver.build.run import Outcome, carry_out

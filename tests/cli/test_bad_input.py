@@ -27,6 +27,8 @@ COMMANDS = [
     pytest.param(("why-not", "demo"), id="why-not"),
     pytest.param(("avail",), id="avail"),
     pytest.param(("avail", "demo", "--json"), id="avail-name-json"),
+    pytest.param(("lock", "demo"), id="lock"),
+    pytest.param(("lock", "demo", "--output", "out/pylock.toml"), id="lock-output"),
 ]
 
 #: Those that need a site only.

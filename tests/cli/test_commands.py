@@ -101,6 +101,10 @@ def test_the_installed_program_and_the_module_are_the_same(
         (("path",), ["packaging", "archspec", "elftools", "pip", "platformdirs", "dataclasses"]),
         (("pick", "missing"), ["archspec", "elftools", "pip", "platformdirs", "email", "zipfile"]),
         (("avail", "demo"), ["archspec", "elftools", "platformdirs", "zipfile", "shutil", "csv", "html"]),
+        (
+            ("pick", "demo"),
+            ["archspec", "elftools", "pip", "platformdirs", "email", "zipfile", "dataclasses", "resolvelib"],
+        ),
     ],
     ids=str,
 )

@@ -6,97 +6,36 @@ Nothing is built here, but sources are fetched: only they know which version the
 from __future__ import annotations
 
 import os
-import shutil
-import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from packaging.specifiers import SpecifierSet
-from packaging.utils import InvalidWheelFilename, NormalizedName, parse_wheel_filename
 from packaging.version import Version
 
+from wheelhouse_resolver.build.earlier import built_wheels
 from wheelhouse_resolver.build.facts import host_facts
 from wheelhouse_resolver.build.job import BuildOptions, Job
 from wheelhouse_resolver.build.modules import module_environment
 from wheelhouse_resolver.build.needs import requirements_of_source
 from wheelhouse_resolver.build.plan import leaders, waves
+from wheelhouse_resolver.build.pythons import Target, fits
 from wheelhouse_resolver.build.recipe import Recipe, expanded, no_recipe
 from wheelhouse_resolver.build.recipe_file import RecipeFile, find_recipe, recipe_directories
-from wheelhouse_resolver.build.record import BuildRecord, record_of
 from wheelhouse_resolver.build.settings import base_environ, pip_text, without_pip
 from wheelhouse_resolver.build.source import Fetched, fetch
-from wheelhouse_resolver.errors import PythonError, WheelhouseError
+from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.files import make_directory, write_text
 from wheelhouse_resolver.host import Host
 from wheelhouse_resolver.host.python import (
-    TargetPython,
     marker_environment,
-    python_version,
-    supported_tags,
-    target_python,
 )
-from wheelhouse_resolver.metadata import read_metadata
+from wheelhouse_resolver.needs import remembered_needs
 from wheelhouse_resolver.pick import pick
-from wheelhouse_resolver.relabel import requirements_of
 from wheelhouse_resolver.requirements import Requirement, parse_requirement
-from wheelhouse_resolver.tree import SUFFIX
 from wheelhouse_resolver.wheelhouse import Wheelhouse
 
-__all__ = ["Entry", "Plan", "Satisfied", "Target", "fits", "make_plan", "present", "target_of", "targets_of"]
-
-
-class Target(NamedTuple):
-    """A Python to build for. *path* of the interpreter, its *version* (`3.11`), what it says of itself."""
-
-    path: str
-    version: str
-    python: TargetPython
-
-
-def target_of(spec: str | None) -> Target:
-    """The Python on this machine that *spec* names: a path, `X.Y`, or None for the running one.
-
-    For `X.Y` that is the running one if it fits, else the first `pythonX.Y` on PATH that answers. Raises
-    `PythonError`.
-    """
-    running = "{}.{}".format(*sys.version_info[:2])
-    if spec is None or spec == running:
-        return _asked(sys.executable)
-    if os.sep in spec or not spec.replace(".", "").isdigit():
-        return _asked(spec)
-    for directory in os.environ.get("PATH", os.defpath).split(os.pathsep):
-        path = os.path.join(directory or os.curdir, f"python{spec}")
-        if not os.access(path, os.X_OK):
-            continue
-        try:
-            found = _asked(path)
-        except PythonError:  # a version manager's shim for a version that it then refuses to run
-            continue
-        if found.version == spec:
-            return found
-    raise PythonError(spec, f"no python{spec} on PATH runs; give the path of one that does")
-
-
-def targets_of(spec: str | None) -> list[Target]:
-    """The Pythons that *spec*, separated by commas, names: each once, the oldest version first.
-
-    Raises `PythonError`, also for two of one version.
-    """
-    found: dict[str, Target] = {}
-    for each in spec.split(",") if spec is not None else [None]:
-        target = target_of(each.strip() if each is not None else None)
-        other = found.setdefault(target.version, target)
-        if os.path.realpath(other.path) != os.path.realpath(target.path):
-            raise PythonError(target.path, f"is {target.version}, as {other.path} is: name one of the two")
-    return sorted(found.values(), key=lambda target: Version(target.version))
-
-
-def _asked(path: str) -> Target:
-    path = path if os.sep in path else shutil.which(path) or path
-    python, _ = target_python(path)
-    version = marker_environment(python)["python_version"]  # says so if it cannot be run here
-    return Target(os.path.abspath(path), version, python)
+__all__ = ["Entry", "Plan", "Satisfied", "make_plan"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -303,7 +242,7 @@ class _Planner:
         if key not in self._nodes:
             there = None if want.asked else self._there(name, want, target, arch)
             if there is not None:
-                needs = requirements_of(there)
+                needs = remembered_needs(there).requires_dist
                 self._nodes[key] = _Node(None, there, self._parsed(needs, there))
             else:
                 self._nodes[key] = self._to_build(name, want, target, arch)
@@ -313,7 +252,7 @@ class _Planner:
         return tuple(parse_requirement(each, where) for each in requirements) if self._recursive else ()
 
     def _there(self, name: str, want: _Want, target: int, arch: int) -> str | None:
-        """The wheel that satisfies *want* already: of the wheelhouse, else perhaps of the output directory."""
+        """The wheel that satisfies *want* already: of the wheelhouse, else of an earlier run."""
         python = self._targets[target].python
         host = Host(arch=self._archs[arch], layer=self._layer, python=python)
         best = pick(self._wheelhouse, parse_requirement(f"{name}{want.specifier}"), host).best
@@ -321,7 +260,7 @@ class _Planner:
             return best.path if best is not None else None
         fitting = [
             (Version(record.version), path)
-            for path, record in _built(self._output(arch), name)
+            for path, record in built_wheels(self._output(arch), name)
             if record.version and want.specifier.contains(record.version) and fits(path, python)
         ]
         return max(fitting)[1] if fitting else None
@@ -443,56 +382,3 @@ def _built_below(name: str, nodes: dict[str, _Node], edges: dict[str, list[str]]
         else:
             waiting.extend(edges[each])
     return found - {name}
-
-
-# -- what is built already ----------------------------------------------------------------------------
-
-
-def fits(wheel: str, python: TargetPython) -> bool:
-    """Whether the wheel at the path *wheel* can be installed for *python*: its tags, its Requires-Python."""
-    try:
-        tags = parse_wheel_filename(os.path.basename(wheel))[3]
-    except InvalidWheelFilename:
-        return False
-    if tags.isdisjoint(supported_tags(python)):
-        return False
-    return SpecifierSet(read_metadata(wheel).get("Requires-Python") or "").contains(
-        python_version(python), prereleases=True
-    )
-
-
-def _built(directory: str, project: str) -> Iterator[tuple[str, BuildRecord]]:
-    """The wheels of *project* in *directory* that have a valid record, sorted by name."""
-    try:
-        names = sorted(os.listdir(directory))
-    except OSError:
-        return
-    for name in names:
-        if not name.endswith(SUFFIX):
-            continue
-        try:
-            found: NormalizedName = parse_wheel_filename(name)[0]
-        except InvalidWheelFilename:
-            continue
-        path = os.path.join(directory, name)
-        if found == project and (record := record_of(path)) is not None:
-            yield path, record
-
-
-def present(entry: Entry, python: TargetPython, *, verified: bool) -> tuple[str, BuildRecord] | None:
-    """The wheel that *entry* would make, with its record, if an earlier run has made it from the same things.
-
-    These are the version, the source (where its hash is known), the recipe, and the Python and arch that it
-    fits. *verified*: only one that was verified counts.
-    """
-    if not entry.source_sha256:
-        return None
-    for path, record in _built(entry.output, entry.job.project):
-        made_from = (record.version, record.source_sha256, record.recipe_sha256)
-        if (
-            made_from == (entry.version, entry.source_sha256, entry.recipe.digest)
-            and (not verified or any(phase.name == "verify" and phase.ok for phase in record.phases))
-            and fits(path, python)
-        ):
-            return path, record
-    return None

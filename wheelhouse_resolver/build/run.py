@@ -15,11 +15,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from wheelhouse_resolver.build.configuration import SlurmSettings, resources_for
+from wheelhouse_resolver.build.earlier import same_wheel
 from wheelhouse_resolver.build.executors import Executor, Result, Task
 from wheelhouse_resolver.build.finish import place_wheel
 from wheelhouse_resolver.build.job import BuildOptions
-from wheelhouse_resolver.build.planning import Entry, Plan, fits, present
+from wheelhouse_resolver.build.planning import Entry, Plan
 from wheelhouse_resolver.build.processes import tail_of
+from wheelhouse_resolver.build.pythons import fits
 from wheelhouse_resolver.build.record import BUILT, FAILED, PRESENT, BuildRecord
 from wheelhouse_resolver.build.task import task_text
 from wheelhouse_resolver.errors import WheelhouseError
@@ -196,7 +198,13 @@ class _Run:
             if not other.ok:
                 return Outcome(entry=entry, result=SKIPPED, problem=f"{need} {other.result}", log=other.log)
         python = self._plan.targets[entry.target].python
-        found = present(entry, python, verified=self._options.verify)
+        found = same_wheel(
+            entry.output,
+            entry.job.project,
+            (entry.version, entry.source_sha256, entry.recipe.digest),
+            python,
+            verified=self._options.verify,
+        )
         if found is not None:
             return Outcome(entry=entry, result=PRESENT, wheel=found[0], record=found[1])
         for target, arch in ((entry.target, 0), (0, entry.arch), (0, 0)):

@@ -214,7 +214,8 @@ def _planned(
     scratch: str,
     progress: BuildProgress,
 ) -> Plan:
-    from wheelhouse_resolver.build.planning import make_plan, targets_of
+    from wheelhouse_resolver.build.planning import make_plan
+    from wheelhouse_resolver.build.pythons import targets_of
     from wheelhouse_resolver.host import detect_host
 
     targets = targets_of(options.python)

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.build.test_processes import is_alive
-from tests.build.workshop import C_EXTENSION, Workshop
+from tests.build.workshop import Workshop
 from tests.builders import make_wheel, pack, wheel_files
 from tests.faults.test_disk import mounted
 from tests.whole import assert_whole
@@ -84,7 +84,7 @@ class Whole:
         self.workshop = Workshop(directory)
         for version in ("1.0", "2.0"):
             helper(self.workshop.sources, version)
-        self.source = self.workshop.package(body=TELL, requires=("helper",), requires_dist=("old",))
+        self.source = self.workshop.package(build=TELL, build_requires=["helper"])
         self.recipe = self.workshop.recipe("demo", RECIPE)
         config = directory / "users-pip.conf"
         config.write_text("[global]\nconstraint = /nowhere/constraints.txt\n")
@@ -174,7 +174,7 @@ HELPED = "import helper; print('told helper', helper.VERSION)"
 def test_without_isolation_exactly_what_the_recipe_requires_is_installed(workshop: Workshop) -> None:
     for each in ("1.0", "2.0"):
         helper(workshop.sources, each)
-    workshop.package(body=HELPED, requires=("helper",))
+    workshop.package(build=HELPED, build_requires=["helper"])
     workshop.recipe("demo", 'build-isolation = false\nbuild-requires = ["helper<2"]')
     record = workshop.build()
     assert record.ok, record.problem
@@ -185,7 +185,7 @@ def test_without_isolation_exactly_what_the_recipe_requires_is_installed(worksho
 @pytest.mark.parametrize("where", ["house/generic", "output"])
 def test_what_is_installed_comes_from_the_wheelhouse_and_the_output(quick: Workshop, where: str) -> None:
     helper(quick.directory / where, "1.0")
-    quick.package(body=HELPED, requires=("helper",))
+    quick.package(build=HELPED, build_requires=["helper"])
     record = quick.build()
     assert record.ok, record.problem
     assert "told helper 1.0\n" in quick.log(record)
@@ -216,7 +216,7 @@ def library_of(wheel: Path) -> tuple[bytes, str]:
 def test_a_c_extension_is_compiled_for_its_arch_and_comes_out_the_same_again(
     workshop: Workshop, arch: str
 ) -> None:
-    workshop.sdist("fast", "1.0", C_EXTENSION)
+    workshop.c_extension()
     job = workshop.job("fast", arch=arch, layer="gentoo")
     record = workshop.build(job)
     assert record.ok, record.problem
@@ -253,7 +253,7 @@ statements = ["import demo; assert demo.VALUE == 1"]
 def finished(workshop: Workshop, value: int) -> BuildRecord:
     """The record of a build that edits its wheel and verifies it."""
     requires = ("dropped", "kept>=1")
-    workshop.package(files={"demo.py": f"VALUE = {value}\n"}, requires_dist=requires)
+    workshop.package(files={"demo.py": f"VALUE = {value}\n"}, requires=requires)
     for name in ("added-1.0", "kept-2.0"):
         make_wheel(workshop.directory / "house/generic", f"{name}-py3-none-any.whl")
     workshop.recipe("demo", FINISHED)
@@ -298,7 +298,7 @@ def test_a_pure_wheel_of_the_index_is_taken_as_it_is_and_what_the_site_made_of_i
 
 @pytest.mark.skipif(shutil.which("readelf") is None, reason="there is no readelf")
 def test_the_rpath_of_the_recipe_stands_in_the_libraries(quick: Workshop) -> None:
-    quick.sdist("fast", "1.0", C_EXTENSION)
+    quick.c_extension()
     quick.recipe("fast", 'env.SITE = "/site"\n[wheel]\nrpath = ["${SITE}/lib"]')
     record = quick.build("fast")
     assert record.ok, record.problem
@@ -346,7 +346,7 @@ COMMAND = "command 'echo oh no >&2; false' exited with 1"
 def test_a_build_that_fails_says_where_and_why(
     quick: Workshop, phase: str, recipe: str, body: str, problem: str, tail: str
 ) -> None:
-    quick.package(body=body)
+    quick.package(build=body)
     quick.recipe("demo", recipe)
     record = quick.build()
     assert_failed(record, quick, phase, problem)
@@ -424,7 +424,7 @@ def test_another_wheel_of_that_name_is_in_the_way(quick: Workshop) -> None:
 
 
 def test_a_command_that_hangs_is_stopped(quick: Workshop) -> None:
-    quick.package(body="import time; print('waiting', flush=True); time.sleep(600)")
+    quick.package(build="import time; print('waiting', flush=True); time.sleep(600)")
     start = time.monotonic()
     record = quick.build(timeout=6.0)
     assert_failed(record, quick, "build", "pip wheel stopped: it took longer than 6 s")
@@ -465,7 +465,7 @@ def test_a_disk_that_is_full_of_other_things(workshop: Workshop, small_disk: Pat
 
 def test_an_output_that_is_full_gets_no_part_of_a_wheel(quick: Workshop, small_disk: Path) -> None:
     quick.output = small_disk / "output"
-    quick.package(files={"data": os.urandom(2 << 20)})
+    quick.package(build="open('big.py', 'w').write('#' * (2 << 20))")
     problem = f"cannot write {quick.output / WHEEL}: No space left on device"
     assert_failed(quick.build(), quick, "finish", problem)
     assert os.listdir(quick.output) == []
@@ -494,7 +494,7 @@ def test_a_work_directory_that_cannot_be_written(workshop: Workshop) -> None:
 
 
 def test_the_build_directory_is_kept_when_that_is_asked_for(quick: Workshop) -> None:
-    quick.package(body="open('made', 'w').close()")
+    quick.package(build="open('made', 'w').close()")
     record = quick.build(keep=True, logs=str(quick.directory / "elsewhere"))
     assert record.ok, record.problem
     (kept,) = quick.left()
@@ -506,7 +506,7 @@ def test_the_build_directory_is_kept_when_that_is_asked_for(quick: Workshop) -> 
 def test_an_interrupted_build_says_so_and_leaves_nothing(quick: Workshop) -> None:
     pid = quick.directory / "pid"
     body = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
-    quick.package(body=body)
+    quick.package(build=body)
 
     def interrupt() -> None:
         while not (pid.exists() and pid.read_text()):
@@ -522,7 +522,7 @@ def test_an_interrupted_build_says_so_and_leaves_nothing(quick: Workshop) -> Non
 
 
 def test_two_builds_of_one_package_at_once(workshop: Workshop) -> None:
-    workshop.package(body="import time; time.sleep(1)")
+    workshop.package(build="import time; time.sleep(1)")
     records: list[BuildRecord] = []
     threads = [threading.Thread(target=lambda: records.append(workshop.build())) for _ in range(2)]
     for each in threads:

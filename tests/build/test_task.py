@@ -119,7 +119,7 @@ def test_a_result_that_cannot_be_written_is_told(tasks: Tasks) -> None:
 
 
 def test_a_wheel_is_for_everybody_to_read_whatever_the_umask(tasks: Tasks) -> None:
-    tasks.workshop.package(body="os.umask(mask := os.umask(0)); print('told umask', oct(mask))")
+    tasks.workshop.package(build="os.umask(mask := os.umask(0)); print('told umask', oct(mask))")
     tasks.write()
     before = os.umask(0o077)
     try:
@@ -136,7 +136,7 @@ def test_a_task_that_is_told_to_stop_stops_with_all_that_it_started(
 ) -> None:
     pid = tasks.workshop.directory / "pid"
     body = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
-    tasks.workshop.package(body=body)
+    tasks.workshop.package(build=body)
     tasks.write()
     process = tasks.start()
     while not (pid.exists() and pid.read_text()):
@@ -169,7 +169,7 @@ def test_very_much_output_is_in_the_log_and_not_in_memory(tasks: Tasks) -> None:
 @pytest.mark.slow
 def test_killed_at_any_instant_it_leaves_nothing_partial_and_is_simply_run_again(tasks: Tasks) -> None:
     workshop = tasks.workshop
-    workshop.package(files={"data": os.urandom(1 << 20)})
+    workshop.package(build="open('big.py', 'w').write('#' * (1 << 20))")
     tasks.write()
     started = time.monotonic()
     assert tasks.run()[0] == 0

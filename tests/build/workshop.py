@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import importlib.util
-import io
 import sys
-import tarfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from tests.builders import make_tree, wheel_files
+from tests.build.sources import make_sdist, pack_source
+from tests.builders import make_tree
 from wheelhouse_resolver.build.builder import run_job
 from wheelhouse_resolver.build.job import BuildOptions, Job
 from wheelhouse_resolver.build.record import BuildRecord
 from wheelhouse_resolver.site import Site
 
-__all__ = ["C_EXTENSION", "Workshop", "backend"]
-
-#: When everything in these sources was last changed (s since the epoch).
-TIME = 1_600_000_000
+__all__ = ["Workshop"]
 
 #: The files of a C extension that says what it was compiled for, built by setuptools.
-C_EXTENSION = {
+_C_EXTENSION = {
     "pyproject.toml": """\
 [build-system]
 requires = ["setuptools"]
 build-backend = "setuptools.build_meta"
 """,
+    "PKG-INFO": "Metadata-Version: 2.1\nName: fast\nVersion: 1.0\n",
     "setup.py": """\
 from setuptools import Extension, setup
 
@@ -53,33 +49,6 @@ PyMODINIT_FUNC PyInit_fast(void)
 """,
 }
 
-#: A backend of the source's own, that puts NAME-VERSION together from the directory `content`.
-_BACKEND = """\
-import os, pathlib, shutil, zipfile
-
-def _pack(directory, name):
-    with zipfile.ZipFile(os.path.join(directory, name), "w") as archive:
-        for path in sorted(pathlib.Path("content").rglob("*")):
-            if path.is_file():
-                entry = zipfile.ZipInfo(str(path.relative_to("content")))
-                entry.external_attr = 0o644 << 16
-                archive.writestr(entry, path.read_bytes())
-    return name
-
-def prepare_metadata_for_build_wheel(directory, config_settings=None):
-    (info,) = [name for name in os.listdir("content") if name.endswith(".dist-info")]
-    shutil.copytree(os.path.join("content", info), os.path.join(directory, info))
-    return info
-
-def build_wheel(directory, config_settings=None, metadata_directory=None):
-"""
-
-
-def backend(body: str = "", *, wheel: str = "{wheel}") -> str:
-    """The text of a backend that runs *body* when it builds, and makes a wheel of that file name."""
-    lines = "".join(f"    {line}\n" for line in body.splitlines())
-    return f"{_BACKEND}{lines}    return _pack(directory, {wheel!r})\n"
-
 
 class Workshop:
     """Where a test builds: *house* is the wheelhouse, *sources* the sdists and wheels that pip finds."""
@@ -95,41 +64,13 @@ class Workshop:
         tables = {"build": {"recipes": (str(self.recipes),)}}
         self.site: Site = make_tree(directory / "house", {})._replace(tables=tables)
 
-    def sdist(self, name: str, version: str, files: Mapping[str, str | bytes]) -> Path:
-        """An sdist of *files*."""
-        path = self.sources / f"{name}-{version}.tar.gz"
-        info = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-        with tarfile.open(path, "w:gz") as archive:
-            for filename, text in {**files, "PKG-INFO": info}.items():
-                data = text.encode() if isinstance(text, str) else text
-                member = tarfile.TarInfo(f"{name}-{version}/{filename}")
-                member.size, member.mtime = len(data), TIME
-                archive.addfile(member, io.BytesIO(data))
-        return path
+    def c_extension(self) -> Path:
+        """The sdist `fast`, a C extension that setuptools builds."""
+        return pack_source(self.sources / "fast-1.0.tar.gz", _C_EXTENSION, top="fast-1.0")
 
-    def package(
-        self,
-        name: str = "demo",
-        version: str = "1.0",
-        *,
-        body: str = "",
-        requires: tuple[str, ...] = (),
-        wheel: str | None = None,
-        files: Mapping[str, str | bytes] | None = None,
-        **metadata: Any,
-    ) -> Path:
-        """An sdist of a pure-Python package whose own backend runs *body* when it builds.
-
-        requires: what it needs to be built. wheel: the file name of what it makes. files: of the package.
-        *metadata*: as for `wheel_files`.
-        """
-        made = wheel or f"{name}-{version}-py3-none-any.whl"
-        content = wheel_files(made, files=files, **metadata)
-        project = f"[build-system]\nrequires = {list(requires)!r}\n"
-        project += 'build-backend = "backend"\nbackend-path = ["."]\n'
-        inside = {f"content/{path}": data for path, data in content.items()}
-        text = backend(body, wheel=made)
-        return self.sdist(name, version, {**inside, "pyproject.toml": project, "backend.py": text})
+    def package(self, name: str = "demo", version: str = "1.0", **options: Any) -> Path:
+        """An sdist whose own backend makes a wheel of it; *options* as for `make_sdist`."""
+        return make_sdist(self.sources, name, version, **options)
 
     def recipe(self, name: str, text: str) -> Path:
         """A recipe of the site."""

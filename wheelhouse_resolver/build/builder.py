@@ -18,7 +18,7 @@ import contextlib
 import itertools
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -35,7 +35,7 @@ from wheelhouse_resolver.build.facts import (
 )
 from wheelhouse_resolver.build.finish import place_wheel
 from wheelhouse_resolver.build.flags import compiler_environment, probe_toolchain
-from wheelhouse_resolver.build.job import BuildOptions, Job
+from wheelhouse_resolver.build.job import BuildOptions, Job, phase_file
 from wheelhouse_resolver.build.modules import module_environment
 from wheelhouse_resolver.build.phases import PhaseFailed, Phases, told
 from wheelhouse_resolver.build.recipe import Recipe, expanded, no_recipe
@@ -110,6 +110,8 @@ def run_job(job: Job, options: BuildOptions) -> BuildRecord:
     except KeyboardInterrupt as stop:
         raise BuildInterrupted(build.record) from stop
     finally:
+        with contextlib.suppress(OSError):
+            os.unlink(phase_file(job, logs))
         paths = [log.removesuffix(".log") + ".json"]
         if build.record.result == BUILT:  # what was placed with the wheel did not know yet how long that took
             paths.append(os.path.join(options.output, build.record.wheel + RECORD_SUFFIX))
@@ -173,6 +175,15 @@ class _Build(Phases):
                 self._verified(recipe, wheel)
         with self.phase("finish"):
             self.record = place_wheel(wheel, self.options.output, self.record)
+
+    @contextlib.contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """See `Phases.phase`; those who watch are told of it, too, and nothing depends on that."""
+        path = phase_file(self.job, os.path.dirname(self.record.log))
+        with contextlib.suppress(OSError), open(path, "w", encoding="utf-8") as file:
+            file.write(name)
+        with super().phase(name):
+            yield
 
     def _below(self, name: str) -> str:
         """A new directory of that *name* in the build directory."""

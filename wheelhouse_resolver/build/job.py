@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from wheelhouse_resolver.build.values import from_plain, to_plain
 from wheelhouse_resolver.site import GENERIC, NO_LAYER, Site
 
-__all__ = ["BuildOptions", "Job"]
+__all__ = ["BuildOptions", "Job", "phase_file", "phase_of"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,3 +97,17 @@ class BuildOptions:
 class _SiteFile:
     config: str | None
     root: str
+
+
+def phase_file(job: Job, logs: str) -> str:
+    """The file in the directory *logs* that holds the phase that *job* is in, while it runs."""
+    return os.path.join(logs, f"{job.label}.phase")
+
+
+def phase_of(job: Job, logs: str) -> str:
+    """The phase that *job* is in, for people to watch; empty if it does not run."""
+    try:
+        with open(phase_file(job, logs), encoding="utf-8", errors="replace") as file:
+            return file.read(80).strip()
+    except OSError:
+        return ""

@@ -38,6 +38,7 @@ COMMANDS = {
     "audit": "find where an installer's order would differ from policy",
     "restamp": "mend the stamps of an existing tree in place",
     "view": "make a tree of links that carry the stamps, touching no wheel",
+    "build": "build wheels from source with recipes, verify and publish them",
     "verify": "try wheels out in fresh environments",
     "classify": "say which directory of the wheelhouse a wheel belongs to, and why",
     "relabel": "print or edit the requirements, local label and tags of finished wheels",
@@ -50,7 +51,7 @@ COMMANDS = {
 
 #: The commands that may run for long, over whole trees. (Not `lock`: a search of 8,000 rounds needs as little
 #: memory without looking for garbage.)
-_LONG = frozenset({"publish", "audit", "restamp", "view", "verify"})
+_LONG = frozenset({"publish", "audit", "restamp", "view", "build", "verify"})
 
 
 class _Parser(argparse.ArgumentParser):

@@ -36,10 +36,10 @@ def workshop(tmp_path: Path) -> Workshop:
 
 
 @pytest.fixture
-def quick(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
     """A workshop that builds in the environment of the tests, to save the time of making one."""
     monkeypatch.setattr(builder, "make_environment", lambda *_, **__: sys.executable)
-    return workshop
+    return Workshop(tmp_path, unpacked=True)
 
 
 # -- a build with all that a recipe has ------------------------------------------------------------------
@@ -298,9 +298,9 @@ def test_a_pure_wheel_of_the_index_is_taken_as_it_is_and_what_the_site_made_of_i
 
 @pytest.mark.skipif(shutil.which("readelf") is None, reason="there is no readelf")
 def test_the_rpath_of_the_recipe_stands_in_the_libraries(quick: Workshop) -> None:
-    quick.c_extension()
-    quick.recipe("fast", 'env.SITE = "/site"\n[wheel]\nrpath = ["${SITE}/lib"]')
-    record = quick.build("fast")
+    quick.package(extension=True)
+    quick.recipe("demo", 'env.SITE = "/site"\n[wheel]\nrpath = ["${SITE}/lib"]')
+    record = quick.build()
     assert record.ok, record.problem
     assert record.tools["patchelf"]
     with zipfile.ZipFile(quick.output / record.wheel) as archive:

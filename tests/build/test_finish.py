@@ -20,6 +20,11 @@ from wheelhouse_resolver.build.record import BuildRecord, record_of, sha256_of
 NAME = "demo-1.0-py3-none-any.whl"
 
 
+def seen(directory: Path) -> list[str]:
+    """The names in *directory*, but for those that only builds look at."""
+    return sorted(name for name in os.listdir(directory) if not name.endswith((".lock", "~")))
+
+
 def place(tmp_path: Path, content: str = "one", **change: Any) -> BuildRecord:
     wheel = make_wheel(tmp_path / f"made-{content}", NAME, files={"demo.py": content})
     record = replace(RECORD, result="failed", problem="interrupted", **change)
@@ -29,7 +34,7 @@ def place(tmp_path: Path, content: str = "one", **change: Any) -> BuildRecord:
 def test_the_wheel_and_its_record_are_placed(tmp_path: Path) -> None:
     record = place(tmp_path)
     target = tmp_path / "out" / NAME
-    assert sorted(os.listdir(tmp_path / "out")) == [NAME, f"{NAME}.build.json"]
+    assert seen(tmp_path / "out") == [NAME, f"{NAME}.build.json"]
     assert (record.result, record.problem, record.wheel) == ("built", "", NAME)
     assert record.wheel_sha256 == sha256_of(str(target))
     assert record_of(str(target)) == record
@@ -111,12 +116,17 @@ def test_killed_before_any_step_it_leaves_nothing_partial(tmp_path: Path) -> Non
             assert record_of(str(target)) is not None
         assert place(tmp_path).ok
         # A kill while a record is written leaves a hidden file, as it does wherever one is replaced.
-        seen = [name for name in os.listdir(tmp_path / "out") if not name.endswith("~")]
-        assert sorted(seen) == [NAME, f"{NAME}.build.json"]
+        assert seen(tmp_path / "out") == [NAME, f"{NAME}.build.json"]
         shutil.rmtree(tmp_path / "out")
         steps += 1
     assert steps > 10
     assert target.exists()
+
+
+def everything(directory: Path) -> dict[str, bytes | None]:
+    """What stands in *directory*: name -> content, if it has one."""
+    found = {name: directory / name for name in seen(directory)}
+    return {name: path.read_bytes() if path.is_file() else None for name, path in found.items()}
 
 
 @pytest.mark.parametrize("way", ["wheel", "directory", "dangling-link"])
@@ -127,11 +137,10 @@ def test_nothing_is_written_over(tmp_path: Path, way: str) -> None:
     else:
         target.parent.mkdir()
         target.mkdir() if way == "directory" else target.symlink_to("nowhere")
-    before = sorted((path.name, path.is_file() and path.read_bytes()) for path in target.parent.iterdir())
+    before = everything(target.parent)
     with pytest.raises(WheelInTheWayError, match=r"stands there with other content: remove it, name another"):
         place(tmp_path)
-    after = sorted((path.name, path.is_file() and path.read_bytes()) for path in target.parent.iterdir())
-    assert after == before
+    assert everything(target.parent) == before
 
 
 def test_one_that_comes_in_between_is_not_written_over(
@@ -151,10 +160,26 @@ def test_one_that_comes_in_between_is_not_written_over(
     assert record_of(str(tmp_path / "out" / NAME)) is None
 
 
+def test_of_many_at_once_one_is_placed_with_its_own_record(tmp_path: Path) -> None:
+    children = []
+    for number in range(12):
+        child = os.fork()
+        if child == 0:
+            try:
+                record = place(tmp_path, f"content-{number}")
+                os._exit({"built": 1, "present": 2}[record.result])
+            except BaseException:  # noqa: BLE001 - as above
+                os._exit(3)
+        children.append(child)
+    results = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    assert sorted(results) == [1] + [2] * 11
+    assert record_of(str(tmp_path / "out" / NAME)) is not None
+
+
 def test_what_a_killed_build_left_is_cleared_away(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out/.wheelhouse-draft-n-1-1-1.part").touch()
     (tmp_path / "out" / f"{NAME}.build.json").write_text("{}")
     record = place(tmp_path)
-    assert sorted(os.listdir(tmp_path / "out")) == [NAME, f"{NAME}.build.json"]
+    assert seen(tmp_path / "out") == [NAME, f"{NAME}.build.json"]
     assert record_of(str(tmp_path / "out" / NAME)) == record

@@ -24,7 +24,7 @@ class Tasks:
     """Builds of a workshop's package in processes of their own."""
 
     def __init__(self, directory: Path) -> None:
-        self.workshop = Workshop(directory)
+        self.workshop = Workshop(directory, unpacked=True)
         self.file = directory / "task.json"
         self.result = directory / "result.json"
         # The recipes of a site are in its file, which a task reads anew.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from tests.build.sources import make_sdist, pack_source
+from tests.build.sources import TIME, make_sdist, pack_source, sdist_files
 from tests.builders import make_tree
 from wheelhouse_resolver.build.builder import run_job
 from wheelhouse_resolver.build.job import BuildOptions, Job
@@ -51,10 +52,14 @@ PyMODINIT_FUNC PyInit_fast(void)
 
 
 class Workshop:
-    """Where a test builds: *house* is the wheelhouse, *sources* the sdists and wheels that pip finds."""
+    """Where a test builds: *house* is the wheelhouse, *sources* the sdists and wheels that pip finds.
 
-    def __init__(self, directory: Path) -> None:
+    unpacked: packages are directories that their recipes name; that saves the time of asking pip for them.
+    """
+
+    def __init__(self, directory: Path, *, unpacked: bool = False) -> None:
         self.directory = directory
+        self.unpacked = unpacked
         self.sources = directory / "sources"
         self.recipes = directory / "recipes"
         self.work = directory / "work"
@@ -69,13 +74,22 @@ class Workshop:
         return pack_source(self.sources / "fast-1.0.tar.gz", _C_EXTENSION, top="fast-1.0")
 
     def package(self, name: str = "demo", version: str = "1.0", **options: Any) -> Path:
-        """An sdist whose own backend makes a wheel of it; *options* as for `make_sdist`."""
-        return make_sdist(self.sources, name, version, **options)
+        """A source whose own backend makes a wheel of it; *options* as for `make_sdist`."""
+        if not self.unpacked:
+            return make_sdist(self.sources, name, version, **options)
+        for filename, text in sdist_files(name, version, **options).items():
+            path = self.sources / name / filename
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+            os.utime(path, (TIME, TIME))
+        self.recipe(name, "")
+        return self.sources / name
 
     def recipe(self, name: str, text: str) -> Path:
         """A recipe of the site."""
         path = self.recipes / f"{name}.toml"
-        path.write_text(text)
+        unpacked = self.sources / name
+        path.write_text((f'source.directory = "{unpacked}"\n' if unpacked.is_dir() else "") + text)
         return path
 
     def job(self, requirement: str = "demo", *, arch: str = "generic", layer: str | None = None) -> Job:
@@ -115,8 +129,8 @@ class Workshop:
         return sorted(path.name for path in self.work.iterdir() if path.name != "logs")
 
     def placed(self) -> list[str]:
-        """The names in the output directory."""
-        return sorted(path.name for path in self.output.iterdir()) if self.output.is_dir() else []
+        """The names in the output directory, but for hidden ones."""
+        return sorted(path.name for path in self.output.glob("[!.]*"))
 
 
 def seeds() -> tuple[str, ...]:

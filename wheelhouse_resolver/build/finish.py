@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 
 from wheelhouse_resolver import placement
@@ -20,6 +23,9 @@ from wheelhouse_resolver.errors import OutputError, WheelhouseError, reason_of
 from wheelhouse_resolver.text import printable
 
 __all__ = ["WheelInTheWayError", "place_wheel"]
+
+#: Locked by the build that is placing its wheel in the directory.
+_LOCK = ".wheelhouse-build.lock"
 
 
 class WheelInTheWayError(WheelhouseError, FileExistsError):
@@ -56,18 +62,41 @@ def place_wheel(wheel: str, directory: str, record: BuildRecord) -> BuildRecord:
                 shutil.copyfileobj(file, draft.file)
         except OSError as error:
             raise OutputError(target, reason_of(error)) from error
-        if not os.path.lexists(target):
-            write_record(target + RECORD_SUFFIX, record)
-            if placement.link_into(draft, directory, filename):
-                return record
+        with _turn(directory):
+            if not os.path.lexists(target):
+                write_record(target + RECORD_SUFFIX, record)
+                if placement.link_into(draft, directory, filename):
+                    return record
+            return _standing(target, record)
+
+
+def _standing(target: str, record: BuildRecord) -> BuildRecord:
+    """*record*, with the wheel that stands there already. Raises `WheelInTheWayError` for another one."""
     try:
-        standing = sha256_of(target)
+        digest = sha256_of(target)
     except OSError as error:  # a directory, a link to nowhere
         raise WheelInTheWayError(target) from error
     known = record_of(target)
-    if standing != record.wheel_sha256 and not (known is not None and known.is_like(record)):
+    if digest != record.wheel_sha256 and not (known is not None and known.is_like(record)):
         raise WheelInTheWayError(target)
-    record = replace(record, result=PRESENT, wheel_sha256=standing)
+    record = replace(record, result=PRESENT, wheel_sha256=digest)
     if known is None:
         write_record(target + RECORD_SUFFIX, record)
     return record
+
+
+@contextlib.contextmanager
+def _turn(directory: str) -> Iterator[None]:
+    """Wait until no other build places its wheel in *directory*, so that none gets the record of another.
+
+    Where the filesystem has no locks it goes on: a record that is not of its wheel is no record.
+    """
+    descriptor = None
+    try:
+        with contextlib.suppress(OSError):
+            descriptor = os.open(os.path.join(directory, _LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)

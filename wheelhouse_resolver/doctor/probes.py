@@ -76,8 +76,9 @@ class Asked:
 def gather(asked: Asked | None = None, environ: Mapping[str, str] | None = None) -> Facts:
     """All facts about this environment.
 
-    *environ* stands for `os.environ`, save for the memo and for what `detect_host` asks the target. Raises `PythonError`, `UnknownArchError`, `UnknownLayerError` for what
-    was *asked* and does not exist; whatever else is wrong is a fact.
+    *environ* stands for `os.environ`, save for the memo and for what `detect_host` asks the target. Raises
+    `PythonError`, `UnknownArchError`, `UnknownLayerError` for what was *asked* and does not exist; whatever
+    else is wrong is a fact.
     """
     asked = asked or Asked()
     environ = dict(os.environ if environ is None else environ)

@@ -21,7 +21,7 @@ from wheelhouse_resolver.build.record import BuildRecord
 from wheelhouse_resolver.build.run import Outcome, carry_out
 from wheelhouse_resolver.errors import PythonError
 from wheelhouse_resolver.publish import PublishError
-from wheelhouse_resolver.requirements import parse_requirement
+from wheelhouse_resolver.requirements import RequirementsFile, parse_requirement
 
 
 class Heard:
@@ -69,7 +69,7 @@ class Workplace:
 
     def plan(self, *requirements: str, archs: Sequence[str] = ("generic",)) -> Plan:
         return make_plan(
-            [parse_requirement(each) for each in requirements],
+            RequirementsFile(requirements=tuple(parse_requirement(each) for each in requirements)),
             [target_of(None)],
             archs,
             "gentoo",

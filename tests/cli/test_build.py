@@ -188,6 +188,17 @@ class TestRecursive:
         make_package(sources, "app", requires=["base"])
         assert [row[0] for row in rows(build("app", "--recursive"))] == ["app"]
 
+    def test_a_file_of_requirements_with_constraints(
+        self, build: Build, sources: Path, tmp_path: Path
+    ) -> None:
+        make_package(sources, "app", requires=["base"])
+        make_package(sources, "base", "1.0")
+        make_package(sources, "base", "2.0")
+        (tmp_path / "packages.txt").write_text("app  # the best\n-c constraints.txt\n")
+        (tmp_path / "constraints.txt").write_text("base<2\nunrelated==1\n")
+        done = build("-r", str(tmp_path / "packages.txt"), "--recursive")
+        assert [row[:2] for row in rows(done)] == [["base", "1.0"], ["app", "1.0"]]
+
     def test_extras_and_markers(self, build: Build, sources: Path) -> None:
         make_package(
             sources,
@@ -409,6 +420,11 @@ class TestBadInput:
         config = tmp_path / "site.toml"
         config.write_text(f'root = "{house}"\n[build]\nrecipes = ["{tmp_path}/recipes"]\n')
         self.refused(build("demo", "--config", str(config)), "demo.toml", "bild_requires")
+
+    def test_a_wrong_command_for_after_publishing(self, build: Build, house: Path, tmp_path: Path) -> None:
+        config = tmp_path / "site.toml"
+        config.write_text(f'root = "{house}"\n[publish]\nafter = "rsync"\n')
+        self.refused(build("demo", "--publish", "--config", str(config)), "[publish] after")
 
     def test_a_root_that_is_not_there(self, cli: Cli) -> None:
         self.refused(cli("build", "demo", "--root", "/nowhere"), "/nowhere")

@@ -6,6 +6,7 @@ Nothing is built here, but sources are fetched: only they know which version the
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -32,7 +33,7 @@ from wheelhouse_resolver.host.python import (
 )
 from wheelhouse_resolver.needs import remembered_needs
 from wheelhouse_resolver.pick import pick
-from wheelhouse_resolver.requirements import Requirement, parse_requirement
+from wheelhouse_resolver.requirements import Requirement, RequirementsFile, parse_requirement
 from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 __all__ = ["Entry", "Plan", "Satisfied", "make_plan"]
@@ -117,7 +118,7 @@ Say = Callable[[str], None]
 
 
 def make_plan(
-    requirements: Sequence[Requirement],
+    asked: RequirementsFile,
     targets: Sequence[Target],
     archs: Sequence[str],
     layer: str | None,
@@ -128,8 +129,9 @@ def make_plan(
     publish: bool = False,
     say: Say = lambda _: None,
 ) -> Plan:
-    """What is to be built so that every target on every arch has *requirements*.
+    """What is to be built so that every target on every arch has the requirements of *asked*.
 
+    asked:     its constraints limit the versions of all that is built.
     targets:   in the order of their versions.
     archs:     names of the ladder, or `generic`.
     options:   of all builds; each arch gets a directory of its own below `output`.
@@ -142,7 +144,7 @@ def make_plan(
     be had is a *problem* of its entry.
     """
     planner = _Planner(list(targets), list(archs), layer, options, recursive, scratch, publish, say)
-    return planner.plan(requirements)
+    return planner.plan(asked)
 
 
 class _Planner:
@@ -170,13 +172,13 @@ class _Planner:
         self._fetched: dict[tuple[str, str, int], Fetched | WheelhouseError] = {}
         self._nodes: dict[tuple[str, str, int, int, bool], _Node] = {}
 
-    def plan(self, requirements: Sequence[Requirement]) -> Plan:
+    def plan(self, asked: RequirementsFile) -> Plan:
         entries: dict[tuple[str, int, int], Entry] = {}
         satisfied: dict[Satisfied, None] = {}
         ignored: dict[str, None] = {}
         for arch in range(len(self._archs)):
             for target in range(len(self._targets)):
-                nodes, edges = self._closure(requirements, target, arch, ignored)
+                nodes, edges = self._closure(asked, target, arch, ignored)
                 for name, node in nodes.items():
                     if node.entry is None:
                         satisfied[Satisfied(name, node.path)] = None
@@ -200,11 +202,14 @@ class _Planner:
     # -- what is needed ------------------------------------------------------------------------------
 
     def _closure(
-        self, requirements: Sequence[Requirement], target: int, arch: int, ignored: dict[str, None]
+        self, asked: RequirementsFile, target: int, arch: int, ignored: dict[str, None]
     ) -> tuple[dict[str, _Node], dict[str, list[str]]]:
-        """The projects that *requirements* lead to, and what each requires. Wants grow until they agree."""
-        wants: dict[str, _Want] = {}
-        for each in requirements:
+        """The projects that *asked* leads to, and what each requires. Wants grow until they agree."""
+        wants: dict[str, _Want] = defaultdict(_Want)
+        for each in asked.constraints:
+            if self._concerns(each, target, ()):
+                wants[each.name].specifier &= each.specifier
+        for each in asked.requirements:
             if self._concerns(each, target, ()):
                 _add(wants, each).asked = True
             else:
@@ -357,7 +362,7 @@ class _Planner:
 
 
 def _add(wants: dict[str, _Want], requirement: Requirement) -> _Want:
-    want = wants.setdefault(requirement.name, _Want())
+    want = wants[requirement.name]
     want.specifier &= requirement.specifier
     want.extras |= requirement.extras
     return want

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.build.planning import Plan
     from wheelhouse_resolver.build.record import BuildRecord
     from wheelhouse_resolver.build.run import Outcome, Publish
-    from wheelhouse_resolver.requirements import Requirement
+    from wheelhouse_resolver.requirements import RequirementsFile
     from wheelhouse_resolver.site import Site
 
 __all__ = ["add_arguments", "run"]
@@ -135,15 +135,18 @@ def run(options: argparse.Namespace) -> int:
     from wheelhouse_resolver.build.configuration import slurm_settings
     from wheelhouse_resolver.build.run import carry_out
     from wheelhouse_resolver.build.scratch import scratch_directory
+    from wheelhouse_resolver.cli.publish import ran
+    from wheelhouse_resolver.publish import after_command
 
-    asked = _requirements(options)
-    if not asked:
+    asked = _asked(options)
+    if not asked.requirements:
         where = f" in {', '.join(map(printable, options.files))}" if options.files else ""
         print(f"error: no requirement{where}: name one, such as numpy==1.26.4", file=sys.stderr)
         return 2
     site = site_of(options)
     tree.check_root(site)
     slurm = slurm_settings(site)
+    after = after_command(site) if options.publish else []
     build = _build_options(options, site)
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _interrupt)
@@ -172,8 +175,10 @@ def run(options: argparse.Namespace) -> int:
         print(f"interrupted: {done} done, the rest stopped; run it again to go on", file=sys.stderr)
         return 130
     _show(outcomes, as_json=options.json)
-    told = _after(site, outcomes)
-    return 0 if told and all(outcome.ok for outcome in outcomes) else 1
+    failed = not all(outcome.ok for outcome in outcomes)
+    if after and any(outcome.places for outcome in outcomes) and not ran(after):
+        failed = True
+    return 1 if failed else 0
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
@@ -182,10 +187,11 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _requirements(options: argparse.Namespace) -> tuple[Requirement, ...]:
-    from wheelhouse_resolver.requirements import parse_requirement
+def _asked(options: argparse.Namespace) -> RequirementsFile:
+    from wheelhouse_resolver.requirements import RequirementsFile, parse_requirement
 
-    return (*map(parse_requirement, options.requirement), *files_of(options).requirements)
+    given = RequirementsFile(requirements=tuple(map(parse_requirement, options.requirement)))
+    return given.and_also(files_of(options))
 
 
 def _build_options(options: argparse.Namespace, site: Site) -> BuildOptions:
@@ -209,7 +215,7 @@ def _build_options(options: argparse.Namespace, site: Site) -> BuildOptions:
 def _planned(
     options: argparse.Namespace,
     site: Site,
-    asked: Sequence[Requirement],
+    asked: RequirementsFile,
     build: BuildOptions,
     scratch: str,
     progress: BuildProgress,
@@ -260,15 +266,6 @@ def _publisher(site: Site) -> Publish:
         return [outcome.path for outcome in publish_built(wheel, site, record)]
 
     return publish
-
-
-def _after(site: Site, outcomes: Sequence[Outcome]) -> bool:
-    """Run the site's `[publish] after` command if something was published."""
-    from wheelhouse_resolver.cli.publish import ran
-    from wheelhouse_resolver.publish import after_command
-
-    after = after_command(site)
-    return not after or not any(outcome.places for outcome in outcomes) or ran(after)
 
 
 def _show(outcomes: Sequence[Outcome], *, as_json: bool) -> None:

@@ -171,19 +171,10 @@ def make_repository(directory: Path, files: Mapping[str, str], *tags: str) -> st
     """A git repository of *files* in *directory*, with one commit that has those *tags*; returns its hash."""
 
     def git(*arguments: str) -> str:
-        command = [
-            "git",
-            "-c",
-            "user.name=t",
-            "-c",
-            "user.email=t@example.org",
-            "-C",
-            str(directory),
-            *arguments,
-        ]
-        return subprocess.run(
-            command, check=True, capture_output=True, text=True, env=clean_environ()
-        ).stdout.strip()
+        author = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+        command = ["git", *author, "-C", str(directory), *arguments]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, env=clean_environ())
+        return done.stdout.strip()
 
     for name, text in files.items():
         path = directory / name

@@ -20,7 +20,6 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 
 from packaging.version import Version
 
@@ -34,7 +33,7 @@ from wheelhouse_resolver.build.facts import (
     tool_versions,
 )
 from wheelhouse_resolver.build.finish import place_wheel
-from wheelhouse_resolver.build.flags import compiler_environment, probe_toolchain
+from wheelhouse_resolver.build.flags import compiler_environment
 from wheelhouse_resolver.build.job import BuildOptions, Job, phase_file
 from wheelhouse_resolver.build.modules import module_environment
 from wheelhouse_resolver.build.phases import PhaseFailed, Phases, told
@@ -253,8 +252,7 @@ class _Build(Phases):
         # Each stands behind what it may have to overrule.
         flags = joined_flags(own_flags(optimisation_of(self.job.python, environ)), environ)
         if recipe.march:
-            tools = partial(probe_toolchain, environ)
-            own = compiler_environment(self.arch, self.options.site, toolchain=tools)
+            own = compiler_environment(self.arch, self.options.site, environ=environ)
             flags = joined_flags(flags, own)
         environ |= joined_flags(flags, path_flags(environ, self.scratch))
         environ |= build_variables(fetched.path, recipe.resources.cores)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -24,7 +25,10 @@ type module >/dev/null 2>&1 || exit 90
 module load "$@" || exit 91
 env -0 >"$into" || exit 92
 """
-_NO_MODULE, _NOT_LOADED = 90, 91
+_NO_MODULE = 90
+
+#: What all module systems say with what went wrong.
+_ERROR = re.compile(r"\berror\b", re.IGNORECASE)
 
 #: What a shell sets for itself.
 _OF_THE_SHELL = frozenset({"_", "SHLVL", "PWD", "OLDPWD"})
@@ -83,10 +87,10 @@ def _loaded(modules: tuple[str, ...], environ: tuple[tuple[str, str], ...]) -> t
         with open(into, "rb") as file:
             entries = os.fsdecode(file.read()).split("\0")
     found = {name: value for name, equals, value in (entry.partition("=") for entry in entries) if equals}
-    # Environment Modules can return success for what it could not load.
+    # Environment Modules before 4 return success for what they could not load.
     loaded = found.get("LOADEDMODULES", "").split(":")
     missing = [each for each in modules if not any(_is(each, name) for name in loaded)]
-    if missing and said:
+    if missing and _ERROR.search(said):  # else it is an alias, or a version given in part
         raise ModulesError(missing, said)
     return tuple((name, value) for name, value in found.items() if name not in _OF_THE_SHELL)
 

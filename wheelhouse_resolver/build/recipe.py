@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
+from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.relabel import Edits
@@ -57,17 +60,21 @@ class RecipeError(WheelhouseError, ValueError):
 
 
 class VariableError(WheelhouseError, LookupError):
-    """A variable that a recipe uses and that is not set. Attributes: *text* of the recipe, *name*."""
+    """A variable that a recipe uses and that is not set.
 
-    def __init__(self, text: str, name: str) -> None:
-        super().__init__(text, name)
+    Attributes: *text* that uses it, its *name*, *where* the text stands (the recipe's file and the key).
+    """
+
+    def __init__(self, text: str, name: str, where: str) -> None:
+        super().__init__(text, name, where)
         self.text = text
         self.name = name
+        self.where = where
 
     def __str__(self) -> str:
         return (
-            f"the recipe's {printable(self.text)!r} uses {printable(self.name)}, which is not set: "
-            "load the module that sets it (`modules`), or give it in `env`"
+            f"{printable(self.where)}: {printable(self.text)!r} uses {printable(self.name)}, which is not "
+            "set: load the module that sets it (`modules`), or give it in `env`"
         )
 
 
@@ -149,6 +156,7 @@ class Recipe:
     build_requires:  requirements of the build besides the project's own, or other versions of these.
     isolation:       whether pip makes the build environment (PEP 517); else it holds *build_requires* alone.
     source:          where the source is from.
+    no_binary:       whether it is built although the index has a pure-Python wheel.
     env:             variables of the build; a later one may use an earlier one.
     config_settings: for the build backend; a key may stand several times.
     patches, substitutions: changes of the source, in this order.
@@ -167,6 +175,7 @@ class Recipe:
     build_requires: tuple[str, ...] = ()
     isolation: bool = True
     source: Source = Source()
+    no_binary: bool = False
     env: tuple[tuple[str, str], ...] = ()
     config_settings: tuple[tuple[str, str], ...] = ()
     patches: tuple[Patch, ...] = ()
@@ -185,16 +194,44 @@ class Recipe:
         other = self.source.kind != "index"
         return bool(other or self.patches or self.substitutions or early)
 
+    @property
+    def takes_wheel(self) -> bool:
+        """Whether a pure-Python wheel of the index serves as it is: nothing is said of a build."""
+        how = self.build_modules or self.build_requires or self.env or self.config_settings
+        return not (how or self.no_binary or self.changes_source) and self.isolation
+
+    def expanded(self, text: str, environ: Mapping[str, str], version: str, key: str) -> str:
+        """*text*, which stands at *key* of this recipe, expanded (see `expanded`). Raises `VariableError`."""
+        return expanded(text, environ, version, f"{self.path or f'recipe of {self.name}'}: {key}")
+
+    def environment(self, environ: Mapping[str, str], version: str) -> dict[str, str]:
+        """*environ* (modules are loaded) with the recipe's variables; each may use those before it.
+
+        Raises `VariableError`.
+        """
+        found = dict(environ)
+        for name, text in self.env:
+            found[name] = self.expanded(text, found, version, f"env.{name}")
+        return found
+
+    def settings(self, environ: Mapping[str, str], version: str) -> list[str]:
+        """pip's options for the config-settings; *environ* is that of the build. Raises `VariableError`."""
+        return [
+            f"--config-settings={key}={self.expanded(text, environ, version, f'config-settings.{key}')}"
+            for key, text in self.config_settings
+        ]
+
 
 def no_recipe(project: str) -> Recipe:
     """The recipe of a project that needs none."""
     return Recipe(name=canonicalize_name(project))
 
 
-def expanded(text: str, environ: Mapping[str, str], version: str) -> str:
+def expanded(text: str, environ: Mapping[str, str], version: str, where: str = "recipe") -> str:
     """*text* with `${NAME}` replaced by that variable of *environ*, and `${version}` by *version*.
 
-    `$$` is a dollar sign. Raises `VariableError` for a variable that is not set.
+    `$$` is a dollar sign; one before anything else stands for itself. Raises `VariableError`, which says
+    *where* the text stands, for a variable that is not set.
     """
 
     def value(match: re.Match[str]) -> str:
@@ -204,7 +241,7 @@ def expanded(text: str, environ: Mapping[str, str], version: str) -> str:
         if name == "version":
             return version
         if name not in environ:
-            raise VariableError(text, name)
+            raise VariableError(text, name, where)
         return environ[name]
 
     return _VARIABLE.sub(value, text)
@@ -216,12 +253,11 @@ def variables_in(text: str) -> list[str]:
 
 
 def pinned_version(requirement: str) -> str | None:
-    """The version that *requirement* pins with `==` or `===`; None if it pins none."""
-    from packaging.requirements import Requirement
-
+    """The version that *requirement* pins with `==` or `===`, normalised; None if it pins none."""
     for specifier in Requirement(requirement).specifier:
-        if specifier.operator in ("==", "===") and not specifier.version.endswith(".*"):
-            return specifier.version
+        if specifier.operator in ("==", "==="):
+            with suppress(InvalidVersion):  # `==1.*`, or what only `===` takes
+                return str(Version(specifier.version))
     return None
 
 

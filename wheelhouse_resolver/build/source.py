@@ -1,8 +1,10 @@
-"""Sources: fetched from where the recipe says, unpacked safely, and changed as the recipe says.
+"""Sources, fetched from where the recipe says; `archives` unpacks them, `changes` changes them.
 
 From the index everything comes through `pip download` of the target Python, so that the site's pip
-configuration counts. pip prepares the metadata of every source distribution that it downloads, and nothing
-makes it leave that out; so it runs with the recipe's modules, variables and config-settings.
+configuration counts. pip asks the build backend for the metadata of every source distribution that it
+downloads, and nothing makes it leave that out. A backend that has no hook for it (meson-python: numpy, scipy)
+then builds the whole project. So pip gets PKG-INFO instead, by way of `sdist_only`; only where that fails may
+it ask the backend, with the recipe's modules and variables.
 """
 
 from __future__ import annotations
@@ -12,13 +14,9 @@ import json
 import os
 import re
 import shutil
-import stat
 import subprocess
-import tarfile
-import zipfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from packaging.requirements import Requirement
 from packaging.utils import (
@@ -29,33 +27,28 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
-from wheelhouse_resolver.build.flags import native_word, replace_native
+from wheelhouse_resolver.build.archives import unpack
+from wheelhouse_resolver.build.changes import prepare, tell
 from wheelhouse_resolver.build.modules import module_environment
 from wheelhouse_resolver.build.processes import run_logged
-from wheelhouse_resolver.build.recipe import (
-    Patch,
-    Recipe,
-    Substitution,
-    expanded,
-    pinned_version,
-)
+from wheelhouse_resolver.build.recipe import Recipe, below, pinned_version, variables_in
 from wheelhouse_resolver.build.recipe_file import RecipeFile
 from wheelhouse_resolver.errors import WheelhouseError, reason_of
-from wheelhouse_resolver.metadata import BAD_ZIP, parse_headers
+from wheelhouse_resolver.metadata import parse_headers
 from wheelhouse_resolver.site import GENERIC
 from wheelhouse_resolver.text import printable
 from wheelhouse_resolver.toml_text import TomlError, parse_toml
 
-__all__ = ["Fetched", "SourceError", "fetch", "prepare", "unpack"]
+__all__ = ["Fetched", "SourceError", "fetch", "prepare"]
 
 #: How long one download or checkout may take (s).
 _TIMEOUT = 3600
 
-_ZIPS = (".zip",)
-_TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tar.xz", ".txz")
+#: How long a server may say nothing (s).
+_SILENCE = 120
 
-#: So much no source unpacks to (bytes).
-_MOST = 16 << 30
+#: What keeps pip from asking build backends; see there.
+_SDIST_ONLY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sdist_only")
 
 _CHUNK = 1 << 20
 
@@ -63,7 +56,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class SourceError(WheelhouseError, RuntimeError):
-    """A source that cannot be had or changed. Attributes: *source*, *problem*."""
+    """A source that cannot be had. Attributes: *source*, *problem*."""
 
     def __init__(self, source: str, problem: str) -> None:
         super().__init__(source, problem)
@@ -108,11 +101,11 @@ def fetch(
     """Fetch what *requirement* needs into *directory* (empty) and unpack it there.
 
     A recipe file is resolved for the version that *requirement* pins, if it pins one. A pure-Python wheel of
-    the index is taken as it is unless the recipe changes the source. *wheels_config* is the PIP_CONFIG_FILE
-    with which such a wheel is looked for: pip must find none that the site itself has made. What commands
-    print goes to the file *log*.
+    the index is taken as it is unless the recipe says anything of a build (`Recipe.takes_wheel`).
+    *wheels_config* is the PIP_CONFIG_FILE with which such a wheel is looked for: pip must find none that the
+    site itself has made. What commands print goes to the file *log*.
 
-    Raises `SourceError`, `ModulesError`, `VariableError`.
+    Raises `SourceError`, `ArchiveError`, `ModulesError`, `VariableError`.
     """
     pinned = pinned_version(requirement)
     if isinstance(recipe, RecipeFile):
@@ -121,46 +114,35 @@ def fetch(
     source = recipe.source
     if source.kind == "index":
         found = _from_index(recipe, requirement, python, directory, log, environ, wheels_config)
+        if found.kind == "wheel":
+            return found
     else:
-        if pinned is None and "${version}" in source.location + source.ref:
-            raise SourceError(
-                requirement, "its recipe names the source by its version: ask for NAME==VERSION"
-            )
-        location, ref = (expanded(text, environ, pinned or "") for text in (source.location, source.ref))
-        if source.kind == "url":
-            found = _from_url(location, source.sha256, directory)
-        elif source.kind == "git":
-            found = _from_git(location, ref, directory, log, environ)
-        else:
-            found = _from_directory(location, directory)
-    if found.kind == "wheel":
-        return found
-    path = os.path.join(found.path, source.subdirectory) if source.subdirectory else found.path
-    if not os.path.isdir(path):
+        found = _from_elsewhere(recipe, requirement, pinned, directory, log, environ)
+    path = os.path.realpath(os.path.join(found.path, source.subdirectory))
+    whole = os.path.realpath(found.path)
+    if not os.path.isdir(path) or os.path.commonpath([path, whole]) != whole:
         raise SourceError(found.origin, f"has no directory {source.subdirectory!r}")
     told = found.version or pinned or _stated_version(path)
     if not told:
         raise SourceError(found.origin, "does not tell its version: ask for NAME==VERSION")
-    return Fetched(
-        kind="source", path=path, version=str(Version(told)), origin=found.origin, sha256=found.sha256
-    )
+    return replace(found, path=path, version=str(Version(told)))
 
 
-def prepare(fetched: Fetched, recipe: Recipe, *, log: str, environ: Mapping[str, str]) -> None:
-    """Change the source as *recipe* says: patches, substitutions, and flags for the building node's CPU.
-
-    *environ* is that of the build: what stands in its CFLAGS takes the place of `-march=native`. What was
-    changed is told in *log*. Raises `SourceError` for what does not apply: the recipe is not for this source.
-    """
-    for patch in recipe.patches:
-        _apply(patch, fetched.path, log, environ)
-    for substitution in recipe.substitutions:
-        count = _substitute(substitution, fetched, environ)
-        _tell(log, f"substituted {substitution.pattern!r} {count} times in {substitution.files}")
-    if recipe.march:
-        word = native_word(environ.get("CFLAGS", ""))
-        for path in replace_native(fetched.path, word):
-            _tell(log, f"flags for the building node's own CPU became {word!r} in {path}")
+def _from_elsewhere(
+    recipe: Recipe, requirement: str, pinned: str | None, directory: str, log: str, environ: Mapping[str, str]
+) -> Fetched:
+    source = recipe.source
+    if pinned is None and "version" in variables_in(source.location + source.ref):
+        raise SourceError(requirement, "its recipe names the source by the version: ask for NAME==VERSION")
+    environ = module_environment(recipe.build_modules, environ)
+    location = recipe.expanded(source.location, environ, pinned or "", f"source.{source.kind}")
+    if source.kind == "url":
+        return _from_url(location, source.sha256, directory, log)
+    if source.kind == "git":
+        ref = recipe.expanded(source.ref, environ, pinned or "", "source.ref")
+        return _from_git(location, ref, directory, log, environ)
+    beside = os.path.dirname(recipe.path) if recipe.path is not None else os.curdir
+    return _from_directory(below(beside, os.path.expanduser(location)), directory)
 
 
 # -- from the index -----------------------------------------------------------------------------------------
@@ -175,44 +157,45 @@ def _from_index(
     environ: Mapping[str, str],
     wheels_config: str,
 ) -> Fetched:
-    loaded = module_environment(recipe.build_modules, environ)
-    pinned = pinned_version(requirement) or ""
-    settings: list[str] = []
-    try:
-        for name, text in recipe.env:
-            loaded[name] = expanded(text, loaded, pinned)
-        for key, value in recipe.config_settings:
-            settings.append(f"--config-settings={key}={expanded(value, loaded, pinned)}")
-    except WheelhouseError:
-        settings = []  # what needs more than is known yet is told when the build itself needs it
-    name = canonicalize_name(Requirement(requirement).name)
     pip = [python, "-m", "pip", "--disable-pip-version-check", "--no-input"]
-    if not recipe.changes_source:
-        looking = {**loaded, "PIP_CONFIG_FILE": wheels_config} if wheels_config else loaded
+    if recipe.takes_wheel:
+        looking = {**environ, "PIP_CONFIG_FILE": wheels_config} if wheels_config else environ
         wheel = _pure_wheel(requirement, pip, directory, log, looking)
         if wheel is not None:
             return wheel
     into = os.path.join(directory, "sdist")
+    name = canonicalize_name(Requirement(requirement).name)
+    # pip's cache of built wheels must not take part (pip 23.1 and newer read it for --no-binary, too).
     command = [*pip, "download", "--no-deps", "--no-cache-dir", "--no-binary", name, "--dest", into]
     done = run_logged(
-        [*command, *settings, requirement], log=log, environ=loaded, cwd=directory, timeout=_TIMEOUT
+        [*command, "--use-pep517", "--no-build-isolation", requirement],
+        log=log,
+        environ=_without_backend(environ),
+        cwd=directory,
+        timeout=_TIMEOUT,
     )
+    if not done.ok:
+        tell(log, "once more, with the metadata that the build backend makes")
+        loaded = module_environment(recipe.build_modules, environ)
+        loaded = recipe.environment(loaded, pinned_version(requirement) or "")
+        done = run_logged([*command, requirement], log=log, environ=loaded, cwd=directory, timeout=_TIMEOUT)
     if not done.ok:
         raise SourceError(requirement, f"pip download {done.problem}: {_last_error(done.tail)}")
     archive = _only_file(into, requirement)
-    try:
-        _, version = parse_sdist_filename(os.path.basename(archive))
-        told = str(version)
-    except InvalidSdistFilename:
-        told = ""
     unpacked = unpack(archive, os.path.join(directory, "source"))
     return Fetched(
         kind="source",
         path=unpacked,
-        version=told or _stated_version(unpacked),
+        version=_version_in(os.path.basename(archive)),
         origin=os.path.basename(archive),
         sha256=_sha256(archive),
     )
+
+
+def _without_backend(environ: Mapping[str, str]) -> dict[str, str]:
+    """*environ* for a pip that asks no build backend for the metadata of a source distribution."""
+    path = os.pathsep.join(filter(None, [_SDIST_ONLY, environ.get("PYTHONPATH")]))
+    return {**environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def _pure_wheel(
@@ -263,7 +246,7 @@ def _newer_source(
     if not done.ok or found is None:
         return False
     newest = next(iter(asked.specifier.filter(each.strip() for each in found[1].split(","))), version)
-    _tell(log, f"the newest version that matches {requirement} is {newest}, the newest wheel's {version}")
+    tell(log, f"the newest version that matches {requirement} is {newest}, the newest wheel's {version}")
     return Version(newest) > Version(version)
 
 
@@ -284,8 +267,8 @@ def _last_error(tail: str) -> str:
 # -- from elsewhere -----------------------------------------------------------------------------------------
 
 
-def _from_url(url: str, sha256: str, directory: str) -> Fetched:
-    from urllib.error import URLError
+def _from_url(url: str, sha256: str, directory: str, log: str) -> Fetched:
+    from http.client import HTTPException
     from urllib.parse import unquote, urlsplit
     from urllib.request import urlopen
 
@@ -293,26 +276,21 @@ def _from_url(url: str, sha256: str, directory: str) -> Fetched:
     if parts.scheme not in ("https", "http", "file"):
         raise SourceError(url, "is no https, http or file URL")
     name = os.path.basename(unquote(parts.path))
-    if not name.endswith((*_TARS, *_ZIPS)):
-        raise SourceError(url, f"is no archive: its name ends in none of {', '.join((*_TARS, *_ZIPS))}")
-    archive = os.path.join(directory, name)
+    archive = os.path.join(directory, "archive")
     try:
-        with urlopen(url, timeout=_TIMEOUT) as response, open(archive, "wb") as file:
+        with urlopen(url, timeout=_SILENCE) as response, open(archive, "wb") as file:
             shutil.copyfileobj(response, file, _CHUNK)
-    except (URLError, ValueError) as error:
+    except (OSError, HTTPException, ValueError) as error:
         reason = getattr(error, "reason", error)
         told = reason_of(reason) if isinstance(reason, OSError) else str(reason)
         raise SourceError(url, f"cannot be fetched: {told}") from error
     digest = _sha256(archive)
-    if sha256 and digest != sha256:
+    if not sha256:
+        tell(log, f"{url} has the sha256 {digest}; the recipe could hold it to that")
+    elif digest != sha256:
         raise SourceError(url, f"its sha256 is {digest}, the recipe says {sha256}")
-    try:
-        _, version = parse_sdist_filename(name)
-        told = str(version)
-    except InvalidSdistFilename:
-        told = ""
     path = unpack(archive, os.path.join(directory, "source"))
-    return Fetched(kind="source", path=path, version=told, origin=url, sha256=digest)
+    return Fetched(kind="source", path=path, version=_version_in(name), origin=url, sha256=digest)
 
 
 def _from_git(url: str, ref: str, directory: str, log: str, environ: Mapping[str, str]) -> Fetched:
@@ -345,11 +323,23 @@ def _from_directory(location: str, directory: str) -> Fetched:
     path = os.path.join(directory, "source")
     if not os.path.isdir(location):
         raise SourceError(location, "is no directory")
+    within = os.path.realpath(location)
+    if os.path.commonpath([within, os.path.realpath(directory)]) == within:
+        raise SourceError(location, f"holds the directory to build in, {directory}: build elsewhere")
     try:
+        # Links stay what they are: nothing that they lead to is copied, or changed later.
         shutil.copytree(location, path, symlinks=True)
     except shutil.Error as error:
         raise SourceError(location, f"cannot be copied: {error.args[0][0][-1]}") from error
     return Fetched(kind="source", path=path, version="", origin=f"file://{os.path.abspath(location)}")
+
+
+def _version_in(name: str) -> str:
+    """The version in the file *name* of a source distribution; empty when it is none."""
+    try:
+        return str(parse_sdist_filename(name)[1])
+    except InvalidSdistFilename:
+        return ""
 
 
 def _sha256(path: str) -> str:
@@ -388,126 +378,3 @@ def _version_of(python: str) -> str:
     target, _ = target_python(python)
     version = python_version(target)
     return f"{version.major}.{version.minor}"
-
-
-# -- unpacking ----------------------------------------------------------------------------------------------
-
-
-def unpack(archive: str, into: str) -> str:
-    """Unpack *archive* into the new directory *into*; returns the single top directory in it, or *into*.
-
-    What would leave *into*, by its name or through a link, and what is no file, directory or link, is an
-    error: nothing outside is ever touched. Raises `SourceError`.
-    """
-    os.mkdir(into)
-    try:
-        if archive.endswith(_ZIPS):
-            with zipfile.ZipFile(archive) as packed:
-                _unpack_zip(packed, into, archive)
-        else:
-            with tarfile.open(archive) as packed_tar:
-                _unpack_tar(packed_tar, into, archive)
-    except (*BAD_ZIP, tarfile.TarError) as error:
-        if isinstance(error, SourceError):
-            raise
-        raise SourceError(archive, f"cannot be unpacked: {str(error) or type(error).__name__}") from error
-    names = os.listdir(into)
-    top = os.path.join(into, names[0]) if len(names) == 1 else into
-    return top if os.path.isdir(top) and not os.path.islink(top) else into
-
-
-def _unpack_zip(packed: zipfile.ZipFile, into: str, archive: str) -> None:
-    if sum(info.file_size for info in packed.infolist()) > _MOST:
-        raise SourceError(archive, f"claims to unpack to more than {_MOST >> 30} GiB")
-    for info in packed.infolist():
-        _inside(info.filename, archive)
-        kind = stat.S_IFMT(info.external_attr >> 16)
-        if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-            raise SourceError(archive, f"entry {info.filename!r} is no regular file")
-        path = packed.extract(info, into)
-        if info.external_attr >> 16 & 0o111 and not info.is_dir():
-            os.chmod(path, 0o755)
-
-
-def _unpack_tar(packed: tarfile.TarFile, into: str, archive: str) -> None:
-    size = 0
-    links: set[str] = set()
-    for info in packed:
-        name = info.name.rstrip("/")
-        _inside(name, archive)
-        parents = {os.path.normpath(str(parent)) for parent in Path(name).parents}
-        if links & parents:
-            raise SourceError(archive, f"entry {info.name!r} is below a link")
-        size += info.size
-        if size > _MOST:
-            raise SourceError(archive, f"unpacks to more than {_MOST >> 30} GiB")
-        if info.issym() or info.islnk():
-            start = os.path.dirname(name) if info.issym() else ""
-            _inside(os.path.normpath(os.path.join(start, info.linkname)), archive, info.name)
-            if info.issym():
-                links.add(os.path.normpath(name))
-        elif not (info.isreg() or info.isdir()):
-            raise SourceError(archive, f"entry {info.name!r} is no file, directory or link")
-        # Whose it was there means nothing here; what runs as root must make no file of others, or setuid.
-        info.uid = info.gid = 0
-        info.uname = info.gname = ""
-        info.mode = 0o755 if info.isdir() or info.mode & 0o111 else 0o644
-        if hasattr(tarfile, "tar_filter"):  # Python 3.12, 3.11.4, 3.10.12: its own look at hostile archives
-            packed.extract(info, into, set_attrs=not info.issym(), filter="tar")
-        else:
-            packed.extract(info, into, set_attrs=not info.issym())
-
-
-def _inside(name: str, archive: str, entry: str | None = None) -> None:
-    """Raise `SourceError` when *name*, in an archive, is none below it."""
-    parts = name.split("/")
-    if name.startswith("/") or ".." in parts or "\\" in name or not name:
-        raise SourceError(archive, f"entry {entry or name!r} would leave the archive")
-
-
-# -- changes ------------------------------------------------------------------------------------------------
-
-
-def _apply(patch: Patch, path: str, log: str, environ: Mapping[str, str]) -> None:
-    options = [f"--strip={patch.strip}", "--forward", "--batch", "--no-backup-if-mismatch"]
-    command = ["patch", *options, f"--directory={path}", f"--input={patch.path}"]
-    done = run_logged(command, log=log, environ=environ, timeout=_TIMEOUT)
-    if done.ok:
-        return
-    if done.code == 127:
-        raise SourceError(patch.path, "the program `patch` is not installed")
-    raise SourceError(patch.path, f"does not apply: {'; '.join(done.tail.splitlines())}")
-
-
-def _substitute(substitution: Substitution, fetched: Fetched, environ: Mapping[str, str]) -> int:
-    """Carry out *substitution*; returns how many times. Raises `SourceError` when it changes nothing."""
-    replacement = expanded(substitution.replacement, environ, fetched.version)
-    total = 0
-    for path in _matching(fetched.path, substitution.files):
-        text = path.read_bytes().decode("utf-8", "surrogateescape")
-        try:
-            new, count = re.subn(substitution.pattern, replacement, text, flags=re.MULTILINE)
-        except (re.error, IndexError) as error:
-            raise SourceError(
-                f"substitution of {substitution.pattern!r}", f"replacement {replacement!r}: {error}"
-            ) from error
-        if new != text:
-            path.write_bytes(new.encode("utf-8", "surrogateescape"))
-        total += count
-    if not total:
-        raise SourceError(
-            f"substitution of {substitution.pattern!r}",
-            f"matches nothing in {substitution.files} of {fetched.version}: it is for another version",
-        )
-    return total
-
-
-def _matching(root: str, pattern: str) -> Iterator[Path]:
-    for path in sorted(Path(root).glob(pattern)):
-        if path.is_file() and not path.is_symlink():
-            yield path
-
-
-def _tell(log: str, line: str) -> None:
-    with open(log, "a", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(f"{printable(line)}\n")

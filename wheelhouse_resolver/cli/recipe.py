@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import asdict
 from typing import Any
 
+import tomli_w
 from packaging.version import InvalidVersion, Version
 
 from wheelhouse_resolver.build.recipe import RecipeError
@@ -56,9 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run `recipe`. Exit code 1 when a file is not valid, or a project has no recipe."""
-    if options.action != "list" and not options.names:
-        what = "the recipe files to check" if options.action == "check" else "the projects"
-        print(f"error: recipe {options.action}: name {what}", file=sys.stderr)
+    wrong = {
+        ("check", False): "name the recipe files to check",
+        ("show", False): "name the projects",
+        ("list", True): "takes no names; `recipe show NAME` tells of one project",
+    }.get((options.action, bool(options.names)))
+    if wrong is not None:
+        print(f"error: recipe {options.action}: {wrong}", file=sys.stderr)
         return 2
     actions = {"check": _check, "show": _show, "list": _list}
     return actions[options.action](options)
@@ -90,7 +94,8 @@ def _check(options: argparse.Namespace) -> int:
 def _show(options: argparse.Namespace) -> int:
     site = site_of(options)
     host = host_of(options, site)
-    arch = site.search_path(host).arch
+    # An arch that is asked for counts although this host's layer has no directory of it: one can build for it.
+    arch = host.arch if options.arch is not None else site.search_path(host).arch
     python = python_version(host.python)
     try:
         version = Version(options.version) if options.version is not None else None
@@ -104,33 +109,17 @@ def _show(options: argparse.Namespace) -> int:
             print(f"{printable(name)}: no recipe; it is built as its project says", file=sys.stderr)
             missing += 1
             continue
-        recipe = file.resolve(version, f"{python.major}.{python.minor}", host.layer, arch)
-        found.append({**asdict(recipe), "edits": recipe.edits._asdict()})
+        applied = file.applied(version, f"{python.major}.{python.minor}", host.layer, arch)
+        found.append({"name": file.name, "path": file.path, "sha256": file.digest, "recipe": applied})
     if options.json:
         print_json(found)
     else:
-        for recipe_shown in found:
-            _print(recipe_shown)
+        for number, each in enumerate(found):
+            if number:
+                print()
+            print(f"# {each['name']}: {printable(each['path'])}")
+            print(tomli_w.dumps(each["recipe"]), end="")
     return 1 if missing else 0
-
-
-def _print(recipe: dict[str, Any]) -> None:
-    """The parts of *recipe* that say something."""
-    print(f"{recipe['name']}: {printable(recipe['path'])}")
-    for key, value in recipe.items():
-        if key in ("name", "path", "digest") or not value or value == {}:
-            continue
-        inner = value.items() if isinstance(value, dict) else [("", value)]
-        for name, item in inner:
-            if item in ("", (), [], None):
-                continue
-            label = f"{key}.{name}" if name else key
-            if isinstance(item, (list, tuple)):
-                for each in item:
-                    shown = " = ".join(map(str, each)) if isinstance(each, (list, tuple)) else each
-                    print(f"  {label:<24} {printable(shown)}")
-            else:
-                print(f"  {label:<24} {printable(item)}")
 
 
 def _list(options: argparse.Namespace) -> int:

@@ -202,6 +202,8 @@ def groups(tools: Tools, rounds: int) -> list[Group]:
     wide = tools.ours(
         "pick", tree.ASKED_FOR, root=tools.wide, name="pick with 10 times the wheels outside the search path"
     )
+    avail = tools.ours("avail", tree.ASKED_FOR, name="avail of one project")
+    everything = tools.ours("avail", name="avail of everything")
     against = [Comparison(ours=pick, other=tools.pip("index", "versions", tree.ASKED_FOR), at_most=1 / 10)]
     of_lock = [Comparison(ours=tools.lock(again=False), other=tools.pip_lock(), at_most=1)]
     if tools.uv:
@@ -219,7 +221,14 @@ def groups(tools: Tools, rounds: int) -> list[Group]:
             ],
         ),
         # Apart from the slow tools: these push others' directories and byte code out of the CPU's caches.
-        Group(rounds=4 * rounds, comparisons=[Comparison(ours=pick, other=tools.listing(), at_most=3)]),
+        Group(
+            rounds=4 * rounds,
+            comparisons=[
+                Comparison(ours=pick, other=tools.listing(), at_most=3),
+                Comparison(ours=avail, other=tools.listing(), at_most=3),
+                Comparison(ours=everything, other=tools.listing(), at_most=6),
+            ],
+        ),
         Group(rounds=rounds, comparisons=against),
         Group(rounds=2 * rounds, comparisons=of_lock),
         Group(rounds=4 * rounds, comparisons=[Comparison(ours=wide, other=pick, at_most=1.1)]),

@@ -23,13 +23,13 @@ from typing import Any
 
 from wheelhouse_resolver.errors import WheelhouseError
 
-__all__ = ["identity_of", "recall", "recall_of_file", "recall_of_files"]
+__all__ = ["cache_directory", "identity_of", "recall", "recall_of_file", "recall_of_files"]
 
 #: As many files are looked into at once.
 _AT_ONCE = 16
 
 
-def _directory() -> str | None:
+def cache_directory() -> str | None:
     """`$XDG_CACHE_HOME/wheelhouse-resolver` (XDG Base Directory Specification; `~/.cache` by default).
 
     None for a user who has no home directory, as in some containers.
@@ -48,7 +48,7 @@ def recall(kind: str, key: list[Any], compute: Callable[[], Any]) -> Any:
     *key* must be what JSON can hold; an answer that isn't, is not remembered. Entries of one *kind* with
     different keys stand beside each other.
     """
-    directory = _directory()
+    directory = cache_directory()
     if directory is None:
         return compute()
     key = json.loads(json.dumps(key))

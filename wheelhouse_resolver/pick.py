@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from wheelhouse_resolver.host import Host
 
-__all__ = ["Pick", "Rejection", "Rule", "pick", "policy_key", "site_constraints"]
+__all__ = ["Pick", "Rejection", "Rule", "decide", "pick", "policy_key", "requires_python", "site_constraints"]
 
 
 class Rule(enum.Enum):
@@ -48,11 +48,17 @@ class Rule(enum.Enum):
 
 
 class Rejection(NamedTuple):
-    """A file that was not picked: which *rule* stopped it, and the *reason* in words."""
+    """A file that was not picked: which *rule* stopped it, and the *reason* in words.
+
+    needs: the Requires-Python that stopped it, if that did.
+    rival: the wheel that it lost to, or of which it is a lower build.
+    """
 
     file: Candidate | Misnamed
     rule: Rule
     reason: str
+    needs: str = ""
+    rival: Candidate | None = None
 
     @property
     def filename(self) -> str:
@@ -177,30 +183,42 @@ def pick(
     """
     asked = parse_requirement(requirement) if isinstance(requirement, str) else requirement
     policy = Policy(wheelhouse.site, host, files)
-    if not policy.concerns(asked.marker):
-        reason = f"its marker does not hold for this Python: {asked.marker}"
-        return Pick(requirement=str(asked), best=None, ignored=reason)
-
     search_path = wheelhouse.site.search_path(host)
-    if not policy.takes_wheels_of(asked.name):
-        found = wheelhouse.read(asked.name, search_path.directories)
-        reason = "the site's [pip] table says no-binary: pip takes no wheel of it"
-        return Pick(
-            requirement=str(asked),
-            best=None,
-            inside=lambda: [Rejection(file=each, rule=Rule.NO_BINARY, reason=reason) for each in found],
-        )
-    chooser = _Chooser(asked, policy)
-    best = chooser.choose(wheelhouse.read(asked.name, search_path.directories))
 
     def elsewhere() -> tuple[Rejection, ...]:
+        inside = {directory.path for directory in search_path}
         others = [d for d in wheelhouse.site.directories() if d.path not in inside]
         return tuple(
             Rejection(file=each, rule=Rule.OUTSIDE, reason=_outside(each, host, search_path.layer))
             for each in wheelhouse.read(asked.name, others)
         )
 
-    inside = {directory.path for directory in search_path}
+    return decide(asked, policy, wheelhouse.read(asked.name, search_path.directories), elsewhere)
+
+
+def decide(
+    asked: Requirement,
+    policy: Policy,
+    found: Sequence[Candidate | Misnamed],
+    elsewhere: _Rejections = tuple,
+) -> Pick:
+    """The pick for *asked* when *found* are the project's files in the search path.
+
+    *elsewhere*: the rejections of the files outside of it, asked for only when they are wanted.
+    """
+    if not policy.concerns(asked.marker):
+        reason = f"its marker does not hold for this Python: {asked.marker}"
+        return Pick(requirement=str(asked), best=None, ignored=reason)
+    if not policy.takes_wheels_of(asked.name):
+        reason = "the site's [pip] table says no-binary: pip takes no wheel of it"
+        return Pick(
+            requirement=str(asked),
+            best=None,
+            inside=lambda: [Rejection(file=each, rule=Rule.NO_BINARY, reason=reason) for each in found],
+            elsewhere=elsewhere,
+        )
+    chooser = _Chooser(asked, policy)
+    best = chooser.choose(found)
     return Pick(
         requirement=str(asked),
         best=best,
@@ -229,19 +247,23 @@ class _Chooser:
         versions = builds_by_version(self._allowed(files))
         while versions:
             first, *lower = versions.pop(0)
-            needs = self._requires_python(first)
+            needs = requires_python(first, self.warnings)
             if needs.contains(python, prereleases=True):
                 self._best = first
                 self._lost = lower
                 break
             reason = f"Requires-Python: {needs}, the target is {python}"
-            self._refused.append(Rejection(file=first, rule=Rule.REQUIRES_PYTHON, reason=reason))
+            self._refused.append(
+                Rejection(file=first, rule=Rule.REQUIRES_PYTHON, reason=reason, needs=str(needs))
+            )
             self._refused += [
                 Rejection(
                     file=each,
                     rule=Rule.REQUIRES_PYTHON,
                     reason=f"a lower build of the version of {first.filename}, which needs Python {needs}: "
                     "installers then go to the next older version",
+                    needs=str(needs),
+                    rival=first,
                 )
                 for each in lower
             ]
@@ -291,16 +313,19 @@ class _Chooser:
         )
         return Rejection(file=candidate, rule=Rule.PRERELEASE, reason=reason)
 
-    def _requires_python(self, candidate: Candidate) -> SpecifierSet:
-        try:
-            return SpecifierSet(remembered_needs(candidate.path).requires_python)
-        except WheelhouseError as error:
-            self.warnings.append(
-                f"{error}; pip would choose this file and fail (Requires-Python was not checked)"
-            )
-        except InvalidSpecifier:
-            self.warnings.append(f"{candidate.path}: its Requires-Python is invalid and was not checked")
-        return SpecifierSet()
+
+def requires_python(candidate: Candidate, warnings: list[str]) -> SpecifierSet:
+    """The Pythons that *candidate* says it runs on: it is opened, unless it is remembered (see `needs`).
+
+    A wheel that says nothing usable runs on all, as far as the choice goes; *warnings* gets a line about it.
+    """
+    try:
+        return SpecifierSet(remembered_needs(candidate.path).requires_python)
+    except WheelhouseError as error:
+        warnings.append(f"{error}; pip would choose this file and fail (Requires-Python was not checked)")
+    except InvalidSpecifier:
+        warnings.append(f"{candidate.path}: its Requires-Python is invalid and was not checked")
+    return SpecifierSet()
 
 
 def _lost(candidate: Candidate, best: Candidate, priorities: Mapping[Tag, int]) -> Rejection:
@@ -326,7 +351,7 @@ def _lost(candidate: Candidate, best: Candidate, priorities: Mapping[Tag, int]) 
         rule, why = Rule.LOST_BUILD, f"build {mine_build} is below {theirs_build}"
     else:
         rule, why = Rule.LOST_NAME, "the same in all respects, later by name"
-    return Rejection(file=candidate, rule=rule, reason=winner + why)
+    return Rejection(file=candidate, rule=rule, reason=winner + why, rival=best)
 
 
 def _extras(asked: Requirement, best: Candidate) -> list[str]:

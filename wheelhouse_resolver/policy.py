@@ -7,6 +7,7 @@ one place where it is written down. Everything here is a pure function of names 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from packaging.tags import Tag
     from packaging.version import Version
 
-    from wheelhouse_resolver.host import Host
+    from wheelhouse_resolver.host import Host, TargetPython
     from wheelhouse_resolver.requirements import Requirement
     from wheelhouse_resolver.site import Site
 
@@ -67,6 +68,11 @@ def builds_by_version(ordered: Iterable[Candidate]) -> list[list[Candidate]]:
     return [list(builds) for _, builds in groupby(ordered, lambda candidate: candidate.version)]
 
 
+@lru_cache(maxsize=32)
+def _priorities(target: TargetPython) -> Mapping[Tag, int]:
+    return {tag: number for number, tag in enumerate(supported_tags(target))}
+
+
 class Policy:
     """The rules in force on one host of a site.
 
@@ -79,17 +85,40 @@ class Policy:
     Raises what `site_constraints` and `supported_tags` raise.
     """
 
-    __slots__ = ("_environment", "constraints", "prereleases", "priorities", "site", "target")
+    __slots__ = ("_environment", "_formats", "constraints", "prereleases", "priorities", "site", "target")
 
     def __init__(self, site: Site, host: Host, files: RequirementsFile | None = None) -> None:
         environ: Mapping[str, str] = host.facts.environ if host.facts is not None else {}
         given = site_constraints(site, environ).and_also(files or RequirementsFile())
         self.site = site
         self.target = host.python
-        self.priorities = {tag: number for number, tag in enumerate(supported_tags(host.python))}
+        self.priorities = _priorities(host.python)
         self.constraints = given.constraints
         self.prereleases = True if given.prereleases else None
         self._environment: dict[str, str] | None = None
+        self._formats: dict[str, frozenset[str]] = {}
+
+    def but(
+        self,
+        *,
+        site: Site | None = None,
+        target: TargetPython | None = None,
+        constraints: tuple[Requirement, ...] | None = None,
+        prereleases: bool | None = None,
+    ) -> Policy:
+        """The same rules but for what is given: for asking what would be if."""
+        from copy import copy
+
+        other = copy(self)
+        if site is not None:
+            other.site, other._formats = site, {}
+        if target is not None:
+            other.target, other.priorities, other._environment = target, _priorities(target), None
+        if constraints is not None:
+            other.constraints = constraints
+        if prereleases is not None:
+            other.prereleases = prereleases
+        return other
 
     def concerns(self, marker: Marker | None, extras: Iterable[str] = ()) -> bool:
         """Whether *marker* holds for the target Python, with one of *extras* (or none)."""
@@ -106,15 +135,19 @@ class Policy:
 
     def takes_wheels_of(self, project: str) -> bool:
         """Whether the site's [pip] table lets pip take wheels of *project* on install (`no-binary`)."""
+        without = self._named("no-binary")
+        return project not in without and (":all:" not in without or project in self._named("only-binary"))
 
-        def named(option: str) -> set[str]:
+    def _named(self, option: str) -> frozenset[str]:
+        """What the [pip] table gives for *option*: normalised names, and `:all:`."""
+        if option not in self._formats:
             stated = self.site.pip.get("install", {}).get(option, self.site.pip.get(option, ()))
             texts = [stated] if isinstance(stated, str) else stated
             words = [word.strip() for text in texts for word in str(text).split(",")]
-            return {word if word == ":all:" else canonicalize_name(word) for word in words if word}
-
-        without = named("no-binary")
-        return project not in without and (":all:" not in without or project in named("only-binary"))
+            self._formats[option] = frozenset(
+                word if word == ":all:" else canonicalize_name(word) for word in words if word
+            )
+        return self._formats[option]
 
     def in_order(
         self, files: Iterable[Candidate | Misnamed]

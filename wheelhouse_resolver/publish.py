@@ -246,7 +246,10 @@ def _refuse_twin(site: Site, step: Step, neighbours: Sequence[Candidate]) -> Non
 def _for_pure(site: Site, wheel: CheckedWheel) -> Directory:
     if all(tag.abi == "none" and tag.platform == "any" for tag in wheel.tags):
         return site.search_path_for(None, GENERIC)[0]
-    raise PublishError(wheel.filename, "it holds compiled code: say where it belongs with --to LAYER/ARCH")
+    raise PublishError(
+        wheel.filename,
+        "it holds compiled code: say where it belongs with --to LAYER/ARCH (`classify` may know)",
+    )
 
 
 def _step(site: Site, wheel: CheckedWheel, directory: Directory, options: PublishOptions) -> Step:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["is_true", "printable", "problem_in"]
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+__all__ = ["is_true", "kind_of", "printable", "problem_in", "unknown"]
 
 #: What ends a line for some reader, besides the control characters.
 _LINE_ENDS = "\u2028\u2029"
@@ -30,3 +33,24 @@ def problem_in(text: str) -> str | None:
         if 0xD800 <= code <= 0xDFFF:
             return "it is not valid UTF-8"
     return None
+
+
+def kind_of(value: object) -> str:
+    """What *value* of a TOML document, frozen or not, is, for people."""
+    kinds: list[tuple[Any, str]] = [
+        (bool, "true or false"),
+        (str, "a string"),
+        ((list, tuple), "an array"),
+        (Mapping, "a table"),
+    ]
+    return next((word for kind, word in kinds if isinstance(value, kind)), f"{value!r}")
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """That *name* is no *kind* (a word, such as `key`), with the nearest of the *known* ones, or all."""
+    from difflib import get_close_matches
+
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "known: " + ", ".join(names)
+    return f"unknown {kind} {name!r}: {hint}"

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import io
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.build.extensions import compiled, extension_wheel, source
+from tests.builders import make_wheel
+from wheelhouse_resolver.build.elf import elf_files, read_elf
+
+
+def test_a_wheel_without_compiled_code_has_none(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, "demo-1.0-py3-none-any.whl", files={"demo.py": "", "x.so": "no ELF file"})
+    assert elf_files(str(wheel)) == []
+
+
+def test_what_a_library_says_of_itself(tmp_path: Path) -> None:
+    other = compiled(tmp_path / "libother.so", "int other(void) { return 1; }", "-Wl,-soname,libother.so.1")
+    wheel = extension_wheel(
+        tmp_path,
+        before="extern int other(void);",
+        body="other(); malloc(1);",
+        flags=[str(other), "-Wl,-rpath,/sw/avx2/lib:$ORIGIN/../libs", "-Wl,--enable-new-dtags"],
+    )
+    (found,) = elf_files(str(wheel))
+    assert found.path.startswith("fast.")
+    assert found.dynamic
+    assert not found.problem
+    assert found.machine.endswith("-64")
+    assert "libother.so.1" in found.needed
+    assert (found.rpath, found.runpath) == ((), ("/sw/avx2/lib", "$ORIGIN/../libs"))
+    assert found.interpreter == ""
+    assert any(library == "libc.so.6" and version.startswith("GLIBC_") for library, version in found.versions)
+    (soname,) = [read_elf(io.BytesIO(other.read_bytes()), "x").soname]
+    assert soname == "libother.so.1"
+
+
+def test_an_old_rpath_is_told_from_a_runpath(tmp_path: Path) -> None:
+    library = compiled(tmp_path / "x.so", "int x;", "-Wl,-rpath,/sw/lib", "-Wl,--disable-new-dtags")
+    found = read_elf(io.BytesIO(library.read_bytes()), "x.so")
+    assert (found.rpath, found.runpath) == (("/sw/lib",), ())
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the note is one of x86-64")
+@pytest.mark.parametrize(
+    ("flag", "bits"),
+    [
+        ("", 0),
+        ("-mneeded", 1),
+        ("-Wl,-z,x86-64-v2", 2),
+        ("-Wl,-z,x86-64-v3", 4),
+        ("-Wl,-z,x86-64-v4", 8),
+    ],
+)
+def test_the_mark_of_the_linker(tmp_path: Path, flag: str, bits: int) -> None:
+    (found,) = elf_files(str(extension_wheel(tmp_path, flags=[flag] if flag else [])))
+    assert found.isa_needed == bits
+
+
+def test_a_damaged_file_is_told_and_nothing_else_happens(tmp_path: Path) -> None:
+    library = compiled(tmp_path / "x.so", source("x")).read_bytes()
+    chance = random.Random(1)
+    problems = 0
+    for _ in range(150):
+        damaged = bytearray(
+            library[: chance.randrange(4, len(library))] if chance.random() < 0.3 else library
+        )
+        for _ in range(chance.randrange(1, 40)):
+            damaged[chance.randrange(4, min(len(damaged), 2000) or 5)] = chance.randrange(256)
+        problems += bool(read_elf(io.BytesIO(bytes(damaged)), "x.so").problem)
+    assert problems > 20
+
+
+def test_one_damaged_file_does_not_hide_the_others(tmp_path: Path) -> None:
+    wheel = extension_wheel(tmp_path, files={"odd.so": b"\x7fELF and nothing more"})
+    problems = {each.path: each.problem for each in elf_files(str(wheel))}
+    assert problems.pop("odd.so").startswith("a damaged ELF file")
+    assert set(problems.values()) == {""}

@@ -1,0 +1,141 @@
+"""What the ELF files of a wheel say of themselves (pyelftools); nothing is executed."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import IO, Any
+
+from wheelhouse_resolver.metadata import open_regular
+
+__all__ = ["MAGIC", "ElfFile", "elf_files", "read_elf"]
+
+MAGIC = b"\x7fELF"
+
+#: A sound file has far fewer of anything; a hostile one can hold a list without end.
+_MOST = 100_000
+
+#: What is held in memory of an unpacked file (bytes); a larger one goes to a temporary file.
+_IN_MEMORY = 64 << 20
+
+#: Larger files are not looked into (bytes).
+_LARGEST = 8 << 30
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ElfFile:
+    """One ELF file.
+
+    path:        where it is: in the wheel, or on disk.
+    machine:     such as `x64` or `AArch64` (pyelftools' names), with the class: `x64-64`.
+    dynamic:     whether it is loaded at run time (a library, or an executable that loads some).
+    soname, needed, rpath, runpath, interpreter: as its dynamic section and headers have them.
+    isa_needed:  the x86-64 levels that the linker marked it with, as bits: 1 baseline, 2 v2, 4 v3, 8 v4;
+                 0: not marked.
+    versions:    (library, symbol version) pairs that it needs, such as (`libc.so.6`, `GLIBC_2.34`).
+    problem:     why it could not be read; empty if it could.
+    """
+
+    path: str
+    machine: str = ""
+    dynamic: bool = False
+    soname: str = ""
+    needed: tuple[str, ...] = ()
+    rpath: tuple[str, ...] = ()
+    runpath: tuple[str, ...] = ()
+    interpreter: str = ""
+    isa_needed: int = 0
+    versions: tuple[tuple[str, str], ...] = ()
+    problem: str = ""
+
+
+def elf_files(wheel: str) -> list[ElfFile]:
+    """Every ELF file in the wheel at that path. Raises `OSError` and `metadata.BAD_ZIP` as they come."""
+    found = []
+    with open_regular(wheel) as file, zipfile.ZipFile(file) as archive:
+        for info in archive.infolist():
+            if info.is_dir():
+                continue
+            with archive.open(info) as reader:
+                start = reader.read(len(MAGIC))
+                if start != MAGIC:
+                    continue
+                if info.file_size > _LARGEST:
+                    found.append(ElfFile(path=info.filename, problem=f"of {info.file_size} bytes"))
+                    continue
+                with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as copy:
+                    copy.write(start)
+                    while chunk := reader.read(1 << 20):
+                        copy.write(chunk)
+                    copy.seek(0)
+                    found.append(read_elf(copy, info.filename))
+    return found
+
+
+def read_elf(stream: IO[bytes], path: str) -> ElfFile:
+    """The ELF file that *stream* holds; *path* is its name. A damaged one has a `problem`."""
+    from elftools.elf.elffile import ELFFile
+
+    try:
+        elf = ELFFile(stream)
+        tags = list(_tags(elf))
+        texts: dict[str, list[str]] = {}
+        for tag in tags:
+            for name in ("needed", "soname", "rpath", "runpath"):
+                if hasattr(tag, name):
+                    texts.setdefault(name, []).append(str(getattr(tag, name)))
+        return ElfFile(
+            path=path,
+            machine=f"{elf.get_machine_arch()}-{elf.elfclass}",
+            dynamic=bool(tags),
+            soname=next(iter(texts.get("soname", ())), ""),
+            needed=tuple(texts.get("needed", ())),
+            rpath=_split(texts.get("rpath", ())),
+            runpath=_split(texts.get("runpath", ())),
+            interpreter=next(_interpreters(elf), ""),
+            isa_needed=_isa_needed(elf),
+            versions=tuple(sorted(set(_versions(elf)))),
+        )
+    except Exception as error:  # noqa: BLE001 - a damaged file makes pyelftools raise what it meets first
+        return ElfFile(path=path, problem=f"a damaged ELF file ({type(error).__name__})")
+
+
+def _split(paths: Any) -> tuple[str, ...]:
+    return tuple(each for path in paths for each in path.split(":") if each)
+
+
+def _tags(elf: Any) -> Iterator[Any]:
+    for segment in elf.iter_segments("PT_DYNAMIC"):
+        yield from islice(segment.iter_tags(), _MOST)
+
+
+def _interpreters(elf: Any) -> Iterator[str]:
+    for segment in elf.iter_segments("PT_INTERP"):
+        yield os.fsdecode(segment.get_interp_name())
+
+
+def _isa_needed(elf: Any) -> int:
+    """The bits of `GNU_PROPERTY_X86_ISA_1_NEEDED` (x86-64 psABI), of all its notes."""
+    bits = 0
+    for segment in elf.iter_segments("PT_NOTE"):
+        for note in islice(segment.iter_notes(), _MOST):
+            if note["n_type"] != "NT_GNU_PROPERTY_TYPE_0":
+                continue
+            for entry in note["n_desc"]:
+                if entry["pr_type"] == "GNU_PROPERTY_X86_ISA_1_NEEDED":
+                    bits |= int(entry["pr_data"])
+    return bits
+
+
+def _versions(elf: Any) -> Iterator[tuple[str, str]]:
+    from elftools.elf.gnuversions import GNUVerNeedSection
+
+    for section in elf.iter_sections():
+        if isinstance(section, GNUVerNeedSection):
+            for library, versions in islice(section.iter_versions(), _MOST):
+                for version in islice(versions, _MOST):
+                    yield str(library.name), str(version.name)

@@ -1,0 +1,230 @@
+"""Recipes: what one project's build needs besides its source. Data only; nothing here runs anything.
+
+A recipe file is read and checked by `recipe_file`; here are the values that it becomes, the finding of the
+file, and the expansion of variables in it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from packaging.utils import NormalizedName, canonicalize_name
+
+from wheelhouse_resolver.errors import WheelhouseError
+from wheelhouse_resolver.relabel import Edits
+from wheelhouse_resolver.text import printable
+
+__all__ = [
+    "PHASES",
+    "Patch",
+    "Recipe",
+    "RecipeError",
+    "Resources",
+    "Source",
+    "Substitution",
+    "Test",
+    "VariableError",
+    "below",
+    "expanded",
+    "no_recipe",
+    "pinned_version",
+    "variables_in",
+]
+
+_NO_EDITS = Edits()
+
+#: The moments of a build at which a recipe may run shell commands, in order.
+PHASES = ("after-source", "before-build", "after-build", "before-test")
+
+#: `${NAME}`, and `$$` for a dollar sign; anything else behind a dollar sign stands for itself.
+_VARIABLE = re.compile(r"\$(?:\$|\{([^}]*)\})")
+
+
+class RecipeError(WheelhouseError, ValueError):
+    """A recipe that cannot be used. Attributes: *path*, *findings* ((key, problem) pairs, all of them)."""
+
+    def __init__(self, path: str, findings: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(path, findings)
+        self.path = path
+        self.findings = findings
+
+    def __str__(self) -> str:
+        told = [f"{key}: {problem}" if key else problem for key, problem in self.findings]
+        return f"{printable(self.path)}: {printable('; '.join(told))}"
+
+
+class VariableError(WheelhouseError, LookupError):
+    """A variable that a recipe uses and that is not set. Attributes: *text* of the recipe, *name*."""
+
+    def __init__(self, text: str, name: str) -> None:
+        super().__init__(text, name)
+        self.text = text
+        self.name = name
+
+    def __str__(self) -> str:
+        return (
+            f"the recipe's {printable(self.text)!r} uses {printable(self.name)}, which is not set: "
+            "load the module that sets it (`modules`), or give it in `env`"
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """Where the source is from.
+
+    kind:         `index`, `url` (of an archive), `git` or `directory`.
+    location:     the URL or path; empty for the index. ref: the git tag, branch or commit.
+    subdirectory: of the source, where the project is.
+    sha256:       that the archive must have (hex); empty: any.
+    """
+
+    kind: str = "index"
+    location: str = ""
+    ref: str = ""
+    subdirectory: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Patch:
+    """A patch. *path*: absolute. *strip*: how many directories its paths begin with (`patch -p`)."""
+
+    path: str
+    strip: int = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Substitution:
+    """A change of the source: *pattern* (a regular expression of Python's) becomes *replacement*.
+
+    files: a glob pattern below the source, `**` for any directories.
+    """
+
+    files: str
+    pattern: str
+    replacement: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Test:
+    """How the wheel is tried out.
+
+    imports:    modules to import; empty: those that the wheel contains.
+    statements: Python to run, each in a process of its own.
+    command:    a shell command.
+    requires:   requirements that only the test has.
+    timeout:    of each step (s).
+    """
+
+    __test__ = False  # no class of tests to pytest
+
+    imports: tuple[str, ...] = ()
+    statements: tuple[str, ...] = ()
+    command: str = ""
+    requires: tuple[str, ...] = ()
+    timeout: float = 600.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resources:
+    """What a build asks the scheduler for, in Slurm's words (`--mem`, `--time`, ...); empty: its default."""
+
+    cores: int = 1
+    memory: str = ""
+    time: str = ""
+    constraint: str = ""
+    partition: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """A recipe as it is for one version, Python, layer and arch. Texts with variables are not expanded yet.
+
+    name:            the project.
+    path, digest:    its file and the sha256 of that; None and empty for no recipe.
+    build_modules, run_modules: to load for building and for using the package.
+    build_requires:  requirements of the build besides the project's own, or other versions of these.
+    isolation:       whether pip makes the build environment (PEP 517); else it holds *build_requires* alone.
+    source:          where the source is from.
+    env:             variables of the build; a later one may use an earlier one.
+    config_settings: for the build backend; a key may stand several times.
+    patches, substitutions: changes of the source, in this order.
+    test:            how the wheel is tried out.
+    edits, rpath:    changes of the finished wheel.
+    phases:          shell commands by phase (`PHASES`).
+    march:           whether the arch's compiler flags are set, and `-march=native` replaced by them.
+    resources:       for the scheduler.
+    """
+
+    name: NormalizedName
+    path: str | None = None
+    digest: str = ""
+    build_modules: tuple[str, ...] = ()
+    run_modules: tuple[str, ...] = ()
+    build_requires: tuple[str, ...] = ()
+    isolation: bool = True
+    source: Source = Source()
+    env: tuple[tuple[str, str], ...] = ()
+    config_settings: tuple[tuple[str, str], ...] = ()
+    patches: tuple[Patch, ...] = ()
+    substitutions: tuple[Substitution, ...] = ()
+    test: Test = Test()
+    edits: Edits = _NO_EDITS
+    rpath: tuple[str, ...] = ()
+    phases: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    march: bool = True
+    resources: Resources = Resources()
+
+    @property
+    def changes_source(self) -> bool:
+        """Whether what is built is more than what the index has."""
+        early = [commands for phase, commands in self.phases if phase in PHASES[:3] and commands]
+        other = self.source.kind != "index"
+        return bool(other or self.patches or self.substitutions or early)
+
+
+def no_recipe(project: str) -> Recipe:
+    """The recipe of a project that needs none."""
+    return Recipe(name=canonicalize_name(project))
+
+
+def expanded(text: str, environ: Mapping[str, str], version: str) -> str:
+    """*text* with `${NAME}` replaced by that variable of *environ*, and `${version}` by *version*.
+
+    `$$` is a dollar sign. Raises `VariableError` for a variable that is not set.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        name = match[1]
+        if name is None:
+            return "$"
+        if name == "version":
+            return version
+        if name not in environ:
+            raise VariableError(text, name)
+        return environ[name]
+
+    return _VARIABLE.sub(value, text)
+
+
+def variables_in(text: str) -> list[str]:
+    """The names that stand in `${...}` in *text*."""
+    return [match[1] for match in _VARIABLE.finditer(text) if match[1] is not None]
+
+
+def pinned_version(requirement: str) -> str | None:
+    """The version that *requirement* pins with `==` or `===`; None if it pins none."""
+    from packaging.requirements import Requirement
+
+    for specifier in Requirement(requirement).specifier:
+        if specifier.operator in ("==", "===") and not specifier.version.endswith(".*"):
+            return specifier.version
+    return None
+
+
+def below(root: str, path: str) -> str:
+    """*path* as it is below *root*; itself when it is absolute."""
+    return os.path.normpath(os.path.join(root, path))

@@ -1,0 +1,36 @@
+"""Reading TOML on every supported Python."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Any
+
+__all__ = ["TomlError", "parse_toml"]
+
+
+class TomlError(ValueError):
+    """Text that is no TOML. Attributes: *problem* in words, *line* (1-based) where it is known."""
+
+    def __init__(self, problem: str, line: int | None) -> None:
+        super().__init__(problem, line)
+        self.problem = problem
+        self.line = line
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """The document that *text* is (TOML 1.0). Raises `TomlError`."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
+    try:
+        document: dict[str, Any] = tomllib.loads(text)
+        return document
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"\(at line (\d+)", str(error))
+        line = int(found[1]) if found else text.count("\n") + 1
+        raise TomlError(f"not valid TOML: {error}", line) from error
+    except RecursionError as error:
+        raise TomlError("not valid TOML: nested too deeply", None) from error

@@ -133,7 +133,7 @@ class TestRequirements:
     def test_a_requirement_cannot_smuggle_in_a_line(self, tmp_path: Path) -> None:
         found = lock(["e; os_name != 'x\u2028evil @ file:///evil.whl'"], house(tmp_path), HOST)
         lines = lock_text(found, HOST, "requirements").splitlines()
-        assert [line.partition(" ")[0] for line in lines] == ["#", "#", "#", "a-b[y]", "c", "e"]
+        assert [line.partition(" ")[0] for line in lines] == ["#", "#", "#", "e"]
 
 
 @pytest.mark.parametrize("form", ["pylock", "requirements"])

@@ -104,8 +104,9 @@ def read_elf(stream: IO[bytes], path: str) -> ElfFile:
     """The ELF file that *stream* holds; *path* is its name. A damaged one has a `problem`."""
     from elftools.elf.elffile import ELFFile
 
+    limited: Any = _Limited(stream)
     try:
-        elf = ELFFile(_Limited(stream))
+        elf = ELFFile(limited)
         tags = list(_tags(elf))
         texts: dict[str, list[str]] = {}
         for tag in tags:

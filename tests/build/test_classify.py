@@ -131,9 +131,9 @@ class TestDecided:
         ("table", "word"),
         [
             ({"glibc": {"gento": "2.37"}}, "unknown layer 'gento': did you mean 'gentoo'?"),
-            ({"glibc": {"gentoo": "new"}}, "must be a table of layers and versions"),
-            ({"glibc": {"gentoo": 2.37}}, "must be a table of layers and versions"),
-            ({"glibc": "2.37"}, "must be a table of layers and versions"),
+            ({"glibc": {"gentoo": "new"}}, "[build.glibc] gentoo: 'new' is no version"),
+            ({"glibc": {"gentoo": 2.37}}, "[build.glibc].gentoo: must be a string"),
+            ({"glibc": "2.37"}, "[build.glibc]: must be a table"),
         ],
     )
     def test_a_wrong_table_of_c_libraries(self, table: Mapping[str, Any], word: str) -> None:

@@ -14,9 +14,11 @@ import pytest
 from tests.build.extensions import compiled, extension_wheel, platform_wheel
 from tests.builders import clean_environ, make_wheel, pack, record_of, wheel_files
 from tests.pips import real_environ
+from wheelhouse_resolver.build.pythons import Target
 from wheelhouse_resolver.build.recipe import Test
 from wheelhouse_resolver.build.verify import Verification, python_for, verify
 from wheelhouse_resolver.errors import PythonError
+from wheelhouse_resolver.host import TargetPython
 
 
 @pytest.fixture
@@ -250,8 +252,12 @@ class TestPythonFor:
         assert python_for("demo-1.0-py3-none-any.whl") == sys.executable
 
     def test_one_on_path_of_the_newest_version_that_is_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        there = {"2.6": "/sw/python2.6", "2.5": "/sw/python2.5"}
-        monkeypatch.setattr("wheelhouse_resolver.build.verify.python_on_path", there.get)
+        def there(version: str) -> Target:
+            if version == "2.7":
+                raise PythonError(version, "not there")
+            return Target(f"/sw/python{version}", version, TargetPython(version, None))
+
+        monkeypatch.setattr("wheelhouse_resolver.build.verify.target_of", there)
         assert python_for("demo-1.0-cp25.cp26.cp27-none-linux_x86_64.whl") == "/sw/python2.6"
 
     def test_none(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,10 +21,8 @@ from wheelhouse_resolver.host import python as python_room
 from wheelhouse_resolver.host.python import (
     Answers,
     TargetPython,
-    is_version,
     marker_environment,
     other_version,
-    python_on_path,
     python_version,
     supported_tags,
     target_python,
@@ -401,27 +399,6 @@ def test_a_python_of_another_machine_is_judged_by_its_header(tmp_path: Path) -> 
         f"{path} cannot be run here (it needs /nonexistent/nix/store/x-glibc/lib/ld.so): "
         "judged by its ELF header alone"
     ]
-
-
-def test_the_python_of_a_version_is_the_first_that_answers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Shims refuse to run, and a name can lie; both are passed over."""
-    version = "{}.{}".format(*sys.version_info[:2])
-    refusing = script(tmp_path / "1" / f"python{version}", "#!/bin/sh\nexit 127\n")
-    real = script(tmp_path / "2" / f"python{version}", f'#!/bin/sh\nexec {sys.executable} "$@"\n')
-    lying = script(tmp_path / "2/python2.6", f'#!/bin/sh\nexec {sys.executable} "$@"\n')
-    monkeypatch.setenv("PATH", os.pathsep.join([str(refusing.parent), str(real.parent), os.environ["PATH"]]))
-    assert python_on_path(version) == str(real)
-    assert lying.exists()
-    assert python_on_path("2.6") is None
-
-
-@pytest.mark.parametrize(
-    ("spec", "is_one"), [("3.11", True), ("3.13t", True), ("python3.11", False), ("/3.11", False)]
-)
-def test_a_version_is_told_from_a_path(spec: str, is_one: bool) -> None:
-    assert is_version(spec) == is_one
 
 
 @pytest.mark.parametrize("question", [supported_tags, python_version, marker_environment])

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from packaging.version import InvalidVersion, Version
 
 from wheelhouse_resolver.build.elf import ElfFile, read_elf
-from wheelhouse_resolver.errors import SiteFileError
 from wheelhouse_resolver.host.layer import expanded_pattern
 from wheelhouse_resolver.installers import glibc_of
+from wheelhouse_resolver.site_file import Tables
 from wheelhouse_resolver.text import unknown
 
 if TYPE_CHECKING:
@@ -45,17 +45,16 @@ def _highest(versions: Iterable[str]) -> Version | None:
 
 def stated_glibc(site: Site) -> dict[str, Version]:
     """What the site file says of its layers' C libraries (`[build.glibc]`). Raises `SiteFileError`."""
-    stated = site.tables.get("build", {}).get("glibc", {})
+    tables = Tables(site.source or "site")
     known = [layer.name for layer in site.layers]
     found = {}
-    try:
-        for name, text in stated.items():
-            if name not in known:
-                raise SiteFileError(site.source or "site", f"[build.glibc] {unknown('layer', name, known)}")
+    for name, text in tables.pairs(site.tables.get("build", {}).get("glibc", {}), "[build.glibc]"):
+        if name not in known:
+            tables.fail("[build.glibc]", unknown("layer", name, known))
+        try:
             found[name] = Version(text)
-    except (AttributeError, TypeError, InvalidVersion) as error:
-        problem = '[build] glibc: must be a table of layers and versions, such as { gentoo = "2.37" }'
-        raise SiteFileError(site.source or "site", problem) from error
+        except InvalidVersion:
+            tables.fail(f"[build.glibc] {name}", f"{text!r} is no version, such as '2.37'")
     return found
 
 

@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,10 +28,11 @@ from wheelhouse_resolver.build.libraries import (
     missing_libraries,
 )
 from wheelhouse_resolver.build.processes import Finished, run_logged
+from wheelhouse_resolver.build.pythons import target_of
 from wheelhouse_resolver.build.recipe import Test
 from wheelhouse_resolver.errors import PythonError, reason_of
 from wheelhouse_resolver.host.elf import NotElfError, program_interpreter
-from wheelhouse_resolver.host.python import python_on_path, supported_tags, target_python
+from wheelhouse_resolver.host.python import supported_tags, target_python
 from wheelhouse_resolver.installers import pythons_of
 from wheelhouse_resolver.metadata import BAD_ZIP
 
@@ -302,8 +304,8 @@ def python_for(wheel: str) -> str:
         return sys.executable
     versions = sorted({version for version, _ in pythons_of(tags)}, reverse=True)
     wanted = [f"{major}.{minor}" for major, minor in versions]
-    found = next((path for version in wanted if (path := python_on_path(version)) is not None), None)
-    if found is not None:
-        return found
+    for version in wanted:
+        with suppress(PythonError):  # another version may be there
+            return target_of(version).path
     needed = " or ".join(f"python{version}" for version in wanted) or "a Python with other tags"
     raise PythonError(os.path.basename(wheel), f"needs {needed}, which is not on PATH; give --python")

@@ -17,6 +17,7 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from wheelhouse_resolver import tree
 from wheelhouse_resolver.build.modules import module_environment
+from wheelhouse_resolver.build.pythons import target_of
 from wheelhouse_resolver.build.recipe import Test, no_recipe
 from wheelhouse_resolver.build.recipe_file import find_recipe, load_recipe, recipe_directories
 from wheelhouse_resolver.build.verify import Verification, python_for, verify
@@ -30,9 +31,9 @@ from wheelhouse_resolver.cli.common import (
     site_of,
 )
 from wheelhouse_resolver.cli.progress import shown
-from wheelhouse_resolver.errors import PythonError, UnreadableWheelError
+from wheelhouse_resolver.errors import UnreadableWheelError
 from wheelhouse_resolver.host import Host
-from wheelhouse_resolver.host.python import is_version, python_on_path, python_version
+from wheelhouse_resolver.host.python import python_version
 from wheelhouse_resolver.site import Site
 from wheelhouse_resolver.text import printable
 
@@ -153,7 +154,7 @@ def _cases(options: argparse.Namespace, site: Site) -> list[_Case]:
             name, version, _, _ = parse_wheel_filename(os.path.basename(path))
         except InvalidWheelFilename as error:
             raise UnreadableWheelError(path, str(error)) from error
-        python = _python(options.python, path)
+        python = target_of(options.python).path if options.python is not None else python_for(path)
         if python not in hosts:
             hosts[python] = host_of(argparse.Namespace(**{**vars(options), "python": python}), site)
         host = hosts[python]
@@ -168,18 +169,6 @@ def _cases(options: argparse.Namespace, site: Site) -> list[_Case]:
         test = recipe.test if options.timeout is None else replace(recipe.test, timeout=options.timeout)
         links = [*options.find_links, *(directory.path for directory in tree.existing(search_path))]
         found.append(_Case(path, python, links, test, module_environment(recipe.run_modules, os.environ)))
-    return found
-
-
-def _python(spec: str | None, wheel: str) -> str:
-    """The path of the Python that *spec* names; that of the *wheel* if it names none."""
-    if spec is None:
-        return python_for(wheel)
-    if not is_version(spec):
-        return shutil.which(spec) or spec
-    found = python_on_path(spec)
-    if found is None:
-        raise PythonError(spec, "is not on PATH, or does not run; give the path of a Python")
     return found
 
 

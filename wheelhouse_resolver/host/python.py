@@ -23,10 +23,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Interpreter",
     "TargetPython",
-    "is_version",
     "marker_environment",
     "other_version",
-    "python_on_path",
     "python_version",
     "supported_tags",
     "target_python",
@@ -98,7 +96,7 @@ def target_python(spec: str | None = None) -> tuple[TargetPython, list[str]]:
     """
     if spec is None:
         return TargetPython("running", _running()), []
-    if is_version(spec):
+    if _VERSION.fullmatch(spec):
         return TargetPython(spec, _running(), version=spec), []
     path = _executable(spec)
     real = os.path.realpath(path)
@@ -128,30 +126,6 @@ def target_python(spec: str | None = None) -> tuple[TargetPython, list[str]]:
 def other_version(target: TargetPython, version: str) -> TargetPython:
     """The CPython of that *version* (`3.12`, `3.13t`) where *target* is: same machine, same C library."""
     return target._replace(name=version, version=version)
-
-
-def is_version(spec: str) -> bool:
-    """Whether *spec* names a target Python by its version, not by a path."""
-    return _VERSION.fullmatch(spec) is not None
-
-
-def python_on_path(version: str) -> str | None:
-    """The first `pythonX.Y` that is one of *version*, `X.Y`: on PATH, then beside the running one.
-
-    One that does not answer is passed over: a version manager has shims for versions that it refuses to run.
-    """
-    beside = [os.path.dirname(path) for path in (sys.executable, os.path.realpath(sys.executable))]
-    for directory in [*os.environ.get("PATH", os.defpath).split(os.pathsep), *beside]:
-        path = os.path.join(directory or os.curdir, f"python{version}")
-        if not os.access(path, os.X_OK):
-            continue
-        try:
-            found = python_version(target_python(path)[0])
-        except PythonError:
-            continue
-        if f"{found.major}.{found.minor}" == version:
-            return os.path.abspath(path)
-    return None
 
 
 def _executable(spec: str) -> str:

@@ -90,14 +90,14 @@ def _needs(random: Random, project: str, projects: list[str], nature: Nature) ->
     if random.random() < 0.1:
         found.append(_requirement(random, random.choice(projects), nature))
     lines = []
-    for requirement in found:
+    for requirement in found:  # the blank before the semicolon is for `===` in old pips
         roll = random.random()
         if roll < 0.2:
-            requirement += f"; {random.choice(_MARKERS)}"
+            requirement += f" ; {random.choice(_MARKERS)}"
         elif roll < 0.4:
-            requirement += f"; extra == '{random.choice(_EXTRAS)}'"
+            requirement += f" ; extra == '{random.choice(_EXTRAS)}'"
         elif roll < 0.45:
-            requirement += f"; extra == '{random.choice(_EXTRAS)}' and {random.choice(_MARKERS)}"
+            requirement += f" ; extra == '{random.choice(_EXTRAS)}' and {random.choice(_MARKERS)}"
         lines.append(requirement)
     return lines
 
@@ -136,7 +136,7 @@ def random_graph(random: Random, root: Path, extras: Sequence[str] = SPELLED) ->
     loosely = nature._replace(tightness=nature.tightness / 2)
     asked = [_requirement(random, each, loosely) for each in random.sample(projects, random.randint(1, 4))]
     if random.random() < 0.1:
-        asked.append(f"{asked[0]}; {random.choice(_MARKERS)}")
+        asked.append(f"{asked[0]} ; {random.choice(_MARKERS)}")
     limited = random.sample(projects, random.choice([0, 0, 1, 2]))
     constraints = [f"{each}{_specifier(random, 1.0, nature.gentle)}" for each in limited]
     return Graph(site, host, tuple(asked), tuple(constraints))

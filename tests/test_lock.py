@@ -130,6 +130,11 @@ class TestRequirements:
             expected += [f"{each} @ {url} --hash=sha256:{digest}" for each in names]
         assert lines[len(comments) :] == expected
 
+    def test_a_requirement_cannot_smuggle_in_a_line(self, tmp_path: Path) -> None:
+        found = lock(["e; os_name != 'x\u2028evil @ file:///evil.whl'"], house(tmp_path), HOST)
+        lines = lock_text(found, HOST, "requirements").splitlines()
+        assert [line.partition(" ")[0] for line in lines] == ["#", "#", "#", "e"]
+
 
 @pytest.mark.parametrize("form", ["pylock", "requirements"])
 class TestBoth:

@@ -22,6 +22,7 @@ from wheelhouse_resolver.host.python import marker_environment
 from wheelhouse_resolver.pip_conf import file_url
 from wheelhouse_resolver.requirements import RequirementsFile, parse_requirement
 from wheelhouse_resolver.resolve import Resolution, resolve
+from wheelhouse_resolver.text import printable
 from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def _requirements(resolution: Resolution, host: Host, hashes: Mapping[str, str])
     lines = [
         f"# Made by {_TOOL}; install it with: pip install --no-index --require-hashes -r FILE",
         f"# for {tied}; layer {host.layer or 'none'}, arch {host.arch}",
-        *(f"# asked for: {each}" for each in resolution.requirements),
+        *(f"# asked for: {printable(each)}" for each in resolution.requirements),
     ]
     for each in resolution.packages:
         path = each.candidate.path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ import pytest
 from tests.build.extensions import compiled
 from wheelhouse_resolver.build.libraries import (
     Loader,
+    TooManyLibrariesError,
     default_directories,
     library_path_of,
     missing_libraries,
@@ -81,6 +83,51 @@ def test_only_an_rpath_is_for_what_is_loaded_further_down(tmp_path: Path, new: b
     first = library(tmp_path / "first.so", "-Wl,-rpath,$ORIGIN/libs", f"-Wl,{tags}", needs=[middle])
     assert missing(first) == ({"last.so"} if new else set())
     assert missing(first) == missing_for_real(first)
+
+
+@pytest.mark.parametrize("beside", ["link", "target"])
+def test_the_origin_of_a_library_is_where_it_was_found(beside: str, tmp_path: Path) -> None:
+    last = library(tmp_path / beside / "last.so")
+    real = library(tmp_path / "target/middle.so.1", "-Wl,-rpath,$ORIGIN", needs=[last], soname="middle.so")
+    first = library(tmp_path / "first.so", "-Wl,-rpath,$ORIGIN/link", needs=[real])
+    (tmp_path / "link").mkdir(exist_ok=True)
+    (tmp_path / "link/middle.so").symlink_to("../target/middle.so.1")
+    assert missing(first) == (set() if beside == "link" else {"last.so"})
+    assert missing(first) == missing_for_real(first)
+
+
+def test_a_name_that_is_loaded_already_is_not_looked_for_again(tmp_path: Path) -> None:
+    inner = library(tmp_path / "libs/inner.so")
+    middle = library(tmp_path / "libs/middle.so", needs=[inner])
+    outer = library(tmp_path / "outer.so", "-Wl,-rpath,$ORIGIN/libs", needs=[middle, inner])
+    assert missing(outer) == missing_for_real(outer) == set()
+    assert missing(middle) == missing_for_real(middle) == {"inner.so"}
+
+
+def test_a_library_of_the_wheel_is_judged_as_loaded_by_the_one_that_needs_it(tmp_path: Path) -> None:
+    inner = library(tmp_path / "a.libs/inner.so")
+    middle = library(tmp_path / "a.libs/middle.so", needs=[inner])
+    flags = ("-Wl,-rpath,$ORIGIN/a.libs", "-Wl,--disable-new-dtags")
+    outer = library(tmp_path / "outer.so", *flags, needs=[middle])
+    files = [str(each) for each in (inner, middle, outer)]
+    assert missing_libraries(files, loader()) == []
+    assert [each.library for each in missing_libraries(files[:2], loader())] == ["inner.so"]
+
+
+def test_a_relative_directory_is_no_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inner = library(tmp_path / "inner.so")
+    outer = library(tmp_path / "outer.so", "-Wl,-rpath,.", needs=[inner])
+    monkeypatch.chdir(tmp_path)
+    assert missing(outer, ".", "") == {"inner.so"}
+
+
+def test_libraries_without_end_are_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wheelhouse_resolver.build.libraries._MOST_LOOKS", 3)
+    first = library(tmp_path / "first.so", needs=[library(tmp_path / "gone/x.so")])
+    with pytest.raises(TooManyLibrariesError, match="given up after 3 directories") as raised:
+        missing(first)
+    copy = pickle.loads(pickle.dumps(raised.value))
+    assert (str(copy), copy.path, copy.looks) == (str(raised.value), raised.value.path, 3)
 
 
 def test_what_is_not_found_says_who_needs_it_and_where_it_is_not(tmp_path: Path) -> None:

@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 
 from tests.build.extensions import compiled, extension_wheel, platform_wheel
-from tests.builders import clean_environ, make_wheel
+from tests.builders import clean_environ, make_wheel, pack, record_of, wheel_files
 from tests.pips import real_environ
+from wheelhouse_resolver.build.pythons import Target
 from wheelhouse_resolver.build.recipe import Test
-from wheelhouse_resolver.build.verify import Verification, import_names, python_for, verify
+from wheelhouse_resolver.build.verify import Verification, python_for, verify
 from wheelhouse_resolver.errors import PythonError
+from wheelhouse_resolver.host import TargetPython
 
 
 @pytest.fixture
@@ -81,6 +83,33 @@ class TestWhatWorks:
         assert (found.findings, found.imported) == ((), ("demo",))
 
 
+@pytest.mark.network
+def test_the_wheelhouse_comes_before_the_index(tmp_path: Path) -> None:
+    """An old release in the wheelhouse is taken, though the index has newer ones; what it lacks is not."""
+    links = tmp_path / "links"
+    make_wheel(links, "idna-0.1-py3-none-any.whl")
+    found = {}
+    for name, requires in (("inside", ["idna"]), ("outside", ["idna>=3", "idna"])):
+        wheel = make_wheel(tmp_path, f"{name}-1.0-py3-none-any.whl", requires_dist=requires)
+        answer = tmp_path / f"{name}.txt"
+        statement = (
+            f"from importlib.metadata import version as v; open({str(answer)!r}, 'w').write(v('idna'))"
+        )
+        done = verify(
+            str(wheel),
+            python=sys.executable,
+            find_links=[str(links)],
+            work=str(tmp_path / f"work-{name}"),
+            log=str(tmp_path / "log.txt"),
+            test=Test(statements=(statement,)),
+            environ=real_environ(),
+        )
+        assert done.findings == ()
+        found[name] = answer.read_text()
+    assert found["inside"] == "0.1"
+    assert int(found["outside"].partition(".")[0]) >= 3
+
+
 class TestWhatFails:
     def test_everything_is_told_at_once(self, check: Any, tmp_path: Path) -> None:
         files = {
@@ -114,6 +143,24 @@ class TestWhatFails:
     def test_a_segmentation_fault(self, check: Any, tmp_path: Path) -> None:
         found = check(extension_wheel(tmp_path, body="*(volatile int *)0 = 1;"))
         assert problems(found)["import fast"].startswith("ended by SIGSEGV")
+
+    def test_nobody_elses_environment_reaches_in(self, check: Any, tmp_path: Path) -> None:
+        make_wheel(tmp_path, "demo-1.0-py3-none-any.whl", files={"demo.py": "import outside"})
+        (tmp_path / "outside.py").touch()
+        options = {"PYTHONPATH": str(tmp_path), "PYTHONUSERBASE": str(tmp_path), "PIP_USER": "1"}
+        told = problems(check(tmp_path / "demo-1.0-py3-none-any.whl", environ=options))
+        assert told == {"import demo": "exited with 1: ModuleNotFoundError: No module named 'outside'"}
+
+    def test_what_pip_checks_once_it_is_installed(self, check: Any, tmp_path: Path) -> None:
+        """Tags inside that contradict the name: `pip install` looks at the name alone."""
+        files = wheel_files("demo-1.0-py3-none-any.whl")
+        record = "demo-1.0.dist-info/RECORD"
+        files["demo-1.0.dist-info/WHEEL"] = files["demo-1.0.dist-info/WHEEL"].replace(
+            b"py3-none-any", b"cp27-cp27m-win32"
+        )
+        files[record] = record_of(files, record)
+        told = problems(check(pack(tmp_path / "demo-1.0-py3-none-any.whl", files)))
+        assert told == {"requirements": "demo 1.0 is not supported on this platform"}
 
     def test_a_hang(self, check: Any, tmp_path: Path) -> None:
         found = check(extension_wheel(tmp_path, body="for (;;) sleep(1);"), Test(timeout=3))
@@ -168,6 +215,19 @@ class TestLibraries:
         assert told["libraries"].startswith("demo/fast.")
         assert "needs libhelp.so, which is not found (looked in " in told["libraries"]
 
+    def test_one_that_the_wheel_holds_where_no_rpath_leads(self, check: Any, tmp_path: Path) -> None:
+        self.needing(tmp_path)
+        inside = {"demo.libs/libhelp.so": (tmp_path / "build/libhelp.so").read_bytes()}
+        told = problems(check(self.needing(tmp_path, files=inside), Test(imports=("sys",))))
+        assert told["libraries"].endswith(
+            "; the wheel holds it as demo.libs/libhelp.so, where no rpath leads"
+        )
+
+    def test_libraries_without_end(self, check: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("wheelhouse_resolver.build.libraries._MOST_LOOKS", 3)
+        told = problems(check(self.needing(tmp_path), Test(imports=("sys",))))
+        assert "given up after 3 directories" in told["libraries"]
+
     def test_one_that_the_wheel_holds(self, check: Any, tmp_path: Path) -> None:
         self.needing(tmp_path)
         inside = {"demo.libs/libhelp.so": (tmp_path / "build/libhelp.so").read_bytes()}
@@ -187,42 +247,18 @@ class TestLibraries:
         assert problems(check(wheel))["libraries"].startswith("demo/x.so: a damaged ELF file")
 
 
-@pytest.mark.parametrize(
-    ("files", "names"),
-    [
-        pytest.param(["a.py", "b/__init__.py", "b/c.py"], ["a", "b"], id="modules-and-packages"),
-        pytest.param(
-            ["ns/one/__init__.py", "ns/two.py", "ns/d/e/x.py"], ["ns.d.e.x", "ns.one", "ns.two"], id="ns"
-        ),
-        pytest.param(
-            ["x.cpython-311-x86_64-linux-gnu.so", "y.abi3.so", "z.so"], ["x", "y", "z"], id="extensions"
-        ),
-        pytest.param(["p/__init__.cpython-311-x86_64-linux-gnu.so"], ["p"], id="compiled-package"),
-        pytest.param(
-            ["d-1.0.data/purelib/a.py", "d-1.0.data/platlib/b.so", "d-1.0.data/scripts/c.py"],
-            ["a", "b"],
-            id="data",
-        ),
-        pytest.param(
-            ["d.libs/x.so", "d-stubs/__init__.pyi", "class/__init__.py", "a b.py"], [], id="nothing"
-        ),
-        pytest.param(["p/data/x.txt", "p/data.json"], [], id="only-data"),
-    ],
-)
-def test_what_a_wheel_lets_one_import(files: list[str], names: list[str], tmp_path: Path) -> None:
-    wheel = make_wheel(tmp_path, "d-1.0-py3-none-any.whl", files=dict.fromkeys(files, ""))
-    assert import_names(str(wheel)) == names
-
-
 class TestPythonFor:
     def test_the_running_one_if_it_can(self) -> None:
         assert python_for("demo-1.0-py3-none-any.whl") == sys.executable
 
-    def test_one_on_path_of_the_version(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        python = tmp_path / "python2.6"
-        python.touch(0o755)
-        monkeypatch.setenv("PATH", str(tmp_path))
-        assert python_for("demo-1.0-cp26-cp26m-linux_x86_64.whl") == str(python)
+    def test_one_on_path_of_the_newest_version_that_is_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def there(version: str) -> Target:
+            if version == "2.7":
+                raise PythonError(version, "not there")
+            return Target(f"/sw/python{version}", version, TargetPython(version, None))
+
+        monkeypatch.setattr("wheelhouse_resolver.build.verify.target_of", there)
+        assert python_for("demo-1.0-cp25.cp26.cp27-none-linux_x86_64.whl") == "/sw/python2.6"
 
     def test_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PATH", "/nowhere")

@@ -28,7 +28,12 @@ def test_undecided_is_a_negative_answer_that_says_what_to_do(cli: Cli, root: Pat
     outcome = cli("classify", wheel, "--root", root)
     assert outcome.code == 1
     assert outcome.out.startswith(f"{wheel}: undecided\n    nothing says which layer it is for\n")
-    assert outcome.err == f"undecided: {wheel}: say where it belongs with `publish --to LAYER/ARCH`\n"
+    start = f"undecided: {wheel}: say where it belongs with `publish --to`: gentoo/avx512, nix/avx512, "
+    assert outcome.err.startswith(start)
+    assert outcome.err.endswith(", nix/generic, generic\n")
+    (_, first, *_) = outcome.err.rsplit(": ", 1)[1].split(", ")
+    placed = cli("publish", "--to", first, wheel, "--root", root)
+    assert (placed.code, len(list((root / first).glob("fast-*.whl")))) == (0, 1)
 
 
 def test_the_record_beside_the_wheel_counts_while_it_is_of_that_wheel(

@@ -61,6 +61,12 @@ def test_requirements_and_constraints_from_files(cli: Cli, root: Path) -> None:
     assert locked(outcome.out) == ["a 1.0", "b 1.0"]
 
 
+def test_the_dependencies_of_a_pyproject(cli: Cli, root: Path) -> None:
+    Path("pyproject.toml").write_text('[project]\nname = "x"\nversion = "1"\ndependencies = ["a", "b<2"]\n')
+    outcome = cli("lock", "-r", "pyproject.toml", "--root", root, *HOST)
+    assert locked(outcome.out) == ["a 1.0", "b 1.0"]
+
+
 def test_no_solution_is_a_negative_answer_with_the_reason(cli: Cli, root: Path) -> None:
     Path("limits.txt").write_text("b>2\n")
     outcome = cli("lock", "a", "-c", "limits.txt", "--root", root, *HOST, "--output", "pylock.toml")

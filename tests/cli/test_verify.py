@@ -67,7 +67,7 @@ def test_for_programs_and_a_crash(cli: Cli, root: Path, tmp_path: Path, scratch:
     assert told["findings"][0]["problem"].startswith("ended by SIGABRT")
     (kept,) = scratch.iterdir()
     assert outcome.err == f"kept: {kept}\n"
-    assert (kept / "0/verification/bin/python").exists()
+    assert (kept / "1/verification/bin/python").exists()
 
 
 def test_a_recipe_says_what_to_try(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> None:

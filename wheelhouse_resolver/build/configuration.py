@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SlurmSettings", "resources_for", "slurm_settings"]
 
-#: The keys of `[build]`. `recipes` and `flags` are read by `recipe` and `flags`.
-_KEYS = ("flags", "recipes", "slurm")
+#: The keys of `[build]`. `recipes`, `flags` and `glibc` are read by `recipe_file`, `flags` and `glibc`.
+_KEYS = ("flags", "glibc", "recipes", "slurm")
 
 _SLURM_KEYS = ("account", "constraint", "cores", "grace", "memory", "options", "partition", "time")
 

@@ -191,12 +191,12 @@ def test_what_is_installed_comes_from_the_wheelhouse_and_the_output(quick: Works
     assert "told helper 1.0\n" in quick.log(record)
 
 
-def test_a_pip_that_is_too_old_is_upgraded(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pip_that_is_too_old_is_upgraded(quick: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builder, "installed", lambda *_: {"pip": "22.0"})
-    workshop.package()
-    record = workshop.build()
+    quick.package()
+    record = quick.build()
     assert record.ok, record.problem
-    assert "-m pip install --upgrade 'pip>=23.1'\n" in workshop.log(record)
+    assert "-m pip install --upgrade 'pip>=23.1'\n" in quick.log(record)
 
 
 # -- compiled packages -----------------------------------------------------------------------------------

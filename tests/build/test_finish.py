@@ -79,10 +79,17 @@ def test_one_made_of_something_else_is_in_the_way(tmp_path: Path, change: dict[s
         place(tmp_path, "two", **change)
 
 
-def test_what_has_no_hash_is_not_taken_for_the_same(tmp_path: Path) -> None:
-    place(tmp_path, source_sha256="")
+def test_a_directory_is_not_taken_for_the_same(tmp_path: Path) -> None:
+    place(tmp_path, source_sha256="", source="file:///source")
     with pytest.raises(WheelInTheWayError):
-        place(tmp_path, "two", source_sha256="")
+        place(tmp_path, "two", source_sha256="", source="file:///source")
+
+
+def test_a_commit_is_the_same(tmp_path: Path) -> None:
+    place(tmp_path, source_sha256="", source="git+https://example.org/demo@1234")
+    assert place(tmp_path, "two", source_sha256="", source="git+https://example.org/demo@1234").ok
+    with pytest.raises(WheelInTheWayError):
+        place(tmp_path, "two", source_sha256="", source="git+https://example.org/demo@5678")
 
 
 def killed_at(step: int, tmp_path: Path) -> bool:

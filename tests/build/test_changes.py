@@ -36,7 +36,7 @@ def log(tmp_path: Path) -> Path:
     return tmp_path / "log.txt"
 
 
-def change(source: Path, log: Path, environ: dict[str, str] | None = None, **recipe: Any) -> None:
+def change(source: Path, log: Path, environ: dict[str, str] | None = None, /, **recipe: Any) -> None:
     fetched = Fetched(kind="source", path=str(source), version="1.5", origin="test")
     wanted = replace(no_recipe("demo"), **recipe)
     prepare(fetched, wanted, log=str(log), environ={**os.environ, "CFLAGS": "", **(environ or {})})

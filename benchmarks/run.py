@@ -98,11 +98,15 @@ class Tools:
         self.small = self._tree(size // 10)
         self.wide = trees / f"{size}-more-outside"
         tree.make_with_more_outside(self.wide, self.root, tree.Recipe(size=size))
+        self.stack = trees / f"{size}-stack"
+        tree.make_with_stack(self.stack, self.root, tree.Recipe(size=size))
         self._scratch = trees / "scratch"
         shutil.rmtree(self._scratch, ignore_errors=True)
         self._scratch.mkdir()
         self.configuration = self._scratch / "pip.conf"
         check(self.ours("pip-conf", "--offline", "--output", str(self.configuration)))
+        self.of_stack = self._scratch / "stack.conf"
+        check(self.ours("pip-conf", "--offline", "--output", str(self.of_stack), root=self.stack))
         self.uv = shutil.which("uv", path=os.path.dirname(sys.executable)) or shutil.which("uv")
 
     def _tree(self, size: int) -> Path:
@@ -128,25 +132,56 @@ class Tools:
         script = [sys.executable, str(HERE / "listing.py"), *(each["path"] for each in found)]
         return Work(name="a script that only lists the search path", command=script)
 
-    def pip(self, *arguments: str) -> Work:
-        """pip, with the configuration that ours wrote."""
+    def pip(self, *arguments: str, configuration: Path | None = None, name: str | None = None) -> Work:
+        """pip, with the *configuration* that ours wrote; by default that of the usual tree."""
         return Work(
-            name=f"pip {' '.join(arguments)}",
+            name=name or f"pip {' '.join(arguments)}",
             command=[sys.executable, "-m", "pip", *arguments],
-            environ={"PIP_CONFIG_FILE": str(self.configuration), "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+            environ={
+                "PIP_CONFIG_FILE": str(configuration or self.configuration),
+                "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            },
         )
 
     def uv_install(self) -> Work:
         """uv, with the same directories, into an empty place; its cache is warm."""
-        places = [each for each in self.configuration.read_text().split() if each.startswith("file:")]
+        target = ["--dry-run", "--target", str(self._scratch / "target")]
+        return self._uv("install --dry-run", ["install", *target, tree.ASKED_FOR], self.configuration)
+
+    def _uv(self, name: str, arguments: Sequence[str], configuration: Path) -> Work:
+        places = [each for each in configuration.read_text().split() if each.startswith("file:")]
         links = [part for place in places for part in ("--find-links", place)]
-        options = ["--dry-run", "--no-index", "--offline", "--python", sys.executable]
-        target = ["--target", str(self._scratch / "target")]
+        options = ["--no-index", "--offline", "--python", sys.executable]
         return Work(
-            name="uv pip install --dry-run",
-            command=[str(self.uv), "pip", "install", *options, *target, *links, tree.ASKED_FOR],
+            name=f"uv pip {name}",
+            command=[str(self.uv), "pip", *arguments, *options, *links],
             environ={"UV_CACHE_DIR": str(self._scratch / "uv"), "UV_NO_CONFIG": "1"},
         )
+
+    def lock(self, *, again: bool) -> Work:
+        """Our lock of the scientific stack: for the first time, or *again*."""
+        cache = self._scratch / ("cache-of-lock" if again else "cache-of-first-lock")
+        return self.ours(
+            "lock",
+            *tree.STACK_ASKED_FOR,
+            root=self.stack,
+            name=f"lock of the stack, {'again' if again else 'the first time (nothing remembered)'}",
+            environ={"XDG_CACHE_HOME": str(cache)},
+            prepare=None if again else lambda: shutil.rmtree(cache, ignore_errors=True),
+        )
+
+    def pip_lock(self) -> Work:
+        """What pip would install for the stack, as a report."""
+        options = ["install", "--dry-run", "--ignore-installed", "--quiet", "--report", "-"]
+        return self.pip(
+            *options, *tree.STACK_ASKED_FOR, configuration=self.of_stack, name="pip install --dry-run"
+        )
+
+    def uv_lock(self) -> Work:
+        """uv's lock of the stack; its cache is warm."""
+        asked = self._scratch / "stack.in"
+        asked.write_text("\n".join(tree.STACK_ASKED_FOR))
+        return self._uv("compile", ["compile", "--quiet", str(asked)], self.of_stack)
 
     def first_run(self) -> Work:
         """Our slowest start: on a node where the user has no cache directory yet."""
@@ -167,11 +202,15 @@ def groups(tools: Tools, rounds: int) -> list[Group]:
     wide = tools.ours(
         "pick", tree.ASKED_FOR, root=tools.wide, name="pick with 10 times the wheels outside the search path"
     )
+    avail = tools.ours("avail", tree.ASKED_FOR, name="avail of one project")
+    everything = tools.ours("avail", name="avail of everything")
     against = [Comparison(ours=pick, other=tools.pip("index", "versions", tree.ASKED_FOR), at_most=1 / 10)]
+    of_lock = [Comparison(ours=tools.lock(again=False), other=tools.pip_lock(), at_most=1)]
     if tools.uv:
         against.append(Comparison(ours=pick, other=tools.uv_install(), at_most=1))
+        of_lock.append(Comparison(ours=tools.lock(again=True), other=tools.uv_lock(), at_most=1))
     else:
-        tell("uv is not here: its row is left out")
+        tell("uv is not here: its rows are left out")
     return [
         Group(
             rounds=4 * rounds,
@@ -182,8 +221,16 @@ def groups(tools: Tools, rounds: int) -> list[Group]:
             ],
         ),
         # Apart from the slow tools: these push others' directories and byte code out of the CPU's caches.
-        Group(rounds=4 * rounds, comparisons=[Comparison(ours=pick, other=tools.listing(), at_most=3)]),
+        Group(
+            rounds=4 * rounds,
+            comparisons=[
+                Comparison(ours=pick, other=tools.listing(), at_most=3),
+                Comparison(ours=avail, other=tools.listing(), at_most=3),
+                Comparison(ours=everything, other=tools.listing(), at_most=6),
+            ],
+        ),
         Group(rounds=rounds, comparisons=against),
+        Group(rounds=2 * rounds, comparisons=of_lock),
         Group(rounds=4 * rounds, comparisons=[Comparison(ours=wide, other=pick, at_most=1.1)]),
         Group(
             rounds=rounds,
@@ -206,6 +253,24 @@ def same_answer(tools: Tools) -> str:
     if len({*answers.values()}) != 1:
         raise Failed(f"the tools chose different versions of {tree.ASKED_FOR}: {answers}")
     return f"{tree.ASKED_FOR} {answers['pick']} ({', '.join(answers)})"
+
+
+def same_stack(tools: Tools) -> str:
+    """How many wheels all tools choose for the stack. Raises `Failed` when they are not the same."""
+    packages = json.loads(check(tools.ours("lock", "--json", *tree.STACK_ASKED_FOR, root=tools.stack)))[
+        "packages"
+    ]
+    answers = {"lock": {each["name"]: each["version"] for each in packages}}
+    installed = [each["metadata"] for each in json.loads(check(tools.pip_lock()))["install"]]
+    answers["pip"] = {each["name"].lower().replace("_", "-"): each["version"] for each in installed}
+    if tools.uv:
+        pins = re.findall(r"^([a-z0-9-]+)==(\S+)", check(tools.uv_lock()), re.MULTILINE)
+        answers["uv"] = dict(pins)
+    for name, found in answers.items():
+        if found != answers["lock"]:
+            differing = sorted({*found.items()} ^ {*answers["lock"].items()})
+            raise Failed(f"lock and {name} chose differently: {differing}")
+    return f"{len(packages)} wheels for {' '.join(tree.STACK_ASKED_FOR)} ({', '.join(answers)})"
 
 
 def versions(tools: Tools) -> str:
@@ -363,6 +428,7 @@ def main() -> int:
         tools = Tools(options.trees.absolute(), size)
         tell(versions(tools))
         tell(f"all tools chose {same_answer(tools)}")
+        tell(f"all tools chose {same_stack(tools)}")
         rows: list[Row] = []
         for group in groups(tools, rounds):
             names = {work.name: None for each in group.comparisons for work in (each.ours, each.other)}

@@ -19,7 +19,7 @@ import struct
 import sys
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -27,6 +27,10 @@ from wheelhouse_resolver import Directory, Site
 
 #: The project that the tools are asked for: many versions, for many Pythons, in every directory.
 ASKED_FOR = "numpy"
+
+#: The projects that a lock of the scientific stack is asked for, and what their wheels need.
+STACK_ASKED_FOR = ("numpy", "scipy", "pandas", "matplotlib", "ipython", "sympy", "pytest")
+STACK = Path(__file__).resolve().parent / "stack.json"
 
 #: Of 50 wheels, how many stand in each directory: 43 of them in the search path of avx512 in gentoo.
 SHARES = {
@@ -125,6 +129,39 @@ def make_with_more_outside(root: Path, original: Path, recipe: Recipe) -> bool:
     return True
 
 
+def make_with_stack(root: Path, original: Path, recipe: Recipe) -> bool:
+    """Make a tree at *root* that is the one at *original*, and holds the scientific stack in gentoo/avx2.
+
+    The stack's wheels are small, but need each other as the real ones do (`stack.json`: what their METADATA
+    said in November 2026). They are for the running Python.
+    """
+    stamp = root / "recipe.json"
+    text = STACK.read_text()
+    wanted = {**asdict(recipe), "original": str(original), "stack": zlib.crc32(text.encode())}
+    if stamp.exists() and json.loads(stamp.read_text()) == wanted:
+        return False
+    shutil.rmtree(root, ignore_errors=True)
+    (root / "gentoo").mkdir(parents=True)
+    for directory in [*original.glob("*"), *original.glob("gentoo/*")]:
+        if directory.is_dir() and directory.name not in ("gentoo", "avx2"):
+            (root / directory.relative_to(original)).symlink_to(directory)
+    shutil.copytree(original / "gentoo/avx2", root / "gentoo/avx2", copy_function=os.link)
+    python = f"cp{sys.version_info.major}{sys.version_info.minor}"
+    for name, needs in json.loads(text).items():
+        project, version = name.split("-")
+        build = "400000avx2" if recipe.stamped else None
+        tag = "py3-none-any" if needs["pure"] else f"{python}-{python}-linux_{recipe.machine}"
+        headers = [f"Requires-Python: {needs['python']}"] if needs["python"] else []
+        headers += [f"Requires-Dist: {each}" for each in needs["requires"]]
+        headers += [f"Provides-Extra: {each}" for each in needs["extras"]]
+        path = (
+            root / "gentoo/avx2" / ("-".join([project, version, *([build] if build else []), tag]) + ".whl")
+        )
+        path.write_bytes(wheel(project, version, tag, build, "gentoo/avx2", headers))
+    stamp.write_text(json.dumps(wanted))
+    return True
+
+
 def _fill(directory: Directory, recipe: Recipe) -> None:
     """Write this directory's share of wheels."""
     wanted = SHARES[directory.label] * recipe.size // sum(SHARES.values())
@@ -178,15 +215,25 @@ def _projects(randomly: random.Random, count: int) -> list[tuple[str, list[str],
     return list(found.values())
 
 
-def wheel(project: str, version: str, tag: str, build: str | None, label: str) -> bytes:
-    """The bytes of a sound wheel: METADATA, WHEEL, RECORD and a module that says where it was built for."""
+def wheel(
+    project: str,
+    version: str,
+    tag: str,
+    build: str | None,
+    label: str,
+    headers: Sequence[str] = ("Requires-Python: >=3.9",),
+) -> bytes:
+    """The bytes of a sound wheel: METADATA, WHEEL, RECORD and a module that says where it was built for.
+
+    *headers*: more lines of METADATA.
+    """
     info = f"{project}-{version}.dist-info"
     pure = "true" if tag.endswith("-any") else "false"
     build_line = f"Build: {build}\n" if build else ""
     contents = {
         f"{project}.py": f"built_for = {label!r}\n",
         f"{info}/METADATA": (
-            f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\nRequires-Python: >=3.9\n"
+            "\n".join(["Metadata-Version: 2.1", f"Name: {project}", f"Version: {version}", *headers]) + "\n"
         ),
         f"{info}/WHEEL": (
             f"Wheel-Version: 1.0\nGenerator: tree.py\nRoot-Is-Purelib: {pure}\n{build_line}Tag: {tag}\n"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.pips import OLDEST, fetch_pip
 from tests.programs import PROGRAMS, Program, program_of
+from tests.slurm import cluster
 
 
 @pytest.fixture(autouse=True)
@@ -64,3 +66,9 @@ def any_pip(request: pytest.FixtureRequest) -> list[str]:
 def program(request: pytest.FixtureRequest, pips_directory: Path) -> Program:
     """The installers of which everything that we promise must hold, one after the other."""
     return program_of(request.param, pips_directory)
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A real Slurm of this one node; the environment in which its commands find it."""
+    yield from cluster(tmp_path_factory.mktemp("slurm"))

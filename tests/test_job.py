@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -163,96 +161,6 @@ def test_what_the_wheelhouse_does_not_have_ends_the_job(environ: dict[str, str],
 
 
 # -- Slurm ------------------------------------------------------------------------------------------------
-
-_SLURM_CONF = """\
-ClusterName=test
-SlurmctldHost={host}(127.0.0.1)
-SlurmctldPort={ports[0]}
-SlurmdPort={ports[1]}
-AuthType=auth/munge
-AuthInfo=socket={state}/munge.socket
-CredType=cred/munge
-SlurmUser=root
-SlurmdUser=root
-ProctrackType=proctrack/linuxproc
-TaskPlugin=task/none
-SelectType=select/cons_tres
-SelectTypeParameters=CR_Core
-MpiDefault=none
-ReturnToService=2
-JobAcctGatherType=jobacct_gather/none
-AccountingStorageType=accounting_storage/none
-StateSaveLocation={state}/ctld
-SlurmdSpoolDir={state}/d
-SlurmctldPidFile={state}/slurmctld.pid
-SlurmdPidFile={state}/slurmd.pid
-SlurmctldLogFile={state}/slurmctld.log
-SlurmdLogFile={state}/slurmd.log
-NodeName={host} NodeAddr=127.0.0.1 CPUs=1 RealMemory=500 State=UNKNOWN
-PartitionName=debug Nodes={host} Default=YES MaxTime=INFINITE State=UP
-"""
-
-
-def free_ports() -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(2)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-
-
-@pytest.fixture(scope="module")
-def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A cluster of this one node; the environment in which its commands find it."""
-    search = f"{os.environ['PATH']}:/usr/sbin:/sbin"
-    programs = {n: shutil.which(n, path=search) for n in ("munged", "slurmctld", "slurmd", "sbatch")}
-    missing = [name for name, path in programs.items() if path is None]
-    if missing:
-        pytest.skip(f"{', '.join(missing)}: not installed")
-    if os.geteuid() != 0:
-        pytest.skip("slurmd runs as root only")
-    state = tmp_path_factory.mktemp("slurm")
-    key = state / "munge.key"
-    key.write_bytes(os.urandom(128))
-    key.chmod(0o600)
-    conf = state / "slurm.conf"
-    conf.write_text(
-        _SLURM_CONF.format(host=socket.gethostname().split(".")[0], state=state, ports=free_ports())
-    )
-    (state / "ctld").mkdir()
-    (state / "d").mkdir()
-    commands = [
-        [programs["munged"], "--foreground", "--force", "--key-file", str(key), "--socket",
-         f"{state}/munge.socket", "--pid-file", f"{state}/munge.pid", "--seed-file", f"{state}/munge.seed",
-         "--log-file", f"{state}/munge.log"],
-        [programs["slurmctld"], "-D", "-f", str(conf)],
-        [programs["slurmd"], "-D", "-f", str(conf), "-N", socket.gethostname().split(".")[0]],
-    ]  # fmt: skip
-    environ = {"SLURM_CONF": str(conf)}
-    running: list[subprocess.Popen[bytes]] = []
-    try:
-        for number, command in enumerate(commands):
-            with (state / f"{number}.out").open("wb") as out:
-                words = [str(word) for word in command]
-                running.append(subprocess.Popen(words, stdout=out, stderr=out, env={**os.environ, **environ}))
-            time.sleep(1)
-        info = None
-        for _ in range(60):
-            info = subprocess.run(
-                ["sinfo", "-h", "-o", "%t"], env={**os.environ, **environ}, capture_output=True, text=True
-            )
-            if info.stdout.strip() == "idle":
-                break
-            time.sleep(0.5)
-        else:
-            said = "\n".join(path.read_text(errors="replace") for path in state.glob("*.[lo][ou][gt]"))
-            pytest.fail(f"the cluster does not come up: {info}\n{said}")
-        yield environ
-    finally:
-        for process in reversed(running):
-            process.terminate()
-        for process in running:
-            process.wait(timeout=60)
 
 
 def run_job(environ: Mapping[str, str], directory: Path) -> tuple[str, str]:

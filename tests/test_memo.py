@@ -127,7 +127,7 @@ def test_the_identity_of_a_package_changes_with_its_release(
 def test_the_memo_is_where_platformdirs_says(cache: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     if cache is not None:
         monkeypatch.setenv("XDG_CACHE_HOME", cache)
-    assert memo._directory() == platformdirs.user_cache_dir(APPLICATION, appauthor=False)
+    assert memo.cache_directory() == platformdirs.user_cache_dir(APPLICATION, appauthor=False)
 
 
 def test_the_memo_is_for_its_owner_only(directory: Path) -> None:

@@ -512,6 +512,12 @@ class TestConstraints:
         assert (best(result) is not None) is found
         assert (Rule.NO_BINARY in rules(result).values()) is not found
 
+    def test_its_wheels_elsewhere_are_told_too(self, tmp_path: Path) -> None:
+        site = self.site(tmp_path, **{"no-binary": "demo"})
+        make_wheel(Path(site.root, "nix/generic"), "demo-9.0-py3-none-any.whl")
+        found = rules(pick(Wheelhouse(site), "demo", HOST))
+        assert found["nix/generic/demo-9.0-py3-none-any.whl"] is Rule.OUTSIDE
+
     @pytest.mark.parametrize("pip", [{"pre": False}, {"pre": "no"}, {"pre": True, "install": {"pre": 0}}])
     def test_pre_can_be_switched_off(self, pip: dict[str, Any], tmp_path: Path) -> None:
         site = self.site(tmp_path, **pip)

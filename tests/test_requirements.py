@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from wheelhouse_resolver.errors import InvalidRequirementError, RequirementsFileError
-from wheelhouse_resolver.requirements import RequirementsFile, parse_requirement, read_requirements
+from wheelhouse_resolver.requirements import RequirementsFile, parse_requirement, read_any, read_requirements
 
 
 def read(path: Path, content: str | bytes, **environ: str) -> RequirementsFile:
@@ -192,6 +192,10 @@ class TestNested:
         found = read(tmp_path / "requirements.txt", f"one\n{line}\n")
         assert [str(each) for each in found.requirements] == ["one"]
         assert [str(each) for each in found.constraints] == ["one<2", "two<3"]
+        assert [each.where for each in found.constraints] == [
+            f"{tmp_path}/inner.txt, line 1",
+            f"{tmp_path}/more.txt, line 1",
+        ]
 
     def test_pre_in_an_included_file_counts(self, tmp_path: Path) -> None:
         (tmp_path / "inner.txt").write_text("--pre\n")
@@ -257,3 +261,59 @@ def test_a_binary_file_that_happens_to_decode_is_an_error_of_one_line(tmp_path: 
     with pytest.raises(InvalidRequirementError) as raised:
         asked(b"\x00\x01\x02\x1b[31m", tmp_path)
     assert str(raised.value).isprintable()
+
+
+class TestPyproject:
+    def read(self, path: Path, content: str | bytes) -> RequirementsFile:
+        path = path / "pyproject.toml"
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return read_any(str(path), {})
+
+    @pytest.mark.parametrize(
+        ("content", "expected"),
+        [
+            ('[project]\nname = "x"\ndependencies = ["one", "two>=2; os_name == \'posix\'"]\n', 2),
+            ('[project]\nname = "x"\n', 0),
+            ("[project]\ndependencies = []\n", 0),
+            ('[project]\ndynamic = ["version"]\ndependencies = ["one"]\n', 1),
+        ],
+        ids=["two", "none stated", "empty", "another thing is dynamic"],
+    )
+    def test_the_static_dependencies(self, content: str, expected: int, tmp_path: Path) -> None:
+        found = self.read(tmp_path, content)
+        names = ["one", 'two>=2; os_name == "posix"'][:expected]
+        assert [str(each) for each in found.requirements] == names
+        assert found == RequirementsFile(requirements=found.requirements)
+
+    @pytest.mark.parametrize(
+        ("content", "words"),
+        [
+            ('[project]\nname = "x"\ndynamic = ["dependencies"]\n', "dynamic"),
+            ('[build-system]\nrequires = ["x"]\n', "no [project] table"),
+            ("", "no [project] table"),
+            ("project = 3\n", "no [project] table"),
+            ("[project]\ndependencies = 3\n", "not an array of strings"),
+            ('[project]\ndependencies = "one"\n', "not an array of strings"),
+            ("[project]\ndependencies = [3]\n", "not an array of strings"),
+            ("[project\n", "not valid TOML"),
+            (b"\xff\xfe", "UTF-8"),
+        ],
+    )
+    def test_what_does_not_say_it(self, content: str | bytes, words: str, tmp_path: Path) -> None:
+        with pytest.raises(RequirementsFileError) as raised:
+            self.read(tmp_path, content)
+        assert words in raised.value.problem
+        assert raised.value.path == f"{tmp_path}/pyproject.toml"
+        assert "\n" not in str(raised.value)
+
+    @pytest.mark.parametrize("text", ["one>=", "one @ https://example.org/one.zip", ""])
+    def test_a_dependency_that_cannot_be_served(self, text: str, tmp_path: Path) -> None:
+        with pytest.raises(InvalidRequirementError) as raised:
+            self.read(tmp_path, f'[project]\ndependencies = ["{text}"]\n')
+        assert raised.value.where == f"{tmp_path}/pyproject.toml, [project] dependencies"
+
+    def test_any_other_name_is_a_requirements_file(self, tmp_path: Path) -> None:
+        (tmp_path / "pyproject.txt").write_text("one\n")
+        assert [each.name for each in read_any(str(tmp_path / "pyproject.txt"), {}).requirements] == ["one"]
+        with pytest.raises(RequirementsFileError, match="cannot be read"):
+            read_any(str(tmp_path / "pyproject.toml"), {})

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from packaging.utils import canonicalize_name
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from packaging.tags import Tag
+from packaging.utils import InvalidWheelFilename, NormalizedName, canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
 from tests.builders import BUILTIN_LABELS, make_tree, make_wheel
@@ -26,6 +29,10 @@ def put(site: Site, label: str, *filenames: str) -> None:
         path = Path(site.root, label, filename)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
+
+
+def fits_python_3(tags: frozenset[Tag]) -> bool:
+    return any(tag.interpreter == "py3" for tag in tags)
 
 
 def found(site: Site, project: str, host: Host = AVX) -> list[str]:
@@ -138,6 +145,69 @@ def test_a_name_that_is_no_wheel_name_is_misnamed_and_says_why(filename: str) ->
     assert misnamed.path == f"/sw/gentoo/avx2/{filename}"
 
 
+#: Parts of names, good, odd and bad, and anything that a file name may hold.
+_ANYTHING = st.text(st.characters(exclude_characters="/\0", exclude_categories=()), max_size=6)
+_SPELLINGS = st.sampled_from(
+    ["foo", "Foo.Bar_baz", "foo__bar", "_foo", "foo_", "1", "é", "foo bar", "", "x.-y", "a._b", "v1", "日本"]
+)
+_VERSION_TEXTS = st.sampled_from(
+    [
+        "1.0",
+        "1.0.0",
+        "1!2.0rc1.post2.dev3+A.b_c",
+        "v1",
+        " 1.0",
+        "1.0+",
+        "1.x",
+        "",
+        "1_0",
+        "01.0",
+        "١",
+        "1.0\n",
+    ]
+)
+_BUILD_TEXTS = st.sampled_from(["", "-1", "-007x", "-x", "-", "-1-2", "-400000avx2", "-1 ", "-١", "-1\n"])
+_TAG_TEXTS = st.sampled_from(
+    [
+        "py3-none-any",
+        "py2.py3-none-any",
+        "cp39.cp310-abi3.none-linux_x86_64.manylinux_2_17_x86_64",
+        "CP311-cp311-Linux_X86_64",
+        "py3--any",
+        "py3.-none-any",
+        "-none-any",
+        "3py-none-any",
+        "py3-none",
+        "py3-none-any.whl",
+        "py3-no ne-any",
+        "py3-none-a\ny",
+    ]
+)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(
+    spelling=_SPELLINGS | _ANYTHING,
+    version=_VERSION_TEXTS | _ANYTHING,
+    build=_BUILD_TEXTS | _ANYTHING,
+    tags=_TAG_TEXTS | _ANYTHING,
+    suffix=st.sampled_from([".whl"] * 6 + ["", ".WHL", ".whl.part", ".zip"]),
+)
+def test_a_name_means_exactly_what_packaging_says(
+    spelling: str, version: str, build: str, tags: str, suffix: str
+) -> None:
+    filename = f"{spelling}-{version}{build}-{tags}{suffix}"
+    found = parse_candidate(filename, HERE)
+    if isinstance(found, Misnamed):
+        with pytest.raises(InvalidWheelFilename) as raised:
+            parse_wheel_filename(filename)
+        assert found == Misnamed(filename, HERE, str(raised.value))
+    else:
+        name, read, number, triples = parse_wheel_filename(filename)
+        assert found == Candidate(name, read, number, triples, filename, HERE)
+        assert str(found.version) == str(read)
+
+
 def test_misnamed_files_are_no_candidates_but_are_read(tmp_path: Path) -> None:
     site = Site.default(tmp_path)
     put(site, "generic", "foo-1.0-py3-none-any.whl", "foo-1.0-py3-none.whl")
@@ -235,6 +305,69 @@ class TestCatalogue:
         assert [type(each) for each in catalogue.files(other)] == [Candidate, Misnamed]
         assert [each.filename for each in catalogue.candidates(other)] == ["c-1.0-py3-none-any.whl"]
         assert catalogue.files(canonicalize_name("missing")) == []
+
+    @pytest.fixture
+    def site(self, tmp_path: Path) -> Site:
+        site = Site.default(tmp_path)
+        put(
+            site,
+            "gentoo/avx",
+            "A.b-2.0rc1-py3-none-any.whl",
+            "A.b-1.0-py3-none-any.whl",
+            "a_b-1.0.0-1-cp311-cp311-win_amd64.whl",
+            "a_b-3.0-cp27-none-any.whl",
+            "a_b-9.0-x-py3-none-any.whl",
+            "a_b-x-py3-none-any.whl",
+            "a_b-1.0.whl",
+        )
+        put(
+            site, "generic", "a_b-1.0.0-py3-none-any.whl", "pre-1.0rc1-py3-none-any.whl", "a_b-9.txt", "c.whl"
+        )
+        return site
+
+    AB = canonicalize_name("a-b")
+
+    def test_candidates_whose_tags_fit(self, site: Site) -> None:
+        catalogue = Wheelhouse(site).catalogue(site.directories())
+        pure = [each.filename for each in catalogue.candidates(self.AB, fits_python_3)]
+        assert sorted(pure) == [
+            "A.b-1.0-py3-none-any.whl",
+            "A.b-2.0rc1-py3-none-any.whl",
+            "a_b-1.0.0-py3-none-any.whl",
+        ]
+        everything = catalogue.candidates(self.AB, lambda _: True)
+        assert {*everything} == {*catalogue.candidates(self.AB)}
+        assert catalogue.candidates(canonicalize_name("missing"), fits_python_3) == []
+
+    @pytest.mark.parametrize(
+        ("project", "prereleases", "names"),
+        [
+            ("a-b", False, ["A.b-1.0-py3-none-any.whl", "a_b-1.0.0-py3-none-any.whl"]),
+            ("a-b", True, ["A.b-2.0rc1-py3-none-any.whl"]),
+            ("pre", False, ["pre-1.0rc1-py3-none-any.whl"]),
+            ("c", False, []),
+        ],
+    )
+    def test_the_newest_of_them(
+        self, project: NormalizedName, prereleases: bool, names: list[str], site: Site
+    ) -> None:
+        catalogue = Wheelhouse(site).catalogue(site.directories())
+        found = catalogue.newest(project, fits_python_3, prereleases=prereleases)
+        assert [each.filename for each in found] == names
+
+    def test_a_misnamed_file_is_never_the_newest(self, site: Site) -> None:
+        put(site, "generic", "a__b-5.0-py3-none-any.whl", "_-9.0-py3-none-any.whl")
+        catalogue = Wheelhouse(site).catalogue(site.directories())
+        assert [str(each.version) for each in catalogue.newest(self.AB, fits_python_3)] == ["1.0", "1.0.0"]
+
+    @pytest.mark.parametrize("count", [0, 1, 2, 20])
+    def test_of_some_projects_it_holds_the_same(self, count: int, site: Site) -> None:
+        wanted = [self.AB, canonicalize_name("pre"), *(canonicalize_name(f"p{n}") for n in range(18))][:count]
+        some = Wheelhouse(site).catalogue(site.directories(), wanted)
+        everything = Wheelhouse(site).catalogue(site.directories())
+        for project in wanted:
+            assert some.files(project) == everything.files(project)
+        assert some.projects == everything.projects[: min(count, 2)] or count > 8
 
     def test_it_holds_what_read_finds(self, tmp_path: Path) -> None:
         site = make_tree(tmp_path, {label: ["x_y-1.0-py3-none-any.whl"] for label in BUILTIN_LABELS})

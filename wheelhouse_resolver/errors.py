@@ -14,11 +14,13 @@ from wheelhouse_resolver.text import printable
 __all__ = [
     "CpuinfoError",
     "InvalidRequirementError",
+    "LockNameError",
     "NoWheelhouseError",
     "OutputError",
     "PythonError",
     "RequirementsFileError",
     "SiteFileError",
+    "TooComplexError",
     "UnknownArchError",
     "UnknownLayerError",
     "UnreadableDirectoryError",
@@ -143,6 +145,37 @@ class InvalidRequirementError(WheelhouseError, ValueError):
     def __str__(self) -> str:
         where = f"{printable(self.where)}: " if self.where else ""
         return f"{where}invalid requirement {self.text!r}: {printable(self.problem)}"
+
+
+class TooComplexError(WheelhouseError, RuntimeError):
+    """Requirements without an answer in time. Attributes: *requirements*, *rounds* of the search."""
+
+    def __init__(self, requirements: Sequence[str], rounds: int) -> None:
+        super().__init__(tuple(requirements), rounds)
+        self.requirements = tuple(requirements)
+        self.rounds = rounds
+
+    def __str__(self) -> str:
+        asked = printable(", ".join(self.requirements))
+        return (
+            f"gave up after {self.rounds} rounds of looking for a solution of {asked}; "
+            "narrow the versions of some, or constrain them"
+        )
+
+
+class LockNameError(WheelhouseError, ValueError):
+    """A name that installers would take for another kind of file. Attributes: *path*, *form* of lock file."""
+
+    def __init__(self, path: str, form: str) -> None:
+        super().__init__(path, form)
+        self.path = path
+        self.form = form
+
+    def __str__(self) -> str:
+        known = "installers know a pylock by its name, pylock.toml or pylock.NAME.toml (PEP 751)"
+        if self.form == "pylock":
+            return f"{printable(self.path)}: {known}: call it so, or say --format requirements"
+        return f"{printable(self.path)}: {known}: call a requirements file otherwise"
 
 
 class RequirementsFileError(_FileProblemError, ValueError):

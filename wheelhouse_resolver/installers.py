@@ -26,6 +26,7 @@ __all__ = [
     "Tie",
     "accepted_by",
     "choice",
+    "glibc_of",
     "machine_of",
     "pythons_of",
     "tag_priorities",
@@ -110,15 +111,18 @@ def pythons_of(tags: Iterable[Tag]) -> set[tuple[tuple[int, int], str]]:
     return found
 
 
+def glibc_of(platform: str) -> tuple[int, int] | None:
+    """The glibc that a manylinux *platform* asks for (PEP 600, and the three names before it); else None."""
+    found = _MANYLINUX.fullmatch(platform)
+    return (int(found[1]), int(found[2])) if found else _LEGACY.get(platform.partition("_")[0])
+
+
 def _ordered(platforms: Iterable[str], python: PythonKind, linux_first: bool) -> list[str]:
     """Those of *platforms* that *python* accepts, best first: the newest libc first, a legacy name last."""
 
-    def glibc(platform: str) -> tuple[int, int, int]:
-        found = _MANYLINUX.fullmatch(platform)
-        if found:
-            return (-int(found[1]), -int(found[2]), 0)
-        major, minor = _LEGACY[platform.partition("_")[0]]
-        return (-major, -minor, 1)
+    def glibc(platform: str) -> tuple[int, int, bool]:
+        major, minor = glibc_of(platform) or (0, 0)
+        return (-major, -minor, not _MANYLINUX.fullmatch(platform))
 
     def musl(platform: str) -> list[int]:
         return [-int(number) for number in platform.split("_")[1:3]]

@@ -16,14 +16,20 @@ import json
 import os
 import stat
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
-__all__ = ["identity_of", "recall"]
+from wheelhouse_resolver.errors import WheelhouseError
+
+__all__ = ["cache_directory", "identity_of", "recall", "recall_of_file", "recall_of_files"]
+
+#: As many files are looked into at once.
+_AT_ONCE = 16
 
 
-def _directory() -> str | None:
+def cache_directory() -> str | None:
     """`$XDG_CACHE_HOME/wheelhouse-resolver` (XDG Base Directory Specification; `~/.cache` by default).
 
     None for a user who has no home directory, as in some containers.
@@ -42,7 +48,7 @@ def recall(kind: str, key: list[Any], compute: Callable[[], Any]) -> Any:
     *key* must be what JSON can hold; an answer that isn't, is not remembered. Entries of one *kind* with
     different keys stand beside each other.
     """
-    directory = _directory()
+    directory = cache_directory()
     if directory is None:
         return compute()
     key = json.loads(json.dumps(key))
@@ -61,6 +67,53 @@ def recall(kind: str, key: list[Any], compute: Callable[[], Any]) -> Any:
         return answer
     _write(path, entry)
     return answer
+
+
+def recall_of_file(kind: str, path: str, compute: Callable[[], Any]) -> Any:
+    """`recall`, of what depends on nothing but the content of the file at *path*.
+
+    An answer holds while path, device, inode, size and modification time (ns) are the same. A file that
+    isn't there is *compute*'s to complain of.
+    """
+    try:
+        status = os.stat(path)
+    except OSError:
+        return compute()
+    key = [path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns]
+    return recall(kind, key, compute)
+
+
+def recall_of_files(kind: str, paths: Iterable[str], compute: Callable[[str], Any]) -> dict[str, Any]:
+    """path -> `recall_of_file` for many: what is not remembered is computed by several threads.
+
+    On a network filesystem nearly all of the time is spent waiting. A file for which *compute* raises a
+    `WheelhouseError` is left out: `recall_of_file` raises it again for who needs that file.
+    """
+    answers: dict[str, Any] = {}
+    unknown: list[str] = []
+    for path in paths:
+        try:
+            answers[path] = recall_of_file(kind, path, _not_now)
+        except _UnknownError:
+            unknown.append(path)
+    if not unknown:
+        return answers
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(min(_AT_ONCE, len(unknown))) as pool:
+        futures = {path: pool.submit(recall_of_file, kind, path, partial(compute, path)) for path in unknown}
+    for path, future in futures.items():
+        with suppress(WheelhouseError):
+            answers[path] = future.result()
+    return answers
+
+
+class _UnknownError(Exception):
+    """Not remembered."""
+
+
+def _not_now() -> Any:
+    raise _UnknownError
 
 
 def _read(path: str) -> Any:

@@ -1,39 +1,32 @@
-"""The policy: which wheel is the one, and for every other why it is not.
+"""The pick: which wheel of one project is the one, and for every other why it is not.
 
-The order of candidates is `policy_key`, the one place where it is written down. Everything here is a pure
-function of candidates and the target Python, except that the METADATA of the wheel about to win is read.
+The order of candidates and what is allowed at all is `policy`'s; here it is applied to one requirement. Pure,
+except that the METADATA of the wheel about to win is read.
 """
 
 from __future__ import annotations
 
 import enum
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
-from wheelhouse_resolver import memo
 from wheelhouse_resolver.errors import WheelhouseError
-from wheelhouse_resolver.host.python import marker_environment, python_version, supported_tags
-from wheelhouse_resolver.requirements import (
-    Requirement,
-    RequirementsFile,
-    parse_requirement,
-    read_requirements,
-)
-from wheelhouse_resolver.text import is_true
+from wheelhouse_resolver.host.python import python_version
+from wheelhouse_resolver.needs import remembered_needs
+from wheelhouse_resolver.policy import Policy, builds_by_version, policy_key, site_constraints
+from wheelhouse_resolver.requirements import Requirement, RequirementsFile, parse_requirement
 from wheelhouse_resolver.wheelhouse import Candidate, Misnamed, Wheelhouse
 
 if TYPE_CHECKING:
     from packaging.tags import Tag
-    from packaging.version import Version
 
-    from wheelhouse_resolver.host import Host, TargetPython
-    from wheelhouse_resolver.site import Site
+    from wheelhouse_resolver.host import Host
 
-__all__ = ["Pick", "Rejection", "Rule", "pick", "policy_key", "site_constraints"]
+__all__ = ["Pick", "Rejection", "Rule", "decide", "pick", "policy_key", "requires_python", "site_constraints"]
 
 
 class Rule(enum.Enum):
@@ -55,11 +48,17 @@ class Rule(enum.Enum):
 
 
 class Rejection(NamedTuple):
-    """A file that was not picked: which *rule* stopped it, and the *reason* in words."""
+    """A file that was not picked: which *rule* stopped it, and the *reason* in words.
+
+    needs: the Requires-Python that stopped it, if that did.
+    rival: the wheel that it lost to, or of which it is a lower build.
+    """
 
     file: Candidate | Misnamed
     rule: Rule
     reason: str
+    needs: str = ""
+    rival: Candidate | None = None
 
     @property
     def filename(self) -> str:
@@ -165,34 +164,6 @@ class Pick:
         }
 
 
-def policy_key(
-    candidate: Candidate, priorities: Mapping[Tag, int]
-) -> tuple[Version, int, int, tuple[int, str]]:
-    """The order of candidates: the greatest key is the one to pick. Total up to equal file names.
-
-    *priorities*: the target Python's wheel tags, the best with the lowest number; the candidate must have
-    one of them. pip's own key is (version, tag, build tag, URL): with the rank stamped into the
-    build tag the two agree, except between different tags of one version.
-    """
-    number, text = candidate.build or (-1, "")
-    return (
-        candidate.version,  # the newest; a local label counts (PEP 440)
-        candidate.directory.rank,  # of one version the most specific directory
-        -min(priorities[tag] for tag in candidate.tags if tag in priorities),  # the best wheel tag
-        (number, text),  # the highest build tag; any beats none (PEP 427)
-    )
-
-
-def site_constraints(site: Site, environ: Mapping[str, str]) -> RequirementsFile:
-    """The constraints and the `pre` of the site's [pip] table, as pip would obey them on install."""
-    install = site.pip.get("install", {})
-    found = RequirementsFile(prereleases=is_true(install.get("pre", site.pip.get("pre", False))))
-    stated = install.get("constraint", site.pip.get("constraint", ()))
-    for path in (stated,) if isinstance(stated, str) else stated:
-        found = found.and_also(read_requirements(str(path), environ, constraints=True))
-    return found
-
-
 def pick(
     wheelhouse: Wheelhouse,
     requirement: str | Requirement,
@@ -210,36 +181,44 @@ def pick(
 
     Raises `InvalidRequirementError`, and what `Wheelhouse` and `supported_tags` raise.
     """
-    environ: Mapping[str, str] = host.facts.environ if host.facts is not None else {}
     asked = parse_requirement(requirement) if isinstance(requirement, str) else requirement
-    target = host.python
-    if not _concerns(asked, target):
-        reason = f"its marker does not hold for this Python: {asked.marker}"
-        return Pick(requirement=str(asked), best=None, ignored=reason)
-
-    given = site_constraints(wheelhouse.site, environ).and_also(files or RequirementsFile())
-    constraints = [each for each in given.constraints if each.name == asked.name and _concerns(each, target)]
+    policy = Policy(wheelhouse.site, host, files)
     search_path = wheelhouse.site.search_path(host)
-    if _never_wheels(wheelhouse.site, asked.name):
-        found = wheelhouse.read(asked.name, search_path.directories)
-        reason = "the site's [pip] table says no-binary: pip takes no wheel of it"
-        return Pick(
-            requirement=str(asked),
-            best=None,
-            inside=lambda: [Rejection(file=each, rule=Rule.NO_BINARY, reason=reason) for each in found],
-        )
-    priorities = {tag: number for number, tag in enumerate(supported_tags(target))}
-    chooser = _Chooser(asked.specifier, constraints, given.prereleases, priorities)
-    best = chooser.choose(wheelhouse.read(asked.name, search_path.directories), python_version(target))
 
     def elsewhere() -> tuple[Rejection, ...]:
+        inside = {directory.path for directory in search_path}
         others = [d for d in wheelhouse.site.directories() if d.path not in inside]
         return tuple(
             Rejection(file=each, rule=Rule.OUTSIDE, reason=_outside(each, host, search_path.layer))
             for each in wheelhouse.read(asked.name, others)
         )
 
-    inside = {directory.path for directory in search_path}
+    return decide(asked, policy, wheelhouse.read(asked.name, search_path.directories), elsewhere)
+
+
+def decide(
+    asked: Requirement,
+    policy: Policy,
+    found: Sequence[Candidate | Misnamed],
+    elsewhere: _Rejections = tuple,
+) -> Pick:
+    """The pick for *asked* when *found* are the project's files in the search path.
+
+    *elsewhere*: the rejections of the files outside of it, asked for only when they are wanted.
+    """
+    if not policy.concerns(asked.marker):
+        reason = f"its marker does not hold for this Python: {asked.marker}"
+        return Pick(requirement=str(asked), best=None, ignored=reason)
+    if not policy.takes_wheels_of(asked.name):
+        reason = "the site's [pip] table says no-binary: pip takes no wheel of it"
+        return Pick(
+            requirement=str(asked),
+            best=None,
+            inside=lambda: [Rejection(file=each, rule=Rule.NO_BINARY, reason=reason) for each in found],
+            elsewhere=elsewhere,
+        )
+    chooser = _Chooser(asked, policy)
+    best = chooser.choose(found)
     return Pick(
         requirement=str(asked),
         best=best,
@@ -249,39 +228,13 @@ def pick(
     )
 
 
-def _never_wheels(site: Site, name: str) -> bool:
-    """Whether the site's [pip] table keeps pip from taking wheels of the project *name* on install."""
-
-    def named(option: str) -> set[str]:
-        stated = site.pip.get("install", {}).get(option, site.pip.get(option, ()))
-        texts = [stated] if isinstance(stated, str) else stated
-        words = [word.strip() for text in texts for word in str(text).split(",")]
-        return {word if word == ":all:" else canonicalize_name(word) for word in words if word}
-
-    without = named("no-binary")
-    return name in without or (":all:" in without and name not in named("only-binary"))
-
-
-def _concerns(requirement: Requirement, target: TargetPython) -> bool:
-    if requirement.marker is None:
-        return True
-    return requirement.marker.evaluate({**marker_environment(target), "extra": ""})
-
-
 class _Chooser:
     """Applies the rules in their order, and keeps what each one stops; words are made when asked for."""
 
-    def __init__(
-        self,
-        specifier: SpecifierSet,
-        constraints: Sequence[Requirement],
-        prereleases: bool,
-        priorities: Mapping[Tag, int],
-    ) -> None:
-        self._specifier = specifier
-        self._constraints = constraints
-        self._prereleases = True if prereleases else None
-        self._priorities = priorities
+    def __init__(self, asked: Requirement, policy: Policy) -> None:
+        self._specifier = asked.specifier
+        self._constraints = policy.constraints_on(asked.name)
+        self._policy = policy
         self._best: Candidate | None = None
         self._lost: list[Candidate] = []
         self._refused: list[Rejection] = []
@@ -289,58 +242,53 @@ class _Chooser:
         self._unfit: list[Candidate | Misnamed] = []
         self.warnings: list[str] = []
 
-    def choose(self, files: Iterable[Candidate | Misnamed], python: Version) -> Candidate | None:
-        allowed = self._allowed(files)
-        # Sorted by path first, so that equal keys keep one order, whatever the directory listing's.
-        allowed.sort(key=lambda candidate: candidate.path)
-        allowed.sort(key=lambda candidate: policy_key(candidate, self._priorities), reverse=True)
-        while allowed:
-            first = allowed.pop(0)
-            needs = self._requires_python(first)
+    def choose(self, files: Iterable[Candidate | Misnamed]) -> Candidate | None:
+        python = python_version(self._policy.target)
+        versions = builds_by_version(self._allowed(files))
+        while versions:
+            first, *lower = versions.pop(0)
+            needs = requires_python(first, self.warnings)
             if needs.contains(python, prereleases=True):
                 self._best = first
+                self._lost = lower
                 break
             reason = f"Requires-Python: {needs}, the target is {python}"
-            self._refused.append(Rejection(file=first, rule=Rule.REQUIRES_PYTHON, reason=reason))
+            self._refused.append(
+                Rejection(file=first, rule=Rule.REQUIRES_PYTHON, reason=reason, needs=str(needs))
+            )
             self._refused += [
                 Rejection(
                     file=each,
                     rule=Rule.REQUIRES_PYTHON,
                     reason=f"a lower build of the version of {first.filename}, which needs Python {needs}: "
                     "installers then go to the next older version",
+                    needs=str(needs),
+                    rival=first,
                 )
-                for each in allowed
-                if each.version == first.version
+                for each in lower
             ]
-            allowed = [each for each in allowed if each.version != first.version]
-        self._lost = allowed
+        self._lost += chain.from_iterable(versions)
         return self._best
 
     def rejections(self) -> list[Rejection]:
         """Everything that was not chosen: the nearest miss first."""
         best = self._best
         return [
-            *(_lost(each, best, self._priorities) for each in self._lost if best is not None),
+            *(_lost(each, best, self._policy.priorities) for each in self._lost if best is not None),
             *self._refused,
             *map(self._unfitting, self._unfit),
             *map(self._barring, self._barred),
         ]
 
     def _allowed(self, files: Iterable[Candidate | Misnamed]) -> list[Candidate]:
-        candidates: list[Candidate] = []
-        for each in files:
-            if isinstance(each, Misnamed) or not any(tag in self._priorities for tag in each.tags):
-                self._unfit.append(each)
-            else:
-                candidates.append(each)
+        candidates, self._unfit = self._policy.in_order(files)
         whole = self._specifier
         for constraint in self._constraints:
             whole &= constraint.specifier
-        # All versions at once: pre-releases are let in when there is nothing else (PEP 440).
-        versions = {str(candidate.version) for candidate in candidates}
-        passed = set(whole.filter(versions, prereleases=self._prereleases))
-        self._barred = [each for each in candidates if str(each.version) not in passed]
-        return [each for each in candidates if str(each.version) in passed]
+        allowed = self._policy.allowed(candidates, whole)
+        passed = set(allowed)
+        self._barred = [each for each in candidates if each not in passed]
+        return allowed
 
     def _unfitting(self, file: Candidate | Misnamed) -> Rejection:
         if isinstance(file, Misnamed):
@@ -365,36 +313,19 @@ class _Chooser:
         )
         return Rejection(file=candidate, rule=Rule.PRERELEASE, reason=reason)
 
-    def _requires_python(self, candidate: Candidate) -> SpecifierSet:
-        try:
-            return SpecifierSet(_stated_python(candidate.path))
-        except WheelhouseError as error:
-            self.warnings.append(
-                f"{error}; pip would choose this file and fail (Requires-Python was not checked)"
-            )
-        except InvalidSpecifier:
-            self.warnings.append(f"{candidate.path}: its Requires-Python is invalid and was not checked")
-        return SpecifierSet()
 
+def requires_python(candidate: Candidate, warnings: list[str]) -> SpecifierSet:
+    """The Pythons that *candidate* says it runs on: it is opened, unless it is remembered (see `needs`).
 
-def _stated_python(path: str) -> str:
-    """The Requires-Python of the wheel at *path*, remembered while the file is the same.
-
-    Raises `UnreadableWheelError`.
+    A wheel that says nothing usable runs on all, as far as the choice goes; *warnings* gets a line about it.
     """
-
-    def read() -> str:
-        from wheelhouse_resolver.metadata import read_metadata
-
-        return read_metadata(path).get("Requires-Python") or ""
-
     try:
-        status = os.stat(path)
-    except OSError:
-        return read()  # which says what is wrong
-    key = [path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns]
-    stated: str = memo.recall("requires-python", key, read)
-    return stated
+        return SpecifierSet(remembered_needs(candidate.path).requires_python)
+    except WheelhouseError as error:
+        warnings.append(f"{error}; pip would choose this file and fail (Requires-Python was not checked)")
+    except InvalidSpecifier:
+        warnings.append(f"{candidate.path}: its Requires-Python is invalid and was not checked")
+    return SpecifierSet()
 
 
 def _lost(candidate: Candidate, best: Candidate, priorities: Mapping[Tag, int]) -> Rejection:
@@ -420,18 +351,16 @@ def _lost(candidate: Candidate, best: Candidate, priorities: Mapping[Tag, int]) 
         rule, why = Rule.LOST_BUILD, f"build {mine_build} is below {theirs_build}"
     else:
         rule, why = Rule.LOST_NAME, "the same in all respects, later by name"
-    return Rejection(file=candidate, rule=rule, reason=winner + why)
+    return Rejection(file=candidate, rule=rule, reason=winner + why, rival=best)
 
 
 def _extras(asked: Requirement, best: Candidate) -> list[str]:
     """A warning for every extra that the winner does not provide; pip warns too, and goes on."""
     if not asked.extras:
         return []
-    from wheelhouse_resolver.metadata import UnreadableWheelError, read_metadata
-
     try:
-        provided = read_metadata(best.path).get_all("Provides-Extra")
-    except UnreadableWheelError:
+        provided = remembered_needs(best.path).provides_extra
+    except WheelhouseError:
         return []
     known = {canonicalize_name(extra) for extra in provided}
     missing = [extra for extra in sorted(asked.extras) if canonicalize_name(extra) not in known]

@@ -29,7 +29,7 @@ from wheelhouse_resolver.stamp import build_text, renamed
 from wheelhouse_resolver.text import printable
 from wheelhouse_resolver.wheel_check import CheckedWheel, RefusedWheelError, check_wheel
 
-__all__ = ["Edits", "RelabelError", "Relabelled", "relabel", "requirements_of"]
+__all__ = ["Edits", "RelabelError", "Relabelled", "edited_requirements", "relabel", "requirements_of"]
 
 _ELF = b"\x7fELF"
 
@@ -211,6 +211,15 @@ def _requires(path: str, edits: Edits) -> tuple[str, ...] | None:
     if not (edits.add or edits.remove or edits.replace):
         return None
     own = requirements_of(path)
+    found = edited_requirements(path, own, edits)
+    return tuple(found) if found != own else None
+
+
+def edited_requirements(path: str, own: Sequence[str], edits: Edits) -> list[str]:
+    """The requirements *own* of what is at *path*, which is for the error, after *edits*.
+
+    Raises `RelabelError`.
+    """
     found = list(own)
     for name in edits.remove:
         if not (places := _places(found, canonicalize_name(name))):
@@ -226,7 +235,7 @@ def _requires(path: str, edits: Edits) -> tuple[str, ...] | None:
         requirement = _parsed(path, text)
         if str(requirement) not in found:
             found.append(str(requirement))
-    return tuple(found) if found != own else None
+    return found
 
 
 def _parsed(path: str, text: str) -> Requirement:

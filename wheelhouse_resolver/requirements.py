@@ -1,4 +1,4 @@
-"""Requirements as users give them: on the command line, in `-r` files, in constraint files.
+"""Requirements as users give them: on the command line, in `-r` and constraint files, in pyproject.toml.
 
 What one requirement means is packaging's business (PEP 508). The format of the files is pip's ("Requirements
 File Format" in its documentation); packaging does not read them, so the few rules of it that matter are here.
@@ -25,7 +25,14 @@ from wheelhouse_resolver.text import printable
 if TYPE_CHECKING:
     from packaging.markers import Marker
 
-__all__ = ["Requirement", "RequirementsFile", "parse_requirement", "read_requirements"]
+__all__ = [
+    "Requirement",
+    "RequirementsFile",
+    "parse_requirement",
+    "read_any",
+    "read_project",
+    "read_requirements",
+]
 
 #: A requirement that is a project's name and nothing else (PEP 508, `identifier`).
 _BARE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -88,6 +95,7 @@ class Requirement(NamedTuple):
     specifier: the versions that will do.
     extras:    the extras asked for.
     marker:    when it concerns a host at all; None: always.
+    where:     of a constraint: the file and line that state it.
     """
 
     text: str
@@ -95,6 +103,7 @@ class Requirement(NamedTuple):
     specifier: SpecifierSet = SpecifierSet()
     extras: frozenset[str] = frozenset()
     marker: Marker | None = None
+    where: str | None = None
 
     def __str__(self) -> str:
         return self.text
@@ -167,6 +176,39 @@ def read_requirements(
     return _read(path, environ, constraints, ())
 
 
+def read_any(path: str, environ: Mapping[str, str]) -> RequirementsFile:
+    """What the file at *path* asks for: `read_project` of a pyproject.toml, else `read_requirements`."""
+    if os.path.basename(path) == "pyproject.toml":
+        return read_project(path)
+    return read_requirements(path, environ)
+
+
+def read_project(path: str) -> RequirementsFile:
+    """The dependencies that the pyproject.toml at *path* states (its `[project]` table, PEP 621).
+
+    Raises `RequirementsFileError` when it states none because they are dynamic or it has no such table, and
+    `InvalidRequirementError`.
+    """
+    from wheelhouse_resolver.toml_text import TomlError, parse_toml
+
+    text = _text(path)
+    try:
+        project = parse_toml(text).get("project")
+    except TomlError as error:
+        raise RequirementsFileError(path, error.problem) from error
+    if not isinstance(project, dict):
+        raise RequirementsFileError(path, "has no [project] table, so it does not say what the project needs")
+    dynamic = project.get("dynamic", [])
+    if isinstance(dynamic, list) and "dependencies" in dynamic:
+        problem = "its dependencies are dynamic: only its build backend knows them; name them in another file"
+        raise RequirementsFileError(path, problem)
+    stated = project.get("dependencies", [])
+    if not isinstance(stated, list) or not all(isinstance(each, str) for each in stated):
+        raise RequirementsFileError(path, "[project] dependencies is not an array of strings")
+    where = f"{path}, [project] dependencies"
+    return RequirementsFile(requirements=tuple(parse_requirement(each, where) for each in stated))
+
+
 def _read(
     path: str, environ: Mapping[str, str], constraints: bool, within: tuple[str, ...]
 ) -> RequirementsFile:
@@ -183,7 +225,8 @@ def _read(
         text = _PER_REQUIREMENT.split(line, maxsplit=1)[0].strip()
         requirement = parse_requirement(text, where)
         if constraints:
-            found = found.and_also(RequirementsFile(constraints=(requirement,)))
+            stated = requirement._replace(where=where)
+            found = found.and_also(RequirementsFile(constraints=(stated,)))
         else:
             found = found.and_also(RequirementsFile(requirements=(requirement,)))
     return found

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, NoReturn
@@ -29,7 +29,7 @@ from wheelhouse_resolver.site import (
 )
 from wheelhouse_resolver.text import kind_of, problem_in, unknown
 
-__all__ = ["ORIGIN", "load", "parse"]
+__all__ = ["ORIGIN", "Tables", "load", "parse"]
 
 #: The root of the site that the built-in layout comes from.
 ORIGIN = "/cvmfs/soft.computecanada.ca/custom/python/wheelhouse"
@@ -105,25 +105,65 @@ def _parsed(text: str, source: str) -> dict[str, Any]:
         raise SiteFileError(source, error.problem, error.line) from error
 
 
-class _Reader:
-    """Turns the parsed document into values, and what is wrong in it into errors that name the key."""
+class Tables:
+    """Reading the tables of a site file: what is wrong in them is an error that names the file and the key.
+
+    For the tables of other rooms too, which read `Site.tables`. *source*: the file. Every method raises
+    `SiteFileError`.
+    """
 
     def __init__(self, source: str) -> None:
         self._source = source
 
-    def _fail(self, key: str, problem: str) -> NoReturn:
+    def fail(self, key: str, problem: str) -> NoReturn:
+        """Say that the value of *key* has this *problem*."""
         raise SiteFileError(self._source, f"{key}: {problem}")
+
+    def only_known(self, table: Mapping[str, Any], known: Collection[str], where: str) -> None:
+        """Let *table*, which stands at *where*, have no key but the *known* ones."""
+        for key in table:
+            if key not in known:
+                problem = unknown("key", key, known)
+                raise SiteFileError(self._source, f"{where}: {problem}" if where else problem)
+
+    def table(self, value: Any, key: str) -> Mapping[str, Any]:
+        """*value*, which must be a table."""
+        if not isinstance(value, Mapping):
+            self.fail(key, f"must be a table, not {kind_of(value)}")
+        return value
+
+    def text(self, value: Any, key: str) -> str:
+        """*value*, which must be a text that fits on a line."""
+        if not isinstance(value, str) or not value:
+            self.fail(key, f"must be a string that is not empty, not {kind_of(value)}")
+        if problem := problem_in(value):
+            self.fail(key, f"{value!r} cannot be used: {problem}")
+        return value
+
+    def texts(self, value: Any, key: str) -> list[str]:
+        """*value*, which must be an array of such texts."""
+        if not isinstance(value, (list, tuple)):
+            self.fail(key, f"must be an array of strings, not {kind_of(value)}")
+        return [self.text(item, key) for item in value]
+
+    def pairs(self, value: Any, key: str) -> list[tuple[str, str]]:
+        """The keys and values of *value*, which must be a table of such texts."""
+        return [(name, self.text(item, f"{key}.{name}")) for name, item in self.table(value, key).items()]
+
+
+class _Reader(Tables):
+    """Turns the parsed document into values."""
 
     def site(self, document: dict[str, Any], root: str | None) -> Site:
         known = ("root", "arch", "layer", "search", "pip", *_OTHER_ROOMS)
-        self._only_known(document, known, "")
+        self.only_known(document, known, "")
         stated = document.get("root")
         if root is None:
             if stated is None:
-                self._fail("root", "missing: name the wheelhouse's directory, or give --root")
-            root = os.path.expanduser(self._text(stated, "root"))
+                self.fail("root", "missing: name the wheelhouse's directory, or give --root")
+            root = os.path.expanduser(self.text(stated, "root"))
             if not os.path.isabs(root):
-                self._fail("root", f"{root!r} is not an absolute path")
+                self.fail("root", f"{root!r} is not an absolute path")
         ladder = self._ladder(document["arch"]) if "arch" in document else BUILTIN_LADDER
         layers = self._layers(document["layer"], ladder) if "layer" in document else None
         if layers is None:
@@ -135,7 +175,7 @@ class _Reader:
             layers=layers,
             search=self._search(document.get("search", {}), ladder),
             pip=_frozen(self._pip(document.get("pip", {}))),
-            tables=_frozen({k: self._table(document[k], k) for k in _OTHER_ROOMS if k in document}),
+            tables=_frozen({k: self.table(document[k], k) for k in _OTHER_ROOMS if k in document}),
             source=self._source,
         )
 
@@ -150,22 +190,22 @@ class _Reader:
         needs: list[tuple[str | None, tuple[str, ...]]] = []
         for number, entry in enumerate(self._tables(entries, "arch"), 1):
             key = f"[[arch]] number {number}"
-            self._only_known(entry, ("name", "target", "features", "rank"), key)
+            self.only_known(entry, ("name", "target", "features", "rank"), key)
             name = self._name(entry, key, reserved=GENERIC)
             key = f"[[arch]] {name!r}"
             if name in (already for already, _ in stated):
-                self._fail(key, "stands twice on the ladder")
-            target = self._text(entry["target"], f"{key}.target") if "target" in entry else None
-            features = tuple(self._texts(entry.get("features", []), f"{key}.features"))
+                self.fail(key, "stands twice on the ladder")
+            target = self.text(entry["target"], f"{key}.target") if "target" in entry else None
+            features = tuple(self.texts(entry.get("features", []), f"{key}.features"))
             if (target is None) == (not features):
                 if target is not None or name not in builtin or "features" in entry:
-                    self._fail(key, "needs either `target` or `features`")
+                    self.fail(key, "needs either `target` or `features`")
                 target, features = builtin[name].target, builtin[name].features
             if target is not None and target not in words.families:
-                self._fail(f"{key}.target", unknown("archspec microarchitecture", target, words.families))
+                self.fail(f"{key}.target", unknown("archspec microarchitecture", target, words.families))
             for feature in features:
                 if feature not in words.features:
-                    self._fail(f"{key}.features", unknown("archspec feature", feature, words.features))
+                    self.fail(f"{key}.features", unknown("archspec feature", feature, words.features))
             stated.append((name, self._rank(entry, key)))
             needs.append((target, features))
         try:
@@ -182,7 +222,7 @@ class _Reader:
         if rank is None:
             return None
         if type(rank) is not int or not 0 < rank <= _HIGHEST_RANK:
-            self._fail(f"{key}.rank", f"{rank!r} is not a whole number from 1 to {_HIGHEST_RANK}")
+            self.fail(f"{key}.rank", f"{rank!r} is not a whole number from 1 to {_HIGHEST_RANK}")
         return rank
 
     def _check_ranks(self, ladder: tuple[Arch, ...], layers: tuple[Layer, ...]) -> None:
@@ -194,7 +234,7 @@ class _Reader:
         ranks = [(GENERIC, LAYER_RANK), *((arch.name, arch.rank) for arch in ladder)]
         for (lower, low), (upper, high) in pairwise(ranks):
             if high - low <= room:
-                self._fail(
+                self.fail(
                     "[[arch]]",
                     f"between the ranks of {lower!r} ({low}) and {upper!r} ({high}) there must be room "
                     f"for the {room + 1} directories that a layer searches side by side",
@@ -207,14 +247,14 @@ class _Reader:
         for number, entry in enumerate(self._tables(entries, "layer"), 1):
             key = f"[[layer]] number {number}"
             known = ("name", "directories", "archs", "env", "interpreter", "names", "default")
-            self._only_known(entry, known, key)
+            self.only_known(entry, known, key)
             name = self._name(entry, key, reserved=NO_LAYER)
             key = f"[[layer]] {name!r}"
             if name in (layer.name for layer in layers):
-                self._fail(key, "stands twice")
+                self.fail(key, "stands twice")
             layers.append(self._layer(entry, name, key, ladder))
         if sum(layer.default for layer in layers) > 1:
-            self._fail("[[layer]]", "more than one layer says `default = true`")
+            self.fail("[[layer]]", "more than one layer says `default = true`")
         self._check_shared(layers)
         return tuple(layers)
 
@@ -226,51 +266,51 @@ class _Reader:
                 (f"{d}/{layer.name_of(a)}", a) for d in layer.directories for a in layer.archs
             ):
                 if meant.setdefault(leaf, arch) != arch:
-                    self._fail(
+                    self.fail(
                         f"[[layer]] {layer.name!r}.names",
                         f"{leaf!r} is {arch} here and {meant[leaf]} in another layer",
                     )
 
     def _layer(self, entry: dict[str, Any], name: str, key: str, ladder: tuple[Arch, ...]) -> Layer:
         names = [arch.name for arch in ladder]
-        directories = self._texts(entry.get("directories", [name]), f"{key}.directories")
+        directories = self.texts(entry.get("directories", [name]), f"{key}.directories")
         if not directories or len({*directories}) < len(directories):
-            self._fail(f"{key}.directories", "name at least one directory, each once")
+            self.fail(f"{key}.directories", "name at least one directory, each once")
         for directory in directories:
             self._below_root(directory, f"{key}.directories")
-        archs = self._texts(entry.get("archs", names), f"{key}.archs")
+        archs = self.texts(entry.get("archs", names), f"{key}.archs")
         for arch in archs:
             if arch not in names and arch != GENERIC:
-                self._fail(f"{key}.archs", unknown("arch", arch, names))
-        called = self._pairs(entry.get("names", {}), f"{key}.names")
+                self.fail(f"{key}.archs", unknown("arch", arch, names))
+        called = self.pairs(entry.get("names", {}), f"{key}.names")
         for arch, directory in called:
             if arch not in names:
-                self._fail(f"{key}.names", unknown("arch", arch, names))
+                self.fail(f"{key}.names", unknown("arch", arch, names))
             if not _NAME.fullmatch(directory):
-                self._fail(f"{key}.names", f"{directory!r} is no name for a directory")
+                self.fail(f"{key}.names", f"{directory!r} is no name for a directory")
             if directory in names and directory != arch:
-                self._fail(f"{key}.names", f"{directory!r} is another arch of the ladder, not {arch!r}")
+                self.fail(f"{key}.names", f"{directory!r} is another arch of the ladder, not {arch!r}")
         leaves = [dict(called).get(arch, arch) for arch in names] + [GENERIC]
         for leaf in leaves:
             if leaves.count(leaf) > 1:
-                self._fail(f"{key}.names", f"two archs would share the directory {leaf!r}")
+                self.fail(f"{key}.names", f"two archs would share the directory {leaf!r}")
         # A layer with a built-in one's name that states no evidence is recognised as that one is.
         twin = next((layer for layer in BUILTIN_LAYERS if layer.name == name), None)
         if "env" in entry or "interpreter" in entry:
             twin = None
         default = entry.get("default", False)
         if not isinstance(default, bool):
-            self._fail(f"{key}.default", "must be true or false")
+            self.fail(f"{key}.default", "must be true or false")
         return Layer(
             name=name,
             directories=tuple(directories),
             archs=tuple(arch for arch in names if arch in archs),
             names=tuple(called),
-            env=twin.env if twin else tuple(self._pairs(entry.get("env", {}), f"{key}.env")),
+            env=twin.env if twin else tuple(self.pairs(entry.get("env", {}), f"{key}.env")),
             interpreter=(
                 twin.interpreter
                 if twin
-                else tuple(self._texts(entry.get("interpreter", []), f"{key}.interpreter"))
+                else tuple(self.texts(entry.get("interpreter", []), f"{key}.interpreter"))
             ),
             os_release=twin.os_release if twin else (),
             default=default,
@@ -279,23 +319,23 @@ class _Reader:
     def _below_root(self, directory: str, key: str) -> None:
         # One spelling for each directory: two of them would be ranked apart.
         if directory != "." and not {"", ".", ".."}.isdisjoint(directory.split("/")):
-            self._fail(key, f"{directory!r} is not a plain path below the root")
+            self.fail(key, f"{directory!r} is not a plain path below the root")
 
     # -- search and pip ------------------------------------------------------------------------------
 
     def _search(self, table: Any, ladder: tuple[Arch, ...]) -> Mapping[str, tuple[str, ...]]:
         names = [arch.name for arch in ladder]
         search: dict[str, tuple[str, ...]] = {}
-        for arch, value in self._table(table, "search").items():
+        for arch, value in self.table(table, "search").items():
             key = f"[search] {arch}"
             if arch not in names:
-                self._fail(key, unknown("arch", arch, names))
-            searched = self._texts(value, key)
+                self.fail(key, unknown("arch", arch, names))
+            searched = self.texts(value, key)
             for each in searched:
                 if each not in names and each != GENERIC:
-                    self._fail(key, unknown("arch", each, names))
+                    self.fail(key, unknown("arch", each, names))
                 if each != GENERIC and names.index(each) > names.index(arch):
-                    self._fail(key, f"{each!r} is above {arch!r}: such a host cannot run it")
+                    self.fail(key, f"{each!r} is above {arch!r}: such a host cannot run it")
             search[arch] = tuple(searched)
         return MappingProxyType(search)
 
@@ -303,9 +343,9 @@ class _Reader:
         def scalar(value: Any, key: str) -> None:
             items = value if isinstance(value, list) else [value]
             if not all(isinstance(item, (str, int, bool)) for item in items):
-                self._fail(key, "must be a string, a whole number, true, false or a list of these")
+                self.fail(key, "must be a string, a whole number, true, false or a list of these")
 
-        for option, value in self._table(table, "pip").items():
+        for option, value in self.table(table, "pip").items():
             if isinstance(value, dict):
                 for inner, inner_value in value.items():
                     scalar(inner_value, f"[pip.{option}] {inner}")
@@ -315,43 +355,17 @@ class _Reader:
 
     # -- shapes --------------------------------------------------------------------------------------
 
-    def _only_known(self, table: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
-        for key in table:
-            if key not in known:
-                problem = unknown("key", key, known)
-                raise SiteFileError(self._source, f"{where}: {problem}" if where else problem)
-
-    def _table(self, value: Any, key: str) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            self._fail(key, f"must be a table, not {kind_of(value)}")
-        return value
-
     def _tables(self, value: Any, key: str) -> list[dict[str, Any]]:
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-            self._fail(key, f"must be an array of tables: [[{key}]]")
+            self.fail(key, f"must be an array of tables: [[{key}]]")
         return value
-
-    def _text(self, value: Any, key: str) -> str:
-        if not isinstance(value, str) or not value:
-            self._fail(key, f"must be a string that is not empty, not {kind_of(value)}")
-        if problem := problem_in(value):
-            self._fail(key, f"{value!r} cannot be used: {problem}")
-        return value
-
-    def _texts(self, value: Any, key: str) -> list[str]:
-        if not isinstance(value, list):
-            self._fail(key, f"must be an array of strings, not {kind_of(value)}")
-        return [self._text(item, key) for item in value]
-
-    def _pairs(self, value: Any, key: str) -> list[tuple[str, str]]:
-        return [(name, self._text(item, f"{key}.{name}")) for name, item in self._table(value, key).items()]
 
     def _name(self, entry: dict[str, Any], key: str, *, reserved: str) -> str:
         if "name" not in entry:
-            self._fail(f"{key}.name", "missing")
-        name = self._text(entry["name"], f"{key}.name")
+            self.fail(f"{key}.name", "missing")
+        name = self.text(entry["name"], f"{key}.name")
         if not _NAME.fullmatch(name) or name == reserved:
-            self._fail(
+            self.fail(
                 f"{key}.name",
                 f"{name!r} is no name (letters, digits, `.`, `_`, `-`; not {reserved!r})",
             )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 __all__ = ["is_true", "kind_of", "printable", "problem_in", "unknown"]
 
@@ -35,12 +36,12 @@ def problem_in(text: str) -> str | None:
 
 
 def kind_of(value: object) -> str:
-    """What *value* of a TOML document is, for people."""
-    kinds: list[tuple[type, str]] = [
+    """What *value* of a TOML document, frozen or not, is, for people."""
+    kinds: list[tuple[Any, str]] = [
         (bool, "true or false"),
         (str, "a string"),
-        (list, "an array"),
-        (dict, "a table"),
+        ((list, tuple), "an array"),
+        (Mapping, "a table"),
     ]
     return next((word for kind, word in kinds if isinstance(value, kind)), f"{value!r}")
 

@@ -13,7 +13,7 @@ from wheelhouse_resolver.errors import NoWheelhouseError, UnreadableDirectoryErr
 if TYPE_CHECKING:
     from wheelhouse_resolver.site import Directory, SearchPath, Site
 
-__all__ = ["SUFFIX", "check_root", "existing", "wheel_names"]
+__all__ = ["SUFFIX", "all_names", "check_root", "existing", "wheel_names"]
 
 #: How the names of wheels end; installers consider no other files.
 SUFFIX = ".whl"
@@ -57,6 +57,14 @@ def _is_listable(path: str) -> bool:
     return True
 
 
+def all_names(directory: Directory) -> list[str]:
+    """All names in *directory*, in any order: for who needs them all; `wheel_names` keeps few in memory.
+
+    A directory that does not exist has no names. Raises `UnreadableDirectoryError`.
+    """
+    return _listed(directory, lambda: os.listdir(directory.path))
+
+
 def wheel_names(directory: Directory, wanted: Callable[[str], object], first: str | None = None) -> list[str]:
     """The names in *directory* that *wanted* accepts, sorted.
 
@@ -64,11 +72,19 @@ def wheel_names(directory: Directory, wanted: Callable[[str], object], first: st
     Nothing is kept of the others, so memory does not grow with the directory. A directory that does not
     exist has no names. Raises `UnreadableDirectoryError`.
     """
-    try:
+
+    def listing() -> list[str]:
         with os.scandir(directory.path) as entries:
             if first is None:
                 return sorted([name for entry in entries if wanted(name := entry.name)])
             return sorted([name for entry in entries if (name := entry.name)[0] in first and wanted(name)])
+
+    return _listed(directory, listing)
+
+
+def _listed(directory: Directory, listing: Callable[[], list[str]]) -> list[str]:
+    try:
+        return listing()
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:

@@ -24,6 +24,11 @@ COMMANDS = [
     pytest.param(("pip-conf", "--format", "sh", "--output", "out/pip.sh"), id="pip-conf-sh"),
     pytest.param(("pick", "demo"), id="pick"),
     pytest.param(("pick", "--explain", "--json", "demo"), id="pick-explain-json"),
+    pytest.param(("why-not", "demo"), id="why-not"),
+    pytest.param(("avail",), id="avail"),
+    pytest.param(("avail", "demo", "--json"), id="avail-name-json"),
+    pytest.param(("lock", "demo"), id="lock"),
+    pytest.param(("lock", "demo", "--output", "out/pylock.toml"), id="lock-output"),
 ]
 
 #: Those that need a site only.
@@ -233,6 +238,7 @@ def test_a_site_file_that_cannot_be_read(
     refused(cli(*command, *host_of(command), "--config", path), str(path), "cannot be read")
 
 
+@pytest.mark.parametrize("command", ["pick", "why-not"])
 class TestPick:
     @pytest.mark.parametrize(
         ("requirement", "words"),
@@ -246,17 +252,19 @@ class TestPick:
             ("./demo-1.0-py3-none-any.whl", "URL or path"),
         ],
     )
-    def test_an_invalid_requirement(self, requirement: str, words: str, cli: Cli, root: Path) -> None:
-        refused(cli("pick", "demo", requirement, "--root", root, *HOST), words)
+    def test_an_invalid_requirement(
+        self, requirement: str, words: str, command: str, cli: Cli, root: Path
+    ) -> None:
+        refused(cli(command, "demo", requirement, "--root", root, *HOST), words)
 
-    def test_no_requirement(self, cli: Cli, root: Path) -> None:
-        refused(cli("pick", "--root", root, *HOST), "no requirement")
+    def test_no_requirement(self, command: str, cli: Cli, root: Path) -> None:
+        refused(cli(command, "--root", root, *HOST), "no requirement")
 
     @pytest.mark.parametrize("content", ["", "\n", "# nothing\n", "--no-index\n", "-r other.txt\n"])
-    def test_an_empty_file(self, content: str, cli: Cli, root: Path, tmp_path: Path) -> None:
+    def test_an_empty_file(self, content: str, command: str, cli: Cli, root: Path, tmp_path: Path) -> None:
         (tmp_path / "other.txt").touch()
         (tmp_path / "r.txt").write_text(content)
-        refused(cli("pick", "-r", "r.txt", "--root", root, *HOST), "no requirement", "r.txt")
+        refused(cli(command, "-r", "r.txt", "--root", root, *HOST), "no requirement", "r.txt")
 
     @pytest.mark.parametrize(
         ("content", "words"),
@@ -271,17 +279,76 @@ class TestPick:
         ],
     )
     def test_a_bad_file(
-        self, content: bytes | None, words: str, cli: Cli, root: Path, tmp_path: Path
+        self, content: bytes | None, words: str, command: str, cli: Cli, root: Path, tmp_path: Path
     ) -> None:
         if content is not None:
             (tmp_path / "r.txt").write_bytes(content)
-        refused(cli("pick", "-r", "r.txt", "--root", root, *HOST), words, "r.txt" if content else "")
+        refused(cli(command, "-r", "r.txt", "--root", root, *HOST), words, "r.txt" if content else "")
+
+    def test_a_constraint_file_of_the_site_that_is_not_there(
+        self, command: str, cli: Cli, root: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "site.toml").write_text(f'root = "{root}"\n[pip]\nconstraint = "/nowhere/c.txt"\n')
+        refused(cli(command, "demo", "--config", "site.toml", *HOST), "/nowhere/c.txt")
+
+
+class TestAvail:
+    @pytest.mark.parametrize(
+        ("wanted", "words"),
+        [
+            ("", "invalid requirement"),
+            ("demo>=", "'demo>='"),
+            ("de mo", "'de mo'"),
+            ("demo\nother", "invalid requirement"),
+            ("./demo-1.0-py3-none-any.whl", "URL or path"),
+            ("d*>=1", "pattern"),
+            ("d*\n", "pattern"),
+        ],
+    )
+    def test_what_is_neither_pattern_nor_requirement(
+        self, wanted: str, words: str, cli: Cli, root: Path
+    ) -> None:
+        refused(cli("avail", "demo", wanted, "--root", root, *HOST), words)
+
+    @pytest.mark.parametrize("columns", ["bogus", "name,", "", "name\n"])
+    def test_an_unknown_column(self, columns: str, cli: Cli, root: Path) -> None:
+        outcome = cli("avail", "--columns", columns, "--root", root, *HOST)
+        if columns == "name\n":  # blanks around a name do no harm
+            assert outcome == (0, "name\ndemo\n", "")
+        else:
+            refused(outcome, "unknown column", "name, version, local, build, python, abi, platform")
+
+    def test_an_unknown_format(self, cli: Cli, root: Path) -> None:
+        refused(cli("avail", "--format", "xml", "--root", root, *HOST), "'xml'", "markdown")
+
+    @pytest.mark.parametrize("content", ["", "# nothing\n", "--no-index\n"])
+    def test_an_empty_file_is_not_everything(
+        self, content: str, cli: Cli, root: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "r.txt").write_text(content)
+        refused(cli("avail", "-r", "r.txt", "--root", root, *HOST), "no requirement", "r.txt")
+
+    @pytest.mark.parametrize("command", ["avail", "pick"])
+    @pytest.mark.parametrize(
+        ("content", "words"),
+        [
+            ("[project]\ndynamic = ['dependencies']\n", "dynamic"),
+            ("[build-system]\n", "[project]"),
+            ("[project\n", "line 1"),
+            ("[project]\ndependencies = ['demo>=']\n", "'demo>='"),
+        ],
+    )
+    def test_a_pyproject_that_does_not_say_it(
+        self, content: str, words: str, command: str, cli: Cli, root: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "pyproject.toml").write_text(content)
+        refused(cli(command, "-r", "pyproject.toml", "--root", root, *HOST), words, "pyproject.toml")
 
     def test_a_constraint_file_of_the_site_that_is_not_there(
         self, cli: Cli, root: Path, tmp_path: Path
     ) -> None:
         (tmp_path / "site.toml").write_text(f'root = "{root}"\n[pip]\nconstraint = "/nowhere/c.txt"\n')
-        refused(cli("pick", "demo", "--config", "site.toml", *HOST), "/nowhere/c.txt")
+        refused(cli("avail", "--config", "site.toml", *HOST), "/nowhere/c.txt")
 
 
 class TestPipConf:
@@ -417,7 +484,9 @@ class TestStdout:
         os.close(writer)
         assert (done.returncode, done.stderr) == (0, "")
 
-    @pytest.mark.parametrize("command", [("path",), ("pip-conf",), ("pick", "demo"), ("detect", "--json")])
+    @pytest.mark.parametrize(
+        "command", [("path",), ("pip-conf",), ("pick", "demo"), ("avail",), ("detect", "--json")]
+    )
     def test_one_that_is_closed(self, command: tuple[str, ...], root: Path) -> None:
         done = subprocess.run(
             ["bash", "-c", '"$@" >&-', "-", *self.COMMAND, *command, "--root", str(root), *HOST],
@@ -428,7 +497,7 @@ class TestStdout:
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
     @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
-    @pytest.mark.parametrize("command", [("path",), ("pip-conf",), ("pick", "demo", "--json")])
+    @pytest.mark.parametrize("command", [("path",), ("pip-conf",), ("pick", "demo", "--json"), ("avail",)])
     def test_a_full_disk(self, command: tuple[str, ...], root: Path) -> None:
         with open("/dev/full", "w") as full:
             done = subprocess.run(

@@ -6,7 +6,6 @@ import shlex
 import subprocess
 import sys
 import sysconfig
-from argparse import ArgumentParser, _SubParsersAction
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,24 +13,8 @@ import pytest
 
 from tests.builders import clean_environ, make_tree, run_cli
 from tests.cli.conftest import Cli
+from tests.cli.examples import examples, parser_of
 from wheelhouse_resolver.cli import COMMANDS, build_parser
-
-
-def parser_of(command: str) -> ArgumentParser:
-    (actions,) = [
-        action for action in build_parser(command)._actions if isinstance(action, _SubParsersAction)
-    ]
-    found: ArgumentParser = actions.choices[command]
-    return found
-
-
-def examples() -> list[tuple[str, str]]:
-    """(command, line) of every example that a help text shows."""
-    found = []
-    for command in COMMANDS:
-        lines = (parser_of(command).epilog or "").splitlines()
-        found += [(command, line.strip()) for line in lines if line.startswith("  wheelhouse-resolver ")]
-    return found
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -117,6 +100,11 @@ def test_the_installed_program_and_the_module_are_the_same(
         ),
         (("path",), ["packaging", "archspec", "elftools", "pip", "platformdirs", "dataclasses"]),
         (("pick", "missing"), ["archspec", "elftools", "pip", "platformdirs", "email", "zipfile"]),
+        (("avail", "demo"), ["archspec", "elftools", "platformdirs", "zipfile", "shutil", "csv", "html"]),
+        (
+            ("pick", "demo"),
+            ["archspec", "elftools", "pip", "platformdirs", "email", "zipfile", "dataclasses", "resolvelib"],
+        ),
     ],
     ids=str,
 )
@@ -124,7 +112,7 @@ def test_a_command_imports_only_what_it_needs(
     arguments: tuple[str, ...], unneeded: list[str], tmp_path: Path
 ) -> None:
     """When it is run again: what it had to ask others for the first time is remembered."""
-    make_tree(tmp_path / "tree", {})
+    make_tree(tmp_path / "tree", {"generic": ["demo-1.0-py3-none-any.whl"]})
     environ = clean_environ(WHEELHOUSE_ROOT=str(tmp_path / "tree"), XDG_CACHE_HOME=str(tmp_path / "cache"))
     run_cli(*arguments, environ=environ)
     code = (

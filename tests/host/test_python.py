@@ -22,6 +22,7 @@ from wheelhouse_resolver.host.python import (
     Answers,
     TargetPython,
     marker_environment,
+    other_version,
     python_version,
     supported_tags,
     target_python,
@@ -280,6 +281,12 @@ def answers(**said: object) -> TargetPython:
             ["cp311-cp311-manylinux_2_17_x86_64"],
             id="musl",
         ),
+        pytest.param(
+            other_version(answers(platform="linux-aarch64", manylinux=("2.17",)), "3.12"),
+            ["cp312-cp312-linux_aarch64", "cp312-cp312-manylinux2014_aarch64", "cp38-abi3-linux_aarch64"],
+            ["cp311-cp311-linux_aarch64", "cp312-cp312-manylinux_2_28_aarch64", "cp312-cp312-linux_x86_64"],
+            id="another-version-on-the-same-machine",
+        ),
     ],
 )
 def test_what_a_python_says_decides_its_tags(
@@ -288,6 +295,16 @@ def test_what_a_python_says_decides_its_tags(
     found = {str(tag) for tag in supported_tags(target)}
     assert found.issuperset(accepted)
     assert found.isdisjoint(refused)
+
+
+def test_another_version_has_its_own_markers_and_the_machines() -> None:
+    said = answers(markers=(("platform_machine", "aarch64"), ("python_full_version", "3.11.2")))
+    other = other_version(said, "3.13t")
+    assert python_version(other) == Version("3.13.0")
+    markers = marker_environment(other)
+    assert (markers["platform_machine"], markers["python_version"]) == ("aarch64", "3.13")
+    here = other_version(target_python()[0], "3.9")
+    assert supported_tags(here) == supported_tags(target_python("3.9")[0])
 
 
 def test_a_development_build_has_the_version_that_it_becomes() -> None:

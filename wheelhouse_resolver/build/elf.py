@@ -17,7 +17,12 @@ __all__ = ["MAGIC", "ElfFile", "elf_files", "read_elf"]
 MAGIC = b"\x7fELF"
 
 #: A sound file has far fewer of anything; a hostile one can hold a list without end.
-_MOST = 100_000
+_MOST = 10_000
+
+#: How often, and how much (bytes), is read of one file. Headers, dynamic sections and notes are small; only a
+#: hostile file has names of a gigabyte, or headers that send one through all of it.
+_MOST_READS = 1_000_000
+_MOST_BYTES = 64 << 20
 
 #: What is held in memory of an unpacked file (bytes); a larger one goes to a temporary file.
 _IN_MEMORY = 64 << 20
@@ -37,6 +42,7 @@ class ElfFile:
     isa_needed:  the x86-64 levels that the linker marked it with, as bits: 1 baseline, 2 v2, 4 v3, 8 v4;
                  0: not marked.
     versions:    (library, symbol version) pairs that it needs, such as (`libc.so.6`, `GLIBC_2.34`).
+    defines:     the symbol versions that it has for others.
     problem:     why it could not be read; empty if it could.
     """
 
@@ -50,6 +56,7 @@ class ElfFile:
     interpreter: str = ""
     isa_needed: int = 0
     versions: tuple[tuple[str, str], ...] = ()
+    defines: tuple[str, ...] = ()
     problem: str = ""
 
 
@@ -76,12 +83,30 @@ def elf_files(wheel: str) -> list[ElfFile]:
     return found
 
 
+class _Limited:
+    """A file for reading, of which no more is read than a sound ELF file asks for."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._reads, self._bytes = _MOST_READS, _MOST_BYTES
+        self.seek, self.tell = stream.seek, stream.tell
+
+    def read(self, size: int = -1) -> bytes:
+        self._reads -= 1
+        if self._reads < 0 or not 0 <= size <= self._bytes:
+            raise ValueError("more to read than in any sound file")
+        data = self._stream.read(size)
+        self._bytes -= len(data)
+        return data
+
+
 def read_elf(stream: IO[bytes], path: str) -> ElfFile:
     """The ELF file that *stream* holds; *path* is its name. A damaged one has a `problem`."""
     from elftools.elf.elffile import ELFFile
 
+    limited: Any = _Limited(stream)
     try:
-        elf = ELFFile(stream)
+        elf = ELFFile(limited)
         tags = list(_tags(elf))
         texts: dict[str, list[str]] = {}
         for tag in tags:
@@ -99,13 +124,17 @@ def read_elf(stream: IO[bytes], path: str) -> ElfFile:
             interpreter=next(_interpreters(elf), ""),
             isa_needed=_isa_needed(elf),
             versions=tuple(sorted(set(_versions(elf)))),
+            defines=tuple(sorted(set(_defined(elf)))),
         )
     except Exception as error:  # noqa: BLE001 - a damaged file makes pyelftools raise what it meets first
         return ElfFile(path=path, problem=f"a damaged ELF file ({type(error).__name__})")
 
 
 def _split(paths: Any) -> tuple[str, ...]:
-    return tuple(each for path in paths for each in path.split(":") if each)
+    found = tuple(each for path in paths for each in path.split(":") if each)
+    if len(found) > _MOST:
+        raise ValueError(f"{len(found)} directories to look into")
+    return found
 
 
 def _tags(elf: Any) -> Iterator[Any]:
@@ -115,7 +144,7 @@ def _tags(elf: Any) -> Iterator[Any]:
 
 def _interpreters(elf: Any) -> Iterator[str]:
     for segment in elf.iter_segments("PT_INTERP"):
-        yield os.fsdecode(segment.get_interp_name())
+        yield os.fsdecode(segment.data().rstrip(b"\0"))
 
 
 def _isa_needed(elf: Any) -> int:
@@ -139,3 +168,12 @@ def _versions(elf: Any) -> Iterator[tuple[str, str]]:
             for library, versions in islice(section.iter_versions(), _MOST):
                 for version in islice(versions, _MOST):
                     yield str(library.name), str(version.name)
+
+
+def _defined(elf: Any) -> Iterator[str]:
+    from elftools.elf.gnuversions import GNUVerDefSection
+
+    for section in elf.iter_sections():
+        if isinstance(section, GNUVerDefSection):
+            for _, names in islice(section.iter_versions(), _MOST):
+                yield from (str(each.name) for each in islice(names, 1))  # behind it stand its parents

@@ -8,13 +8,24 @@ from __future__ import annotations
 
 import glob
 import os
+import re
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from wheelhouse_resolver.build.elf import MAGIC, ElfFile, read_elf
+from wheelhouse_resolver.errors import WheelhouseError
+from wheelhouse_resolver.text import printable
 
-__all__ = ["Loader", "Missing", "default_directories", "library_path_of", "missing_libraries"]
+__all__ = [
+    "Loader",
+    "Missing",
+    "TooManyLibrariesError",
+    "default_directories",
+    "library_path_of",
+    "missing_libraries",
+]
 
 #: Where a loader looks by itself, below the prefix that it belongs to.
 _DEFAULTS = ("lib64", "usr/lib64", "lib", "usr/lib")
@@ -24,6 +35,21 @@ _LEVELS = ("glibc-hwcaps/x86-64-v4", "glibc-hwcaps/x86-64-v3", "glibc-hwcaps/x86
 
 #: More includes in an ld.so.conf than any system has.
 _MOST_INCLUDES = 1000
+
+#: More directories than are looked into for any real wheel (scipy: 20,000).
+_MOST_LOOKS = 1_000_000
+
+
+class TooManyLibrariesError(WheelhouseError, RuntimeError):
+    """Libraries that need more of one another than those of any real wheel. Attributes: *path*, *looks*."""
+
+    def __init__(self, path: str, looks: int) -> None:
+        super().__init__(path, looks)
+        self.path = path
+        self.looks = looks
+
+    def __str__(self) -> str:
+        return f"{printable(self.path)}: given up after {self.looks} directories were looked into"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,89 +126,113 @@ def _configured(path: str) -> list[str]:
 def missing_libraries(files: Sequence[str], loader: Loader) -> list[Missing]:
     """The libraries that the loader would not find for the ELF files at these paths, or for what they load.
 
-    What the Python loads at its start counts as found. A library is told once for each file that needs it.
+    What the Python loads at its start counts as found. A file that another one of *files* needs is judged as
+    loaded for that one, by whose DT_RPATH its own needs may be found. Raises `TooManyLibrariesError`.
     """
     _elf.cache_clear()  # files may have changed since the last time
-    missing: list[Missing] = []
+    _is_there.cache_clear()
     resolver = _Resolver(loader)
-    at_start = resolver.follow(loader.executable, (), frozenset(), missing=[])
-    for path in sorted(files):
-        resolver.follow(path, (loader.executable,), at_start, missing)
-    return missing
+    at_start = resolver.follow(loader.executable, (), frozenset(), {})
+    missing: dict[Missing, None] = {}
+    needed = {library for path in files for library in _needed(path)}
+    for path in sorted(files, key=lambda path: (os.path.basename(path) in needed, path)):
+        if os.path.realpath(path) not in resolver.reached:
+            resolver.follow(path, (loader.executable,), at_start, missing)
+    return sorted(missing, key=lambda each: (each.file, each.library))
+
+
+def _needed(path: str) -> tuple[str, ...]:
+    elf = _elf(os.path.realpath(path))
+    return elf.needed if elf is not None else ()
 
 
 class _Resolver:
-    """Follows needed libraries; each file is looked into once."""
+    """Follows needed libraries, as the loader does when it is asked for one file. *reached*: all it met."""
 
     def __init__(self, loader: Loader) -> None:
+        self.reached: set[str] = set()
         self._loader = loader
-        self._visited: set[str] = set()
+        self._looks = 0
 
     def follow(
-        self, path: str, above: tuple[str, ...], known: frozenset[str], missing: list[Missing]
+        self, path: str, above: tuple[str, ...], known: frozenset[str], missing: dict[Missing, None]
     ) -> frozenset[str]:
         """The names of all libraries that loading *path* loads; what is not found goes to *missing*.
 
         above: the files that it is loaded for, outermost first. known: names that are loaded already.
         """
-        names: set[str] = set()
-        waiting = [(path, above)]
+        loaded = set(known)
+        waiting = deque([(path, above)])  # first those that the file itself needs: so does the loader
         while waiting:
-            current, chain = waiting.pop()
-            real = os.path.realpath(current)
-            elf = _elf(real)
-            if elf is None or real in self._visited:
-                continue
-            self._visited.add(real)
-            for library in elf.needed:
-                if library in known:
+            current, chain = waiting.popleft()
+            self.reached.add(os.path.realpath(current))
+            for library in _needed(current):
+                if library in loaded:
                     continue
-                names.add(library)
-                found, looked = self._found(library, elf, current, chain)
+                found, looked = self._found(library, current, chain)
                 if found is None:
-                    missing.append(Missing(file=current, library=library, looked=looked))
-                else:
-                    waiting.append((found, (*chain, current)))
-        return frozenset(names)
+                    missing[Missing(file=current, library=library, looked=looked)] = None
+                    continue
+                loaded |= {library, found.soname}
+                waiting.append((found.path, (*chain, current)))
+        return frozenset(loaded)
 
     def _found(
-        self, library: str, elf: ElfFile, path: str, above: tuple[str, ...]
-    ) -> tuple[str | None, tuple[str, ...]]:
-        looked = list(dict.fromkeys(self._directories(elf, path, above)))
+        self, library: str, path: str, above: tuple[str, ...]
+    ) -> tuple[ElfFile | None, tuple[str, ...]]:
+        """The file that the loader takes for *library*, needed by the one at *path*; else where it looked."""
+        elf = _elf(os.path.realpath(path))
+        assert elf is not None  # it needs something
         if "/" in library:
-            expanded = _origin(library, path)
-            return (expanded if _fits(expanded, elf.machine) else None), ()
+            return _fitting(_origin(library, path), elf.machine), ()
+        looked = list(dict.fromkeys(self._directories(elf, path, above)))
         for directory in looked:
+            self._looks += 1
+            if self._looks > _MOST_LOOKS:
+                raise TooManyLibrariesError(path, _MOST_LOOKS)
             for level in (*_LEVELS, ""):
-                candidate = os.path.join(directory, level, library)
-                if _fits(candidate, elf.machine):
-                    return candidate, ()
+                found = _fitting(os.path.join(directory, level, library), elf.machine)
+                if found is not None:
+                    return found, ()
         return None, tuple(looked)
 
     def _directories(self, elf: ElfFile, path: str, above: tuple[str, ...]) -> Iterator[str]:
+        """Where the loader looks. A relative directory is left out: it is another one for every user."""
+        found: list[str] = []
         if not elf.runpath:
-            yield from (_origin(each, path) for each in elf.rpath)
+            found += [_origin(each, path) for each in elf.rpath]
             for other in reversed(above):
                 parent = _elf(os.path.realpath(other))
                 if parent is not None and not parent.runpath:
-                    yield from (_origin(each, other) for each in parent.rpath)
-        yield from self._loader.library_path
-        yield from (_origin(each, path) for each in elf.runpath)
-        yield from self._loader.directories
+                    found += [_origin(each, other) for each in parent.rpath]
+        found += self._loader.library_path
+        found += [_origin(each, path) for each in elf.runpath]
+        found += self._loader.directories
+        return (each for each in found if each.startswith("/"))
 
 
 def _origin(text: str, path: str) -> str:
-    """*text* of a search path, with `$ORIGIN` and `$LIB` as they are for the file at *path*."""
-    here = os.path.dirname(os.path.realpath(path))
+    """*text* of a search path, with `$ORIGIN` and `$LIB` as they are for the file at *path*.
+
+    The origin of a library is where it was found: the loader follows no link for it.
+    """
+    here = os.path.dirname(path)
     for name, value in (("ORIGIN", here), ("LIB", "lib64")):
         text = text.replace(f"${{{name}}}", value).replace(f"${name}", value)
     return os.path.normpath(text)
 
 
-def _fits(path: str, machine: str) -> bool:
-    """Whether the file at *path* can be loaded into a process of that *machine*."""
+def _fitting(path: str, machine: str) -> ElfFile | None:
+    """The file at *path*, called by that path, if it can be loaded into a process of that *machine*."""
+    if not _is_there(path):
+        return None
     elf = _elf(os.path.realpath(path))
-    return elf is not None and elf.machine == machine
+    return replace(elf, path=path) if elf is not None and elf.machine == machine else None
+
+
+@lru_cache(maxsize=1 << 16)
+def _is_there(path: str) -> bool:
+    return os.path.isfile(path)
 
 
 @lru_cache(maxsize=8192)
@@ -201,4 +251,4 @@ def _elf(real: str) -> ElfFile | None:
 
 def library_path_of(environ: Mapping[str, str]) -> tuple[str, ...]:
     """The directories of LD_LIBRARY_PATH."""
-    return tuple(each or "." for each in environ.get("LD_LIBRARY_PATH", "").split(":") if each)
+    return tuple(each for each in re.split("[:;]", environ.get("LD_LIBRARY_PATH", "")) if each)

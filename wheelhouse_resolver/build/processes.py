@@ -13,7 +13,7 @@ from typing import NamedTuple
 from wheelhouse_resolver.errors import reason_of
 from wheelhouse_resolver.text import printable
 
-__all__ = ["Finished", "run_logged", "tail_of"]
+__all__ = ["Finished", "run_logged", "start_logged", "stop", "tail_of"]
 
 #: How much of a log's end is read for its last lines (bytes); a build may print hundreds of megabytes.
 _TAIL = 64 << 10
@@ -67,11 +67,35 @@ def run_logged(
     command does; `OSError` when *log* cannot be opened.
     """
     start = time.monotonic()
+    offset = os.path.getsize(log) if os.path.exists(log) else 0
+    process = start_logged(command, log=log, environ=environ, cwd=cwd)
+    if isinstance(process, Finished):
+        return process
     timed_out = False
+    try:
+        process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        timed_out = True
+    finally:
+        # Also of one that ended by itself: what it left running would go on writing into the log.
+        stop([process])
+    return Finished(process.returncode, timed_out, time.monotonic() - start, tail_of(log, offset))
+
+
+def start_logged(
+    command: Sequence[str | os.PathLike[str]],
+    *,
+    log: str | os.PathLike[str],
+    environ: Mapping[str, str],
+    cwd: str | os.PathLike[str] | None = None,
+) -> subprocess.Popen[bytes] | Finished:
+    """Start a command as `run_logged` does, and do not wait for it; its end is `stop`, however it ends.
+
+    Returns how it ended if it could not be started. Raises `OSError` when *log* cannot be opened.
+    """
     with open(log, "ab") as output:
-        offset = output.tell()
         try:
-            process = subprocess.Popen(
+            return subprocess.Popen(
                 [os.fspath(word) for word in command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -85,31 +109,24 @@ def run_logged(
             with suppress(OSError):
                 output.write(f"{problem}\n".encode())
             return Finished(127, False, 0.0, problem)
-        try:
-            code = process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            timed_out = True
-            code = _stopped(process)
-        except BaseException:
-            _stopped(process)
-            raise
-        finally:
-            # What it left running in the background would go on writing into the log.
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-    return Finished(code, timed_out, time.monotonic() - start, tail_of(log, offset))
 
 
-def _stopped(process: subprocess.Popen[bytes]) -> int:
-    """The exit code of *process* after its whole group was asked, then made, to end."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    try:
-        return process.wait(_GRACE)
-    except subprocess.TimeoutExpired:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        return process.wait()
+def stop(processes: Sequence[subprocess.Popen[bytes]], grace: float = _GRACE) -> None:
+    """End *processes* with their groups: those that run are asked together, and killed after *grace* (s)."""
+    for process in processes:
+        if process.poll() is None:
+            _signal(process, signal.SIGTERM)
+    deadline = time.monotonic() + grace
+    for process in processes:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, deadline - time.monotonic()))
+        _signal(process, signal.SIGKILL)
+        process.wait()
+
+
+def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
 
 
 def tail_of(log: str | os.PathLike[str], offset: int = 0, lines: int = 20) -> str:

@@ -101,11 +101,14 @@ class BuildRecord:
         """Whether *other* was made of the very same: source, recipe, tools and all that was set."""
 
         def inputs(record: BuildRecord) -> tuple[object, ...]:
-            made_of = (record.source_sha256, record.recipe_sha256, record.flags, record.modules)
             made_for = (record.project, record.version, record.python, record.arch, record.layer)
+            made_of = (record.source_sha256, record.recipe_sha256, record.flags, record.modules)
             return (*made_for, *made_of, record.environ, record.tools)
 
-        return self.source_sha256 != "" and inputs(self) == inputs(other)
+        # A directory tells nothing of what is in it; the address of a git source names its commit.
+        if not self.source_sha256 and not (self.source.startswith("git+") and self.source == other.source):
+            return False
+        return inputs(self) == inputs(other)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

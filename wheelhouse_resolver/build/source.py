@@ -96,12 +96,14 @@ def fetch(
     python_version: str = "",
     layer: str | None = None,
     arch: str = GENERIC,
+    wheels_config: str = "",
 ) -> Fetched:
     """Fetch what *requirement* needs into *directory* (empty) and unpack it there.
 
     A recipe file is resolved for the version that *requirement* pins, if it pins one. A pure-Python wheel of
-    the index is taken as it is unless the recipe says anything of a build (`Recipe.takes_wheel`). What
-    commands print goes to the file *log*.
+    the index is taken as it is unless the recipe says anything of a build (`Recipe.takes_wheel`).
+    *wheels_config* is the PIP_CONFIG_FILE with which such a wheel is looked for: pip must find none that the
+    site itself has made. What commands print goes to the file *log*.
 
     Raises `SourceError`, `ArchiveError`, `ModulesError`, `VariableError`.
     """
@@ -111,7 +113,7 @@ def fetch(
         recipe = recipe.resolve(version, python_version or _version_of(python), layer, arch)
     source = recipe.source
     if source.kind == "index":
-        found = _from_index(recipe, requirement, python, directory, log, environ)
+        found = _from_index(recipe, requirement, python, directory, log, environ, wheels_config)
         if found.kind == "wheel":
             return found
     else:
@@ -147,11 +149,18 @@ def _from_elsewhere(
 
 
 def _from_index(
-    recipe: Recipe, requirement: str, python: str, directory: str, log: str, environ: Mapping[str, str]
+    recipe: Recipe,
+    requirement: str,
+    python: str,
+    directory: str,
+    log: str,
+    environ: Mapping[str, str],
+    wheels_config: str,
 ) -> Fetched:
     pip = [python, "-m", "pip", "--disable-pip-version-check", "--no-input"]
     if recipe.takes_wheel:
-        wheel = _pure_wheel(requirement, pip, directory, log, environ)
+        looking = {**environ, "PIP_CONFIG_FILE": wheels_config} if wheels_config else environ
+        wheel = _pure_wheel(requirement, pip, directory, log, looking)
         if wheel is not None:
             return wheel
     into = os.path.join(directory, "sdist")

@@ -8,34 +8,35 @@ verifier. Nothing stops at the first failure; all findings are told.
 from __future__ import annotations
 
 import os
-import re
 import sys
-import sysconfig
 import time
-import zipfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from keyword import iskeyword
 from typing import Any
+
+from packaging.utils import parse_wheel_filename
 
 from wheelhouse_resolver.build.elf import elf_files
 from wheelhouse_resolver.build.environment import EnvironmentProblemError, isolated, make_environment
+from wheelhouse_resolver.build.imports import import_names
 from wheelhouse_resolver.build.libraries import (
     Loader,
+    TooManyLibrariesError,
     default_directories,
     library_path_of,
     missing_libraries,
 )
 from wheelhouse_resolver.build.processes import Finished, run_logged
+from wheelhouse_resolver.build.pythons import target_of
 from wheelhouse_resolver.build.recipe import Test
 from wheelhouse_resolver.errors import PythonError, reason_of
 from wheelhouse_resolver.host.elf import NotElfError, program_interpreter
+from wheelhouse_resolver.host.python import supported_tags, target_python
+from wheelhouse_resolver.installers import pythons_of
 from wheelhouse_resolver.metadata import BAD_ZIP
 
-__all__ = ["Finding", "Verification", "import_names", "python_for", "verify"]
-
-#: How the names of extension modules end, behind the module's own name.
-_EXTENSION = re.compile(r"([A-Za-z_]\w*)(\.(abi3|cpython|pypy|graalpy)[\w.-]*)?\.so", re.ASCII)
+__all__ = ["Finding", "Verification", "python_for", "verify"]
 
 #: How long installing may take (s).
 _INSTALLING = 1800
@@ -101,8 +102,8 @@ def verify(
 ) -> Verification:
     """Install *wheel* into a fresh environment of *python* (a path) below *work*, and try it out there.
 
-    find_links:   directories from which what it requires is taken first; then the index that pip is
-                  configured for in *environ*, unless *offline*.
+    find_links:   directories from which what it requires is taken; where they do not suffice, also from the
+                  index that pip is configured for in *environ*, unless *offline*.
     test:         what to import and run besides; without imports of its own: all that the wheel contains.
     environ:      of everything that runs; the variables that reach into other environments are dropped.
     library_dirs: where the layer has libraries, besides where its loader looks by itself.
@@ -176,11 +177,11 @@ class _Verifying:
         """Whether the wheel could be installed with all that it requires."""
         pip = [python, "-m", "pip", "--disable-pip-version-check", "--no-input"]
         links = [part for each in self._find_links for part in ("--find-links", each)]
-        index = ["--no-index"] if self._offline else []
-        done = self._run(
-            [*pip, "install", "--prefer-binary", *index, *links, self._wheel, *self._test.requires],
-            _INSTALLING,
-        )
+        # Not for the user, nor elsewhere, whatever pip's own configuration says.
+        install = [*pip, "install", "--no-user", "--prefer-binary", *links, self._wheel, *self._test.requires]
+        done = self._run([*install, "--no-index"], _INSTALLING)
+        if not done.ok and not self._offline:
+            done = self._run(install, _INSTALLING)
         if not done.ok:
             self._find("install", _said(done))
             return False
@@ -192,6 +193,9 @@ class _Verifying:
     def _try(self, python: str) -> None:
         """Import, run and look at what was installed."""
         timeout = self._test.timeout
+        self._environ["PATH"] = (
+            f"{os.path.dirname(python)}{os.pathsep}{self._environ.get('PATH', os.defpath)}"
+        )
         runner = [*self._emulate, python]
         try:
             names = self._test.imports or tuple(import_names(self._wheel))
@@ -212,8 +216,6 @@ class _Verifying:
             if not done.ok:
                 self._find("statement", f"{statement!r}: {_said(done)}")
         if self._test.command:
-            bin_directory = os.path.dirname(python)
-            self._environ["PATH"] = f"{bin_directory}{os.pathsep}{self._environ.get('PATH', os.defpath)}"
             done = self._run(["bash", "-euo", "pipefail", "-c", self._test.command], timeout)
             if not done.ok:
                 self._find("command", f"{self._test.command!r}: {_said(done)}")
@@ -239,16 +241,21 @@ class _Verifying:
         except NotElfError:
             loader = None
         files = [path for each in inside if (path := _installed(where, each.path)) is not None]
-        missing = missing_libraries(
-            files,
-            Loader(
-                executable=executable,
-                library_path=library_path_of(self._environ),
-                directories=(*self._library_dirs, *default_directories(loader)),
-            ),
+        known = Loader(
+            executable=executable,
+            library_path=library_path_of(self._environ),
+            directories=(*self._library_dirs, *default_directories(loader)),
         )
-        for each_missing in missing:
-            self._find("libraries", str(each_missing).replace(f"{where['platlib']}/", ""))
+        try:
+            missing = missing_libraries(files, known)
+        except TooManyLibrariesError as error:
+            self._find("libraries", str(error))
+            return
+        inside_names = {os.path.basename(each.path): each.path for each in inside}
+        for one in missing:
+            held = inside_names.get(one.library)
+            hint = f"; the wheel holds it as {held}, where no rpath leads" if held is not None else ""
+            self._find("libraries", str(one).replace(f"{where['platlib']}/", "") + hint)
 
     def _run_for_paths(self, python: str) -> dict[str, str] | None:
         """Where the environment keeps what wheels hold (`sysconfig`'s names)."""
@@ -285,84 +292,20 @@ def _said(done: Finished) -> str:
     return f"{done.problem}: {last}" if last else done.problem
 
 
-def import_names(wheel: str) -> list[str]:
-    """What the wheel at that path lets one import: its top-level modules and packages, sorted.
-
-    Of a namespace package (a directory without `__init__`, PEP 420) those that are in it. Raises `OSError`
-    and `metadata.BAD_ZIP` as they come.
-    """
-    with zipfile.ZipFile(wheel) as archive:
-        names = [name for name in archive.namelist() if not name.endswith("/")]
-    tree: dict[str, Any] = {}
-    for name in names:
-        parts = name.split("/")
-        if parts[0].endswith(".data") and parts[1:2] in (["purelib"], ["platlib"]):
-            parts = parts[2:]
-        elif parts[0].endswith((".data", ".dist-info")):
-            continue
-        place = tree
-        for part in parts[:-1]:
-            place = place.setdefault(f"{part}/", {})
-        if parts:
-            place[parts[-1]] = None
-    return sorted(_importable(tree, ""))
-
-
-def _importable(tree: Mapping[str, Any], prefix: str) -> set[str]:
-    found: set[str] = set()
-    for name, inner in tree.items():
-        if inner is None:
-            module = _module_name(name)
-            if module is not None and module != "__init__":
-                found.add(prefix + module)
-            continue
-        package = name.removesuffix("/")
-        if not package.isidentifier() or iskeyword(package):
-            continue
-        if any(each is None and _module_name(entry) == "__init__" for entry, each in inner.items()):
-            found.add(prefix + package)
-        else:
-            found |= _importable(inner, f"{prefix}{package}.")
-    return found
-
-
-def _module_name(filename: str) -> str | None:
-    """The module that a file of that name is; None if it is none."""
-    if filename.endswith(".py"):
-        name = filename.removesuffix(".py")
-        return name if name.isidentifier() and not iskeyword(name) else None
-    found = _EXTENSION.fullmatch(filename)
-    return found[1] if found else None
-
-
 def python_for(wheel: str) -> str:
     """The path of a Python on this machine that can install the wheel of that file name.
 
-    The running one if it can, else the one on PATH of the version that the wheel's tags name. Raises
-    `PythonError`, and `packaging.utils.InvalidWheelFilename` for what is no wheel's name.
+    The running one if it can, else the one on PATH of the version that the wheel's tags name, the newest
+    of several. Raises `PythonError`, and `packaging.utils.InvalidWheelFilename` for what is no wheel's name.
     """
-    import shutil
-
-    from packaging.utils import parse_wheel_filename
-
-    from wheelhouse_resolver.host.python import supported_tags, target_python
-    from wheelhouse_resolver.installers import pythons_of
-
     _, _, _, tags = parse_wheel_filename(os.path.basename(wheel))
     running, _ = target_python()
     if not tags.isdisjoint(supported_tags(running)):
         return sys.executable
     versions = sorted({version for version, _ in pythons_of(tags)}, reverse=True)
-    wanted = [f"python{major}.{minor}" for major, minor in versions]
-    for name in wanted:
-        # Another Python may lie beside ours without being on PATH.
-        for directory in (
-            None,
-            sysconfig.get_path("scripts"),
-            os.path.dirname(os.path.realpath(sys.executable)),
-        ):
-            found = shutil.which(name, path=directory)
-            if found is not None:
-                return found
-    needed = " or ".join(wanted) or "a Python with other tags"
+    wanted = [f"{major}.{minor}" for major, minor in versions]
+    for version in wanted:
+        with suppress(PythonError):  # another version may be there
+            return target_of(version).path
+    needed = " or ".join(f"python{version}" for version in wanted) or "a Python with other tags"
     raise PythonError(os.path.basename(wheel), f"needs {needed}, which is not on PATH; give --python")

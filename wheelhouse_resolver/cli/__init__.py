@@ -28,12 +28,17 @@ COMMANDS = {
     "path": "print the directories that this host searches, most specific first",
     "pip-conf": "write the configuration that makes pip and uv search them",
     "pick": "say which wheel a requirement gets, and why no other",
+    "avail": "list what this host can install, newest first",
+    "why-not": "say why pip finds no wheel, or took that one, and what would help",
+    "lock": "resolve requirements and all they need, and write a lock file for stock installers",
+    "doctor": "say what is wrong with this environment, and the command that mends it",
     "publish": "check wheels, stamp them, and place them into the wheelhouse",
     "withdraw": "take a wheel out of every search path, restorably",
     "restore": "bring a withdrawn wheel back",
     "audit": "find where an installer's order would differ from policy",
     "restamp": "mend the stamps of an existing tree in place",
     "view": "make a tree of links that carry the stamps, touching no wheel",
+    "build": "build wheels from source with recipes, verify and publish them",
     "verify": "try wheels out in fresh environments",
     "classify": "say which directory of the wheelhouse a wheel belongs to, and why",
     "relabel": "print or edit the requirements, local label and tags of finished wheels",
@@ -41,10 +46,12 @@ COMMANDS = {
     "modulefile": "write a module file for Lmod or Environment Modules",
     "shell-hook": "print settings for a shell's start file, for people without modules",
     "policy-module": "write the _manylinux.py that makes Python refuse manylinux wheels",
+    "completion": "print the script that completes our command lines in a shell",
 }
 
-#: The commands that may run for long, over whole trees.
-_LONG = frozenset({"publish", "audit", "restamp", "view", "verify"})
+#: The commands that may run for long, over whole trees. (Not `lock`: a search of 8,000 rounds needs as little
+#: memory without looking for garbage.)
+_LONG = frozenset({"publish", "audit", "restamp", "view", "build", "verify"})
 
 
 class _Parser(argparse.ArgumentParser):

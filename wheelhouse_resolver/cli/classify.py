@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from wheelhouse_resolver.build.classify import Classification, classify
@@ -43,7 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run `classify`. Exit code 1 when a wheel's place cannot be decided."""
     site = site_of(options)
-    found = [classify(path, site, record=record_of(path), scan=options.scan) for path in options.wheel]
+    found = [
+        classify(path, site, record=record_of(path), scan=options.scan, environ=os.environ)
+        for path in options.wheel
+    ]
     if options.json:
         print_json([each.to_dict() for each in found])
     else:
@@ -52,7 +56,8 @@ def run(options: argparse.Namespace) -> int:
     undecided = [each for each in found if each.directory is None]
     for each in undecided:
         print(
-            f"undecided: {printable(each.wheel)}: say where it belongs with `publish --to LAYER/ARCH`",
+            f"undecided: {printable(each.wheel)}: say where it belongs with `publish --to`: "
+            f"{printable(', '.join(each.possible))}",
             file=sys.stderr,
         )
     return 1 if undecided else 0

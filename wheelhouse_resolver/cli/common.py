@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wheelhouse_resolver.host import Host, detect_host
 from wheelhouse_resolver.site import Site
 
+if TYPE_CHECKING:
+    from wheelhouse_resolver.requirements import RequirementsFile
+
 __all__ = [
     "add_examples",
+    "add_files_option",
     "add_host_options",
     "add_json_option",
+    "add_requirement_options",
     "add_site_options",
+    "files_of",
     "host_of",
     "print_json",
+    "requirements_of",
     "site_of",
     "warn",
 ]
@@ -55,9 +63,43 @@ def add_host_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_files_option(parser: argparse.ArgumentParser) -> None:
+    """`-r`, which may be given several times."""
+    parser.add_argument(
+        "-r",
+        "--requirement",
+        dest="files",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="also the requirements in this file, or the dependencies in this pyproject.toml; "
+        "may be given several times",
+    )
+
+
 def add_json_option(parser: argparse.ArgumentParser) -> None:
     """`--json`."""
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+
+
+def add_requirement_options(parser: argparse.ArgumentParser) -> None:
+    """`REQUIREMENT...` and `-r`."""
+    parser.add_argument("requirement", nargs="*", metavar="REQUIREMENT", help="such as numpy>=1.26")
+    add_files_option(parser)
+
+
+def requirements_of(options: argparse.Namespace) -> RequirementsFile | None:
+    """What the options ask for; when that is nothing, None, having said so on stderr."""
+    from wheelhouse_resolver.requirements import RequirementsFile, parse_requirement
+    from wheelhouse_resolver.text import printable
+
+    asked = RequirementsFile(requirements=tuple(map(parse_requirement, options.requirement)))
+    asked = asked.and_also(files_of(options))
+    if asked.requirements:
+        return asked
+    where = f" in {', '.join(map(printable, options.files))}" if options.files else ""
+    print(f"error: no requirement{where}: name one, such as numpy>=1.26", file=sys.stderr)
+    return None
 
 
 def add_examples(parser: argparse.ArgumentParser, *examples: tuple[str, str]) -> None:
@@ -65,6 +107,16 @@ def add_examples(parser: argparse.ArgumentParser, *examples: tuple[str, str]) ->
     program = parser.prog.split()[0]  # behind it stands the command
     lines = [f"  {program} {line}\n      {what}" for what, line in examples]
     parser.epilog = "examples:\n" + "\n".join(lines)
+
+
+def files_of(options: argparse.Namespace) -> RequirementsFile:
+    """What the files given with `-r` say, together."""
+    from wheelhouse_resolver.requirements import RequirementsFile, read_any
+
+    found = RequirementsFile()
+    for file in options.files:
+        found = found.and_also(read_any(file, os.environ))
+    return found
 
 
 def site_of(options: argparse.Namespace) -> Site:

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 
 from wheelhouse_resolver.cli.common import (
     add_examples,
     add_host_options,
     add_json_option,
+    add_requirement_options,
     add_site_options,
     host_of,
     print_json,
+    requirements_of,
     site_of,
     warn,
 )
 from wheelhouse_resolver.pick import Pick, pick
-from wheelhouse_resolver.requirements import (
-    RequirementsFile,
-    parse_requirement,
-    read_requirements,
-)
 from wheelhouse_resolver.text import printable
 from wheelhouse_resolver.wheelhouse import Misnamed, Wheelhouse
 
@@ -30,16 +26,7 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `pick`."""
-    parser.add_argument("requirement", nargs="*", metavar="REQUIREMENT", help="such as numpy>=1.26")
-    parser.add_argument(
-        "-r",
-        "--requirement",
-        dest="files",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="also the requirements in this file; may be given several times",
-    )
+    add_requirement_options(parser)
     parser.add_argument(
         "--explain",
         action="store_true",
@@ -57,12 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run `pick`. Exit code 1 when a requirement has no wheel."""
-    asked = RequirementsFile(requirements=tuple(map(parse_requirement, options.requirement)))
-    for file in options.files:
-        asked = asked.and_also(read_requirements(file, os.environ))
-    if not asked.requirements:
-        where = f" in {', '.join(map(printable, options.files))}" if options.files else ""
-        print(f"error: no requirement{where}: name one, such as numpy>=1.26", file=sys.stderr)
+    asked = requirements_of(options)
+    if asked is None:
         return 2
     site = site_of(options)
     wheelhouse = Wheelhouse(site)

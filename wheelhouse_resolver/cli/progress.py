@@ -7,12 +7,22 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from wheelhouse_resolver.text import printable
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tqdm import tqdm
 
-__all__ = ["Advance", "bar", "shown"]
+    from wheelhouse_resolver.build.planning import Entry
+    from wheelhouse_resolver.build.run import Outcome
+
+__all__ = ["Advance", "BuildProgress", "bar", "shown"]
 
 T = TypeVar("T")
+
+#: How much is shown of the end of a failed build's log (lines).
+_TAIL_LINES = 5
 
 
 class Advance(Protocol):
@@ -57,3 +67,83 @@ def bar(what: str) -> Iterator[Advance | None]:
             shown_bar.update(done - shown_bar.n)
 
         yield advance
+
+
+class BuildProgress:
+    """The progress of builds (a `build.run.Report`): a line for each that ends, on stderr.
+
+    On a terminal also a bar with what runs, and in which phase, as far as the builds' logs in the directory
+    *logs* tell. *outcomes*: all that have ended.
+    """
+
+    def __init__(self, logs: str) -> None:
+        self.outcomes: list[Outcome] = []
+        self._logs = logs
+        self._running: dict[tuple[str, int, int], Entry] = {}
+        self._bar: tqdm[Any] | None = None
+
+    def say(self, what: str) -> None:
+        """Tell what is being done before there is anything to count."""
+        print(printable(what), file=sys.stderr)
+
+    @contextmanager
+    def of(self, total: int) -> Iterator[None]:
+        """Show the progress of *total* builds."""
+        if not _on_terminal():
+            yield
+            return
+        with _tqdm()(desc="building", total=total, leave=False, unit="build") as self._bar:
+            try:
+                yield
+            finally:
+                self._bar = None
+
+    def began(self, entries: Sequence[Entry]) -> None:
+        """See `Report.began`."""
+        self._running = {entry.key: entry for entry in entries}
+        self.waiting()
+
+    def ended(self, outcome: Outcome) -> None:
+        """See `Report.ended`."""
+        self._running.pop(outcome.entry.key, None)
+        self.outcomes.append(outcome)
+        took = f" ({outcome.seconds:.0f} s)" if outcome.seconds else ""
+        self._line(f"{outcome.result} {outcome.entry.label}{took}")
+        if not outcome.ok:
+            self._line(f"  {outcome.problem}")
+            for line in outcome.tail[-_TAIL_LINES:]:
+                self._line(f"  | {line}")
+            if outcome.log:
+                self._line(f"  log: {outcome.log}")
+        if self._bar is not None:
+            self._bar.update()
+
+    def published(self, outcome: Outcome) -> None:
+        """See `Report.published`."""
+        for number, each in enumerate(self.outcomes):
+            if each.entry.key == outcome.entry.key:
+                self.outcomes[number] = outcome
+        for path in outcome.places:
+            self._line(f"published {path}")
+        if not outcome.ok:
+            self._line(f"failed {outcome.entry.label}: {outcome.problem}")
+
+    def waiting(self) -> None:
+        """See `Report.waiting`."""
+        if self._bar is not None:
+            from wheelhouse_resolver.build.job import phase_of
+
+            failed = sum(not outcome.ok for outcome in self.outcomes)
+            told = [f"{failed} failed"] if failed else []
+            told += [
+                f"{entry.label}: {phase}"
+                for entry in self._running.values()
+                if (phase := phase_of(entry.job, self._logs))
+            ]
+            self._bar.set_postfix_str(printable("; ".join(told)))
+
+    def _line(self, text: str) -> None:
+        if self._bar is not None:
+            self._bar.write(printable(text), file=sys.stderr)
+        else:
+            print(printable(text), file=sys.stderr, flush=True)

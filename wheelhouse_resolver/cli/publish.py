@@ -25,7 +25,7 @@ from wheelhouse_resolver.publish import (
 )
 from wheelhouse_resolver.text import printable
 
-__all__ = ["add_arguments", "carry_out", "run"]
+__all__ = ["add_arguments", "carry_out", "ran", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -123,7 +123,7 @@ def run(options: argparse.Namespace) -> int:
     placed, failed = carry_out(steps)
     if options.remove_source:
         failed += _remove_sources(placed)
-    if placed and after and not _ran(after):
+    if placed and after and not ran(after):
         failed += 1
     return 1 if failed else 0
 
@@ -184,7 +184,7 @@ def _glibc(given: str) -> str:
     raise PublishError("--glibc-tag", "the running Python accepts no manylinux wheels: give X.Y")
 
 
-def _ran(command: list[str]) -> bool:
+def ran(command: list[str]) -> bool:
     """Run the site's `after` command; tell it when it fails (the wheels stay)."""
     try:
         sys.stdout.flush()

@@ -9,12 +9,16 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import NamedTuple
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from wheelhouse_resolver import tree
 from wheelhouse_resolver.build.modules import module_environment
-from wheelhouse_resolver.build.recipe import Recipe, no_recipe
+from wheelhouse_resolver.build.pythons import target_of
+from wheelhouse_resolver.build.recipe import Test, no_recipe
 from wheelhouse_resolver.build.recipe_file import find_recipe, load_recipe, recipe_directories
 from wheelhouse_resolver.build.verify import Verification, python_for, verify
 from wheelhouse_resolver.cli.common import (
@@ -27,7 +31,7 @@ from wheelhouse_resolver.cli.common import (
     site_of,
 )
 from wheelhouse_resolver.cli.progress import shown
-from wheelhouse_resolver.errors import PythonError, UnreadableWheelError
+from wheelhouse_resolver.errors import UnreadableWheelError
 from wheelhouse_resolver.host import Host
 from wheelhouse_resolver.host.python import python_version
 from wheelhouse_resolver.site import Site
@@ -51,14 +55,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="DIR",
-        help="a directory with what wheels require, before the wheelhouse; may be given several times",
+        help="a directory with what wheels require, besides the wheelhouse; may be given several times",
     )
-    how.add_argument("--offline", action="store_true", help="do not look for requirements on an index")
+    how.add_argument(
+        "--library-dir",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="a directory with libraries of the layer, besides where its loader looks by itself",
+    )
+    how.add_argument("--offline", action="store_true", help="take requirements from these directories only")
     how.add_argument(
         "--emulate",
         default="",
         metavar="COMMAND",
-        help="run the tests by this emulator of a lower CPU, such as 'qemu-x86_64 -cpu Haswell'",
+        help="import by this emulator of a lower CPU, such as 'qemu-x86_64 -cpu Haswell'",
     )
     how.add_argument("--keep", action="store_true", help="keep the environments, and say where they are")
     add_json_option(parser)
@@ -74,103 +85,99 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+class _Case(NamedTuple):
+    """What is to be verified: the wheel *path*, and how."""
+
+    path: str
+    python: str
+    find_links: list[str]
+    test: Test
+    environ: Mapping[str, str]
+
+
 def run(options: argparse.Namespace) -> int:
     """Run `verify`. Exit code 1 when a wheel fails."""
-    site = site_of(options)
-    missing = [path for path in options.wheel if not os.path.exists(path)]
-    if missing:
-        raise UnreadableWheelError(missing[0], "does not exist")
+    cases = _cases(options, site_of(options))  # bad input shows before anything takes long
     work = tempfile.mkdtemp(prefix="wheelhouse-verify-")
-    results: list[Verification] = []
+    results = []
     try:
-        for number, path in enumerate(shown(options.wheel, "verifying", len(options.wheel))):
-            result = _verified(options, site, path, os.path.join(work, str(number)))
+        for number, case in enumerate(shown(cases, "verifying", len(cases)), 1):
+            result = _verified(options, case, os.path.join(work, str(number)))
             results.append(result)
             if not options.json:
                 _tell(result)
     finally:
-        failed = [each for each in results if not each.ok]
         if options.keep:
             print(f"kept: {work}", file=sys.stderr)
         else:
-            _remove(work, [each.log for each in failed])
+            with suppress(OSError):  # the logs of what failed stay
+                os.rmdir(work)
     if options.json:
         print_json([each.to_dict() for each in results])
-    return 1 if failed else 0
+    return 0 if all(each.ok for each in results) else 1
 
 
-def _verified(options: argparse.Namespace, site: Site, path: str, work: str) -> Verification:
-    if options.python is None:
+def _verified(options: argparse.Namespace, case: _Case, work: str) -> Verification:
+    log = f"{work}.log"
+    failed = False
+    try:
+        result = verify(
+            case.path,
+            python=case.python,
+            find_links=case.find_links,
+            work=work,
+            log=log,
+            test=case.test,
+            environ=case.environ,
+            library_dirs=[os.path.abspath(each) for each in options.library_dir],
+            offline=options.offline,
+            emulate=shlex.split(options.emulate),
+        )
+        failed = not result.ok
+        return result
+    finally:
+        if not options.keep:
+            shutil.rmtree(work, ignore_errors=True)
+            if not failed:
+                with suppress(FileNotFoundError):
+                    os.unlink(log)
+
+
+def _cases(options: argparse.Namespace, site: Site) -> list[_Case]:
+    given = load_recipe(options.recipe) if options.recipe not in (None, "none") else None
+    hosts: dict[str, Host] = {}
+    found = []
+    for path in options.wheel:
+        if not os.path.exists(path):
+            raise UnreadableWheelError(path, "does not exist")
         try:
-            options_python = python_for(path)
+            name, version, _, _ = parse_wheel_filename(os.path.basename(path))
         except InvalidWheelFilename as error:
             raise UnreadableWheelError(path, str(error)) from error
-    else:
-        options_python = options.python
-    host = host_of(argparse.Namespace(**{**vars(options), "python": options_python}), site)
-    recipe = _recipe(options, site, path, host)
-    test = recipe.test
-    if options.timeout is not None:
-        from dataclasses import replace
-
-        test = replace(test, timeout=options.timeout)
-    os.makedirs(work)
-    environ: Mapping[str, str] = module_environment(recipe.run_modules, os.environ)
-    return verify(
-        path,
-        python=_path_of(host, options_python),
-        find_links=[*options.find_links, *(each.path for each in tree.existing(site.search_path(host)))],
-        work=work,
-        log=os.path.join(work, "log.txt"),
-        test=test,
-        environ=environ,
-        offline=options.offline,
-        emulate=shlex.split(options.emulate),
-    )
-
-
-def _recipe(options: argparse.Namespace, site: Site, path: str, host: Host) -> Recipe:
-    try:
-        name, version, _, _ = parse_wheel_filename(os.path.basename(path))
-    except InvalidWheelFilename as error:
-        raise UnreadableWheelError(path, str(error)) from error
-    if options.recipe == "none":
-        return no_recipe(name)
-    found = load_recipe(options.recipe) if options.recipe else find_recipe(name, recipe_directories(site))
-    if found is None:
-        return no_recipe(name)
-    python = python_version(host.python)
-    return found.resolve(version, f"{python.major}.{python.minor}", host.layer, site.search_path(host).arch)
-
-
-def _path_of(host: Host, python: str) -> str:
-    """The path of the target Python, which must be one that can be run."""
-    if os.path.sep in python:
-        return python
-    found = shutil.which(python if not python[:1].isdigit() else f"python{python}")
-    if found is None:
-        raise PythonError(host.python.name, "not found on PATH; give the path of a Python")
+        python = target_of(options.python).path if options.python is not None else python_for(path)
+        if python not in hosts:
+            hosts[python] = host_of(argparse.Namespace(**{**vars(options), "python": python}), site)
+        host = hosts[python]
+        search_path = site.search_path(host)
+        recipe = no_recipe(name)
+        if options.recipe != "none":
+            file = given or find_recipe(name, recipe_directories(site))
+            if file is not None:
+                target = python_version(host.python)
+                running = f"{target.major}.{target.minor}"
+                recipe = file.resolve(version, running, host.layer, search_path.arch)
+        test = recipe.test if options.timeout is None else replace(recipe.test, timeout=options.timeout)
+        links = [*options.find_links, *(directory.path for directory in tree.existing(search_path))]
+        found.append(_Case(path, python, links, test, module_environment(recipe.run_modules, os.environ)))
     return found
 
 
 def _tell(result: Verification) -> None:
     done = ", ".join(result.imported) or "nothing to import"
     if result.ok:
-        print(f"{printable(result.wheel)}: works ({done}; {result.seconds:.0f} s)")
+        print(f"{printable(result.wheel)}: works ({printable(done)}; {result.seconds:.0f} s)")
         return
     print(f"{printable(result.wheel)}: fails")
     for finding in result.findings:
         print(f"    {printable(finding.check)}: {printable(finding.problem)}")
     print(f"    log: {printable(result.log)}")
-
-
-def _remove(work: str, logs: list[str]) -> None:
-    """Remove what was made below *work*, but for the *logs* of what failed."""
-    kept = {os.path.realpath(log) for log in logs}
-    for directory, below, names in os.walk(work, topdown=False):
-        for name in [*names, *(each for each in below if os.path.islink(os.path.join(directory, each)))]:
-            path = os.path.join(directory, name)
-            if os.path.realpath(path) not in kept or os.path.islink(path):
-                os.unlink(path)
-        if not os.listdir(directory):
-            os.rmdir(directory)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.host.python import Interpreter
     from wheelhouse_resolver.site import Layer
 
-__all__ = ["Evidence", "layer_evidence", "parse_os_release"]
+__all__ = ["Evidence", "expanded_pattern", "layer_evidence", "parse_os_release", "path_evidence"]
 
 
 class Evidence(NamedTuple):
@@ -47,9 +47,9 @@ def layer_evidence(
     if interpreter is not None:
         if interpreter.program_interpreter is not None:
             seen = [interpreter.program_interpreter]
-            found += _by_path(layers, "interpreter", "ELF program interpreter", seen, environ)
+            found += path_evidence(layers, "interpreter", "ELF program interpreter", seen, environ)
         seen = [path for path in (interpreter.base_prefix, interpreter.executable) if path]
-        found += _by_path(layers, "prefix", "prefix", seen, environ)
+        found += path_evidence(layers, "prefix", "prefix", seen, environ)
     found += _by_environment(layers, environ)
     identity = os_release.get("ID", "")
     found += [
@@ -63,16 +63,20 @@ def layer_evidence(
     return found
 
 
-def _by_path(
+def path_evidence(
     layers: Sequence[Layer],
     source: str,
     what: str,
     paths: Sequence[str],
     environ: Mapping[str, str],
 ) -> list[Evidence]:
+    """The layers whose `interpreter` patterns match one of *paths*, the one with the most specific first.
+
+    source, what: for the evidence: its source, and what the paths are, in words.
+    """
     matches: list[tuple[int, Evidence]] = []
     for layer in layers:
-        patterns = [p for p in (_expanded(p, environ) for p in layer.interpreter) if p]
+        patterns = [p for p in (expanded_pattern(p, environ) for p in layer.interpreter) if p]
         hits = [
             (len(pattern), Evidence(source, layer.name, f"{what} {path} matches {pattern}"))
             for path in paths
@@ -86,7 +90,7 @@ def _by_path(
     return [evidence for _, evidence in matches]
 
 
-def _expanded(pattern: str, environ: Mapping[str, str]) -> str | None:
+def expanded_pattern(pattern: str, environ: Mapping[str, str]) -> str | None:
     """*pattern* with a leading `$VARIABLE` replaced; None when that names no directory of its own."""
     if not pattern.startswith("$"):
         return pattern

@@ -24,6 +24,7 @@ __all__ = [
     "Interpreter",
     "TargetPython",
     "marker_environment",
+    "other_version",
     "python_version",
     "supported_tags",
     "target_python",
@@ -69,7 +70,7 @@ class TargetPython(NamedTuple):
     name:        as given, or `running`.
     interpreter: where it is from. For a version given alone: of the running Python, whose layer it shares.
     version:     the version given alone, else None.
-    answers:     what the Python at a given path said, else None.
+    answers:     what the Python at a given path said, else None. Beside a version: whose machine is meant.
     """
 
     name: str
@@ -120,6 +121,11 @@ def target_python(spec: str | None = None) -> tuple[TargetPython, list[str]]:
             markers=tuple(sorted(said["markers"].items())),
         ),
     ), []
+
+
+def other_version(target: TargetPython, version: str) -> TargetPython:
+    """The CPython of that *version* (`3.12`, `3.13t`) where *target* is: same machine, same C library."""
+    return target._replace(name=version, version=version)
 
 
 def _executable(spec: str) -> str:
@@ -267,7 +273,8 @@ def supported_tags(target: TargetPython) -> tuple[Tag, ...]:
         # CPython marked pymalloc builds with `m` until 3.7, and those with all of Unicode with `u` until 3.2.
         flags = threads or ("m" if (major, minor) < (3, 8) else "") + ("u" if (major, minor) < (3, 3) else "")
         abis = [f"cp{major}{minor}{flags}"]
-        return _cpython((major, minor), abis, list(tags.platform_tags()))
+        platforms = list(tags.platform_tags()) if target.answers is None else _platforms(target.answers)
+        return _cpython((major, minor), abis, platforms)
     answers = _answers(target)
     if answers is None:
         return tuple(tags.sys_tags())
@@ -332,10 +339,11 @@ def marker_environment(target: TargetPython) -> dict[str, str]:
     """The environment in which the markers of requirements are evaluated (PEP 508)."""
     from packaging.markers import default_environment
 
-    answers = _answers(target) if target.version is None else None
+    answers = target.answers if target.version is not None else _answers(target)
     if answers is not None:
-        return dict(answers.markers)
-    environment = {key: str(value) for key, value in default_environment().items()}
+        environment = dict(answers.markers)
+    else:
+        environment = {key: str(value) for key, value in default_environment().items()}
     if target.version is not None:
         major, minor, _ = _parsed(target.version)
         full = target.version.rstrip("t")

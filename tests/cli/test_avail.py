@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.builders import clean_environ, make_tree, make_wheel, run_cli
+from tests.cli.conftest import Cli
+from wheelhouse_resolver.avail import COLUMNS
+
+HOST = ("--arch", "avx", "--layer", "gentoo", "--python", "3.11")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    make_tree(
+        tmp_path / "tree",
+        {
+            "generic": [
+                "demo-1.0-py3-none-any.whl",
+                "demo-0.9-py3-none-any.whl",
+                "demo-2.0rc1-py3-none-any.whl",
+            ],
+            "gentoo/avx": ["demo-1.0-300000avx-py3-none-any.whl", "A.b-1.0+site-py2.py3-none-any.whl"],
+            "gentoo/avx2": ["demo-3.0-py3-none-any.whl"],
+            "nix/generic": ["other-1.0-cp310-cp310-linux_x86_64.whl"],
+        },
+    )
+    return tmp_path / "tree"
+
+
+def test_a_table_of_everything(cli: Cli, root: Path) -> None:
+    assert cli("avail", "--root", root, *HOST) == (
+        0,
+        "name  version  local  build      python   abi   platform  arch     layer\n"
+        "a-b   1.0      site              py2.py3  none  any       avx      gentoo\n"
+        "demo  1.0             300000avx  py3      none  any       avx      gentoo\n"
+        "demo  1.0                        py3      none  any       generic  none\n",
+        "",
+    )
+
+
+def test_the_first_line_is_what_pick_says(cli: Cli, root: Path) -> None:
+    first = cli("avail", "demo", "--columns", "path", "--root", root, *HOST).out.splitlines()[1]
+    assert cli("pick", "demo", "--root", root, *HOST).out == f"{first}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "versions"),
+    [
+        (("demo<1",), ["0.9"]),
+        (("demo", "--all-versions"), ["2.0rc1", "1.0", "1.0", "0.9"]),
+        (("demo", "--all-archs"), ["3.0"]),
+        (("*", "--all-archs", "--all-pythons"), ["1.0", "3.0", "1.0"]),
+        (("de?o", "demo==2.0rc1"), ["2.0rc1", "1.0", "1.0"]),
+        (("demo", "--python", "2.7"), []),
+    ],
+    ids=str,
+)
+def test_options_and_what_they_show(
+    arguments: tuple[str, ...], versions: list[str], cli: Cli, root: Path
+) -> None:
+    outcome = cli("avail", "--root", root, *HOST, *arguments, "--columns", "version")
+    assert outcome.out.splitlines() == ["version", *versions]
+    assert outcome.code == (0 if versions else 1)
+
+
+def test_condensed(cli: Cli, root: Path) -> None:
+    arguments = ("demo", "--all-versions", "--all-archs", "--condense", "--columns", "version,arch,layer")
+    outcome = cli("avail", "--root", root, *HOST, *arguments)
+    assert outcome.out.splitlines() == [
+        "version  arch         layer",
+        "3.0      avx2         gentoo",
+        "2.0rc1   generic      none",
+        "1.0      avx,generic  gentoo,none",
+        "0.9      generic      none",
+    ]
+
+
+class TestNotAvailable:
+    def test_it_is_told_on_stderr(self, cli: Cli, root: Path) -> None:
+        outcome = cli("avail", "demo>=4", "zz", "z*", "a-b", "--columns", "name", "--root", root, *HOST)
+        assert outcome == (
+            1,
+            "name\na-b\n",
+            "not available: demo>=4\nnot available: zz\nnot available: z*\n",
+        )
+
+    def test_or_listed(self, cli: Cli, root: Path, tmp_path: Path) -> None:
+        (tmp_path / "r.txt").write_text("demo>=4\nzz\n")
+        outcome = cli("avail", "-r", tmp_path / "r.txt", "a-b", "--not-available", "--root", root, *HOST)
+        assert outcome.code == 1
+        assert outcome.err == ""
+        assert [line.split() for line in outcome.out.splitlines()] == [
+            [*["name", "version", "local", "build", "python", "abi", "platform", "arch", "layer", "wanted"]],
+            ["a-b", "1.0", "site", "py2.py3", "none", "any", "avx", "gentoo"],
+            ["demo", ">=4"],
+            ["zz"],
+        ]
+
+    def test_json_tells_the_state(self, cli: Cli, root: Path) -> None:
+        outcome = cli("avail", "demo>=4", "a-b", "--not-available", "--json", "--root", root, *HOST)
+        told = [(row["name"], row["state"], row["wanted"]) for row in json.loads(outcome.out)]
+        assert told == [("a-b", "available", None), ("demo", "not available", ">=4")]
+
+    def test_an_ignored_requirement_is_a_warning_only(self, cli: Cli, root: Path) -> None:
+        outcome = cli("avail", "zz; python_version < '3'", "--columns", "name", "--root", root, *HOST)
+        assert (outcome.code, outcome.out) == (0, "name\n")
+        assert outcome.err.startswith('warning: ignored zz; python_version < "3": ')
+
+
+def test_an_empty_wheelhouse_is_no_failure(cli: Cli, tmp_path: Path) -> None:
+    make_tree(tmp_path, {})
+    assert cli("avail", "--columns", "name,version", "--root", tmp_path, *HOST) == (0, "name  version\n", "")
+    assert cli("avail", "--json", "--root", tmp_path, *HOST) == (0, "[]\n", "")
+
+
+class TestFiles:
+    def test_the_dependencies_of_a_project(self, cli: Cli, root: Path, tmp_path: Path) -> None:
+        path = tmp_path / "pyproject.toml"
+        path.write_text('[project]\nname = "x"\ndependencies = ["demo<1", "zz"]\n')
+        outcome = cli("avail", "-r", path, "--columns", "name,version", "--root", root, *HOST)
+        assert outcome == (1, "name  version\ndemo  0.9\n", "not available: zz\n")
+        assert (
+            cli("pick", "-r", path, "--root", root, *HOST).out
+            == f"{root}/generic/demo-0.9-py3-none-any.whl\n"
+        )
+
+    def test_constraints_in_a_file(self, cli: Cli, root: Path, tmp_path: Path) -> None:
+        (tmp_path / "c.txt").write_text("demo<1\n")
+        (tmp_path / "r.txt").write_text("-c c.txt\n")
+        arguments = ("-r", tmp_path / "r.txt", "--columns", "version", "--root", root, *HOST)
+        assert cli("avail", "demo", *arguments).out == "version\n0.9\n"
+        assert cli("avail", "d*", *arguments).out == "version\n0.9\n"
+
+
+class TestFormats:
+    def test_json(self, cli: Cli, root: Path) -> None:
+        outcome = cli("avail", "a-b", "--format", "json", "--root", root, *HOST)
+        (row,) = json.loads(outcome.out)
+        assert tuple(row) == COLUMNS
+        assert row["path"] == f"{root}/gentoo/avx/A.b-1.0+site-py2.py3-none-any.whl"
+        assert (row["version"], row["local"], row["build"], row["rank"]) == ("1.0", "site", None, 300)
+        assert cli("avail", "a-b", "--json", "--root", root, *HOST) == outcome
+
+    def test_json_of_some_columns(self, cli: Cli, root: Path) -> None:
+        arguments = ("demo", "--condense", "--json", "--columns", "arch,name", "--root", root, *HOST)
+        assert json.loads(cli("avail", *arguments).out) == [{"arch": ["avx", "generic"], "name": "demo"}]
+
+    def test_csv(self, cli: Cli, root: Path) -> None:
+        arguments = ("demo", "--condense", "--format", "csv", "--columns", "name,arch", "--root", root, *HOST)
+        rows = [*csv.reader(io.StringIO(cli("avail", *arguments).out))]
+        assert rows == [["name", "arch"], ["demo", "avx,generic"]]
+
+    def test_markdown(self, cli: Cli, root: Path) -> None:
+        arguments = ("a-b", "--format", "markdown", "--columns", "name,version", "--root", root, *HOST)
+        assert cli("avail", *arguments).out == "| name | version |\n| --- | --- |\n| a-b | 1.0 |\n"
+
+    def test_html(self, cli: Cli, root: Path) -> None:
+        out = cli("avail", "a-b", "--format", "html", "--root", root, *HOST).out
+        assert f"<title>Wheels in {root}</title>" in out
+        assert "<td>py2.py3</td>" in out
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "markdown", "html"])
+def test_a_hostile_file_name_cannot_forge_a_row(form: str, cli: Cli, root: Path) -> None:
+    plain = cli("avail", "--format", form, "--root", root, *HOST).out
+    for name in (
+        "z-1-py3-none-any\nevil|\x1b[2J",
+        "z-2-py3-none-<b>any",
+        "z-2-py3-none-\udce9",
+        "日本-1-py3-none-any",
+    ):
+        (root / "generic" / f"{name}.whl").touch()
+    outcome = cli("avail", "--all-pythons", "--all-versions", "--format", form, "--root", root, *HOST)
+    assert outcome.err == ""
+    assert all(line.isprintable() for line in outcome.out.split("\n"))
+    # The hostile ones, and the two versions of demo that are not the newest.
+    assert len(outcome.out.split("\n")) == len(plain.split("\n")) + 6
+
+
+def test_a_name_that_the_locale_cannot_write_is_escaped(root: Path) -> None:
+    (root / "generic" / "日本-1-py3-none-any.whl").touch()
+    environ = clean_environ(PYTHONIOENCODING="latin-1")
+    done = run_cli("avail", "--root", root, *HOST, "--columns", "name", environ=environ)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == r"\u65e5\u672c"
+
+
+def test_piped_output_is_the_same_in_any_terminal(root: Path) -> None:
+    long = make_wheel(root / "generic", f"{'x' * 90}-1.0-py3-none-any.whl")
+    arguments = ("avail", "--root", root, *HOST)
+    outputs = {
+        run_cli(*arguments, environ=clean_environ(TERM=term, COLUMNS=columns)).stdout
+        for term, columns in (("xterm", "20"), ("dumb", "300"))
+    }
+    (text,) = outputs
+    assert long.name.partition("-")[0] in text
+    assert "\x1b" not in text
+
+
+def test_a_broken_wheel_that_pip_would_choose_is_a_warning(cli: Cli, root: Path) -> None:
+    broken = root / "generic/demo-1.5-py3-none-any.whl"
+    broken.write_bytes(b"PK")
+    outcome = cli("avail", "demo", "--columns", "version", "--root", root, *HOST)
+    assert (outcome.code, outcome.out) == (0, "version\n1.5\n")
+    assert outcome.err.startswith(f"warning: {broken}: ")

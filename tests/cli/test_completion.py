@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.builders import make_tree
+from tests.cli.conftest import Cli
+from wheelhouse_resolver.cli import build_parser
+from wheelhouse_resolver.completion import SHELLS, completion_script
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_script_is_printed(shell: str, cli: Cli) -> None:
+    assert cli("completion", shell) == (0, completion_script(build_parser(width=80), shell), "")
+
+
+@pytest.mark.parametrize("arguments", [(), ("tcsh",), ("bash", "zsh"), ("--list", "wheels")], ids=str)
+def test_what_is_no_shell_is_bad_input(arguments: tuple[str, ...], cli: Cli) -> None:
+    outcome = cli("completion", *arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert len(outcome.err.splitlines()) == 1
+
+
+def test_names_that_a_shell_would_read_as_more_than_a_word_are_left_out(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_tree(tmp_path, {})
+    for name in ("fine", "a b", "$(touch x)", "`id`", "a'b", 'a"b', "a\nb"):
+        (tmp_path / "generic" / f"{name}-1.0-py3-none-any.whl").touch()
+    monkeypatch.setenv("WHEELHOUSE_ROOT", str(tmp_path))
+    assert cli("completion", "--list", "projects") == (0, "fine\n", "")
+
+
+def test_without_a_site_the_list_is_empty_and_says_nothing(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHEELHOUSE_ROOT", "/nowhere")
+    assert cli("completion", "--list", "projects") == (0, "", "")

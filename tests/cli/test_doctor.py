@@ -1,0 +1,905 @@
+"""`doctor` in real environments: real pips, real files. Each check fires, and what it says mends it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.builders import clean_environ, make_wheel, run_cli
+from tests.cli.conftest import Cli, Outcome
+from tests.faults.test_disk import mounted
+from tests.host.binaries import copy_of_true
+from tests.pips import fetch, pip_environ
+from tests.programs import python_that_runs
+from wheelhouse_resolver.doctor import Asked, Facts, Finding, diagnose, gather
+from wheelhouse_resolver.doctor.facts import PythonFacts
+from wheelhouse_resolver.doctor.pip_settings import PipSetting
+from wheelhouse_resolver.doctor.target import ask_target
+from wheelhouse_resolver.errors import PythonError, UnknownArchError, UnknownLayerError
+from wheelhouse_resolver.host import detect_host
+from wheelhouse_resolver.pip_conf import pip_config
+from wheelhouse_resolver.policy_module import FILENAME, POLICY_MODULE
+from wheelhouse_resolver.site import Site
+from wheelhouse_resolver.view import make_view
+
+#: A site that every machine fits: `base` is any CPU of this family, `foreign` none of it.
+SITE = """\
+root = "{root}"
+[[arch]]
+name = "base"
+target = "{base}"
+[[arch]]
+name = "foreign"
+target = "{foreign}"
+[[layer]]
+name = "nix"
+interpreter = ["{prefix}/*"]
+env = {{ NIX_PROFILES = "*" }}
+[[layer]]
+name = "gentoo"
+default = true
+env = {{ EPREFIX = "*" }}
+"""
+
+TAGS = "py3-none-any"
+
+
+def make_venv(path: Path, *options: str) -> Path:
+    """A virtual environment of the running Python, with a pip of its own; its Python."""
+    command = [sys.executable, "-m", "virtualenv", "--no-download", "--no-setuptools", *options, str(path)]
+    subprocess.run(command, check=True, capture_output=True, env=clean_environ())
+    return path / "bin" / "python"
+
+
+@pytest.fixture(scope="session")
+def shared_venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of a virtual environment that no test changes."""
+    return make_venv(tmp_path_factory.mktemp("venv") / "env")
+
+
+class Environment:
+    """What a user has: a site, a wheelhouse, a virtual environment, and variables; all is well with it."""
+
+    def __init__(self, above: Path, venv: Path) -> None:
+        self.above = above
+        self.root = above / "tree"
+        self.site = above / "site.toml"
+        self.config = above / "pip.conf"
+        self.python = str(venv)
+        self.write_site()
+        for label in ("gentoo/base", "gentoo/generic", "gentoo/foreign", "nix/base", "generic"):
+            (self.root / label).mkdir(parents=True)
+        make_wheel(self.root / "generic", f"demo-1.0-1000generic-{TAGS}.whl")
+        program = above / "bin" / "wheelhouse-resolver"
+        program.parent.mkdir()
+        program.write_text(f'#!/bin/sh\nPYTHONPATH= exec "{sys.executable}" -m wheelhouse_resolver "$@"\n')
+        program.chmod(0o755)
+        for name in ("home", "tmp", "cache", "nothing"):
+            (above / name).mkdir()
+        kept = {k: v for k, v in pip_environ().items() if not k.startswith(("PIP_", "UV_"))}
+        for name in (
+            "http_proxy",
+            "https_proxy",
+            "HTTP_PROXY",
+            "HTTPS_PROXY",
+            "LOADEDMODULES",
+            "CONDA_PREFIX",
+        ):
+            kept.pop(name, None)
+        self.environ = {
+            **kept,
+            "HOME": str(above / "home"),
+            "TMPDIR": str(above / "tmp"),
+            "XDG_CACHE_HOME": str(above / "cache"),
+            "XDG_CONFIG_DIRS": str(above / "nothing"),
+            "PATH": f"{venv.parent}:{program.parent}:/usr/bin:/bin",
+            "SHELL": "/bin/bash",
+            "VIRTUAL_ENV": str(venv.parent.parent),
+            "WHEELHOUSE_CONFIG": str(self.site),
+            "PIP_CONFIG_FILE": str(self.config),
+            "UV_FIND_LINKS": "set",
+        }
+        self.write_config()
+
+    def write_site(self, more: str = "", prefix: str = "/nix-is-not-here") -> None:
+        machine = platform.machine()
+        foreign = "power9le" if machine != "ppc64le" else "x86_64"
+        text = SITE.format(root=self.root, base=machine, foreign=foreign, prefix=prefix)
+        self.site.write_text(text + more)
+
+    def write_config(self, arch: str | None = None, layer: str | None = None, view: str = "") -> None:
+        """The file that PIP_CONFIG_FILE names, as `pip-conf --offline` writes it."""
+        site = Site.load(environ=self.environ)
+        host = detect_host(environ=self.environ, arch=arch, layer=layer, site=site)
+        site = site._replace(root=view or site.root)
+        self.config.write_text(pip_config(site, host, offline=True).render())
+
+    def gather(self, python: str | None = None, **asked: str) -> Facts:
+        return gather(Asked(python=python or self.python, **asked), self.environ)
+
+    def findings(self, python: str | None = None, **asked: str) -> list[Finding]:
+        return diagnose(self.gather(python, **asked))
+
+    def told(self, python: str | None = None) -> list[tuple[str, str]]:
+        """(check, severity) of all findings."""
+        return [(each.check, each.severity.value) for each in self.findings(python)]
+
+    def one(self, check: str, severity: str, python: str | None = None) -> Finding:
+        """The one finding there is: of this check."""
+        (finding,) = self.findings(python)
+        assert (finding.check, finding.severity.value) == (check, severity)
+        return finding
+
+    def mend(self, finding: Finding, python: str | None = None) -> None:
+        """Do what *finding* says, in the user's shell; then the doctor must not say it again."""
+        after = self.above / "environ"
+        done = subprocess.run(
+            ["bash", "-c", f'{finding.mend} >/dev/null\nenv -0 >"$0"', after],
+            env=self.environ,
+            cwd=self.above,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        variables = os.fsdecode(after.read_bytes()).split("\0")
+        self.environ = dict(each.split("=", 1) for each in variables if each)
+        told = [(each.check, each.what) for each in self.findings(python)]
+        assert (finding.check, finding.what) not in told
+
+
+@pytest.fixture
+def env(tmp_path: Path, shared_venv: Path) -> Environment:
+    return Environment(tmp_path, shared_venv)
+
+
+@pytest.fixture
+def venv(env: Environment) -> Iterator[Path]:
+    """The directory of the virtual environment; what a test adds to it goes afterwards."""
+    directory = Path(env.python).parent.parent
+    before = {*directory.iterdir()}
+    yield directory
+    for path in {*directory.iterdir()} - before:
+        path.rmdir() if path.is_dir() else path.unlink()
+
+
+def test_a_healthy_environment(env: Environment) -> None:
+    facts = env.gather()
+    assert diagnose(facts) == []
+    assert [(each.directory.label, each.wheels) for each in facts.searched] == [
+        ("gentoo/base", 0),
+        ("gentoo/generic", 0),
+        ("generic", 1),
+    ]
+    assert facts.python is not None
+    assert facts.python.in_venv
+    assert facts.pip.asked == "config debug"
+    assert facts.pip.in_force["find-links"].file == str(env.config)
+
+
+def test_the_command(env: Environment) -> None:
+    done = run_cli("doctor", "--python", env.python, environ=env.environ)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[-1] == "0 errors, 0 warnings, 0 notes"
+    told = [line.split(maxsplit=1) for line in lines]
+    assert ["root", f"{env.root} (site file)"] in told
+    assert ["pip's", f"file  {env.config} (PIP_CONFIG_FILE)"] in told
+    assert any(line.strip() == "generic: 1 wheels" for line in lines)
+    assert any(f"no-index = true ([global] no-index in {env.config})" in line for line in lines)
+
+    env.environ["PIP_NO_BINARY"] = ":all:"
+    done = run_cli("doctor", "--python", env.python, environ=env.environ)
+    assert done.returncode == 1
+    assert "\nerror: no-binary: pip takes no wheel at all (PIP_NO_BINARY)\n    why:  " in done.stdout
+    assert "\n    mend: unset PIP_NO_BINARY\n\n1 errors, 0 warnings, 0 notes\n" in done.stdout
+
+    done = run_cli("doctor", "--json", "--python", env.python, environ=env.environ)
+    answer = json.loads(done.stdout)
+    assert (done.returncode, [each["check"] for each in answer["findings"]]) == (1, ["no-binary"])
+    assert answer["facts"]["host"]["layer"] == "gentoo"
+
+
+# -- the site ----------------------------------------------------------------------------------------------
+
+
+class TestSite:
+    def test_no_site_file_and_yet_the_rest_is_told(self, env: Environment) -> None:
+        env.environ["WHEELHOUSE_CONFIG"] = "/nowhere/site.toml"
+        env.environ["PIP_NO_BINARY"] = ":all:"
+        found = {each.check: each for each in env.findings()}
+        assert {"site-file", "no-binary"} <= found.keys()
+        assert "/nowhere/site.toml: cannot be read: No such file or directory" in found["site-file"].what
+        env.mend(found["site-file"])
+
+    def test_an_invalid_site_file(self, env: Environment) -> None:
+        env.site.write_text(f'root = "{env.root}"\n[[arch]\n')
+        finding = env.one("site-file", "error")
+        assert finding.mend == f"${{EDITOR:-vi}} +2 {env.site}"
+
+    def test_a_root_that_is_not_there(self, env: Environment) -> None:
+        env.environ["WHEELHOUSE_ROOT"] = "/nowhere/wheels"
+        finding = env.one("root", "error")
+        assert "/nowhere/wheels (named by WHEELHOUSE_ROOT): does not exist" in finding.what
+        env.mend(finding)
+
+    def test_a_root_of_the_site_file_that_is_not_there(self, env: Environment) -> None:
+        shutil.move(env.root, env.above / "moved")
+        assert env.one("root", "error").mend == f"${{EDITOR:-vi}} {env.site}"
+
+    def test_no_wheelhouse_at_all(self, env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("wheelhouse_resolver.site_file.ORIGIN", "/nowhere/at/all")
+        del env.environ["WHEELHOUSE_CONFIG"]
+        finding = env.one("root", "error")
+        assert finding.what.startswith("no wheelhouse found (tried /nowhere/at/all")
+        assert finding.mend == "wheelhouse-resolver init"
+
+    def test_the_options_are_part_of_the_commands(self, env: Environment) -> None:
+        shutil.rmtree(env.root)
+        env.root.mkdir()
+        found = env.findings(config=str(env.site), root=str(env.root))
+        (finding,) = [each for each in found if each.check == "empty-search-path"]
+        assert finding.mend == f"wheelhouse-resolver init --config {env.site} --root {env.root}"
+        env.mend(finding)
+        assert (env.root / "gentoo/base").is_dir()
+
+    def test_a_wheelhouse_without_a_wheel(self, env: Environment) -> None:
+        (env.root / f"generic/demo-1.0-1000generic-{TAGS}.whl").unlink()
+        assert env.told() == [("empty-search-path", "warning")]
+
+    def test_directories_that_cannot_be_listed(
+        self,
+        cli: Cli,
+        open_directory: Path,
+        as_nobody: Callable[[Callable[[], Outcome]], Outcome],
+    ) -> None:
+        closed = open_directory / "tree/generic"
+        closed.mkdir(parents=True)
+        arguments = ("doctor", "--json", "--root", open_directory / "tree", "--layer", "none")
+        cli(*arguments)  # imports all that is needed while that is surely readable
+        closed.chmod(0)
+        try:
+            outcome = as_nobody(lambda: cli(*arguments))
+        finally:
+            closed.chmod(0o755)
+        assert outcome.code == 1
+        found = {each["check"]: each for each in json.loads(outcome.out)["findings"]}
+        assert found["unreadable-directory"]["mend"] == f"chmod a+rx {closed}"
+        assert found["unreadable-directory"]["severity"] == "error"
+
+    @pytest.mark.parametrize("variable", ["RSNT_ARCH", "WHEELHOUSE_ARCH", "WHEELHOUSE_LAYER"])
+    def test_an_override_that_the_site_does_not_know(self, variable: str, env: Environment) -> None:
+        env.environ[variable] = "mmx"
+        finding = env.one("unknown-override", "error")
+        assert finding.what.startswith(f"{variable}: unknown ")
+        env.mend(finding)
+
+    def test_an_arch_above_and_below_the_cpu(self, env: Environment) -> None:
+        env.environ["RSNT_ARCH"] = "foreign"
+        found = {each.check: each for each in env.findings()}
+        assert found["arch-override"].severity.value == "error"
+        assert "RSNT_ARCH=foreign is above what this CPU can run: base" in found["arch-override"].what
+        env.mend(found["arch-override"])
+        env.environ["RSNT_ARCH"] = "generic"
+        env.write_config()
+        assert "below what this CPU can run: base" in env.one("arch-override", "note").what
+        env.environ["RSNT_ARCH"] = "base"
+        env.write_config()
+        assert env.told() == []
+
+    def test_unstamped_ties(self, env: Environment) -> None:
+        for label in ("gentoo/base", "generic"):
+            make_wheel(env.root / label, f"tie-1.0-{TAGS}.whl", files={"tie.py": f"MARK = {label!r}\n"})
+        finding = env.one("unstamped-ties", "warning")
+        assert finding.data == {
+            "count": 1,
+            "examples": [{"project": "tie", "version": "1.0", "directories": ["gentoo/base", "generic"]}],
+        }
+        env.mend(finding)
+
+    def test_ties_are_found_by_names_alone(self, env: Environment) -> None:
+        for label in ("gentoo/base", "generic"):
+            os.mkfifo(env.root / label / f"tie-1.0-{TAGS}.whl")  # who opened it would wait for ever
+        assert env.told() == [("unstamped-ties", "warning")]
+
+    def test_wheels_of_other_pythons_are_no_ties(self, env: Environment) -> None:
+        for label, tag in (("gentoo/base", "cp27"), ("generic", "cp26")):
+            (env.root / label / f"tie-1.0-{tag}-{tag}m-linux_{platform.machine()}.whl").touch()
+        assert env.told() == []
+
+
+# -- find-links --------------------------------------------------------------------------------------------
+
+
+class TestFindLinks:
+    def test_nothing_points_to_the_wheelhouse(self, env: Environment) -> None:
+        del env.environ["PIP_CONFIG_FILE"]
+        env.environ["PIP_NO_INDEX"] = "1"
+        finding = {each.check: each for each in env.findings()}["no-find-links"]
+        assert finding.what == "no `find-links` is in force, and PIP_CONFIG_FILE is not set"
+        env.mend(finding)
+
+    def test_variables_do_as_well_as_a_file(self, env: Environment) -> None:
+        site = Site.load(environ=env.environ)
+        config = pip_config(site, detect_host(environ=env.environ, site=site), offline=True)
+        env.environ |= config.environment()
+        del env.environ["PIP_CONFIG_FILE"]
+        assert [each for each in env.told() if each[1] != "note"] == []
+
+    def test_a_variable_replaces_that_of_the_file(self, env: Environment) -> None:
+        env.environ["PIP_FIND_LINKS"] = str(env.above)
+        finding = env.one("find-links-replaced", "error")
+        assert f"PIP_FIND_LINKS replaces [global] find-links in {env.config}" in finding.what
+        env.mend(finding)
+
+    def test_a_section_of_the_environments_file_replaces_it(self, env: Environment, venv: Path) -> None:
+        (venv / "pip.conf").write_text(f"[install]\nfind-links = {env.above}\n")
+        found = {each.check: each for each in env.findings()}
+        assert {*found} == {"find-links-replaced", "environment-config"}
+        env.mend(found["find-links-replaced"])
+        assert "find-links" not in (venv / "pip.conf").read_text()
+
+    def test_made_for_another_host(self, env: Environment) -> None:
+        env.write_config("foreign", "gentoo")
+        found = env.findings()
+        (finding,) = [each for each in found if each.data.get("directory") == "gentoo/foreign"]
+        assert (finding.check, finding.severity.value) == ("stale-find-links", "error")
+        assert "is for layer gentoo, arch foreign; this host is layer gentoo, arch base" in finding.what
+        env.mend(finding)
+
+    def test_made_for_another_layer(self, env: Environment) -> None:
+        env.write_config(layer="nix")
+        assert {each.check for each in env.findings()} == {"stale-find-links"}
+
+    def test_made_before_a_directory_was_there_and_after_one_is_gone(self, env: Environment) -> None:
+        (env.root / "gentoo/generic").rmdir()
+        assert env.one("stale-find-links", "note").what.endswith(
+            "does not exist: pip warns of it, and uv fails"
+        )
+        env.write_config()
+        assert env.told() == []
+        (env.root / "gentoo/generic").mkdir()
+        finding = env.one("stale-find-links", "error")
+        assert finding.what.endswith("leaves out directories that this host can use: gentoo/generic")
+        env.mend(finding)
+
+    def test_a_view(self, env: Environment) -> None:
+        make_view(Site.load(environ=env.environ), str(env.above / "view"))
+        env.write_config(view=str(env.above / "view"))
+        assert env.told() == []
+
+    def test_a_wheelhouse_behind_a_symbolic_link(self, env: Environment) -> None:
+        (env.above / "link").symlink_to(env.root)
+        env.environ["WHEELHOUSE_ROOT"] = str(env.above / "link")
+        assert env.told() == []
+
+
+# -- pip ---------------------------------------------------------------------------------------------------
+
+
+class TestConfigFile:
+    def test_missing(self, env: Environment) -> None:
+        env.environ["PIP_CONFIG_FILE"] = str(env.above / "a dir" / "pip.conf")
+        env.environ["PIP_NO_INDEX"] = "1"
+        found = {each.check: each for each in env.findings()}
+        assert found["config-file"].what.endswith("which pip cannot use: No such file or directory")
+        env.mend(found["config-file"])
+        assert "no-find-links" in found
+
+    @pytest.mark.parametrize("kind", ["directory", "null device"])
+    def test_no_file(self, kind: str, env: Environment) -> None:
+        env.environ["PIP_CONFIG_FILE"] = str(env.above) if kind == "directory" else os.devnull
+        env.environ["PIP_NO_INDEX"] = "1"
+        found = {each.check: each for each in env.findings()}
+        assert kind in found["config-file"].what
+        env.mend(found["config-file"])
+
+    def test_not_readable(
+        self,
+        cli: Cli,
+        open_directory: Path,
+        as_nobody: Callable[[Callable[[], Outcome]], Outcome],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        config = open_directory / "pip.conf"
+        config.touch(0o000)
+        monkeypatch.setenv("PIP_CONFIG_FILE", str(config))
+        arguments = ("doctor", "--json", "--root", open_directory, "--layer", "none")
+        cli(*arguments)
+        outcome = as_nobody(lambda: cli(*arguments))
+        found = {each["check"]: each for each in json.loads(outcome.out)["findings"]}
+        assert found["config-file"]["mend"] == f"chmod a+r {config}"
+
+    @pytest.mark.parametrize("text", ["find-links = /x\n", "[global\n", "[global]\nno-index\n"])
+    def test_that_pip_refuses(self, text: str, env: Environment) -> None:
+        env.config.write_text(text)
+        env.environ["PIP_NO_INDEX"] = "1"
+        found = {each.check: each for each in env.findings()}
+        assert found["config-broken"].severity.value == "error"
+        assert found["config-broken"].mend == f"${{EDITOR:-vi}} {env.config}"
+
+    def test_the_users_own_is_not_read(self, env: Environment) -> None:
+        own = env.above / "home/.config/pip/pip.conf"
+        own.parent.mkdir(parents=True)
+        own.write_text("[global]\ntimeout = 3\n")
+        assert env.one("ignored-config", "note").data == {"path": str(own)}
+        assert "timeout" not in env.gather().pip.in_force
+        env.mend(env.findings()[0])
+
+    def test_quiet_does_not_silence_the_answer(self, env: Environment) -> None:
+        with env.config.open("a") as file:
+            file.write("quiet = 3\n")
+        assert env.told() == []
+        assert env.gather().pip.in_force["quiet"].value == "3"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "check", "severity"),
+    [
+        ("PIP_NO_BINARY", "numpy", "no-binary", "warning"),
+        ("PIP_NO_BINARY", ":all:", "no-binary", "error"),
+        ("PIP_REQUIRE_HASHES", "1", "selection", "warning"),
+        ("PIP_ONLY_BINARY", "numpy", "selection", "note"),
+        ("PIP_PREFER_BINARY", "yes", "selection", "note"),
+        ("PIP_USER", "1", "install-place", "error"),
+        ("PIP_TARGET", "/t", "install-place", "warning"),
+        ("PIP_PREFIX", "/p", "install-place", "warning"),
+        ("PIP_NO_INDEX", "0", "overridden-setting", "warning"),
+    ],
+)
+def test_a_variable_that_fights_the_wheelhouse(
+    variable: str, value: str, check: str, severity: str, env: Environment
+) -> None:
+    if variable == "PIP_NO_INDEX":  # then pip would ask an index: one that is all files
+        env.config.write_text(env.config.read_text() + f"index-url = {env.above.as_uri()}\n")
+    env.environ[variable] = value
+    (finding,) = [each for each in env.findings() if each.check == check]
+    assert finding.severity.value == severity
+    assert finding.mend == f"unset {variable}"
+    env.mend(finding)
+
+
+def test_a_file_that_fights_the_wheelhouse(env: Environment, venv: Path) -> None:
+    (venv / "pip.conf").write_text(
+        "[install]\nno-binary = demo\nno-index = false\n[list]\nformat = columns\n"
+    )
+    found = {each.check: each for each in env.findings()}
+    assert {"no-binary", "overridden-setting", "environment-config"} <= found.keys()
+    assert found["environment-config"].data["options"] == ["no-binary", "no-index"]
+    for check in ("no-binary", "overridden-setting"):
+        env.mend(found[check])
+    assert (venv / "pip.conf").read_text().count("=") == 1
+
+
+def test_what_the_site_wants_is_no_fight(env: Environment) -> None:
+    env.write_site('[pip]\nonly-binary = ["numpy", "scipy"]\nprefer-binary = true\nno-binary = ["mpi4py"]\n')
+    env.write_config()
+    assert env.told() == []
+
+
+class TestIndex:
+    @pytest.fixture
+    def port(self) -> Iterator[int]:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            yield server.getsockname()[1]
+
+    def use(self, env: Environment, port: int) -> None:
+        env.write_config()
+        env.config.write_text(env.config.read_text().replace("no-index = true", ""))
+        env.environ["PIP_INDEX_URL"] = f"http://me:secret@127.0.0.1:{port}/simple"
+
+    def test_one_that_answers(self, env: Environment, port: int) -> None:
+        self.use(env, port)
+        finding = env.one("index", "note")
+        assert f"http://***@127.0.0.1:{port}/simple (PIP_INDEX_URL)" in finding.what
+
+    def test_one_that_does_not(self, env: Environment) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+        self.use(env, port)
+        found = {each.check: each for each in env.findings()}
+        assert found["index-unreachable"].data["problem"] == "Connection refused"
+        env.mend(found["index-unreachable"])
+
+    def test_one_that_keeps_silent_is_waited_for_shortly(
+        self, env: Environment, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("wheelhouse_resolver.doctor.machine_probes._PATIENCE", 0.3)
+        waiting: list[socket.socket] = []
+        with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
+            port = server.getsockname()[1]
+            try:
+                for _ in range(4):  # until no more fit: then the kernel answers nobody
+                    waiting.append(socket.socket())
+                    waiting[-1].settimeout(0.2)
+                    if waiting[-1].connect_ex(("127.0.0.1", port)):
+                        break
+                self.use(env, port)
+                found = {each.check: each for each in env.findings()}
+            finally:
+                for each in waiting:
+                    each.close()
+        assert "index-unreachable" in found
+        assert {"timed out", "no answer within 0.3 s"} >= {found["index-unreachable"].data["problem"]}
+
+    def test_a_proxy_is_what_must_answer(self, env: Environment, port: int) -> None:
+        self.use(env, 9)
+        env.environ["http_proxy"] = f"http://127.0.0.1:{port}"
+        assert env.told() == [("index", "note")]
+        env.environ["no_proxy"] = "localhost,127.0.0.1"
+        assert "index-unreachable" in {each.check for each in env.findings()}
+
+
+#: Releases of pip that tell their settings in each of the three ways, and those at the bounds.
+PIPS = [
+    "9.0.3",
+    "10.0.1",
+    "19.2.3",
+    "20.1.1",
+    "20.2.4",
+    "20.3.4",
+    "21.3.1",
+    "22.3.1",
+    "24.0",
+    "25.0.1",
+    "26.3",
+]
+
+
+@pytest.mark.network
+@pytest.mark.parametrize(
+    "version",
+    [
+        pytest.param(v, marks=[] if v in ("9.0.3", "19.2.3", "20.3.4", "26.3") else pytest.mark.slow)
+        for v in PIPS
+    ],
+)
+def test_what_each_pip_tells(version: str, env: Environment, pips_directory: Path) -> None:
+    release = "pip" if version == "26.3" else f"pip=={version}"
+    python = python_that_runs(release)
+    if python is None:
+        pytest.skip(f"no Python on this machine runs {release}")
+    environ = {**env.environ, "PYTHONPATH": str(fetch(release, pips_directory))}
+    environ |= {"PIP_TIMEOUT": "7", "PIP_QUIET": "1"}
+    answer = ask_target(python, environ)
+    assert isinstance(answer.python, PythonFacts)
+    assert answer.pip_version is not None
+    numbers = tuple(int(each) for each in answer.pip_version.split(".")[:2])
+    asked = "config debug" if numbers >= (20, 2) else "config list" if numbers >= (10, 0) else ""
+    assert answer.asked == asked
+    assert answer.pip_problem == ""
+    ours = {each.option: each for each in answer.settings if each.option in ("find-links", "no-index")}
+    if answer.asked == "":
+        assert answer.settings == ()
+    else:
+        origin, file = ("env", str(env.config)) if answer.asked == "config debug" else ("files", "")
+        assert ours["no-index"] == PipSetting(origin=origin, file=file, option="no-index", value="true")
+        assert ours["find-links"].values == [
+            (env.root / label).as_uri() for label in ("gentoo/base", "gentoo/generic", "generic")
+        ]
+    env.environ = environ
+    told = env.told(python)
+    assert (("pip-too-old", "error") in told) == (numbers < (19, 3))
+    assert (("config-unread", "note") in told) == (numbers < (20, 2))
+    assert "no-find-links" not in dict(told) or answer.asked == ""
+
+
+@pytest.mark.network
+def test_a_pip_that_is_too_old_is_mended(env: Environment, tmp_path: Path, pips_directory: Path) -> None:
+    python = python_that_runs("pip==19.2.3")
+    if python is None:
+        pytest.skip("no Python on this machine runs pip 19.2.3")
+    made = tmp_path / "old"
+    subprocess.run([python, "-m", "venv", str(made)], check=True, env=clean_environ(), capture_output=True)
+    (packages,) = made.glob("lib/python*/site-packages")
+    for each in packages.glob("pip*"):
+        shutil.rmtree(each)
+    old = fetch("pip==19.2.3", pips_directory)
+    for each in old.glob("pip*"):
+        shutil.copytree(each, packages / each.name)
+    env.environ["VIRTUAL_ENV"] = str(made)
+    env.environ["PATH"] = f"{made}/bin:{env.environ['PATH']}"
+    own = str(made / "bin/python")
+    (finding,) = [each for each in env.findings(own) if each.check == "pip-too-old"]
+    assert finding.mend == f"{own} -m pip install --upgrade pip"
+    # Where pip is to come from is for the index to say.
+    environ = {k: v for k, v in pip_environ().items() if k != "PIP_CONFIG_FILE"}
+    real = {k: v for k, v in os.environ.items() if k.startswith("PIP_")}
+    subprocess.run(finding.mend, shell=True, check=True, env={**environ, **real}, capture_output=True)
+    assert "pip-too-old" not in dict(env.told(own))
+
+
+def test_no_pip(env: Environment) -> None:
+    python = make_venv(env.above / "bare", "--no-pip")
+    env.environ["VIRTUAL_ENV"] = str(env.above / "bare")
+    (finding,) = [each for each in env.findings(str(python)) if each.check == "pip-missing"]
+    assert finding.what.startswith(f"{python} has no pip that works: No module named ")
+    if subprocess.run([python, "-c", "import ensurepip"]).returncode == 0:
+        env.mend(finding, str(python))
+
+
+def test_a_pip_that_cannot_be_imported(env: Environment) -> None:
+    (env.above / "broken/pip").mkdir(parents=True)
+    (env.above / "broken/pip/__init__.py").write_text("raise RuntimeError('half installed')\n")
+    env.environ["PYTHONPATH"] = str(env.above / "broken")
+    assert "RuntimeError: half installed" in env.one("pip-missing", "error").what
+
+
+def test_the_command_pip_is_of_another_python(env: Environment) -> None:
+    other = make_venv(env.above / "other")
+    env.environ["PATH"] = f"{other.parent}:{env.environ['PATH']}"
+    finding = env.one("other-pip", "warning")
+    assert finding.data == {"command": f"{other.parent}/pip", "its_python": str(other), "target": env.python}
+    assert finding.mend == f"wheelhouse-resolver doctor --python {other}"
+
+
+def test_a_uv_that_knows_no_wheelhouse(env: Environment) -> None:
+    uv = Path(sysconfig.get_path("scripts"), "uv")
+    if not uv.exists():
+        pytest.skip("uv is not installed")
+    (env.above / "bin/uv").symlink_to(uv)
+    assert env.told() == []
+    del env.environ["UV_FIND_LINKS"]
+    finding = env.one("uv", "note")
+    env.mend(finding)
+
+
+# -- the target Python -------------------------------------------------------------------------------------
+
+
+class TestPython:
+    def test_a_version_alone(self, env: Environment) -> None:
+        assert (
+            "3.9 is a version, not a Python that can be asked"
+            in {each.check: each for each in env.findings("3.9")}["target"].what
+        )
+
+    def test_one_of_another_node(self, env: Environment) -> None:
+        python = copy_of_true(env.above / "python3", "/nowhere/ld-linux.so.2")
+        found = {each.check: each for each in env.findings(str(python))}
+        assert found["target"].severity.value == "error"
+        assert "it needs /nowhere/ld-linux.so.2, which is not there" in found["target"].what
+
+    def test_one_that_hangs(self, env: Environment) -> None:
+        python = env.above / "python3"
+        python.write_text("#!/bin/sh\nexec sleep 60\n")
+        python.chmod(0o755)
+        with pytest.raises(PythonError, match=r"did not answer within 0\.2 s"):
+            ask_target(str(python), env.environ, timeout=0.2)
+
+    def test_of_another_layer_than_what_is_loaded(self, env: Environment) -> None:
+        env.write_site(prefix=sys.base_prefix)
+        env.environ["EPREFIX"] = "/cvmfs/gentoo"
+        (finding,) = [each for each in env.findings() if each.check == "other-layer"]
+        assert finding.severity.value == "error"
+        assert "is of layer nix" in finding.what
+        assert "yet layer gentoo is loaded (EPREFIX=/cvmfs/gentoo)" in finding.what
+        assert finding.mend == f"deactivate; python3 -m venv --clear {Path(env.python).parent.parent}"
+        env.environ["NIX_PROFILES"] = env.environ.pop("EPREFIX")
+        assert "other-layer" not in dict(env.told())
+
+    def test_of_no_layer_though_one_is_loaded(self, env: Environment) -> None:
+        env.environ["NIX_PROFILES"] = "/nix"
+        env.write_config()
+        (finding,) = env.findings()
+        assert (finding.check, finding.severity.value) == ("other-layer", "warning")
+
+    def test_of_conda(self, env: Environment, venv: Path) -> None:
+        (venv / "conda-meta").mkdir()
+        finding = env.one("conda", "error")
+        assert f"of the conda environment {venv}, and the wheels are for layer gentoo" in finding.what
+
+    def test_beside_an_active_conda_environment(self, env: Environment) -> None:
+        env.environ["CONDA_PREFIX"] = "/opt/conda"
+        finding = env.one("conda", "warning")
+        assert finding.mend == "conda deactivate"
+
+    @pytest.mark.parametrize("how", ["active", "named"])
+    def test_a_virtual_environment_whose_python_is_gone(self, how: str, env: Environment) -> None:
+        module, venv = env.above / "module", env.above / "stale"
+        module.symlink_to(sys.base_prefix)
+        command = [str(module / "bin/python3"), "-m", "venv", "--without-pip", str(venv)]
+        subprocess.run(command, check=True, env=clean_environ())
+        module.unlink()  # as `module unload` on a node that lacks it
+        assert not (venv / "bin/python").exists()
+        if how == "active":
+            env.environ["VIRTUAL_ENV"] = str(venv)
+        named = str(venv / "bin/python") if how == "named" else None
+        found = {each.check: each for each in env.findings(named)}
+        assert found["broken-environment"].severity.value == "error"
+        assert "does not exist" in found["broken-environment"].what
+        assert found["broken-environment"].mend == f"deactivate; python3 -m venv --clear {venv}"
+        if how == "named":
+            assert "target" in found
+
+    def test_a_virtual_environment_that_is_not_the_one_looked_at(self, env: Environment) -> None:
+        other = make_venv(env.above / "other", "--no-pip")
+        env.environ["VIRTUAL_ENV"] = str(env.above / "other")
+        finding = env.one("other-environment", "note")
+        assert finding.mend == f"wheelhouse-resolver doctor --python {other}"
+
+    def test_a_module_of_another_version(self, env: Environment) -> None:
+        env.environ["LOADEDMODULES"] = "gcc/12.3:python/2.7.18:mpi/5"
+        finding = env.one("other-version", "warning")
+        assert "the module that is loaded is Python 2.7" in finding.what
+        env.environ["LOADEDMODULES"] = "python/{}.{}.0".format(*sys.version_info[:2])
+        assert env.told() == []
+
+    @pytest.mark.parametrize(
+        ("text", "severity", "words"),
+        [
+            (POLICY_MODULE, "note", "refuses manylinux wheels; it is what `policy-module` writes"),
+            ("def manylinux_compatible(*_): return False\n", "note", "refuses manylinux wheels; it is not"),
+            ("manylinux2014_compatible = True\n", "note", "allows manylinux wheels"),
+            ("", "note", "says nothing"),
+            ("1 / 0\n", "error", "ZeroDivisionError"),
+            ("import sys; sys.exit(3)\n", "error", "SystemExit"),
+        ],
+    )
+    def test_a_policy_module(self, text: str, severity: str, words: str, env: Environment) -> None:
+        library = env.above / "library"
+        library.mkdir()
+        (library / FILENAME).write_text(text)
+        env.environ["PYTHONPATH"] = str(library)
+        finding = env.one("manylinux-policy", severity)
+        assert words in finding.what
+        assert str(library / FILENAME) in finding.what
+        if severity == "error":  # it fails in our own process, too, and when the host is detected
+            done = run_cli("doctor", "--python", env.python, environ=env.environ)
+            assert words in done.stdout
+        if finding.mend:
+            env.mend(finding)
+
+    def test_pythonpath_hides_what_is_installed(self, env: Environment) -> None:
+        (env.above / "mine/pip-0.1.dist-info").mkdir(parents=True)
+        env.environ["PYTHONPATH"] = str(env.above / "mine")
+        finding = env.one("shadowed", "note")
+        assert finding.what.startswith(f"{env.above}/mine comes before what is installed: pip 0.1 (hides ")
+        env.mend(finding)
+
+    def test_the_users_own_packages_hide_what_is_installed(self, env: Environment) -> None:
+        (env.above / "base").mkdir()
+        env.environ["PYTHONUSERBASE"] = str(env.above / "base")
+        python = f"{sys.base_prefix}/bin/python{sys.version_info[0]}.{sys.version_info[1]}"
+        del env.environ["VIRTUAL_ENV"]
+        code = "import site, sysconfig; print(site.getusersitepackages(), sysconfig.get_path('purelib'))"
+        done = subprocess.run([python, "-c", code], env=env.environ, capture_output=True, text=True)
+        user, installed = done.stdout.split()
+        names = sorted(Path(installed).glob("*.dist-info")) if Path(installed).is_dir() else []
+        if not names:
+            pytest.skip("nothing is installed in the Python below that of the tests")
+        name = names[0].name.partition("-")[0]
+        Path(user, f"{name}-0.0.1.dist-info").mkdir(parents=True)
+        found = {each.check: each for each in env.findings(python)}
+        assert found["shadowed"].mend == "export PYTHONNOUSERSITE=1"
+        env.mend(found["shadowed"], python)
+
+
+# -- the machine -------------------------------------------------------------------------------------------
+
+
+class TestMachine:
+    def test_no_temporary_directory(self, env: Environment) -> None:
+        env.environ["TMPDIR"] = str(env.above / "a new one")
+        env.mend(env.one("temporary-directory", "error"))
+        env.environ["TMPDIR"] = "/proc"
+        env.mend(env.one("temporary-directory", "error"))
+
+    def test_a_temporary_directory_where_nothing_runs(self, env: Environment) -> None:
+        for _ in mounted(env.above / "tmp2", "-t", "tmpfs", "-o", "size=1m,noexec", "tmpfs"):
+            env.environ["TMPDIR"] = str(env.above / "tmp2")
+            finding = env.one("temporary-directory", "error")
+            assert "programs cannot run there (noexec)" in finding.what
+            env.mend(finding)
+
+    def test_a_full_home(self, env: Environment) -> None:
+        for _ in mounted(env.above / "full", "-t", "tmpfs", "-o", "size=64k", "tmpfs"):
+            (env.above / "full/file").write_bytes(b"x" * 60000)
+            env.environ["HOME"] = str(env.above / "full")
+            assert "No space left on device" in env.one("home", "note").what
+
+    def test_a_cache_that_cannot_be_written(self, env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("XDG_CACHE_HOME", "/proc/no/such")
+        finding = env.one("cache", "note")
+        assert "/proc/no/such/wheelhouse-resolver" in finding.what
+
+
+# -- bad input, secrets, and everything at once ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("python", ["/nowhere/python", "no-such-python-anywhere", "/", "/bin/true", "3.x"])
+def test_a_python_that_is_none_is_bad_input(python: str, cli: Cli, tmp_path: Path) -> None:
+    outcome = cli("doctor", "--root", tmp_path, "--python", python)
+    assert (outcome.code, outcome.out) == (2, "")
+    (line,) = outcome.err.splitlines()
+    assert line.startswith(f"error: target Python {python}")
+
+
+def test_an_option_that_names_what_is_unknown_is_bad_input(env: Environment) -> None:
+    with pytest.raises(UnknownArchError):
+        env.findings(arch="mmx")
+    with pytest.raises(UnknownLayerError):
+        env.findings(layer="guix")
+
+
+def test_no_password_is_told(env: Environment, venv: Path) -> None:
+    secret = "hunter2"
+    env.config.write_text(
+        f"[global]\nextra-index-url =\n    https://me:{secret}@a.example/s\n    https://{secret}@b.example/\n"
+    )
+    (venv / "pip.conf").write_text(f"[install]\nproxy = me:{secret}@proxy.example:3128\n")
+    env.environ |= {
+        "PIP_INDEX_URL": f"http://me:{secret}@127.0.0.1:9/simple?token={secret}",
+        "PIP_FIND_LINKS": f"https://me:{secret}@a.example/wheels",
+        "UV_INDEX_URL": f"https://me:{secret}@a.example/s",
+        "HTTPS_PROXY": f"http://me:{secret}@proxy.example",
+        "PIP_SOME_TOKEN": secret,
+    }
+    for broken in (False, True):
+        if broken:
+            env.config.write_text(f"index-url = https://me:{secret}@a.example/s\n")
+        for words in (("--json",), ()):
+            done = run_cli("doctor", *words, "--python", env.python, environ=env.environ)
+            assert done.returncode == 1
+            assert done.stderr == ""
+            assert secret not in done.stdout
+            assert "***@a.example" in done.stdout
+            assert not words or (done.stdout.isascii() and json.loads(done.stdout))
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)], ids=["text", "json"])
+def test_when_everything_is_broken_everything_is_told(words: tuple[str, ...], env: Environment) -> None:
+    venv = env.above / "gone"
+    (venv / "bin").mkdir(parents=True)
+    (venv / "bin/python").symlink_to("/nowhere/python3")
+    (venv / "pyvenv.cfg").write_bytes(b"home = /nowhere\xff\nversion\n\x00\n")
+    env.environ |= {
+        "WHEELHOUSE_CONFIG": "/nowhere/site.toml",
+        "WHEELHOUSE_ROOT": "/nowhere/\x1b[31mred",
+        "RSNT_ARCH": "mmx\x1b",
+        "WHEELHOUSE_LAYER": "guix",
+        "PIP_CONFIG_FILE": "/nowhere/pip.conf",
+        "PIP_FIND_LINKS": "file:///nowhere http://[broken ://",
+        "PIP_INDEX_URL": "http://[::broken",
+        "PIP_NO_BINARY": ":all:",
+        "TMPDIR": "/nowhere",
+        "HOME": "/nowhere",
+        "XDG_CACHE_HOME": "/proc",
+        "VIRTUAL_ENV": str(venv),
+        "PYTHONPATH": "/nowhere",
+        "CONDA_PREFIX": "/nowhere",
+        "LOADEDMODULES": ":::python/:\udcff",
+        "PATH": "/usr/bin:/bin",
+    }
+    done = run_cli("doctor", *words, environ=env.environ)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "\x1b" not in done.stdout
+    for check in ("site-file", "root", "config-file", "unknown-override", "no-binary", "temporary-directory"):
+        assert check in done.stdout
+    for check in ("broken-environment", "home", "cache", "conda"):
+        assert check in done.stdout
+    done = run_cli("doctor", *words, "--python", venv / "bin/python", environ=env.environ)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_nothing_is_changed(env: Environment) -> None:
+    def state() -> list[tuple[str, int]]:
+        found = [path for path in env.above.rglob("*") if "cache" not in path.parts]
+        return sorted((str(path), path.lstat().st_mtime_ns) for path in found if path.name != "tmp")
+
+    before = state()
+    env.environ["PIP_NO_BINARY"] = ":all:"
+    run_cli("doctor", "--python", env.python, environ=env.environ)
+    assert [each for each in state() if not each[0].endswith(("home", "tmp"))] == [
+        each for each in before if not each[0].endswith(("home", "tmp"))
+    ]

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.builders import make_tree, make_wheel
+from tests.cli.conftest import Cli
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+HOST = ("--arch", "generic", "--layer", "gentoo", "--python", "3.11")
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    root = tmp_path / "tree"
+    make_tree(root, {"generic": ["b-1.0-py3-none-any.whl", "b-2.0-py3-none-any.whl"]})
+    make_wheel(root / "gentoo/generic", "a-1.0-py3-none-any.whl", requires_dist=["b"])
+    return root
+
+
+def locked(text: str) -> list[str]:
+    return [f"{each['name']} {each['version']}" for each in tomllib.loads(text)["packages"]]
+
+
+def test_a_pylock_on_standard_output(cli: Cli, root: Path) -> None:
+    outcome = cli("lock", "a", "--root", root, *HOST)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert locked(outcome.out) == ["a 1.0", "b 2.0"]
+
+
+def test_into_a_file_and_again_the_same(cli: Cli, root: Path) -> None:
+    arguments = ("lock", "a", "--root", root, *HOST, "--output", "pylock.gpu.toml")
+    assert cli(*arguments) == (0, "", "")
+    first = Path("pylock.gpu.toml").read_bytes()
+    assert cli(*arguments) == (0, "", "")
+    assert Path("pylock.gpu.toml").read_bytes() == first
+    assert locked(first.decode()) == ["a 1.0", "b 2.0"]
+
+
+def test_a_requirements_file(cli: Cli, root: Path) -> None:
+    outcome = cli("lock", "a", "--root", root, *HOST, "--format", "requirements")
+    assert (outcome.code, outcome.err) == (0, "")
+    names = [line.split(" @ ")[0] for line in outcome.out.splitlines() if not line.startswith("#")]
+    assert names == ["a", "b"]
+    assert all("--hash=sha256:" in line for line in outcome.out.splitlines() if not line.startswith("#"))
+
+
+def test_requirements_and_constraints_from_files(cli: Cli, root: Path) -> None:
+    Path("wanted.txt").write_text("a\n-c also.txt\n")
+    Path("also.txt").write_text("b!=1.5\n")
+    Path("limits.txt").write_text("b<2\n")
+    outcome = cli("lock", "-r", "wanted.txt", "-c", "limits.txt", "--root", root, *HOST)
+    assert locked(outcome.out) == ["a 1.0", "b 1.0"]
+
+
+def test_the_dependencies_of_a_pyproject(cli: Cli, root: Path) -> None:
+    Path("pyproject.toml").write_text('[project]\nname = "x"\nversion = "1"\ndependencies = ["a", "b<2"]\n')
+    outcome = cli("lock", "-r", "pyproject.toml", "--root", root, *HOST)
+    assert locked(outcome.out) == ["a 1.0", "b 1.0"]
+
+
+def test_no_solution_is_a_negative_answer_with_the_reason(cli: Cli, root: Path) -> None:
+    Path("limits.txt").write_text("b>2\n")
+    outcome = cli("lock", "a", "-c", "limits.txt", "--root", root, *HOST, "--output", "pylock.toml")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err.splitlines() == [
+        "no solution:",
+        "  a 1.0 needs b (a was asked for)",
+        "  a constraint allows only b>2",
+        "  there are b 1.0, 2.0",
+    ]
+    assert not Path("pylock.toml").exists()
+
+
+def test_as_json(cli: Cli, root: Path) -> None:
+    outcome = cli("lock", "a", "--json", "--root", root, *HOST)
+    assert (outcome.code, outcome.err) == (0, "")
+    found = json.loads(outcome.out)
+    assert [(each["name"], each["dependencies"]) for each in found["packages"]] == [("a", ["b"]), ("b", [])]
+    assert found["packages"][1]["path"] == f"{root}/generic/b-2.0-py3-none-any.whl"
+    assert found["conflict"] is None
+
+
+def test_json_of_a_conflict(cli: Cli, root: Path) -> None:
+    outcome = cli("lock", "a", "b>2", "--json", "--root", root, *HOST)
+    assert (outcome.code, outcome.err) == (1, "")
+    found = json.loads(outcome.out)
+    assert found["packages"] == []
+    assert [each["requirement"] for each in found["conflict"]["demands"]] == ["b>2"]
+
+
+def test_json_beside_a_file(cli: Cli, root: Path) -> None:
+    outcome = cli("lock", "a", "--json", "--output", "pylock.toml", "--root", root, *HOST)
+    assert len(json.loads(outcome.out)["packages"]) == 2
+    assert locked(Path("pylock.toml").read_text()) == ["a 1.0", "b 2.0"]
+
+
+def test_warnings_are_told(cli: Cli, root: Path) -> None:
+    (root / "generic/b-3.0-py3-none-any.whl").write_bytes(b"junk")
+    outcome = cli("lock", "a[x]", "c; python_version < '3'", "--root", root, *HOST)
+    assert locked(outcome.out) == ["a 1.0", "b 2.0"]
+    first, second, third = outcome.err.splitlines()
+    assert first.startswith("warning: ignored c; ")
+    assert second.startswith(f"warning: left out {root}/generic/b-3.0-py3-none-any.whl: ")
+    assert third == "warning: a-1.0-py3-none-any.whl does not provide the extra 'x'"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("a", "--output", "lock.toml"), ["lock.toml", "PEP 751", "--format requirements"]),
+        (
+            ("a", "--output", "pylock.toml", "--format", "requirements"),
+            ["call a requirements file otherwise"],
+        ),
+        (("a", "--output", "gone/pylock.toml"), ["cannot write gone/pylock.toml", "No such file"]),
+        (("a>",), ["invalid requirement 'a>'"]),
+        (("a", "-c", "gone.txt"), ["gone.txt: cannot be read"]),
+        ((), ["no requirement"]),
+        (("a", "--python", "/nowhere"), ["/nowhere", "does not exist"]),
+    ],
+    ids=str,
+)
+def test_bad_input(arguments: tuple[str, ...], words: list[str], cli: Cli, root: Path) -> None:
+    host = HOST[:4] if "--python" in arguments else HOST
+    outcome = cli("lock", *arguments, "--root", root, *host)
+    assert (outcome.code, outcome.out) == (2, "")
+    (line,) = outcome.err.splitlines()
+    assert line.startswith("error: ")
+    assert all(word in line for word in words)

@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+import csv
+import fcntl
+import io
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from argparse import ArgumentParser
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.builders import clean_environ, make_tree
+from wheelhouse_resolver.cli.tables import (
+    Look,
+    add_table_options,
+    csv_table,
+    html_table,
+    look_of,
+    markdown_table,
+    text_table,
+)
+
+COLUMNS = ("name", "version")
+ROWS = [("numpy", "1.26.4"), ("a", ""), ("scipy-stubs", "1")]
+
+#: What could break a row, a table, or a terminal.
+HOSTILE = "a\nb|c\x1b[31m<b>&\t\r\x85\u2028\udc80`*\\"
+
+
+class TestText:
+    def test_columns_are_as_wide_as_they_need(self) -> None:
+        assert text_table(COLUMNS, ROWS).split("\n") == [
+            "name         version",
+            "numpy        1.26.4",
+            "a",
+            "scipy-stubs  1",
+        ]
+
+    def test_no_rows(self) -> None:
+        assert text_table(COLUMNS, []) == "name  version"
+
+    def test_a_table_that_fits_is_not_shortened(self) -> None:
+        assert text_table(COLUMNS, ROWS, Look(width=20)) == text_table(COLUMNS, ROWS)
+
+    @pytest.mark.parametrize(
+        ("width", "line"),
+        [
+            (19, "scipy-stu…  1"),
+            (16, "scipy-…  1"),
+            (12, "scip…  1"),
+            (6, "s…  1"),
+            (4, "…  1"),
+            (3, "…  "),
+            (1, "…"),
+        ],
+    )
+    def test_the_widest_column_is_shortened_to_fit(self, width: int, line: str) -> None:
+        lines = text_table(COLUMNS, ROWS, Look(width=width)).split("\n")
+        assert lines[-1] == line
+        assert all(len(each) <= width for each in lines)
+
+    def test_another_ellipsis(self) -> None:
+        assert text_table(COLUMNS, ROWS, Look(width=16, ellipsis="~")).split("\n")[-1] == "scipy-~  1"
+
+    def test_letters_of_two_columns_and_of_none(self) -> None:
+        lines = text_table(("a", "b"), [("日本", "x"), ("e\u0301", "x")]).split("\n")
+        assert lines == ["a     b", "日本  x", "e\u0301     x"]
+        assert text_table(("a",), [("日本語",)], Look(width=5)).split("\n")[1] == "日本…"
+
+    def test_bold_and_dim(self) -> None:
+        lines = text_table(COLUMNS, ROWS, Look(colour=True), [False, True, False]).split("\n")
+        plain = text_table(COLUMNS, ROWS).split("\n")
+        assert lines == [f"\x1b[1m{plain[0]}\x1b[0m", plain[1], f"\x1b[2m{plain[2]}\x1b[0m", plain[3]]
+
+    def test_without_colour_nothing_is_marked(self) -> None:
+        assert text_table(COLUMNS, ROWS, Look(), [True] * 3) == text_table(COLUMNS, ROWS)
+
+    @given(cells=st.lists(st.tuples(st.text(), st.text()), max_size=4), width=st.integers(4, 60))
+    def test_whatever_is_in_it_a_row_is_a_line_that_fits(
+        self, cells: list[tuple[str, str]], width: int
+    ) -> None:
+        for look in (Look(), Look(width=width)):
+            lines = text_table(COLUMNS, cells, look).split("\n")
+            assert len(lines) == len(cells) + 1
+            assert all(line.isprintable() for line in lines)
+            assert look.width is None or all(len(line) <= width for line in lines)
+
+
+class TestOtherFormats:
+    def test_csv_is_read_back(self) -> None:
+        rows = [("a,b", 'say "x"'), ("", "ü")]
+        text = csv_table(COLUMNS, rows)
+        assert [tuple(line) for line in csv.reader(io.StringIO(text))] == [COLUMNS, *rows]
+        assert text.split("\n")[0] == "name,version"
+
+    def test_csv_has_a_line_for_each_row(self) -> None:
+        text = csv_table(("name",), [(HOSTILE,)])
+        assert len(text.splitlines()) == 2
+        assert text.replace("\n", "").isprintable()
+
+    def test_markdown(self) -> None:
+        assert markdown_table(COLUMNS, ROWS[:2]).split("\n") == [
+            "| name | version |",
+            "| --- | --- |",
+            "| numpy | 1.26.4 |",
+            "| a |  |",
+        ]
+
+    def test_markdown_of_hostile_text(self) -> None:
+        (_, _, line) = markdown_table(("name",), [(HOSTILE,)]).split("\n")
+        assert line.isprintable()
+        assert len(re.findall(r"(?<!\\)\|", line)) == 2
+        assert not re.search(r"(?<!\\)[<`*&]", line)
+
+    def test_html_is_a_page_that_says_the_same(self) -> None:
+        page = html_table(COLUMNS, [*ROWS, ("<b>&amp;", '"')], "Wheels in <here>")
+        assert page.startswith("<!DOCTYPE html>")
+        reader = _Cells()
+        reader.feed(page)
+        reader.close()
+        assert reader.cells == [*COLUMNS, *sum(ROWS, ()), "<b>&amp;", '"']
+        assert reader.open == []
+        assert "Wheels in &lt;here&gt;" in page
+        assert not re.search(r"(src|href|url)\s*[=(]", page)
+
+    def test_html_of_hostile_text(self) -> None:
+        page = html_table(("name",), [(HOSTILE,)], HOSTILE)
+        assert "<b>" not in page
+        assert all(line.isprintable() for line in page.split("\n"))
+
+
+class _Cells(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.cells: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, _: object) -> None:
+        if tag != "meta":
+            self.open.append(tag)
+        if tag in ("td", "th"):
+            self.cells.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] in ("td", "th"):
+            self.cells[-1] += data
+
+
+class TestOptions:
+    def parsed(self, *arguments: str) -> tuple[str, tuple[str, ...] | None]:
+        parser = ArgumentParser()
+        add_table_options(parser, COLUMNS)
+        options = parser.parse_args(arguments)
+        return options.format, options.columns
+
+    def test_they_are_read(self) -> None:
+        assert self.parsed() == ("table", None)
+        assert self.parsed("--json") == self.parsed("--format", "json") == ("json", None)
+        assert self.parsed("--columns", "version, name") == ("table", ("version", "name"))
+
+    @pytest.mark.parametrize("text", ["", "name,", "Name", "name version", "name,bogus"])
+    def test_an_unknown_column_names_those_that_there_are(
+        self, text: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with pytest.raises(SystemExit):
+            self.parsed("--columns", text)
+        assert "unknown column" in (told := capsys.readouterr().err)
+        assert "there are name, version" in told
+
+
+def test_what_is_no_terminal_has_no_width_and_no_colours() -> None:
+    assert look_of(io.StringIO(), {"TERM": "xterm", "COLUMNS": "20"}) == Look()
+    assert look_of(None, {}) == Look()
+
+
+class TestTerminal:
+    """In a real one."""
+
+    #: Longer than most terminals are wide.
+    LONG = "a_project_with_quite_a_long_name_indeed-1.0+site.of.renown-1000generic-py3-none-any.whl"
+
+    @pytest.fixture
+    def root(self, tmp_path: Path) -> Path:
+        names = [self.LONG, "demo-1.0-py3-none-any.whl"]
+        make_tree(tmp_path, {"generic": names, "gentoo/generic": names[1:]})
+        return tmp_path
+
+    def seen(self, root: Path, width: int, *arguments: str, **environ: str) -> list[str]:
+        """The lines of `avail` on a terminal of that *width*."""
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+        host = ("--arch", "generic", "--layer", "gentoo", "--root", str(root))
+        variables = clean_environ(**{"TERM": "xterm", "PYTHONIOENCODING": "utf-8", **environ})
+        variables = {name: value for name, value in variables.items() if name not in ("COLUMNS", "LINES")}
+        if not environ.get("NO_COLOR"):
+            variables.pop("NO_COLOR", None)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "wheelhouse_resolver", "avail", *host, *arguments],
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=subprocess.PIPE,
+        )
+        os.close(theirs)
+        data = b""
+        while True:
+            try:
+                if not (more := os.read(ours, 65536)):
+                    break
+            except OSError:  # Linux says so when the other end is closed
+                break
+            data += more
+        os.close(ours)
+        _, errors = process.communicate()
+        assert (process.returncode, errors) == (0, b"")
+        return data.decode().removesuffix("\r\n").split("\r\n")
+
+    @pytest.mark.parametrize("width", [40, 80, 100, 132, 250])
+    def test_rows_fit(self, width: int, root: Path) -> None:
+        lines = [re.sub(r"\x1b\[\dm", "", line) for line in self.seen(root, width)]
+        assert len(lines) == 4
+        assert all(len(line) <= width for line in lines)
+        assert ("…" in lines[1]) == (width < 132)
+        assert lines[1].startswith("a-pro" if width >= 80 else "a…")
+
+    def test_header_and_lesser_rows_are_marked(self, root: Path) -> None:
+        header, _, first, second = self.seen(root, 250)
+        assert header.startswith("\x1b[1mname")
+        assert header.endswith("\x1b[0m")
+        assert first.startswith("demo")
+        assert second.startswith("\x1b[2mdemo")
+
+    @pytest.mark.parametrize("environ", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
+    def test_no_colours_for_who_wants_none(self, environ: dict[str, str], root: Path) -> None:
+        assert not any("\x1b" in line for line in self.seen(root, 80, **environ))
+
+    def test_an_empty_no_color_means_nothing(self, root: Path) -> None:
+        assert "\x1b[1m" in self.seen(root, 80, NO_COLOR="")[0]
+
+    def test_a_terminal_without_an_ellipsis(self, root: Path) -> None:
+        lines = self.seen(root, 80, PYTHONIOENCODING="ascii")
+        assert "~" in lines[1]
+        assert all(line.isascii() for line in lines)
+
+    def test_other_formats_are_the_same_on_a_terminal(self, root: Path) -> None:
+        lines = self.seen(root, 40, "--format", "csv", "--columns", "filename")
+        assert lines == ["filename", self.LONG, "demo-1.0-py3-none-any.whl", "demo-1.0-py3-none-any.whl"]

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.build.extensions import extension_wheel
+from tests.builders import make_tree, make_wheel
+from tests.cli.conftest import Cli
+
+HOST = ("--arch", "generic", "--layer", "none")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    make_tree(tmp_path / "tree", {"generic": ["needed-1.0-1000generic-py3-none-any.whl"]})
+    return tmp_path / "tree"
+
+
+@pytest.fixture
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where temporary files go."""
+    path = tmp_path / "scratch"
+    path.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(path))
+    return path
+
+
+def test_a_wheel_that_works_and_what_it_requires_is_from_the_wheelhouse(
+    cli: Cli, root: Path, tmp_path: Path, scratch: Path
+) -> None:
+    wheel = make_wheel(
+        tmp_path, "demo-1.0-py3-none-any.whl", files={"demo.py": "import needed"}, requires_dist=["needed"]
+    )
+    outcome = cli("verify", "--offline", wheel, "--root", root, *HOST)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.startswith(f"{wheel}: works (demo; ")
+    assert os.listdir(scratch) == []
+
+
+def test_one_that_fails_keeps_its_log_and_the_others_are_tried(
+    cli: Cli, root: Path, tmp_path: Path, scratch: Path
+) -> None:
+    bad = make_wheel(tmp_path, "bad-1.0-py3-none-any.whl", files={"bad.py": "raise SystemExit('no')"})
+    good = make_wheel(tmp_path, "good-1.0-py3-none-any.whl")
+    outcome = cli("verify", "--offline", bad, good, "--root", root, *HOST)
+    assert outcome.code == 1
+    first, finding, log, last = outcome.out.splitlines()
+    assert first == f"{bad}: fails"
+    assert finding == "    import bad: exited with 1: no"
+    assert last.startswith(f"{good}: works")
+    path = Path(log.removeprefix("    log: "))
+    assert "no\n" in path.read_text()
+    assert [each for each in scratch.rglob("*") if each.is_file()] == [path]
+
+
+def test_for_programs_and_a_crash(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> None:
+    wheel = extension_wheel(tmp_path, body="abort();")
+    outcome = cli("verify", "--offline", "--json", "--keep", wheel, "--root", root, *HOST)
+    (told,) = json.loads(outcome.out)
+    assert (outcome.code, told["ok"]) == (1, False)
+    assert told["findings"][0]["check"] == "import fast"
+    assert told["findings"][0]["problem"].startswith("ended by SIGABRT")
+    (kept,) = scratch.iterdir()
+    assert outcome.err == f"kept: {kept}\n"
+    assert (kept / "1/verification/bin/python").exists()
+
+
+def test_a_recipe_says_what_to_try(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> None:
+    wheel = make_wheel(tmp_path, "demo-1.0-py3-none-any.whl", files={"demo.py": "", "broken.py": "1/0"})
+    recipe = tmp_path / "demo.toml"
+    recipe.write_text('[test]\nimports = ["demo"]\nstatements = ["import demo; print(demo.x)"]\n')
+    given = ("verify", "--offline", wheel, "--root", root, *HOST)
+    assert "AttributeError" in cli(*given, "--recipe", recipe).out
+    recipe.write_text('[test]\nimports = ["demo"]\n')
+    assert cli(*given, "--recipe", recipe).code == 0
+    assert "ZeroDivisionError" in cli(*given, "--recipe", "none").out
+
+
+def test_a_time_limit(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> None:
+    wheel = make_wheel(
+        tmp_path, "demo-1.0-py3-none-any.whl", files={"demo.py": "import time; time.sleep(60)"}
+    )
+    outcome = cli("verify", "--offline", "--timeout", "2", wheel, "--root", root, *HOST)
+    assert "import demo: stopped: it took longer than 2 s" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "word"),
+    [
+        ("missing-1.0-py3-none-any.whl", (), "does not exist"),
+        ("demo.whl", (), "Invalid wheel filename"),
+        ("demo-1.0-cp26-cp26m-linux_x86_64.whl", (), "python2.6, which is not on PATH"),
+        ("demo-1.0-py3-none-any.whl", ("--python", "/nowhere"), "does not exist"),
+        ("demo-1.0-py3-none-any.whl", ("--recipe", "/nowhere.toml"), "cannot be read"),
+    ],
+)
+def test_bad_input(
+    name: str, more: tuple[str, ...], word: str, cli: Cli, root: Path, tmp_path: Path, scratch: Path
+) -> None:
+    if not name.startswith("missing"):
+        (tmp_path / name).touch()
+    outcome = cli("verify", "--offline", tmp_path / name, *more, "--root", root, *HOST)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith("error: ")
+    assert word in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert os.listdir(scratch) == []
+
+
+def test_the_target_python(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> None:
+    code = f"import sys; assert sys.base_prefix == {sys.base_prefix!r}"
+    wheel = make_wheel(tmp_path, "demo-1.0-py3-none-any.whl", files={"demo.py": code})
+    assert cli("verify", "--offline", wheel, "--python", sys.executable, "--root", root, *HOST).code == 0

@@ -1,0 +1,113 @@
+"""A real Slurm of this one node, started as root for the tests that need a scheduler."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+__all__ = ["FEATURES", "cluster"]
+
+#: What jobs may ask of the node with `--constraint`.
+FEATURES = ("haswell", "skylake")
+
+_CONF = """\
+ClusterName=test
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={ports[0]}
+SlurmdPort={ports[1]}
+AuthType=auth/munge
+AuthInfo=socket={state}/munge.socket
+CredType=cred/munge
+SlurmUser=root
+SlurmdUser=root
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+MpiDefault=none
+ReturnToService=2
+KillWait=5
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+StateSaveLocation={state}/ctld
+SlurmdSpoolDir={state}/d
+SlurmctldPidFile={state}/slurmctld.pid
+SlurmdPidFile={state}/slurmd.pid
+SlurmctldLogFile={state}/slurmctld.log
+SlurmdLogFile={state}/slurmd.log
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=500 Feature={features} State=UNKNOWN
+PartitionName=debug Nodes={host} Default=YES MaxTime=INFINITE State=UP
+"""
+
+
+def _free_ports() -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(2)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def cluster(state: Path) -> Iterator[dict[str, str]]:
+    """A cluster of this one node, its state below *state*: the environment in which its commands find it.
+
+    Skips the test where Slurm is not installed or we are not root.
+    """
+    search = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+    programs = {n: shutil.which(n, path=search) for n in ("munged", "slurmctld", "slurmd", "sbatch")}
+    missing = [name for name, path in programs.items() if path is None]
+    if missing:
+        pytest.skip(f"{', '.join(missing)}: not installed")
+    if os.geteuid() != 0:
+        pytest.skip("slurmd runs as root only")
+    key = state / "munge.key"
+    key.write_bytes(os.urandom(128))
+    key.chmod(0o600)
+    conf = state / "slurm.conf"
+    host = socket.gethostname().split(".")[0]
+    text = _CONF.format(
+        host=host, state=state, ports=_free_ports(), cpus=os.cpu_count(), features=",".join(FEATURES)
+    )
+    conf.write_text(text)
+    (state / "ctld").mkdir()
+    (state / "d").mkdir()
+    commands = [
+        [programs["munged"], "--foreground", "--force", "--key-file", str(key), "--socket",
+         f"{state}/munge.socket", "--pid-file", f"{state}/munge.pid", "--seed-file", f"{state}/munge.seed",
+         "--log-file", f"{state}/munge.log"],
+        [programs["slurmctld"], "-D", "-f", str(conf)],
+        [programs["slurmd"], "-D", "-f", str(conf), "-N", host],
+    ]  # fmt: skip
+    environ = {"SLURM_CONF": str(conf)}
+    running: list[subprocess.Popen[bytes]] = []
+    try:
+        for number, command in enumerate(commands):
+            with (state / f"{number}.out").open("wb") as out:
+                words = [str(word) for word in command]
+                running.append(subprocess.Popen(words, stdout=out, stderr=out, env={**os.environ, **environ}))
+            time.sleep(1)
+        info = None
+        for _ in range(60):
+            info = subprocess.run(
+                ["sinfo", "-h", "-o", "%t"], env={**os.environ, **environ}, capture_output=True, text=True
+            )
+            if info.stdout.strip() == "idle":
+                break
+            time.sleep(0.5)
+        else:
+            said = "\n".join(path.read_text(errors="replace") for path in state.glob("*.[lo][ou][gt]"))
+            pytest.fail(f"the cluster does not come up: {info}\n{said}")
+        yield environ
+    finally:
+        for process in reversed(running):
+            process.terminate()
+        for process in running:
+            process.wait(timeout=60)

@@ -1,0 +1,90 @@
+"""The Pythons to build for: found on this machine, each once; and which wheels fit one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import NamedTuple
+
+from packaging.specifiers import SpecifierSet
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from packaging.version import Version
+
+from wheelhouse_resolver.errors import PythonError
+from wheelhouse_resolver.host.python import (
+    TargetPython,
+    marker_environment,
+    python_version,
+    supported_tags,
+    target_python,
+)
+from wheelhouse_resolver.needs import remembered_needs
+
+__all__ = ["Target", "fits", "target_of", "targets_of"]
+
+
+class Target(NamedTuple):
+    """A Python to build for. *path* of the interpreter, its *version* (`3.11`), what it says of itself."""
+
+    path: str
+    version: str
+    python: TargetPython
+
+
+def target_of(spec: str | None) -> Target:
+    """The Python on this machine that *spec* names: a path, `X.Y`, or None for the running one.
+
+    For `X.Y` that is the running one if it fits, else the first `pythonX.Y` on PATH that answers. Raises
+    `PythonError`.
+    """
+    running = "{}.{}".format(*sys.version_info[:2])
+    if spec is None or spec == running:
+        return _asked(sys.executable)
+    if os.sep in spec or not spec.replace(".", "").isdigit():
+        return _asked(spec)
+    for directory in os.environ.get("PATH", os.defpath).split(os.pathsep):
+        path = os.path.join(directory or os.curdir, f"python{spec}")
+        if not os.access(path, os.X_OK):
+            continue
+        try:
+            found = _asked(path)
+        except PythonError:  # a version manager's shim for a version that it then refuses to run
+            continue
+        if found.version == spec:
+            return found
+    raise PythonError(spec, f"no python{spec} on PATH runs; give the path of one that does")
+
+
+def targets_of(spec: str | None) -> list[Target]:
+    """The Pythons that *spec*, separated by commas, names: each once, the oldest version first.
+
+    Raises `PythonError`, also for two of one version.
+    """
+    found: dict[str, Target] = {}
+    for each in spec.split(",") if spec is not None else [None]:
+        target = target_of(each.strip() if each is not None else None)
+        other = found.setdefault(target.version, target)
+        if os.path.realpath(other.path) != os.path.realpath(target.path):
+            raise PythonError(target.path, f"is {target.version}, as {other.path} is: name one of the two")
+    return sorted(found.values(), key=lambda target: Version(target.version))
+
+
+def _asked(path: str) -> Target:
+    path = path if os.sep in path else shutil.which(path) or path
+    python, _ = target_python(path)
+    version = marker_environment(python)["python_version"]  # says so if it cannot be run here
+    return Target(os.path.abspath(path), version, python)
+
+
+def fits(wheel: str, python: TargetPython) -> bool:
+    """Whether the wheel at the path *wheel* can be installed for *python*: its tags, its Requires-Python."""
+    try:
+        tags = parse_wheel_filename(os.path.basename(wheel))[3]
+    except InvalidWheelFilename:
+        return False
+    if tags.isdisjoint(supported_tags(python)):
+        return False
+    return SpecifierSet(remembered_needs(wheel).requires_python).contains(
+        python_version(python), prereleases=True
+    )

@@ -1,0 +1,182 @@
+"""Checks of `find-links`: whether pip looks where this host should."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from wheelhouse_resolver.doctor.findings import Check, Severity, Symptom
+from wheelhouse_resolver.doctor.mending import load_settings, unset_setting
+
+if TYPE_CHECKING:
+    from wheelhouse_resolver.doctor.facts import DirectoryState, Facts, LinkState
+    from wheelhouse_resolver.doctor.pip_settings import PipSetting
+
+__all__ = ["LINK_CHECKS"]
+
+
+class _Reading(NamedTuple):
+    """What one `find-links` names.
+
+    searched: labels of directories of the search path; gone: those of them that are not there.
+    other:    directories that only other hosts search; strays: what is no directory of the site.
+    """
+
+    searched: frozenset[str]
+    gone: tuple[LinkState, ...]
+    other: tuple[tuple[LinkState, DirectoryState], ...]
+    strays: tuple[LinkState, ...]
+
+    @property
+    def is_ours(self) -> bool:
+        return bool(self.searched or self.other)
+
+
+def _read(facts: Facts, setting: PipSetting | None) -> _Reading:
+    named = set(setting.values) if setting is not None else set()
+    by_path = {**_by_path_in_views(facts), **{each.real: each for each in facts.directories}}
+    searched: set[str] = set()
+    gone: list[LinkState] = []
+    other: list[tuple[LinkState, DirectoryState]] = []
+    strays: list[LinkState] = []
+    for link in facts.pip.links:
+        if link.value not in named or link.real is None:
+            continue
+        state = by_path.get(link.real)
+        if state is None:
+            strays.append(link)
+        elif state.searched:
+            searched.add(state.directory.label)
+            gone += [] if link.exists else [link]
+        else:
+            other.append((link, state))
+    return _Reading(frozenset(searched), tuple(gone), tuple(other), tuple(strays))
+
+
+def _by_path_in_views(facts: Facts) -> dict[str, DirectoryState]:
+    """The directories of views of the wheelhouse, and those of the site that they stand for.
+
+    A view's root is where one of its directories has links; others may be empty.
+    """
+    by_label = sorted(facts.directories, key=lambda each: len(each.directory.label))
+    suffixes = [(f"/{each.directory.label}", each) for each in by_label]
+    roots = {
+        link.real.removesuffix(suffix)
+        for link in facts.pip.links
+        if link.view and link.real is not None
+        for suffix, _ in suffixes
+        if link.real.endswith(suffix)
+    }
+    # `gentoo/generic` below the view, rather than `generic` below `gentoo`: the longer label comes later.
+    return {root + suffix: state for suffix, state in suffixes for root in roots}
+
+
+def _wanted(facts: Facts) -> list[str]:
+    return [each.directory.label for each in facts.searched if each.exists]
+
+
+def _beaten(facts: Facts) -> PipSetting | None:
+    """A `find-links` with the wheelhouse in it that another one without it beats."""
+    winner = facts.pip.in_force.get("find-links")
+    if winner is None or _read(facts, winner).is_ours:
+        return None
+    others = (each for each in facts.pip.settings if each.option == "find-links" and each != winner)
+    return next((each for each in others if _read(facts, each).is_ours), None)
+
+
+def _absent(facts: Facts) -> Iterator[Symptom]:
+    winner = facts.pip.in_force.get("find-links")
+    if facts.pip.asked == "" or facts.pip.problem:
+        return  # what its files say is not known
+    if not _wanted(facts) or _read(facts, winner).is_ours or _beaten(facts) is not None:
+        return
+    if winner is not None:
+        what = f"{winner.where} names no directory of the wheelhouse"
+    elif facts.pip.config_file is None:
+        what = "no `find-links` is in force, and PIP_CONFIG_FILE is not set"
+    else:
+        what = f"no `find-links` is in force, though PIP_CONFIG_FILE names {facts.pip.config_file}"
+    yield Symptom(
+        severity=Severity.ERROR,
+        what=what,
+        mend=load_settings(facts),
+        data={"in_force": winner.to_dict() if winner else None},
+    )
+
+
+def _replaced(facts: Facts) -> Iterator[Symptom]:
+    beaten, winner = _beaten(facts), facts.pip.in_force.get("find-links")
+    if beaten is not None and winner is not None:
+        yield Symptom(
+            severity=Severity.ERROR,
+            what=f"{winner.where} replaces {beaten.where}, and names no directory of the wheelhouse",
+            mend=unset_setting(facts, winner),
+            data={"beaten": beaten.to_dict(), "in_force": winner.to_dict()},
+        )
+
+
+def _stale(facts: Facts) -> Iterator[Symptom]:
+    setting = facts.pip.in_force.get("find-links")
+    if setting is None or not facts.directories:
+        return
+    reading = _read(facts, setting)
+    host = f"layer {facts.host.layer or 'none'}, arch {facts.host.arch}"
+    for link, state in reading.other:
+        yield Symptom(
+            severity=Severity.ERROR,
+            what=f"{setting.where} names {link.value}, which is for layer {state.directory.layer or 'none'}, "
+            f"arch {state.directory.arch}; this host is {host}",
+            mend=load_settings(facts),
+            data={"link": link.value, "directory": state.directory.label},
+        )
+    for link in reading.gone:
+        yield Symptom(
+            severity=Severity.NOTE,
+            what=f"{setting.where} names {link.value}, which does not exist: pip warns of it, and uv fails",
+            mend=load_settings(facts),
+            data={"link": link.value, "exists": False},
+        )
+    labels = [each for each in _wanted(facts) if each not in reading.searched]
+    if labels and reading.is_ours:
+        yield Symptom(
+            severity=Severity.ERROR,
+            what=f"{setting.where} leaves out directories that this host can use: {', '.join(labels)}",
+            mend=load_settings(facts),
+            data={"directories": labels},
+        )
+    root = facts.site.real_root.rstrip("/") + "/"
+    for link in reading.strays:
+        below = f"{link.real}/".startswith(root)
+        if below or not link.exists:
+            yield Symptom(
+                severity=Severity.ERROR if below else Severity.WARNING,
+                what=f"{setting.where} names {link.value}, which "
+                + ("does not exist" if not link.exists else "is no directory of the site's"),
+                mend=load_settings(facts) if below else unset_setting(facts, setting),
+                data={"link": link.value, "exists": link.exists},
+            )
+
+
+LINK_CHECKS = (
+    Check(
+        "no-find-links",
+        "no `find-links` in force names the wheelhouse",
+        "pip does not look into it: it installs from an index, or finds nothing",
+        "load the site's module, or evaluate `pip-conf --format sh`",
+        _absent,
+    ),
+    Check(
+        "find-links-replaced",
+        "a `find-links` of the user's replaces that of the wheelhouse",
+        "PIP_FIND_LINKS and a section such as [install] replace `find-links`, they do not add to it",
+        "unset the variable, or `pip config unset`",
+        _replaced,
+    ),
+    Check(
+        "stale-find-links",
+        "`find-links` names directories of another layer or arch, or missing ones, or leaves some out",
+        "it was made on another host or for an older site: pip takes wheels that crash or are slow here",
+        "evaluate `pip-conf --format sh`, or load the site's module anew on this node",
+        _stale,
+    ),
+)

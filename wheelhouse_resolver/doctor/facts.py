@@ -1,0 +1,311 @@
+"""The facts about an environment that the doctor's checks decide on. Values only; `probes` gathers them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from wheelhouse_resolver.doctor.pip_settings import PipFile, PipSetting, in_force
+
+if TYPE_CHECKING:
+    from wheelhouse_resolver.host import Host
+    from wheelhouse_resolver.site import Directory, Site
+
+__all__ = [
+    "DirectoryState",
+    "Facts",
+    "IndexState",
+    "LinkState",
+    "PathState",
+    "PipFacts",
+    "PolicyModuleState",
+    "PythonFacts",
+    "Shadowed",
+    "SiteFacts",
+    "Ties",
+    "UnknownOverride",
+    "VenvState",
+]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SiteFacts:
+    """The site, and how it was found.
+
+    site:      the site; the built-in one where none could be loaded.
+    problem:   why none could be loaded; empty when one was.
+    file, line: of the site file that is wrong. file_missing: whether there is none.
+    file_by:   what named the site file: `--config`, WHEELHOUSE_CONFIG, `directories`, or `built-in` for none.
+    root:      as it is named; empty for none. real_root: without symbolic links.
+    root_by:   what named the root: `--root`, WHEELHOUSE_ROOT, `site file`, `built-in`.
+    root_problem: why the root cannot be used; empty when it can.
+    """
+
+    site: Site
+    problem: str = ""
+    file: str = ""
+    line: int | None = None
+    file_missing: bool = False
+    file_by: str = "built-in"
+    root: str = ""
+    real_root: str = ""
+    root_by: str = "built-in"
+    root_problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DirectoryState:
+    """A directory of the site.
+
+    real:     its path without symbolic links.
+    searched: whether it is in the host's search path.
+    exists:   whether it is there, as a directory.
+    problem:  why it cannot be listed; empty when it can, or is not there.
+    wheels:   how many it holds; counted in the search path only.
+    """
+
+    directory: Directory
+    real: str
+    searched: bool
+    exists: bool
+    problem: str = ""
+    wheels: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ties:
+    """Versions that stand in several directories of the search path with a stamp missing or stale.
+
+    examples: (project, version, labels of the directories).
+    """
+
+    count: int = 0
+    examples: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LinkState:
+    """A place that some `find-links` names.
+
+    value:  as it is written, masked.
+    real:   the directory without symbolic links; None for what is not on this machine (http).
+    exists: whether it is there.
+    view:   whether it holds links into the wheelhouse.
+    """
+
+    value: str
+    real: str | None
+    exists: bool
+    view: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PipFacts:
+    """pip of the target Python and its settings.
+
+    version:  None when there is no pip.
+    problem:  what it said when it refused to start, masked.
+    asked:    `config debug`, `config list`, or empty for one that can tell neither.
+    settings: of files and variables.
+    config_file: what PIP_CONFIG_FILE says; None when it is unset.
+    config_file_problem: why pip cannot read that file; empty when it can.
+    ignored:  files of the user's that pip does not read because of PIP_CONFIG_FILE.
+    command, command_python: the `pip` on PATH, and the Python that it starts.
+    command_is_other: whether that is another Python than the target.
+    """
+
+    version: str | None = None
+    problem: str = ""
+    asked: str = ""
+    files: tuple[PipFile, ...] = ()
+    settings: tuple[PipSetting, ...] = ()
+    links: tuple[LinkState, ...] = ()
+    config_file: str | None = None
+    config_file_problem: str = ""
+    ignored: tuple[str, ...] = ()
+    command: str | None = None
+    command_python: str | None = None
+    command_is_other: bool = False
+
+    @property
+    def in_force(self) -> dict[str, PipSetting]:
+        """The settings that count for `pip install`."""
+        return in_force(self.settings)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PolicyModuleState:
+    """The `_manylinux` that the target imports.
+
+    refuses: whether it refuses manylinux wheels; None when it has no opinion.
+    problem: what it raised; empty when it could be asked.
+    ours:    whether it is what `policy-module` writes.
+    """
+
+    path: str
+    refuses: bool | None = None
+    problem: str = ""
+    ours: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shadowed:
+    """An installed project that another installation of it hides. *by*, *hidden*: the directories."""
+
+    name: str
+    version: str
+    by: str
+    hidden_version: str
+    hidden: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PythonFacts:
+    """What the target Python said of itself.
+
+    in_venv:   whether it runs in a virtual environment.
+    conda:     the conda environment that it is from, or None.
+    user_site: the user's site-packages if they are searched, else None.
+    """
+
+    executable: str
+    version: str
+    prefix: str
+    base_prefix: str
+    in_venv: bool = False
+    conda: str | None = None
+    user_site: str | None = None
+    policy_module: PolicyModuleState | None = None
+    shadowed: tuple[Shadowed, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VenvState:
+    """A virtual environment that is active or named.
+
+    active:  whether VIRTUAL_ENV names it. is_target: whether the target Python is its own.
+    home:    where its Python is from (`pyvenv.cfg`). version: of that, as it was made.
+    problem: why it cannot run; empty when it can.
+    """
+
+    path: str
+    active: bool = False
+    is_target: bool = False
+    home: str = ""
+    version: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PathState:
+    """A directory that something is written to.
+
+    variable: what names it, if that is set. problem: why one cannot write there; empty when one can.
+    missing:  whether it is not there. noexec: whether programs cannot run there.
+    """
+
+    path: str
+    variable: str = ""
+    problem: str = ""
+    missing: bool = False
+    noexec: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IndexState:
+    """The package index that pip would ask. *problem*: why it cannot be reached; empty when it can."""
+
+    url: str
+    problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnknownOverride:
+    """A variable that names an arch or layer which the site does not have. *problem* in words."""
+
+    variable: str
+    name: str
+    problem: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """All that the checks know.
+
+    options:       --config and --root as they were given, to be repeated in commands.
+    target_problem: why the target Python could not be asked; empty when it could.
+    uv:            the uv on PATH, or None. shell: the name of the user's shell.
+    index:         None when pip would ask none, or nobody looked.
+    other_python:  the python3 on PATH, if that is not the target.
+    environ:       variables that bear on it, masked.
+    """
+
+    site: SiteFacts
+    host: Host
+    options: tuple[str, ...] = ()
+    unknown_overrides: tuple[UnknownOverride, ...] = ()
+    directories: tuple[DirectoryState, ...] = ()
+    ties: Ties = field(default_factory=Ties)
+    python: PythonFacts | None = None
+    target_problem: str = ""
+    other_python: str | None = None
+    pip: PipFacts = field(default_factory=PipFacts)
+    venvs: tuple[VenvState, ...] = ()
+    index: IndexState | None = None
+    temporary: PathState | None = None
+    home: PathState | None = None
+    cache: PathState | None = None
+    uv: str | None = None
+    shell: str = "sh"
+    environ: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def searched(self) -> list[DirectoryState]:
+        """The directories of the host's search path, most specific first."""
+        return [each for each in self.directories if each.searched]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        source = self.site
+        return {
+            "site": {
+                "file": source.site.source,
+                "file_by": source.file_by,
+                "root": source.root or None,
+                "root_by": source.root_by,
+                "problem": source.problem or source.root_problem or None,
+            },
+            "host": self.host.to_dict(),
+            "search_path": [
+                {
+                    **each.directory.to_dict(),
+                    "exists": each.exists,
+                    "problem": each.problem or None,
+                    "wheels": each.wheels,
+                }
+                for each in self.searched
+            ],
+            "unstamped_ties": asdict(self.ties),
+            "python": asdict(self.python) if self.python else None,
+            "target_problem": self.target_problem or None,
+            "other_python": self.other_python,
+            "pip": {
+                "version": self.pip.version,
+                "problem": self.pip.problem or None,
+                "asked": self.pip.asked or None,
+                "config_file": self.pip.config_file,
+                "files": [asdict(each) for each in self.pip.files],
+                "settings": [each.to_dict() for each in self.pip.settings],
+                "in_force": {name: each.to_dict() for name, each in self.pip.in_force.items()},
+                "command": self.pip.command,
+            },
+            "virtual_environments": [asdict(each) for each in self.venvs],
+            "index": asdict(self.index) if self.index else None,
+            "temporary": asdict(self.temporary) if self.temporary else None,
+            "home": asdict(self.home) if self.home else None,
+            "cache": asdict(self.cache) if self.cache else None,
+            "uv": self.uv,
+            "environ": dict(self.environ),
+        }

@@ -1,0 +1,114 @@
+"""The probes of the machine: the index that pip would ask, and the places that are written to."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+import threading
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from wheelhouse_resolver import memo
+from wheelhouse_resolver.doctor.facts import IndexState, PathState
+from wheelhouse_resolver.doctor.pip_settings import PipSetting
+from wheelhouse_resolver.errors import reason_of
+from wheelhouse_resolver.text import is_true
+
+__all__ = ["cache_directory_state", "home_directory", "index_state", "temporary_directory"]
+
+#: What pip asks when nobody names another index.
+_PYPI = "https://pypi.org/simple"
+
+#: How long the index may take to accept a connection (s).
+_PATIENCE = 3.0
+
+
+def index_state(settings: Mapping[str, PipSetting], environ: Mapping[str, str]) -> IndexState | None:
+    """The index that pip would ask with these *settings*; None for none."""
+    offline = settings.get("no-index")
+    if offline is not None and is_true(offline.value):
+        return None
+    setting = settings.get("index-url")
+    url = setting.value if setting is not None else _PYPI
+    return IndexState(url=url, problem=_cannot_connect(url, settings, environ))
+
+
+def _cannot_connect(url: str, settings: Mapping[str, PipSetting], environ: Mapping[str, str]) -> str:
+    """Why nothing listens where *url* is, or the proxy on the way there; empty when something does."""
+    try:
+        parts = urlsplit(url)
+        proxy = settings.get("proxy")
+        via = (
+            proxy.value
+            if proxy
+            else environ.get(f"{parts.scheme}_proxy") or environ.get(f"{parts.scheme.upper()}_PROXY")
+        )
+        if via and not _bypassed(parts.hostname or "", environ):
+            parts = urlsplit(via if "://" in via else f"http://{via}")
+        address = (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+    except ValueError as error:
+        return f"no URL: {error}"
+    if parts.scheme == "file" or not address[0]:
+        return ""
+    # Resolving a name has no time limit of its own.
+    answers: list[str] = []
+
+    def connect() -> None:
+        try:
+            socket.create_connection(address, timeout=_PATIENCE).close()
+            answers.append("")
+        except OSError as error:
+            answers.append(reason_of(error))
+
+    thread = threading.Thread(target=connect, daemon=True)
+    thread.start()
+    thread.join(_PATIENCE)
+    return answers[0] if answers else f"no answer within {_PATIENCE:g} s"
+
+
+def _bypassed(host: str, environ: Mapping[str, str]) -> bool:
+    names = (environ.get("no_proxy") or environ.get("NO_PROXY") or "").split(",")
+    stripped = [each.strip().lstrip(".") for each in names if each.strip()]
+    return any(each == "*" or host == each or host.endswith(f".{each}") for each in stripped)
+
+
+def temporary_directory(environ: Mapping[str, str]) -> PathState:
+    """Where temporary files go: the variables that Python's tempfile looks at, else /tmp."""
+    variable = next((name for name in ("TMPDIR", "TEMP", "TMP") if environ.get(name)), "")
+    path = environ[variable] if variable else "/tmp"
+    problem = _cannot_write(path)
+    noexec = False
+    if not problem:
+        noexec = bool(os.statvfs(path).f_flag & os.ST_NOEXEC)
+    missing = not os.path.lexists(path)
+    return PathState(path=path, variable=variable, problem=problem, missing=missing, noexec=noexec)
+
+
+def home_directory(environ: Mapping[str, str]) -> PathState | None:
+    """The home directory; None for a user without one."""
+    path = environ.get("HOME")
+    return PathState(path=path, variable="HOME", problem=_cannot_write(path)) if path else None
+
+
+def cache_directory_state() -> PathState | None:
+    """The directory of `memo`; None for a user without one."""
+    path = memo.cache_directory()
+    if path is None:
+        return None
+    there = path
+    while not os.path.lexists(there) and there != "/":
+        there = os.path.dirname(there)
+    return PathState(path=path, problem=_cannot_write(there))
+
+
+def _cannot_write(path: str) -> str:
+    """Why no file of some size can be made in the directory *path*; empty when one can, and is gone again."""
+    try:
+        with tempfile.TemporaryFile(dir=path) as file:
+            file.write(b"\0" * (64 << 10))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        return reason_of(error)
+    return ""

@@ -1,0 +1,185 @@
+"""pip's settings, as `pip config debug` and `pip config list` tell them, and which of them are in force.
+
+`config debug` (pip >= 20.2) names the file of every setting, `config list` (pip >= 10) only the outcome of
+all files. pip < 26.3 repeats, below each of several files of one kind, what all of them say together.
+
+Passwords are masked here, before anything keeps or prints a value.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = [
+    "ORIGINS",
+    "PipFile",
+    "PipSetting",
+    "environment_settings",
+    "in_force",
+    "masked",
+    "parse_debug",
+    "parse_list",
+]
+
+#: Where settings come from, weakest first (pip: `Configuration`, override order): the machine's files, the
+#: user's, the virtual environment's, the file that PIP_CONFIG_FILE names, PIP_* variables. `files`: pip did
+#: not say which.
+ORIGINS = ("files", "global", "user", "site", "env", "env_var")
+
+#: What `config debug` calls the kinds of files; its `env_var` holds what the environment says anyway.
+_HEADER = re.compile(r"(env_var|env|global|site|user):")
+_FILE = re.compile(r"  (.*), exists: (True|False)")
+_DEBUG_SETTING = re.compile(r"    ([A-Za-z][\w-]*)\.([A-Za-z][\w-]*): (.*)")
+_LIST_SETTING = re.compile(r"([^\s.=]+)\.([^\s=]+)=(.*)")
+
+_URL_USER = re.compile(r"(?<=://)(?:[^\s/]*@|[^\s/@]*:[^\s@]*@)")
+_PLAIN_USER = re.compile(r"(?<![^\s'\"=,])[^\s:@/'\"=]+:[^\s@/]*@")
+_QUERY = re.compile(r"(://[^\s?#]*\?)[^\s#]+")
+_SECRET = re.compile(r"PASSWORD|PASSWD|TOKEN|SECRET|CREDENTIAL|API[_-]?KEY", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PipFile:
+    """A file that pip reads settings from. *origin*: one of `ORIGINS`."""
+
+    origin: str
+    path: str
+    exists: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PipSetting:
+    """One setting of pip, whether or not another one beats it.
+
+    origin:  one of `ORIGINS`.
+    file:    the file it stands in; empty for a variable.
+    section: `global`, or the command that it is for.
+    option:  as on the command line, without `--`.
+    value:   masked.
+    """
+
+    origin: str
+    file: str = ""
+    section: str = "global"
+    option: str
+    value: str
+
+    @property
+    def values(self) -> list[str]:
+        """Several values, as pip splits them for options that take several."""
+        return self.value.split()
+
+    @property
+    def where(self) -> str:
+        """Where it was set, in words."""
+        if self.origin == "env_var":
+            return self.variable
+        return f"[{self.section}] {self.option} in {self.file or 'a file that this pip does not name'}"
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets this option."""
+        return "PIP_" + self.option.upper().replace("-", "_")
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "origin": self.origin,
+            "file": self.file or None,
+            "section": self.section,
+            "option": self.option,
+            "value": self.value,
+        }
+
+
+def masked(text: str, name: str = "") -> str:
+    """*text* without user names and passwords in URLs, and what follows a `?` there.
+
+    All of it is masked when *name*, that of its variable or option, is that of a secret.
+    """
+    if name and _SECRET.search(name):
+        return "***"
+    text = _URL_USER.sub("***@", text)
+    text = _PLAIN_USER.sub("***@", text)  # pip's `proxy` may lack a scheme
+    return _QUERY.sub(r"\1***", text)
+
+
+def _normal(option: str) -> str:
+    return option.lower().replace("_", "-")
+
+
+def environment_settings(environ: Mapping[str, str]) -> tuple[PipSetting, ...]:
+    """The settings that PIP_* variables make. An empty one sets nothing."""
+    found = []
+    for name, value in sorted(environ.items()):
+        option = _normal(name.removeprefix("PIP_"))
+        if name.startswith("PIP_") and value and option not in ("config-file", "version", "help"):
+            found.append(PipSetting(origin="env_var", option=option, value=masked(value, name)))
+    return tuple(found)
+
+
+def parse_debug(text: str) -> tuple[tuple[PipFile, ...], tuple[PipSetting, ...]]:
+    """The files and their settings that `pip config debug` prints; what it says of variables is left out."""
+    files: list[PipFile] = []
+    settings: list[dict[str, str]] = []
+    origin = "env_var"
+    for line in text.splitlines():
+        if header := _HEADER.fullmatch(line):
+            origin = header[1]
+        elif origin == "env_var":
+            continue
+        elif file := _FILE.fullmatch(line):
+            files.append(PipFile(origin=origin, path=file[1], exists=file[2] == "True"))
+        elif files and (found := _DEBUG_SETTING.fullmatch(line)):
+            settings.append(
+                {
+                    "origin": origin,
+                    "file": files[-1].path,
+                    "section": found[1],
+                    "option": _normal(found[2]),
+                    "value": found[3],
+                }
+            )
+        elif settings and line.strip():  # a value of several lines
+            settings[-1]["value"] += "\n" + line.strip()
+    return tuple(files), tuple(
+        PipSetting(**{**each, "value": masked(each["value"].strip(), each["option"])}) for each in settings
+    )
+
+
+def parse_list(text: str) -> tuple[PipSetting, ...]:
+    """The settings that `pip config list` prints, each with the value that won among the files."""
+    found = []
+    for line in text.splitlines():
+        each = _LIST_SETTING.fullmatch(line)
+        if each is None or each[1] == ":env:":
+            continue
+        try:
+            value = str(ast.literal_eval(each[3]))
+        except (ValueError, SyntaxError):
+            continue
+        option = _normal(each[2])
+        value = masked(value.strip(), option)
+        found.append(PipSetting(origin="files", section=each[1], option=option, value=value))
+    return tuple(found)
+
+
+def in_force(settings: Iterable[PipSetting], command: str = "install") -> dict[str, PipSetting]:
+    """Which of *settings* count for that *command* of pip: option -> setting.
+
+    A section of the command beats `[global]`, whatever the files; variables beat both; an empty value sets
+    nothing (pip: `ConfigOptionParser`).
+    """
+    found: dict[str, PipSetting] = {}
+    for each in sorted(settings, key=_strength):
+        if each.value and each.section in ("global", command):
+            found[each.option] = each
+    return found
+
+
+def _strength(setting: PipSetting) -> tuple[bool, bool, int]:
+    return (setting.origin == "env_var", setting.section != "global", ORIGINS.index(setting.origin))

@@ -167,6 +167,13 @@ def test_what_links_lead_to_is_left_alone(source: Path, log: Path, tmp_path: Pat
     assert (tmp_path / "outside.py").read_text() == "first"
 
 
+def test_so_is_what_belongs_to_git(source: Path, log: Path) -> None:
+    (source / ".git").mkdir()
+    (source / ".git/hook.py").write_text("first")
+    change(source, log, **substitution("**/*.py", "first", "1st"))
+    assert (source / ".git/hook.py").read_text() == "first"
+
+
 # -- flags for the building node ---------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from archspec.cpu import TARGETS
 
 from wheelhouse_resolver.build.elf import read_elf
 from wheelhouse_resolver.build.flags import (
@@ -74,15 +75,43 @@ def test_a_linker_without_the_mark_is_not_given_it() -> None:
         (Arch(name="v1", rank=450, target="neoverse_v1", family="aarch64"), GCC, "-mcpu=neoverse-v1"),
         (LADDER["avx2"], Toolchain(name="clang", version="14.0.6"), "-march=x86-64-v3 -mtune=generic"),
         (
-            Arch(name="sse4", rank=250, features=("sse4_1", "sse4_2"), family="x86_64"),
+            Arch(name="x", rank=250, features=("sse4_2", "avx512_vnni", "bmi1", "rdrand"), family="x86_64"),
             GCC,
-            "-msse4.1 -msse4.2 -mtune=generic",
+            "-msse4.2 -mavx512vnni -mbmi -mrdrnd -mtune=generic",
         ),
     ],
     ids=["another-target", "another-family", "another-compiler", "features"],
 )
 def test_the_flags_of_a_sites_own_archs(arch: Arch, tools: Toolchain, flags: str) -> None:
     assert arch_flags(arch, tools) == flags
+
+
+def test_every_feature_of_x86_64_has_the_compilers_name(tmp_path: Path) -> None:
+    """By the real gcc; what it does not know are options of later ones, and no options at all."""
+    features = {f for each in TARGETS.values() if str(each.family) == "x86_64" for f in each.features}
+    later = {
+        "avx_ifma", "avx_ne_convert", "avx_vnni_int16", "avx_vnni_int8", "cmpccxadd", "flush_l1d", "sha512",
+        "sm3", "sm4", "tsc_adjust",
+    }  # fmt: skip
+    arch = LADDER["avx"]._replace(features=tuple(sorted(features - later)))
+    source = tmp_path / "a.c"
+    source.write_text("int nothing;\n")
+    command = ["gcc", "-fsyntax-only", *arch_flags(arch, GCC).split(), str(source)]
+    assert subprocess.run(command, capture_output=True, text=True).stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("features", "level"),
+    [
+        (("avx2", "fma"), "x86_64_v3"),
+        (("sse4_2", "popcnt"), "x86_64_v2"),
+        (("avx512f", "sse4a", "3dnow"), None),  # no CPU has all of these
+    ],
+)
+def test_the_level_that_all_cpus_with_some_features_have(
+    features: tuple[str, ...], level: str | None
+) -> None:
+    assert level_of(LADDER["avx"]._replace(features=features)) == level
 
 
 def test_an_arch_of_another_family_has_no_mark() -> None:
@@ -135,8 +164,9 @@ def test_flags_may_be_stated_by_a_layers_own_name_of_the_arch() -> None:
         ("-O3", r"\[build\.flags\]: must be a table, not a string"),
         ({"avx2": 3}, r"\[build\.flags\] avx2: must be a string, not 3"),
         ({"avx3": "-O3"}, r"\[build\.flags\]: unknown arch 'avx3'"),
+        ({"avx2": "-O3\n"}, r"\[build\.flags\] avx2: .* cannot be used: it holds a newline"),
     ],
-    ids=["no-table", "no-string", "no-arch"],
+    ids=["no-table", "no-string", "no-arch", "two-lines"],
 )
 def test_a_wrong_table_is_an_error_that_names_the_file(flags: Any, problem: str) -> None:
     with pytest.raises(SiteFileError, match=rf"^/s\.toml: {problem}"):

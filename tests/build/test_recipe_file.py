@@ -3,13 +3,19 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import zipfile
+from datetime import date
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import pytest
+import tomli_w
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from packaging.version import Version
 
+from tests.builders import run_pip
 from wheelhouse_resolver.build.recipe import (
     Patch,
     Recipe,
@@ -288,6 +294,8 @@ def test_where_a_source_can_be(text: str, expected: tuple[str, str], tmp_path: P
             "stands alone between slashes",
         ),
         ("[test]\ntimeout = nan", "test.timeout", "must be a number of seconds above 0"),
+        ("[test]\ntimeout = 1e9", "test.timeout", "must be a number of seconds above 0, at most 604800"),
+        ("[test]\nimports = ['a b']", "test.imports", "'a b' is no module"),
         ("[test]\ntimeout = 0", "test.timeout", "must be a number of seconds above 0"),
         ("[test]\nrequires = ['-e .']", "test.requires", "invalid requirement '-e .'"),
         ("[wheel]\nlocal-label = 'no way'", "wheel.local-label", "no way"),
@@ -359,8 +367,52 @@ def test_a_file_that_is_no_recipe(content: bytes, problem: str, tmp_path: Path) 
         load_recipe(str(path))
     with pytest.raises(RecipeError, match="cannot be read: No such file or directory"):
         load_recipe(str(tmp_path / "gone.toml"))
-    with pytest.raises(RecipeError, match="cannot be read: Is a directory"):
-        load_recipe(str(tmp_path))
+    with pytest.raises(RecipeError, match="cannot be read: not a regular file"):
+        load_recipe(os.devnull)
+    os.mkfifo(tmp_path / "pipe.toml")
+    with pytest.raises(RecipeError, match="cannot be read: not a regular file"):
+        load_recipe(str(tmp_path / "pipe.toml"))
+
+
+# -- whatever a file says ----------------------------------------------------------------------------------
+
+_TEXT = st.one_of(
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
+    st.sampled_from(
+        ["a>1", "${A}", "${", "$$", "*", "**/x", "(", "\\1", "gcc/12", "1-1-1", "<2", "avx2", "4G"]
+    ),
+)
+_ANYTHING = st.recursive(
+    st.one_of(_TEXT, st.integers(), st.floats(), st.booleans(), st.just(date(2020, 1, 1))),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXT, inner, max_size=3),
+    max_leaves=6,
+)
+_WORDS = sorted({part for key in KEYS for part in key.split(".")})
+
+
+def _tables(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.dictionaries(st.sampled_from(_WORDS), inner, max_size=5)
+
+
+_DOCUMENTS = _tables(
+    st.one_of(_ANYTHING, _tables(_ANYTHING), st.lists(st.one_of(_tables(_ANYTHING), _TEXT), max_size=2))
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(_DOCUMENTS)
+def test_whatever_a_file_says_it_is_a_recipe_or_an_error(document: dict[str, Any]) -> None:
+    path = Path(os.environ["HOME"]) / "demo.toml"
+    path.write_text(tomli_w.dumps(document), encoding="utf-8")
+    try:
+        file = load_recipe(str(path))
+    except RecipeError as error:
+        if error.findings and str(error).isprintable():
+            return
+        raise
+    for version in (None, Version("1.0"), Version("2!3.4.dev1+x")):
+        for layer in (None, "gentoo"):
+            assert isinstance(file.resolve(version, "3.11", layer, "avx2"), Recipe)
 
 
 # -- [[when]] ----------------------------------------------------------------------------------------------
@@ -508,3 +560,30 @@ def test_numpy_is_told_its_blas_as_its_build_system_wants_it() -> None:
     old = shipped("numpy", "1.25.2")
     assert old.settings({}, "1.25.2") == []
     assert dict(old.env) == {"NPY_BLAS_ORDER": "openblas", "NPY_LAPACK_ORDER": "openblas"}
+
+
+def commented(name: str) -> str:
+    """What a shipped recipe shows in its comments for a recipe of a site's own."""
+    text = Path(SHIPPED, f"{name}.toml").read_text(encoding="utf-8")
+    return "".join(f"{line}\n" for line in re.findall(r"^#   (.*)$", text, re.MULTILINE))
+
+
+def test_mkl_and_the_hdf5_of_a_module_are_said_with_the_same_keys(tmp_path: Path) -> None:
+    mkl = resolved(tmp_path, commented("numpy"), "2.0")
+    assert (mkl.build_modules, mkl.run_modules) == (("imkl",), ("imkl",))
+    assert {text for _, text in mkl.config_settings} >= {"-Dblas=mkl", "-Dlapack=mkl"}
+    h5py = resolved(tmp_path, commented("h5py"))
+    assert h5py.environment({"EBROOTHDF5": "/sw/hdf5"}, "3.0")["HDF5_DIR"] == "/sw/hdf5"
+
+
+@pytest.mark.network
+def test_the_recipes_and_what_downloading_needs_are_in_our_own_wheel(tmp_path: Path) -> None:
+    project = Path(__file__).parents[2]
+    assert run_pip("wheel", "--no-deps", "--wheel-dir", tmp_path, project).returncode == 0
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        inside = {name for name in archive.namelist() if "/recipes/" in name or "/sdist_only/" in name}
+    assert inside == {
+        *(f"wheelhouse_resolver/recipes/{name}.toml" for name in ("cython", "h5py", "numpy")),
+        "wheelhouse_resolver/build/sdist_only/sitecustomize.py",
+    }

@@ -4,6 +4,7 @@ import functools
 import hashlib
 import http.server
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -133,6 +134,19 @@ def test_where_the_source_does_not_tell_its_metadata_the_backend_is_asked_as_the
         place.fetch()
 
 
+def test_what_a_module_sets_for_pip_does_not_count(place: Place) -> None:
+    """Where pip looks is the site's to say, in the build's own configuration."""
+    files = sdist_files()
+    del files["PKG-INFO"]
+    pack_source(place.links / "demo-1.0.tar.gz", files, top="demo-1.0")
+    home = Path(place.environ["HOME"])
+    (home / ".bash_profile").write_text(
+        "module() { export PIP_FIND_LINKS=/gone MODULE=yes LOADEDMODULES=site; }\nunset BASH_ENV\n"
+    )
+    recipe = replace(DEMO, build_modules=("site",), env=(("LATER", "${CFLAGS_OF_THE_BUILD}"),))
+    assert place.fetch(recipe).version == "1.0"
+
+
 def test_the_sites_own_start_file_of_python_runs_all_the_same(place: Place, tmp_path: Path) -> None:
     """A site may put one on PYTHONPATH that its Python needs."""
     (tmp_path / "site").mkdir()
@@ -244,6 +258,17 @@ def test_the_version_is_that_of_the_source_where_none_is_asked_for(place: Place,
         place.fetch(from_source("url", (tmp_path / "main.tar.gz").as_uri()))
 
 
+def test_the_file_name_of_another_project_tells_no_version(place: Place, tmp_path: Path) -> None:
+    archive = pack_source(tmp_path / "release-2024.tar.gz", sdist_files(version="1.5"), top="x")
+    assert place.fetch(from_source("url", archive.as_uri())).version == "1.5"
+
+
+def test_another_version_than_is_asked_for_is_refused(place: Place, tmp_path: Path) -> None:
+    archive = make_sdist(tmp_path, version="1.0")
+    with pytest.raises(SourceError, match=r"is of version 1\.0, which is not what 'demo==2' asks for"):
+        place.fetch(from_source("url", archive.as_uri()), "demo==2")
+
+
 def test_one_that_is_not_what_the_recipe_says_is_refused(place: Place, tmp_path: Path) -> None:
     archive = make_sdist(tmp_path)
     with pytest.raises(SourceError, match=f"its sha256 is {sha256(archive)}, the recipe says {'0' * 64}"):
@@ -272,6 +297,7 @@ def test_a_source_named_by_its_version_needs_one(place: Place) -> None:
             "cannot be fetched: HTTP Error 404: File not found|cannot be fetched: File not",
         ),
         ("http://127.0.0.1:1/a.zip", "cannot be fetched: Connection refused"),
+        ("http://[bad/a.zip", "is no URL: Invalid IPv6 URL"),
     ],
 )
 def test_a_url_that_cannot_be_had(url: str, problem: str, place: Place, server: str) -> None:
@@ -364,8 +390,27 @@ def test_a_directory_that_there_is_not(place: Place, tmp_path: Path) -> None:
 def test_a_directory_that_holds_the_one_to_build_in_is_not_copied_into_itself(
     place: Place, tmp_path: Path
 ) -> None:
-    with pytest.raises(SourceError, match="holds the directory to build in"):
-        place.fetch(from_source("directory", tmp_path), "demo==1.0")
+    (tmp_path / "setup.py").touch()
+    found = place.fetch(from_source("directory", tmp_path), "demo==1.0")
+    assert sorted(path.name for path in Path(found.path).iterdir()) == ["links", "setup.py"]
+
+
+def test_a_directory_that_is_read_only_can_be_built_in(place: Place, tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    (checkout / "setup.py").touch(mode=0o444)
+    checkout.chmod(0o555)
+    found = Path(place.fetch(from_source("directory", checkout), "demo==1.0").path)
+    assert found.stat().st_mode & (found / "setup.py").stat().st_mode & stat.S_IWUSR
+    assert stat.S_IMODE(checkout.stat().st_mode) == 0o555
+    checkout.chmod(0o755)
+
+
+def test_a_directory_with_what_cannot_be_copied(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "checkout").mkdir()
+    os.mkfifo(tmp_path / "checkout/pipe")
+    with pytest.raises(SourceError, match=r"checkout: cannot be copied: .*is a named pipe"):
+        place.fetch(from_source("directory", tmp_path / "checkout"), "demo==1.0")
 
 
 def test_variables_in_a_location_and_a_machine_without_modules(place: Place, tmp_path: Path) -> None:

@@ -509,3 +509,40 @@ class TestStdout:
             )
         assert done.returncode == 2
         assert done.stderr == "error: No space left on device\n"
+
+
+class TestRecipes:
+    def site(self, root: Path, text: str) -> tuple[str, ...]:
+        Path("site.toml").write_text(f'root = "{root}"\n[build]\n{text}\n')
+        return ("--config", "site.toml")
+
+    @pytest.mark.parametrize(
+        ("words", "problem"),
+        [
+            ((), "ACTION"),
+            (("chekc", "x"), "chekc"),
+            (("check",), "FILE"),
+            (("show",), "NAME"),
+            (("list", "demo"), "demo"),
+        ],
+    )
+    def test_words_that_make_no_sense(self, words: tuple[str, ...], problem: str, cli: Cli) -> None:
+        refused(cli("recipe", *words), problem)
+
+    def test_a_version_that_is_none(self, root: Path, cli: Cli) -> None:
+        refused(
+            cli("recipe", "show", "demo", "--version", "new", "--root", root, *HOST), "'new'", "--version"
+        )
+
+    @pytest.mark.parametrize("action", [("list",), ("show", "demo", *HOST)])
+    def test_directories_that_are_none(self, action: tuple[str, ...], root: Path, cli: Cli) -> None:
+        options = self.site(root, 'recipes = "recipes"')
+        refused(cli("recipe", *action, *options), "site.toml: [build] recipes: must be an array")
+
+    def test_a_recipe_that_is_not_valid(self, root: Path, cli: Cli) -> None:
+        Path("demo.toml").write_text('env.A = 1\n"\\u001b[31m" = 2\n')
+        options = self.site(root, 'recipes = ["."]')
+        refused(
+            cli("recipe", "show", "demo", *HOST, *options),
+            "demo.toml: env.A: must be a string, not 1; unknown key",
+        )

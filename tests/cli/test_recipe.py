@@ -72,7 +72,7 @@ def test_everything_that_is_wrong_is_told_with_file_and_key(cli: Cli) -> None:
     assert outcome == (
         1,
         "bad.toml: test: unknown key 'import': did you mean 'imports'?\n"
-        "bad.toml: test.timeout: must be a number of seconds above 0, not a string\n"
+        "bad.toml: test.timeout: must be a number of seconds above 0, at most 604800, not a string\n"
         "recipes/numpy.toml: valid\n"
         "gone.toml: cannot be read: No such file or directory\n",
         "",
@@ -82,7 +82,7 @@ def test_everything_that_is_wrong_is_told_with_file_and_key(cli: Cli) -> None:
 def test_for_programs(cli: Cli) -> None:
     Path("bad.toml").write_text("[test]\ntimeout = 'x'\n")
     outcome = cli("recipe", "check", "--json", "bad.toml", "recipes/numpy.toml")
-    problem = "must be a number of seconds above 0, not a string"
+    problem = "must be a number of seconds above 0, at most 604800, not a string"
     assert outcome.code == 1
     assert json.loads(outcome.out) == [
         {"path": "bad.toml", "findings": [{"key": "test.timeout", "problem": problem}]},

@@ -8,7 +8,7 @@ import tarfile
 import zipfile
 from pathlib import PurePosixPath
 
-from wheelhouse_resolver.errors import WheelhouseError
+from wheelhouse_resolver.errors import WheelhouseError, reason_of
 from wheelhouse_resolver.metadata import BAD_ZIP
 from wheelhouse_resolver.text import printable
 
@@ -37,8 +37,8 @@ def unpack(archive: str, into: str) -> str:
     *into*, by its name or through a link, and what is no file, directory or link, is an error. Raises
     `ArchiveError`.
     """
-    os.mkdir(into)
     try:
+        os.mkdir(into)
         # A zip file may hold a tar, or the other way round: what it is stands at the beginning.
         if tarfile.is_tarfile(archive):
             with tarfile.open(archive) as packed:
@@ -50,6 +50,8 @@ def unpack(archive: str, into: str) -> str:
             raise ArchiveError(archive, "is neither a tar nor a zip file that can be read")
     except ArchiveError:
         raise
+    except OSError as error:
+        raise ArchiveError(archive, f"cannot be unpacked: {reason_of(error)}") from error
     except (*BAD_ZIP, tarfile.TarError) as error:
         raise ArchiveError(archive, f"cannot be unpacked: {str(error) or type(error).__name__}") from error
     names = os.listdir(into)

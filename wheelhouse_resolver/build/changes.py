@@ -127,8 +127,11 @@ def _substitute(substitution: Substitution, replacement: str, source: str) -> in
 
 
 def _matching(source: str, pattern: str) -> Iterator[Path]:
-    """The files below *source* that fit *pattern*; none that a link leads to, for that may be anywhere."""
+    """The files below *source* that fit *pattern*, but for git's own.
+
+    None that a link leads to is among them, for that may be anywhere.
+    """
     root = Path(os.path.realpath(source))
     for path in sorted(root.glob(pattern)):
-        if path.is_file() and path.resolve() == path:
+        if path.is_file() and path.resolve() == path and ".git" not in path.relative_to(root).parts:
             yield path

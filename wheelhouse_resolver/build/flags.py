@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.errors import SiteFileError, UnknownArchError, WheelhouseError, reason_of
 from wheelhouse_resolver.site import GENERIC
-from wheelhouse_resolver.text import kind_of, printable
+from wheelhouse_resolver.text import kind_of, printable, problem_in
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.site import Arch, Site
@@ -53,6 +53,21 @@ _COMPILERS = (
 #: How long the compiler may take to say its version or to link nothing (s).
 _TIMEOUT = 60
 
+#: What compilers call a feature of x86-64 where that is not the kernel's name without underscores.
+_OPTION_OF = {
+    "3dnowext": "3dnowa",
+    "amx_bf16": "amx-bf16",
+    "amx_int8": "amx-int8",
+    "amx_tile": "amx-tile",
+    "bmi1": "bmi",
+    "lahf_lm": "sahf",
+    "pclmulqdq": "pclmul",
+    "rdrand": "rdrnd",
+    "sha_ni": "sha",
+    "sse4_1": "sse4.1",
+    "sse4_2": "sse4.2",
+}
+
 #: Flags that ask for the CPU of the node that builds: gcc's and clang's, Intel's.
 _NATIVE = re.compile(rb"(?<![\w-])(?:-m(?P<kind>arch|cpu|tune)=native|(?:-|/Q)x(?:Host|HOST|host))(?![\w=-])")
 
@@ -62,7 +77,7 @@ _NEUTRAL = "-pipe"
 #: The files that flags stand in, by their names' beginning or end.
 _BUILD_FILES = re.compile(
     r"(Makefile|makefile|GNUmakefile|configure|SCons|meson|BUILD|WORKSPACE).*"
-    r"|.*\.(py|pyx|toml|cfg|ini|txt|cmake|in|ac|am|m4|mk|make|build|sh|json|ya?ml|pro|gypi?|bzl|bazel|rs)",
+    r"|.*\.(py|pyx|toml|cfg|ini|txt|cmake|in|ac|am|m4|mk|make|build|sh|json|ya?ml|pro|gypi?|bzl|bazel(rc)?|rs)",
     re.DOTALL,
 )
 
@@ -151,6 +166,8 @@ def stated_flags(site: Site) -> dict[str, str]:
     for name, flags in table.items():
         if not isinstance(flags, str):
             raise SiteFileError(where, f"[build.flags] {name}: must be a string, not {kind_of(flags)}")
+        if problem := problem_in(flags):
+            raise SiteFileError(where, f"[build.flags] {name}: {flags!r} cannot be used: {problem}")
         try:
             arch = site.arch(name)
         except UnknownArchError as error:
@@ -173,8 +190,8 @@ def arch_flags(arch: Arch, tools: Toolchain) -> str:
         return flags
     if arch.family != "x86_64" or tools.name == "nvhpc":
         raise FlagsError(arch.name, f"none are known for its features and the compiler {tools.name}")
-    # The compilers' names of the features are the kernel's, but for sse4_1 and sse4_2.
-    return " ".join([*(f"-m{feature.replace('_', '.')}" for feature in arch.features), "-mtune=generic"])
+    options = (_OPTION_OF.get(feature, feature.replace("_", "")) for feature in arch.features)
+    return " ".join([*(f"-m{option}" for option in options), "-mtune=generic"])
 
 
 def level_of(arch: Arch) -> str | None:
@@ -188,6 +205,8 @@ def level_of(arch: Arch) -> str | None:
     else:
         having = (each for each in TARGETS.values() if str(each.family) == "x86_64")
         targets = [each for each in having if all(feature in each for feature in arch.features)]
+    if not targets:  # no CPU that is known has all of these features
+        return None
     return next((level for level in _LEVELS if all(each >= TARGETS[level] for each in targets)), None)
 
 

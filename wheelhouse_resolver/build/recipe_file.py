@@ -25,6 +25,7 @@ from wheelhouse_resolver.build.recipe import (
 )
 from wheelhouse_resolver.build.recipe_schema import CONDITIONS, SOURCE_KINDS, findings_in
 from wheelhouse_resolver.errors import SiteFileError, reason_of
+from wheelhouse_resolver.metadata import open_regular
 from wheelhouse_resolver.relabel import Edits
 from wheelhouse_resolver.site import NO_LAYER
 from wheelhouse_resolver.text import kind_of
@@ -137,7 +138,7 @@ def load_recipe(path: str) -> RecipeFile:
     """The recipe in the file at *path*. Raises `RecipeError` with everything that is wrong in it."""
     path = os.path.abspath(path)
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             data = file.read()
         document = parse_toml(data.decode("utf-8"))
     except OSError as error:

@@ -5,9 +5,9 @@ Pure, but for a look whether the patches are there.
 
 from __future__ import annotations
 
-import math
 import os
 import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +28,9 @@ _PROJECT = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _SLURM_MEMORY = re.compile(r"\d+[KMGT]?")
 _SLURM_TIME = re.compile(r"\d+(:\d+){0,2}|\d+-\d+(:\d+){0,2}|UNLIMITED|INFINITE")
+
+#: No test takes longer (s).
+_LONGEST = 7 * 24 * 3600
 
 _Problem = Callable[[str], "str | None"]
 _Checker = Callable[["_Findings", Any, str], None]
@@ -148,17 +151,17 @@ def _flag(found: _Findings, value: Any, key: str) -> None:
         found.note(key, f"must be true or false, not {kind_of(value)}")
 
 
-def _whole_number(least: int) -> _Checker:
+def _whole_number(least: int, most: int) -> _Checker:
     def check(found: _Findings, value: Any, key: str) -> None:
-        if type(value) is not int or value < least:
-            found.note(key, f"must be a whole number from {least}, not {kind_of(value)}")
+        if type(value) is not int or not least <= value <= most:
+            found.note(key, f"must be a whole number from {least} to {most}, not {kind_of(value)}")
 
     return check
 
 
 def _seconds(found: _Findings, value: Any, key: str) -> None:
-    if type(value) not in (int, float) or not 0 < value < math.inf:
-        found.note(key, f"must be a number of seconds above 0, not {kind_of(value)}")
+    if type(value) not in (int, float) or not 0 < value <= _LONGEST:
+        found.note(key, f"must be a number of seconds above 0, at most {_LONGEST}, not {kind_of(value)}")
 
 
 # -- what can be wrong with a string ------------------------------------------------------------------------
@@ -181,7 +184,7 @@ def _variables(text: str) -> str | None:
 def _requirement(text: str) -> str | None:
     try:
         Requirement(text)
-    except InvalidRequirement as error:
+    except (InvalidRequirement, RecursionError) as error:
         return f"invalid requirement {text!r}: {str(error).splitlines()[0]}"
     return None
 
@@ -196,8 +199,10 @@ def _specifier(text: str) -> str | None:
 
 def _pattern(text: str) -> str | None:
     try:
-        re.compile(text)
-    except re.error as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # what Python warns of is about to mean something else
+            re.compile(text)
+    except (re.error, OverflowError, RecursionError, Warning) as error:
         return f"{text!r} is no regular expression: {error}"
     return None
 
@@ -222,6 +227,10 @@ def _files(text: str) -> str | None:
     return _subdirectory(text)
 
 
+def _python_module(text: str) -> str | None:
+    return None if all(part.isidentifier() for part in text.split(".")) else f"{text!r} is no module"
+
+
 def _wheel_tags(text: str) -> str | None:
     if text.count("-") != 2:
         return f"{text!r} is no wheel tag: give PYTHON-ABI-PLATFORM; a part left empty stays what it is"
@@ -244,7 +253,7 @@ def _substitute(found: _Findings, value: Any, key: str) -> None:
     if len(found.noted) == before:
         try:  # compiles the replacement although nothing matches
             re.sub(value["pattern"], value["replacement"], "")
-        except (re.error, IndexError) as error:
+        except (re.error, IndexError, DeprecationWarning) as error:
             found.note(f"{key}.replacement", f"{value['replacement']!r} does not fit the pattern: {error}")
 
 
@@ -307,11 +316,13 @@ _COMMON: dict[str, _Checker] = {
         lambda name: "no name of a setting" if not name or "=" in name or problem_in(name) else None,
         _text_or_texts(_variables),
     ),
-    "patch": _Tables(one=_Table(schema={"file": _patch_file, "strip": _whole_number(0)}, needed=["file"])),
+    "patch": _Tables(
+        one=_Table(schema={"file": _patch_file, "strip": _whole_number(0, 99)}, needed=["file"])
+    ),
     "substitute": _Tables(one=_substitute),
     "test": _Table(
         schema={
-            "imports": _texts(),
+            "imports": _texts(_python_module),
             "statements": _texts(),
             "command": _text(),
             "requires": _requirements,
@@ -331,7 +342,7 @@ _COMMON: dict[str, _Checker] = {
     "phases": _Table(schema=dict.fromkeys(PHASES, _texts())),
     "resources": _Table(
         schema={
-            "cores": _whole_number(1),
+            "cores": _whole_number(1, 9999),
             "memory": _text(_one_of(_SLURM_MEMORY, "amount of memory, such as 8G")),
             "time": _text(_one_of(_SLURM_TIME, "time limit, such as 2:00:00")),
             "constraint": _text(),

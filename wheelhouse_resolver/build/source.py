@@ -14,9 +14,12 @@ import json
 import os
 import re
 import shutil
+import stat
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import (
@@ -31,7 +34,7 @@ from wheelhouse_resolver.build.archives import unpack
 from wheelhouse_resolver.build.changes import prepare, tell
 from wheelhouse_resolver.build.modules import module_environment
 from wheelhouse_resolver.build.processes import run_logged
-from wheelhouse_resolver.build.recipe import Recipe, below, pinned_version, variables_in
+from wheelhouse_resolver.build.recipe import Recipe, VariableError, below, pinned_version, variables_in
 from wheelhouse_resolver.build.recipe_file import RecipeFile
 from wheelhouse_resolver.errors import WheelhouseError, reason_of
 from wheelhouse_resolver.metadata import parse_headers
@@ -122,9 +125,11 @@ def fetch(
     whole = os.path.realpath(found.path)
     if not os.path.isdir(path) or os.path.commonpath([path, whole]) != whole:
         raise SourceError(found.origin, f"has no directory {source.subdirectory!r}")
-    told = found.version or pinned or _stated_version(path)
+    told = found.version or _stated_version(path) or pinned
     if not told:
         raise SourceError(found.origin, "does not tell its version: ask for NAME==VERSION")
+    if not Requirement(requirement).specifier.contains(told, prereleases=True):
+        raise SourceError(found.origin, f"is of version {told}, which is not what {requirement!r} asks for")
     return replace(found, path=path, version=str(Version(told)))
 
 
@@ -134,15 +139,31 @@ def _from_elsewhere(
     source = recipe.source
     if pinned is None and "version" in variables_in(source.location + source.ref):
         raise SourceError(requirement, "its recipe names the source by the version: ask for NAME==VERSION")
-    environ = module_environment(recipe.build_modules, environ)
+    environ = _early(recipe, pinned, environ)
     location = recipe.expanded(source.location, environ, pinned or "", f"source.{source.kind}")
     if source.kind == "url":
-        return _from_url(location, source.sha256, directory, log)
+        return _from_url(location, source.sha256, recipe.name, directory, log)
     if source.kind == "git":
         ref = recipe.expanded(source.ref, environ, pinned or "", "source.ref")
         return _from_git(location, ref, directory, log, environ)
     beside = os.path.dirname(recipe.path) if recipe.path is not None else os.curdir
     return _from_directory(below(beside, os.path.expanduser(location)), directory)
+
+
+def _early(recipe: Recipe, pinned: str | None, environ: Mapping[str, str]) -> dict[str, str]:
+    """*environ* with the recipe's modules and variables; pip stays configured as it is in *environ*.
+
+    A variable that needs what is not known yet (the version, the flags of the build) is left out: it is told
+    when the build itself needs it.
+    """
+    after = module_environment(recipe.build_modules, environ)
+    found = {name: value for name, value in after.items() if not name.startswith("PIP_")}
+    found |= {name: value for name, value in environ.items() if name.startswith("PIP_")}
+    for name, text in recipe.env:
+        if pinned is not None or "version" not in variables_in(text):
+            with suppress(VariableError):
+                found[name] = recipe.expanded(text, found, pinned or "", f"env.{name}")
+    return found
 
 
 # -- from the index -----------------------------------------------------------------------------------------
@@ -176,8 +197,7 @@ def _from_index(
     )
     if not done.ok:
         tell(log, "once more, with the metadata that the build backend makes")
-        loaded = module_environment(recipe.build_modules, environ)
-        loaded = recipe.environment(loaded, pinned_version(requirement) or "")
+        loaded = _early(recipe, pinned_version(requirement), environ)
         done = run_logged([*command, requirement], log=log, environ=loaded, cwd=directory, timeout=_TIMEOUT)
     if not done.ok:
         raise SourceError(requirement, f"pip download {done.problem}: {_last_error(done.tail)}")
@@ -186,7 +206,7 @@ def _from_index(
     return Fetched(
         kind="source",
         path=unpacked,
-        version=_version_in(os.path.basename(archive)),
+        version=_version_in(os.path.basename(archive), name),
         origin=os.path.basename(archive),
         sha256=_sha256(archive),
     )
@@ -272,12 +292,15 @@ def _last_error(tail: str) -> str:
 # -- from elsewhere -----------------------------------------------------------------------------------------
 
 
-def _from_url(url: str, sha256: str, directory: str, log: str) -> Fetched:
+def _from_url(url: str, sha256: str, project: str, directory: str, log: str) -> Fetched:
     from http.client import HTTPException
     from urllib.parse import unquote, urlsplit
     from urllib.request import urlopen
 
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise SourceError(url, f"is no URL: {error}") from error
     if parts.scheme not in ("https", "http", "file"):
         raise SourceError(url, "is no https, http or file URL")
     name = os.path.basename(unquote(parts.path))
@@ -295,7 +318,7 @@ def _from_url(url: str, sha256: str, directory: str, log: str) -> Fetched:
     elif digest != sha256:
         raise SourceError(url, f"its sha256 is {digest}, the recipe says {sha256}")
     path = unpack(archive, os.path.join(directory, "source"))
-    return Fetched(kind="source", path=path, version=_version_in(name), origin=url, sha256=digest)
+    return Fetched(kind="source", path=path, version=_version_in(name, project), origin=url, sha256=digest)
 
 
 def _from_git(url: str, ref: str, directory: str, log: str, environ: Mapping[str, str]) -> Fetched:
@@ -305,19 +328,21 @@ def _from_git(url: str, ref: str, directory: str, log: str, environ: Mapping[str
         if text.startswith("-"):
             raise SourceError(url, f"{text!r} cannot be given to git")
     quiet = {**environ, "GIT_TERMINAL_PROMPT": "0"}
-    commit = bool(_COMMIT.fullmatch(ref))
-    # A tag is all that is needed of the history; a commit alone cannot be asked for everywhere.
-    depth = [] if commit else ["--depth", "1", "--shallow-submodules"]
-    branch = ["--branch", ref] if ref and not commit else []
-    clone = ["git", "clone", "--quiet", "--recurse-submodules", *depth, *branch, "--", url, path]
-    commands = [clone]
-    if commit:
-        commands.append(["git", "-C", path, "checkout", "--quiet", "--recurse-submodules", ref])
+    if _COMMIT.fullmatch(ref):  # which cannot be asked for everywhere, unlike a tag: so all of the history
+        inside = ["git", "-C", path]
+        commands = [
+            ["git", "clone", "--quiet", "--no-checkout", "--", url, path],
+            [*inside, "checkout", "--quiet", "--detach", ref],
+            [*inside, "submodule", "--quiet", "update", "--init", "--recursive"],
+        ]
+    else:
+        options = ["--depth", "1", "--recurse-submodules", "--shallow-submodules"]
+        branch = ["--branch", ref] if ref else []
+        commands = [["git", "clone", "--quiet", *options, *branch, "--", url, path]]
     for command in commands:
         done = run_logged(command, log=log, environ=quiet, timeout=_TIMEOUT)
         if not done.ok:
-            last = done.tail.splitlines()[-1] if done.tail else ""
-            raise SourceError(f"{url}@{ref}" if ref else url, f"git {done.problem}: {last}")
+            raise SourceError(f"{url}@{ref}" if ref else url, f"git {done.problem}: {_last_error(done.tail)}")
     found = subprocess.run(
         ["git", "-C", path, "rev-parse", "HEAD"], env=quiet, capture_output=True, text=True, check=False
     )
@@ -328,23 +353,38 @@ def _from_directory(location: str, directory: str) -> Fetched:
     path = os.path.join(directory, "source")
     if not os.path.isdir(location):
         raise SourceError(location, "is no directory")
-    within = os.path.realpath(location)
-    if os.path.commonpath([within, os.path.realpath(directory)]) == within:
-        raise SourceError(location, f"holds the directory to build in, {directory}: build elsewhere")
+    ours = os.path.realpath(directory)
+
+    def left_out(above: str, names: list[str]) -> list[str]:
+        """Where it is copied to may be below it."""
+        return [name for name in names if os.path.realpath(os.path.join(above, name)) == ours]
+
     try:
         # Links stay what they are: nothing that they lead to is copied, or changed later.
-        shutil.copytree(location, path, symlinks=True)
+        shutil.copytree(location, path, symlinks=True, ignore=left_out)
+        _make_writable(path)
     except shutil.Error as error:
         raise SourceError(location, f"cannot be copied: {error.args[0][0][-1]}") from error
-    return Fetched(kind="source", path=path, version="", origin=f"file://{os.path.abspath(location)}")
+    except OSError as error:
+        raise SourceError(location, f"cannot be copied: {reason_of(error)}") from error
+    return Fetched(kind="source", path=path, version="", origin=Path(os.path.abspath(location)).as_uri())
 
 
-def _version_in(name: str) -> str:
-    """The version in the file *name* of a source distribution; empty when it is none."""
-    try:
-        return str(parse_sdist_filename(name)[1])
-    except InvalidSdistFilename:
-        return ""
+def _make_writable(root: str) -> None:
+    """Let us write what is below *root*: a copy of what is read-only is so too, and builds write into it."""
+    for directory, _, names in os.walk(root):
+        for path in (directory, *(os.path.join(directory, name) for name in names)):
+            if not os.path.islink(path):
+                os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) | stat.S_IWUSR)
+
+
+def _version_in(filename: str, project: str) -> str:
+    """The version in the *filename* of a source distribution of *project*; empty when it is none."""
+    with suppress(InvalidSdistFilename):
+        name, version = parse_sdist_filename(filename)
+        if name == project:
+            return str(version)
+    return ""
 
 
 def _sha256(path: str) -> str:

@@ -43,6 +43,8 @@ def kind_of(value: object) -> str:
         ((list, tuple), "an array"),
         (Mapping, "a table"),
     ]
+    if isinstance(value, int) and value.bit_length() > 64:  # Python writes none of very many digits
+        return "a very large number"
     return next((word for kind, word in kinds if isinstance(value, kind)), f"{value!r}")
 
 

@@ -32,5 +32,7 @@ def parse_toml(text: str) -> dict[str, Any]:
         found = re.search(r"\(at line (\d+)", str(error))
         line = int(found[1]) if found else text.count("\n") + 1
         raise TomlError(f"not valid TOML: {error}", line) from error
+    except ValueError as error:  # a number of more digits than Python reads
+        raise TomlError(f"not valid TOML: {error}", None) from error
     except RecursionError as error:
         raise TomlError("not valid TOML: nested too deeply", None) from error

@@ -2,140 +2,174 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.builders import clean_environ
 from tests.modules.engines import Engine, engine_of
-from wheelhouse_resolver.build import modules
 from wheelhouse_resolver.build.modules import ModulesError, module_environment
 
+#: A module file in each language that counts its loads, and one that needs it.
+FILES = {
+    "lmod": {
+        "tool/1.0": 'setenv("EBROOTTOOL", "/sw/tool")\nprepend_path("CPATH", "/sw/tool/include")\n'
+        'if mode() == "load" then local f = io.open("{count}", "a"); f:write("x"); f:close() end\n',
+        "user/2.0": 'depends_on("tool")\nsetenv("TEXT", "two words, $HOME and \'quotes\'")\n',
+        "broken/1.0": 'LmodError("it is out of order")\n',
+    },
+    "modules": {
+        "tool/1.0": "#%Module5\nsetenv EBROOTTOOL /sw/tool\nprepend-path CPATH /sw/tool/include\n"
+        "if {{[module-info mode load]}} {{set f [open {count} a]; puts -nonewline $f x; close $f}}\n",
+        "user/2.0": "#%Module5\nmodule load tool\nsetenv TEXT {two words, $HOME and 'quotes'}\n",
+        "broken/1.0": "#%Module5\nerror {it is out of order}\n",
+    },
+}
 
-@pytest.fixture(autouse=True)
-def _nothing_remembered() -> Iterator[None]:
-    modules._loaded.cache_clear()
-    yield
-    modules._loaded.cache_clear()
+
+def profile(text: str) -> None:
+    """Make *text* the end of what a login shell starts with; what the machine starts it with is undone."""
+    start = "unset BASH_ENV\nunset -f module ml\n"
+    (Path(os.environ["HOME"]) / ".bash_profile").write_text(start + text)
+
+
+class Place:
+    """A login shell that has `module`, by *engine*, with the module files of `FILES`."""
+
+    def __init__(self, engine: Engine, directory: Path) -> None:
+        self.count = directory / "count"
+        self.count.touch()
+        for name, text in FILES[engine.name].items():
+            text = text.format(count=self.count) if "{count}" in text else text
+            engine.path_of(directory / "modulefiles", name).write_text(text)
+        command = shlex.join(engine.command)
+        profile(
+            f'module() {{ eval "$({command} bash "$@")"; }}\n'
+            f"export MODULEPATH={directory}/modulefiles LMOD_PAGER=none\n"
+            "echo noise; echo more noise >&2\n"
+        )
+
+    def loads(self) -> int:
+        """How often `tool` has been loaded."""
+        return len(self.count.read_text())
+
+
+def environ(**more: str) -> dict[str, str]:
+    """The environment of someone who has loaded nothing."""
+    prefixes = ("LMOD", "_LM", "__LM", "_Module", "MODULE", "__MODULES", "LOADEDMODULES", "BASH_")
+    return {k: v for k, v in clean_environ(**more).items() if not k.startswith(prefixes)}
 
 
 @pytest.fixture(params=["lmod", "modules"])
-def engine(request: pytest.FixtureRequest) -> Engine:
-    """Both module systems, one after the other."""
-    return engine_of(request.param)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    return Place(engine_of(request.param), tmp_path)
 
 
-def login(*lines: str) -> dict[str, str]:
-    """An environment whose login shells run *lines*, after what this machine has them run."""
-    home = Path(os.environ["HOME"])
-    # The machine's Lmod names its own start file there, which would come after this one.
-    (home / ".bash_profile").write_text("\n".join([*lines, "unset BASH_ENV"]) + "\n")
-    return clean_environ(HOME=str(home))
+class TestLoading:
+    @pytest.mark.usefixtures("place")
+    def test_what_modules_set_arrives(self) -> None:
+        found = module_environment(("tool",), environ(CPATH="/before", OTHER="kept"))
+        assert found["EBROOTTOOL"] == "/sw/tool"
+        assert found["CPATH"] == "/sw/tool/include:/before"
+        assert found["OTHER"] == "kept"
+        assert "tool/1.0" in found["LOADEDMODULES"].split(":")
+
+    @pytest.mark.usefixtures("place")
+    def test_whatever_text_it_is(self) -> None:
+        found = module_environment(("user/2.0",), environ())
+        assert found["TEXT"] == "two words, $HOME and 'quotes'"
+        assert found["EBROOTTOOL"] == "/sw/tool"
+
+    def test_several(self, place: Place) -> None:
+        found = module_environment(("tool/1.0", "user"), environ())
+        assert found["TEXT"].startswith("two words")
+        assert place.loads() == 1
+
+    def test_once_for_each_set_and_environment(self, place: Place) -> None:
+        first = module_environment(("tool",), environ())
+        first["EBROOTTOOL"] = "changed by who asked"
+        assert module_environment(["tool"], environ())["EBROOTTOOL"] == "/sw/tool"
+        assert place.loads() == 1
+        assert module_environment(("tool",), environ(OTHER="1"))["OTHER"] == "1"
+        assert place.loads() == 2
+
+    @pytest.mark.usefixtures("place")
+    def test_what_is_not_there_is_told_in_the_words_of_the_system(self) -> None:
+        with pytest.raises(ModulesError) as caught:
+            module_environment(("tool", "gone/3"), environ())
+        assert str(caught.value).startswith("cannot load modules tool gone/3: ")
+        assert "unknown" in str(caught.value) or "Unable to locate" in str(caught.value)
+        assert "noise" not in str(caught.value)
+        assert str(caught.value).isprintable()
+
+    @pytest.mark.usefixtures("place")
+    def test_a_module_that_fails(self) -> None:
+        with pytest.raises(ModulesError, match="it is out of order"):
+            module_environment(("broken",), environ())
+
+    @pytest.mark.usefixtures("place")
+    def test_a_failure_is_not_remembered(self) -> None:
+        with pytest.raises(ModulesError):
+            module_environment(("tool", "gone"), environ())
+        assert module_environment(("tool",), environ())["EBROOTTOOL"] == "/sw/tool"
 
 
-def with_engine(engine: Engine, directory: Path) -> dict[str, str]:
-    """An environment whose login shells have `module`, of that engine, for the modules in *directory*."""
-    command = shlex.join(engine.command)
-    return login(
-        f'module() {{ eval "$({command} bash "$@")"; }}',
-        f"export MODULEPATH={directory}",
-        "unset LOADEDMODULES _LMFILES_ LMOD_SYSTEM_DEFAULT_MODULES",
-    )
-
-
-def write_module(engine: Engine, directory: Path, name: str, **variables: str) -> None:
-    """A module that sets *variables*, and puts its own directory first on PATH."""
-    path = engine.path_of(directory, name)
-    if engine.dialect == "lmod":
-        lines = [f'setenv("{key}", [==[{value}]==])' for key, value in variables.items()]
-        lines.append(f'prepend_path("PATH", "/sw/{name}/bin")')
-    else:
-        lines = ["#%Module1.0", *(f"setenv {key} {{{value}}}" for key, value in variables.items())]
-        lines.append(f"prepend-path PATH /sw/{name}/bin")
-    path.write_text("\n".join(lines) + "\n")
-
-
-def test_the_environment_after_loading(engine: Engine, tmp_path: Path) -> None:
-    write_module(engine, tmp_path, "hdf5/1.14", EBROOTHDF5="/sw/hdf5 1.14")
-    write_module(engine, tmp_path, "gcc/12.3", EBROOTGCC="/sw/gcc", CC="gcc")
-    environ = with_engine(engine, tmp_path) | {"OWN": "kept"}
-    found = module_environment(("gcc/12.3", "hdf5"), environ)
-    assert (found["EBROOTHDF5"], found["EBROOTGCC"], found["CC"]) == ("/sw/hdf5 1.14", "/sw/gcc", "gcc")
-    assert found["PATH"].startswith("/sw/hdf5/1.14/bin:/sw/gcc/12.3/bin:")
-    assert found["LOADEDMODULES"] == "gcc/12.3:hdf5/1.14"
-    assert found["OWN"] == "kept"
-    assert found.keys().isdisjoint({"SHLVL", "_", "PWD"} - environ.keys())
-
-
-def test_values_of_any_kind_come_through(engine: Engine, tmp_path: Path) -> None:
-    odd = "a'b\"c $HOME `x` ü ;&|"
-    write_module(engine, tmp_path, "odd", ODD=odd)
-    environ = with_engine(engine, tmp_path) | {"LINES": "one\ntwo", "LC_ALL": "C.UTF-8"}
-    found = module_environment(("odd",), environ)
-    assert (found["ODD"], found["LINES"]) == (odd, "one\ntwo")
-
-
-def test_a_module_that_there_is_not_is_told_in_the_systems_own_words(engine: Engine, tmp_path: Path) -> None:
-    write_module(engine, tmp_path, "gcc/12.3")
-    with pytest.raises(ModulesError) as caught:
-        module_environment(("gcc/12.3", "missing/1.0"), with_engine(engine, tmp_path))
-    assert "missing/1.0" in caught.value.problem
-    words = {"lmod": "unknown", "modules": "Unable to locate a modulefile"}
-    assert words[engine.name] in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_each_set_is_loaded_once(engine: Engine, tmp_path: Path) -> None:
-    write_module(engine, tmp_path, "gcc/12.3", EBROOTGCC="/sw/gcc")
-    environ = with_engine(engine, tmp_path)
-    first = module_environment(("gcc",), environ)
-    first["EBROOTGCC"] = "spoilt"
-    engine.path_of(tmp_path, "gcc/12.3").unlink()
-    assert module_environment(("gcc",), environ)["EBROOTGCC"] == "/sw/gcc"
-    with pytest.raises(ModulesError):
-        module_environment(("gcc/12.3",), environ)
-
-
-def test_no_modules_need_no_module_command() -> None:
-    given = {"A": "b", "PATH": "/nowhere"}
+def test_no_modules_need_no_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/gone")
+    given: Mapping[str, str] = {"A": "b"}
     found = module_environment((), given)
     assert found == given
     assert found is not given
 
 
-def test_without_a_module_command_the_error_says_so() -> None:
-    with pytest.raises(ModulesError) as caught:
-        module_environment(("gcc", "hdf5"), login("unset -f module ml"))
-    assert str(caught.value).startswith("cannot load modules gcc hdf5: this machine has no `module` command")
+class TestTheShell:
+    def test_without_modules(self) -> None:
+        profile("")
+        with pytest.raises(ModulesError) as caught:
+            module_environment(("gcc",), environ())
+        assert str(caught.value) == (
+            "cannot load modules gcc: this machine has no `module` command in a login shell; "
+            "build where the modules are, or use a recipe without them"
+        )
 
+    def test_that_ends_early(self) -> None:
+        profile("echo bye >&2\nexit 0\n")
+        with pytest.raises(ModulesError, match="ended before it had loaded them: see its start files"):
+            module_environment(("gcc",), environ())
 
-def test_without_bash_too() -> None:
-    with pytest.raises(ModulesError, match="bash cannot be run: No such file or directory"):
-        module_environment(("gcc",), {"PATH": "/nowhere"})
+    def test_that_fails(self) -> None:
+        profile("echo the disk is gone >&2\nexit 3\n")
+        with pytest.raises(ModulesError, match="the login shell exited with 3 the disk is gone"):
+            module_environment(("gcc",), environ())
 
+    def test_that_is_not_there(self) -> None:
+        with pytest.raises(ModulesError, match="exited with 127 bash: No such file or directory"):
+            module_environment(("gcc",), environ(PATH="/gone"))
 
-def test_a_module_system_that_fails_with_success_is_noticed() -> None:
-    """As Environment Modules before 4 did."""
-    told = "ModuleCmd_Load.c(213):ERROR:105: Unable to locate a modulefile for 'gcc/99'"
-    environ = login(f'module() {{ echo "{told}" >&2; export LOADEDMODULES=hdf5/1.14; return 0; }}')
-    with pytest.raises(ModulesError) as caught:
-        module_environment(("hdf5", "gcc/99"), environ)
-    assert (caught.value.modules, caught.value.problem) == (("gcc/99",), told)
+    def test_keeps_its_own_variables(self) -> None:
+        profile("module() { export DEPTH=5; }\n")
+        found = module_environment(("deep",), environ(OLDPWD="/x"))
+        assert found["DEPTH"] == "5"
+        assert not {"_", "SHLVL", "PWD", "OLDPWD"} & set(found)
 
-
-def test_a_message_of_a_module_is_no_failure() -> None:
-    """An alias is loaded under another name, and what modules say is theirs to say."""
-    line = 'module() { echo "gcc is an alias" >&2; export LOADEDMODULES=GCCcore/12 ALIAS=yes; }'
-    assert module_environment(("gcc",), login(line))["ALIAS"] == "yes"
-
-
-def test_a_login_shell_that_hangs_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(modules, "_TIMEOUT", 1)
-    with pytest.raises(ModulesError, match="took longer than 1 s"):
-        module_environment(("gcc",), login("module() { exec sleep 60; }"))
-
-
-def test_a_name_is_an_argument_never_shell() -> None:
-    environ = login('module() { export SAID="$*"; }')
-    assert module_environment(("a;touch x", "$(b)"), environ)["SAID"] == "load a;touch x $(b)"
+    @pytest.mark.parametrize(
+        ("loaded", "said", "problem"),
+        [
+            ("gcc/12.3:cuda/12", "", None),
+            ("gcc/12.3", "ModuleCmd_Load.c(213):ERROR:105: Unable to locate a modulefile for 'cuda'", "cuda"),
+            ("", "", None),
+            ("gcc/12.3", "cuda is an alias of something", None),
+            ("gcc/13:cuda/12", "ERROR of something else", None),
+        ],
+    )
+    def test_whose_old_module_system_reports_success(
+        self, loaded: str, said: str, problem: str | None
+    ) -> None:
+        profile(f"module() {{ echo {shlex.quote(said)} >&2; export LOADEDMODULES={loaded} N=1; }}\n")
+        wanted = ("gcc/default", "cuda")
+        if problem is None:
+            assert module_environment(wanted, environ(T=loaded + said))["N"] == "1"
+            return
+        with pytest.raises(ModulesError, match=f"cannot load modules {problem}: .*Unable to locate"):
+            module_environment(wanted, environ(T=loaded + said))

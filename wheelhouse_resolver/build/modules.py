@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from wheelhouse_resolver.errors import WheelhouseError, reason_of
+from wheelhouse_resolver.build.processes import run_logged
+from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.text import printable
 
 __all__ = ["ModulesError", "module_environment"]
@@ -17,21 +17,21 @@ __all__ = ["ModulesError", "module_environment"]
 #: How long loading may take (s): module trees stand on network filesystems.
 _TIMEOUT = 300
 
-#: Loads the modules in its arguments behind the first, which is a file for the resulting environment.
+#: Loads the modules in its arguments behind the first, which is a directory for what comes of it.
 _LOAD = """
 into=$1
 shift
 type module >/dev/null 2>&1 || exit 90
-module load "$@" || exit 91
-env -0 >"$into" || exit 92
+module load "$@" >"$into/said" 2>&1 || exit 91
+env -0 >"$into/environment" || exit 92
 """
-_NO_MODULE = 90
-
-#: What all module systems say with what went wrong.
-_ERROR = re.compile(r"\berror\b", re.IGNORECASE)
+_NO_MODULE, _NOT_LOADED = 90, 91
 
 #: What a shell sets for itself.
 _OF_THE_SHELL = frozenset({"_", "SHLVL", "PWD", "OLDPWD"})
+
+#: How Environment Modules before 4 tells what it could not load; the exit code says that all is well.
+_FAILED = re.compile(r"\bERROR\b")
 
 
 class ModulesError(WheelhouseError, RuntimeError):
@@ -60,47 +60,39 @@ def module_environment(modules: Sequence[str], environ: Mapping[str, str]) -> di
 @lru_cache(maxsize=64)
 def _loaded(modules: tuple[str, ...], environ: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
     with tempfile.TemporaryDirectory(prefix="wheelhouse-modules-") as scratch:
-        into = os.path.join(scratch, "environment")
-        command = ["bash", "--login", "-c", _LOAD, "bash", into, *modules]
-        try:
-            done = subprocess.run(
-                command,
-                env=dict(environ),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=_TIMEOUT,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise ModulesError(modules, f"it took longer than {_TIMEOUT} s") from error
-        except OSError as error:
-            raise ModulesError(modules, f"bash cannot be run: {reason_of(error)}") from error
-        said = _told(done.stderr or done.stdout)
-        if done.returncode == _NO_MODULE:
+        command = ["bash", "--login", "-c", _LOAD, "bash", scratch, *modules]
+        log = os.path.join(scratch, "log")
+        done = run_logged(command, log=log, environ=dict(environ), timeout=_TIMEOUT)
+        said = _told(_read(scratch, "said"))
+        if done.code == _NO_MODULE:
             raise ModulesError(
                 modules,
                 "this machine has no `module` command in a login shell; build where the modules are, "
                 "or use a recipe without them",
             )
-        if done.returncode != 0:
-            raise ModulesError(modules, said or f"the shell exited with {done.returncode}")
-        with open(into, "rb") as file:
-            entries = os.fsdecode(file.read()).split("\0")
+        if not done.ok:
+            last = "" if done.code == _NOT_LOADED else done.tail
+            raise ModulesError(modules, said or f"the login shell {done.problem} {_told(last)}".rstrip())
+        entries = _read(scratch, "environment").split("\0")
     found = {name: value for name, equals, value in (entry.partition("=") for entry in entries) if equals}
-    # Environment Modules before 4 return success for what they could not load.
-    loaded = found.get("LOADEDMODULES", "").split(":")
-    missing = [each for each in modules if not any(_is(each, name) for name in loaded)]
-    if missing and _ERROR.search(said):  # else it is an alias, or a version given in part
-        raise ModulesError(missing, said)
+    if not found:
+        raise ModulesError(modules, "the login shell ended before it had loaded them: see its start files")
+    if _FAILED.search(said):
+        loaded = {each.partition("/")[0] for each in found.get("LOADEDMODULES", "").split(":")}
+        if missing := [each for each in modules if each.partition("/")[0] not in loaded]:
+            raise ModulesError(missing, said)
     return tuple((name, value) for name, value in found.items() if name not in _OF_THE_SHELL)
 
 
-def _is(wanted: str, loaded: str) -> bool:
-    """Whether the *loaded* module (with its version) is what was *wanted* (perhaps without one)."""
-    return loaded == wanted or loaded.startswith(f"{wanted}/")
+def _read(directory: str, name: str) -> str:
+    """What the shell wrote to the file *name*; empty if it did not come to that."""
+    try:
+        with open(os.path.join(directory, name), "rb") as file:
+            return os.fsdecode(file.read())
+    except FileNotFoundError:
+        return ""
 
 
-def _told(output: bytes) -> str:
-    """What the module system said, on one line."""
-    lines = (" ".join(line.split()) for line in output.decode("utf-8", "replace").splitlines())
-    return " ".join(line for line in lines if line)[:1000]
+def _told(output: str) -> str:
+    """What was said, on one line."""
+    return " ".join(output.split())[:1000]

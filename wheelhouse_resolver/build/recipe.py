@@ -153,7 +153,7 @@ class Recipe:
     name:            the project.
     path, digest:    its file and the sha256 of that; None and empty for no recipe.
     build_modules, run_modules: to load for building and for using the package.
-    build_requires:  requirements of the build besides the project's own, or other versions of these.
+    build_requires:  with isolation: which versions of the project's own build requirements are taken.
     isolation:       whether pip makes the build environment (PEP 517); else it holds *build_requires* alone.
     source:          where the source is from.
     no_binary:       whether it is built although the index has a pure-Python wheel.

@@ -22,7 +22,7 @@ from wheelhouse_resolver.host import TargetPython
 
 
 @pytest.fixture
-def check(tmp_path: Path) -> Any:
+def check(quick_environments: None, tmp_path: Path) -> Any:
     """Verify a wheel, with no index; what it requires is in `links`."""
     (tmp_path / "links").mkdir()
 

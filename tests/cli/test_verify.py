@@ -21,6 +21,11 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "tree"
 
 
+@pytest.fixture(autouse=True)
+def _quick(quick_environments: None) -> None:
+    """In all tests of this module."""
+
+
 @pytest.fixture
 def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where temporary files go."""

@@ -186,10 +186,10 @@ class _Resolver:
         if "/" in library:
             return _fitting(_origin(library, path), elf.machine), ()
         looked = list(dict.fromkeys(self._directories(elf, path, above)))
+        self._looks += len(looked)
+        if self._looks > _MOST_LOOKS:
+            raise TooManyLibrariesError(path, _MOST_LOOKS)
         for directory in looked:
-            self._looks += 1
-            if self._looks > _MOST_LOOKS:
-                raise TooManyLibrariesError(path, _MOST_LOOKS)
             for level in (*_LEVELS, ""):
                 found = _fitting(os.path.join(directory, level, library), elf.machine)
                 if found is not None:

@@ -132,6 +132,12 @@ def test_the_target_python(cli: Cli, root: Path, tmp_path: Path, scratch: Path) 
     assert cli("verify", "--offline", wheel, "--python", sys.executable, "--root", root, *HOST).code == 0
 
 
+def test_what_is_no_file_is_not_waited_for(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> None:
+    os.mkfifo(tmp_path / "pipe-1.0-py3-none-any.whl")
+    outcome = cli("verify", "--offline", tmp_path / "pipe-1.0-py3-none-any.whl", "--root", root, *HOST)
+    assert (outcome.code, outcome.err) == (2, f"error: {tmp_path}/pipe-1.0-py3-none-any.whl: is no file\n")
+
+
 def test_bad_input_shows_before_anything_is_run(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> None:
     good = make_wheel(tmp_path, "good-1.0-py3-none-any.whl", files={"good.py": ""})
     outcome = cli("verify", "--offline", good, tmp_path / "gone-1.0-py3-none-any.whl", "--root", root, *HOST)

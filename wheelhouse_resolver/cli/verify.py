@@ -159,8 +159,8 @@ def _cases(options: argparse.Namespace, site: Site) -> list[_Case]:
     hosts: dict[str, Host] = {}
     found = []
     for path in options.wheel:
-        if not os.path.exists(path):
-            raise UnreadableWheelError(path, "does not exist")
+        if not os.path.isfile(path):  # pip would wait for somebody to write into a pipe
+            raise UnreadableWheelError(path, "is no file" if os.path.exists(path) else "does not exist")
         try:
             name, version, _, _ = parse_wheel_filename(os.path.basename(path))
         except InvalidWheelFilename as error:

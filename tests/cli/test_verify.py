@@ -132,6 +132,19 @@ def test_the_target_python(cli: Cli, root: Path, tmp_path: Path, scratch: Path) 
     assert cli("verify", "--offline", wheel, "--python", sys.executable, "--root", root, *HOST).code == 0
 
 
+def test_for_programs_there_is_a_log_of_what_fails_only(
+    cli: Cli, root: Path, tmp_path: Path, scratch: Path
+) -> None:
+    bad = make_wheel(tmp_path, "bad-1.0-py3-none-any.whl", files={"bad.py": "bad"})
+    good = make_wheel(tmp_path, "good-1.0-py3-none-any.whl", files={"good.py": ""})
+    (failed, worked) = json.loads(cli("verify", "--offline", "--json", bad, good, "--root", root, *HOST).out)
+    assert failed["findings"] == [
+        {"check": "import bad", "problem": "exited with 1: NameError: name 'bad' is not defined"}
+    ]
+    assert "NameError" in Path(failed["log"]).read_text()
+    assert (worked["ok"], worked["log"]) == (True, None)
+
+
 def test_what_is_no_file_is_not_waited_for(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> None:
     os.mkfifo(tmp_path / "pipe-1.0-py3-none-any.whl")
     outcome = cli("verify", "--offline", tmp_path / "pipe-1.0-py3-none-any.whl", "--root", root, *HOST)

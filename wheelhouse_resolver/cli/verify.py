@@ -124,7 +124,8 @@ def run(options: argparse.Namespace) -> int:
             with suppress(OSError):  # the logs of what failed stay
                 os.rmdir(work)
     if options.json:
-        print_json([each.to_dict() for each in results])
+        kept = [each.log if os.path.exists(each.log) else None for each in results]
+        print_json([{**each.to_dict(), "log": log} for each, log in zip(results, kept, strict=True)])
     return 0 if all(each.ok for each in results) else 1
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -124,10 +123,8 @@ def test_a_relative_directory_is_no_place(tmp_path: Path, monkeypatch: pytest.Mo
 def test_libraries_without_end_are_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wheelhouse_resolver.build.libraries._MOST_LOOKS", 3)
     first = library(tmp_path / "first.so", needs=[library(tmp_path / "gone/x.so")])
-    with pytest.raises(TooManyLibrariesError, match="given up after 3 directories") as raised:
+    with pytest.raises(TooManyLibrariesError, match="given up after 3 directories"):
         missing(first)
-    copy = pickle.loads(pickle.dumps(raised.value))
-    assert (str(copy), copy.path, copy.looks) == (str(raised.value), raised.value.path, 3)
 
 
 def test_what_is_not_found_says_who_needs_it_and_where_it_is_not(tmp_path: Path) -> None:

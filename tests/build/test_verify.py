@@ -14,15 +14,17 @@ import pytest
 from tests.build.extensions import compiled, extension_wheel, platform_wheel
 from tests.builders import clean_environ, make_wheel, pack, record_of, wheel_files
 from tests.pips import real_environ
+from wheelhouse_resolver.build.classify import classify
 from wheelhouse_resolver.build.pythons import Target
 from wheelhouse_resolver.build.recipe import Test
 from wheelhouse_resolver.build.verify import Verification, python_for, verify
 from wheelhouse_resolver.errors import PythonError
 from wheelhouse_resolver.host import TargetPython
+from wheelhouse_resolver.site import Site
 
 
 @pytest.fixture
-def check(tmp_path: Path) -> Any:
+def check(quick_environments: None, tmp_path: Path) -> Any:
     """Verify a wheel, with no index; what it requires is in `links`."""
     (tmp_path / "links").mkdir()
 
@@ -269,7 +271,7 @@ class TestPythonFor:
 @pytest.mark.network
 @pytest.mark.slow
 @pytest.mark.parametrize("project", ["numpy", "PyYAML", "ruff", "attrs", "google-api-core"])
-def test_real_wheels_work(project: str, tmp_path: Path) -> None:
+def test_real_wheels_work_and_belong_to_no_layer(project: str, tmp_path: Path) -> None:
     """With their requirements from the index."""
     download = [
         sys.executable,
@@ -294,3 +296,6 @@ def test_real_wheels_work(project: str, tmp_path: Path) -> None:
     )
     assert found.findings == ()
     assert found.imported
+    belongs = classify(str(wheel), Site.default(tmp_path))
+    assert belongs.directory is not None
+    assert (belongs.directory.label, belongs.warnings) == ("generic", ())

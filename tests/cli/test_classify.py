@@ -31,6 +31,11 @@ def test_undecided_is_a_negative_answer_that_says_what_to_do(cli: Cli, root: Pat
     start = f"undecided: {wheel}: say where it belongs with `publish --to`: gentoo/avx512, nix/avx512, "
     assert outcome.err.startswith(start)
     assert outcome.err.endswith(", nix/generic, generic\n")
+    refused = cli("publish", wheel, "--root", root)
+    assert (
+        refused.code,
+        "say where it belongs with --to LAYER/ARCH (`classify` may know)" in refused.err,
+    ) == (2, True)
     (_, first, *_) = outcome.err.rsplit(": ", 1)[1].split(", ")
     placed = cli("publish", "--to", first, wheel, "--root", root)
     assert (placed.code, len(list((root / first).glob("fast-*.whl")))) == (0, 1)

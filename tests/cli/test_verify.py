@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.build.extensions import extension_wheel
+from tests.build.extensions import compiled, extension_wheel
 from tests.builders import make_tree, make_wheel
 from tests.cli.conftest import Cli
 
@@ -19,6 +19,11 @@ HOST = ("--arch", "generic", "--layer", "none")
 def root(tmp_path: Path) -> Path:
     make_tree(tmp_path / "tree", {"generic": ["needed-1.0-1000generic-py3-none-any.whl"]})
     return tmp_path / "tree"
+
+
+@pytest.fixture(autouse=True)
+def _quick(quick_environments: None) -> None:
+    """In all tests of this module."""
 
 
 @pytest.fixture
@@ -96,7 +101,16 @@ def test_a_time_limit(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> No
         ("demo.whl", (), "Invalid wheel filename"),
         ("demo-1.0-cp26-cp26m-linux_x86_64.whl", (), "python2.6, which is not on PATH"),
         ("demo-1.0-py3-none-any.whl", ("--python", "/nowhere"), "does not exist"),
+        ("demo-1.0-py3-none-any.whl", ("--python", "3.98"), "no python3.98 on PATH runs"),
         ("demo-1.0-py3-none-any.whl", ("--recipe", "/nowhere.toml"), "cannot be read"),
+        ("demo-1.0-py3-none-any.whl", ("--timeout", "-1"), "not a number of seconds above 0"),
+        ("demo-1.0-py3-none-any.whl", ("--timeout", "nan"), "not a number of seconds above 0"),
+        ("demo-1.0-py3-none-any.whl", ("--emulate", "qemu '"), "no command line: No closing quotation"),
+        (
+            "demo-1.0-py3-none-any.whl",
+            ("--emulate", "no-such-emulator -cpu x"),
+            "no program no-such-emulator on PATH",
+        ),
     ],
 )
 def test_bad_input(
@@ -116,3 +130,49 @@ def test_the_target_python(cli: Cli, root: Path, tmp_path: Path, scratch: Path) 
     code = f"import sys; assert sys.base_prefix == {sys.base_prefix!r}"
     wheel = make_wheel(tmp_path, "demo-1.0-py3-none-any.whl", files={"demo.py": code})
     assert cli("verify", "--offline", wheel, "--python", sys.executable, "--root", root, *HOST).code == 0
+
+
+def test_for_programs_there_is_a_log_of_what_fails_only(
+    cli: Cli, root: Path, tmp_path: Path, scratch: Path
+) -> None:
+    bad = make_wheel(tmp_path, "bad-1.0-py3-none-any.whl", files={"bad.py": "bad"})
+    good = make_wheel(tmp_path, "good-1.0-py3-none-any.whl", files={"good.py": ""})
+    (failed, worked) = json.loads(cli("verify", "--offline", "--json", bad, good, "--root", root, *HOST).out)
+    assert failed["findings"] == [
+        {"check": "import bad", "problem": "exited with 1: NameError: name 'bad' is not defined"}
+    ]
+    assert "NameError" in Path(failed["log"]).read_text()
+    assert (worked["ok"], worked["log"]) == (True, None)
+
+
+def test_what_is_no_file_is_not_waited_for(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> None:
+    os.mkfifo(tmp_path / "pipe-1.0-py3-none-any.whl")
+    outcome = cli("verify", "--offline", tmp_path / "pipe-1.0-py3-none-any.whl", "--root", root, *HOST)
+    assert (outcome.code, outcome.err) == (2, f"error: {tmp_path}/pipe-1.0-py3-none-any.whl: is no file\n")
+
+
+def test_bad_input_shows_before_anything_is_run(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> None:
+    good = make_wheel(tmp_path, "good-1.0-py3-none-any.whl", files={"good.py": ""})
+    outcome = cli("verify", "--offline", good, tmp_path / "gone-1.0-py3-none-any.whl", "--root", root, *HOST)
+    assert (outcome.code, outcome.out) == (2, "")
+
+
+def test_an_emulator_runs_the_imports(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> None:
+    wheel = make_wheel(
+        tmp_path, "demo-1.0-py3-none-any.whl", files={"demo.py": "import os; os.environ['LOWER']"}
+    )
+    given = ("verify", "--offline", wheel, "--root", root, *HOST)
+    assert "KeyError: 'LOWER'" in cli(*given).out
+    assert cli(*given, "--emulate", "env LOWER=1").code == 0
+
+
+def test_directories_of_libraries(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> None:
+    library = compiled(
+        tmp_path / "layer/libhelp.so", "int help(void) { return 1; }", "-Wl,-soname,libhelp.so"
+    )
+    wheel = extension_wheel(tmp_path, before="extern int help(void);", body="help();", flags=[str(library)])
+    recipe = tmp_path / "fast.toml"
+    recipe.write_text('[test]\nimports = ["sys"]\n')
+    given = ("verify", "--offline", wheel, "--recipe", recipe, "--root", root, *HOST)
+    assert "needs libhelp.so, which is not found" in cli(*given).out
+    assert cli(*given, "--library-dir", library.parent).code == 0

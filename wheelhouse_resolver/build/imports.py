@@ -1,4 +1,4 @@
-"""What a wheel lets one import, told by the names of its files."""
+"""What a wheel lets one import, told by the names of its files (RECORD has the same: `wheel_check`)."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ verifier. Nothing stops at the first failure; all findings are told.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -30,18 +31,32 @@ from wheelhouse_resolver.build.libraries import (
 from wheelhouse_resolver.build.processes import Finished, run_logged
 from wheelhouse_resolver.build.pythons import target_of
 from wheelhouse_resolver.build.recipe import Test
-from wheelhouse_resolver.errors import PythonError, reason_of
+from wheelhouse_resolver.errors import PythonError, WheelhouseError, reason_of
 from wheelhouse_resolver.host.elf import NotElfError, program_interpreter
 from wheelhouse_resolver.host.python import supported_tags, target_python
 from wheelhouse_resolver.installers import pythons_of
 from wheelhouse_resolver.metadata import BAD_ZIP
+from wheelhouse_resolver.text import printable
 
-__all__ = ["Finding", "Verification", "python_for", "verify"]
+__all__ = ["Finding", "NoEmulatorError", "Verification", "python_for", "verify"]
 
 #: How long installing may take (s).
 _INSTALLING = 1800
 
 _NO_TEST = Test()
+
+
+class NoEmulatorError(WheelhouseError, FileNotFoundError):
+    """An emulator that is not there. Attributes: *program*."""
+
+    def __init__(self, program: str) -> None:
+        super().__init__(program)
+        self.program = program
+
+    def __str__(self) -> str:
+        return (
+            f"no program {printable(self.program)} on PATH to emulate with (qemu's are in Debian's qemu-user)"
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,8 +124,11 @@ def verify(
     library_dirs: where the layer has libraries, besides where its loader looks by itself.
     emulate:      a command that runs the environment's Python: `qemu-x86_64 -cpu Haswell`.
 
-    Never raises for what the wheel does. Raises `OSError` for a *work* or *log* that cannot be written.
+    Never raises for what the wheel does. Raises `NoEmulatorError`, and `OSError` for a *work* or *log* that
+    cannot be written.
     """
+    if emulate and shutil.which(emulate[0]) is None:
+        raise NoEmulatorError(emulate[0])
     return _Verifying(
         wheel, python, find_links, work, log, test, environ, library_dirs, offline, emulate
     ).result()

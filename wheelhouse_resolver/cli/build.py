@@ -19,6 +19,7 @@ from wheelhouse_resolver.cli.common import (
     add_site_options,
     files_of,
     print_json,
+    seconds,
     site_of,
     warn,
 )
@@ -65,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs", type=_count, metavar="N", help="builds at once (default: 1; with Slurm: 100 of each array)"
     )
     how.add_argument(
-        "--timeout", type=_seconds, metavar="SECONDS", help="how long one command of a build may take"
+        "--timeout", type=seconds, metavar="SECONDS", help="how long one command of a build may take"
     )
     how.add_argument(
         "--find-links",
@@ -118,16 +119,6 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1e9:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
-    return value
 
 
 def run(options: argparse.Namespace) -> int:

@@ -26,6 +26,7 @@ __all__ = [
     "host_of",
     "print_json",
     "requirements_of",
+    "seconds",
     "site_of",
     "warn",
 ]
@@ -139,6 +140,17 @@ def warn(warnings: Iterable[str]) -> None:
 
     for warning in warnings:
         print(f"warning: {printable(warning)}", file=sys.stderr)
+
+
+def seconds(text: str) -> float:
+    """A time limit, for argparse. Raises `ArgumentTypeError`."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return value
 
 
 def print_json(value: Any) -> None:

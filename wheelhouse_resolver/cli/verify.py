@@ -28,6 +28,7 @@ from wheelhouse_resolver.cli.common import (
     add_site_options,
     host_of,
     print_json,
+    seconds,
     site_of,
 )
 from wheelhouse_resolver.cli.progress import shown
@@ -49,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE|none",
         help="what to try, instead of the recipe that is found for each project; `none`: imports alone",
     )
-    how.add_argument("--timeout", type=float, metavar="SECONDS", help="of each import and test")
+    how.add_argument("--timeout", type=seconds, metavar="SECONDS", help="of each import and test")
     how.add_argument(
         "--find-links",
         action="append",
@@ -67,7 +68,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--offline", action="store_true", help="take requirements from these directories only")
     how.add_argument(
         "--emulate",
-        default="",
+        type=_words,
+        default=[],
         metavar="COMMAND",
         help="import by this emulator of a lower CPU, such as 'qemu-x86_64 -cpu Haswell'",
     )
@@ -83,6 +85,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "verify --offline --emulate 'qemu-x86_64 -cpu Haswell' demo-1.0-py3-none-any.whl",
         ),
     )
+
+
+def _words(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no command line: {error}") from error
 
 
 class _Case(NamedTuple):
@@ -101,7 +110,9 @@ def run(options: argparse.Namespace) -> int:
     work = tempfile.mkdtemp(prefix="wheelhouse-verify-")
     results = []
     try:
-        for number, case in enumerate(shown(cases, "verifying", len(cases)), 1):
+        # What is told of each wheel shows how far it is; JSON comes at the end.
+        steps = shown(cases, "verifying", len(cases)) if options.json else cases
+        for number, case in enumerate(steps, 1):
             result = _verified(options, case, os.path.join(work, str(number)))
             results.append(result)
             if not options.json:
@@ -113,7 +124,8 @@ def run(options: argparse.Namespace) -> int:
             with suppress(OSError):  # the logs of what failed stay
                 os.rmdir(work)
     if options.json:
-        print_json([each.to_dict() for each in results])
+        kept = [each.log if os.path.exists(each.log) else None for each in results]
+        print_json([{**each.to_dict(), "log": log} for each, log in zip(results, kept, strict=True)])
     return 0 if all(each.ok for each in results) else 1
 
 
@@ -131,7 +143,7 @@ def _verified(options: argparse.Namespace, case: _Case, work: str) -> Verificati
             environ=case.environ,
             library_dirs=[os.path.abspath(each) for each in options.library_dir],
             offline=options.offline,
-            emulate=shlex.split(options.emulate),
+            emulate=options.emulate,
         )
         failed = not result.ok
         return result
@@ -148,8 +160,8 @@ def _cases(options: argparse.Namespace, site: Site) -> list[_Case]:
     hosts: dict[str, Host] = {}
     found = []
     for path in options.wheel:
-        if not os.path.exists(path):
-            raise UnreadableWheelError(path, "does not exist")
+        if not os.path.isfile(path):  # pip would wait for somebody to write into a pipe
+            raise UnreadableWheelError(path, "is no file" if os.path.exists(path) else "does not exist")
         try:
             name, version, _, _ = parse_wheel_filename(os.path.basename(path))
         except InvalidWheelFilename as error:

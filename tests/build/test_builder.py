@@ -333,7 +333,7 @@ COMMAND = "command 'echo oh no >&2; false' exited with 1"
     ("phase", "recipe", "body", "problem", "tail"),
     [
         ("prepare", 'phases.after-source = ["echo oh no >&2; false"]', "", f"after-source {COMMAND}", "oh"),
-        ("prepare", 'env.A = "${UNSET_X}"', "", "recipe: '${UNSET_X}' uses UNSET_X", ""),
+        ("prepare", 'env.A = "${UNSET_X}"', "", "RECIPE: env.A: '${UNSET_X}' uses UNSET_X", ""),
         ("prepare", "[[substitute]]\nfiles='*'\npattern='nowhere'\nreplacement=''", "", "substitute", ""),
         ("environment", 'build-isolation = false\nbuild-requires = ["missing"]', "", "pip install", "miss"),
         ("build", "", "raise SystemExit('oh no')", "pip wheel exited with 1", "oh no"),
@@ -347,9 +347,9 @@ def test_a_build_that_fails_says_where_and_why(
     quick: Workshop, phase: str, recipe: str, body: str, problem: str, tail: str
 ) -> None:
     quick.package(build=body)
-    quick.recipe("demo", recipe)
+    path = quick.recipe("demo", recipe)
     record = quick.build()
-    assert_failed(record, quick, phase, problem)
+    assert_failed(record, quick, phase, problem.replace("RECIPE", str(path)))
     assert tail in record.tail
 
 

@@ -37,7 +37,7 @@ from wheelhouse_resolver.build.flags import compiler_environment
 from wheelhouse_resolver.build.job import BuildOptions, Job, phase_file
 from wheelhouse_resolver.build.modules import module_environment
 from wheelhouse_resolver.build.phases import PhaseFailed, Phases, told
-from wheelhouse_resolver.build.recipe import Recipe, expanded, no_recipe
+from wheelhouse_resolver.build.recipe import Recipe, no_recipe
 from wheelhouse_resolver.build.recipe_file import find_recipe, recipe_directories
 from wheelhouse_resolver.build.record import BUILT, FAILED, RECORD_SUFFIX, BuildRecord, write_record
 from wheelhouse_resolver.build.scratch import scratch_directory
@@ -256,8 +256,7 @@ class _Build(Phases):
             flags = joined_flags(flags, own)
         environ |= joined_flags(flags, path_flags(environ, self.scratch))
         environ |= build_variables(fetched.path, recipe.resources.cores)
-        for name, text in recipe.env:
-            environ[name] = expanded(text, environ, fetched.version)
+        environ = recipe.environment(environ, fetched.version)
         self.record = replace(
             self.record,
             modules=recipe.build_modules,
@@ -292,10 +291,7 @@ class _Build(Phases):
         """The path of the one wheel that the build made."""
         source, wheels = fetched.path, self._below("wheels")
         environ = {**environ, "WHEELHOUSE_WHEEL_DIR": wheels}
-        settings = (
-            f"--config-settings={key}={expanded(value, environ, fetched.version)}"
-            for key, value in recipe.config_settings
-        )
+        settings = recipe.settings(environ, fetched.version)
         isolation = [] if recipe.isolation else ["--no-build-isolation"]
         options = ["--verbose", "--no-deps", "--no-cache-dir", "--use-pep517", *isolation, *settings]
         self._run_phase("before-build", recipe, environ, source)
@@ -323,7 +319,8 @@ class _Build(Phases):
 
     def _edited(self, recipe: Recipe, wheel: str, environ: Mapping[str, str]) -> str:
         """The path of the wheel with the recipe's edits."""
-        rpath = tuple(expanded(each, environ, self.record.version) for each in recipe.rpath)
+        version = self.record.version
+        rpath = tuple(recipe.expanded(each, environ, version, "wheel.rpath") for each in recipe.rpath)
         if recipe.edits == Edits() and not rpath:
             return wheel
         if rpath:

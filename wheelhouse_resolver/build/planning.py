@@ -21,7 +21,7 @@ from wheelhouse_resolver.build.modules import module_environment
 from wheelhouse_resolver.build.needs import requirements_of_source
 from wheelhouse_resolver.build.plan import leaders, waves
 from wheelhouse_resolver.build.pythons import Target, fits
-from wheelhouse_resolver.build.recipe import Recipe, expanded, no_recipe
+from wheelhouse_resolver.build.recipe import Recipe, no_recipe
 from wheelhouse_resolver.build.recipe_file import RecipeFile, find_recipe, recipe_directories
 from wheelhouse_resolver.build.settings import base_environ, pip_text, without_pip
 from wheelhouse_resolver.build.source import Fetched, fetch
@@ -319,8 +319,7 @@ class _Planner:
         recipe = entry.recipe
         loaded = module_environment(recipe.build_modules, environ)
         environ = without_pip(loaded, os.path.dirname(environ["TMPDIR"]))
-        for variable, text in recipe.env:
-            environ[variable] = expanded(text, environ, fetched.version)
+        environ = recipe.environment(environ, fetched.version)
         return requirements_of_source(fetched, recipe, python=entry.job.python, log=log, environ=environ)
 
     def _source(

@@ -98,12 +98,17 @@ def test_the_tail_of_a_log(log: Path) -> None:
 def test_signals_interrupt_once_and_afterwards_mean_what_they_meant_before() -> None:
     before = signal.getsignal(signal.SIGTERM)
     reached = []
-    with pytest.raises(KeyboardInterrupt), interrupted_by(signal.SIGTERM, signal.SIGHUP):
-        try:
-            os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(10)
-        finally:
-            os.kill(os.getpid(), signal.SIGHUP)
-            reached.append("cleared up")
+
+    def interrupted() -> None:
+        with interrupted_by(signal.SIGTERM, signal.SIGHUP):
+            try:
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(10)
+            finally:
+                os.kill(os.getpid(), signal.SIGHUP)
+                reached.append("cleared up")
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert reached == ["cleared up"]
     assert signal.getsignal(signal.SIGTERM) == before

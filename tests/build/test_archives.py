@@ -249,3 +249,19 @@ def test_one_that_would_fill_the_disk_is_refused(
     archive = pack_source(tmp_path / f"a{suffix}", {"a": "x" * (1 << 20), "b": "x"}, top="demo")
     with pytest.raises(ArchiveError, match="unpacks to more than"):
         unpack(str(archive), str(tmp_path / "into"))
+
+
+def test_an_entry_that_is_there_twice_is_an_error(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        add(archive, "d/x")
+        symlink(archive, "d", "elsewhere")
+    with pytest.raises(ArchiveError, match=r"a\.tar: entry 'd' is there twice"):
+        unpack(str(tmp_path / "a.tar"), str(tmp_path / "into"))
+
+
+def test_a_file_that_should_be_a_directory_is_an_error(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a", "x")
+        archive.writestr("a/b", "x")
+    with pytest.raises(ArchiveError, match=r"a\.zip: cannot be unpacked: Not a directory"):
+        unpack(str(tmp_path / "a.zip"), str(tmp_path / "into"))

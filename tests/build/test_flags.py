@@ -339,3 +339,9 @@ def test_nothing_outside_of_the_source_is_changed_and_no_bytes_are_lost(tmp_path
     assert replace_native(str(source), "-march=W") == ["latin.py"]
     assert (source / "latin.py").read_bytes() == b"# \xe9\r\n'-march=W'"
     assert outside.read_text() == "-march=native"
+
+
+def test_a_cpu_that_is_named_is_tuned_for(tmp_path: Path) -> None:
+    (tmp_path / "setup.py").write_text("-mcpu=native -mtune=native")
+    assert replace_native(str(tmp_path), "-mcpu=power10") == ["setup.py"]
+    assert (tmp_path / "setup.py").read_text() == "-mcpu=power10 -mtune=power10"

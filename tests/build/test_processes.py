@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from wheelhouse_resolver.build.processes import Finished, run_logged, tail_of
+from wheelhouse_resolver.build.processes import Finished, interrupted_by, run_logged, tail_of
 
 
 @pytest.fixture
@@ -93,3 +93,22 @@ def test_the_tail_of_a_log(log: Path) -> None:
     log.write_bytes(b"first\n" + b"\xff\n" * 30 + b"last")
     assert tail_of(log, lines=2) == "\ufffd\nlast"
     assert tail_of(log, offset=log.stat().st_size) == ""
+
+
+def test_signals_interrupt_once_and_afterwards_mean_what_they_meant_before() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    reached = []
+
+    def interrupted() -> None:
+        with interrupted_by(signal.SIGTERM, signal.SIGHUP):
+            try:
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(10)
+            finally:
+                os.kill(os.getpid(), signal.SIGHUP)
+                reached.append("cleared up")
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert reached == ["cleared up"]
+    assert signal.getsignal(signal.SIGTERM) == before

@@ -342,6 +342,12 @@ def test_submodules_come_along(place: Place, tmp_path: Path) -> None:
     place.environ.update(allowed)
     found = place.fetch(from_source("git", outer.as_uri()), "demo==1.0")
     assert (Path(found.path) / "sub/inner.txt").read_text() == "here"
+    # Those of a commit do too, when the main branch has none by now.
+    commit = found.origin.rpartition("@")[2]
+    for command in (["rm", "--quiet", "sub"], ["commit", "--quiet", "-m", "no sub"]):
+        subprocess.run(["git", *author, "-C", outer, *command], check=True, env=clean_environ(**allowed))
+    found = place.fetch(from_source("git", outer.as_uri(), ref=commit), "demo==1.0")
+    assert (Path(found.path) / "sub/inner.txt").read_text() == "here"
 
 
 @pytest.mark.parametrize(

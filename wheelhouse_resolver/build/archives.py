@@ -87,6 +87,8 @@ def _unpack_tar(packed: tarfile.TarFile, into: str, archive: str) -> None:
             raise ArchiveError(archive, f"unpacks to more than {_MOST >> 30} GiB")
         if info.issym():
             _inside(os.path.normpath(os.path.join(os.path.dirname(name), info.linkname)), archive, info.name)
+            if os.path.lexists(os.path.join(into, name)):  # which tarfile would pass over in silence
+                raise ArchiveError(archive, f"entry {info.name!r} is there twice")
             links.add(name)
         elif info.islnk():
             # tar makes them of files that stand before them in the archive.

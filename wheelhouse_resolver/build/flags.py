@@ -295,11 +295,13 @@ def replace_native(source: str, word: str) -> list[str]:
     """Replace the flags for the CPU of the building node in the build files below *source*.
 
     `-march=native`, `-mcpu=native` and Intel's `-xHost` become *word*, and `-mtune=native` becomes
-    `-mtune=generic`. Returns the paths of the changed files, relative to *source*, sorted.
+    `-mtune=generic`, or tunes for the CPU that *word* names by `-mcpu=` (POWER knows no generic one). Returns
+    the paths of the changed files, relative to *source*, sorted.
     """
+    tune = word.replace("-mcpu=", "-mtune=", 1) if word.startswith("-mcpu=") else "-mtune=generic"
 
     def instead(match: re.Match[bytes]) -> bytes:
-        return b"-mtune=generic" if match["kind"] == b"tune" else word.encode()
+        return (tune if match["kind"] == b"tune" else word).encode()
 
     changed = []
     for directory, below, names in os.walk(source):

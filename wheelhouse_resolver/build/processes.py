@@ -6,14 +6,15 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import NamedTuple, NoReturn
 
 from wheelhouse_resolver.errors import reason_of
 from wheelhouse_resolver.text import printable
 
-__all__ = ["Finished", "run_logged", "start_logged", "stop", "tail_of"]
+__all__ = ["Finished", "interrupted_by", "run_logged", "start_logged", "stop", "tail_of"]
 
 #: How much of a log's end is read for its last lines (bytes); a build may print hundreds of megabytes.
 _TAIL = 64 << 10
@@ -136,3 +137,25 @@ def tail_of(log: str | os.PathLike[str], offset: int = 0, lines: int = 20) -> st
         file.seek(max(offset, size - _TAIL))
         text = file.read().decode("utf-8", "replace")
     return "\n".join(text.splitlines()[-lines:])
+
+
+@contextmanager
+def interrupted_by(*numbers: int) -> Iterator[None]:
+    """While this lasts, these signals interrupt us as Ctrl-C does: what we have started is stopped.
+
+    Once: after the first, nothing is to disturb the clearing up. Afterwards they mean what they meant before.
+    For the main thread of a program.
+    """
+
+    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+        del number, frame
+        for each in numbers:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {each: signal.signal(each, interrupt) for each in numbers}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, signal.SIG_DFL if handler is None else handler)

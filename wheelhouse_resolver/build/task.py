@@ -12,11 +12,11 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from wheelhouse_resolver.build.builder import BuildInterrupted, run_job
 from wheelhouse_resolver.build.job import BuildOptions, Job
+from wheelhouse_resolver.build.processes import interrupted_by
 from wheelhouse_resolver.build.record import write_record
 from wheelhouse_resolver.errors import OutputError, WheelhouseError, reason_of
 from wheelhouse_resolver.text import printable
@@ -81,22 +81,16 @@ def main(argv: Sequence[str]) -> int:
     except WheelhouseError as error:
         return _failed(str(error), 2)
     os.umask(_UMASK)
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        record = run_job(task.job, task.options)
-    except BuildInterrupted as stop:
-        record = stop.record
-    try:
-        write_record(task.result, record)
-    except OutputError as error:
-        return _failed(str(error), 1)
+    with interrupted_by(signal.SIGTERM):
+        try:
+            record = run_job(task.job, task.options)
+        except BuildInterrupted as stop:
+            record = stop.record
+        try:
+            write_record(task.result, record)
+        except OutputError as error:
+            return _failed(str(error), 1)
     return 0 if record.ok else _failed(f"{task.job.label}: {record.problem}", 1)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    del frame
-    signal.signal(number, signal.SIG_IGN)  # once is enough: nothing is to disturb the clearing up
-    raise KeyboardInterrupt
 
 
 def _failed(problem: str, code: int) -> int:

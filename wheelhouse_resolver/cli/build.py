@@ -7,8 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from wheelhouse_resolver import tree
 from wheelhouse_resolver.cli.common import (
@@ -124,6 +123,7 @@ def _count(text: str) -> int:
 def run(options: argparse.Namespace) -> int:
     """Run `build`. Exit code 1 when anything failed; 130 when it was interrupted, after all has ended."""
     from wheelhouse_resolver.build.configuration import slurm_settings
+    from wheelhouse_resolver.build.processes import interrupted_by
     from wheelhouse_resolver.build.run import carry_out
     from wheelhouse_resolver.build.scratch import scratch_directory
     from wheelhouse_resolver.cli.publish import ran
@@ -139,11 +139,9 @@ def run(options: argparse.Namespace) -> int:
     slurm = slurm_settings(site)
     after = after_command(site) if options.publish else []
     build = _build_options(options, site)
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGHUP, _interrupt)
     progress = BuildProgress(build.logs)
     try:
-        with scratch_directory(build.work) as scratch:
+        with interrupted_by(signal.SIGTERM, signal.SIGHUP), scratch_directory(build.work) as scratch:
             plan = _planned(options, site, asked, build, scratch, progress)
             warn(f"ignored {each}: its marker does not hold" for each in plan.ignored)
             if options.dry_run:
@@ -170,12 +168,6 @@ def run(options: argparse.Namespace) -> int:
     if after and any(outcome.places for outcome in outcomes) and not ran(after):
         failed = True
     return 1 if failed else 0
-
-
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    """Stop as Ctrl-C does: no job is left behind."""
-    del number, frame
-    raise KeyboardInterrupt
 
 
 def _asked(options: argparse.Namespace) -> RequirementsFile:

@@ -664,6 +664,12 @@ class TestPython:
             in {each.check: each for each in env.findings("3.9")}["target"].what
         )
 
+    def test_the_directory_of_an_environment(self, env: Environment, venv: Path) -> None:
+        facts = env.gather(str(venv))
+        assert facts.python is not None
+        assert facts.python.executable == env.python
+        assert diagnose(facts) == []
+
     def test_one_of_another_node(self, env: Environment) -> None:
         python = copy_of_true(env.above / "python3", "/nowhere/ld-linux.so.2")
         found = {each.check: each for each in env.findings(str(python))}

@@ -42,7 +42,7 @@ from wheelhouse_resolver.errors import (
     reason_of,
 )
 from wheelhouse_resolver.host import ARCH_VARIABLES, LAYER_VARIABLE, Host, detect_host
-from wheelhouse_resolver.host.python import supported_tags
+from wheelhouse_resolver.host.python import found_python, supported_tags
 from wheelhouse_resolver.site import Site
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def gather(asked: Asked | None = None, environ: Mapping[str, str] | None = None)
     asked = asked or Asked()
     environ = dict(os.environ if environ is None else environ)
     site = _site(asked, environ)
-    python = os.path.abspath(asked.python) if asked.python and os.sep in asked.python else asked.python
+    python = _named(asked.python, environ)
     venvs = _venvs(python, environ)
     answer, problem = _asked(python, environ)
     broken = answer is not None or any(each.problem and _is_in(python, each.path) for each in venvs)
@@ -225,16 +225,20 @@ def _ties(site: SiteFacts, directories: Sequence[DirectoryState], host: Host) ->
 # -- the host and its Python -------------------------------------------------------------------------------
 
 
+def _named(spec: str | None, environ: Mapping[str, str]) -> str | None:
+    """The path of the Python that *spec* names; *spec* itself for none, a version, and what is not found."""
+    try:
+        return os.path.abspath(found_python(spec, environ.get("PATH"))) if spec else spec
+    except PythonError:  # said anew by `detect_host`, unless its virtual environment is broken
+        return os.path.abspath(spec) if spec and os.sep in spec else spec
+
+
 def _asked(python: str | None, environ: Mapping[str, str]) -> tuple[TargetAnswer | None, str]:
     """What the target says, or why it cannot be asked."""
-    if python is None:
-        path: str | None = sys.executable
-    else:
-        path = python if os.sep in python else shutil.which(python, path=environ.get("PATH"))
-    if path is None:
+    if python is not None and os.sep not in python:
         return None, f"{python} is a version, not a Python that can be asked"
     try:
-        return ask_target(path, environ), ""
+        return ask_target(python or sys.executable, environ), ""
     except PythonError as error:
         return None, str(error)
 

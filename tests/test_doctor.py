@@ -711,6 +711,14 @@ def test_what_a_check_finds(check: str, facts: Facts, severity: str, what: str, 
     assert json.loads(json.dumps(finding.to_dict()))["check"] == check
 
 
+def test_only_the_reason_that_applies_is_told() -> None:
+    cpu = Evidence("cpu", "avx2", "x")
+    for arch, why in (("avx512", "programs die of an illegal"), ("sse3", "programs run slower than they")):
+        finding = only_finding(host_with(arch_evidence=(Evidence("option", arch, f"given as {arch}"), cpu)))
+        assert finding.why.startswith(why)
+        assert not {"illegal", "slower"} <= {*finding.why.split()}
+
+
 class TestFindLinks:
     def found(self, *settings: PipSetting) -> list[tuple[str, str, str]]:
         facts = healthy()

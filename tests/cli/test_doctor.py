@@ -195,19 +195,28 @@ def test_the_command(env: Environment) -> None:
     told = [line.split(maxsplit=1) for line in lines]
     assert ["root", f"{env.root} (site file)"] in told
     assert ["pip's", f"file  {env.config} (PIP_CONFIG_FILE)"] in told
-    assert any(line.strip() == "generic: 1 wheels" for line in lines)
+    assert any(line.strip() == "generic: 1 wheel" for line in lines)
     assert any(f"no-index = true ([global] no-index in {env.config})" in line for line in lines)
 
     env.environ["PIP_NO_BINARY"] = ":all:"
     done = run_cli("doctor", "--python", env.python, environ=env.environ)
     assert done.returncode == 1
     assert "\nerror: no-binary: pip takes no wheel at all (PIP_NO_BINARY)\n    why:  " in done.stdout
-    assert "\n    mend: unset PIP_NO_BINARY\n\n1 errors, 0 warnings, 0 notes\n" in done.stdout
+    assert "\n    mend: unset PIP_NO_BINARY\n\n1 error, 0 warnings, 0 notes\n" in done.stdout
 
     done = run_cli("doctor", "--json", "--python", env.python, environ=env.environ)
     answer = json.loads(done.stdout)
     assert (done.returncode, [each["check"] for each in answer["findings"]]) == (1, ["no-binary"])
     assert answer["facts"]["host"]["layer"] == "gentoo"
+
+
+def test_facts_are_told_once(env: Environment) -> None:
+    env.environ["WHEELHOUSE_ARCH"] = "base"
+    done = run_cli("doctor", "--python", env.python, environ=env.environ)
+    assert "arch        base (WHEELHOUSE_ARCH)" in done.stdout.splitlines()
+    del env.environ["WHEELHOUSE_CONFIG"], env.environ["WHEELHOUSE_ARCH"]
+    done = run_cli("doctor", "--root", env.root, "--python", env.python, environ=env.environ)
+    assert "site        built-in" in done.stdout.splitlines()
 
 
 # -- the site ----------------------------------------------------------------------------------------------

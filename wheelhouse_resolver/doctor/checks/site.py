@@ -98,11 +98,13 @@ def _arch_override(facts: Facts) -> Iterator[Symptom]:
     ladder = ["generic", *(arch.name for arch in facts.site.site.ladder)]
     above = ladder.index(stated.value or "generic") > ladder.index(by_cpu.value or "generic")
     so = "its wheels may crash here" if above else "its wheels are slower than need be"
+    why = "programs die of an illegal instruction" if above else "programs run slower than they could"
     yield Symptom(
         severity=Severity.ERROR if above else Severity.NOTE,
         what=f"{stated.detail} is {'above' if above else 'below'} what this CPU can run: {by_cpu.value} "
         f"({by_cpu.detail}); {so}",
         mend=unset(facts, stated.source) if stated.source in ARCH_VARIABLES else ours(facts, "doctor"),
+        why=why,
         data={"source": stated.source, "stated": stated.value, "cpu": by_cpu.value},
     )
 

@@ -769,13 +769,39 @@ class TestFindLinks:
         assert finding.mend == f"'{PYTHON}' -m pip config --site unset install.find-links"
 
     def test_of_another_arch_and_layer(self) -> None:
-        found = self.found(setting("find-links", f"{self.ALL} {links_to('gentoo/avx512', 'nix/generic')}"))
-        assert [(check, severity) for check, severity, _ in found] == [("stale-find-links", "error")] * 2
-        assert (
-            "gentoo/avx512, which is for layer gentoo, arch avx512; this host is layer gentoo, arch avx2"
-            in found[0][2]
+        ((check, severity, what),) = self.found(
+            setting("find-links", f"{self.ALL} {links_to('gentoo/avx512', 'nix/generic')}")
         )
-        assert "nix/generic, which is for layer nix, arch generic" in found[1][2]
+        assert (check, severity) == ("stale-find-links", "error")
+        assert what.endswith(
+            "in /etc/our pip.conf names directories that are for other hosts: gentoo/avx512, nix/generic; "
+            "this host is layer gentoo, arch avx2"
+        )
+
+    @pytest.mark.parametrize(
+        ("labels", "kind"),
+        [
+            (("nix/sse3", "nix/generic", "generic"), "layer nix, arch sse3"),
+            (("gentoo/avx512", "gentoo/avx2", "gentoo/avx", "gentoo/sse3", "gentoo/generic", "generic"),
+             "layer gentoo, arch avx512"),
+        ],
+    )  # fmt: skip
+    def test_of_another_host(self, labels: tuple[str, ...], kind: str) -> None:
+        ((check, severity, what),) = self.found(setting("find-links", links_to(*labels)))
+        assert (check, severity) == ("stale-find-links", "error")
+        assert what == (
+            f"[global] find-links in /etc/our pip.conf is for {kind}; this host is layer gentoo, arch avx2"
+        )
+
+    def test_of_another_host_of_which_some_are_not_there(self) -> None:
+        facts = directories_with("nix/avx", exists=False)
+        labels = ("nix/avx2", "nix/sse3", "nix/generic", "generic")
+        facts = replace(facts, pip=with_settings(facts.pip, setting("find-links", links_to(*labels))))
+        assert "is for layer nix, arch avx2; this host" in only_finding(facts).what
+        assert (
+            "names directories that are for other hosts"
+            in only_finding(replace(facts, directories=healthy().directories)).what
+        )
 
     def test_some_are_left_out(self) -> None:
         ((check, severity, what),) = self.found(setting("find-links", links_to("gentoo/generic", "generic")))

@@ -360,20 +360,21 @@ class TestFindLinks:
 
     def test_made_for_another_host(self, env: Environment) -> None:
         env.write_config("foreign", "gentoo")
-        found = env.findings()
-        (finding,) = [each for each in found if each.data.get("directory") == "gentoo/foreign"]
-        assert (finding.check, finding.severity.value) == ("stale-find-links", "error")
-        assert "is for layer gentoo, arch foreign; this host is layer gentoo, arch base" in finding.what
+        finding = env.one("stale-find-links", "error")
+        assert finding.what == (
+            f"[global] find-links in {env.config} is for layer gentoo, arch foreign; "
+            "this host is layer gentoo, arch base"
+        )
         env.mend(finding)
 
     def test_made_for_another_layer(self, env: Environment) -> None:
         env.write_config(layer="nix")
-        assert {each.check for each in env.findings()} == {"stale-find-links"}
+        assert "is for layer nix, arch base; this host" in env.one("stale-find-links", "error").what
 
     def test_made_before_a_directory_was_there_and_after_one_is_gone(self, env: Environment) -> None:
         (env.root / "gentoo/generic").rmdir()
         assert env.one("stale-find-links", "note").what.endswith(
-            "does not exist: pip warns of it, and uv fails"
+            f"of which pip warns, and uv fails: {(env.root / 'gentoo/generic').as_uri()}"
         )
         env.write_config()
         assert env.told() == []

@@ -115,10 +115,11 @@ def _ties(facts: Facts) -> Iterator[Symptom]:
         shown = "; ".join(
             f"{name} {version} in {', '.join(labels)}" for name, version, labels in ties.examples
         )
+        stand = "1 version stands" if ties.count == 1 else f"{ties.count} versions stand"
         more = "; ..." if ties.count > len(ties.examples) else ""
         yield Symptom(
             severity=Severity.WARNING,
-            what=f"{ties.count} versions stand in several directories without current stamps: {shown}{more}",
+            what=f"{stand} in several directories without current stamps: {shown}{more}",
             mend=ours(facts, "restamp"),
             data={
                 "count": ties.count,

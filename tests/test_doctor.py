@@ -100,6 +100,7 @@ def healthy(**changes: Any) -> Facts:
         directories=directories,
         python=PythonFacts(executable=PYTHON, version="3.11.7", prefix="/env/my env", base_prefix="/gentoo"),
         other_python="/gentoo/bin/python3",
+        other_layer="gentoo",
         pip=with_settings(PipFacts(version="26.3", asked="config debug"), *settings),
         temporary=PathState(path="/tmp"),
         home=PathState(path="/home/me", variable="HOME"),
@@ -330,7 +331,21 @@ CASES: list[tuple[str, Facts, str, str, str]] = [
         "named by site file",
         "${EDITOR:-vi} /e/s.toml",
     ),
-    ("root", site_with(root_problem="none found"), "error", "none found", "wheelhouse-resolver init"),
+    (
+        "root",
+        replace(site_with(root_problem="none found"), pip=PipFacts(version="26.3", asked="config debug")),
+        "error",
+        "none found",
+        "wheelhouse-resolver init",
+    ),
+    (
+        "root",
+        site_with(root_problem="none found"),
+        "warning",
+        "the site file is not known here, though [global] find-links in /etc/our pip.conf names a wheelhouse"
+        ": load the site's module, or set WHEELHOUSE_CONFIG",
+        "",
+    ),
     (
         "unreadable-directory",
         directories_with("gentoo/avx2", problem="Permission denied"),
@@ -526,6 +541,18 @@ CASES: list[tuple[str, Facts, str, str, str]] = [
         pip_with(ignored=("/home/me/.pip/pip.conf",)),
         "note",
         "pip does not read /home/me/.pip/pip.conf, because PIP_CONFIG_FILE names /etc/our pip.conf",
+        "",
+    ),
+    (
+        "ignored-config",
+        healthy(
+            pip=with_settings(
+                PipFacts(version="26.3", asked="config debug", ignored=("/home/me/.pip/pip.conf",)),
+                *(replace(each, origin="env_var") for each in healthy().pip.settings),
+            )
+        ),
+        "note",
+        "pip does not read /home/me/.pip/pip.conf",
         "unset PIP_CONFIG_FILE",
     ),
     (
@@ -564,8 +591,15 @@ CASES: list[tuple[str, Facts, str, str, str]] = [
         "other-layer",
         around("nix"),
         "error",
+        f"{PYTHON} is of layer gentoo (prefix /p), yet layer nix is loaded (A=1); take a Python of layer nix",
+        "",
+    ),
+    (
+        "other-layer",
+        replace(around("nix"), other_python="/nix/python3", other_layer="nix"),
+        "error",
         f"{PYTHON} is of layer gentoo (prefix /p), yet layer nix is loaded (A=1)",
-        "wheelhouse-resolver doctor --python /gentoo/bin/python3",
+        "wheelhouse-resolver doctor --python /nix/python3",
     ),
     (
         "other-layer",
@@ -578,8 +612,20 @@ CASES: list[tuple[str, Facts, str, str, str]] = [
         "other-layer",
         replace(around("nix"), python=python_with(in_venv=True).python),
         "error",
+        "yet layer nix is loaded (A=1); take a Python of layer nix, or unload that",
+        "",
+    ),
+    (
+        "other-layer",
+        replace(
+            around("nix"),
+            python=python_with(in_venv=True).python,
+            other_python="/nix/python3",
+            other_layer="nix",
+        ),
+        "error",
         "is of layer gentoo",
-        "python3 -m venv --clear '/env/my env'",
+        "/nix/python3 -m venv '/env/my env-nix'",
     ),
     (
         "conda",
@@ -590,6 +636,20 @@ CASES: list[tuple[str, Facts, str, str, str]] = [
     ),
     (
         "conda",
+        python_with(conda="/opt/conda"),
+        "error",
+        "and the wheels are for layer gentoo",
+        "/gentoo/bin/python3 -m venv /home/me/env-gentoo",
+    ),
+    (
+        "conda",
+        replace(python_with(conda="/opt/conda"), other_layer=None),
+        "error",
+        "and the wheels are for layer gentoo; make a virtual environment of a Python of layer gentoo",
+        "",
+    ),
+    (
+        "conda",
         healthy(environ={"CONDA_PREFIX": "/opt/conda"}),
         "warning",
         "/opt/conda is active, and the target Python is not of it",
@@ -597,10 +657,10 @@ CASES: list[tuple[str, Facts, str, str, str]] = [
     ),
     (
         "broken-environment",
-        healthy(venvs=(VenvState(path="/env/my env", problem="its Python is gone"),)),
+        healthy(venvs=(VenvState(path="/env/my env", version="3.9.1", problem="its Python is gone"),)),
         "error",
         "/env/my env cannot run: its Python is gone",
-        "python3 -m venv --clear '/env/my env'",
+        "python3.9 -m venv '/env/my env-new'",
     ),
     (
         "other-environment",
@@ -614,7 +674,7 @@ CASES: list[tuple[str, Facts, str, str, str]] = [
         replace(python_with(in_venv=True), environ={"LOADEDMODULES": "gcc/12:python/3.10.4:x/1"}),
         "warning",
         "the virtual environment /env/my env has Python 3.11; the module that is loaded is Python 3.10",
-        "python3.10 -m venv --clear '/env/my env'",
+        "python3.10 -m venv '/env/my env-3.10'",
     ),
     (
         "other-version",
@@ -708,6 +768,7 @@ def test_what_a_check_finds(check: str, facts: Facts, severity: str, what: str, 
     assert what in finding.what
     assert finding.mend == mend
     assert finding.why
+    assert "--clear" not in finding.mend
     assert json.loads(json.dumps(finding.to_dict()))["check"] == check
 
 
@@ -717,6 +778,12 @@ def test_only_the_reason_that_applies_is_told() -> None:
         finding = only_finding(host_with(arch_evidence=(Evidence("option", arch, f"given as {arch}"), cpu)))
         assert finding.why.startswith(why)
         assert not {"illegal", "slower"} <= {*finding.why.split()}
+
+
+def test_a_file_that_may_be_the_sites_stays_in_force() -> None:
+    facts = replace(healthy(), directories=())
+    facts = replace(facts, pip=replace(facts.pip, ignored=("/home/me/.pip/pip.conf",)))
+    assert only_finding(facts).mend == ""
 
 
 class TestFindLinks:

@@ -249,7 +249,14 @@ class TestSite:
     def test_no_wheelhouse_at_all(self, env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("wheelhouse_resolver.site_file.ORIGIN", "/nowhere/at/all")
         del env.environ["WHEELHOUSE_CONFIG"]
-        finding = env.one("root", "error")
+        known = env.one("root", "warning")  # pip's file still names one
+        assert f"[global] find-links in {env.config} names a wheelhouse: load the site's module" in known.what
+        assert known.mend == ""
+        assert "none of the site's wheels" not in known.why
+        del env.environ["PIP_CONFIG_FILE"]
+        env.environ["PIP_NO_INDEX"] = "1"
+        (finding,) = [each for each in env.findings() if each.check == "root"]
+        assert finding.severity.value == "error"
         assert finding.what.startswith("no wheelhouse found (tried /nowhere/at/all")
         assert finding.mend == "wheelhouse-resolver init"
 
@@ -444,7 +451,7 @@ class TestConfigFile:
         own.write_text("[global]\ntimeout = 3\n")
         assert env.one("ignored-config", "note").data == {"path": str(own)}
         assert "timeout" not in env.gather().pip.in_force
-        env.mend(env.findings()[0])
+        assert env.findings()[0].mend == ""  # without the variable, pip would not find the wheelhouse
 
     def test_quiet_does_not_silence_the_answer(self, env: Environment) -> None:
         with env.config.open("a") as file:
@@ -700,8 +707,21 @@ class TestPython:
         assert finding.severity.value == "error"
         assert "is of layer nix" in finding.what
         assert "yet layer gentoo is loaded (EPREFIX=/cvmfs/gentoo)" in finding.what
-        assert finding.mend == f"deactivate; python3 -m venv --clear {Path(env.python).parent.parent}"
-        env.environ["NIX_PROFILES"] = env.environ.pop("EPREFIX")
+        assert finding.mend == ""  # no Python of that layer is on PATH
+
+    def test_a_python_of_the_layer_is_named(self, env: Environment) -> None:
+        python = copy_of_true(env.above / "layer/bin/python3")
+        env.write_site(
+            f'[[layer]]\nname = "other"\ninterpreter = ["{env.above}/layer/*"]\nenv = {{ X = "*" }}\n'
+        )
+        env.environ |= {"X": "1", "PATH": f"{python.parent}:{env.environ['PATH']}"}
+        (finding,) = [each for each in env.findings() if each.check == "other-layer"]
+        prefix = Path(env.python).parent.parent
+        assert finding.mend == f"deactivate; {python} -m venv {prefix}-other"
+
+    def test_of_the_layer_that_is_loaded(self, env: Environment) -> None:
+        env.write_site(prefix=sys.base_prefix)
+        env.environ["NIX_PROFILES"] = "/nix"
         assert "other-layer" not in dict(env.told())
 
     def test_of_no_layer_though_one_is_loaded(self, env: Environment) -> None:
@@ -734,7 +754,8 @@ class TestPython:
         found = {each.check: each for each in env.findings(named)}
         assert found["broken-environment"].severity.value == "error"
         assert "does not exist" in found["broken-environment"].what
-        assert found["broken-environment"].mend == f"deactivate; python3 -m venv --clear {venv}"
+        python = "python{}.{}".format(*sys.version_info[:2])
+        assert found["broken-environment"].mend == f"deactivate; {python} -m venv {venv}-new"
         if how == "named":
             assert "target" in found
 

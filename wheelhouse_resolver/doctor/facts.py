@@ -238,7 +238,7 @@ class Facts:
     target_problem: why the target Python could not be asked; empty when it could.
     uv:            the uv on PATH, or None. shell: the name of the user's shell.
     index:         None when pip would ask none, or nobody looked.
-    other_python:  the python3 on PATH, if that is not the target.
+    other_python:  the python3 on PATH, if that is not the target. other_layer: the layer that it is of.
     environ:       variables that bear on it, masked.
     """
 
@@ -251,6 +251,7 @@ class Facts:
     python: PythonFacts | None = None
     target_problem: str = ""
     other_python: str | None = None
+    other_layer: str | None = None
     pip: PipFacts = field(default_factory=PipFacts)
     venvs: tuple[VenvState, ...] = ()
     index: IndexState | None = None
@@ -291,6 +292,7 @@ class Facts:
             "python": asdict(self.python) if self.python else None,
             "target_problem": self.target_problem or None,
             "other_python": self.other_python,
+            "other_layer": self.other_layer,
             "pip": {
                 "version": self.pip.version,
                 "problem": self.pip.problem or None,

@@ -42,7 +42,9 @@ from wheelhouse_resolver.errors import (
     reason_of,
 )
 from wheelhouse_resolver.host import ARCH_VARIABLES, LAYER_VARIABLE, Host, detect_host
-from wheelhouse_resolver.host.python import found_python, supported_tags
+from wheelhouse_resolver.host.elf import NotElfError, program_interpreter
+from wheelhouse_resolver.host.layer import layer_evidence
+from wheelhouse_resolver.host.python import Interpreter, found_python, supported_tags
 from wheelhouse_resolver.site import Site
 
 if TYPE_CHECKING:
@@ -92,6 +94,7 @@ def gather(asked: Asked | None = None, environ: Mapping[str, str] | None = None)
     pip = pip_facts(answer, site.site, environ)
     target = answer.python if answer else None
     on_path = shutil.which("python3", path=environ.get("PATH"))
+    other = None if target and on_path and starts(on_path, target) else on_path
     return Facts(
         site=site,
         host=host,
@@ -101,7 +104,8 @@ def gather(asked: Asked | None = None, environ: Mapping[str, str] | None = None)
         ties=_ties(site, directories, host),
         python=target,
         target_problem="" if answer else _not_runnable(host) or problem,
-        other_python=None if target and on_path and starts(on_path, target) else on_path,
+        other_python=other,
+        other_layer=_layer_of(other, site.site, environ) if other else None,
         pip=pip,
         venvs=tuple(_with_target(each, target) for each in venvs),
         index=index_state(pip.in_force, environ) if pip.asked and not pip.problem else None,
@@ -269,6 +273,17 @@ def _host(
             python = None
         else:
             return host, unknown
+
+
+def _layer_of(python: str, site: Site, environ: Mapping[str, str]) -> str | None:
+    """The layer that the Python at the path *python* is of, by its binary alone; nothing is run."""
+    real = os.path.realpath(python)
+    try:
+        loader = program_interpreter(real)
+    except (NotElfError, OSError):  # a wrapper, a shim: the Python that it starts is not known
+        return None
+    seen = layer_evidence(site.layers, Interpreter(real, loader, None), environ, {})
+    return next((each.value for each in seen if each.source in ("interpreter", "prefix")), None)
 
 
 def _is_in(path: str | None, directory: str) -> bool:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.doctor.facts import DirectoryState, Facts, LinkState
     from wheelhouse_resolver.doctor.pip_settings import PipSetting
 
-__all__ = ["LINK_CHECKS"]
+__all__ = ["LINK_CHECKS", "config_file_is_ours", "finds_wheelhouse"]
 
 
 class _Reading(NamedTuple):
@@ -75,10 +75,27 @@ def _wanted(facts: Facts) -> list[str]:
     return [each.directory.label for each in facts.searched if each.exists]
 
 
+def finds_wheelhouse(facts: Facts) -> bool:
+    """Whether the `find-links` in force names a directory of the wheelhouse."""
+    return _read(facts, facts.pip.in_force.get("find-links")).is_ours
+
+
+def config_file_is_ours(facts: Facts) -> bool:
+    """Whether the file that PIP_CONFIG_FILE names has the wheelhouse in its `find-links`, or may have it.
+
+    It may have where pip does not tell the file, or the site is not known.
+    """
+    found = (each for each in facts.pip.settings if each.origin in ("env", "files"))
+    return any(
+        each.option == "find-links" and (not facts.directories or _read(facts, each).is_ours)
+        for each in found
+    )
+
+
 def _beaten(facts: Facts) -> PipSetting | None:
     """A `find-links` with the wheelhouse in it that another one without it beats."""
     winner = facts.pip.in_force.get("find-links")
-    if winner is None or _read(facts, winner).is_ours:
+    if winner is None or finds_wheelhouse(facts):
         return None
     others = (each for each in facts.pip.settings if each.option == "find-links" and each != winner)
     return next((each for each in others if _read(facts, each).is_ours), None)
@@ -88,7 +105,7 @@ def _absent(facts: Facts) -> Iterator[Symptom]:
     winner = facts.pip.in_force.get("find-links")
     if facts.pip.asked == "" or facts.pip.problem:
         return  # what its files say is not known
-    if not _wanted(facts) or _read(facts, winner).is_ours or _beaten(facts) is not None:
+    if not _wanted(facts) or finds_wheelhouse(facts) or _beaten(facts) is not None:
         return
     if winner is not None:
         what = f"{winner.where} names no directory of the wheelhouse"

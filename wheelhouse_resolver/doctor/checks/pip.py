@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from wheelhouse_resolver.doctor.checks.links import LINK_CHECKS
+from wheelhouse_resolver.doctor.checks.links import LINK_CHECKS, config_file_is_ours
 from wheelhouse_resolver.doctor.findings import Check, Severity, Symptom
 from wheelhouse_resolver.doctor.mending import (
     edit,
@@ -123,7 +123,7 @@ def _ignored_files(facts: Facts) -> Iterator[Symptom]:
         yield Symptom(
             severity=Severity.NOTE,
             what=f"pip does not read {path}, because PIP_CONFIG_FILE names {facts.pip.config_file}",
-            mend=unset(facts, "PIP_CONFIG_FILE"),
+            mend="" if config_file_is_ours(facts) else unset(facts, "PIP_CONFIG_FILE"),
             data={"path": path},
         )
 
@@ -367,7 +367,7 @@ PIP_CHECKS = (
         "ignored-config",
         "the user's own pip.conf is not read",
         "PIP_CONFIG_FILE takes its place, so what it says has no effect",
-        "nothing, or unset PIP_CONFIG_FILE",
+        "nothing where it names the wheelhouse's own file, else unset PIP_CONFIG_FILE",
         _ignored_files,
     ),
     Check(

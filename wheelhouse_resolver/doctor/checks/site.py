@@ -32,6 +32,18 @@ def _root(facts: Facts) -> Iterator[Symptom]:
     named = site.root_by in ("--root", "WHEELHOUSE_ROOT")
     if not site.root_problem or (site.problem and not named):
         return
+    links = facts.pip.in_force.get("find-links")
+    places = {each.value for each in facts.pip.links if each.real is not None and each.exists}
+    if site.root_by == "built-in" and links is not None and not places.isdisjoint(links.values):
+        # `init` would make an empty wheelhouse here, and that would hide the one that pip finds.
+        yield Symptom(
+            severity=Severity.WARNING,
+            what=f"the site file is not known here, though {links.where} names a wheelhouse: load the site's "
+            "module, or set WHEELHOUSE_CONFIG",
+            why="pip finds the wheels, but which layers, archs and directories there are is not known here",
+            data={"root": None, "named_by": site.root_by, "find_links": links.to_dict()},
+        )
+        return
     if site.root_by == "WHEELHOUSE_ROOT":
         mend = unset(facts, "WHEELHOUSE_ROOT")
     elif site.root_by == "site file":
@@ -141,9 +153,9 @@ SITE_CHECKS = (
     ),
     Check(
         "root",
-        "the wheelhouse's root is not there",
+        "the wheelhouse's root is not there, or not known",
         "pip finds none of the site's wheels",
-        "unset WHEELHOUSE_ROOT, correct the site file, or make one with `init`",
+        "unset WHEELHOUSE_ROOT, correct the site file, load the site's module, or make one with `init`",
         _root,
     ),
     Check(

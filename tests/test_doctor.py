@@ -933,8 +933,45 @@ class TestIndex:
         finding = only_finding(self.facts(setting("no-index", "1", "env_var")))
         assert (finding.check, finding.mend) == ("index", "unset PIP_NO_INDEX")
 
-    def test_pypi_by_default_is_as_it_should_be(self) -> None:
-        assert diagnose(self.facts()) == []
+    def asking(self, *settings: PipSetting, **changes: Any) -> Facts:
+        return replace(self.facts(*settings), index=IndexState(url="of no matter"), **changes)
+
+    def test_the_default_one_is_one_note(self) -> None:
+        finding = only_finding(self.asking())
+        assert (finding.check, finding.severity) == ("index", Severity.NOTE)
+        assert finding.what == (
+            "pip also asks https://pypi.org/simple (pip's default): a newer version there wins over the "
+            "wheelhouse's; what avail and pick tell is what the wheelhouse has"
+        )
+        assert finding.mend == 'eval "$(wheelhouse-resolver pip-conf --offline --format sh)"'
+
+    def test_several_are_one_note(self) -> None:
+        finding = only_finding(self.asking(setting("extra-index-url", "https://x/ https://y/", "env_var")))
+        where = "(PIP_EXTRA_INDEX_URL)"
+        assert (
+            f"pypi.org/simple (pip's default) and https://x/ {where} and https://y/ {where}:" in finding.what
+        )
+        assert finding.mend == "unset PIP_EXTRA_INDEX_URL"
+
+    def test_one_that_the_site_wants_is_a_note_too(self) -> None:
+        pip: Mapping[str, Any] = {"index-url": "https://x/simple"}
+        site = SiteFacts(site=Site.default(ROOT)._replace(pip=MappingProxyType(pip)))
+        finding = only_finding(self.asking(setting("index-url", "https://x/simple"), site=site))
+        assert "pip also asks https://x/simple ([global] index-url in " in finding.what
+        assert "--offline" in finding.mend
+
+    def test_none_is_asked_or_the_site_limits_versions(self) -> None:
+        assert diagnose(self.asking(setting("no-index", "1"))) == []
+        pip: Mapping[str, Any] = {"constraint": "/sw/constraints.txt"}
+        limits = setting("constraint", "/sw/constraints.txt")
+        assert only_finding(self.asking(limits)).check == "index"
+        site = SiteFacts(site=Site.default(ROOT)._replace(pip=MappingProxyType(pip)))
+        assert diagnose(self.asking(limits, site=site)) == []
+
+    def test_nothing_wins_over_a_wheelhouse_that_pip_does_not_know(self) -> None:
+        pip = with_settings(healthy().pip)
+        facts = healthy(pip=pip, index=IndexState(url="of no matter"))
+        assert only_finding(facts).check == "no-find-links"
 
 
 def test_what_the_site_itself_wants_fights_nothing() -> None:

@@ -317,6 +317,7 @@ class TestSite:
         for label in ("gentoo/base", "generic"):
             make_wheel(env.root / label, f"tie-1.0-{TAGS}.whl", files={"tie.py": f"MARK = {label!r}\n"})
         finding = env.one("unstamped-ties", "warning")
+        assert finding.what.startswith("1 version stands in several directories")
         assert finding.data == {
             "count": 1,
             "examples": [{"project": "tie", "version": "1.0", "directories": ["gentoo/base", "generic"]}],
@@ -518,7 +519,22 @@ class TestIndex:
     def test_one_that_answers(self, env: Environment, port: int) -> None:
         self.use(env, port)
         finding = env.one("index", "note")
+        env.environ["PIP_EXTRA_INDEX_URL"] = f"http://me:secret@127.0.0.1:{port}/more"
+        done = run_cli("doctor", "--python", env.python, environ=env.environ)
+        assert f"\nindex       http://***@127.0.0.1:{port}/simple (PIP_INDEX_URL)\n" in done.stdout
+        assert f"\n            http://***@127.0.0.1:{port}/more (PIP_EXTRA_INDEX_URL)\n" in done.stdout
+        assert "secret" not in done.stdout
         assert f"http://***@127.0.0.1:{port}/simple (PIP_INDEX_URL)" in finding.what
+
+    def test_the_default_one(self, env: Environment, monkeypatch: pytest.MonkeyPatch, port: int) -> None:
+        monkeypatch.setattr(
+            "wheelhouse_resolver.doctor.pip_settings._PYPI", f"http://127.0.0.1:{port}/simple"
+        )
+        env.config.write_text(env.config.read_text().replace("no-index = true", ""))
+        finding = env.one("index", "note")
+        assert f"pip also asks http://127.0.0.1:{port}/simple (pip's default)" in finding.what
+        env.mend(finding)
+        assert [each for each in env.told() if each[1] != "note"] == []
 
     def test_one_that_does_not(self, env: Environment) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:

@@ -95,6 +95,8 @@ def _show_facts(facts: Facts) -> None:
     _tell("pip's file", f"{facts.pip.config_file or 'none'} (PIP_CONFIG_FILE)")
     for option, setting in sorted(facts.pip.in_force.items()):
         _tell("", f"{option} = {' '.join(setting.values)} ({setting.where})")
+    for number, (url, where) in enumerate(facts.indexes):
+        _tell("" if number else "index", f"{url} ({where})")
 
 
 def _show_findings(findings: list[Finding]) -> None:

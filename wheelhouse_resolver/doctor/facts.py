@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from wheelhouse_resolver.doctor.pip_settings import PipFile, PipSetting, in_force
+from wheelhouse_resolver.doctor.pip_settings import PipFile, PipSetting, in_force, indexes
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.host import Host
@@ -215,7 +215,7 @@ class PathState:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IndexState:
-    """The package index that pip would ask. *problem*: why it cannot be reached; empty when it can."""
+    """The main package index that pip would ask. *problem*: why it cannot be reached; empty when it can."""
 
     url: str
     problem: str = ""
@@ -267,6 +267,11 @@ class Facts:
         """The directories of the host's search path, most specific first."""
         return [each for each in self.directories if each.searched]
 
+    @property
+    def indexes(self) -> list[tuple[str, str]]:
+        """The indexes that pip would ask: (URL, where it was set). None where nobody looked (see *index*)."""
+        return indexes(self.pip.in_force) if self.index is not None else []
+
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         source = self.site
@@ -305,6 +310,7 @@ class Facts:
             },
             "virtual_environments": [asdict(each) for each in self.venvs],
             "index": asdict(self.index) if self.index else None,
+            "indexes": [{"url": url, "where": where} for url, where in self.indexes],
             "temporary": asdict(self.temporary) if self.temporary else None,
             "home": asdict(self.home) if self.home else None,
             "cache": asdict(self.cache) if self.cache else None,

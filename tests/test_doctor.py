@@ -342,8 +342,8 @@ CASES: list[tuple[str, Facts, str, str, str]] = [
         "root",
         site_with(root_problem="none found"),
         "warning",
-        "the site file is not known here, though [global] find-links in /etc/our pip.conf names a wheelhouse"
-        ": load the site's module, or set WHEELHOUSE_CONFIG",
+        "the site file is not known here, though [global] find-links in /etc/our pip.conf names what may be "
+        "its wheelhouse: load the site's module, or set WHEELHOUSE_CONFIG",
         "",
     ),
     (

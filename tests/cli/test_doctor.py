@@ -250,7 +250,7 @@ class TestSite:
         monkeypatch.setattr("wheelhouse_resolver.site_file.ORIGIN", "/nowhere/at/all")
         del env.environ["WHEELHOUSE_CONFIG"]
         known = env.one("root", "warning")  # pip's file still names one
-        assert f"[global] find-links in {env.config} names a wheelhouse: load the site's module" in known.what
+        assert f"[global] find-links in {env.config} names what may be its wheelhouse: load" in known.what
         assert known.mend == ""
         assert "none of the site's wheels" not in known.why
         del env.environ["PIP_CONFIG_FILE"]

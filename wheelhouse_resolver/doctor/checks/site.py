@@ -38,8 +38,8 @@ def _root(facts: Facts) -> Iterator[Symptom]:
         # `init` would make an empty wheelhouse here, and that would hide the one that pip finds.
         yield Symptom(
             severity=Severity.WARNING,
-            what=f"the site file is not known here, though {links.where} names a wheelhouse: load the site's "
-            "module, or set WHEELHOUSE_CONFIG",
+            what=f"the site file is not known here, though {links.where} names what may be its wheelhouse: "
+            "load the site's module, or set WHEELHOUSE_CONFIG",
             why="pip finds the wheels, but which layers, archs and directories there are is not known here",
             data={"root": None, "named_by": site.root_by, "find_links": links.to_dict()},
         )

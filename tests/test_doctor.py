@@ -100,6 +100,7 @@ def healthy(**changes: Any) -> Facts:
         directories=directories,
         python=PythonFacts(executable=PYTHON, version="3.11.7", prefix="/env/my env", base_prefix="/gentoo"),
         other_python="/gentoo/bin/python3",
+        other_layer="gentoo",
         pip=with_settings(PipFacts(version="26.3", asked="config debug"), *settings),
         temporary=PathState(path="/tmp"),
         home=PathState(path="/home/me", variable="HOME"),
@@ -330,7 +331,21 @@ CASES: list[tuple[str, Facts, str, str, str]] = [
         "named by site file",
         "${EDITOR:-vi} /e/s.toml",
     ),
-    ("root", site_with(root_problem="none found"), "error", "none found", "wheelhouse-resolver init"),
+    (
+        "root",
+        replace(site_with(root_problem="none found"), pip=PipFacts(version="26.3", asked="config debug")),
+        "error",
+        "none found",
+        "wheelhouse-resolver init",
+    ),
+    (
+        "root",
+        site_with(root_problem="none found"),
+        "warning",
+        "the site file is not known here, though [global] find-links in /etc/our pip.conf names what may be "
+        "its wheelhouse: load the site's module, or set WHEELHOUSE_CONFIG",
+        "",
+    ),
     (
         "unreadable-directory",
         directories_with("gentoo/avx2", problem="Permission denied"),
@@ -526,6 +541,18 @@ CASES: list[tuple[str, Facts, str, str, str]] = [
         pip_with(ignored=("/home/me/.pip/pip.conf",)),
         "note",
         "pip does not read /home/me/.pip/pip.conf, because PIP_CONFIG_FILE names /etc/our pip.conf",
+        "",
+    ),
+    (
+        "ignored-config",
+        healthy(
+            pip=with_settings(
+                PipFacts(version="26.3", asked="config debug", ignored=("/home/me/.pip/pip.conf",)),
+                *(replace(each, origin="env_var") for each in healthy().pip.settings),
+            )
+        ),
+        "note",
+        "pip does not read /home/me/.pip/pip.conf",
         "unset PIP_CONFIG_FILE",
     ),
     (
@@ -564,8 +591,15 @@ CASES: list[tuple[str, Facts, str, str, str]] = [
         "other-layer",
         around("nix"),
         "error",
+        f"{PYTHON} is of layer gentoo (prefix /p), yet layer nix is loaded (A=1); take a Python of layer nix",
+        "",
+    ),
+    (
+        "other-layer",
+        replace(around("nix"), other_python="/nix/python3", other_layer="nix"),
+        "error",
         f"{PYTHON} is of layer gentoo (prefix /p), yet layer nix is loaded (A=1)",
-        "wheelhouse-resolver doctor --python /gentoo/bin/python3",
+        "wheelhouse-resolver doctor --python /nix/python3",
     ),
     (
         "other-layer",
@@ -578,8 +612,20 @@ CASES: list[tuple[str, Facts, str, str, str]] = [
         "other-layer",
         replace(around("nix"), python=python_with(in_venv=True).python),
         "error",
+        "yet layer nix is loaded (A=1); take a Python of layer nix, or unload that",
+        "",
+    ),
+    (
+        "other-layer",
+        replace(
+            around("nix"),
+            python=python_with(in_venv=True).python,
+            other_python="/nix/python3",
+            other_layer="nix",
+        ),
+        "error",
         "is of layer gentoo",
-        "python3 -m venv --clear '/env/my env'",
+        "/nix/python3 -m venv '/env/my env-nix'",
     ),
     (
         "conda",
@@ -590,6 +636,20 @@ CASES: list[tuple[str, Facts, str, str, str]] = [
     ),
     (
         "conda",
+        python_with(conda="/opt/conda"),
+        "error",
+        "and the wheels are for layer gentoo",
+        "/gentoo/bin/python3 -m venv /home/me/env-gentoo",
+    ),
+    (
+        "conda",
+        replace(python_with(conda="/opt/conda"), other_layer=None),
+        "error",
+        "and the wheels are for layer gentoo; make a virtual environment of a Python of layer gentoo",
+        "",
+    ),
+    (
+        "conda",
         healthy(environ={"CONDA_PREFIX": "/opt/conda"}),
         "warning",
         "/opt/conda is active, and the target Python is not of it",
@@ -597,10 +657,10 @@ CASES: list[tuple[str, Facts, str, str, str]] = [
     ),
     (
         "broken-environment",
-        healthy(venvs=(VenvState(path="/env/my env", problem="its Python is gone"),)),
+        healthy(venvs=(VenvState(path="/env/my env", version="3.9.1", problem="its Python is gone"),)),
         "error",
         "/env/my env cannot run: its Python is gone",
-        "python3 -m venv --clear '/env/my env'",
+        "python3.9 -m venv '/env/my env-new'",
     ),
     (
         "other-environment",
@@ -614,7 +674,7 @@ CASES: list[tuple[str, Facts, str, str, str]] = [
         replace(python_with(in_venv=True), environ={"LOADEDMODULES": "gcc/12:python/3.10.4:x/1"}),
         "warning",
         "the virtual environment /env/my env has Python 3.11; the module that is loaded is Python 3.10",
-        "python3.10 -m venv --clear '/env/my env'",
+        "python3.10 -m venv '/env/my env-3.10'",
     ),
     (
         "other-version",
@@ -708,7 +768,22 @@ def test_what_a_check_finds(check: str, facts: Facts, severity: str, what: str, 
     assert what in finding.what
     assert finding.mend == mend
     assert finding.why
+    assert "--clear" not in finding.mend
     assert json.loads(json.dumps(finding.to_dict()))["check"] == check
+
+
+def test_only_the_reason_that_applies_is_told() -> None:
+    cpu = Evidence("cpu", "avx2", "x")
+    for arch, why in (("avx512", "programs die of an illegal"), ("sse3", "programs run slower than they")):
+        finding = only_finding(host_with(arch_evidence=(Evidence("option", arch, f"given as {arch}"), cpu)))
+        assert finding.why.startswith(why)
+        assert not {"illegal", "slower"} <= {*finding.why.split()}
+
+
+def test_a_file_that_may_be_the_sites_stays_in_force() -> None:
+    facts = replace(healthy(), directories=())
+    facts = replace(facts, pip=replace(facts.pip, ignored=("/home/me/.pip/pip.conf",)))
+    assert only_finding(facts).mend == ""
 
 
 class TestFindLinks:
@@ -761,13 +836,39 @@ class TestFindLinks:
         assert finding.mend == f"'{PYTHON}' -m pip config --site unset install.find-links"
 
     def test_of_another_arch_and_layer(self) -> None:
-        found = self.found(setting("find-links", f"{self.ALL} {links_to('gentoo/avx512', 'nix/generic')}"))
-        assert [(check, severity) for check, severity, _ in found] == [("stale-find-links", "error")] * 2
-        assert (
-            "gentoo/avx512, which is for layer gentoo, arch avx512; this host is layer gentoo, arch avx2"
-            in found[0][2]
+        ((check, severity, what),) = self.found(
+            setting("find-links", f"{self.ALL} {links_to('gentoo/avx512', 'nix/generic')}")
         )
-        assert "nix/generic, which is for layer nix, arch generic" in found[1][2]
+        assert (check, severity) == ("stale-find-links", "error")
+        assert what.endswith(
+            "in /etc/our pip.conf names directories that are for other hosts: gentoo/avx512, nix/generic; "
+            "this host is layer gentoo, arch avx2"
+        )
+
+    @pytest.mark.parametrize(
+        ("labels", "kind"),
+        [
+            (("nix/sse3", "nix/generic", "generic"), "layer nix, arch sse3"),
+            (("gentoo/avx512", "gentoo/avx2", "gentoo/avx", "gentoo/sse3", "gentoo/generic", "generic"),
+             "layer gentoo, arch avx512"),
+        ],
+    )  # fmt: skip
+    def test_of_another_host(self, labels: tuple[str, ...], kind: str) -> None:
+        ((check, severity, what),) = self.found(setting("find-links", links_to(*labels)))
+        assert (check, severity) == ("stale-find-links", "error")
+        assert what == (
+            f"[global] find-links in /etc/our pip.conf is for {kind}; this host is layer gentoo, arch avx2"
+        )
+
+    def test_of_another_host_of_which_some_are_not_there(self) -> None:
+        facts = directories_with("nix/avx", exists=False)
+        labels = ("nix/avx2", "nix/sse3", "nix/generic", "generic")
+        facts = replace(facts, pip=with_settings(facts.pip, setting("find-links", links_to(*labels))))
+        assert "is for layer nix, arch avx2; this host" in only_finding(facts).what
+        assert (
+            "names directories that are for other hosts"
+            in only_finding(replace(facts, directories=healthy().directories)).what
+        )
 
     def test_some_are_left_out(self) -> None:
         ((check, severity, what),) = self.found(setting("find-links", links_to("gentoo/generic", "generic")))
@@ -832,8 +933,45 @@ class TestIndex:
         finding = only_finding(self.facts(setting("no-index", "1", "env_var")))
         assert (finding.check, finding.mend) == ("index", "unset PIP_NO_INDEX")
 
-    def test_pypi_by_default_is_as_it_should_be(self) -> None:
-        assert diagnose(self.facts()) == []
+    def asking(self, *settings: PipSetting, **changes: Any) -> Facts:
+        return replace(self.facts(*settings), index=IndexState(url="of no matter"), **changes)
+
+    def test_the_default_one_is_one_note(self) -> None:
+        finding = only_finding(self.asking())
+        assert (finding.check, finding.severity) == ("index", Severity.NOTE)
+        assert finding.what == (
+            "pip also asks https://pypi.org/simple (pip's default): a newer version there wins over the "
+            "wheelhouse's; what avail and pick tell is what the wheelhouse has"
+        )
+        assert finding.mend == 'eval "$(wheelhouse-resolver pip-conf --offline --format sh)"'
+
+    def test_several_are_one_note(self) -> None:
+        finding = only_finding(self.asking(setting("extra-index-url", "https://x/ https://y/", "env_var")))
+        where = "(PIP_EXTRA_INDEX_URL)"
+        assert (
+            f"pypi.org/simple (pip's default) and https://x/ {where} and https://y/ {where}:" in finding.what
+        )
+        assert finding.mend == "unset PIP_EXTRA_INDEX_URL"
+
+    def test_one_that_the_site_wants_is_a_note_too(self) -> None:
+        pip: Mapping[str, Any] = {"index-url": "https://x/simple"}
+        site = SiteFacts(site=Site.default(ROOT)._replace(pip=MappingProxyType(pip)))
+        finding = only_finding(self.asking(setting("index-url", "https://x/simple"), site=site))
+        assert "pip also asks https://x/simple ([global] index-url in " in finding.what
+        assert "--offline" in finding.mend
+
+    def test_none_is_asked_or_the_site_limits_versions(self) -> None:
+        assert diagnose(self.asking(setting("no-index", "1"))) == []
+        pip: Mapping[str, Any] = {"constraint": "/sw/constraints.txt"}
+        limits = setting("constraint", "/sw/constraints.txt")
+        assert only_finding(self.asking(limits)).check == "index"
+        site = SiteFacts(site=Site.default(ROOT)._replace(pip=MappingProxyType(pip)))
+        assert diagnose(self.asking(limits, site=site)) == []
+
+    def test_nothing_wins_over_a_wheelhouse_that_pip_does_not_know(self) -> None:
+        pip = with_settings(healthy().pip)
+        facts = healthy(pip=pip, index=IndexState(url="of no matter"))
+        assert only_finding(facts).check == "no-find-links"
 
 
 def test_what_the_site_itself_wants_fights_nothing() -> None:

@@ -195,19 +195,28 @@ def test_the_command(env: Environment) -> None:
     told = [line.split(maxsplit=1) for line in lines]
     assert ["root", f"{env.root} (site file)"] in told
     assert ["pip's", f"file  {env.config} (PIP_CONFIG_FILE)"] in told
-    assert any(line.strip() == "generic: 1 wheels" for line in lines)
+    assert any(line.strip() == "generic: 1 wheel" for line in lines)
     assert any(f"no-index = true ([global] no-index in {env.config})" in line for line in lines)
 
     env.environ["PIP_NO_BINARY"] = ":all:"
     done = run_cli("doctor", "--python", env.python, environ=env.environ)
     assert done.returncode == 1
     assert "\nerror: no-binary: pip takes no wheel at all (PIP_NO_BINARY)\n    why:  " in done.stdout
-    assert "\n    mend: unset PIP_NO_BINARY\n\n1 errors, 0 warnings, 0 notes\n" in done.stdout
+    assert "\n    mend: unset PIP_NO_BINARY\n\n1 error, 0 warnings, 0 notes\n" in done.stdout
 
     done = run_cli("doctor", "--json", "--python", env.python, environ=env.environ)
     answer = json.loads(done.stdout)
     assert (done.returncode, [each["check"] for each in answer["findings"]]) == (1, ["no-binary"])
     assert answer["facts"]["host"]["layer"] == "gentoo"
+
+
+def test_facts_are_told_once(env: Environment) -> None:
+    env.environ["WHEELHOUSE_ARCH"] = "base"
+    done = run_cli("doctor", "--python", env.python, environ=env.environ)
+    assert "arch        base (WHEELHOUSE_ARCH)" in done.stdout.splitlines()
+    del env.environ["WHEELHOUSE_CONFIG"], env.environ["WHEELHOUSE_ARCH"]
+    done = run_cli("doctor", "--root", env.root, "--python", env.python, environ=env.environ)
+    assert "site        built-in" in done.stdout.splitlines()
 
 
 # -- the site ----------------------------------------------------------------------------------------------
@@ -240,7 +249,14 @@ class TestSite:
     def test_no_wheelhouse_at_all(self, env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("wheelhouse_resolver.site_file.ORIGIN", "/nowhere/at/all")
         del env.environ["WHEELHOUSE_CONFIG"]
-        finding = env.one("root", "error")
+        known = env.one("root", "warning")  # pip's file still names one
+        assert f"[global] find-links in {env.config} names what may be its wheelhouse: load" in known.what
+        assert known.mend == ""
+        assert "none of the site's wheels" not in known.why
+        del env.environ["PIP_CONFIG_FILE"]
+        env.environ["PIP_NO_INDEX"] = "1"
+        (finding,) = [each for each in env.findings() if each.check == "root"]
+        assert finding.severity.value == "error"
         assert finding.what.startswith("no wheelhouse found (tried /nowhere/at/all")
         assert finding.mend == "wheelhouse-resolver init"
 
@@ -301,6 +317,7 @@ class TestSite:
         for label in ("gentoo/base", "generic"):
             make_wheel(env.root / label, f"tie-1.0-{TAGS}.whl", files={"tie.py": f"MARK = {label!r}\n"})
         finding = env.one("unstamped-ties", "warning")
+        assert finding.what.startswith("1 version stands in several directories")
         assert finding.data == {
             "count": 1,
             "examples": [{"project": "tie", "version": "1.0", "directories": ["gentoo/base", "generic"]}],
@@ -351,20 +368,21 @@ class TestFindLinks:
 
     def test_made_for_another_host(self, env: Environment) -> None:
         env.write_config("foreign", "gentoo")
-        found = env.findings()
-        (finding,) = [each for each in found if each.data.get("directory") == "gentoo/foreign"]
-        assert (finding.check, finding.severity.value) == ("stale-find-links", "error")
-        assert "is for layer gentoo, arch foreign; this host is layer gentoo, arch base" in finding.what
+        finding = env.one("stale-find-links", "error")
+        assert finding.what == (
+            f"[global] find-links in {env.config} is for layer gentoo, arch foreign; "
+            "this host is layer gentoo, arch base"
+        )
         env.mend(finding)
 
     def test_made_for_another_layer(self, env: Environment) -> None:
         env.write_config(layer="nix")
-        assert {each.check for each in env.findings()} == {"stale-find-links"}
+        assert "is for layer nix, arch base; this host" in env.one("stale-find-links", "error").what
 
     def test_made_before_a_directory_was_there_and_after_one_is_gone(self, env: Environment) -> None:
         (env.root / "gentoo/generic").rmdir()
         assert env.one("stale-find-links", "note").what.endswith(
-            "does not exist: pip warns of it, and uv fails"
+            f"of which pip warns, and uv fails: {(env.root / 'gentoo/generic').as_uri()}"
         )
         env.write_config()
         assert env.told() == []
@@ -434,7 +452,7 @@ class TestConfigFile:
         own.write_text("[global]\ntimeout = 3\n")
         assert env.one("ignored-config", "note").data == {"path": str(own)}
         assert "timeout" not in env.gather().pip.in_force
-        env.mend(env.findings()[0])
+        assert env.findings()[0].mend == ""  # without the variable, pip would not find the wheelhouse
 
     def test_quiet_does_not_silence_the_answer(self, env: Environment) -> None:
         with env.config.open("a") as file:
@@ -501,7 +519,22 @@ class TestIndex:
     def test_one_that_answers(self, env: Environment, port: int) -> None:
         self.use(env, port)
         finding = env.one("index", "note")
+        env.environ["PIP_EXTRA_INDEX_URL"] = f"http://me:secret@127.0.0.1:{port}/more"
+        done = run_cli("doctor", "--python", env.python, environ=env.environ)
+        assert f"\nindex       http://***@127.0.0.1:{port}/simple (PIP_INDEX_URL)\n" in done.stdout
+        assert f"\n            http://***@127.0.0.1:{port}/more (PIP_EXTRA_INDEX_URL)\n" in done.stdout
+        assert "secret" not in done.stdout
         assert f"http://***@127.0.0.1:{port}/simple (PIP_INDEX_URL)" in finding.what
+
+    def test_the_default_one(self, env: Environment, monkeypatch: pytest.MonkeyPatch, port: int) -> None:
+        monkeypatch.setattr(
+            "wheelhouse_resolver.doctor.pip_settings._PYPI", f"http://127.0.0.1:{port}/simple"
+        )
+        env.config.write_text(env.config.read_text().replace("no-index = true", ""))
+        finding = env.one("index", "note")
+        assert f"pip also asks http://127.0.0.1:{port}/simple (pip's default)" in finding.what
+        env.mend(finding)
+        assert [each for each in env.told() if each[1] != "note"] == []
 
     def test_one_that_does_not(self, env: Environment) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
@@ -664,6 +697,12 @@ class TestPython:
             in {each.check: each for each in env.findings("3.9")}["target"].what
         )
 
+    def test_the_directory_of_an_environment(self, env: Environment, venv: Path) -> None:
+        facts = env.gather(str(venv))
+        assert facts.python is not None
+        assert facts.python.executable == env.python
+        assert diagnose(facts) == []
+
     def test_one_of_another_node(self, env: Environment) -> None:
         python = copy_of_true(env.above / "python3", "/nowhere/ld-linux.so.2")
         found = {each.check: each for each in env.findings(str(python))}
@@ -684,8 +723,21 @@ class TestPython:
         assert finding.severity.value == "error"
         assert "is of layer nix" in finding.what
         assert "yet layer gentoo is loaded (EPREFIX=/cvmfs/gentoo)" in finding.what
-        assert finding.mend == f"deactivate; python3 -m venv --clear {Path(env.python).parent.parent}"
-        env.environ["NIX_PROFILES"] = env.environ.pop("EPREFIX")
+        assert finding.mend == ""  # no Python of that layer is on PATH
+
+    def test_a_python_of_the_layer_is_named(self, env: Environment) -> None:
+        python = copy_of_true(env.above / "layer/bin/python3")
+        env.write_site(
+            f'[[layer]]\nname = "other"\ninterpreter = ["{env.above}/layer/*"]\nenv = {{ X = "*" }}\n'
+        )
+        env.environ |= {"X": "1", "PATH": f"{python.parent}:{env.environ['PATH']}"}
+        (finding,) = [each for each in env.findings() if each.check == "other-layer"]
+        prefix = Path(env.python).parent.parent
+        assert finding.mend == f"deactivate; {python} -m venv {prefix}-other"
+
+    def test_of_the_layer_that_is_loaded(self, env: Environment) -> None:
+        env.write_site(prefix=sys.base_prefix)
+        env.environ["NIX_PROFILES"] = "/nix"
         assert "other-layer" not in dict(env.told())
 
     def test_of_no_layer_though_one_is_loaded(self, env: Environment) -> None:
@@ -718,7 +770,8 @@ class TestPython:
         found = {each.check: each for each in env.findings(named)}
         assert found["broken-environment"].severity.value == "error"
         assert "does not exist" in found["broken-environment"].what
-        assert found["broken-environment"].mend == f"deactivate; python3 -m venv --clear {venv}"
+        python = "python{}.{}".format(*sys.version_info[:2])
+        assert found["broken-environment"].mend == f"deactivate; {python} -m venv {venv}-new"
         if how == "named":
             assert "target" in found
 

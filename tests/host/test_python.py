@@ -21,6 +21,7 @@ from wheelhouse_resolver.host import python as python_room
 from wheelhouse_resolver.host.python import (
     Answers,
     TargetPython,
+    found_python,
     marker_environment,
     other_version,
     python_version,
@@ -311,6 +312,31 @@ def test_a_development_build_has_the_version_that_it_becomes() -> None:
     assert python_version(answers()) == Version("3.11.2")
 
 
+@pytest.mark.parametrize("spec", ["{}/my env", "{}/my env/", "my env"])
+def test_the_directory_of_an_environment_means_its_python(
+    spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my env/bin").mkdir(parents=True)
+    python = tmp_path / "my env/bin/python"
+    python.symlink_to(sys.executable)
+    monkeypatch.chdir(tmp_path)
+    target, _ = target_python(spec.format(tmp_path))
+    assert target.answers == target_python(str(python))[0].answers is not None
+    assert os.path.samefile(found_python(spec.format(tmp_path)), python)
+    python.unlink()
+    python.symlink_to("/nowhere/python")
+    with pytest.raises(PythonError, match="does not exist"):
+        target_python(spec.format(tmp_path))
+
+
+def test_a_name_on_the_path_comes_before_a_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script(tmp_path / "programs/env", "#!/bin/sh\n")
+    script(tmp_path / "env/bin/python", "#!/bin/sh\n")
+    monkeypatch.chdir(tmp_path)
+    assert found_python("env", str(tmp_path / "programs")) == str(tmp_path / "programs/env")
+    assert found_python("env", "/nowhere") == "env/bin/python"
+
+
 # -- what is no Python -----------------------------------------------------------------------------------
 
 
@@ -329,6 +355,16 @@ def test_a_development_build_has_the_version_that_it_becomes() -> None:
         ),
         pytest.param(
             lambda path: script(path, "#!/bin/sh\nexit 3\n"), "is no Python (it exited with 3)", id="fails"
+        ),
+        pytest.param(
+            lambda path: script(path, "#!/bin/sh\necho first >&2\necho '  last' >&2\nexit 3\n"),
+            "is no Python (it exited with 3: last)",
+            id="fails-and-says-why",
+        ),
+        pytest.param(
+            lambda path: script(path, "#!/bin/sh\necho shim: not found >&2\necho advice >&2\nexit 127\n"),
+            "is no Python (it exited with 127: shim: not found)",
+            id="shim",
         ),
         pytest.param(
             lambda path: script(path, "#!/bin/sh\nkill -SEGV $$\n"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ from packaging.version import Version
 from wheelhouse_resolver.errors import PythonError
 from wheelhouse_resolver.host.python import (
     TargetPython,
+    found_python,
     marker_environment,
     python_version,
     supported_tags,
@@ -33,7 +33,7 @@ class Target(NamedTuple):
 
 
 def target_of(spec: str | None) -> Target:
-    """The Python on this machine that *spec* names: a path, `X.Y`, or None for the running one.
+    """The Python on this machine that *spec* names: a path, a directory, `X.Y`, or None for the running one.
 
     For `X.Y` that is the running one if it fits, else the first `pythonX.Y` on PATH that answers. Raises
     `PythonError`.
@@ -71,7 +71,7 @@ def targets_of(spec: str | None) -> list[Target]:
 
 
 def _asked(path: str) -> Target:
-    path = path if os.sep in path else shutil.which(path) or path
+    path = found_python(path)
     python, _ = target_python(path)
     version = marker_environment(python)["python_version"]  # says so if it cannot be run here
     return Target(os.path.abspath(path), version, python)

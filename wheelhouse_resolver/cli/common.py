@@ -60,7 +60,8 @@ def add_host_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--python",
         metavar="PATH|X.Y",
-        help="the target Python, instead of the running one: a path, or a version of CPython",
+        help="the target Python, instead of the running one: a path, an environment's directory, or a "
+        "version of CPython",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wheelhouse_resolver.cli.common import (
     add_examples,
@@ -15,6 +15,9 @@ from wheelhouse_resolver.cli.common import (
 )
 from wheelhouse_resolver.doctor import Asked, Facts, Finding, Severity, diagnose, gather
 from wheelhouse_resolver.text import printable
+
+if TYPE_CHECKING:
+    from wheelhouse_resolver.host import Evidence
 
 __all__ = ["add_arguments", "run"]
 
@@ -56,22 +59,31 @@ def _tell(name: str, value: object) -> None:
     print(f"{name:<12}{printable(value)}")
 
 
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _shown(evidence: Evidence) -> str:
+    """In words; a variable's detail has its name, and the value that is told anyway."""
+    of_variable = evidence.detail == f"{evidence.source}={evidence.value}"
+    return evidence.source if of_variable else f"{evidence.source}: {evidence.detail}"
+
+
 def _show_facts(facts: Facts) -> None:
     host = facts.host
     for name, value, evidence in (
         ("arch", host.arch, host.arch_evidence),
         ("layer", host.layer or "none", host.layer_evidence),
     ):
-        detail = f" ({evidence[0].source}: {evidence[0].detail})" if evidence else ""
-        _tell(name, value + detail)
+        _tell(name, f"{value} ({_shown(evidence[0])})" if evidence else value)
     site = facts.site
-    _tell("site", f"{site.site.source or 'built-in'} ({site.file_by})")
+    _tell("site", f"{site.site.source} ({site.file_by})" if site.site.source else "built-in")
     if site.root_problem:
         _tell("root", "none that can be used")
     else:
         _tell("root", f"{site.site.root} ({site.root_by})")
     for each in facts.searched:
-        state = each.problem or (f"{each.wheels} wheels" if each.exists else "not there")
+        state = each.problem or (_counted(each.wheels, "wheel") if each.exists else "not there")
         _tell("", f"{each.directory.label}: {state}")
     python = facts.python
     if python is not None:
@@ -83,6 +95,8 @@ def _show_facts(facts: Facts) -> None:
     _tell("pip's file", f"{facts.pip.config_file or 'none'} (PIP_CONFIG_FILE)")
     for option, setting in sorted(facts.pip.in_force.items()):
         _tell("", f"{option} = {' '.join(setting.values)} ({setting.where})")
+    for number, (url, where) in enumerate(facts.indexes):
+        _tell("" if number else "index", f"{url} ({where})")
 
 
 def _show_findings(findings: list[Finding]) -> None:
@@ -92,4 +106,4 @@ def _show_findings(findings: list[Finding]) -> None:
         if each.mend:
             print(f"    mend: {printable(each.mend)}")
     counts: Counter[Any] = Counter(each.severity for each in findings)
-    print("\n" + ", ".join(f"{counts[each]} {each.value}s" for each in Severity))
+    print("\n" + ", ".join(_counted(counts[each], each.value) for each in Severity))

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from wheelhouse_resolver.doctor.pip_settings import PipFile, PipSetting, in_force
+from wheelhouse_resolver.doctor.pip_settings import PipFile, PipSetting, in_force, indexes
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.host import Host
@@ -215,7 +215,7 @@ class PathState:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IndexState:
-    """The package index that pip would ask. *problem*: why it cannot be reached; empty when it can."""
+    """The main package index that pip would ask. *problem*: why it cannot be reached; empty when it can."""
 
     url: str
     problem: str = ""
@@ -238,7 +238,7 @@ class Facts:
     target_problem: why the target Python could not be asked; empty when it could.
     uv:            the uv on PATH, or None. shell: the name of the user's shell.
     index:         None when pip would ask none, or nobody looked.
-    other_python:  the python3 on PATH, if that is not the target.
+    other_python:  the python3 on PATH, if that is not the target. other_layer: the layer that it is of.
     environ:       variables that bear on it, masked.
     """
 
@@ -251,6 +251,7 @@ class Facts:
     python: PythonFacts | None = None
     target_problem: str = ""
     other_python: str | None = None
+    other_layer: str | None = None
     pip: PipFacts = field(default_factory=PipFacts)
     venvs: tuple[VenvState, ...] = ()
     index: IndexState | None = None
@@ -265,6 +266,11 @@ class Facts:
     def searched(self) -> list[DirectoryState]:
         """The directories of the host's search path, most specific first."""
         return [each for each in self.directories if each.searched]
+
+    @property
+    def indexes(self) -> list[tuple[str, str]]:
+        """The indexes that pip would ask: (URL, where it was set). None where nobody looked (see *index*)."""
+        return indexes(self.pip.in_force) if self.index is not None else []
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -291,6 +297,7 @@ class Facts:
             "python": asdict(self.python) if self.python else None,
             "target_problem": self.target_problem or None,
             "other_python": self.other_python,
+            "other_layer": self.other_layer,
             "pip": {
                 "version": self.pip.version,
                 "problem": self.pip.problem or None,
@@ -303,6 +310,7 @@ class Facts:
             },
             "virtual_environments": [asdict(each) for each in self.venvs],
             "index": asdict(self.index) if self.index else None,
+            "indexes": [{"url": url, "where": where} for url, where in self.indexes],
             "temporary": asdict(self.temporary) if self.temporary else None,
             "home": asdict(self.home) if self.home else None,
             "cache": asdict(self.cache) if self.cache else None,

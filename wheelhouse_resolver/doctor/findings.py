@@ -54,11 +54,12 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Symptom:
-    """What one check saw; with the check's name and reason it becomes a `Finding`."""
+    """What one check saw; with the check's name it becomes a `Finding`. *why*: empty for the check's own."""
 
     severity: Severity
     what: str
     mend: str = ""
+    why: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -85,7 +86,7 @@ class Check(NamedTuple):
                 check=self.name,
                 severity=each.severity,
                 what=each.what,
-                why=self.why,
+                why=each.why or self.why,
                 mend=each.mend,
                 data=each.data,
             )

@@ -11,14 +11,10 @@ from urllib.parse import urlsplit
 
 from wheelhouse_resolver import memo
 from wheelhouse_resolver.doctor.facts import IndexState, PathState
-from wheelhouse_resolver.doctor.pip_settings import PipSetting
+from wheelhouse_resolver.doctor.pip_settings import PipSetting, indexes
 from wheelhouse_resolver.errors import reason_of
-from wheelhouse_resolver.text import is_true
 
 __all__ = ["cache_directory_state", "home_directory", "index_state", "temporary_directory"]
-
-#: What pip asks when nobody names another index.
-_PYPI = "https://pypi.org/simple"
 
 #: How long the index may take to accept a connection (s).
 _PATIENCE = 3.0
@@ -26,11 +22,10 @@ _PATIENCE = 3.0
 
 def index_state(settings: Mapping[str, PipSetting], environ: Mapping[str, str]) -> IndexState | None:
     """The index that pip would ask with these *settings*; None for none."""
-    offline = settings.get("no-index")
-    if offline is not None and is_true(offline.value):
+    asked = indexes(settings)
+    if not asked:
         return None
-    setting = settings.get("index-url")
-    url = setting.value if setting is not None else _PYPI
+    url = asked[0][0]
     return IndexState(url=url, problem=_cannot_connect(url, settings, environ))
 
 

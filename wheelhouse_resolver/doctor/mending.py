@@ -46,13 +46,13 @@ def export(facts: Facts, variable: str, value: str) -> str:
     return f"export {variable}={value}"
 
 
-def load_settings(facts: Facts) -> str:
-    """Sets, in this shell, what makes pip and uv search what this host may use."""
+def load_settings(facts: Facts, *words: str) -> str:
+    """Sets, in this shell, what makes pip and uv search what this host may use. *words*: more options."""
     if facts.shell == "fish":
-        return f"{ours(facts, 'pip-conf', '--format', 'fish')} | source"
+        return f"{ours(facts, 'pip-conf', *words, '--format', 'fish')} | source"
     if facts.shell in ("csh", "tcsh"):
-        return f'eval "`{ours(facts, "pip-conf", "--format", "csh")}`"'
-    return f'eval "$({ours(facts, "pip-conf", "--format", "sh")})"'
+        return f'eval "`{ours(facts, "pip-conf", *words, "--format", "csh")}`"'
+    return f'eval "$({ours(facts, "pip-conf", *words, "--format", "sh")})"'
 
 
 def pip_of_target(facts: Facts, *words: str) -> str:

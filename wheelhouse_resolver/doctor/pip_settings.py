@@ -14,12 +14,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from wheelhouse_resolver.text import is_true
+
 __all__ = [
     "ORIGINS",
     "PipFile",
     "PipSetting",
     "environment_settings",
     "in_force",
+    "indexes",
     "masked",
     "parse_debug",
     "parse_list",
@@ -35,6 +38,9 @@ _HEADER = re.compile(r"(env_var|env|global|site|user):")
 _FILE = re.compile(r"  (.*), exists: (True|False)")
 _DEBUG_SETTING = re.compile(r"    ([A-Za-z][\w-]*)\.([A-Za-z][\w-]*): (.*)")
 _LIST_SETTING = re.compile(r"([^\s.=]+)\.([^\s=]+)=(.*)")
+
+#: What pip asks when nobody names another index.
+_PYPI = "https://pypi.org/simple"
 
 _URL_USER = re.compile(r"(?<=://)(?:[^\s/]*@|[^\s/@]*:[^\s@]*@)")
 _PLAIN_USER = re.compile(r"(?<![^\s'\"=,])[^\s:@/'\"=]+:[^\s@/]*@")
@@ -179,6 +185,16 @@ def in_force(settings: Iterable[PipSetting], command: str = "install") -> dict[s
         if each.value and each.section in ("global", command):
             found[each.option] = each
     return found
+
+
+def indexes(settings: Mapping[str, PipSetting]) -> list[tuple[str, str]]:
+    """The indexes that pip asks with these *settings* in force: (URL, where it was set), main one first."""
+    offline = settings.get("no-index")
+    if offline is not None and is_true(offline.value):
+        return []
+    main, more = settings.get("index-url"), settings.get("extra-index-url")
+    found = [(main.value, main.where) if main is not None else (_PYPI, "pip's default")]
+    return found + ([(url, more.where) for url in more.values] if more is not None else [])
 
 
 def _strength(setting: PipSetting) -> tuple[bool, bool, int]:

@@ -42,7 +42,9 @@ from wheelhouse_resolver.errors import (
     reason_of,
 )
 from wheelhouse_resolver.host import ARCH_VARIABLES, LAYER_VARIABLE, Host, detect_host
-from wheelhouse_resolver.host.python import supported_tags
+from wheelhouse_resolver.host.elf import NotElfError, program_interpreter
+from wheelhouse_resolver.host.layer import layer_evidence
+from wheelhouse_resolver.host.python import Interpreter, found_python, supported_tags
 from wheelhouse_resolver.site import Site
 
 if TYPE_CHECKING:
@@ -83,7 +85,7 @@ def gather(asked: Asked | None = None, environ: Mapping[str, str] | None = None)
     asked = asked or Asked()
     environ = dict(os.environ if environ is None else environ)
     site = _site(asked, environ)
-    python = os.path.abspath(asked.python) if asked.python and os.sep in asked.python else asked.python
+    python = _named(asked.python, environ)
     venvs = _venvs(python, environ)
     answer, problem = _asked(python, environ)
     broken = answer is not None or any(each.problem and _is_in(python, each.path) for each in venvs)
@@ -92,6 +94,7 @@ def gather(asked: Asked | None = None, environ: Mapping[str, str] | None = None)
     pip = pip_facts(answer, site.site, environ)
     target = answer.python if answer else None
     on_path = shutil.which("python3", path=environ.get("PATH"))
+    other = None if target and on_path and starts(on_path, target) else on_path
     return Facts(
         site=site,
         host=host,
@@ -101,7 +104,8 @@ def gather(asked: Asked | None = None, environ: Mapping[str, str] | None = None)
         ties=_ties(site, directories, host),
         python=target,
         target_problem="" if answer else _not_runnable(host) or problem,
-        other_python=None if target and on_path and starts(on_path, target) else on_path,
+        other_python=other,
+        other_layer=_layer_of(other, site.site, environ) if other else None,
         pip=pip,
         venvs=tuple(_with_target(each, target) for each in venvs),
         index=index_state(pip.in_force, environ) if pip.asked and not pip.problem else None,
@@ -225,16 +229,20 @@ def _ties(site: SiteFacts, directories: Sequence[DirectoryState], host: Host) ->
 # -- the host and its Python -------------------------------------------------------------------------------
 
 
+def _named(spec: str | None, environ: Mapping[str, str]) -> str | None:
+    """The path of the Python that *spec* names; *spec* itself for none, a version, and what is not found."""
+    try:
+        return os.path.abspath(found_python(spec, environ.get("PATH"))) if spec else spec
+    except PythonError:  # said anew by `detect_host`, unless its virtual environment is broken
+        return os.path.abspath(spec) if spec and os.sep in spec else spec
+
+
 def _asked(python: str | None, environ: Mapping[str, str]) -> tuple[TargetAnswer | None, str]:
     """What the target says, or why it cannot be asked."""
-    if python is None:
-        path: str | None = sys.executable
-    else:
-        path = python if os.sep in python else shutil.which(python, path=environ.get("PATH"))
-    if path is None:
+    if python is not None and os.sep not in python:
         return None, f"{python} is a version, not a Python that can be asked"
     try:
-        return ask_target(path, environ), ""
+        return ask_target(python or sys.executable, environ), ""
     except PythonError as error:
         return None, str(error)
 
@@ -265,6 +273,17 @@ def _host(
             python = None
         else:
             return host, unknown
+
+
+def _layer_of(python: str, site: Site, environ: Mapping[str, str]) -> str | None:
+    """The layer that the Python at the path *python* is of, by its binary alone; nothing is run."""
+    real = os.path.realpath(python)
+    try:
+        loader = program_interpreter(real)
+    except (NotElfError, OSError):  # a wrapper, a shim: the Python that it starts is not known
+        return None
+    seen = layer_evidence(site.layers, Interpreter(real, loader, None), environ, {})
+    return next((each.value for each in seen if each.source in ("interpreter", "prefix")), None)
 
 
 def _is_in(path: str | None, directory: str) -> bool:

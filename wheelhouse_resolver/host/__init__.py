@@ -121,7 +121,8 @@ def detect_host(
 ) -> Host:
     """Detect this host, or another one from what was captured of it.
 
-    python:  the target Python: a path, or a version such as `3.9`; None for the running one.
+    python:  the target Python: a path, an environment's directory, or a version such as `3.9`; None for the
+             running one.
     cpuinfo: a copy of another node's /proc/cpuinfo; None for this machine's CPU.
     environ: stands for `os.environ`.
     arch, layer: overrides; they beat `WHEELHOUSE_ARCH`, `RSNT_ARCH` and `WHEELHOUSE_LAYER`.

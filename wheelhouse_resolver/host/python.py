@@ -1,7 +1,8 @@
 """The target Python: the one that wheels are picked for. The running one unless told otherwise.
 
-Three ways to name it: nothing (the running Python), a path (that interpreter is asked), or a version such as
-`3.9` (CPython 3.9 on this machine, as `pip --python-version` means it; nothing is run).
+Four ways to name it: nothing (the running Python), a path (that interpreter is asked), an environment's
+directory (its `bin/python` is), or a version such as `3.9` (CPython 3.9 on this machine, as
+`pip --python-version` means it; nothing is run).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Interpreter",
     "TargetPython",
+    "found_python",
     "marker_environment",
     "other_version",
     "python_version",
@@ -34,6 +36,9 @@ _VERSION = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?(t?)")
 
 #: How long a Python may take to answer (s); on a cold network filesystem start-up takes seconds.
 _TIMEOUT = 120
+
+#: What a shell exits with, and so a version manager's shim, when it finds no such command.
+_NOT_FOUND = 127
 
 #: glibc versions that had a manylinux name of their own before PEP 600.
 _LEGACY = {"2.17": "manylinux2014", "2.12": "manylinux2010", "2.5": "manylinux1"}
@@ -90,7 +95,7 @@ class TargetPython(NamedTuple):
 
 
 def target_python(spec: str | None = None) -> tuple[TargetPython, list[str]]:
-    """The target Python that *spec* names (None, a path, or `X.Y`), and warnings about it.
+    """The target Python that *spec* names (None, a path, a directory, or `X.Y`), and warnings about it.
 
     Raises `PythonError` when there is none, or when what is there is no Python.
     """
@@ -98,7 +103,7 @@ def target_python(spec: str | None = None) -> tuple[TargetPython, list[str]]:
         return TargetPython("running", _running()), []
     if _VERSION.fullmatch(spec):
         return TargetPython(spec, _running(), version=spec), []
-    path = _executable(spec)
+    path = found_python(spec)
     real = os.path.realpath(path)
     loader = _loader(real)  # None also for a script (a wrapper, a shim): the Python that it starts tells
     if loader is not None and not os.path.exists(loader):
@@ -128,20 +133,28 @@ def other_version(target: TargetPython, version: str) -> TargetPython:
     return target._replace(name=version, version=version)
 
 
-def _executable(spec: str) -> str:
+def found_python(spec: str, search: str | None = None) -> str:
+    """The path of the executable that *spec* names: a path, an environment's directory, or a name on PATH.
+
+    *search* stands for PATH. Raises `PythonError` when there is none.
+    """
+    inside = os.path.join(spec, "bin", "python")
     if os.sep in spec:
-        path = spec
+        # Also one that is broken: it is said of the Python what is wrong, rather than of the directory.
+        path = inside if os.path.lexists(inside) else spec
     else:
         import shutil
 
-        found = shutil.which(spec)
+        found = shutil.which(spec, path=search)
+        if found is None and spec and os.path.lexists(inside):
+            found = inside
         if found is None:
             raise PythonError(spec, "not found on PATH; give the path of a Python, or a version such as 3.11")
         path = found
     if not os.path.exists(path):
-        raise PythonError(spec, "does not exist; give the path of a Python, or a version such as 3.11")
+        raise PythonError(path, "does not exist; give the path of a Python, or a version such as 3.11")
     if os.path.isdir(path) or not os.access(path, os.X_OK):
-        raise PythonError(spec, "is not an executable file")
+        raise PythonError(path, "is not an executable file")
     return path
 
 
@@ -256,7 +269,10 @@ def _ask(path: str) -> dict[str, Any]:
     except ValueError:
         answer = None
     if not isinstance(answer, dict) or "soabi" not in answer:
-        raise PythonError(path, f"is no Python (it exited with {done.returncode})")
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        # What is wrong comes last; but a command that is not found is told first, and advice may follow.
+        why = f": {said[0 if done.returncode == _NOT_FOUND else -1].strip()}" if said else ""
+        raise PythonError(path, f"is no Python (it exited with {done.returncode}{why})")
     return answer
 
 

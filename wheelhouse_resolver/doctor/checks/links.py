@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from wheelhouse_resolver.doctor.findings import Check, Severity, Symptom
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.doctor.facts import DirectoryState, Facts, LinkState
     from wheelhouse_resolver.doctor.pip_settings import PipSetting
 
-__all__ = ["LINK_CHECKS"]
+__all__ = ["LINK_CHECKS", "config_file_is_ours", "finds_wheelhouse"]
 
 
 class _Reading(NamedTuple):
@@ -75,10 +75,27 @@ def _wanted(facts: Facts) -> list[str]:
     return [each.directory.label for each in facts.searched if each.exists]
 
 
+def finds_wheelhouse(facts: Facts) -> bool:
+    """Whether the `find-links` in force names a directory of the wheelhouse."""
+    return _read(facts, facts.pip.in_force.get("find-links")).is_ours
+
+
+def config_file_is_ours(facts: Facts) -> bool:
+    """Whether the file that PIP_CONFIG_FILE names has the wheelhouse in its `find-links`, or may have it.
+
+    It may have where pip does not tell the file, or the site is not known.
+    """
+    found = (each for each in facts.pip.settings if each.origin in ("env", "files"))
+    return any(
+        each.option == "find-links" and (not facts.directories or _read(facts, each).is_ours)
+        for each in found
+    )
+
+
 def _beaten(facts: Facts) -> PipSetting | None:
     """A `find-links` with the wheelhouse in it that another one without it beats."""
     winner = facts.pip.in_force.get("find-links")
-    if winner is None or _read(facts, winner).is_ours:
+    if winner is None or finds_wheelhouse(facts):
         return None
     others = (each for each in facts.pip.settings if each.option == "find-links" and each != winner)
     return next((each for each in others if _read(facts, each).is_ours), None)
@@ -88,7 +105,7 @@ def _absent(facts: Facts) -> Iterator[Symptom]:
     winner = facts.pip.in_force.get("find-links")
     if facts.pip.asked == "" or facts.pip.problem:
         return  # what its files say is not known
-    if not _wanted(facts) or _read(facts, winner).is_ours or _beaten(facts) is not None:
+    if not _wanted(facts) or finds_wheelhouse(facts) or _beaten(facts) is not None:
         return
     if winner is not None:
         what = f"{winner.where} names no directory of the wheelhouse"
@@ -120,41 +137,74 @@ def _stale(facts: Facts) -> Iterator[Symptom]:
     if setting is None or not facts.directories:
         return
     reading = _read(facts, setting)
-    host = f"layer {facts.host.layer or 'none'}, arch {facts.host.arch}"
-    for link, state in reading.other:
+    left_out = [each for each in _wanted(facts) if each not in reading.searched] if reading.is_ours else []
+    root = facts.site.real_root.rstrip("/") + "/"
+    below = [link for link in reading.strays if f"{link.real}/".startswith(root)]
+    meant = _meant_for(facts, reading)
+    says = []
+    if meant is not None:
+        says.append(f"is for {_kind(*meant)}; this host is {_kind(facts.host.layer, facts.host.arch)}")
+    else:
+        if reading.other:
+            names = ", ".join(state.directory.label for _, state in reading.other)
+            host = _kind(facts.host.layer, facts.host.arch)
+            says.append(f"names directories that are for other hosts: {names}; this host is {host}")
+        if left_out:
+            says.append(f"leaves out directories that this host can use: {', '.join(left_out)}")
+    for links, problem in (
+        ([link for link in below if not link.exists], "does not exist"),
+        ([link for link in below if link.exists], "is no directory of the site's"),
+    ):
+        if links:
+            says.append(f"names what {problem}: {_values(links)}")
+    if says:
         yield Symptom(
             severity=Severity.ERROR,
-            what=f"{setting.where} names {link.value}, which is for layer {state.directory.layer or 'none'}, "
-            f"arch {state.directory.arch}; this host is {host}",
+            what=f"{setting.where} {'; it '.join(says)}",
             mend=load_settings(facts),
-            data={"link": link.value, "directory": state.directory.label},
+            data={
+                "other": [state.directory.label for _, state in reading.other],
+                "left_out": left_out,
+                "links": [link.value for link in below],
+            },
         )
-    for link in reading.gone:
+    elif reading.gone:
         yield Symptom(
             severity=Severity.NOTE,
-            what=f"{setting.where} names {link.value}, which does not exist: pip warns of it, and uv fails",
+            what=f"{setting.where} names what does not exist, of which pip warns, and uv fails: "
+            + _values(reading.gone),
             mend=load_settings(facts),
-            data={"link": link.value, "exists": False},
+            data={"links": [link.value for link in reading.gone]},
         )
-    labels = [each for each in _wanted(facts) if each not in reading.searched]
-    if labels and reading.is_ours:
+    outside = [link for link in reading.strays if link not in below and not link.exists]
+    if outside:
         yield Symptom(
-            severity=Severity.ERROR,
-            what=f"{setting.where} leaves out directories that this host can use: {', '.join(labels)}",
-            mend=load_settings(facts),
-            data={"directories": labels},
+            severity=Severity.WARNING,
+            what=f"{setting.where} names what does not exist: {_values(outside)}",
+            mend=unset_setting(facts, setting),
+            data={"links": [link.value for link in outside]},
         )
-    root = facts.site.real_root.rstrip("/") + "/"
-    for link in reading.strays:
-        below = f"{link.real}/".startswith(root)
-        if below or not link.exists:
-            yield Symptom(
-                severity=Severity.ERROR if below else Severity.WARNING,
-                what=f"{setting.where} names {link.value}, which "
-                + ("does not exist" if not link.exists else "is no directory of the site's"),
-                mend=load_settings(facts) if below else unset_setting(facts, setting),
-                data={"link": link.value, "exists": link.exists},
-            )
+
+
+def _kind(layer: str | None, arch: str) -> str:
+    return f"layer {layer or 'none'}, arch {arch}"
+
+
+def _values(links: Sequence[LinkState]) -> str:
+    return ", ".join(link.value for link in links)
+
+
+def _meant_for(facts: Facts, reading: _Reading) -> tuple[str | None, str] | None:
+    """The layer and arch of the other host whose search path *reading* is; None for that of no host."""
+    named = {*reading.searched, *(state.directory.label for _, state in reading.other)}
+    site = facts.site.site
+    there = {each.directory.label for each in facts.directories if each.exists}
+    for _, state in reading.other:
+        kind = (state.directory.layer, state.directory.arch)
+        path = {each.label for each in site.search_path_for(*kind)}
+        if path & there <= named <= path:  # `pip-conf` leaves out what is not there
+            return kind
+    return None
 
 
 LINK_CHECKS = (

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from wheelhouse_resolver.doctor.checks.links import LINK_CHECKS
+from wheelhouse_resolver.doctor.checks.links import LINK_CHECKS, config_file_is_ours, finds_wheelhouse
 from wheelhouse_resolver.doctor.findings import Check, Severity, Symptom
 from wheelhouse_resolver.doctor.mending import (
     edit,
@@ -123,7 +123,7 @@ def _ignored_files(facts: Facts) -> Iterator[Symptom]:
         yield Symptom(
             severity=Severity.NOTE,
             what=f"pip does not read {path}, because PIP_CONFIG_FILE names {facts.pip.config_file}",
-            mend=unset(facts, "PIP_CONFIG_FILE"),
+            mend="" if config_file_is_ours(facts) else unset(facts, "PIP_CONFIG_FILE"),
             data={"path": path},
         )
 
@@ -197,12 +197,17 @@ def _index(facts: Facts) -> Iterator[Symptom]:
                 data=offline.to_dict(),
             )
         return
-    for each in _fighting(facts, "index-url", "extra-index-url"):
+    users = list(_fighting(facts, "index-url", "extra-index-url"))
+    limits = settings.get("constraint")
+    limited = limits is not None and _is_wanted(facts, limits)  # by the site, so that this does not happen
+    if users or (finds_wheelhouse(facts) and facts.indexes and not limited):
+        asked = facts.indexes or [(value, each.where) for each in users for value in each.values]
         yield Symptom(
             severity=Severity.NOTE,
-            what=f"pip also asks {each.value} ({each.where}): its newer versions win",
-            mend=unset_setting(facts, each),
-            data=each.to_dict(),
+            what=f"pip also asks {' and '.join(f'{url} ({where})' for url, where in asked)}: a newer version "
+            "there wins over the wheelhouse's; what avail and pick tell is what the wheelhouse has",
+            mend=unset_setting(facts, users[0]) if users else load_settings(facts, "--offline"),
+            data={"indexes": [{"url": url, "where": where} for url, where in asked]},
         )
 
 
@@ -344,9 +349,9 @@ PIP_CHECKS = (
     ),
     Check(
         "index",
-        "another index is in force, or none",
+        "pip asks an index beside the wheelhouse, or no index by the user's wish",
         "from an index a newer version wins over the wheelhouse; without one only the wheelhouse counts",
-        "unset the variable, or `pip config unset`",
+        "`pip-conf --offline`, or a `constraint` file in the site's [pip] table; unset an index of one's own",
         _index,
     ),
     Check(
@@ -367,7 +372,7 @@ PIP_CHECKS = (
         "ignored-config",
         "the user's own pip.conf is not read",
         "PIP_CONFIG_FILE takes its place, so what it says has no effect",
-        "nothing, or unset PIP_CONFIG_FILE",
+        "nothing where it names the wheelhouse's own file, else unset PIP_CONFIG_FILE",
         _ignored_files,
     ),
     Check(

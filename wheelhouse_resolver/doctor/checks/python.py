@@ -22,10 +22,10 @@ _AROUND = ("environment", "WHEELHOUSE_LAYER")
 _MODULE = re.compile(r"(?:^|:)python/(\d+\.\d+)[^:]*", re.IGNORECASE)
 
 
-def _remake(facts: Facts, venv: str, python: str = "python3") -> str:
-    """Makes the virtual environment *venv* anew, with a Python that is not its own."""
+def _new_venv(facts: Facts, python: str, path: str) -> str:
+    """Makes a virtual environment at a new *path*. What is installed elsewhere stays: no `--clear`."""
     leave = "deactivate; " if facts.environ.get("VIRTUAL_ENV") else ""
-    return leave + line(python, "-m", "venv", "--clear", venv)
+    return leave + line(python, "-m", "venv", path)
 
 
 def _target(facts: Facts) -> Iterator[Symptom]:
@@ -54,17 +54,16 @@ def _other_layer(facts: Facts) -> Iterator[Symptom]:
             return
         says = "is of no layer"
     name = facts.python.executable if facts.python else facts.host.python.name
-    venv = facts.python is not None and facts.python.in_venv
-    other = facts.other_python
-    if venv and facts.python is not None:
-        mend = _remake(facts, facts.python.prefix)
-    elif other is not None:
-        mend = ours(facts, "doctor", "--python", other)
-    else:
-        mend = "module purge"
+    mend, wanted = "", f"; take a Python of layer {around.value}, or unload that"
+    if facts.other_python is not None and facts.other_layer == around.value:
+        wanted = ""
+        if facts.python is not None and facts.python.in_venv:
+            mend = _new_venv(facts, facts.other_python, f"{facts.python.prefix}-{around.value}")
+        else:
+            mend = ours(facts, "doctor", "--python", facts.other_python)
     yield Symptom(
         severity=Severity.ERROR if own is not None else Severity.WARNING,
-        what=f"the target Python {name} {says}, yet layer {around.value} is loaded ({around.detail})",
+        what=f"the target Python {name} {says}, yet layer {around.value} is loaded ({around.detail}){wanted}",
         mend=mend,
         data={"python": own.value if own else None, "loaded": around.value},
     )
@@ -75,11 +74,19 @@ def _conda(facts: Facts) -> Iterator[Symptom]:
     active = facts.environ.get("CONDA_PREFIX")
     target = facts.python.conda if facts.python is not None else None
     if target is not None:
+        mend, wanted = "conda deactivate" if active else "", ""
+        if not active and layer and facts.other_python is not None and facts.other_layer == layer:
+            home = facts.home.path if facts.home else "."
+            mend = _new_venv(facts, facts.other_python, os.path.join(home, f"env-{layer}"))
+        elif not active:
+            kind = f"a Python of layer {layer}" if layer else "another Python"
+            wanted = f"; make a virtual environment of {kind}"
         yield Symptom(
             severity=Severity.ERROR if layer else Severity.WARNING,
             what=f"the target Python is of the conda environment {target}"
-            + (f", and the wheels are for layer {layer}" if layer else ""),
-            mend="conda deactivate" if active else ours(facts, "doctor", "--python", "/usr/bin/python3"),
+            + (f", and the wheels are for layer {layer}" if layer else "")
+            + wanted,
+            mend=mend,
             data={"prefix": target, "layer": layer},
         )
     elif active:
@@ -97,7 +104,7 @@ def _broken_venv(facts: Facts) -> Iterator[Symptom]:
             yield Symptom(
                 severity=Severity.ERROR,
                 what=f"the virtual environment {each.path} cannot run: {each.problem}",
-                mend=_remake(facts, each.path),
+                mend=_new_venv(facts, f"python{_minor(each.version) or 3}", f"{each.path}-new"),
                 data={"path": each.path, "home": each.home},
             )
 
@@ -114,16 +121,20 @@ def _other_venv(facts: Facts) -> Iterator[Symptom]:
             )
 
 
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])
+
+
 def _other_version(facts: Facts) -> Iterator[Symptom]:
     loaded = _MODULE.search(facts.environ.get("LOADEDMODULES", ""))
-    version = loaded[1] if loaded else ".".join(facts.environ.get("EBVERSIONPYTHON", "").split(".")[:2])
+    version = loaded[1] if loaded else _minor(facts.environ.get("EBVERSIONPYTHON", ""))
     if not version or facts.python is None:
         return
-    own = ".".join(facts.python.version.split(".")[:2])
+    own = _minor(facts.python.version)
     if own != version:
         if facts.python.in_venv:
             kind = f"the virtual environment {facts.python.prefix}"
-            mend = _remake(facts, facts.python.prefix, f"python{version}")
+            mend = _new_venv(facts, f"python{version}", f"{facts.python.prefix}-{version}")
         else:
             kind = facts.python.executable
             mend = ours(facts, "doctor", "--python", facts.other_python or f"python{version}")
@@ -189,21 +200,21 @@ PYTHON_CHECKS = (
         "other-layer",
         "the target Python belongs to another layer than the modules that are loaded, or to none",
         "its wheels link to that layer's C library and find the other's: imports fail or crash",
-        "use the Python of the layer, make the virtual environment anew with it, or `module purge`",
+        "use the Python of the layer, make a new virtual environment with it, or `module purge`",
         _other_layer,
     ),
     Check(
         "conda",
         "the target Python is conda's, or a conda environment is active",
         "conda brings its own C++ and math libraries; they do not mix with those of the wheels",
-        "`conda deactivate`, and a virtual environment of the site's Python",
+        "`conda deactivate`, or a virtual environment of the layer's Python",
         _conda,
     ),
     Check(
         "broken-environment",
         "a virtual environment whose Python is gone",
         "its module was removed or is not there on this node: nothing in it can run",
-        "`python3 -m venv --clear`, and install anew",
+        "a new virtual environment at another path, with a Python of that version, and install anew",
         _broken_venv,
     ),
     Check(
@@ -217,7 +228,7 @@ PYTHON_CHECKS = (
         "other-version",
         "the Python module that is loaded is of another version than the target",
         "wheels are made for one version: what one Python installs, the other does not see",
-        "make the virtual environment anew, or load the other module",
+        "make a new virtual environment at another path, or load the other module",
         _other_version,
     ),
     Check(

@@ -32,6 +32,18 @@ def _root(facts: Facts) -> Iterator[Symptom]:
     named = site.root_by in ("--root", "WHEELHOUSE_ROOT")
     if not site.root_problem or (site.problem and not named):
         return
+    links = facts.pip.in_force.get("find-links")
+    places = {each.value for each in facts.pip.links if each.real is not None and each.exists}
+    if site.root_by == "built-in" and links is not None and not places.isdisjoint(links.values):
+        # `init` would make an empty wheelhouse here, and that would hide the one that pip finds.
+        yield Symptom(
+            severity=Severity.WARNING,
+            what=f"the site file is not known here, though {links.where} names what may be its wheelhouse: "
+            "load the site's module, or set WHEELHOUSE_CONFIG",
+            why="pip finds the wheels, but which layers, archs and directories there are is not known here",
+            data={"root": None, "named_by": site.root_by, "find_links": links.to_dict()},
+        )
+        return
     if site.root_by == "WHEELHOUSE_ROOT":
         mend = unset(facts, "WHEELHOUSE_ROOT")
     elif site.root_by == "site file":
@@ -98,11 +110,13 @@ def _arch_override(facts: Facts) -> Iterator[Symptom]:
     ladder = ["generic", *(arch.name for arch in facts.site.site.ladder)]
     above = ladder.index(stated.value or "generic") > ladder.index(by_cpu.value or "generic")
     so = "its wheels may crash here" if above else "its wheels are slower than need be"
+    why = "programs die of an illegal instruction" if above else "programs run slower than they could"
     yield Symptom(
         severity=Severity.ERROR if above else Severity.NOTE,
         what=f"{stated.detail} is {'above' if above else 'below'} what this CPU can run: {by_cpu.value} "
         f"({by_cpu.detail}); {so}",
         mend=unset(facts, stated.source) if stated.source in ARCH_VARIABLES else ours(facts, "doctor"),
+        why=why,
         data={"source": stated.source, "stated": stated.value, "cpu": by_cpu.value},
     )
 
@@ -113,10 +127,11 @@ def _ties(facts: Facts) -> Iterator[Symptom]:
         shown = "; ".join(
             f"{name} {version} in {', '.join(labels)}" for name, version, labels in ties.examples
         )
+        stand = "1 version stands" if ties.count == 1 else f"{ties.count} versions stand"
         more = "; ..." if ties.count > len(ties.examples) else ""
         yield Symptom(
             severity=Severity.WARNING,
-            what=f"{ties.count} versions stand in several directories without current stamps: {shown}{more}",
+            what=f"{stand} in several directories without current stamps: {shown}{more}",
             mend=ours(facts, "restamp"),
             data={
                 "count": ties.count,
@@ -138,9 +153,9 @@ SITE_CHECKS = (
     ),
     Check(
         "root",
-        "the wheelhouse's root is not there",
+        "the wheelhouse's root is not there, or not known",
         "pip finds none of the site's wheels",
-        "unset WHEELHOUSE_ROOT, correct the site file, or make one with `init`",
+        "unset WHEELHOUSE_ROOT, correct the site file, load the site's module, or make one with `init`",
         _root,
     ),
     Check(

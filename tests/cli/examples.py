@@ -162,6 +162,7 @@ FILES: Mapping[str, Callable[[Path], object]] = {
     ),
     "node17.txt": lambda path: path.write_text(_CPUINFO),
     "requirements.txt": lambda path: path.write_text("numpy\nscipy<2\n"),
+    "packages.txt": lambda path: path.write_text("attrs\n"),
     "pyproject.toml": lambda path: path.write_text(_PROJECT),
     "recipes/demo.toml": lambda path: path.write_text('[test]\nimports = ["demo"]\n'),
     "site.toml": lambda path: path.write_text(f'root = "{os.environ["WHEELHOUSE_ROOT"]}"\n'),

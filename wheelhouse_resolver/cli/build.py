@@ -97,12 +97,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser,
         (
             "a package and what it needs, into the wheelhouse",
-            "build 'scipy==1.13.1' --recursive --publish",
+            "build pyaml --recursive --publish",
         ),
         (
-            "for two Pythons and two archs, on the cluster",
-            "build -r packages.txt --python 3.11,3.12 --arch avx2,avx512 --executor slurm --jobs 20 "
-            "--output /project/wheels",
+            "what would be built for two archs, 4 at once (with --executor slurm: on the cluster)",
+            "build -r packages.txt --arch avx2,avx512 --jobs 4 --output /project/wheels --dry-run",
         ),
     )
 

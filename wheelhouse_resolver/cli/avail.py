@@ -94,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
         return 2
     site = site_of(options)
     scope = Scope(options.all_versions, options.all_archs, options.all_pythons)
-    found = avail(Wheelhouse(site), host_of(options, site), wanted, scope)
+    found = avail(Wheelhouse(site), host_of(options, site, for_python=True), wanted, scope)
     _tell(found, options)
     rows = condensed(found.rows) if options.condense else list(found.rows)
     if options.not_available:

@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
     for file in options.constraints:
         asked = asked.and_also(read_requirements(file, os.environ, constraints=True))
     site = site_of(options)
-    host = host_of(options, site)
+    host = host_of(options, site, for_python=True)
     with bar("reading") as advance:
         resolution = resolve(Wheelhouse(site), asked, host, progress=advance)
     warn(resolution.warnings)

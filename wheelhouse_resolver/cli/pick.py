@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
         return 2
     site = site_of(options)
     wheelhouse = Wheelhouse(site)
-    host = host_of(options, site)
+    host = host_of(options, site, for_python=True)
     picks = [pick(wheelhouse, each, host, files=asked) for each in asked.requirements]
     for each in picks:
         warn(each.warnings)

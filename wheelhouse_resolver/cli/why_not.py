@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
         return 2
     site = site_of(options)
     wheelhouse = Wheelhouse(site)
-    host = host_of(options, site)
+    host = host_of(options, site, for_python=True)
     answers = [why_not(wheelhouse, each, host, files=asked) for each in asked.requirements]
     for answer in answers:
         warn(answer.warnings)

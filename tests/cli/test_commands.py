@@ -160,3 +160,16 @@ class TestAnotherEnvironmentIsActive:
     @pytest.mark.usefixtures("other")
     def test_what_runs_at_module_load_is_silent(self, command: str, cli: Cli) -> None:
         assert cli(command, *self.HOST).err == ""
+
+
+@pytest.mark.parametrize("command", ["avail", "pick", "why-not", "lock"])
+def test_options_of_a_requirements_file_that_have_no_say_are_told(
+    command: str, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_tree(tmp_path / "tree", {"generic": ["demo-1.0-py3-none-any.whl"]})
+    monkeypatch.chdir(tmp_path)
+    Path("r.txt").write_text("--no-index\n--only-binary :all:\n--no-binary demo\n" + "demo\n" * 2000)
+    host = ("--root", "tree", "--arch", "generic", "--layer", "none", "--python", "3.11")
+    assert cli(command, "-r", "r.txt", *host).err == (
+        "warning: r.txt, line 3: --no-binary is not heeded here: only the wheelhouse's wheels count\n"
+    )

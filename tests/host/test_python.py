@@ -431,7 +431,7 @@ class TestAnotherEnvironmentIsActive:
             f"answers are for Python {own} (the one that runs this), not for the active environment "
             f"{tmp_path}; say --python {tmp_path}/bin/python"
         )
-        (tmp_path / "pyvenv.cfg").write_text(f"{line.format('3.%d' % sys.version_info[1])}\n")
+        (tmp_path / "pyvenv.cfg").write_text(f"{line.format(own[:4])}\n")
         assert other_active({"VIRTUAL_ENV": str(tmp_path)}) is None
 
     def test_a_conda_environment_has_its_version_in_a_record(self, tmp_path: Path) -> None:

@@ -92,6 +92,7 @@ def run(options: argparse.Namespace) -> int:
     if options.files and not wanted.patterns and not wanted.files.requirements:
         print(f"error: no requirement in {', '.join(map(printable, options.files))}", file=sys.stderr)
         return 2
+    warn(wanted.files.warnings())
     site = site_of(options)
     scope = Scope(options.all_versions, options.all_archs, options.all_pythons)
     found = avail(Wheelhouse(site), host_of(options, site, for_python=True), wanted, scope)

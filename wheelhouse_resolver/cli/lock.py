@@ -75,6 +75,7 @@ def run(options: argparse.Namespace) -> int:
         return 2
     for file in options.constraints:
         asked = asked.and_also(read_requirements(file, os.environ, constraints=True))
+    warn(asked.warnings())
     site = site_of(options)
     host = host_of(options, site, for_python=True)
     with bar("reading") as advance:

@@ -47,6 +47,7 @@ def run(options: argparse.Namespace) -> int:
     asked = requirements_of(options)
     if asked is None:
         return 2
+    warn(asked.warnings())
     site = site_of(options)
     wheelhouse = Wheelhouse(site)
     host = host_of(options, site, for_python=True)

@@ -168,7 +168,7 @@ class TestLongFiles:
         assert len(asked("".join(f"p{n}\n" for n in range(50_000)), tmp_path)) == 50_000
         assert asked(" " * 1_000_000 + "\none", tmp_path) == ["one"]
 
-    def test_one_that_never_ends_is_an_error(self, tmp_path: Path) -> None:
+    def test_one_that_never_ends_is_an_error(self) -> None:
         with pytest.raises(RequirementsFileError, match="is longer than 16 MiB"):
             read_any("/dev/zero", {})
 

@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "wanted",
         nargs="*",
         metavar="PATTERN|REQUIREMENT",
-        help="such as numpy, 'numpy>=1.26' or 'py*' (a name with * or ? is a pattern); everything by default",
+        help="such as numpy, 'numpy>=1.26' or 'py*' (with *, ? or [...] a pattern); everything by default",
     )
     add_files_option(parser)
     parser.add_argument(
@@ -100,7 +100,7 @@ def run(options: argparse.Namespace) -> int:
     rows = condensed(found.rows) if options.condense else list(found.rows)
     if options.not_available:
         rows = sorted([*rows, *found.missing], key=lambda row: row.name)
-    columns = options.columns or (*_SHOWN, *(["wanted"] if options.not_available else []))
+    columns = options.columns or (*_SHOWN, *(["state", "wanted"] if options.not_available else []))
     print_rows(
         options.format,
         columns,
@@ -123,6 +123,7 @@ def _tell(found: Listing, options: argparse.Namespace) -> None:
     warn([f"ignored {each}: its marker does not hold for this Python" for each in found.ignored])
     if not options.not_available:
         for row in found.missing:
-            print(f"not available: {row.name}{row.wanted}", file=sys.stderr)
+            close = f" (close names: {', '.join(row.close)})" if row.close else ""
+            print(f"not available: {row.name}{row.wanted}{close}", file=sys.stderr)
     for pattern in found.unmatched:
         print(f"not available: {printable(pattern)}", file=sys.stderr)

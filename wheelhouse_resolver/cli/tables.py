@@ -89,8 +89,9 @@ def add_table_options(parser: argparse.ArgumentParser, columns: Sequence[str]) -
         return names
 
     group = parser.add_argument_group("the output")
-    group.add_argument("--format", choices=FORMATS, default="table", help="how to show it (default: table)")
-    group.add_argument(
+    form = group.add_mutually_exclusive_group()
+    form.add_argument("--format", choices=FORMATS, default="table", help="how to show it (default: table)")
+    form.add_argument(
         "--json", dest="format", action="store_const", const="json", help="print JSON, for programs"
     )
     group.add_argument(
@@ -112,12 +113,16 @@ def print_rows(
 ) -> None:
     """Print *rows* of cells below *columns* in one of `FORMATS`; as JSON, *records* in their stead.
 
+    Of no rows, a table has no header either.
+
     *title*: of a web page. *dim*: which rows matter less, as long as *rows*; seen on a terminal only.
     """
     if form == "json":
         print_json(records())
         return
     if form == "table":
+        if not rows:
+            return
         text = text_table(columns, rows, look_of(sys.stdout, os.environ), dim)
     elif form == "html":
         text = html_table(columns, rows, title)

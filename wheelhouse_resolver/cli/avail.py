@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 from wheelhouse_resolver.avail import (
     CHECKED,
@@ -31,6 +32,9 @@ from wheelhouse_resolver.text import printable
 from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 __all__ = ["add_arguments", "run"]
+
+#: What a narrow terminal goes without, unless the columns were chosen; `local` only if nothing stands in it.
+_SPARED = ("platform", "abi", "build", "python", "layer")
 
 #: What a table shows unless it is told.
 _SHOWN = ("name", "version", "local", "build", "python", "abi", "platform", "arch", "layer")
@@ -107,9 +111,15 @@ def run(options: argparse.Namespace) -> int:
         [] if options.format == "json" else texts_of(rows, columns),
         lambda: [row.to_dict(options.columns or COLUMNS) for row in rows],
         title=f"Wheels in {site.root}",
+        spared=() if options.columns else _spared(rows),
         dim=[not _first(row, before) for row, before in zip(rows, [None, *rows], strict=False)],
     )
     return 1 if found.missing or found.unmatched else 0
+
+
+def _spared(rows: Sequence[Row]) -> tuple[str, ...]:
+    """The columns that a narrow terminal goes without, the first first."""
+    return _SPARED if any(row.value("local") for row in rows) else ("local", *_SPARED)
 
 
 def _first(row: Row, before: Row | None) -> bool:

@@ -262,7 +262,8 @@ class TestTerminal:
         header = self.seen(root, 62, "demo")[0]
         assert "local" not in header
         assert "platform" in header
-        assert "platform" in self.seen(root, 20, "demo", "--columns", "name,platform,arch,version")[0]
+        chosen = self.seen(root, 20, "demo", "--columns", "name,platform,arch,version")[0]
+        assert len(chosen.split()) == 4
 
     def test_header_and_lesser_rows_are_marked(self, root: Path) -> None:
         header, _, first, second = self.seen(root, 250)

@@ -246,7 +246,7 @@ class TestNotAvailable:
         }
         assert texts_of(found.missing, ("name", "version", "layer", "wanted")) == [
             ("demo", "", "", "!=5,>=4"),
-            ("zzz", "", "", ""),
+            ("zzz", "", "", "any"),
         ]
 
     def test_a_pattern_that_matches_nothing_installable(self, site: Site) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.builders import clean_environ, make_tree
+from wheelhouse_resolver.avail import COLUMNS
 from wheelhouse_resolver.cli import COMMANDS, build_parser
 from wheelhouse_resolver.completion import LISTS, SHELLS, completion_script, listed
 from wheelhouse_resolver.errors import NoWheelhouseError
@@ -158,6 +159,15 @@ def test_projects(complete: Complete) -> None:
     assert complete("pick --json ") == ["numexpr", "numpy", "scipy-x"]
 
 
+@pytest.mark.parametrize("command", ["avail", "pick", "why-not", "lock", "build"])
+def test_projects_wherever_a_requirement_stands(command: str, complete: Complete) -> None:
+    assert complete(f"{command} nu") == ["numexpr", "numpy"]
+
+
+def test_columns(complete: Complete) -> None:
+    assert complete("avail --columns pl") == ["platform"]
+
+
 @pytest.mark.parametrize("broken", ["no wheelhouse", "bad site file", "bad arch"])
 def test_without_a_site_nothing_is_offered_and_nothing_is_said(
     broken: str, complete: Complete, environ: dict[str, str], tmp_path: Path
@@ -234,6 +244,7 @@ def test_tab_at_a_terminal(command: list[str], start: str, environ: dict[str, st
         for keys, completed in (
             ("policy-mo\t", "policy-module"),
             ("pick --exp\tnump\t", "pick --explain numpy"),
+            ("avail nump\t", "avail numpy"),
             ("pip-conf --format js\t", "pip-conf --format json"),
             ("path --layer gen\t--config sit\t", "path --layer gentoo --config sitefile.toml"),
         ):
@@ -256,6 +267,7 @@ def test_every_list(tmp_path: Path) -> None:
     assert found["layers"] == ["nix", "gentoo", "none"]
     assert found["directories"][-1] == "generic"
     assert found["projects"] == ["a"]
+    assert found["columns"] == [*COLUMNS]
     with pytest.raises(NoWheelhouseError):
         listed("projects", Site.default("/nowhere"))
 

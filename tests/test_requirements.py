@@ -136,8 +136,41 @@ def test_the_lines_of_a_requirements_file(content: str, expected: list[str], tmp
 )
 def test_options_that_say_where_to_look_or_how_to_install_change_nothing(line: str, tmp_path: Path) -> None:
     content = f"{line}\none\n"
-    expected = RequirementsFile(requirements=(parse_requirement("one"),))
-    assert read(tmp_path / "requirements.txt", content) == expected
+    found = read(tmp_path / "requirements.txt", content)
+    assert found._replace(unheeded=()) == RequirementsFile(requirements=(parse_requirement("one"),))
+    name = line.partition("=")[0].partition(" ")[0]
+    agreeing = ("--no-index", "--trusted-host", "--only-binary", "--prefer-binary", "--use-feature")
+    assert [each.option for each in found.unheeded] == (
+        [] if name in agreeing else [name[:2] if name[1] != "-" else name]
+    )
+
+
+def test_options_that_have_no_say_are_a_warning_for_each_file(tmp_path: Path) -> None:
+    (tmp_path / "inner.txt").write_text("--no-binary two\ntwo\n")
+    content = "one==1 --hash=sha256:abc\n\n-f /sw\n-r inner.txt\nthree --hash=sha256:def\n"
+    found = read(tmp_path / "r.txt", content).and_also(RequirementsFile())
+    assert found.warnings() == [
+        f"{tmp_path}/r.txt, lines 1, 3: --hash, -f are not heeded here: only the wheelhouse's wheels count",
+        f"{tmp_path}/inner.txt, line 1: --no-binary is not heeded here: only the wheelhouse's wheels count",
+    ]
+
+
+class TestLongFiles:
+    def test_what_is_there_twice_is_there_once(self, tmp_path: Path) -> None:
+        assert asked("one\none # again\ntwo\none\none>1\n", tmp_path) == ["one", "two", "one>1"]
+        twice = RequirementsFile(constraints=(parse_requirement("one<2")._replace(where="a"),))
+        other = RequirementsFile(constraints=(parse_requirement("one<2")._replace(where="b"),))
+        assert [each.where for each in twice.and_also(other).constraints] == ["a"]
+
+    def test_their_length_is_no_trouble(self, tmp_path: Path) -> None:
+        """Each of these took minutes, or for ever."""
+        assert asked("one>=1\n" * 200_000, tmp_path) == ["one>=1"]
+        assert len(asked("".join(f"p{n}\n" for n in range(50_000)), tmp_path)) == 50_000
+        assert asked(" " * 1_000_000 + "\none", tmp_path) == ["one"]
+
+    def test_one_that_never_ends_is_an_error(self) -> None:
+        with pytest.raises(RequirementsFileError, match="is longer than 16 MiB"):
+            read_any("/dev/zero", {})
 
 
 @pytest.mark.parametrize("line", ["--pre", "--pre --no-index", "--no-index --pre", "-i https://x --pre"])
@@ -183,7 +216,7 @@ class TestNested:
     def test_a_name_may_hold_spaces_or_be_a_file_url(self, tmp_path: Path) -> None:
         spaced = tmp_path / "with space.txt"
         spaced.write_text("two\n")
-        assert asked(f"-r 'with space.txt'\n-r {spaced.as_uri()}\n", tmp_path) == ["two", "two"]
+        assert asked(f"-r 'with space.txt'\n-r {spaced.as_uri()}\n", tmp_path) == ["two"]
 
     @pytest.mark.parametrize("line", ["-c inner.txt", "--constraint=inner.txt"])
     def test_a_constraints_file_constrains(self, line: str, tmp_path: Path) -> None:
@@ -203,7 +236,7 @@ class TestNested:
 
     def test_a_file_may_be_included_twice(self, tmp_path: Path) -> None:
         (tmp_path / "inner.txt").write_text("two\n")
-        assert asked("-r inner.txt\n-r inner.txt\n", tmp_path) == ["two", "two"]
+        assert asked("-r inner.txt\n-r inner.txt\n", tmp_path) == ["two"]
 
     @pytest.mark.parametrize("name", ["requirements.txt", "./requirements.txt", "inner.txt", "link.txt"])
     def test_a_file_that_includes_itself_is_an_error(self, name: str, tmp_path: Path) -> None:

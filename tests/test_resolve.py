@@ -301,7 +301,7 @@ class TestConflict:
         site = house(tmp_path, {"a-1.0": [], "a-2.0": []}, tags="cp27-none-any")
         assert told(lock(["a"], site, HOST)) == [
             "a was asked for",
-            "a 1.0, 2.0 cannot be used: its wheels are not for this Python",
+            "a 1.0, 2.0 cannot be used: its wheels are not for Python 3.11 here",
         ]
 
     def test_nothing_but_broken_wheels(self, tmp_path: Path) -> None:
@@ -358,6 +358,7 @@ class TestConflict:
                     "asked": [{"requirement": "a", "by": None, "versions": []}],
                     "constraint": False,
                     "elsewhere": False,
+                    "where": None,
                 }
             ],
             "exists": [{"project": "b", "versions": ["2.0"], "unusable": [], "close": []}],

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from packaging.specifiers import SpecifierSet
 
 from tests.builders import make_tree, make_wheel, pack, wheel_files
 from wheelhouse_resolver.host import Cpu, Facts, Host
@@ -21,7 +22,7 @@ from wheelhouse_resolver.pick import Rule, pick
 from wheelhouse_resolver.requirements import RequirementsFile, parse_requirement, read_requirements
 from wheelhouse_resolver.site import BUILTIN_LADDER, Arch, Layer, Site
 from wheelhouse_resolver.what_helps import Action, Step, Suggestion
-from wheelhouse_resolver.what_if import problem_of
+from wheelhouse_resolver.what_if import contradictory, problem_of
 from wheelhouse_resolver.wheelhouse import Wheelhouse
 from wheelhouse_resolver.why_not import Answer, Obstacle, Verdict, grouped, python_labels, why_not
 
@@ -661,3 +662,24 @@ def test_every_suggestion_leads_to_a_pick_and_there_is_one_if_a_single_change_do
             assert all(len(each.steps) == 1 for each in real)
         else:
             assert all(len(each.steps) > 1 for each in real)
+
+
+@pytest.mark.parametrize(
+    ("specifier", "none"),
+    [
+        (">=1,<1", True),
+        (">1,<=1", True),
+        (">=2,<1,!=3", True),
+        ("==1,==2", True),
+        ("~=2.0,<2", True),
+        ("==1.0,>1.0", True),
+        (">=1,<=1", False),
+        ("==1.0+site,<=1.0", False),
+        (">=1,<2", False),
+        ("==1.*,<1", False),
+        ("", False),
+    ],
+)
+def test_specifiers_that_no_version_can_satisfy(specifier: str, none: bool) -> None:
+    """As far as two clauses say it; of patterns nothing is claimed."""
+    assert contradictory(SpecifierSet(specifier)) == none

@@ -54,8 +54,9 @@ __all__ = [
 #: Of as many projects that patterns match, the Requires-Python is read.
 CHECKED = 50
 
-#: What begins like this is a pattern: no requirement has one of these in its name (PEP 508).
-_PATTERN = re.compile(r"[^<>=!~;@(\s]*[*?]")
+#: What begins like this is a pattern: no requirement has one of these in its name (PEP 508), where brackets
+#: can only stand behind it, for extras.
+_PATTERN = re.compile(r"\[|[^<>=!~;@(\s]*([*?]|\][\w.-])")
 
 
 class Wanted(NamedTuple):
@@ -124,12 +125,14 @@ class Row(NamedTuple):
     wheels:    most specific first.
     wanted:    of what is not available: the versions that were asked for.
     condensed: whether the row stands for all wheels of a version.
+    close:     of what is not available: close names of projects, when there is no such project.
     """
 
     name: str
     wheels: tuple[Candidate, ...] = ()
     wanted: str = ""
     condensed: bool = False
+    close: tuple[str, ...] = ()
 
     @property
     def state(self) -> str:
@@ -139,6 +142,8 @@ class Row(NamedTuple):
     def value(self, column: str) -> Any:
         """What the row says in that column of `COLUMNS`: text, a number, None; condensed: a list of them."""
         read = _OF_WHEEL.get(column)
+        if column == "wanted" and not self.wheels:
+            return self.wanted or "any"
         if read is None:
             return getattr(self, column) or None
         if not self.wheels:
@@ -193,7 +198,8 @@ class Listing(NamedTuple):
 def wanted_of(texts: Iterable[str], files: RequirementsFile) -> Wanted:
     """What the *texts* ask for, patterns and requirements, together with *files*.
 
-    A text with a `*` or `?` in its name is a pattern. Raises `InvalidRequirementError`.
+    A text with a `*`, `?` or `[...]` in its name is a pattern (behind it, brackets are for extras).
+    Raises `InvalidRequirementError`.
     """
     patterns = []
     requirements = []
@@ -227,10 +233,14 @@ def avail(wheelhouse: Wheelhouse, host: Host, wanted: Wanted, scope: Scope = _NA
     named = {each.name for each in requirements}
     all_of_them = not wanted.patterns and not files.requirements
     site = wheelhouse.site
-    catalogue = wheelhouse.catalogue(
-        site.directories() if scope.all_archs else site.search_path(host).directories,
-        None if wanted.patterns or all_of_them else named,
-    )
+    directories = site.directories() if scope.all_archs else site.search_path(host).directories
+    narrow = not (wanted.patterns or all_of_them)
+    catalogue = wheelhouse.catalogue(directories, named if narrow else None)
+
+    @cache
+    def full() -> Catalogue:
+        return wheelhouse.catalogue(directories) if narrow else catalogue
+
     selector = _Selector(catalogue, policy, scope)
     anything = SpecifierSet()
     found: dict[NormalizedName, list[Candidate]] = {}
@@ -244,7 +254,9 @@ def avail(wheelhouse: Wheelhouse, host: Host, wanted: Wanted, scope: Scope = _NA
     for each in requirements:
         shown = selector.shown(each.name, each.specifier, True)
         if not shown:
-            missing.append(Row(each.name, wanted=str(each.specifier)))
+            known = full().files(each.name)
+            close = () if known else tuple(full().close_to(each.name))
+            missing.append(Row(each.name, wanted=str(each.specifier), close=close))
         before = found.get(each.name)
         found[each.name] = selector.in_order({*before, *shown}) if before else shown
     return Listing(

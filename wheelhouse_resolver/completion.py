@@ -22,19 +22,21 @@ __all__ = ["LISTS", "SHELLS", "completion_script", "listed"]
 SHELLS = ("bash", "zsh", "fish")
 
 #: What `listed` knows.
-LISTS = ("archs", "directories", "layers", "projects")
+LISTS = ("archs", "columns", "directories", "layers", "projects")
 
 #: Which list an argument takes a word of, by its destination; or by its placeholder, where it has one.
 _BY_NAME = {
     "arch": "archs",
     "layer": "layers",
     "LAYER/ARCH": "directories",
+    "NAME,...": "columns",
     "REQUIREMENT": "projects",
+    "PATTERN|REQUIREMENT": "projects",
     "PROJECT": "projects",
 }
 
 #: Placeholders of files and of directories.
-_FILES = ("FILE", "WHEEL", "PATH|X.Y")
+_FILES = ("FILE", "FILE|none", "WHEEL", "PATH|X.Y")
 _DIRECTORIES = ("DIR",)
 
 
@@ -102,6 +104,10 @@ def listed(what: str, site: Site) -> list[str]:
         return list(dict.fromkeys([GENERIC, *(arch.name for arch in site.ladder), *own]))
     if what == "layers":
         return [*(layer.name for layer in site.layers), NO_LAYER]
+    if what == "columns":
+        from wheelhouse_resolver.avail import COLUMNS
+
+        return [*COLUMNS]
     if what == "directories":
         return [directory.label for directory in site.directories()]
     from wheelhouse_resolver.host import detect_host

@@ -7,9 +7,12 @@ that something states a requirement (QuickXplain: U. Junker, AAAI 2004).
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from packaging.utils import canonicalize_name
 
 from wheelhouse_resolver.stock import PYTHON, Option, Stock, Want
 from wheelhouse_resolver.text import printable
@@ -41,6 +44,7 @@ class Fact(NamedTuple):
     requirement: in words: `numpy<2`, `Python >=3.9`.
     project:     what is required.
     elsewhere:   whether the requirement names a file by URL.
+    where:       of a constraint: the file and line that state it; else empty.
     """
 
     by: str
@@ -48,6 +52,7 @@ class Fact(NamedTuple):
     requirement: str
     project: str
     elsewhere: bool = False
+    where: str = ""
 
     @classmethod
     def of(cls, want: Want, option: Option) -> Fact:
@@ -62,7 +67,8 @@ class Fact(NamedTuple):
     @classmethod
     def of_constraint(cls, constraint: Requirement) -> Fact:
         """That there is this *constraint*."""
-        return cls(_CONSTRAINT, _CONSTRAINT, f"{constraint.name}{constraint.specifier}", constraint.name)
+        text = f"{constraint.name}{constraint.specifier}"
+        return cls(_CONSTRAINT, _CONSTRAINT, text, constraint.name, where=constraint.where or "")
 
 
 class Asked(NamedTuple):
@@ -87,6 +93,7 @@ class Demand(NamedTuple):
     asked:       how *by* came to be needed, step by step to the user.
     constraint:  whether a constraint says so.
     elsewhere:   whether it names a file by URL, which no wheelhouse can serve.
+    where:       of a constraint: the file and line that state it; else empty.
     """
 
     by: str | None
@@ -95,10 +102,11 @@ class Demand(NamedTuple):
     asked: tuple[Asked, ...] = ()
     constraint: bool = False
     elsewhere: bool = False
+    where: str = ""
 
     def __str__(self) -> str:
         if self.constraint:
-            return f"a constraint allows only {self.requirement}"
+            return f"a constraint allows only {self.requirement}{f' ({self.where})' if self.where else ''}"
         if self.by is None:
             return f"{self.requirement} was asked for"
         verb = "needs" if len(self.versions) == 1 else "need"
@@ -124,6 +132,7 @@ class Demand(NamedTuple):
             "asked": [step._asdict() for step in self.asked],
             "constraint": self.constraint,
             "elsewhere": self.elsewhere,
+            "where": self.where or None,
         }
 
 
@@ -178,6 +187,15 @@ class Conflict(NamedTuple):
         if not self.complete:
             told.append("this is where the search ended; there are other combinations, which failed as well")
         return [printable(line) for line in told]
+
+    def wants_more(self) -> list[str]:
+        """The requirements of which `why-not` may tell more: wheels may be elsewhere, or of no use here."""
+        lacking = {each.project for each in self.exists if each.project != PYTHON and not each.versions}
+        lacking |= {each.project for each in self.exists if each.unusable}
+        named = (
+            (canonicalize_name(re.split(r"[^\w.-]", each.requirement)[0]), each) for each in self.demands
+        )
+        return [each.requirement for project, each in named if project in lacking and not each.constraint]
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -286,7 +304,7 @@ def _as_told(fact: Fact) -> tuple[str, bool, Fact]:
 
 def _demand(fact: Fact, core: Sequence[Fact], seen: Seen) -> Demand:
     if fact.by in (_USER, _CONSTRAINT):
-        return Demand(None, (), fact.requirement, constraint=fact.by == _CONSTRAINT)
+        return Demand(None, (), fact.requirement, constraint=fact.by == _CONSTRAINT, where=fact.where)
     return Demand(
         fact.by,
         _versions(seen, fact),
@@ -323,6 +341,10 @@ def _named(name: str, versions: Sequence[str]) -> str:
     return f"{name} {', '.join(versions)}"
 
 
+def _minor(version: Version) -> str:
+    return f"{version.major}.{version.minor}"
+
+
 def _exists(stock: Stock, project: str) -> Exists:
     if project == PYTHON:
         return Exists(PYTHON, (str(stock.python.version),))
@@ -336,7 +358,9 @@ def _exists(stock: Stock, project: str) -> Exists:
         else:
             unusable[builds[0].version] = stock.broken[builds[0].path]
     reason = (
-        "the site's [pip] table says no-binary" if shelf.refused else "its wheels are not for this Python"
+        "the site's [pip] table says no-binary"
+        if shelf.refused
+        else f"its wheels are not for Python {_minor(stock.python.version)} here"
     )
     for file in shelf.unfit:
         if not isinstance(file, Misnamed) and file.version not in usable:

@@ -173,6 +173,8 @@ class LockNameError(WheelhouseError, ValueError):
 
     def __str__(self) -> str:
         known = "installers know a pylock by its name, pylock.toml or pylock.NAME.toml (PEP 751)"
+        if self.path.endswith(".json"):
+            return f"{printable(self.path)}: --output names the lock file: for JSON, say --json >FILE"
         if self.form == "pylock":
             return f"{printable(self.path)}: {known}: call it so, or say --format requirements"
         return f"{printable(self.path)}: {known}: call a requirements file otherwise"

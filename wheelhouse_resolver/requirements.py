@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.specifiers import SpecifierSet
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Requirement",
     "RequirementsFile",
+    "Unheeded",
     "parse_requirement",
     "read_any",
     "read_project",
@@ -55,7 +57,7 @@ _ARCHIVES = (
 _NAMES_ITS_FILE = "a URL or path names its file itself: give NAME or NAME==VERSION"
 
 #: A comment begins a line or follows white space (pip: COMMENT_RE).
-_COMMENT = re.compile(r"(^|\s+)#.*$")
+_COMMENT = re.compile(r"(^|(?<=\s))#.*$")
 
 #: `${NAME}` is replaced by that environment variable when it has a value (pip: ENV_VAR_RE).
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
@@ -63,11 +65,14 @@ _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 #: Options of one requirement that say how to build or check it; none changes what would be picked.
 _PER_REQUIREMENT = re.compile(r"\s--?[A-Za-z]")
 
+#: The one among them that pip would refuse a wheel for.
+_HASH = re.compile(r"\s--hash[=\s]")
+
 #: Options that name another file; True: of constraints.
 _INCLUDES = {"-r": False, "--requirement": False, "-c": True, "--constraint": True}
 
-#: All options for the whole file; True: takes a value. Those not handled by `_option` choose indexes or
-#: transport, which picking from files has no use for.
+#: All options for the whole file; True: takes a value. Those not handled by `_options` choose indexes or
+#: transport, which picking from files has no use for, or other files than pip would take.
 _OPTIONS = {
     **dict.fromkeys(_INCLUDES, True),
     "--pre": False,
@@ -85,6 +90,23 @@ _OPTIONS = {
     "--require-hashes": False,
     "--use-feature": True,
 }
+
+#: Those that could make pip take something else. (The others agree with what is done here or change nothing.)
+_UNHEEDED = frozenset(
+    {
+        "-i",
+        "--index-url",
+        "--pypi-url",
+        "--extra-index-url",
+        "-f",
+        "--find-links",
+        "--no-binary",
+        "--require-hashes",
+    }
+)
+
+#: The greatest size of a file that is read, in bytes: a hundred times that of the longest ones.
+_MOST = 16 << 20
 
 
 class Requirement(NamedTuple):
@@ -109,23 +131,56 @@ class Requirement(NamedTuple):
         return self.text
 
 
+class Unheeded(NamedTuple):
+    """An option of a requirements file that has no say here: its name, and where it stands first."""
+
+    option: str
+    path: str
+    line: int
+
+
 class RequirementsFile(NamedTuple):
     """What requirements files say, with all files that they include.
 
     requirements, constraints: in the order of the files. prereleases: whether one says `--pre`.
+    unheeded:                  the options that could make pip take something else.
     """
 
     requirements: tuple[Requirement, ...] = ()
     constraints: tuple[Requirement, ...] = ()
     prereleases: bool = False
+    unheeded: tuple[Unheeded, ...] = ()
 
-    def and_also(self, other: RequirementsFile) -> RequirementsFile:
-        """What both say."""
+    def and_also(self, *others: RequirementsFile) -> RequirementsFile:
+        """What all say. What is there twice, word for word, is there once."""
+        all_of_them = (self, *others)
         return RequirementsFile(
-            requirements=self.requirements + other.requirements,
-            constraints=self.constraints + other.constraints,
-            prereleases=self.prereleases or other.prereleases,
+            requirements=_once(chain.from_iterable(each.requirements for each in all_of_them)),
+            constraints=_once(chain.from_iterable(each.constraints for each in all_of_them)),
+            prereleases=any(each.prereleases for each in all_of_them),
+            unheeded=tuple(dict.fromkeys(chain.from_iterable(each.unheeded for each in all_of_them))),
         )
+
+    def warnings(self) -> list[str]:
+        """A line for each file with `unheeded` options."""
+        found: dict[str, dict[str, int]] = {}
+        for option, path, line in self.unheeded:
+            found.setdefault(path, {}).setdefault(option, line)
+        return [_warning(path, options) for path, options in found.items()]
+
+
+def _warning(path: str, options: Mapping[str, int]) -> str:
+    lines = sorted(set(options.values()))
+    where = f"line{'s' if len(lines) > 1 else ''} {', '.join(map(str, lines))}"
+    verb = "are" if len(options) > 1 else "is"
+    return f"{path}, {where}: {', '.join(options)} {verb} not heeded here: only the wheelhouse's wheels count"
+
+
+def _once(requirements: Iterable[Requirement]) -> tuple[Requirement, ...]:
+    found: dict[str, Requirement] = {}
+    for each in requirements:
+        found.setdefault(each.text, each)
+    return tuple(found.values())
 
 
 def parse_requirement(text: str, where: str | None = None) -> Requirement:
@@ -215,36 +270,41 @@ def _read(
     if os.path.realpath(path) in within:
         raise RequirementsFileError(path, "includes itself")
     within = (*within, os.path.realpath(path))
-    found = RequirementsFile()
+    found: list[RequirementsFile] = []
+    seen: set[str] = set()
     for number, line in _lines(_text(path)):
+        if line in seen:  # generated files may say the same thousands of times
+            continue
+        seen.add(line)
         line = _VARIABLE.sub(lambda match: environ.get(match[1]) or match[0], line)
         where = f"{path}, line {number}"
         if line.startswith("-"):
-            found = found.and_also(_option(line, path, where, environ, constraints, within))
+            found += _options(line, path, number, environ, constraints, within)
             continue
         text = _PER_REQUIREMENT.split(line, maxsplit=1)[0].strip()
         requirement = parse_requirement(text, where)
+        unheeded = (Unheeded("--hash", path, number),) if _HASH.search(line) else ()
         if constraints:
             stated = requirement._replace(where=where)
-            found = found.and_also(RequirementsFile(constraints=(stated,)))
+            found.append(RequirementsFile(constraints=(stated,), unheeded=unheeded))
         else:
-            found = found.and_also(RequirementsFile(requirements=(requirement,)))
-    return found
+            found.append(RequirementsFile(requirements=(requirement,), unheeded=unheeded))
+    return RequirementsFile().and_also(*found)
 
 
-def _option(
+def _options(
     line: str,
     path: str,
-    where: str,
+    number: int,
     environ: Mapping[str, str],
     constraints: bool,
     within: tuple[str, ...],
-) -> RequirementsFile:
+) -> Iterator[RequirementsFile]:
+    where = f"{path}, line {number}"
     try:
         words = shlex.split(line)
     except ValueError as error:
         raise RequirementsFileError(where, str(error)) from error
-    found = RequirementsFile()
     while words:
         name, equals, value = words.pop(0).partition("=")
         if name.startswith("-") and not name.startswith("--") and len(name) > 2:
@@ -261,14 +321,15 @@ def _option(
         if name in _INCLUDES:
             inner = os.path.join(os.path.dirname(path), _local(value, where))
             try:
-                found = found.and_also(_read(inner, environ, constraints or _INCLUDES[name], within))
+                yield _read(inner, environ, constraints or _INCLUDES[name], within)
             except RequirementsFileError as error:
                 if error.path != inner:
                     raise
                 raise RequirementsFileError(where, f"{inner} {error.problem}") from error
         elif name == "--pre":
-            found = found.and_also(RequirementsFile(prereleases=True))
-    return found
+            yield RequirementsFile(prereleases=True)
+        elif name in _UNHEEDED:
+            yield RequirementsFile(unheeded=(Unheeded(name, path, number),))
 
 
 def _local(name: str, where: str) -> str:
@@ -286,7 +347,10 @@ def _text(path: str) -> str:
     path = _local(path, path)
     try:
         with open(path, "rb") as file:
-            return file.read().decode("utf-8-sig")
+            content = file.read(_MOST + 1)
+        if len(content) > _MOST:
+            raise RequirementsFileError(path, f"is longer than {_MOST >> 20} MiB: no requirements file is")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise RequirementsFileError(path, "is not a text file in UTF-8") from error
     except OSError as error:

@@ -281,13 +281,14 @@ def resolve(
     policy = Policy(wheelhouse.site, host, files)
     catalogue = wheelhouse.catalogue(wheelhouse.site.search_path(host).directories)
     stock = Stock(catalogue, policy, progress)
-    asked = tuple(each for each in files.requirements if policy.concerns(each.marker))
-    ignored = [
-        f"ignored {each}: its marker does not hold for this Python"
-        for each in files.requirements
-        if each not in asked
-    ]
-    problem = _Problem(stock, asked)
+    asked: list[Requirement] = []
+    ignored: list[str] = []
+    for each in files.and_also().requirements:
+        if policy.concerns(each.marker):
+            asked.append(each)
+        else:
+            ignored.append(f"ignored {each}: its marker does not hold for this Python")
+    problem = _Problem(stock, tuple(asked))
     problem.read_ahead()
     provider = _Provider(stock)
     texts = tuple(map(str, asked))

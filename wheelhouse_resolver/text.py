@@ -48,11 +48,16 @@ def kind_of(value: object) -> str:
     return next((word for kind, word in kinds if isinstance(value, kind)), f"{value!r}")
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """That *name* is no *kind* (a word, such as `key`), with the nearest of the *known* ones, or all."""
+def unknown(kind: str, name: str, known: Iterable[str], *, most: int | None = None) -> str:
+    """That *name* is no *kind* (a word, such as `key`), with the nearest of the *known* ones, or all.
+
+    *most*: of more than that many, all are not told; None: they always are.
+    """
     from difflib import get_close_matches
 
     names = sorted(known)
     near = get_close_matches(name, names, n=1)
+    if not near and most is not None and len(names) > most:
+        return f"unknown {kind} {name!r}"
     hint = f"did you mean {near[0]!r}?" if near else "known: " + ", ".join(names)
     return f"unknown {kind} {name!r}: {hint}"

@@ -23,7 +23,14 @@ from wheelhouse_resolver.installers import pythons_of
 from wheelhouse_resolver.needs import remembered_needs
 from wheelhouse_resolver.requirements import Requirement
 from wheelhouse_resolver.site import GENERIC, NO_LAYER
-from wheelhouse_resolver.what_if import Situation, able_archs, forbidding, python_name, reachable
+from wheelhouse_resolver.what_if import (
+    Situation,
+    able_archs,
+    contradictory,
+    forbidding,
+    python_name,
+    reachable,
+)
 from wheelhouse_resolver.wheelhouse import Candidate
 
 __all__ = ["Action", "Step", "Suggestion", "suggestions"]
@@ -119,7 +126,7 @@ def suggestions(now: Situation, others: Sequence[Situation] = ()) -> list[Sugges
         found.append(
             Suggestion(steps=(Step(Action.REPLACE, (best.path,)),), requirement=now.asked, gives=best)
         )
-    if not found:
+    if not found and not contradictory(now.asked.specifier):
         found.append(Suggestion(steps=(Step(Action.BUILD),), requirement=now.asked, gives=None))
     return found
 

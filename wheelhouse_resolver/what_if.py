@@ -23,7 +23,16 @@ from wheelhouse_resolver.requirements import Requirement, parse_requirement
 from wheelhouse_resolver.site import GENERIC, Site
 from wheelhouse_resolver.wheelhouse import Candidate, Misnamed
 
-__all__ = ["Situation", "able_archs", "forbidding", "problem_of", "python_name", "reachable", "respecified"]
+__all__ = [
+    "Situation",
+    "able_archs",
+    "contradictory",
+    "forbidding",
+    "problem_of",
+    "python_name",
+    "reachable",
+    "respecified",
+]
 
 
 class Situation(NamedTuple):
@@ -94,6 +103,23 @@ def respecified(
     extras = f"[{','.join(sorted(asked.extras))}]" if asked.extras else ""
     marker = f"; {asked.marker}" if asked.marker is not None else ""
     return parse_requirement(f"{name or asked.name}{extras}{specifier}{marker}")
+
+
+def contradictory(specifier: SpecifierSet) -> bool:
+    """Whether two clauses of *specifier* rule each other out, such as `>=2,<1`: no version can satisfy it."""
+    clauses = [
+        (each.operator, Version(Version(each.version).public))
+        for each in specifier
+        if each.operator != "===" and "*" not in each.version
+    ]
+    # Of two equal bounds, one that excludes itself is enough.
+    least = [
+        (version, operator == ">") for operator, version in clauses if operator in (">", ">=", "~=", "==")
+    ]
+    most = [(version, operator == "<") for operator, version in clauses if operator in ("<", "<=", "==")]
+    return any(
+        low > high or (low == high and (above or below)) for low, above in least for high, below in most
+    )
 
 
 def python_name(policy: Policy) -> str:

@@ -142,6 +142,11 @@ def parse_candidate(filename: str, directory: Directory) -> Candidate | Misnamed
 Fits: TypeAlias = Callable[["frozenset[Tag]"], object]
 
 
+#: How alike two names of projects must be to be close (difflib's ratio), and how many are told.
+_ALIKE = 0.7
+_MOST_CLOSE = 3
+
+
 class Catalogue:
     """The wheels of some directories, listed once: for what asks about many projects.
 
@@ -158,6 +163,15 @@ class Catalogue:
     def projects(self) -> list[NormalizedName]:
         """The projects that have a file, normalised and sorted."""
         return sorted(self._names)
+
+    def close_to(self, name: NormalizedName) -> list[NormalizedName]:
+        """The projects whose names are most like *name*, the closest first."""
+        from difflib import get_close_matches
+
+        # numpy and num-py are the same to a reader, not to PEP 503.
+        squeezed = {project.replace("-", ""): project for project in reversed(self.projects)}
+        near = get_close_matches(name.replace("-", ""), squeezed, n=_MOST_CLOSE, cutoff=_ALIKE)
+        return [squeezed[each] for each in near]
 
     def files(self, project: NormalizedName) -> list[Candidate | Misnamed]:
         """The files of *project*, in the order of the directories and by name within each."""

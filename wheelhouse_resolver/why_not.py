@@ -12,7 +12,6 @@ import re
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -28,6 +27,7 @@ from wheelhouse_resolver.what_helps import Suggestion, suggestions
 from wheelhouse_resolver.what_if import (
     Situation,
     able_archs,
+    contradictory,
     forbidding,
     problem_of,
     python_name,
@@ -42,16 +42,11 @@ __all__ = [
     "Obstacle",
     "Standing",
     "Verdict",
-    "close_names",
     "grouped",
     "python_labels",
     "standings",
     "why_not",
 ]
-
-#: How alike two names of projects must be to be close (difflib's ratio), and how many are told.
-_ALIKE = 0.7
-_MOST_CLOSE = 3
 
 #: Rules whose grounds differ from file to file; a group tells all of them.
 _MERGED = frozenset({Rule.TAG, Rule.FILENAME})
@@ -129,7 +124,7 @@ class Answer:
     host:      on which host.
     verdict:   what came of it.
     best:      what pip would choose; broken if the verdict says so.
-    problem:   what is wrong with it, or why the requirement is ignored.
+    problem:   what is wrong with it, why the requirement is ignored, or that no version can satisfy it.
     standings: everything else of the project anywhere in the tree, the nearest miss first.
     helps:     what would help, most useful first.
     close:     close names of projects, when there is no such project.
@@ -207,10 +202,12 @@ def why_not(
             warnings = [each for each in warnings if best.path not in each]
         else:
             warnings += [*_damages(best), *_needs_pre(asked, best, policy)]
+    elif contradictory(asked.specifier):
+        problem = f"no version can satisfy {asked.specifier}"
     elif not found:
         verdict = Verdict.UNKNOWN
         catalogue = catalogue or wheelhouse.catalogue(site.directories())
-        close = close_names(asked.name, catalogue)
+        close = catalogue.close_to(asked.name)
         others = [now.about(each, catalogue.files(each)) for each in close]
     return Answer(
         asked=asked,
@@ -224,15 +221,6 @@ def why_not(
         close=tuple(close),
         warnings=tuple(warnings),
     )
-
-
-def close_names(name: NormalizedName, catalogue: Catalogue) -> list[NormalizedName]:
-    """The projects of *catalogue* whose names are most like *name*, the closest first."""
-    projects = catalogue.projects
-    # numpy and num-py are the same to a reader, not to PEP 503.
-    squeezed = {project.replace("-", ""): project for project in reversed(projects)}
-    near = get_close_matches(name.replace("-", ""), squeezed, n=_MOST_CLOSE, cutoff=_ALIKE)
-    return [squeezed[each] for each in near]
 
 
 def _needs_pre(asked: Requirement, best: Candidate, policy: Policy) -> list[str]:

@@ -56,6 +56,9 @@ def test_the_first_line_is_what_pick_says(cli: Cli, root: Path) -> None:
         (("demo", "--all-archs"), ["3.0"]),
         (("*", "--all-archs", "--all-pythons"), ["1.0", "3.0", "1.0"]),
         (("de?o", "demo==2.0rc1"), ["2.0rc1", "1.0", "1.0"]),
+        (("[d]emo",), ["1.0", "1.0"]),
+        (("d[e]mo",), ["1.0", "1.0"]),
+        (("demo[fast]<1",), ["0.9"]),
         (("demo", "--python", "2.7"), []),
     ],
     ids=str,
@@ -64,7 +67,7 @@ def test_options_and_what_they_show(
     arguments: tuple[str, ...], versions: list[str], cli: Cli, root: Path
 ) -> None:
     outcome = cli("avail", "--root", root, *HOST, *arguments, "--columns", "version")
-    assert outcome.out.splitlines() == ["version", *versions]
+    assert outcome.out.splitlines() == (["version", *versions] if versions else [])
     assert outcome.code == (0 if versions else 1)
 
 
@@ -89,16 +92,37 @@ class TestNotAvailable:
             "not available: demo>=4\nnot available: zz\nnot available: z*\n",
         )
 
+    def test_close_names_are_told_of_what_is_no_project(self, cli: Cli, root: Path) -> None:
+        outcome = cli("avail", "dmo>=1", "--root", root, *HOST)
+        assert outcome == (1, "", "not available: dmo>=1 (close names: demo)\n")
+        assert cli("avail", "dmo", "z*", "--root", root, *HOST).err.startswith(
+            "not available: dmo (close names: demo)\n"
+        )
+
     def test_or_listed(self, cli: Cli, root: Path, tmp_path: Path) -> None:
         (tmp_path / "r.txt").write_text("demo>=4\nzz\n")
         outcome = cli("avail", "-r", tmp_path / "r.txt", "a-b", "--not-available", "--root", root, *HOST)
         assert outcome.code == 1
         assert outcome.err == ""
         assert [line.split() for line in outcome.out.splitlines()] == [
-            [*["name", "version", "local", "build", "python", "abi", "platform", "arch", "layer", "wanted"]],
-            ["a-b", "1.0", "site", "py2.py3", "none", "any", "avx", "gentoo"],
-            ["demo", ">=4"],
-            ["zz"],
+            [
+                *[
+                    "name",
+                    "version",
+                    "local",
+                    "build",
+                    "python",
+                    "abi",
+                    "platform",
+                    "arch",
+                    "layer",
+                    "state",
+                    "wanted",
+                ]
+            ],
+            ["a-b", "1.0", "site", "py2.py3", "none", "any", "avx", "gentoo", "available"],
+            ["demo", "not", "available", ">=4"],
+            ["zz", "not", "available", "any"],
         ]
 
     def test_json_tells_the_state(self, cli: Cli, root: Path) -> None:
@@ -108,13 +132,15 @@ class TestNotAvailable:
 
     def test_an_ignored_requirement_is_a_warning_only(self, cli: Cli, root: Path) -> None:
         outcome = cli("avail", "zz; python_version < '3'", "--columns", "name", "--root", root, *HOST)
-        assert (outcome.code, outcome.out) == (0, "name\n")
+        assert (outcome.code, outcome.out) == (0, "")
         assert outcome.err.startswith('warning: ignored zz; python_version < "3": ')
 
 
 def test_an_empty_wheelhouse_is_no_failure(cli: Cli, tmp_path: Path) -> None:
     make_tree(tmp_path, {})
-    assert cli("avail", "--columns", "name,version", "--root", tmp_path, *HOST) == (0, "name  version\n", "")
+    assert cli("avail", "--columns", "name,version", "--root", tmp_path, *HOST) == (0, "", "")
+    arguments = ("--columns", "name,version", "--root", tmp_path, *HOST)
+    assert cli("avail", "--format", "csv", *arguments) == (0, "name,version\n", "")
     assert cli("avail", "--json", "--root", tmp_path, *HOST) == (0, "[]\n", "")
 
 

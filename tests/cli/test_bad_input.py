@@ -318,6 +318,10 @@ class TestAvail:
         else:
             refused(outcome, "unknown column", "name, version, local, build, python, abi, platform")
 
+    def test_two_formats_at_once(self, cli: Cli, root: Path) -> None:
+        outcome = cli("avail", "--json", "--format", "csv", "--root", root, *HOST)
+        refused(outcome, "--format", "not allowed with argument --json")
+
     def test_an_unknown_format(self, cli: Cli, root: Path) -> None:
         refused(cli("avail", "--format", "xml", "--root", root, *HOST), "'xml'", "markdown")
 
@@ -424,6 +428,13 @@ class TestInit:
 )
 def test_a_command_line_that_is_none(arguments: tuple[str, ...], cli: Cli) -> None:
     refused(cli(*arguments), "--help")
+
+
+def test_an_unknown_command_is_told_with_the_nearest_one_and_not_with_all(cli: Cli) -> None:
+    refused(cli("avial"), "unknown command 'avial': did you mean 'avail'? (see `wheelhouse-resolver --help`)")
+    outcome = cli("zzz")
+    refused(outcome, "unknown command 'zzz' (see")
+    assert "avail" not in outcome.err
 
 
 def test_a_fault_of_our_own_is_one_line_too(cli: Cli, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,10 +74,23 @@ def test_no_solution_is_a_negative_answer_with_the_reason(cli: Cli, root: Path) 
     assert outcome.err.splitlines() == [
         "no solution:",
         "  a 1.0 needs b (a was asked for)",
-        "  a constraint allows only b>2",
+        "  a constraint allows only b>2 (limits.txt, line 1)",
         "  there are b 1.0, 2.0",
     ]
     assert not Path("pylock.toml").exists()
+
+
+def test_what_why_not_knows_more_about(cli: Cli, root: Path) -> None:
+    make_tree(root, {"nix/generic": ["c-2.0-cp312-cp312-any.whl"], "generic": ["d-1.0-cp312-cp312-any.whl"]})
+    host = f"--arch generic --layer gentoo --python 3.11 --root {root}"
+    outcome = cli("lock", "c>=2", "--root", root, *HOST)
+    assert outcome.err.splitlines()[-1] == f"see: wheelhouse-resolver why-not 'c>=2' {host}"
+    outcome = cli("lock", "d", "--root", root, *HOST)
+    assert outcome.err.splitlines()[-2:] == [
+        "  d 1.0 cannot be used: its wheels are not for Python 3.11 here",
+        f"see: wheelhouse-resolver why-not d {host}",
+    ]
+    assert cli("why-not", "d", "--root", root, *HOST).out.startswith("d: no wheel in the wheelhouse")
 
 
 def test_as_json(cli: Cli, root: Path) -> None:
@@ -116,6 +129,7 @@ def test_warnings_are_told(cli: Cli, root: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (("a", "--json", "--output", "o.json"), ["o.json", "--output names the lock file", "--json >FILE"]),
         (("a", "--output", "lock.toml"), ["lock.toml", "PEP 751", "--format requirements"]),
         (
             ("a", "--output", "pylock.toml", "--format", "requirements"),

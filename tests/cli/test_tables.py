@@ -68,6 +68,22 @@ class TestText:
         assert lines[-1] == line
         assert all(len(each) <= width for each in lines)
 
+    def test_columns_that_can_be_spared_go_first(self) -> None:
+        columns, rows = ("name", "abi", "version", "arch"), [("numpy", "cp311", "1.26.4", "generic")]
+        spared = ("abi", "absent", "arch")
+        for width, header in (
+            (30, ["name", "abi", "version", "arch"]),
+            (29, ["name", "version", "arch"]),
+            (23, ["name", "version", "arch"]),
+            (22, ["name", "version"]),
+            (14, ["name", "version"]),
+        ):
+            lines = text_table(columns, rows, Look(width=width), spared=spared).split("\n")
+            assert lines[0].split() == header
+            assert "…" not in "".join(lines)
+        assert text_table(columns, rows, Look(width=22)).split("\n")[1] == "numpy  c…  1.26.4   g…"
+        assert text_table(columns, rows, spared=spared) == text_table(columns, rows)
+
     def test_another_ellipsis(self) -> None:
         assert text_table(COLUMNS, ROWS, Look(width=16, ellipsis="~")).split("\n")[-1] == "scipy-~  1"
 
@@ -232,8 +248,22 @@ class TestTerminal:
         lines = [re.sub(r"\x1b\[\dm", "", line) for line in self.seen(root, width)]
         assert len(lines) == 4
         assert all(len(line) <= width for line in lines)
-        assert ("…" in lines[1]) == (width < 132)
-        assert lines[1].startswith("a-pro" if width >= 80 else "a…")
+        assert ("…" in lines[1]) == (width < 80)
+        assert lines[1].startswith("a-project-with-quite-a")
+        left_out = {250: 0, 132: 0, 100: 3, 80: 5, 40: 5}[width]
+        names = ("platform", "abi", "build", "python", "layer")
+        assert lines[0].replace("…", "local", 1).replace("…", "arch").split() == [
+            name
+            for name in ("name", "version", "local", "build", "python", "abi", "platform", "arch", "layer")
+            if name not in names[:left_out]
+        ]
+
+    def test_an_empty_local_goes_first_and_chosen_columns_stay(self, root: Path) -> None:
+        header = self.seen(root, 62, "demo")[0]
+        assert "local" not in header
+        assert "platform" in header
+        chosen = self.seen(root, 20, "demo", "--columns", "name,platform,arch,version")[0]
+        assert len(chosen.split()) == 4
 
     def test_header_and_lesser_rows_are_marked(self, root: Path) -> None:
         header, _, first, second = self.seen(root, 250)
@@ -250,7 +280,7 @@ class TestTerminal:
         assert "\x1b[1m" in self.seen(root, 80, NO_COLOR="")[0]
 
     def test_a_terminal_without_an_ellipsis(self, root: Path) -> None:
-        lines = self.seen(root, 80, PYTHONIOENCODING="ascii")
+        lines = self.seen(root, 40, PYTHONIOENCODING="ascii")
         assert "~" in lines[1]
         assert all(line.isascii() for line in lines)
 

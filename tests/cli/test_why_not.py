@@ -95,7 +95,7 @@ class TestWhyThatOne:
         )
 
 
-NOTHING = "no wheel that pip could install here (Python 3.11, layer gentoo, arch avx)"
+NOTHING = "no wheel in the wheelhouse that pip could install here (Python 3.11, layer gentoo, arch avx)"
 
 
 class TestWhatWouldHelp:
@@ -186,7 +186,13 @@ class TestWhatWouldHelp:
         assert ask.told("demo") == golden("""
             demo: there is no project demo in the wheelhouse
             what would help:
-              1. ask the site's staff to build demo for Python 3.11: nothing that is there would do
+              1. ask the site's staff to build demo: the wheelhouse has no wheel of it
+        """)
+
+    def test_what_no_version_can_satisfy(self, ask: Asking) -> None:
+        assert ask.told("demo>=1,<1") == golden(f"""
+            demo<1,>=1: {NOTHING}
+              no version can satisfy <1,>=1
         """)
 
     def test_only_for_other_platforms(self, ask: Asking) -> None:
@@ -349,6 +355,7 @@ class TestOptions:
         ask.wheels("gentoo/avx", "1.0-py3-none-any")
         outcome = ask("demo", layer="none")
         assert outcome.out.startswith(
-            "demo: no wheel that pip could install here (Python 3.11, layer none, arch avx)\n"
+            "demo: no wheel in the wheelhouse that pip could install here "
+            "(Python 3.11, layer none, arch avx)\n"
         )
-        assert "  1. load the module of the layer gentoo (this is none)\n" in outcome.out
+        assert "  1. load the module of the layer gentoo (no layer is loaded)\n" in outcome.out

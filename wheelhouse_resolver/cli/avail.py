@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 from wheelhouse_resolver.avail import (
     CHECKED,
@@ -32,6 +33,9 @@ from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 __all__ = ["add_arguments", "run"]
 
+#: What a narrow terminal goes without, unless the columns were chosen; `local` only if nothing stands in it.
+_SPARED = ("platform", "abi", "build", "python", "layer")
+
 #: What a table shows unless it is told.
 _SHOWN = ("name", "version", "local", "build", "python", "abi", "platform", "arch", "layer")
 
@@ -47,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "wanted",
         nargs="*",
         metavar="PATTERN|REQUIREMENT",
-        help="such as numpy, 'numpy>=1.26' or 'py*' (a name with * or ? is a pattern); everything by default",
+        help="such as numpy, 'numpy>=1.26' or 'py*' (with *, ? or [...] a pattern); everything by default",
     )
     add_files_option(parser)
     parser.add_argument(
@@ -92,23 +96,30 @@ def run(options: argparse.Namespace) -> int:
     if options.files and not wanted.patterns and not wanted.files.requirements:
         print(f"error: no requirement in {', '.join(map(printable, options.files))}", file=sys.stderr)
         return 2
+    warn(wanted.files.warnings())
     site = site_of(options)
     scope = Scope(options.all_versions, options.all_archs, options.all_pythons)
-    found = avail(Wheelhouse(site), host_of(options, site), wanted, scope)
+    found = avail(Wheelhouse(site), host_of(options, site, for_python=True), wanted, scope)
     _tell(found, options)
     rows = condensed(found.rows) if options.condense else list(found.rows)
     if options.not_available:
         rows = sorted([*rows, *found.missing], key=lambda row: row.name)
-    columns = options.columns or (*_SHOWN, *(["wanted"] if options.not_available else []))
+    columns = options.columns or (*_SHOWN, *(["state", "wanted"] if options.not_available else []))
     print_rows(
         options.format,
         columns,
         [] if options.format == "json" else texts_of(rows, columns),
         lambda: [row.to_dict(options.columns or COLUMNS) for row in rows],
         title=f"Wheels in {site.root}",
+        spared=() if options.columns else _spared(rows),
         dim=[not _first(row, before) for row, before in zip(rows, [None, *rows], strict=False)],
     )
     return 1 if found.missing or found.unmatched else 0
+
+
+def _spared(rows: Sequence[Row]) -> tuple[str, ...]:
+    """The columns that a narrow terminal goes without, the first first."""
+    return _SPARED if any(row.value("local") for row in rows) else ("local", *_SPARED)
 
 
 def _first(row: Row, before: Row | None) -> bool:
@@ -122,6 +133,7 @@ def _tell(found: Listing, options: argparse.Namespace) -> None:
     warn([f"ignored {each}: its marker does not hold for this Python" for each in found.ignored])
     if not options.not_available:
         for row in found.missing:
-            print(f"not available: {row.name}{row.wanted}", file=sys.stderr)
+            close = f" (close names: {', '.join(row.close)})" if row.close else ""
+            print(f"not available: {row.name}{row.wanted}{close}", file=sys.stderr)
     for pattern in found.unmatched:
         print(f"not available: {printable(pattern)}", file=sys.stderr)

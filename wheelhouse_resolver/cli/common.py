@@ -126,12 +126,22 @@ def site_of(options: argparse.Namespace) -> Site:
     return Site.load(options.config, root=options.root)
 
 
-def host_of(options: argparse.Namespace, site: Site, cpuinfo: str | None = None) -> Host:
-    """The host that the options name, with its warnings told on stderr."""
+def host_of(
+    options: argparse.Namespace, site: Site, cpuinfo: str | None = None, *, for_python: bool = False
+) -> Host:
+    """The host that the options name, with its warnings told on stderr.
+
+    *for_python*: the answer depends on the Python, so it is told when that is not the active environment's.
+    """
     host = detect_host(
         python=options.python, cpuinfo=cpuinfo, arch=options.arch, layer=options.layer, site=site
     )
     warn(host.warnings)
+    if for_python and options.python is None:
+        from wheelhouse_resolver.host.python import other_active
+
+        other = other_active(os.environ)
+        warn([other] if other is not None else [])
     return host
 
 

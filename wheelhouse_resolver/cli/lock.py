@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 
 from wheelhouse_resolver.cli.common import (
@@ -61,6 +62,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _host(options: argparse.Namespace) -> list[str]:
+    """The options that name the site and the host, as they were given."""
+    names = ("arch", "layer", "python", "config", "root")
+    given = [(f"--{name}", getattr(options, name)) for name in names]
+    return [word for name, value in given if value is not None for word in (name, value)]
+
+
 def run(options: argparse.Namespace) -> int:
     """Run `lock`. Exit code 1 when there is no solution."""
     from wheelhouse_resolver.lock import check_name, lock_text
@@ -75,8 +83,9 @@ def run(options: argparse.Namespace) -> int:
         return 2
     for file in options.constraints:
         asked = asked.and_also(read_requirements(file, os.environ, constraints=True))
+    warn(asked.warnings())
     site = site_of(options)
-    host = host_of(options, site)
+    host = host_of(options, site, for_python=True)
     with bar("reading") as advance:
         resolution = resolve(Wheelhouse(site), asked, host, progress=advance)
     warn(resolution.warnings)
@@ -92,4 +101,9 @@ def run(options: argparse.Namespace) -> int:
         print_json(resolution.to_dict())
     elif resolution.conflict is not None:
         print("no solution:", *resolution.conflict.lines(), sep="\n  ", file=sys.stderr)
+        for each in resolution.conflict.wants_more():
+            print(
+                f"see: {shlex.join(['wheelhouse-resolver', 'why-not', each, *_host(options)])}",
+                file=sys.stderr,
+            )
     return 0 if resolution.conflict is None else 1

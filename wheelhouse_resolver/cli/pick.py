@@ -47,9 +47,10 @@ def run(options: argparse.Namespace) -> int:
     asked = requirements_of(options)
     if asked is None:
         return 2
+    warn(asked.warnings())
     site = site_of(options)
     wheelhouse = Wheelhouse(site)
-    host = host_of(options, site)
+    host = host_of(options, site, for_python=True)
     picks = [pick(wheelhouse, each, host, files=asked) for each in asked.requirements]
     for each in picks:
         warn(each.warnings)

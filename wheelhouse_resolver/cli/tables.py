@@ -35,6 +35,9 @@ _BOLD, _DIM, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 #: Between the columns of a text table.
 _GAP = "  "
 
+#: The columns that are shortened last: without them a row says nothing.
+_LAST = ("name", "version")
+
 #: What would begin something else in Markdown, or end the cell.
 _MARKDOWN = re.compile(r"([\\`*\[\]<>|&~])")
 
@@ -89,8 +92,9 @@ def add_table_options(parser: argparse.ArgumentParser, columns: Sequence[str]) -
         return names
 
     group = parser.add_argument_group("the output")
-    group.add_argument("--format", choices=FORMATS, default="table", help="how to show it (default: table)")
-    group.add_argument(
+    form = group.add_mutually_exclusive_group()
+    form.add_argument("--format", choices=FORMATS, default="table", help="how to show it (default: table)")
+    form.add_argument(
         "--json", dest="format", action="store_const", const="json", help="print JSON, for programs"
     )
     group.add_argument(
@@ -109,16 +113,22 @@ def print_rows(
     *,
     title: str,
     dim: Sequence[bool] = (),
+    spared: Sequence[str] = (),
 ) -> None:
     """Print *rows* of cells below *columns* in one of `FORMATS`; as JSON, *records* in their stead.
 
+    Of no rows, a table has no header either.
+
     *title*: of a web page. *dim*: which rows matter less, as long as *rows*; seen on a terminal only.
+    *spared*: which columns a narrow terminal goes without, the first first.
     """
     if form == "json":
         print_json(records())
         return
     if form == "table":
-        text = text_table(columns, rows, look_of(sys.stdout, os.environ), dim)
+        if not rows:
+            return
+        text = text_table(columns, rows, look_of(sys.stdout, os.environ), dim, spared)
     elif form == "html":
         text = html_table(columns, rows, title)
     else:
@@ -129,17 +139,26 @@ def print_rows(
     print(text)
 
 
-def text_table(columns: Sequence[str], rows: Rows, look: Look = _PLAIN_LOOK, dim: Sequence[bool] = ()) -> str:
-    """*rows* below a header, in columns as wide as they need; the widest are shortened to fit *look*."""
+def text_table(
+    columns: Sequence[str],
+    rows: Rows,
+    look: Look = _PLAIN_LOOK,
+    dim: Sequence[bool] = (),
+    spared: Sequence[str] = (),
+) -> str:
+    """*rows* below a header, in columns as wide as they need.
+
+    To fit *look*, the *spared* columns are left out as far as need be, the first first; then the widest are
+    shortened, the name and the version last.
+    """
     lines = [tuple(columns), *_on_one_line(rows)]
     measure = len if "".join(map("".join, lines)).isascii() else _width
     widths = [max(map(measure, column)) for column in zip(*lines, strict=True)]
     if look.width is not None:
-        room = max(look.width - len(_GAP) * (len(widths) - 1), len(widths))
-        while sum(widths) > room:
-            widths[widths.index(max(widths))] -= 1
+        kept = _kept(lines, widths, look.width, spared)
+        widths = _fitting([(columns[place], widths[place]) for place in kept], look.width)
         lines = [
-            [_shortened(cell, width, look.ellipsis) for cell, width in zip(line, widths, strict=True)]
+            [_shortened(line[place], width, look.ellipsis) for place, width in zip(kept, widths, strict=True)]
             for line in lines
         ]
     form = _GAP.join(f"%-{width}s" for width in widths)
@@ -157,6 +176,29 @@ def text_table(columns: Sequence[str], rows: Rows, look: Look = _PLAIN_LOOK, dim
             if mark:
                 shown[number] = f"{mark}{shown[number]}{_PLAIN}"
     return "\n".join(shown)
+
+
+def _kept(lines: Rows, widths: Sequence[int], room: int, spared: Sequence[str]) -> list[int]:
+    """The places of the columns that are shown in *room*, of *lines* whose first is the header."""
+    header = list(lines[0])
+    kept = list(range(len(header)))
+    for place in [header.index(name) for name in spared if name in header]:
+        if sum(widths[each] + len(_GAP) for each in kept) - len(_GAP) <= room:
+            break
+        kept.remove(place)
+    return kept
+
+
+def _fitting(columns: Sequence[tuple[str, int]], room: int) -> list[int]:
+    """The widths of *columns*, each given by name and width, shortened to fit into *room*."""
+    widths = [width for _, width in columns]
+    last = [place for place, (name, _) in enumerate(columns) if name in _LAST]
+    first = [place for place in range(len(columns)) if place not in last]
+    room = max(room - len(_GAP) * (len(widths) - 1), len(widths))
+    for places in (first, last):
+        while sum(widths) > room and any(widths[place] > 1 for place in places):
+            widths[max(places, key=lambda place: widths[place])] -= 1
+    return widths
 
 
 def csv_table(columns: Sequence[str], rows: Rows) -> str:

@@ -49,9 +49,10 @@ def run(options: argparse.Namespace) -> int:
     asked = requirements_of(options)
     if asked is None:
         return 2
+    warn(asked.warnings())
     site = site_of(options)
     wheelhouse = Wheelhouse(site)
-    host = host_of(options, site)
+    host = host_of(options, site, for_python=True)
     answers = [why_not(wheelhouse, each, host, files=asked) for each in asked.requirements]
     for answer in answers:
         warn(answer.warnings)
@@ -78,7 +79,9 @@ def _lines(answer: Answer, site: Site, every: bool) -> Iterator[str]:
         close = f"; close names: {', '.join(answer.close)}" if answer.close else ""
         yield f"{asked}: there is no project {asked.name} in the wheelhouse{close}"
     else:
-        yield f"{asked}: no wheel that pip could install here ({here})"
+        yield f"{asked}: no wheel in the wheelhouse that pip could install here ({here})"
+        if answer.problem:
+            yield f"  {answer.problem}"
     if answer.helps:
         yield "what would help:"
     for number, each in enumerate(answer.helps, 1):
@@ -120,7 +123,7 @@ def _reason(stop: Obstacle, answer: Answer) -> str:
     about = ", ".join(stop.about)
     if stop.rule is Rule.OUTSIDE:
         if stop.kind == "layer":
-            return f"in the layer {about} (this is {answer.host.layer or NO_LAYER})"
+            return f"in the layer {about} ({_layer(answer)})"
         if stop.kind == "arch":
             return f"for the arch {about} (this is {answer.host.arch})"
         return f"for the arch {about}, which the site does not let a host of {answer.host.arch} search"
@@ -146,6 +149,10 @@ def _reason(stop: Obstacle, answer: Answer) -> str:
     }[stop.rule]
 
 
+def _layer(answer: Answer) -> str:
+    return f"this is {answer.host.layer}" if answer.host.layer else "no layer is loaded"
+
+
 def _advice(suggestion: Suggestion, answer: Answer, site: Site) -> str:
     return "; and ".join(_step(each, answer, site) for each in suggestion.steps)
 
@@ -157,12 +164,14 @@ def _step(step: Step, answer: Answer, site: Site) -> str:
     if step.action is Action.LAYER:
         if value == NO_LAYER:
             return "leave the layer: the wheelhouse's module for hosts without one, or pip-conf --layer none"
-        return f"load the module of the layer {value} (this is {answer.host.layer or NO_LAYER})"
+        return f"load the module of the layer {value} ({_layer(answer)})"
     if step.action is Action.NODE:
         return f"use a node with {value} ({_needs(site.arch(value))}this is {answer.host.arch})"
     if step.action is Action.CONSTRAINT:
         return f"lift the constraint {value}: ask whoever keeps that file"
-    wanted = f"{answer.asked} for Python {answer.python}"
+    wanted = f"{answer.asked} for Python {answer.python}: nothing that is there would do"
+    if answer.verdict is Verdict.UNKNOWN:
+        wanted = f"{answer.asked}: the wheelhouse has no wheel of it"
     return {
         Action.NAME: f"did you mean {value}?",
         Action.VERSION: f"leave out what is broken: {value}"
@@ -172,7 +181,7 @@ def _step(step: Step, answer: Answer, site: Site) -> str:
         Action.BINARY: "override the site's no-binary",
         Action.LOWER: f"export WHEELHOUSE_ARCH={value} before the wheelhouse's module is loaded",
         Action.REPLACE: "ask the site's staff to withdraw the broken file and to publish it anew",
-        Action.BUILD: f"ask the site's staff to build {wanted}: nothing that is there would do",
+        Action.BUILD: f"ask the site's staff to build {wanted}",
     }[step.action]
 
 

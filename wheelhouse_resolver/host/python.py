@@ -11,6 +11,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,6 +27,7 @@ __all__ = [
     "TargetPython",
     "found_python",
     "marker_environment",
+    "other_active",
     "other_version",
     "python_version",
     "supported_tags",
@@ -126,6 +128,42 @@ def target_python(spec: str | None = None) -> tuple[TargetPython, list[str]]:
             markers=tuple(sorted(said["markers"].items())),
         ),
     ), []
+
+
+def other_active(environ: Mapping[str, str]) -> str | None:
+    """A warning when *environ* has a virtual or conda environment active whose Python is not the running one.
+
+    Two Pythons of one X.Y take the same wheels. Nothing is run: a virtual environment says its version in
+    pyvenv.cfg (PEP 405; `version` by venv, `version_info` by virtualenv and uv), conda in the names of its
+    records. None when nothing can be told.
+    """
+    active = environ.get("VIRTUAL_ENV") or environ.get("CONDA_PREFIX")
+    if not active or os.path.realpath(active) == os.path.realpath(sys.prefix):
+        return None
+    version = _version_in(active)
+    own = ".".join(map(str, sys.version_info[:3]))
+    if version is None or version.split(".")[:2] == own.split(".")[:2]:
+        return None
+    return (
+        f"answers are for Python {own} (the one that runs this), not for the active environment {active}; "
+        f"say --python {os.path.join(active, 'bin', 'python')}"
+    )
+
+
+def _version_in(environment: str) -> str | None:
+    """The version of the Python in that environment, as far as its files tell."""
+    try:
+        with open(os.path.join(environment, "pyvenv.cfg"), encoding="utf-8", errors="replace") as file:
+            found = re.search(r"^version(?:_info)?\s*=\s*(\d+\.\d+)", file.read(1 << 16), re.MULTILINE)
+            return found[1] if found else None
+    except OSError:
+        pass
+    try:
+        records = os.listdir(os.path.join(environment, "conda-meta"))
+    except OSError:
+        return None
+    matches = (re.fullmatch(r"python-(\d+\.\d+)[^-]*-[^-]*\.json", each) for each in records)
+    return next((match[1] for match in matches if match), None)
 
 
 def other_version(target: TargetPython, version: str) -> TargetPython:

@@ -156,7 +156,10 @@ class TestSources:
         assert done.code == 1
         assert "source: demo: pip download exited with 1: ERROR: No matching distribution found" in done.out
         (log,) = (output / ".build/logs").glob("*-plan.log")
-        assert f"log: {log}" in build("demo").err
+        err = build("demo").err
+        assert f"log: {log}" in err
+        # Once in the problem, once in the log's last lines: no earlier attempt, no earlier run.
+        assert err.count("ERROR: No matching distribution") == 2
 
     def test_no_log_is_named_where_nothing_was_run(self, build: Build, house: Path, tmp_path: Path) -> None:
         (tmp_path / "demo.toml").write_text('[source]\ndirectory = "gone"\n')

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -296,6 +297,8 @@ class _Planner:
         logs = self._options.logs or os.path.join(self._options.work, "logs")
         log = os.path.join(logs, f"{job.label}-plan.log")
         make_directory(logs)
+        with suppress(FileNotFoundError):
+            os.unlink(log)  # what an earlier run said
         environ = self._environ(job, entry.output)
         try:
             fetched = self._source(job, file, target, log, environ)

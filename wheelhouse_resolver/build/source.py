@@ -219,17 +219,18 @@ def _pure_wheel(
 
     Where it would rather take a compiled one, the pure one is a makeshift, and the project is built.
     """
-    report = os.path.join(directory, "report.json")
+    report, said = (os.path.join(directory, name) for name in ("report.json", "report.txt"))
     options = ["--quiet", "--dry-run", "--ignore-installed", "--no-deps", "--only-binary", ":all:"]
     done = run_logged(
         [*pip, "install", *options, "--report", report, requirement],
-        log=log,
+        log=said,
         environ=environ,
         cwd=directory,
         timeout=_TIMEOUT,
     )
-    if not done.ok:
-        return None  # there is no wheel at all, or pip is older than its reports
+    if not done.ok:  # there is no wheel at all, or pip is older than its reports
+        tell(log, f"no wheel is found that {requirement} could be; looking for its source")
+        return None
     with open(report, encoding="utf-8") as file:
         (item,) = json.load(file)["install"]
     url = str(item["download_info"]["url"])

@@ -15,6 +15,7 @@ __all__ = [
     "CpuinfoError",
     "InvalidRequirementError",
     "LockNameError",
+    "MissingDirectoryError",
     "NoWheelhouseError",
     "OutputError",
     "PythonError",
@@ -205,6 +206,10 @@ class OutputError(_FileProblemError, OSError):
 
     def __str__(self) -> str:
         return f"cannot write {printable(self.path)}: {printable(self.problem)}"
+
+
+class MissingDirectoryError(_FileProblemError, FileNotFoundError):
+    """A directory that an option names and that is not there. Attributes: *path*, *problem*."""
 
 
 class UnreadableWheelError(_FileProblemError, OSError):

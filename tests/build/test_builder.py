@@ -334,7 +334,13 @@ COMMAND = "command 'echo oh no >&2; false' exited with 1"
     [
         ("prepare", 'phases.after-source = ["echo oh no >&2; false"]', "", f"after-source {COMMAND}", "oh"),
         ("prepare", 'env.A = "${UNSET_X}"', "", "RECIPE: env.A: '${UNSET_X}' uses UNSET_X", ""),
-        ("prepare", "[[substitute]]\nfiles='*'\npattern='nowhere'\nreplacement=''", "", "substitute", ""),
+        (
+            "prepare",
+            "[[substitute]]\nfiles='*'\npattern='nowhere'\nreplacement=''",
+            "",
+            "RECIPE: substitute[1]: 'nowhere' matches nothing in *",
+            "",
+        ),
         ("environment", 'build-isolation = false\nbuild-requires = ["missing"]', "", "pip install", "miss"),
         ("build", "", "raise SystemExit('oh no')", "pip wheel exited with 1", "oh no"),
         ("build", 'phases.before-build = ["echo oh no >&2; false"]', "", f"before-build {COMMAND}", "oh no"),

@@ -77,11 +77,24 @@ def test_one_that_does_not_apply_is_an_error_with_what_was_rejected(
 ) -> None:
     with pytest.raises(ChangeError) as caught:
         change(source, log, patches=(patch(tmp_path, PATCH.replace("second", "another")),))
-    assert str(caught.value).startswith(f"{tmp_path}/fix.patch: does not apply: ")
+    where = "recipe of demo: patch[1]"
+    assert str(caught.value).startswith(
+        f"{where}: {tmp_path}/fix.patch does not apply: patching file sub/code.py;"
+    )
+    assert "saving rejects" not in str(caught.value)
+    assert "+++ " not in str(caught.value)
     assert "Hunk #1 FAILED" in str(caught.value)
     assert "-another | +changed" in str(caught.value)
     assert "-another\n+changed\n" in log.read_text()
     assert not list(source.rglob("*.rej"))
+
+
+def test_of_a_file_that_is_not_there_the_patch_is_quoted_once(
+    source: Path, log: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ChangeError, match="can't find file to patch") as caught:
+        change(source, log, patches=(patch(tmp_path, PATCH.replace("code.py", "gone.py")),))
+    assert str(caught.value).count("+++ ") == 1
 
 
 def test_one_that_was_applied_before_is_an_error(source: Path, log: Path, tmp_path: Path) -> None:
@@ -154,7 +167,11 @@ def test_one_that_matches_nothing_is_an_error(
 ) -> None:
     with pytest.raises(ChangeError) as caught:
         change(source, log, **substitution(files, pattern, "new"))
-    assert f"matches nothing in '{files}' ({count} files)" in str(caught.value)
+    looked = "1 file" if count == 1 else f"{count} files"
+    assert str(caught.value) == (
+        f"recipe of demo: substitute[1]: {pattern!r} matches nothing in {files} ({looked}): "
+        "mend the pattern, or limit it with [[when]] version"
+    )
 
 
 def test_what_links_lead_to_is_left_alone(source: Path, log: Path, tmp_path: Path) -> None:

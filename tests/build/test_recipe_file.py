@@ -490,11 +490,23 @@ def site_with(recipes: Any, source: str | None = None) -> Site:
     return Site.default("/w")._replace(tables=tables, source=source)
 
 
-def test_a_sites_directories_come_before_the_shipped_one() -> None:
-    site = site_with(("recipes", "/abs", "~/own"), "/etc/site/site.toml")
-    home = os.path.expanduser("~")
-    assert recipe_directories(site) == ["/etc/site/recipes", "/abs", f"{home}/own", SHIPPED]
+def test_a_sites_directories_come_before_the_shipped_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [tmp_path / "etc/recipes", tmp_path / "abs", tmp_path / "home/own"]
+    for each in found:
+        each.mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    site = site_with(("recipes", str(tmp_path / "abs"), "~/own"), str(tmp_path / "etc/site.toml"))
+    assert recipe_directories(site) == [*map(str, found), SHIPPED]
     assert recipe_directories(Site.default("/w")) == [SHIPPED]
+
+
+def test_a_directory_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    site = site_with(("recipes",), str(tmp_path / "site.toml"))
+    told = rf"^{tmp_path}/site\.toml: \[build\] recipes: {tmp_path}/recipes: no such directory$"
+    with pytest.raises(SiteFileError, match=told):
+        recipe_directories(site)
 
 
 @pytest.mark.parametrize("wrong", ["recipes", 3, ("a", 3)], ids=str)

@@ -222,7 +222,17 @@ class TestPythons:
         (target,) = targets_of(None)
         own = "{}.{}".format(*sys.version_info[:2])
         assert (target.path, target.version) == (sys.executable, own)
-        assert targets_of(f"{own},{sys.executable}") == [target]
+
+    def test_a_version_is_the_first_on_the_path_before_the_running_one(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        own = "{}.{}".format(*sys.version_info[:2])
+        monkeypatch.setenv("PATH", str(tmp_path))
+        assert targets_of(f"{own},{sys.executable}") == [target_of(None)]
+        first = tmp_path / f"python{own}"
+        first.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+        first.chmod(0o755)
+        assert target_of(own).path == str(first)
 
     def test_two_of_one_version(self, tmp_path: Path) -> None:
         other = tmp_path / "python"

@@ -31,6 +31,7 @@ def house(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def sources(tmp_path: Path) -> Path:
+    (tmp_path / "sources").mkdir()
     return tmp_path / "sources"
 
 
@@ -144,6 +145,30 @@ class TestOne:
         assert "warning: ignored other" in done.err
 
 
+class TestSources:
+    """With the pip that fetches them."""
+
+    def test_what_only_the_site_itself_has_made_has_no_source(
+        self, build: Build, house: Path, output: Path
+    ) -> None:
+        make_wheel(house / "generic", "demo-1.0-py3-none-any.whl")
+        done = build("demo", "--dry-run")
+        assert done.code == 1
+        assert "source: demo: pip download exited with 1: ERROR: No matching distribution found" in done.out
+        (log,) = (output / ".build/logs").glob("*-plan.log")
+        err = build("demo").err
+        assert f"log: {log}" in err
+        # Once in the problem, once in the log's last lines: no earlier attempt, no earlier run.
+        assert err.count("ERROR: No matching distribution") == 2
+
+    def test_no_log_is_named_where_nothing_was_run(self, build: Build, house: Path, tmp_path: Path) -> None:
+        (tmp_path / "demo.toml").write_text('[source]\ndirectory = "gone"\n')
+        (tmp_path / "site.toml").write_text(f'root = "{house}"\n[build]\nrecipes = ["."]\n')
+        done = build("demo", "--config", str(tmp_path / "site.toml"))
+        assert (done.code, "gone: is no directory" in done.out) == (1, True)
+        assert "log:" not in done.out + done.err
+
+
 @pytest.mark.usefixtures("quick")
 class TestRecursive:
     def test_what_is_needed_is_built_first_each_once(
@@ -248,6 +273,17 @@ class TestRecursive:
         }
         assert "bad failed" in done.out
         assert "app skipped" in done.out
+
+    def test_a_recipe_that_adds_to_the_flags_of_the_arch(
+        self, build: Build, sources: Path, house: Path, tmp_path: Path
+    ) -> None:
+        """The build backend is asked for the metadata with what it will be built with."""
+        make_package(sources, "app", requires=["base"], dynamic=True)
+        make_package(sources, "base")
+        (tmp_path / "app.toml").write_text('env = { CFLAGS = "${CFLAGS} -DX=1" }\n')
+        (tmp_path / "site.toml").write_text(f'root = "{house}"\n[build]\nrecipes = ["."]\n')
+        done = build("app", "--recursive", "--dry-run", "--config", str(tmp_path / "site.toml"))
+        assert (done.code, "base 1.0" in done.out) == (0, True), done.out
 
     def test_the_plan_alone(self, build: Build, sources: Path, house: Path, output: Path) -> None:
         make_package(sources, "app", requires=["base", "there"])
@@ -395,6 +431,17 @@ class TestBadInput:
     @pytest.mark.parametrize("requirement", ["demo>=", "demo @ file:///x.whl", "./demo"])
     def test_no_requirement_of_an_index(self, requirement: str, build: Build) -> None:
         self.refused(build(requirement), "invalid requirement")
+
+    @pytest.mark.parametrize("links", ["nodir", "https://example.org/simple"])
+    def test_links_that_are_no_directory(self, links: str, build: Build) -> None:
+        self.refused(build("demo", "--find-links", links), f"{links}: --find-links: no such directory")
+
+    def test_recipes_that_are_not_there(self, build: Build, house: Path, tmp_path: Path) -> None:
+        config = tmp_path / "site.toml"
+        config.write_text(f'root = "{house}"\n[build]\nrecipes = ["/nope"]\n')
+        self.refused(
+            build("demo", "--config", str(config)), f"{config}: [build] recipes: /nope: no such directory"
+        )
 
     def test_an_unknown_arch(self, build: Build, sources: Path) -> None:
         make_package(sources, "demo")

@@ -68,13 +68,12 @@ def test_the_shipped_recipes_are_valid(cli: Cli) -> None:
 
 def test_everything_that_is_wrong_is_told_with_file_and_key(cli: Cli) -> None:
     Path("bad.toml").write_text("[test]\nimport = []\ntimeout = 'x'\n")
-    outcome = cli("recipe", "check", "bad.toml", "recipes/numpy.toml", "gone.toml")
+    outcome = cli("recipe", "check", "bad.toml", "recipes/numpy.toml")
     assert outcome == (
         1,
         "bad.toml: test: unknown key 'import': did you mean 'imports'?\n"
         "bad.toml: test.timeout: must be a number of seconds above 0, at most 604800, not a string\n"
-        "recipes/numpy.toml: valid\n"
-        "gone.toml: cannot be read: No such file or directory\n",
+        "recipes/numpy.toml: valid\n",
         "",
     )
 
@@ -93,6 +92,38 @@ def test_for_programs(cli: Cli) -> None:
 def test_checking_needs_no_site(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WHEELHOUSE_CONFIG", "/missing.toml")
     assert cli("recipe", "check", "recipes/numpy.toml").code == 0
+
+
+@pytest.mark.parametrize(
+    "action",
+    [("check", f"{SHIPPED}/numpy.toml"), ("list",), ("show", "numpy")],
+    ids=lambda action: str(action[0]),
+)
+def test_no_wheelhouse_is_needed(action: tuple[str, ...], cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WHEELHOUSE_CONFIG")
+    monkeypatch.delenv("WHEELHOUSE_ROOT", raising=False)
+    monkeypatch.setattr("wheelhouse_resolver.site_file.ORIGIN", "/nowhere/at/all")
+    outcome = cli("recipe", *action)
+    assert outcome.code == 0, outcome.err
+    assert f"{SHIPPED}/numpy.toml" in outcome.out
+
+
+def test_what_cannot_be_read_is_bad_input_and_not_waited_for(cli: Cli, tmp_path: Path) -> None:
+    os.mkfifo("pipe.toml")
+    for name, reason in (("pipe.toml", "not a regular file"), ("gone.toml", "No such file or directory")):
+        outcome = cli("recipe", "check", "recipes/numpy.toml", name)
+        assert outcome == (2, "", f"error: {tmp_path}/{name}: cannot be read: {reason}\n")
+
+
+def test_archs_and_layers_that_the_site_does_not_have(cli: Cli) -> None:
+    whens = ("arch = 'avx3'", "arch = ['avx*', 'generic']", "layer = ['gentoo*', 'nix', 'none', 'gento']")
+    Path("odd.toml").write_text("".join(f"[[when]]\n{each}\nno-binary = true\n" for each in whens))
+    outcome = cli("recipe", "check", "odd.toml")
+    assert (outcome.code, outcome.out) == (0, "odd.toml: valid\n")
+    assert outcome.err.splitlines() == [
+        "warning: odd.toml: when[1].arch: this site has no 'avx3': it knows generic, sse3, avx, avx2, avx512",
+        "warning: odd.toml: when[3].layer: this site has no 'gento': it knows none, nix, gentoo",
+    ]
 
 
 def test_hostile_text_is_escaped(cli: Cli) -> None:
@@ -129,6 +160,12 @@ def test_conditions(options: tuple[str, ...], variables: set[str], cli: Cli) -> 
     outcome = cli("recipe", "show", "demo-project", "--layer", "none", *options)
     assert outcome.code == 0
     assert set(parse_toml(outcome.out)["env"]) == variables
+
+
+def test_the_version_may_stand_behind_the_name(cli: Cli) -> None:
+    asked = ("--python", "3.12")
+    assert shown(cli, "demo.project==2.0", *asked) == shown(cli, "demo.project", "--version", "2.0", *asked)
+    assert set(shown(cli, "demo.project==1.0", "--version", "2.0", *asked)["env"]) == {"LEVEL"}
 
 
 def test_an_arch_counts_without_a_layer_too(cli: Cli, site: Path) -> None:
@@ -192,6 +229,8 @@ def test_all_recipes_and_where_they_are(cli: Cli, tmp_path: Path) -> None:
         (("show",), "error: the following arguments are required: NAME"),
         (("list", "numpy"), "error: unrecognized arguments: numpy"),
         (("show", "numpy", "--version", "new"), "error: --version: invalid requirement 'new': no version\n"),
+        (("show", "numpy>=2"), "error: invalid requirement 'numpy>=2': give NAME or NAME==VERSION\n"),
+        (("show", "../numpy"), "error: invalid requirement '../numpy'"),
         (("bogus",), "error: argument ACTION: invalid choice: 'bogus'"),
     ],
 )

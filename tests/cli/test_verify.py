@@ -103,6 +103,7 @@ def test_a_time_limit(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> No
         ("demo-1.0-py3-none-any.whl", ("--python", "/nowhere"), "does not exist"),
         ("demo-1.0-py3-none-any.whl", ("--python", "3.98"), "no python3.98 on PATH runs"),
         ("demo-1.0-py3-none-any.whl", ("--recipe", "/nowhere.toml"), "cannot be read"),
+        ("demo-1.0-py3-none-any.whl", ("--find-links", "nodir"), "nodir: --find-links: no such directory"),
         ("demo-1.0-py3-none-any.whl", ("--timeout", "-1"), "not a number of seconds above 0"),
         ("demo-1.0-py3-none-any.whl", ("--timeout", "nan"), "not a number of seconds above 0"),
         ("demo-1.0-py3-none-any.whl", ("--emulate", "qemu '"), "no command line: No closing quotation"),

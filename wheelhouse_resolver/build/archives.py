@@ -19,7 +19,7 @@ _MOST = 16 << 30
 
 
 class ArchiveError(WheelhouseError, ValueError):
-    """An archive that cannot be, or must not be, unpacked. Attributes: *path*, *problem*."""
+    """An archive that cannot be, or must not be, unpacked. Attributes: *path* (or URL), *problem*."""
 
     def __init__(self, path: str, problem: str) -> None:
         super().__init__(path, problem)
@@ -30,30 +30,31 @@ class ArchiveError(WheelhouseError, ValueError):
         return f"archive {printable(self.path)}: {printable(self.problem)}"
 
 
-def unpack(archive: str, into: str) -> str:
+def unpack(archive: str, into: str, *, called: str = "") -> str:
     """Unpack *archive* (a tar of any compression, or a zip file) into the new directory *into*.
 
     Returns the path of the single directory in it, or *into* when it holds more than that. What would leave
     *into*, by its name or through a link, and what is no file, directory or link, is an error. Raises
-    `ArchiveError`.
+    `ArchiveError`, in which the archive is *called* what people know it by.
     """
+    called = called or archive
     try:
         os.mkdir(into)
         # A zip file may hold a tar, or the other way round: what it is stands at the beginning.
         if tarfile.is_tarfile(archive):
             with tarfile.open(archive) as packed:
-                _unpack_tar(packed, into, archive)
+                _unpack_tar(packed, into, called)
         elif zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as zipped:
-                _unpack_zip(zipped, into, archive)
+                _unpack_zip(zipped, into, called)
         else:
-            raise ArchiveError(archive, "is neither a tar nor a zip file that can be read")
+            raise ArchiveError(called, "is neither a tar nor a zip file that can be read")
     except ArchiveError:
         raise
     except OSError as error:
-        raise ArchiveError(archive, f"cannot be unpacked: {reason_of(error)}") from error
+        raise ArchiveError(called, f"cannot be unpacked: {reason_of(error)}") from error
     except (*BAD_ZIP, tarfile.TarError) as error:
-        raise ArchiveError(archive, f"cannot be unpacked: {str(error) or type(error).__name__}") from error
+        raise ArchiveError(called, f"cannot be unpacked: {str(error) or type(error).__name__}") from error
     names = os.listdir(into)
     top = os.path.join(into, names[0]) if len(names) == 1 else into
     return top if os.path.isdir(top) and not os.path.islink(top) else into

@@ -24,16 +24,15 @@ from dataclasses import replace
 from packaging.version import Version
 
 from wheelhouse_resolver import placement
+from wheelhouse_resolver.build.commands import command_environment
 from wheelhouse_resolver.build.environment import make_environment
 from wheelhouse_resolver.build.facts import (
     host_facts,
     installed,
-    optimisation_of,
     patchelf_version,
     tool_versions,
 )
 from wheelhouse_resolver.build.finish import place_wheel
-from wheelhouse_resolver.build.flags import compiler_environment
 from wheelhouse_resolver.build.job import BuildOptions, Job, phase_file
 from wheelhouse_resolver.build.modules import module_environment
 from wheelhouse_resolver.build.phases import PhaseFailed, Phases, told
@@ -43,11 +42,7 @@ from wheelhouse_resolver.build.record import BUILT, FAILED, RECORD_SUFFIX, Build
 from wheelhouse_resolver.build.scratch import scratch_directory
 from wheelhouse_resolver.build.settings import (
     base_environ,
-    build_variables,
     constraint_lines,
-    joined_flags,
-    own_flags,
-    path_flags,
     pip_text,
     recorded,
     with_path,
@@ -248,15 +243,9 @@ class _Build(Phases):
 
     def _prepared(self, recipe: Recipe, fetched: Fetched) -> dict[str, str]:
         """The environment to build in; the source is changed as the recipe says."""
-        environ = without_pip(module_environment(recipe.build_modules, self.environ), self.scratch)
-        # Each stands behind what it may have to overrule.
-        flags = joined_flags(own_flags(optimisation_of(self.job.python, environ)), environ)
-        if recipe.march:
-            own = compiler_environment(self.arch, self.options.site, environ=environ)
-            flags = joined_flags(flags, own)
-        environ |= joined_flags(flags, path_flags(environ, self.scratch))
-        environ |= build_variables(fetched.path, recipe.resources.cores)
-        environ = recipe.environment(environ, fetched.version)
+        environ, flags = command_environment(
+            recipe, fetched, self.job, self.options.site, environ=self.environ, scratch=self.scratch
+        )
         self.record = replace(
             self.record,
             modules=recipe.build_modules,

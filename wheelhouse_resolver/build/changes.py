@@ -26,9 +26,15 @@ _TIMEOUT = 600
 #: So much of the rejected parts of a patch is told in the error (characters); the log has all of them.
 _TOLD = 600
 
+#: What a file's part of a patch begins with.
+_HEADER = re.compile(r"^--- .*\n\+\+\+ .*\n", re.MULTILINE)
+
 
 class ChangeError(WheelhouseError, ValueError):
-    """A change that does not fit the source, but perhaps another version. Attributes: *change*, *problem*."""
+    """A change that does not fit the source, but perhaps another version. Attributes: *problem*.
+
+    *change*: the file of the recipe, and the key.
+    """
 
     def __init__(self, change: str, problem: str) -> None:
         super().__init__(change, problem)
@@ -47,13 +53,15 @@ def prepare(fetched: Fetched, recipe: Recipe, *, log: str, environ: Mapping[str,
 
     Raises `ChangeError` for what does not apply, and `VariableError`.
     """
-    for patch in recipe.patches:
-        _apply(patch, fetched.path, log, environ)
+    for number, patch in enumerate(recipe.patches, 1):
+        _apply(patch, recipe.at(f"patch[{number}]"), fetched.path, log, environ)
         tell(log, f"applied {patch.path}")
     for number, substitution in enumerate(recipe.substitutions, 1):
         replacement = _replacement(recipe, substitution, number, environ, fetched.version)
-        count = _substitute(substitution, replacement, fetched.path)
-        tell(log, f"replaced {substitution.pattern!r} {count} times in {substitution.files}")
+        where = recipe.at(f"substitute[{number}]")
+        count = _substitute(substitution, replacement, fetched.path, where)
+        times = "once" if count == 1 else f"{count} times"
+        tell(log, f"replaced {substitution.pattern!r} {times} in {substitution.files}")
     if recipe.march:
         word = native_word(environ.get("CFLAGS", ""))
         for path in replace_native(_whole(fetched.path, recipe.source.subdirectory), word):
@@ -74,7 +82,7 @@ def _whole(path: str, subdirectory: str) -> str:
     return path
 
 
-def _apply(patch: Patch, path: str, log: str, environ: Mapping[str, str]) -> None:
+def _apply(patch: Patch, where: str, path: str, log: str, environ: Mapping[str, str]) -> None:
     with tempfile.TemporaryDirectory(prefix="wheelhouse-rejected-") as scratch:
         rejected = os.path.join(scratch, "rejected")
         options = [f"--strip={patch.strip}", "--forward", "--batch", "--no-backup-if-mismatch"]
@@ -89,15 +97,16 @@ def _apply(patch: Patch, path: str, log: str, environ: Mapping[str, str]) -> Non
         if done.ok:
             return
         if done.code == 127:
-            raise ChangeError(patch.path, "the program `patch` is not installed")
-        told = "; ".join(done.tail.splitlines())
+            raise ChangeError(where, "the program `patch` is not installed")
+        told = "; ".join(line.partition(" -- saving rejects")[0] for line in done.tail.splitlines())
         if os.path.exists(rejected):
             with open(rejected, encoding="utf-8", errors="replace") as file:
-                lines = file.read().splitlines()
-            for line in lines:
+                text = file.read()
+            for line in text.splitlines():
                 tell(log, line)
-            told += f"; rejected: {' | '.join(lines)[:_TOLD]}"
-    raise ChangeError(patch.path, f"does not apply: {told}")
+            parts = _HEADER.sub("", text).splitlines()  # the program has named the files already
+            told += f"; rejected: {' | '.join(parts)[:_TOLD]}"
+    raise ChangeError(where, f"{patch.path} does not apply: {told}")
 
 
 def _replacement(
@@ -108,7 +117,7 @@ def _replacement(
     return recipe.expanded(substitution.replacement, literal, version, f"substitute[{number}].replacement")
 
 
-def _substitute(substitution: Substitution, replacement: str, source: str) -> int:
+def _substitute(substitution: Substitution, replacement: str, source: str, where: str) -> int:
     """Carry out *substitution*; returns how many times. Raises `ChangeError` when it changes nothing."""
     total = 0
     files = list(_matching(source, substitution.files))
@@ -119,10 +128,9 @@ def _substitute(substitution: Substitution, replacement: str, source: str) -> in
         rewrite(str(path), data, new.encode("utf-8", "surrogateescape"))
         total += count
     if not total:
-        problem = f"matches nothing in {substitution.files!r} ({len(files)} files)"
-        raise ChangeError(
-            f"substitute {substitution.pattern!r}", f"{problem}: the recipe is for another version"
-        )
+        looked = "1 file" if len(files) == 1 else f"{len(files)} files"
+        problem = f"{substitution.pattern!r} matches nothing in {substitution.files} ({looked})"
+        raise ChangeError(where, f"{problem}: mend the pattern, or limit it with [[when]] version")
     return total
 
 

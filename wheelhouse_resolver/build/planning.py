@@ -8,22 +8,23 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from wheelhouse_resolver.build.commands import command_environment
 from wheelhouse_resolver.build.earlier import built_wheels
 from wheelhouse_resolver.build.facts import host_facts
 from wheelhouse_resolver.build.job import BuildOptions, Job
-from wheelhouse_resolver.build.modules import module_environment
 from wheelhouse_resolver.build.needs import requirements_of_source
 from wheelhouse_resolver.build.plan import leaders, waves
 from wheelhouse_resolver.build.pythons import Target, fits
 from wheelhouse_resolver.build.recipe import Recipe, no_recipe
 from wheelhouse_resolver.build.recipe_file import RecipeFile, find_recipe, recipe_directories
-from wheelhouse_resolver.build.settings import base_environ, pip_text, without_pip
+from wheelhouse_resolver.build.settings import base_environ, pip_text
 from wheelhouse_resolver.build.source import Fetched, fetch
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.files import make_directory, write_text
@@ -37,6 +38,9 @@ from wheelhouse_resolver.requirements import Requirement, RequirementsFile, pars
 from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 __all__ = ["Entry", "Plan", "Satisfied", "make_plan"]
+
+#: pip's configuration without what the site itself has made.
+_UPSTREAM = "upstream.conf"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -293,11 +297,13 @@ class _Planner:
         logs = self._options.logs or os.path.join(self._options.work, "logs")
         log = os.path.join(logs, f"{job.label}-plan.log")
         make_directory(logs)
+        with suppress(FileNotFoundError):
+            os.unlink(log)  # what an earlier run said
         environ = self._environ(job, entry.output)
         try:
             fetched = self._source(job, file, target, log, environ)
         except WheelhouseError as error:
-            return _Node(replace(entry, problem=f"source: {error}", log=log), "", ())
+            return _failed(entry, f"source: {error}", log)
         entry = replace(
             entry,
             job=replace(job, requirement=f"{name}=={fetched.version}"),
@@ -313,13 +319,14 @@ class _Planner:
             needs = self._needs(entry, fetched, log, environ)
             return _Node(entry, "", self._parsed(needs, f"{name} {fetched.version}"))
         except WheelhouseError as error:
-            return _Node(replace(entry, problem=f"metadata: {error}", log=log), "", ())
+            return _failed(entry, f"metadata: {error}", log)
 
     def _needs(self, entry: Entry, fetched: Fetched, log: str, environ: dict[str, str]) -> list[str]:
         recipe = entry.recipe
-        loaded = module_environment(recipe.build_modules, environ)
-        environ = without_pip(loaded, os.path.dirname(environ["TMPDIR"]))
-        environ = recipe.environment(environ, fetched.version)
+        scratch = os.path.dirname(environ["TMPDIR"])
+        environ, _ = command_environment(
+            recipe, fetched, entry.job, self._options.site, environ=environ, scratch=scratch
+        )
         return requirements_of_source(fetched, recipe, python=entry.job.python, log=log, environ=environ)
 
     def _source(
@@ -341,6 +348,7 @@ class _Planner:
                     python_version=job.python_version,
                     layer=job.layer,
                     arch=job.arch,
+                    wheels_config=os.path.join(os.path.dirname(environ["TMPDIR"]), _UPSTREAM),
                 )
             except WheelhouseError as error:
                 self._fetched[key] = error
@@ -355,9 +363,16 @@ class _Planner:
         if not os.path.isdir(directory):
             make_directory(os.path.join(directory, "tmp"))
             _, runnable = host_facts(self._options.site, job.python, os.environ)
-            text = pip_text(job, replace(self._options, output=output), runnable)
-            write_text(os.path.join(directory, "pip.conf"), text)
+            options = replace(self._options, output=output)
+            for name in ("pip.conf", _UPSTREAM):
+                text = pip_text(job, options, runnable, upstream=name == _UPSTREAM)
+                write_text(os.path.join(directory, name), text)
         return base_environ(os.environ, directory)
+
+
+def _failed(entry: Entry, problem: str, log: str) -> _Node:
+    """*entry* with what stops it, and with the *log* if anything was run that wrote one."""
+    return _Node(replace(entry, problem=problem, log=log if os.path.exists(log) else ""), "", ())
 
 
 def _add(wants: dict[str, _Want], requirement: Requirement) -> _Want:

@@ -35,11 +35,10 @@ class Target(NamedTuple):
 def target_of(spec: str | None) -> Target:
     """The Python on this machine that *spec* names: a path, a directory, `X.Y`, or None for the running one.
 
-    For `X.Y` that is the running one if it fits, else the first `pythonX.Y` on PATH that answers. Raises
+    For `X.Y` that is the first `pythonX.Y` on PATH that answers, else the running one if it fits. Raises
     `PythonError`.
     """
-    running = "{}.{}".format(*sys.version_info[:2])
-    if spec is None or spec == running:
+    if spec is None:
         return _asked(sys.executable)
     if os.sep in spec or not spec.replace(".", "").isdigit():
         return _asked(spec)
@@ -53,6 +52,8 @@ def target_of(spec: str | None) -> Target:
             continue
         if found.version == spec:
             return found
+    if spec == "{}.{}".format(*sys.version_info[:2]):
+        return _asked(sys.executable)
     raise PythonError(spec, f"no python{spec} on PATH runs; give the path of one that does")
 
 

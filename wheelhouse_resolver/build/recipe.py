@@ -29,6 +29,7 @@ __all__ = [
     "Source",
     "Substitution",
     "Test",
+    "UnreadableRecipeError",
     "VariableError",
     "below",
     "expanded",
@@ -57,6 +58,10 @@ class RecipeError(WheelhouseError, ValueError):
     def __str__(self) -> str:
         told = [f"{key}: {problem}" if key else problem for key, problem in self.findings]
         return f"{printable(self.path)}: {printable('; '.join(told))}"
+
+
+class UnreadableRecipeError(RecipeError, OSError):
+    """A recipe that cannot be read at all. Attributes: see `RecipeError`."""
 
 
 class VariableError(WheelhouseError, LookupError):
@@ -200,9 +205,13 @@ class Recipe:
         how = self.build_modules or self.build_requires or self.env or self.config_settings
         return not (how or self.no_binary or self.changes_source) and self.isolation
 
+    def at(self, key: str) -> str:
+        """Where *key* of this recipe stands, for errors: its file comes first."""
+        return f"{self.path or f'recipe of {self.name}'}: {key}"
+
     def expanded(self, text: str, environ: Mapping[str, str], version: str, key: str) -> str:
         """*text*, which stands at *key* of this recipe, expanded (see `expanded`). Raises `VariableError`."""
-        return expanded(text, environ, version, f"{self.path or f'recipe of {self.name}'}: {key}")
+        return expanded(text, environ, version, self.at(key))
 
     def environment(self, environ: Mapping[str, str], version: str) -> dict[str, str]:
         """*environ* (modules are loaded) with the recipe's variables; each may use those before it.

@@ -21,13 +21,14 @@ from wheelhouse_resolver.build.recipe import (
     Source,
     Substitution,
     Test,
+    UnreadableRecipeError,
     below,
 )
 from wheelhouse_resolver.build.recipe_schema import CONDITIONS, SOURCE_KINDS, findings_in
 from wheelhouse_resolver.errors import SiteFileError, reason_of
 from wheelhouse_resolver.metadata import open_regular
 from wheelhouse_resolver.relabel import Edits
-from wheelhouse_resolver.site import NO_LAYER
+from wheelhouse_resolver.site import GENERIC, NO_LAYER
 from wheelhouse_resolver.text import kind_of
 from wheelhouse_resolver.toml_text import TomlError, parse_toml
 
@@ -42,6 +43,7 @@ __all__ = [
     "load_recipe",
     "recipe_directories",
     "recipe_files",
+    "unmatched_conditions",
 ]
 
 SUFFIX = ".toml"
@@ -87,7 +89,7 @@ class RecipeFile:
 def recipe_directories(site: Site) -> list[str]:
     """Where recipes are looked for: the site's `[build] recipes`, then those that come with this program.
 
-    A relative path there is one beside the site file. Raises `SiteFileError`.
+    A relative path there is one beside the site file. Raises `SiteFileError`, also for one that is not there.
     """
     stated = site.tables.get("build", {}).get("recipes", ())
     several = isinstance(stated, (list, tuple))
@@ -95,7 +97,11 @@ def recipe_directories(site: Site) -> list[str]:
         problem = f"[build] recipes: must be an array of directories, not {kind_of(wrong[0])}"
         raise SiteFileError(site.source or "site", problem)
     beside = os.path.dirname(os.path.abspath(site.source)) if site.source else os.getcwd()
-    return [*(below(beside, os.path.expanduser(each)) for each in stated), SHIPPED]
+    found = [below(beside, os.path.expanduser(each)) for each in stated]
+    for path in found:
+        if not os.path.isdir(path):
+            raise SiteFileError(site.source or "site", f"[build] recipes: {path}: no such directory")
+    return [*found, SHIPPED]
 
 
 def recipe_files(directories: Sequence[str]) -> dict[NormalizedName, str]:
@@ -135,14 +141,17 @@ def find_recipe(project: str, directories: Sequence[str]) -> RecipeFile | None:
 
 
 def load_recipe(path: str) -> RecipeFile:
-    """The recipe in the file at *path*. Raises `RecipeError` with everything that is wrong in it."""
+    """The recipe in the file at *path*. Raises `RecipeError` with everything that is wrong in it.
+
+    What is no regular file, or cannot be read, is an `UnreadableRecipeError`.
+    """
     path = os.path.abspath(path)
     try:
         with open_regular(path) as file:
             data = file.read()
         document = parse_toml(data.decode("utf-8"))
     except OSError as error:
-        raise RecipeError(path, (("", f"cannot be read: {reason_of(error)}"),)) from error
+        raise UnreadableRecipeError(path, (("", f"cannot be read: {reason_of(error)}"),)) from error
     except UnicodeDecodeError as error:
         raise RecipeError(path, (("", "is not a text file in UTF-8"),)) from error
     except TomlError as error:
@@ -154,6 +163,21 @@ def load_recipe(path: str) -> RecipeFile:
     return RecipeFile(name=name, path=path, digest=hashlib.sha256(data).hexdigest(), document=document)
 
 
+def unmatched_conditions(file: RecipeFile, site: Site) -> list[str]:
+    """What the `[[when]]` of *file* say of archs and layers that *site* does not have, a line each."""
+    known = {
+        "arch": [GENERIC, *(arch.name for arch in site.ladder)],
+        "layer": [NO_LAYER, *(layer.name for layer in site.layers)],
+    }
+    return [
+        f"{file.path}: when[{number}].{condition}: this site has no {each!r}: it knows {', '.join(names)}"
+        for number, section in enumerate(file.document.get("when", ()), 1)
+        for condition, names in known.items()
+        for each in _stated(section, condition)
+        if not any(fnmatchcase(name, each) for name in names)
+    ]
+
+
 # -- what it comes to ---------------------------------------------------------------------------------------
 
 
@@ -163,10 +187,9 @@ def _applies(
     """Whether all conditions of a `[[when]]` hold."""
 
     def matches(condition: str, value: str) -> bool:
-        stated = section.get(condition)
-        if stated is None:
-            return True
-        return any(fnmatchcase(value, each) for each in ([stated] if isinstance(stated, str) else stated))
+        return condition not in section or any(
+            fnmatchcase(value, each) for each in _stated(section, condition)
+        )
 
     if "version" in section and (
         version is None or not SpecifierSet(section["version"]).contains(version, prereleases=True)
@@ -175,6 +198,12 @@ def _applies(
     if "python" in section and not SpecifierSet(section["python"]).contains(python, prereleases=True):
         return False
     return matches("layer", layer or NO_LAYER) and matches("arch", arch)
+
+
+def _stated(section: Mapping[str, Any], condition: str) -> Sequence[str]:
+    """The patterns of one or several names that a `[[when]]` gives for *condition*."""
+    stated: str | Sequence[str] = section.get(condition, ())
+    return [stated] if isinstance(stated, str) else stated
 
 
 def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

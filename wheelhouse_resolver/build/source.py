@@ -3,8 +3,8 @@
 From the index everything comes through `pip download` of the target Python, so that the site's pip
 configuration counts. pip asks the build backend for the metadata of every source distribution that it
 downloads, and nothing makes it leave that out. A backend that has no hook for it (meson-python: numpy, scipy)
-then builds the whole project. So pip gets PKG-INFO instead, by way of `sdist_only`; only where that fails may
-it ask the backend, with the recipe's modules and variables.
+then builds the whole project. So pip gets PKG-INFO instead, by way of `sdist_only`, which also lets it unpack
+nothing that could do harm. Nothing of the project runs here.
 """
 
 from __future__ import annotations
@@ -151,14 +151,12 @@ def _from_elsewhere(
 
 
 def _early(recipe: Recipe, pinned: str | None, environ: Mapping[str, str]) -> dict[str, str]:
-    """*environ* with the recipe's modules and variables; pip stays configured as it is in *environ*.
+    """*environ* with the recipe's modules and variables.
 
     A variable that needs what is not known yet (the version, the flags of the build) is left out: it is told
     when the build itself needs it.
     """
-    after = module_environment(recipe.build_modules, environ)
-    found = {name: value for name, value in after.items() if not name.startswith("PIP_")}
-    found |= {name: value for name, value in environ.items() if name.startswith("PIP_")}
+    found = module_environment(recipe.build_modules, environ)
     for name, text in recipe.env:
         if pinned is not None or "version" not in variables_in(text):
             with suppress(VariableError):
@@ -196,13 +194,9 @@ def _from_index(
         timeout=_TIMEOUT,
     )
     if not done.ok:
-        tell(log, "once more, with the metadata that the build backend makes")
-        loaded = _early(recipe, pinned_version(requirement), environ)
-        done = run_logged([*command, requirement], log=log, environ=loaded, cwd=directory, timeout=_TIMEOUT)
-    if not done.ok:
         raise SourceError(requirement, f"pip download {done.problem}: {_last_error(done.tail)}")
     archive = _only_file(into, requirement)
-    unpacked = unpack(archive, os.path.join(directory, "source"))
+    unpacked = unpack(archive, os.path.join(directory, "source"), called=os.path.basename(archive))
     return Fetched(
         kind="source",
         path=unpacked,
@@ -225,17 +219,18 @@ def _pure_wheel(
 
     Where it would rather take a compiled one, the pure one is a makeshift, and the project is built.
     """
-    report = os.path.join(directory, "report.json")
+    report, said = (os.path.join(directory, name) for name in ("report.json", "report.txt"))
     options = ["--quiet", "--dry-run", "--ignore-installed", "--no-deps", "--only-binary", ":all:"]
     done = run_logged(
         [*pip, "install", *options, "--report", report, requirement],
-        log=log,
+        log=said,
         environ=environ,
         cwd=directory,
         timeout=_TIMEOUT,
     )
-    if not done.ok:
-        return None  # there is no wheel at all, or pip is older than its reports
+    if not done.ok:  # there is no wheel at all, or pip is older than its reports
+        tell(log, f"no wheel is found that {requirement} could be; looking for its source")
+        return None
     with open(report, encoding="utf-8") as file:
         (item,) = json.load(file)["install"]
     url = str(item["download_info"]["url"])
@@ -317,7 +312,7 @@ def _from_url(url: str, sha256: str, project: str, directory: str, log: str) -> 
         tell(log, f"{url} has the sha256 {digest}; the recipe could hold it to that")
     elif digest != sha256:
         raise SourceError(url, f"its sha256 is {digest}, the recipe says {sha256}")
-    path = unpack(archive, os.path.join(directory, "source"))
+    path = unpack(archive, os.path.join(directory, "source"), called=url)
     return Fetched(kind="source", path=path, version=_version_in(name, project), origin=url, sha256=digest)
 
 

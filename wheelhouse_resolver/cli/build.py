@@ -16,6 +16,7 @@ from wheelhouse_resolver.cli.common import (
     add_host_options,
     add_json_option,
     add_site_options,
+    directories_of,
     files_of,
     print_json,
     seconds,
@@ -120,7 +121,7 @@ def _count(text: str) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run `build`. Exit code 1 when anything failed; 130 when it was interrupted, after all has ended."""
+    """Run `build`. Exit code 1 when anything failed or cannot be tried; 130 when interrupted."""
     from wheelhouse_resolver.build.configuration import slurm_settings
     from wheelhouse_resolver.build.processes import interrupted_by
     from wheelhouse_resolver.build.run import carry_out
@@ -145,7 +146,7 @@ def run(options: argparse.Namespace) -> int:
             warn(f"ignored {each}: its marker does not hold" for each in plan.ignored)
             if options.dry_run:
                 _show_plan(plan, as_json=options.json)
-                return 0
+                return 1 if any(entry.problem for entry in plan.entries) else 0
             executor = _executor(options, build, slurm.options, slurm.grace)
             with progress.of(len(plan.entries)):
                 outcomes = carry_out(
@@ -188,7 +189,7 @@ def _build_options(options: argparse.Namespace, site: Site) -> BuildOptions:
         logs=os.path.join(work, "logs"),
         verify=not options.no_verify,
         keep=options.keep_build_dir,
-        find_links=tuple(os.path.abspath(path) for path in options.find_links),
+        find_links=tuple(directories_of(options.find_links, "--find-links")),
         offline=options.offline,
         timeout=options.timeout,
     )

@@ -6,9 +6,10 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from wheelhouse_resolver.errors import MissingDirectoryError, NoWheelhouseError
 from wheelhouse_resolver.host import Host, detect_host
 from wheelhouse_resolver.site import Site
 
@@ -22,12 +23,14 @@ __all__ = [
     "add_json_option",
     "add_requirement_options",
     "add_site_options",
+    "directories_of",
     "files_of",
     "host_of",
     "print_json",
     "requirements_of",
     "seconds",
     "site_of",
+    "site_without_wheelhouse",
     "warn",
 ]
 
@@ -121,9 +124,25 @@ def files_of(options: argparse.Namespace) -> RequirementsFile:
     return found
 
 
+def directories_of(paths: Sequence[str], option: str) -> list[str]:
+    """*paths*, absolute, which *option* names. Raises `MissingDirectoryError` for what is no directory."""
+    for path in paths:
+        if not os.path.isdir(path):
+            raise MissingDirectoryError(path, f"{option}: no such directory")
+    return [os.path.abspath(path) for path in paths]
+
+
 def site_of(options: argparse.Namespace) -> Site:
     """The site that the options name."""
     return Site.load(options.config, root=options.root)
+
+
+def site_without_wheelhouse(options: argparse.Namespace) -> Site:
+    """The site that the options name; where there is no wheelhouse, the built-in one without any."""
+    try:
+        return site_of(options)
+    except NoWheelhouseError:
+        return Site.default(os.sep)
 
 
 def host_of(

@@ -11,10 +11,9 @@ from wheelhouse_resolver.cli.common import (
     add_site_options,
     host_of,
     print_json,
+    site_without_wheelhouse,
 )
-from wheelhouse_resolver.errors import NoWheelhouseError
 from wheelhouse_resolver.host import Evidence, Host
-from wheelhouse_resolver.site import Site
 from wheelhouse_resolver.text import printable
 
 __all__ = ["add_arguments", "run"]
@@ -42,10 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run `detect`."""
-    try:
-        site = Site.load(options.config, root=options.root)
-    except NoWheelhouseError:
-        site = Site.default("/")  # a host can be detected where no wheelhouse is
+    site = site_without_wheelhouse(options)  # a host can be detected where none is
     host = host_of(options, site, options.cpuinfo)
     if options.json:
         print_json(host.to_dict())

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from typing import Any
 
 import tomli_w
 from packaging.version import InvalidVersion, Version
 
-from wheelhouse_resolver.build.recipe import RecipeError
+from wheelhouse_resolver.build.recipe import RecipeError, UnreadableRecipeError, pinned_version
 from wheelhouse_resolver.build.recipe_file import (
     find_recipe,
     load_recipe,
     recipe_directories,
     recipe_files,
+    unmatched_conditions,
 )
 from wheelhouse_resolver.cli.common import (
     add_examples,
@@ -23,10 +25,13 @@ from wheelhouse_resolver.cli.common import (
     add_site_options,
     host_of,
     print_json,
-    site_of,
+    site_without_wheelhouse,
+    warn,
 )
-from wheelhouse_resolver.errors import InvalidRequirementError
+from wheelhouse_resolver.errors import InvalidRequirementError, SiteFileError
 from wheelhouse_resolver.host.python import python_version
+from wheelhouse_resolver.requirements import parse_requirement
+from wheelhouse_resolver.site import Site
 from wheelhouse_resolver.text import printable
 
 __all__ = ["add_arguments", "run"]
@@ -49,8 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     check = action("check", "say whether recipe files are valid, and everything that is wrong in them")
     check.add_argument("files", nargs="+", metavar="FILE", help="a recipe")
     add_json_option(check)
+    add_site_options(check)
     show = action("show", "print what the recipes of projects say for a version and a host, and their files")
-    show.add_argument("projects", nargs="+", metavar="NAME", help="a project, in any spelling of its name")
+    show.add_argument(
+        "projects", nargs="+", metavar="NAME[==VERSION]", help="a project, in any spelling of its name"
+    )
     show.add_argument(
         "--version",
         metavar="VERSION",
@@ -92,10 +100,16 @@ def run(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     told: list[dict[str, Any]] = []
+    site = _known_site(options)
+    warnings: list[str] = []
     for path in options.files:
         try:
-            load_recipe(path)
+            file = load_recipe(path)
             findings: tuple[tuple[str, str], ...] = ()
+            if site is not None:
+                warnings += unmatched_conditions(replace(file, path=path), site)
+        except UnreadableRecipeError:
+            raise
         except RecipeError as error:
             findings = error.findings
         told.append(
@@ -110,11 +124,22 @@ def _check(options: argparse.Namespace) -> int:
                 print(f"{printable(each['path'])}: {printable(where + finding['problem'])}")
             if not each["findings"]:
                 print(f"{printable(each['path'])}: valid")
+    warn(warnings)
     return 1 if any(each["findings"] for each in told) else 0
 
 
+def _known_site(options: argparse.Namespace) -> Site | None:
+    """The site to check for; None if none was asked for and this machine's cannot be used."""
+    try:
+        return site_without_wheelhouse(options)
+    except SiteFileError:
+        if options.config is not None:
+            raise
+        return None
+
+
 def _show(options: argparse.Namespace) -> int:
-    site = site_of(options)
+    site = site_without_wheelhouse(options)
     host = host_of(options, site)
     # One that is asked for counts although the layer has no directory for it: one can build for it.
     arch = host.arch if options.arch is not None else site.search_path(host).arch
@@ -125,13 +150,14 @@ def _show(options: argparse.Namespace) -> int:
         raise InvalidRequirementError(options.version, "no version", "--version") from error
     found: list[dict[str, Any]] = []
     missing = 0
-    for name in options.projects:
+    asked = [_name_and_version(text, version) for text in options.projects]
+    for name, wanted in asked:
         file = find_recipe(name, recipe_directories(site))
         if file is None:
             print(f"{printable(name)}: no recipe; it is built as its project says", file=sys.stderr)
             missing += 1
             continue
-        applied = file.applied(version, f"{python.major}.{python.minor}", host.layer, arch)
+        applied = file.applied(wanted, f"{python.major}.{python.minor}", host.layer, arch)
         found.append({"name": file.name, "path": file.path, "sha256": file.digest, "recipe": applied})
     if options.json:
         print_json(found)
@@ -144,8 +170,19 @@ def _show(options: argparse.Namespace) -> int:
     return 1 if missing else 0
 
 
+def _name_and_version(text: str, version: Version | None) -> tuple[str, Version | None]:
+    """What `NAME` or `NAME==VERSION` asks for; *version*: of the former."""
+    asked = parse_requirement(text)
+    if not asked.specifier:
+        return asked.name, version
+    pinned = pinned_version(text)
+    if pinned is None:
+        raise InvalidRequirementError(text, "give NAME or NAME==VERSION")
+    return asked.name, Version(pinned)
+
+
 def _list(options: argparse.Namespace) -> int:
-    found = recipe_files(recipe_directories(site_of(options)))
+    found = recipe_files(recipe_directories(site_without_wheelhouse(options)))
     if options.json:
         print_json([{"name": name, "path": path} for name, path in sorted(found.items())])
     else:

@@ -26,6 +26,7 @@ from wheelhouse_resolver.cli.common import (
     add_host_options,
     add_json_option,
     add_site_options,
+    directories_of,
     host_of,
     print_json,
     seconds,
@@ -157,6 +158,7 @@ def _verified(options: argparse.Namespace, case: _Case, work: str) -> Verificati
 
 def _cases(options: argparse.Namespace, site: Site) -> list[_Case]:
     given = load_recipe(options.recipe) if options.recipe not in (None, "none") else None
+    more = directories_of(options.find_links, "--find-links")
     hosts: dict[str, Host] = {}
     found = []
     for path in options.wheel:
@@ -179,7 +181,7 @@ def _cases(options: argparse.Namespace, site: Site) -> list[_Case]:
                 running = f"{target.major}.{target.minor}"
                 recipe = file.resolve(version, running, host.layer, search_path.arch)
         test = recipe.test if options.timeout is None else replace(recipe.test, timeout=options.timeout)
-        links = [*options.find_links, *(directory.path for directory in tree.existing(search_path))]
+        links = [*more, *(directory.path for directory in tree.existing(search_path))]
         found.append(_Case(path, python, links, test, module_environment(recipe.run_modules, os.environ)))
     return found
 

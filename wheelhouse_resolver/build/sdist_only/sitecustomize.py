@@ -1,9 +1,11 @@
-"""Spares `pip download` the build backend: a source distribution states its metadata itself, in PKG-INFO.
+"""Spares `pip download` the build backend, and us what a hostile archive does to pips that unpack it.
 
 The directory of this file stands first on PYTHONPATH while pip downloads with `--no-build-isolation`. Python
-imports it at the start of every process (module `site`). In one whose working directory is a source, as
-PEP 517 demands of those that ask a build backend, the backend that the source names is there already: it
-hands out PKG-INFO. This runs on every Python that is built for, so it is written for old ones (3.7).
+imports it at the start of every process (module `site`). In pip itself, a tar archive seems to hold nothing
+but the few files that pip reads: pips before 24.1 write through links that lead anywhere. In a process that
+pip starts in a source, as PEP 517 demands of those that ask a build backend, the backend that the source
+names is there already. It hands out PKG-INFO, or what the name of the archive tells where there is none. This
+runs on every Python that is built for, so it is written for old ones (3.7).
 """
 
 from __future__ import annotations
@@ -11,12 +13,55 @@ from __future__ import annotations
 import importlib
 import os
 import re
-import shutil
 import sys
+import tarfile
+import zipfile
 from types import ModuleType
 from typing import Any
 
 __all__: list[str] = []
+
+#: What tells the processes that pip starts the file name of the archive, and that pip has started them.
+_ARCHIVE = "WHEELHOUSE_RESOLVER_SDIST"
+
+#: What pip reads of a source distribution, or wants to be there.
+_READ = ("PKG-INFO", "pyproject.toml", "setup.py")
+
+
+class _Sdist(tarfile.TarFile):
+    """A tar archive of which only the regular files that pip reads are to be seen."""
+
+    def __init__(self, name: Any = None, *arguments: Any, **more: Any) -> None:
+        super().__init__(name, *arguments, **more)
+        self._seen: list[tarfile.TarInfo] | None = None
+        _note(name)
+
+    def getmembers(self) -> list[tarfile.TarInfo]:
+        # Once: pip cuts the top directory off their names.
+        if self._seen is None:
+            self._seen = [each for each in super().getmembers() if _is_read(each)]
+        return self._seen
+
+    def __iter__(self) -> Any:
+        return iter(self.getmembers())
+
+
+class _Zip(zipfile.ZipFile):
+    """A zip file whose name is told to the processes that pip starts; pip makes no links of what is in it."""
+
+    def __init__(self, file: Any, *arguments: Any, **more: Any) -> None:
+        super().__init__(file, *arguments, **more)
+        _note(self.filename)
+
+
+def _note(path: Any) -> None:
+    if isinstance(path, str):
+        os.environ[_ARCHIVE] = os.path.basename(path)
+
+
+def _is_read(member: tarfile.TarInfo) -> bool:
+    top, _, name = member.name.rpartition("/")
+    return member.isreg() and name in _READ and "/" not in top and top not in (os.curdir, os.pardir)
 
 
 def _first(expression: str, text: str) -> str | None:
@@ -34,13 +79,17 @@ def _no_requirements(_settings: Any = None) -> list[str]:
 
 
 def _metadata(directory: str, _settings: Any = None) -> str:
-    stated = _read("PKG-INFO")
+    stated = _read("PKG-INFO") if os.path.isfile("PKG-INFO") else ""
     name, version = (_first(rf"^{key}:\s*(\S+)", stated) for key in ("Name", "Version"))
     if name is None or version is None:
-        raise ValueError("PKG-INFO does not tell the name and the version")
+        name, _, version = re.sub(r"\.(zip|tgz|t[bx]z|tar(\.\w+)?)$", "", os.environ[_ARCHIVE]).rpartition(
+            "-"
+        )
+        stated = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
     info = "{}-{}.dist-info".format(re.sub(r"[-_.]+", "_", name), version.replace("-", "_"))
     os.mkdir(os.path.join(directory, info))
-    shutil.copyfile("PKG-INFO", os.path.join(directory, info, "METADATA"))
+    with open(os.path.join(directory, info, "METADATA"), "w", encoding="utf-8") as file:
+        file.write(stated)
     return info
 
 
@@ -76,5 +125,8 @@ def _import_next() -> None:
 
 
 _import_next()
-if os.path.isfile("PKG-INFO"):
+if _ARCHIVE not in os.environ:
+    tarfile.open = _Sdist.open
+    zipfile.ZipFile = _Zip  # type: ignore[misc]
+elif any(map(os.path.isfile, _READ)):
     _replace_backend()

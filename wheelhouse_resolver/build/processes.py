@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NamedTuple, NoReturn
 
+from wheelhouse_resolver.build.endings import last_words, without_closing
 from wheelhouse_resolver.errors import reason_of
 from wheelhouse_resolver.text import printable
 
@@ -29,7 +30,7 @@ class Finished(NamedTuple):
     code:      its exit code; negative: the signal that ended it; 127: it could not be started.
     timed_out: whether it was stopped because its time was up.
     seconds:   how long it ran (s).
-    tail:      the last lines that it printed.
+    tail:      the last lines that it printed, as `tail_of` takes them.
     """
 
     code: int
@@ -51,6 +52,12 @@ class Finished(NamedTuple):
             with suppress(ValueError):
                 return f"ended by {signal.Signals(-self.code).name}"
         return f"exited with {self.code}" if self.code else ""
+
+    @property
+    def why(self) -> str:
+        """The `problem`, and what it said last of it."""
+        said = "" if self.ok else last_words(self.tail)
+        return f"{self.problem}: {said}" if said else self.problem
 
 
 def run_logged(
@@ -131,12 +138,15 @@ def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
 
 
 def tail_of(log: str | os.PathLike[str], offset: int = 0, lines: int = 20) -> str:
-    """The last *lines* of what stands in the file *log* behind *offset* (bytes)."""
+    """The last *lines* of what stands in the file *log* behind *offset* (bytes).
+
+    Without what pip says at the end of every failure: that would be all of them.
+    """
     with open(log, "rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(offset, size - _TAIL))
         text = file.read().decode("utf-8", "replace")
-    return "\n".join(text.splitlines()[-lines:])
+    return "\n".join(without_closing(text.splitlines())[-lines:])
 
 
 @contextmanager

@@ -123,7 +123,7 @@ def _count(text: str) -> int:
 def run(options: argparse.Namespace) -> int:
     """Run `build`. Exit code 1 when anything failed; 130 when it was interrupted, after all has ended."""
     from wheelhouse_resolver.build.configuration import slurm_settings
-    from wheelhouse_resolver.build.processes import interrupted_by
+    from wheelhouse_resolver.build.processes import adopting, interrupted_by
     from wheelhouse_resolver.build.run import carry_out
     from wheelhouse_resolver.build.scratch import scratch_directory
     from wheelhouse_resolver.cli.publish import ran
@@ -141,7 +141,11 @@ def run(options: argparse.Namespace) -> int:
     build = _build_options(options, site)
     progress = BuildProgress(build.logs)
     try:
-        with interrupted_by(signal.SIGTERM, signal.SIGHUP), scratch_directory(build.work) as scratch:
+        with (
+            interrupted_by(signal.SIGTERM, signal.SIGHUP),
+            adopting(),
+            scratch_directory(build.work) as scratch,
+        ):
             plan = _planned(options, site, asked, build, scratch, progress)
             warn(f"ignored {each}: its marker does not hold" for each in plan.ignored)
             if options.dry_run:

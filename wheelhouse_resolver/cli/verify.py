@@ -17,6 +17,7 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from wheelhouse_resolver import tree
 from wheelhouse_resolver.build.modules import module_environment
+from wheelhouse_resolver.build.processes import adopting
 from wheelhouse_resolver.build.pythons import target_of
 from wheelhouse_resolver.build.recipe import Test, no_recipe
 from wheelhouse_resolver.build.recipe_file import find_recipe, load_recipe, recipe_directories
@@ -113,7 +114,8 @@ def run(options: argparse.Namespace) -> int:
         # What is told of each wheel shows how far it is; JSON comes at the end.
         steps = shown(cases, "verifying", len(cases)) if options.json else cases
         for number, case in enumerate(steps, 1):
-            result = _verified(options, case, os.path.join(work, str(number)))
+            with adopting():
+                result = _verified(options, case, os.path.join(work, str(number)))
             results.append(result)
             if not options.json:
                 _tell(result)

@@ -74,7 +74,7 @@ class Finding:
 class Verification:
     """The outcome of verifying one wheel.
 
-    wheel:    its path. findings: all that is wrong.
+    wheel:    its path, as it was given. findings: all that is wrong.
     imported: what could be imported.
     seconds:  how long it took (s). log: the file with all that was printed.
     """
@@ -150,7 +150,7 @@ class _Verifying:
         offline: bool,
         emulate: Sequence[str],
     ) -> None:
-        self._wheel = os.path.abspath(wheel)
+        self._given, self._wheel = wheel, os.path.abspath(wheel)
         self._python = python
         self._find_links = find_links
         self._work = os.path.abspath(work)
@@ -178,7 +178,7 @@ class _Verifying:
             if self._install(own):
                 self._try(own)
         return Verification(
-            wheel=self._wheel,
+            wheel=self._given,
             findings=tuple(self._findings),
             imported=tuple(self._imported),
             seconds=time.monotonic() - start,

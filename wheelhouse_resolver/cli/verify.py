@@ -36,6 +36,7 @@ from wheelhouse_resolver.cli.progress import shown
 from wheelhouse_resolver.errors import UnreadableWheelError
 from wheelhouse_resolver.host import Host
 from wheelhouse_resolver.host.python import python_version
+from wheelhouse_resolver.metadata import read_metadata
 from wheelhouse_resolver.site import Site
 from wheelhouse_resolver.text import printable
 
@@ -168,6 +169,7 @@ def _cases(options: argparse.Namespace, site: Site) -> list[_Case]:
             name, version, _, _ = parse_wheel_filename(os.path.basename(path))
         except InvalidWheelFilename as error:
             raise UnreadableWheelError(path, str(error)) from error
+        read_metadata(path)  # raises for what is no wheel inside
         python = target_of(options.python).path if options.python is not None else python_for(path)
         if python not in hosts:
             hosts[python] = host_of(argparse.Namespace(**{**vars(options), "python": python}), site)

@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.tags import Tag, parse_tag
-from packaging.utils import NormalizedName, canonicalize_name
+from packaging.utils import InvalidName, NormalizedName, canonicalize_name
+from packaging.version import Version
 
 from wheelhouse_resolver import placement
 from wheelhouse_resolver.errors import OutputError, WheelhouseError, reason_of
@@ -29,7 +30,15 @@ from wheelhouse_resolver.stamp import build_text, renamed
 from wheelhouse_resolver.text import printable
 from wheelhouse_resolver.wheel_check import CheckedWheel, RefusedWheelError, check_wheel
 
-__all__ = ["Edits", "RelabelError", "Relabelled", "edited_requirements", "relabel", "requirements_of"]
+__all__ = [
+    "Edits",
+    "RelabelError",
+    "Relabelled",
+    "edited_requirements",
+    "malformed",
+    "relabel",
+    "requirements_of",
+]
 
 _ELF = b"\x7fELF"
 
@@ -61,6 +70,25 @@ class Edits(NamedTuple):
     replace: tuple[str, ...] = ()
     local_label: str = ""
     tags: str = ""
+
+
+def malformed(edits: Edits) -> str:
+    """What is wrong with *edits*, whatever wheel they are for; empty if nothing is. Pure."""
+    try:
+        for text in (*edits.add, *edits.replace):
+            _parsed("", text)
+        for name in edits.remove:
+            canonicalize_name(name, validate=True)
+        if edits.local_label:
+            labelled(Version("0"), edits.local_label)
+        _tags("", edits.tags, frozenset())
+    except RelabelError as error:
+        return error.problem
+    except InvalidName as error:
+        return f"invalid project name: {error}"
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 class Relabelled(NamedTuple):

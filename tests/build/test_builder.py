@@ -342,7 +342,7 @@ COMMAND = "command 'echo oh no >&2; false' exited with 1"
             "",
         ),
         ("environment", 'build-isolation = false\nbuild-requires = ["missing"]', "", "pip install", "miss"),
-        ("build", "", "raise SystemExit('oh no')", "pip wheel exited with 1", "oh no"),
+        ("build", "", "raise SystemExit('oh no')", "pip wheel exited with 1: oh no", "oh no"),
         ("build", 'phases.before-build = ["echo oh no >&2; false"]', "", f"before-build {COMMAND}", "oh no"),
         ("build", 'phases.before-build = ["echo $UNSET_X"]', "", "before-build command", "UNSET_X"),
         ("build", 'phases.after-build = ["false | true"]', "", "after-build command 'false | true'", ""),
@@ -357,6 +357,23 @@ def test_a_build_that_fails_says_where_and_why(
     record = quick.build()
     assert_failed(record, quick, phase, problem.replace("RECIPE", str(path)))
     assert tail in record.tail
+
+
+def test_why_a_backend_failed_is_told_and_comes_last(quick: Workshop) -> None:
+    quick.package(build="raise RuntimeError('no blas found')")
+    record = quick.build()
+    assert_failed(record, quick, "build", "pip wheel exited with 1: RuntimeError: no blas found")
+    assert record.problem.endswith(": RuntimeError: no blas found")
+    assert record.tail.splitlines()[-1] == "  RuntimeError: no blas found"
+
+
+def test_a_disk_that_fills_while_a_backend_runs(quick: Workshop, small_disk: Path) -> None:
+    quick.work = small_disk / "work"
+    quick.package(build="open('big', 'wb').write(bytes(4 << 20))")
+    record = quick.build()
+    assert record.result == "failed"
+    assert record.problem.startswith("build: pip wheel exited with 1: ")
+    assert record.problem.endswith("No space left on device")
 
 
 def test_an_edit_that_cannot_be_made(quick: Workshop) -> None:
@@ -450,6 +467,7 @@ def test_a_full_disk_fails_a_build_in_one_line(workshop: Workshop, small_disk: P
     record = workshop.build()  # an environment needs more
     assert (record.result, record.phases[-1].name) == ("failed", "environment")
     assert record.problem.startswith("environment: ")
+    assert "No space left on device" in record.problem
     assert record.problem.isprintable()
     assert workshop.left() == []
     assert workshop.placed() == []

@@ -363,7 +363,7 @@ class TestRealWheels:
         [
             ("demo.whl", b"", "Invalid wheel filename"),
             ("demo-1.0-py3-none-any.whl", b"PK", "not a sound zip file"),
-            ("demo-2.0-py3-none-any.whl", None, "cannot be read: No such file"),
+            ("demo-2.0-py3-none-any.whl", None, "does not exist"),
         ],
     )
     def test_what_is_no_wheel(self, name: str, content: bytes | None, problem: str, tmp_path: Path) -> None:

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.build.tasks import Told, is_alive, make_task
+from tests.build.test_processes import escaping
 from wheelhouse_resolver.build.executors import Executor, ExecutorError, Task
 from wheelhouse_resolver.build.executors.local import LocalExecutor
 from wheelhouse_resolver.build.executors.slurm import Job, SlurmExecutor
+from wheelhouse_resolver.build.processes import adopting
 from wheelhouse_resolver.build.recipe import Resources
 from wheelhouse_resolver.errors import OutputError
 
@@ -206,6 +208,14 @@ write(str(count))
             time.sleep(0.05)
         assert not any(map(is_alive, pids))
         assert not (tmp_path / "never.pid").exists()
+
+    def test_what_a_killed_task_leaves_is_killed_and_the_other_tasks_are_not(self, tmp_path: Path) -> None:
+        escape = escaping(tmp_path / "pids", "os.kill(os.getpid(), 9)")
+        tasks = [make_task(tmp_path, "a", escape), make_task(tmp_path, "b", "time.sleep(3); write('')")]
+        with adopting():
+            results = LocalExecutor(2).run(tasks, Told())
+        assert [result.vanished for result in results] == ["ended by SIGKILL", ""]
+        assert not any(is_alive(int(pid)) for pid in (tmp_path / "pids").read_text().split())
 
 
 class TestSlurm:

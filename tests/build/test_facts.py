@@ -12,11 +12,13 @@ from tests.builders import make_tree
 from wheelhouse_resolver.build.facts import (
     host_facts,
     installed,
+    layer_warnings,
     optimisation_of,
     patchelf_version,
     tool_versions,
 )
 from wheelhouse_resolver.errors import PythonError
+from wheelhouse_resolver.host import Evidence, Host
 from wheelhouse_resolver.host.cpu import archs_of, running_cpu
 
 
@@ -74,3 +76,23 @@ def test_the_version_of_patchelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     program(tmp_path, "patchelf", "echo patchelf 0.99")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     assert patchelf_version(os.environ) == "0.99"
+
+
+@pytest.mark.parametrize(
+    ("sources", "warned"),
+    [
+        (["option"], True),
+        (["WHEELHOUSE_LAYER"], True),
+        (["option", "default"], True),
+        (["option", "interpreter"], False),
+        (["default"], False),
+        (["os-release"], False),
+    ],
+)
+def test_a_layer_that_was_stated_on_a_host_that_shows_none(sources: list[str], warned: bool) -> None:
+    evidence = tuple(Evidence(source, "gentoo", "seen") for source in sources)
+    told = layer_warnings(Host(layer="gentoo", layer_evidence=evidence))
+    assert told == ["this host is of no layer: building for gentoo with its compilers and C library"] * int(
+        warned
+    )
+    assert layer_warnings(Host(layer=None, layer_evidence=evidence)) == []

@@ -2,13 +2,21 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from wheelhouse_resolver.build.processes import Finished, interrupted_by, run_logged, tail_of
+from wheelhouse_resolver.build.processes import (
+    Finished,
+    adopting,
+    children,
+    interrupted_by,
+    run_logged,
+    tail_of,
+)
 
 
 @pytest.fixture
@@ -79,6 +87,58 @@ def test_one_that_ignores_being_told_to_stop_is_killed(log: Path, monkeypatch: p
     code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
     done = run(code, log, timeout=2)
     assert (done.timed_out, done.code) == (True, -signal.SIGKILL)
+
+
+#: Starts a process with a session of its own, which no signal to a group reaches, and its child.
+ESCAPE = """
+import subprocess, sys, time
+subprocess.run([sys.executable, "-c", '''
+import os, subprocess, sys
+if os.fork() == 0:
+    os.setsid()
+    child = subprocess.Popen(["sleep", "600"])
+    with open(sys.argv[1] + "~", "w") as file:
+        file.write(f"{os.getpid()} {child.pid}")
+    os.rename(sys.argv[1] + "~", sys.argv[1])
+    child.wait()
+''', PID])
+import os
+while not os.path.exists(PID):
+    time.sleep(0.01)
+"""
+
+
+def escaping(pid: Path, then: str = "") -> str:
+    """Code that leaves processes behind, whose numbers stand in the file *pid*, and goes on."""
+    return ESCAPE.replace("PID", repr(str(pid))) + then
+
+
+@pytest.mark.parametrize("then", ["", "time.sleep(600)"], ids=["ended", "timed-out"])
+def test_what_has_left_the_group_is_killed_too_and_what_was_there_is_not(
+    then: str, log: Path, tmp_path: Path
+) -> None:
+    others = subprocess.Popen(["sleep", "600"])
+    try:
+        with adopting():
+            run(escaping(tmp_path / "pids", then), log, timeout=5)
+            left = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+            assert len(left) == 2
+            assert not any(map(is_alive, left))
+            assert others.poll() is None
+    finally:
+        others.kill()
+        others.wait()
+
+
+def test_a_library_adopts_and_kills_nothing(log: Path, tmp_path: Path) -> None:
+    run(escaping(tmp_path / "pids"), log)
+    with adopting():
+        pass
+    assert children() == frozenset()
+    left = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    assert all(map(is_alive, left))
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
 
 
 def test_of_very_much_output_only_the_end_is_read(log: Path) -> None:

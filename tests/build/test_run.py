@@ -176,9 +176,9 @@ class TestPublishing:
         make_package(place.sources, "base")
         published: list[tuple[str, int]] = []
 
-        def publish(wheel: str, record: BuildRecord) -> list[str]:
+        def publish(wheel: str, record: BuildRecord) -> dict[str, bool]:
             published.append((record.project, len(place.executor.ran)))
-            return [f"/house/{Path(wheel).name}"]
+            return {f"/house/{Path(wheel).name}": record.project == "app"}
 
         outcomes = carry_out(
             place.plan("app", archs=["generic", "sse3"]),
@@ -192,6 +192,10 @@ class TestPublishing:
         assert {outcome.places for outcome in outcomes if outcome.entry.job.project == "app"} == {
             ("/house/app-1.0-py3-none-any.whl",)
         }
+        # What was there before, or is by another arch, is not placed again.
+        placed = [(outcome.entry.job.project, outcome.placed) for outcome in outcomes]
+        app = ("app", ("/house/app-1.0-py3-none-any.whl",))
+        assert sorted(placed) == [("app", ()), app, ("base", ()), ("base", ())]
 
     def test_one_that_cannot_be_published_has_failed_and_what_needs_it_is_skipped(
         self, place: Workplace
@@ -199,7 +203,7 @@ class TestPublishing:
         make_package(place.sources, "app", requires=["base"])
         make_package(place.sources, "base")
 
-        def publish(wheel: str, _: BuildRecord) -> list[str]:
+        def publish(wheel: str, _: BuildRecord) -> dict[str, bool]:
             raise PublishError(Path(wheel).name, "nowhere to go")
 
         base, app = carry_out(

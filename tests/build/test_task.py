@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.build.test_processes import is_alive
+from tests.build.test_processes import escaping, is_alive
 from tests.build.workshop import Workshop
 from tests.whole import assert_whole
 from wheelhouse_resolver.build.record import BuildRecord, record_of
@@ -126,9 +126,9 @@ def test_a_result_that_cannot_be_written_is_told(tasks: Tasks) -> None:
 
 
 def test_a_task_that_is_told_to_stop_stops_with_all_that_it_started(tasks: Tasks) -> None:
-    pid = tasks.workshop.directory / "pid"
-    body = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
-    tasks.workshop.package(build=body)
+    pid, escaped = tasks.workshop.directory / "pid", tasks.workshop.directory / "escaped"
+    body = f"open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+    tasks.workshop.package(build=escaping(escaped, body))
     tasks.write()
     process = tasks.start()
     while not (pid.exists() and pid.read_text()):
@@ -140,6 +140,7 @@ def test_a_task_that_is_told_to_stop_stops_with_all_that_it_started(tasks: Tasks
     assert err.endswith(": build: interrupted\n")
     assert tasks.record().problem == "build: interrupted"
     assert not is_alive(int(pid.read_text()))
+    assert not any(is_alive(int(each)) for each in escaped.read_text().split())
     assert (tasks.workshop.placed(), tasks.workshop.left()) == ([], [])
 
 

@@ -124,6 +124,22 @@ class TestOne:
         assert "\n  | no compiler today\n" in done.err
         (log,) = [line.removeprefix("  log: ") for line in done.err.splitlines() if "  log: " in line]
         assert "no compiler today" in Path(log).read_text()
+        assert done.out.splitlines()[1].endswith("  build: exited with 1")
+
+    def test_the_table_holds_a_short_problem(self, build: Build, sources: Path) -> None:
+        make_package(sources, "demo")
+        wanted = f"demo>=2,!={'.'.join(['1'] * 100)}"
+        done = build(wanted)
+        (problem,) = [line.strip() for line in done.err.splitlines() if line.startswith("  ")][:1]
+        assert len(problem) > 200
+        assert done.out.splitlines()[1].endswith(f"  {problem[:60]}...")
+
+    def test_a_host_of_no_layer_is_told_what_it_builds_with(self, build: Build, sources: Path) -> None:
+        make_package(sources, "demo")
+        told = "this host is of no layer: building for gentoo with its compilers and C library"
+        done = build("demo", "--dry-run", "--json")
+        assert [line for line in done.err.splitlines() if told in line] == [f"warning: {told}"]
+        assert json.loads(done.out)["waves"]
 
     def test_a_requirement_that_nothing_satisfies(self, build: Build, sources: Path) -> None:
         make_package(sources, "demo")
@@ -411,7 +427,7 @@ class TestPublish:
         done = build("demo", "--publish")
         assert done.code == 1
         assert "publish: " in done.out
-        assert "--rebuild" in done.out
+        assert "--rebuild" in done.err
 
 
 @pytest.mark.usefixtures("quick")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,9 @@ def test_elsewhere_plain_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str
         progress.began([entry("one")])
         progress.waiting()
         progress.ended(Outcome(entry=entry("one"), result="built"))
-        progress.published(Outcome(entry=entry("one"), result="built", places=("/house/one.whl",)))
-    assert capsys.readouterr().err == "built one 1.0 cp311 avx2\npublished /house/one.whl\n"
+        there = Outcome(entry=entry("one"), result="built", places=("/house/one.whl",))
+        progress.published(replace(there, placed=("/house/one.whl",)))
+        progress.published(there)
+    told = ["built one 1.0 cp311 avx2", "published /house/one.whl", "present /house/one.whl"]
+    assert capsys.readouterr().err.splitlines() == told
     assert progress.outcomes[0].places == ("/house/one.whl",)

@@ -66,3 +66,8 @@ def test_what_is_no_wheel_is_bad_input(cli: Cli, root: Path, tmp_path: Path) -> 
         assert (outcome.code, outcome.out) == (2, "")
         assert outcome.err.startswith(f"error: {tmp_path / name}: ")
         assert outcome.err.count("\n") == 1
+
+
+def test_what_does_not_exist_is_told_before_its_name_is_judged(cli: Cli, root: Path, tmp_path: Path) -> None:
+    outcome = cli("classify", tmp_path / "nope.whl", "--root", root)
+    assert outcome.err == f"error: {tmp_path}/nope.whl: does not exist\n"

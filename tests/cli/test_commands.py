@@ -50,6 +50,16 @@ def test_help_lists_every_command(cli: Cli) -> None:
         assert summary.split()[0] in outcome.out
 
 
+@pytest.mark.parametrize("arguments", [("--no-such",), ("more", "--no-such"), ()])
+def test_an_error_of_a_command_points_to_the_help_of_that_command(
+    arguments: tuple[str, ...], cli: Cli
+) -> None:
+    outcome = cli("classify", *arguments)
+    assert outcome.code == 2
+    assert outcome.err.endswith("(see `wheelhouse-resolver classify --help`)\n")
+    assert outcome.err.count("\n") == 1
+
+
 def test_the_version(cli: Cli) -> None:
     assert cli("--version") == (0, f"wheelhouse-resolver {version('wheelhouse-resolver')}\n", "")
 

@@ -61,6 +61,23 @@ def test_one_that_cannot_be_edited_does_not_stop_the_others(cli: Cli) -> None:
     assert outcome.out == f"made     new/{NAME}\n"
 
 
+@pytest.mark.parametrize(
+    ("option", "text", "problem"),
+    [
+        ("--tags", "cp311", "'cp311' is no wheel tag: give PYTHON-ABI-PLATFORM, empty parts are kept"),
+        ("--add-requires", "a b", "invalid requirement 'a b': "),
+        ("--replace-requires", "==1", "invalid requirement '==1': "),
+        ("--remove-requires", "a>=1", "invalid project name: "),
+        ("--local-label", "a/b", "'a/b' is no local label (letters, digits, dots)"),
+    ],
+)
+def test_what_is_no_edit_is_bad_input(option: str, text: str, problem: str, cli: Cli) -> None:
+    outcome = cli("relabel", option, text, f"in/{NAME}", "in/other-2.0-py3-none-any.whl")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith(f"error: {problem}")
+    assert outcome.err.count("\n") == 1
+
+
 def test_a_file_that_is_not_there(cli: Cli) -> None:
     assert cli("relabel", "missing-1.0-py3-none-any.whl").code == 2
     outcome = cli("relabel", "missing-1.0-py3-none-any.whl", "--add-requires", "a")

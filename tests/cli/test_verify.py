@@ -99,7 +99,8 @@ def test_a_time_limit(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> No
     [
         ("missing-1.0-py3-none-any.whl", (), "does not exist"),
         ("demo.whl", (), "Invalid wheel filename"),
-        ("demo-1.0-cp26-cp26m-linux_x86_64.whl", (), "python2.6, which is not on PATH"),
+        ("junk-1.0-py3-none-linux_x86_64.whl", (), "not a sound zip file"),
+        ("demo-1.0-cp26-none-any.whl", (), "python2.6, which is not on PATH"),
         ("demo-1.0-py3-none-any.whl", ("--python", "/nowhere"), "does not exist"),
         ("demo-1.0-py3-none-any.whl", ("--python", "3.98"), "no python3.98 on PATH runs"),
         ("demo-1.0-py3-none-any.whl", ("--recipe", "/nowhere.toml"), "cannot be read"),
@@ -117,14 +118,27 @@ def test_a_time_limit(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> No
 def test_bad_input(
     name: str, more: tuple[str, ...], word: str, cli: Cli, root: Path, tmp_path: Path, scratch: Path
 ) -> None:
-    if not name.startswith("missing"):
-        (tmp_path / name).touch()
+    if name.endswith("any.whl") and not name.startswith("missing"):
+        make_wheel(tmp_path, name)
+    elif not name.startswith("missing"):
+        (tmp_path / name).write_bytes(b"junk")
     outcome = cli("verify", "--offline", tmp_path / name, *more, "--root", root, *HOST)
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err.startswith("error: ")
     assert word in outcome.err
     assert outcome.err.count("\n") == 1
     assert os.listdir(scratch) == []
+
+
+def test_it_is_called_as_it_was_given(
+    cli: Cli, root: Path, tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_wheel(tmp_path, "good-1.0-py3-none-any.whl", files={"good.py": ""})
+    monkeypatch.chdir(tmp_path)
+    given = ("verify", "--offline", "good-1.0-py3-none-any.whl", "--root", root, *HOST)
+    assert cli(*given).out.startswith("good-1.0-py3-none-any.whl: works (good; ")
+    (told,) = json.loads(cli(*given, "--json").out)
+    assert told["wheel"] == "good-1.0-py3-none-any.whl"
 
 
 def test_the_target_python(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> None:

@@ -118,11 +118,14 @@ def classify(
     Raises `ClassifyError` for what is no wheel, `SiteFileError` for a wrong `[build.glibc]`.
     """
     try:
+        os.stat(wheel)  # a typing error in a name is no bad name
         _, _, _, tags = parse_wheel_filename(os.path.basename(wheel))
         files = elf_files(wheel)
         counts, unscanned = _scan(wheel, files) if scan else ({}, [])
     except InvalidWheelFilename as error:
         raise ClassifyError(wheel, str(error)) from error
+    except FileNotFoundError as error:
+        raise ClassifyError(wheel, "does not exist") from error
     except OSError as error:
         raise ClassifyError(wheel, f"cannot be read: {reason_of(error)}") from error
     except BAD_ZIP as error:

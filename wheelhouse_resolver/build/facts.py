@@ -11,11 +11,18 @@ from importlib import metadata
 
 from packaging.utils import canonicalize_name
 
-from wheelhouse_resolver.host import detect_host
+from wheelhouse_resolver.host import LAYER_VARIABLE, Host, detect_host
 from wheelhouse_resolver.host.cpu import archs_of, running_cpu
 from wheelhouse_resolver.site import GENERIC, NO_LAYER, Site
 
-__all__ = ["host_facts", "installed", "optimisation_of", "patchelf_version", "tool_versions"]
+__all__ = [
+    "host_facts",
+    "installed",
+    "layer_warnings",
+    "optimisation_of",
+    "patchelf_version",
+    "tool_versions",
+]
 
 #: How long a program may take to say its version (s); on a cold network filesystem it takes seconds.
 _TIMEOUT = 60
@@ -53,6 +60,14 @@ def optimisation_of(python: str, environ: Mapping[str, str]) -> str:
     """What the Python at the path *python* compiles extension modules with; empty when it does not say."""
     asked = "import sysconfig; print(sysconfig.get_config_var('OPT') or '')"
     return _said([python, "-c", asked], environ)
+
+
+def layer_warnings(host: Host) -> list[str]:
+    """What a build for a layer that was stated must be told when the host shows no sign of any. Pure."""
+    seen = [each for each in host.layer_evidence if each.source not in ("option", LAYER_VARIABLE, "default")]
+    if host.layer is None or seen or host.layer_evidence[0].source == "default":
+        return []
+    return [f"this host is of no layer: building for {host.layer} with its compilers and C library"]
 
 
 def installed(python: str, environ: Mapping[str, str]) -> dict[str, str]:

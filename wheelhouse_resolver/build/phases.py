@@ -10,12 +10,15 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from wheelhouse_resolver.build.endings import FULL
 from wheelhouse_resolver.build.processes import run_logged, tail_of
 from wheelhouse_resolver.build.record import BuildRecord, Phase
 from wheelhouse_resolver.errors import WheelhouseError, reason_of
 from wheelhouse_resolver.text import printable
 
 __all__ = ["PhaseFailed", "Phases", "told"]
+
+_INTERRUPTED = "interrupted"
 
 
 class PhaseFailed(Exception):
@@ -41,7 +44,7 @@ class Phases:
         offset = os.path.getsize(self.record.log)
         self.say(f"=== {name}")
         start = time.monotonic()
-        problem = "interrupted"
+        problem = _INTERRUPTED
         try:
             yield
             problem = ""
@@ -56,8 +59,16 @@ class Phases:
             self.record = replace(self.record, phases=(*self.record.phases, phase))
             if problem:
                 tail = tail_of(self.record.log, offset)
+                if problem != _INTERRUPTED and FULL not in problem and self._is_full(tail):
+                    problem = f"{problem}: {FULL}"
                 self.record = replace(self.record, problem=f"{name}: {problem}", tail=tail)
                 self.say(f"=== {name} failed: {problem}")
+
+    def _is_full(self, tail: str) -> bool:
+        """Whether there is no room: it may have been so full that the log could not say so."""
+        with contextlib.suppress(OSError):
+            return FULL in tail or os.statvfs(os.path.dirname(self.record.log)).f_bavail == 0
+        return False
 
     def say(self, line: str) -> None:
         """Add *line* to the log. On a full disk it is lost; what the build writes then, says so."""
@@ -70,7 +81,7 @@ class Phases:
         self.say(f"$ {shlex.join(command)}")
         done = run_logged(command, log=self.record.log, environ=environ, cwd=cwd, timeout=self.timeout)
         if not done.ok:
-            raise PhaseFailed(f"{what} {done.problem}")
+            raise PhaseFailed(f"{what} {done.why}")
 
     def run_shell(self, commands: Sequence[str], what: str, environ: Mapping[str, str], cwd: str) -> None:
         """Run *commands*, each in a shell of its own, which ends at the first thing that fails."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -43,7 +43,7 @@ class Outcome:
     record:  of the build; None if there was none.
     wheel:   the path of the wheel; empty without one.
     problem: what went wrong, the phase first. *log*: where to read on.
-    places:  where in the wheelhouse it was published.
+    places:  where in the wheelhouse it was published. *placed*: those that were not there before.
     """
 
     entry: Entry
@@ -53,6 +53,7 @@ class Outcome:
     problem: str = ""
     log: str = ""
     places: tuple[str, ...] = ()
+    placed: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -109,8 +110,9 @@ class Report(Protocol):
         """Called every second or so while a wave runs."""
 
 
-#: Publishes the wheel at a path, which a record belongs to, and returns where it then is.
-Publish = Callable[[str, BuildRecord], Sequence[str]]
+#: Publishes the wheel at a path, which a record belongs to, and returns where it then is; and for each of
+#: these paths, whether it was placed there only now.
+Publish = Callable[[str, BuildRecord], Mapping[str, bool]]
 
 
 def carry_out(
@@ -155,7 +157,7 @@ class _Run:
         self._scratch = scratch
         self._slurm = slurm
         self._publish = publish
-        self._published: dict[tuple[str, str | None], Sequence[str]] = {}
+        self._published: dict[tuple[str, str | None], tuple[str, ...]] = {}
         self.outcomes: dict[tuple[str, int, int], Outcome] = {}
 
     def wave(self, wave: Sequence[Entry]) -> None:
@@ -261,9 +263,12 @@ class _Run:
             return
         try:
             key = (record.wheel_sha256, record.directory)
+            placed: tuple[str, ...] = ()
             if key not in self._published:
-                self._published[key] = publish(outcome.wheel, record)
-            outcome = replace(outcome, places=tuple(self._published[key]))
+                found = publish(outcome.wheel, record)
+                self._published[key] = tuple(found)
+                placed = tuple(path for path, new in found.items() if new)
+            outcome = replace(outcome, places=self._published[key], placed=placed)
         except WheelhouseError as error:
             outcome = replace(outcome, result=FAILED, problem=f"publish: {error}", log=record.log)
         self.outcomes[outcome.entry.key] = outcome

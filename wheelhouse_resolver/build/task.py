@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from wheelhouse_resolver.build.builder import BuildInterrupted, run_job
 from wheelhouse_resolver.build.job import BuildOptions, Job
-from wheelhouse_resolver.build.processes import interrupted_by
+from wheelhouse_resolver.build.processes import adopting, interrupted_by
 from wheelhouse_resolver.build.record import write_record
 from wheelhouse_resolver.errors import OutputError, WheelhouseError, reason_of
 from wheelhouse_resolver.text import printable
@@ -81,7 +81,7 @@ def main(argv: Sequence[str]) -> int:
     except WheelhouseError as error:
         return _failed(str(error), 2)
     os.umask(_UMASK)
-    with interrupted_by(signal.SIGTERM):
+    with interrupted_by(signal.SIGTERM), adopting():
         try:
             record = run_job(task.job, task.options)
         except BuildInterrupted as stop:

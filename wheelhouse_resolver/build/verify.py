@@ -74,7 +74,7 @@ class Finding:
 class Verification:
     """The outcome of verifying one wheel.
 
-    wheel:    its path. findings: all that is wrong.
+    wheel:    its path, as it was given. findings: all that is wrong.
     imported: what could be imported.
     seconds:  how long it took (s). log: the file with all that was printed.
     """
@@ -150,7 +150,7 @@ class _Verifying:
         offline: bool,
         emulate: Sequence[str],
     ) -> None:
-        self._wheel = os.path.abspath(wheel)
+        self._given, self._wheel = wheel, os.path.abspath(wheel)
         self._python = python
         self._find_links = find_links
         self._work = os.path.abspath(work)
@@ -178,7 +178,7 @@ class _Verifying:
             if self._install(own):
                 self._try(own)
         return Verification(
-            wheel=self._wheel,
+            wheel=self._given,
             findings=tuple(self._findings),
             imported=tuple(self._imported),
             seconds=time.monotonic() - start,
@@ -201,7 +201,7 @@ class _Verifying:
         if not done.ok and not self._offline:
             done = self._run(install, _INSTALLING)
         if not done.ok:
-            self._find("install", _said(done))
+            self._find("install", done.why)
             return False
         done = self._run([*pip, "check"], _INSTALLING)
         if not done.ok:
@@ -228,15 +228,15 @@ class _Verifying:
             if done.ok:
                 self._imported.append(name)
             else:
-                self._find(f"import {name}", _said(done))
+                self._find(f"import {name}", done.why)
         for statement in self._test.statements:
             done = self._run([*runner, "-c", statement], timeout)
             if not done.ok:
-                self._find("statement", f"{statement!r}: {_said(done)}")
+                self._find("statement", f"{statement!r}: {done.why}")
         if self._test.command:
             done = self._run(["bash", "-euo", "pipefail", "-c", self._test.command], timeout)
             if not done.ok:
-                self._find("command", f"{self._test.command!r}: {_said(done)}")
+                self._find("command", f"{self._test.command!r}: {done.why}")
         self._look_at_libraries(python)
 
     def _look_at_libraries(self, python: str) -> None:
@@ -284,7 +284,7 @@ class _Verifying:
         done = self._run([python, "-c", code], self._test.timeout)
         lines = done.tail.splitlines()[-4:]
         if not done.ok or len(lines) != 4:
-            self._find("libraries", f"the environment does not tell its paths: {_said(done)}")
+            self._find("libraries", f"the environment does not tell its paths: {done.why}")
             return None
         return dict(zip(("purelib", "platlib", "scripts", "data"), lines, strict=True))
 
@@ -300,14 +300,6 @@ def _installed(where: Mapping[str, str], path: str) -> str | None:
         candidates = [where["platlib"], where["purelib"]]
     found = (os.path.join(each, path) for each in candidates)
     return next((each for each in found if os.path.exists(each)), None)
-
-
-def _said(done: Finished) -> str:
-    """Why a command failed, and what it said last, on one line."""
-    lines = [line.strip() for line in done.tail.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("ERROR:")]
-    last = (errors or lines or [""])[-1]
-    return f"{done.problem}: {last}" if last else done.problem
 
 
 def python_for(wheel: str) -> str:

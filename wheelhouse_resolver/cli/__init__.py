@@ -57,6 +57,13 @@ _LONG = frozenset({"publish", "audit", "restamp", "view", "build", "verify"})
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, as all of ours are."""
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As always; but what a command does not know is an error of its own, not of the program."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown and self.prog != PROGRAM:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
+
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"error: {message} (see `{self.prog} --help`)\n")
 

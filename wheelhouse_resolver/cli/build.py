@@ -39,6 +39,9 @@ __all__ = ["add_arguments", "run"]
 
 _COLUMNS = ("package", "version", "python", "arch", "result", "seconds", "wheel or problem")
 
+#: How much of a problem stands in the table (characters).
+_SHORT = 60
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `build`."""
@@ -123,7 +126,7 @@ def _count(text: str) -> int:
 def run(options: argparse.Namespace) -> int:
     """Run `build`. Exit code 1 when anything failed or cannot be tried; 130 when interrupted."""
     from wheelhouse_resolver.build.configuration import slurm_settings
-    from wheelhouse_resolver.build.processes import interrupted_by
+    from wheelhouse_resolver.build.processes import adopting, interrupted_by
     from wheelhouse_resolver.build.run import carry_out
     from wheelhouse_resolver.build.scratch import scratch_directory
     from wheelhouse_resolver.cli.publish import ran
@@ -141,7 +144,11 @@ def run(options: argparse.Namespace) -> int:
     build = _build_options(options, site)
     progress = BuildProgress(build.logs)
     try:
-        with interrupted_by(signal.SIGTERM, signal.SIGHUP), scratch_directory(build.work) as scratch:
+        with (
+            interrupted_by(signal.SIGTERM, signal.SIGHUP),
+            adopting(),
+            scratch_directory(build.work) as scratch,
+        ):
             plan = _planned(options, site, asked, build, scratch, progress)
             warn(f"ignored {each}: its marker does not hold" for each in plan.ignored)
             if options.dry_run:
@@ -203,13 +210,14 @@ def _planned(
     scratch: str,
     progress: BuildProgress,
 ) -> Plan:
+    from wheelhouse_resolver.build.facts import layer_warnings
     from wheelhouse_resolver.build.planning import make_plan
     from wheelhouse_resolver.build.pythons import targets_of
     from wheelhouse_resolver.host import detect_host
 
     targets = targets_of(options.python)
     host = detect_host(targets[0].path, layer=options.layer, site=site)
-    warn(host.warnings)
+    warn((*host.warnings, *layer_warnings(host)))
     layer = site.layer(host.layer)
     archs = [host.arch]
     if options.arch is not None:
@@ -245,8 +253,8 @@ def _executor(
 def _publisher(site: Site) -> Publish:
     from wheelhouse_resolver.build.publication import publish_built
 
-    def publish(wheel: str, record: BuildRecord) -> list[str]:
-        return [outcome.path for outcome in publish_built(wheel, site, record)]
+    def publish(wheel: str, record: BuildRecord) -> dict[str, bool]:
+        return {each.path: each.done != "present" for each in publish_built(wheel, site, record)}
 
     return publish
 
@@ -276,7 +284,8 @@ def _show(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
 def _last_cell(outcome: Outcome) -> str:
     if outcome.ok:
         return ", ".join(outcome.places) or outcome.wheel
-    return f"{outcome.problem} (log: {outcome.log})" if outcome.log else outcome.problem
+    short = outcome.problem if len(outcome.problem) <= _SHORT else f"{outcome.problem[:_SHORT]}..."
+    return printable(short)  # all of it, and where the log is, was told when it ended
 
 
 def _show_plan(plan: Plan, *, as_json: bool) -> None:

@@ -124,7 +124,7 @@ class BuildProgress:
             if each.entry.key == outcome.entry.key:
                 self.outcomes[number] = outcome
         for path in outcome.places:
-            self._line(f"published {path}")
+            self._line(f"{'published' if path in outcome.placed else 'present'} {path}")
         if not outcome.ok:
             self._line(f"failed {outcome.entry.label}: {outcome.problem}")
 

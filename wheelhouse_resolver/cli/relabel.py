@@ -7,7 +7,7 @@ import sys
 
 from wheelhouse_resolver.cli.common import add_examples, add_json_option, print_json
 from wheelhouse_resolver.errors import OutputError, WheelhouseError
-from wheelhouse_resolver.relabel import Edits, relabel, requirements_of
+from wheelhouse_resolver.relabel import Edits, malformed, relabel, requirements_of
 from wheelhouse_resolver.text import printable
 
 __all__ = ["add_arguments", "run"]
@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run `relabel`. Exit code 1 when a wheel could not be edited, the others are."""
+    """Run `relabel`. Exit code 1 when a wheel could not be edited, the others are; 2 for what is no edit."""
     edits = Edits(
         add=tuple(options.add_requires),
         remove=tuple(options.remove_requires),
@@ -82,6 +82,9 @@ def run(options: argparse.Namespace) -> int:
     )
     if edits == Edits() and not options.rpath:
         return _print(options)
+    if problem := malformed(edits):
+        print(f"error: {printable(problem)}", file=sys.stderr)
+        return 2
     directory = None if options.in_place else options.output_dir
     made = []
     for path in options.wheel:

@@ -17,6 +17,7 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from wheelhouse_resolver import tree
 from wheelhouse_resolver.build.modules import module_environment
+from wheelhouse_resolver.build.processes import adopting
 from wheelhouse_resolver.build.pythons import target_of
 from wheelhouse_resolver.build.recipe import Test, no_recipe
 from wheelhouse_resolver.build.recipe_file import find_recipe, load_recipe, recipe_directories
@@ -36,6 +37,7 @@ from wheelhouse_resolver.cli.progress import shown
 from wheelhouse_resolver.errors import UnreadableWheelError
 from wheelhouse_resolver.host import Host
 from wheelhouse_resolver.host.python import python_version
+from wheelhouse_resolver.metadata import read_metadata
 from wheelhouse_resolver.site import Site
 from wheelhouse_resolver.text import printable
 
@@ -114,7 +116,8 @@ def run(options: argparse.Namespace) -> int:
         # What is told of each wheel shows how far it is; JSON comes at the end.
         steps = shown(cases, "verifying", len(cases)) if options.json else cases
         for number, case in enumerate(steps, 1):
-            result = _verified(options, case, os.path.join(work, str(number)))
+            with adopting():
+                result = _verified(options, case, os.path.join(work, str(number)))
             results.append(result)
             if not options.json:
                 _tell(result)
@@ -168,6 +171,7 @@ def _cases(options: argparse.Namespace, site: Site) -> list[_Case]:
             name, version, _, _ = parse_wheel_filename(os.path.basename(path))
         except InvalidWheelFilename as error:
             raise UnreadableWheelError(path, str(error)) from error
+        read_metadata(path)  # raises for what is no wheel inside
         python = target_of(options.python).path if options.python is not None else python_for(path)
         if python not in hosts:
             hosts[python] = host_of(argparse.Namespace(**{**vars(options), "python": python}), site)

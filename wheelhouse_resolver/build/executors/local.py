@@ -9,7 +9,14 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from wheelhouse_resolver.build.executors import Result, Task, Watcher, without_result
-from wheelhouse_resolver.build.processes import Finished, start_logged, stop, tail_of
+from wheelhouse_resolver.build.processes import (
+    Finished,
+    children,
+    kill_children,
+    start_logged,
+    stop,
+    tail_of,
+)
 
 __all__ = ["LocalExecutor"]
 
@@ -34,8 +41,10 @@ class LocalExecutor:
         waiting = [without_result(task) for task in reversed(tasks)]
         results: dict[int, Result] = {}
         told = time.monotonic()
+        own = children()
         with ExitStack() as stack:
             running: list[tuple[Task, subprocess.Popen[bytes]]] = []
+            stack.callback(kill_children, own)
             # Asks all of them before it waits for any: an interrupt must not take a grace period for each.
             stack.callback(lambda: stop([process for _, process in running], _GRACE))
             while waiting or running:
@@ -51,6 +60,8 @@ class LocalExecutor:
                 for task, process in ended:
                     running.remove((task, process))
                     stop([process])
+                    # A task kills what it has adopted, unless it was killed itself (memory).
+                    kill_children(own.union(other.pid for _, other in running))
                     results[id(task)] = _result(task, process.returncode)
                     watcher.finished(results[id(task)])
                 if not ended and running:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,11 @@ from tests.pips import OLDEST, fetch_pip
 from tests.programs import PROGRAMS, Program, program_of
 from tests.slurm import cluster
 from wheelhouse_resolver.build.environment import make_environment
+
+# In a background job of a script SIGINT is ignored, and so it is in all that such a job starts. People's
+# terminals send it: the programs under test begin as theirs do.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

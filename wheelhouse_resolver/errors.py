@@ -13,6 +13,7 @@ from wheelhouse_resolver.text import printable
 
 __all__ = [
     "CpuinfoError",
+    "FileProblemError",
     "InvalidRequirementError",
     "LockNameError",
     "MissingDirectoryError",
@@ -58,7 +59,7 @@ class SiteFileError(WheelhouseError, ValueError):
         return f"{where}: {printable(self.problem)}"
 
 
-class _FileProblemError(WheelhouseError):
+class FileProblemError(WheelhouseError):
     """Something is wrong with one file or directory. Attributes: *path*, *problem* in words."""
 
     def __init__(self, path: str, problem: str) -> None:
@@ -108,7 +109,7 @@ class NoWheelhouseError(WheelhouseError, FileNotFoundError):
         return where + printable(self.problem)
 
 
-class UnreadableDirectoryError(_FileProblemError, OSError):
+class UnreadableDirectoryError(FileProblemError, OSError):
     """A directory of the search path that cannot be listed. Attributes: *path*, *problem*."""
 
     def __str__(self) -> str:
@@ -181,7 +182,7 @@ class LockNameError(WheelhouseError, ValueError):
         return f"{printable(self.path)}: {known}: call a requirements file otherwise"
 
 
-class RequirementsFileError(_FileProblemError, ValueError):
+class RequirementsFileError(FileProblemError, ValueError):
     """A requirements or constraints file that cannot be used. Attributes: *path*, *problem*."""
 
 
@@ -197,20 +198,20 @@ class PythonError(WheelhouseError, ValueError):
         return f"target Python {printable(self.python)}: {printable(self.problem)}"
 
 
-class CpuinfoError(_FileProblemError, ValueError):
+class CpuinfoError(FileProblemError, ValueError):
     """A captured /proc/cpuinfo that cannot be read as one. Attributes: *path*, *problem*."""
 
 
-class OutputError(_FileProblemError, OSError):
+class OutputError(FileProblemError, OSError):
     """A file or directory that could not be written. Attributes: *path*, *problem*."""
 
     def __str__(self) -> str:
         return f"cannot write {printable(self.path)}: {printable(self.problem)}"
 
 
-class MissingDirectoryError(_FileProblemError, FileNotFoundError):
+class MissingDirectoryError(FileProblemError, FileNotFoundError):
     """A directory that an option names and that is not there. Attributes: *path*, *problem*."""
 
 
-class UnreadableWheelError(_FileProblemError, OSError):
+class UnreadableWheelError(FileProblemError, OSError):
     """A wheel whose METADATA cannot be read. Attributes: *path*, *problem*."""

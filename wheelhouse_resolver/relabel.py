@@ -22,12 +22,11 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from wheelhouse_resolver import placement
-from wheelhouse_resolver.errors import OutputError, WheelhouseError, reason_of
+from wheelhouse_resolver.errors import FileProblemError, OutputError, reason_of
 from wheelhouse_resolver.inversion import compressed_tags
 from wheelhouse_resolver.metadata import BAD_ZIP, open_regular, read_metadata
 from wheelhouse_resolver.repack import Rewrite, labelled, rewrite
 from wheelhouse_resolver.stamp import build_text, renamed
-from wheelhouse_resolver.text import printable
 from wheelhouse_resolver.wheel_check import CheckedWheel, RefusedWheelError, check_wheel
 
 __all__ = [
@@ -43,16 +42,8 @@ __all__ = [
 _ELF = b"\x7fELF"
 
 
-class RelabelError(WheelhouseError, ValueError):
+class RelabelError(FileProblemError, ValueError):
     """An edit that cannot be made. Attributes: *path* of the wheel, *problem*."""
-
-    def __init__(self, path: str, problem: str) -> None:
-        super().__init__(path, problem)
-        self.path = path
-        self.problem = problem
-
-    def __str__(self) -> str:
-        return f"{printable(self.path)}: {printable(self.problem)}"
 
 
 class Edits(NamedTuple):

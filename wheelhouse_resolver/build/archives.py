@@ -8,7 +8,7 @@ import tarfile
 import zipfile
 from pathlib import PurePosixPath
 
-from wheelhouse_resolver.errors import WheelhouseError, reason_of
+from wheelhouse_resolver.errors import FileProblemError, reason_of
 from wheelhouse_resolver.metadata import BAD_ZIP
 from wheelhouse_resolver.text import printable
 
@@ -18,13 +18,8 @@ __all__ = ["ArchiveError", "unpack"]
 _MOST = 16 << 30
 
 
-class ArchiveError(WheelhouseError, ValueError):
+class ArchiveError(FileProblemError, ValueError):
     """An archive that cannot be, or must not be, unpacked. Attributes: *path* (or URL), *problem*."""
-
-    def __init__(self, path: str, problem: str) -> None:
-        super().__init__(path, problem)
-        self.path = path
-        self.problem = problem
 
     def __str__(self) -> str:
         return f"archive {printable(self.path)}: {printable(self.problem)}"

@@ -23,11 +23,10 @@ from wheelhouse_resolver.build.elf import ElfFile, elf_files
 from wheelhouse_resolver.build.flags import level_of
 from wheelhouse_resolver.build.glibc import glibc_needed, glibc_promised, layers_glibc, stated_glibc
 from wheelhouse_resolver.build.instructions import instructions
-from wheelhouse_resolver.errors import UnknownLayerError, WheelhouseError, reason_of
+from wheelhouse_resolver.errors import FileProblemError, UnknownLayerError, reason_of
 from wheelhouse_resolver.host.layer import path_evidence
 from wheelhouse_resolver.metadata import BAD_ZIP
 from wheelhouse_resolver.site import GENERIC
-from wheelhouse_resolver.text import printable
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -43,16 +42,8 @@ _LEVELS = {1: None, 2: "x86_64_v2", 4: "x86_64_v3", 8: "x86_64_v4"}
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
-class ClassifyError(WheelhouseError, ValueError):
+class ClassifyError(FileProblemError, ValueError):
     """A file that cannot be classified, as it is no wheel. Attributes: *path*, *problem*."""
-
-    def __init__(self, path: str, problem: str) -> None:
-        super().__init__(path, problem)
-        self.path = path
-        self.problem = problem
-
-    def __str__(self) -> str:
-        return f"{printable(self.path)}: {printable(self.problem)}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

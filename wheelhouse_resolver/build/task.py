@@ -18,7 +18,7 @@ from wheelhouse_resolver.build.builder import BuildInterrupted, run_job
 from wheelhouse_resolver.build.job import BuildOptions, Job
 from wheelhouse_resolver.build.processes import adopting, interrupted_by
 from wheelhouse_resolver.build.record import write_record
-from wheelhouse_resolver.errors import OutputError, WheelhouseError, reason_of
+from wheelhouse_resolver.errors import FileProblemError, OutputError, WheelhouseError, reason_of
 from wheelhouse_resolver.text import printable
 
 __all__ = ["Task", "TaskFileError", "main", "read_task", "task_text"]
@@ -27,16 +27,8 @@ __all__ = ["Task", "TaskFileError", "main", "read_task", "task_text"]
 _UMASK = 0o022
 
 
-class TaskFileError(WheelhouseError, ValueError):
+class TaskFileError(FileProblemError, ValueError):
     """A file that describes no build. Attributes: *path*, *problem*."""
-
-    def __init__(self, path: str, problem: str) -> None:
-        super().__init__(path, problem)
-        self.path = path
-        self.problem = problem
-
-    def __str__(self) -> str:
-        return f"{printable(self.path)}: {printable(self.problem)}"
 
 
 class Task(NamedTuple):

@@ -934,13 +934,13 @@ class TestIndex:
         assert (finding.check, finding.mend) == ("index", "unset PIP_NO_INDEX")
 
     def asking(self, *settings: PipSetting, **changes: Any) -> Facts:
-        return replace(self.facts(*settings), index=IndexState(url="of no matter"), **changes)
+        return replace(self.facts(*settings), index=IndexState(url="https://default/simple"), **changes)
 
     def test_the_default_one_is_one_note(self) -> None:
         finding = only_finding(self.asking())
         assert (finding.check, finding.severity) == ("index", Severity.NOTE)
         assert finding.what == (
-            "pip also asks https://pypi.org/simple (pip's default): a newer version there wins over the "
+            "pip also asks https://default/simple (pip's default): a newer version there wins over the "
             "wheelhouse's; what avail and pick tell is what the wheelhouse has"
         )
         assert finding.mend == 'eval "$(wheelhouse-resolver pip-conf --offline --format sh)"'
@@ -949,7 +949,8 @@ class TestIndex:
         finding = only_finding(self.asking(setting("extra-index-url", "https://x/ https://y/", "env_var")))
         where = "(PIP_EXTRA_INDEX_URL)"
         assert (
-            f"pypi.org/simple (pip's default) and https://x/ {where} and https://y/ {where}:" in finding.what
+            f"https://default/simple (pip's default) and https://x/ {where} and https://y/ {where}:"
+            in finding.what
         )
         assert finding.mend == "unset PIP_EXTRA_INDEX_URL"
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from tests.faults.test_disk import mounted
 from tests.host.binaries import copy_of_true
 from tests.pips import fetch, pip_environ
 from tests.programs import python_that_runs
-from wheelhouse_resolver.doctor import Asked, Facts, Finding, diagnose, gather
+from wheelhouse_resolver.doctor import Asked, Facts, Finding, diagnose, gather, machine_probes
 from wheelhouse_resolver.doctor.facts import PythonFacts
 from wheelhouse_resolver.doctor.pip_settings import PipSetting
 from wheelhouse_resolver.doctor.target import ask_target
@@ -527,12 +528,19 @@ class TestIndex:
         assert f"http://***@127.0.0.1:{port}/simple (PIP_INDEX_URL)" in finding.what
 
     def test_the_default_one(self, env: Environment, monkeypatch: pytest.MonkeyPatch, port: int) -> None:
-        monkeypatch.setattr(
-            "wheelhouse_resolver.doctor.pip_settings._PYPI", f"http://127.0.0.1:{port}/simple"
-        )
+        """It is asked of pip itself; here somebody else answers instead of it."""
+        ask = machine_probes._default_index
+        told: list[str] = []
+
+        def answer(python: str, environ: Mapping[str, str]) -> str:
+            told.append(ask(python, environ))
+            return f"http://127.0.0.1:{port}/simple"
+
+        monkeypatch.setattr(machine_probes, "_default_index", answer)
         env.config.write_text(env.config.read_text().replace("no-index = true", ""))
         finding = env.one("index", "note")
         assert f"pip also asks http://127.0.0.1:{port}/simple (pip's default)" in finding.what
+        assert re.fullmatch(r"https://[\w.]+/simple/?", told[0])
         env.mend(finding)
         assert [each for each in env.told() if each[1] != "note"] == []
 

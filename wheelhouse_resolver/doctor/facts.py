@@ -270,7 +270,7 @@ class Facts:
     @property
     def indexes(self) -> list[tuple[str, str]]:
         """The indexes that pip would ask: (URL, where it was set). None where nobody looked (see *index*)."""
-        return indexes(self.pip.in_force) if self.index is not None else []
+        return indexes(self.pip.in_force, self.index.url) if self.index is not None else []
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
+import subprocess
 import tempfile
 import threading
 from collections.abc import Mapping
@@ -16,17 +18,45 @@ from wheelhouse_resolver.errors import reason_of
 
 __all__ = ["cache_directory_state", "home_directory", "index_state", "temporary_directory"]
 
+#: How long pip may take to tell its help (s).
+_ANSWERING = 60
+
 #: How long the index may take to accept a connection (s).
 _PATIENCE = 3.0
 
 
-def index_state(settings: Mapping[str, PipSetting], environ: Mapping[str, str]) -> IndexState | None:
-    """The index that pip would ask with these *settings*; None for none."""
-    asked = indexes(settings)
+def index_state(
+    settings: Mapping[str, PipSetting], environ: Mapping[str, str], python: str
+) -> IndexState | None:
+    """The index that the pip of *python* would ask with these *settings*; None for none."""
+    asked = indexes(settings, "")
     if not asked:
         return None
-    url = asked[0][0]
+    url = asked[0][0] or _default_index(python, environ)
+    if not url:
+        return IndexState(url="its default index")
     return IndexState(url=url, problem=_cannot_connect(url, settings, environ))
+
+
+def _default_index(python: str, environ: Mapping[str, str]) -> str:
+    """The index that the pip of *python* asks when nobody names another, as its help says; empty if unknown."""
+    # So wide that the help does not break the URL.
+    wide = {**environ, "COLUMNS": "10000"}
+    try:
+        done = subprocess.run(
+            [python, "-m", "pip", "install", "--help"],
+            env=wide,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_ANSWERING,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    found = re.search(r"\(default:? (https?://[^\s)]+)\)", done.stdout)
+    return found[1] if found else ""
 
 
 def _cannot_connect(url: str, settings: Mapping[str, PipSetting], environ: Mapping[str, str]) -> str:

@@ -39,9 +39,6 @@ _FILE = re.compile(r"  (.*), exists: (True|False)")
 _DEBUG_SETTING = re.compile(r"    ([A-Za-z][\w-]*)\.([A-Za-z][\w-]*): (.*)")
 _LIST_SETTING = re.compile(r"([^\s.=]+)\.([^\s=]+)=(.*)")
 
-#: What pip asks when nobody names another index.
-_PYPI = "https://pypi.org/simple"
-
 _URL_USER = re.compile(r"(?<=://)(?:[^\s/]*@|[^\s/@]*:[^\s@]*@)")
 _PLAIN_USER = re.compile(r"(?<![^\s'\"=,])[^\s:@/'\"=]+:[^\s@/]*@")
 _QUERY = re.compile(r"(://[^\s?#]*\?)[^\s#]+")
@@ -187,13 +184,16 @@ def in_force(settings: Iterable[PipSetting], command: str = "install") -> dict[s
     return found
 
 
-def indexes(settings: Mapping[str, PipSetting]) -> list[tuple[str, str]]:
-    """The indexes that pip asks with these *settings* in force: (URL, where it was set), main one first."""
+def indexes(settings: Mapping[str, PipSetting], default: str) -> list[tuple[str, str]]:
+    """The indexes that pip asks with these *settings* in force: (URL, where it was set), main one first.
+
+    *default*: the one that pip asks when nobody names another.
+    """
     offline = settings.get("no-index")
     if offline is not None and is_true(offline.value):
         return []
     main, more = settings.get("index-url"), settings.get("extra-index-url")
-    found = [(main.value, main.where) if main is not None else (_PYPI, "pip's default")]
+    found = [(main.value, main.where) if main is not None else (default, "pip's default")]
     return found + ([(url, more.where) for url in more.values] if more is not None else [])
 
 

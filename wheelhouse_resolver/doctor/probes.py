@@ -108,7 +108,11 @@ def gather(asked: Asked | None = None, environ: Mapping[str, str] | None = None)
         other_layer=_layer_of(other, site.site, environ) if other else None,
         pip=pip,
         venvs=tuple(_with_target(each, target) for each in venvs),
-        index=index_state(pip.in_force, environ) if pip.asked and not pip.problem else None,
+        index=(
+            index_state(pip.in_force, environ, target.executable)
+            if target and pip.asked and not pip.problem
+            else None
+        ),
         temporary=temporary_directory(environ),
         home=home_directory(environ),
         cache=cache_directory_state(),

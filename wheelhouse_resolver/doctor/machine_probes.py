@@ -39,7 +39,7 @@ def index_state(
 
 
 def _default_index(python: str, environ: Mapping[str, str]) -> str:
-    """The index that the pip of *python* asks when nobody names another, as its help says; empty if unknown."""
+    """The index that the pip of *python* asks by default, as its help says; empty if it does not."""
     # So wide that the help does not break the URL.
     wide = {**environ, "COLUMNS": "10000"}
     try:

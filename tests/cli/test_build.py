@@ -181,7 +181,7 @@ class TestSources:
         (tmp_path / "demo.toml").write_text('[source]\ndirectory = "gone"\n')
         (tmp_path / "site.toml").write_text(f'root = "{house}"\n[build]\nrecipes = ["."]\n')
         done = build("demo", "--config", str(tmp_path / "site.toml"))
-        assert (done.code, "gone: is no directory" in done.out) == (1, True)
+        assert (done.code, "gone: is no directory" in done.err) == (1, True)
         assert "log:" not in done.out + done.err
 
 

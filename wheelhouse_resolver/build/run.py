@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -110,9 +110,14 @@ class Report(Protocol):
         """Called every second or so while a wave runs."""
 
 
-#: Publishes the wheel at a path, which a record belongs to, and returns where it then is; and for each of
-#: these paths, whether it was placed there only now.
-Publish = Callable[[str, BuildRecord], Mapping[str, bool]]
+class Publish(Protocol):
+    """Publishes a wheel."""
+
+    def __call__(self, wheel: str, record: BuildRecord, /) -> Mapping[str, bool]:
+        """Publish the *wheel* (a path) with that *record*.
+
+        Returns where it then is, and for each of these paths whether it was placed there only now.
+        """
 
 
 def carry_out(

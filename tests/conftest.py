@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -40,6 +41,15 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
         "XDG_DATA_DIRS",
     ):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def others_may_run_us() -> None:
+    """Skip what runs as another user where that one cannot read this checkout and its environment."""
+    for place in (Path(__file__).resolve(), Path(sys.prefix).resolve()):
+        for above in place.parents:
+            if os.geteuid() == 0 and not above.stat().st_mode & stat.S_IXOTH:
+                pytest.skip(f"other users may not enter {above}, which holds this checkout")
 
 
 @pytest.fixture(scope="session")

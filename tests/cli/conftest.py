@@ -39,7 +39,7 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
 
 
 @pytest.fixture
-def as_nobody() -> Callable[[Callable[[], Outcome]], Outcome]:
+def as_nobody(others_may_run_us: None) -> Callable[[Callable[[], Outcome]], Outcome]:
     """Run something as a user to whom permissions apply, which they don't to root."""
 
     def run(action: Callable[[], Outcome]) -> Outcome:

@@ -176,6 +176,7 @@ def test_a_read_only_filesystem_is_one_line(runner: Runner, small_disk: Mounted,
     small_disk.remount("rw")
 
 
+@pytest.mark.usefixtures("others_may_run_us")
 def test_a_directory_that_one_may_not_write_is_one_line(runner: Runner, open_directory: Path) -> None:
     case = Case(open_directory)
     wheel = case.given("other-1.0-py3-none-any.whl")
@@ -195,6 +196,7 @@ def test_a_directory_that_one_may_not_write_is_one_line(runner: Runner, open_dir
     assert leftovers(case.root) == []
 
 
+@pytest.mark.usefixtures("others_may_run_us")
 def test_anothers_draft_that_one_may_not_remove_is_no_obstacle(runner: Runner, open_directory: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can be two users")
@@ -211,6 +213,7 @@ def test_anothers_draft_that_one_may_not_remove_is_no_obstacle(runner: Runner, o
     assert draft.exists()
 
 
+@pytest.mark.usefixtures("others_may_run_us")
 def test_a_wheel_that_one_may_not_read_is_refused(runner: Runner, open_directory: Path) -> None:
     case = Case(open_directory)
     wheel = case.given(PURE)
@@ -222,6 +225,7 @@ def test_a_wheel_that_one_may_not_read_is_refused(runner: Runner, open_directory
     assert ran.err.startswith(f"refused {wheel}: cannot be read: Permission denied\n")
 
 
+@pytest.mark.usefixtures("others_may_run_us")
 def test_a_source_that_one_may_not_remove_is_told(runner: Runner, open_directory: Path) -> None:
     case = Case(open_directory)
     wheel = case.given(PURE)

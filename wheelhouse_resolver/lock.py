@@ -40,9 +40,6 @@ _TOOL = "wheelhouse-resolver"
 #: What a lock is tied to: wheels and markers were chosen for it (PEP 508 names).
 _TIED_TO = ("implementation_name", "platform_machine", "python_version", "sys_platform")
 
-#: As much of a wheel is read at once, in bytes.
-_BLOCK = 1 << 20
-
 
 def lock(
     requirements: Sequence[str],
@@ -151,16 +148,9 @@ def _size(path: str) -> int:
 
 
 def _sha256(path: str) -> str:
-    """The SHA-256 of the file at *path*, in hexadecimal."""
-    import hashlib
+    from wheelhouse_resolver.metadata import sha256_of
 
-    from wheelhouse_resolver.metadata import open_regular
-
-    digest = hashlib.sha256()
     try:
-        with open_regular(path) as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
+        return sha256_of(path)
     except OSError as error:
         raise UnreadableWheelError(path, f"cannot be read: {reason_of(error)}") from error
-    return digest.hexdigest()

@@ -24,6 +24,7 @@ __all__ = [
     "open_regular",
     "parse_headers",
     "read_metadata",
+    "sha256_of",
 ]
 
 try:
@@ -50,6 +51,9 @@ BAD_ZIP = (
 
 #: More than any real METADATA holds (bytes); what claims more is not unpacked.
 MOST_METADATA = 16 << 20
+
+#: As much of a file is read at once (bytes).
+_CHUNK = 1 << 20
 
 #: What begins a header (RFC 822, section 3.1.2: a name has no blanks and no control characters).
 _HEADER = re.compile(r"[!-9;-~]+:")
@@ -114,6 +118,17 @@ def open_regular(path: str) -> IO[bytes]:
         file.close()
         raise OSError(errno.EINVAL, "not a regular file", path)
     return file
+
+
+def sha256_of(path: str) -> str:
+    """The SHA-256 of the file at *path* (hex). Raises `OSError`, also for what is no regular file."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    with open_regular(path) as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def read_metadata(path: str) -> Metadata:

@@ -23,7 +23,8 @@ from tests.builders import make_wheel, pack, wheel_files
 from tests.faults.test_disk import mounted
 from tests.whole import assert_whole
 from wheelhouse_resolver.build import builder
-from wheelhouse_resolver.build.record import BuildRecord, record_of, sha256_of
+from wheelhouse_resolver.build.record import BuildRecord, record_of
+from wheelhouse_resolver.metadata import sha256_of
 from wheelhouse_resolver.relabel import requirements_of
 from wheelhouse_resolver.site import Arch, Layer
 

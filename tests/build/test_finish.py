@@ -15,7 +15,8 @@ from tests.builders import make_wheel
 from tests.whole import assert_whole
 from wheelhouse_resolver import placement
 from wheelhouse_resolver.build.finish import WheelInTheWayError, place_wheel
-from wheelhouse_resolver.build.record import BuildRecord, record_of, sha256_of
+from wheelhouse_resolver.build.record import BuildRecord, record_of
+from wheelhouse_resolver.metadata import sha256_of
 
 NAME = "demo-1.0-py3-none-any.whl"
 

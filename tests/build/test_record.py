@@ -13,9 +13,9 @@ from wheelhouse_resolver.build.record import (
     BuildRecord,
     Phase,
     record_of,
-    sha256_of,
     write_record,
 )
+from wheelhouse_resolver.metadata import sha256_of
 
 RECORD = BuildRecord(
     project="demo",

@@ -8,7 +8,8 @@ import pytest
 from tests.build.extensions import extension_wheel
 from tests.builders import make_tree, make_wheel
 from tests.cli.conftest import Cli
-from wheelhouse_resolver.build.record import BuildRecord, sha256_of, write_record
+from wheelhouse_resolver.build.record import BuildRecord, write_record
+from wheelhouse_resolver.metadata import sha256_of
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ from wheelhouse_resolver.build.record import (
     RECORD_SUFFIX,
     BuildRecord,
     record_of,
-    sha256_of,
     write_record,
 )
 from wheelhouse_resolver.errors import OutputError, WheelhouseError, reason_of
+from wheelhouse_resolver.metadata import sha256_of
 from wheelhouse_resolver.text import printable
 
 __all__ = ["WheelInTheWayError", "place_wheel"]

@@ -5,7 +5,6 @@ It stands beside the wheel (`<wheel>.build.json`), and beside the log of every b
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Any
 
 from wheelhouse_resolver.build.values import from_plain, to_plain
 from wheelhouse_resolver.files import write_text
+from wheelhouse_resolver.metadata import sha256_of
 
 __all__ = [
     "BUILT",
@@ -22,7 +22,6 @@ __all__ = [
     "BuildRecord",
     "Phase",
     "record_of",
-    "sha256_of",
     "write_record",
 ]
 
@@ -137,12 +136,3 @@ def record_of(wheel: str) -> BuildRecord | None:
         return record if record.wheel_sha256 == sha256_of(wheel) else None
     except (OSError, ValueError, RecursionError):
         return None
-
-
-def sha256_of(path: str) -> str:
-    """The SHA-256 of the file at *path* (hex). Raises `OSError`."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()

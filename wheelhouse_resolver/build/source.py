@@ -9,7 +9,6 @@ nothing that could do harm. Nothing of the project runs here.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -37,7 +36,7 @@ from wheelhouse_resolver.build.processes import run_logged
 from wheelhouse_resolver.build.recipe import Recipe, VariableError, below, pinned_version, variables_in
 from wheelhouse_resolver.build.recipe_file import RecipeFile
 from wheelhouse_resolver.errors import WheelhouseError, reason_of
-from wheelhouse_resolver.metadata import parse_headers
+from wheelhouse_resolver.metadata import parse_headers, sha256_of
 from wheelhouse_resolver.site import GENERIC
 from wheelhouse_resolver.text import printable
 from wheelhouse_resolver.toml_text import TomlError, parse_toml
@@ -202,7 +201,7 @@ def _from_index(
         path=unpacked,
         version=_version_in(os.path.basename(archive), name),
         origin=os.path.basename(archive),
-        sha256=_sha256(archive),
+        sha256=sha256_of(archive),
     )
 
 
@@ -249,7 +248,7 @@ def _pure_wheel(
         raise SourceError(requirement, f"pip download {done.problem}: {_last_error(done.tail)}")
     wheel = _only_file(into, requirement)
     _, told, _, _ = parse_wheel_filename(os.path.basename(wheel))
-    return Fetched(kind="wheel", path=wheel, version=str(told), origin=url, sha256=_sha256(wheel))
+    return Fetched(kind="wheel", path=wheel, version=str(told), origin=url, sha256=sha256_of(wheel))
 
 
 def _newer_source(
@@ -307,7 +306,7 @@ def _from_url(url: str, sha256: str, project: str, directory: str, log: str) -> 
         reason = getattr(error, "reason", error)
         told = reason_of(reason) if isinstance(reason, OSError) else str(reason)
         raise SourceError(url, f"cannot be fetched: {told}") from error
-    digest = _sha256(archive)
+    digest = sha256_of(archive)
     if not sha256:
         tell(log, f"{url} has the sha256 {digest}; the recipe could hold it to that")
     elif digest != sha256:
@@ -380,14 +379,6 @@ def _version_in(filename: str, project: str) -> str:
         if name == project:
             return str(version)
     return ""
-
-
-def _sha256(path: str) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _stated_version(path: str) -> str:

@@ -21,10 +21,10 @@ from pathlib import Path
 from run import Comparison, Failed, Group, Row, Work, check, measured, table, tell
 
 import wheelhouse_resolver
-from wheelhouse_resolver.modulefile import dynamic_modulefile, static_modulefile
-from wheelhouse_resolver.pip_conf import static_configs
-from wheelhouse_resolver.site import Site
-from wheelhouse_resolver.site_file import parse
+from wheelhouse_resolver.installers.modulefile import dynamic_modulefile, static_modulefile
+from wheelhouse_resolver.installers.pip_config import static_configs
+from wheelhouse_resolver.site.config import parse
+from wheelhouse_resolver.site.model import Site
 
 PROJECT = Path(__file__).resolve().parent.parent
 

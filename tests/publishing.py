@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.builders import make_tree, make_wheel
+from tests.factories import make_tree, make_wheel
 from tests.whole import wheels_below
-from wheelhouse_resolver.cli import main
+from wheelhouse_resolver.cli.main import main
 
 __all__ = ["Done", "House", "everything_below"]
 

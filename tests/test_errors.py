@@ -18,9 +18,10 @@ from wheelhouse_resolver.errors import (
     UnknownArchError,
     UnsafeValueError,
     WheelhouseError,
+    printable,
     reason_of,
 )
-from wheelhouse_resolver.text import printable, problem_in
+from wheelhouse_resolver.utils.text import problem_in
 
 #: What a file system may hold: line ends of every kind, terminal codes, undecodable bytes.
 HOSTILE = "a\nb\r\x0b\x0c\x1c\x85\u2028\u2029\x1b[31m\x00\udc80\u202ez"

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wheelhouse_resolver.text import printable
-
 __all__ = [
     "CpuinfoError",
     "FileProblemError",
@@ -31,6 +29,13 @@ __all__ = [
     "WheelhouseError",
     "reason_of",
 ]
+
+
+def printable(text: object) -> str:
+    """*text* on one line: control characters and undecodable bytes are written as escapes."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in str(text)
+    )
 
 
 def reason_of(error: OSError) -> str:

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 from tests.conformance.houses import SITES, House, copied, published, shuffled, viewed
 from tests.programs import Program, one_of_each_everyday, write_index
-from wheelhouse_resolver.installers import choice
-from wheelhouse_resolver.wheelhouse import Candidate, Wheelhouse
+from wheelhouse_resolver.installers.ordering import choice
+from wheelhouse_resolver.tree.candidate import Candidate
 
 Made = Callable[[str, str, str], House]
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from wheelhouse_resolver.errors import CpuinfoError
 from wheelhouse_resolver.host.cpu import archs_of, captured_cpu, parse_cpuinfo, running_cpu, why_not
-from wheelhouse_resolver.site import BUILTIN_LADDER
-from wheelhouse_resolver.site_file import parse
+from wheelhouse_resolver.site.config import parse
+from wheelhouse_resolver.site.layout import BUILTIN_LADDER
 
 if sys.version_info >= (3, 11):
     import tomllib

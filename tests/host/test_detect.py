@@ -9,7 +9,6 @@ import pytest
 
 import wheelhouse_resolver
 from tests.host.binaries import copy_of_true
-from wheelhouse_resolver import host as host_room
 from wheelhouse_resolver.errors import (
     CpuinfoError,
     PythonError,
@@ -17,9 +16,10 @@ from wheelhouse_resolver.errors import (
     UnknownArchError,
     UnknownLayerError,
 )
-from wheelhouse_resolver.host import Host, detect_host
-from wheelhouse_resolver.site import Site
-from wheelhouse_resolver.site_file import parse
+from wheelhouse_resolver.host import detect as host_room
+from wheelhouse_resolver.host.detect import Host, detect_host
+from wheelhouse_resolver.site.config import parse
+from wheelhouse_resolver.site.model import Site
 
 CPUINFO = Path(__file__).parent.parent / "data" / "cpuinfo"
 BUILTIN = Site.default("/w")
@@ -308,7 +308,7 @@ def test_this_machine_is_detected_with_nothing_given(monkeypatch: pytest.MonkeyP
 
 
 def test_no_wheelhouse_is_needed_to_detect_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wheelhouse_resolver.site_file.ORIGIN", "/nonexistent")
+    monkeypatch.setattr("wheelhouse_resolver.site.config.ORIGIN", "/nonexistent")
     monkeypatch.setenv("XDG_DATA_DIRS", "/nonexistent")
     assert detect("intel-knl", site=None).arch == "avx2"
 

@@ -13,16 +13,17 @@ from archspec.cpu import TARGETS
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.builders import REAL_LAYOUT
+from tests.factories import REAL_LAYOUT
 from tests.modules.languages import Answer, Language
 from wheelhouse_resolver.errors import CpuinfoError, UnknownArchError
-from wheelhouse_resolver.host import Host, detect_host
 from wheelhouse_resolver.host.cpu import archs_of, captured_cpu
-from wheelhouse_resolver.modulefile import DIALECTS, static_modulefile
-from wheelhouse_resolver.pip_conf import pip_config, static_configs
-from wheelhouse_resolver.site import Layer, Site
-from wheelhouse_resolver.site_file import parse
-from wheelhouse_resolver.targets import vocabulary
+from wheelhouse_resolver.host.detect import Host, detect_host
+from wheelhouse_resolver.installers.modulefile import DIALECTS, static_modulefile
+from wheelhouse_resolver.installers.pip_config import pip_config, static_configs
+from wheelhouse_resolver.site.config import parse
+from wheelhouse_resolver.site.layout import Layer
+from wheelhouse_resolver.site.microarchitectures import vocabulary
+from wheelhouse_resolver.site.model import Site
 
 CPUINFO = sorted((Path(__file__).parent.parent / "data" / "cpuinfo").glob("*.txt"))
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from tests.factories import clean_environ, make_tree, make_wheel, run_cli
+from tests.house import House
 from tests.programs import Failed, Program, one_of_each_everyday
-from tests.publishing import House
 from wheelhouse_resolver.audit.findings import Finding, Kind, Severity
 from wheelhouse_resolver.audit.order import host_kinds
 from wheelhouse_resolver.audit.run import audit

@@ -15,7 +15,6 @@ from random import Random
 
 import pytest
 from packaging.tags import platform_tags
-from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 from tests.factories import make_tree
 from tests.programs import (
@@ -37,6 +36,7 @@ from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.utils.urls import file_url
 from wheelhouse_resolver.wheelfile.build_tag import build_text, stamp_build
+from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 #: One more than uv can count to.
 TOO_HIGH = str(1 << 64)

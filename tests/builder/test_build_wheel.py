@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.builder.test_processes import is_alive
+from tests.builder.test_commands import is_alive
 from tests.builder.workshop import Workshop
 from tests.factories import make_wheel, pack, wheel_files
 from tests.faults.test_disk import mounted

@@ -22,14 +22,13 @@ from wheelhouse_resolver.builder.classification.glibc import layers_glibc
 from wheelhouse_resolver.builder.classification.instructions import instructions
 from wheelhouse_resolver.builder.records.record import BuildRecord
 from wheelhouse_resolver.errors import SiteFileError
-from wheelhouse_resolver.site import config
 from wheelhouse_resolver.site.layout import BUILTIN_LAYERS
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.elf import ElfFile
 
 BUILTIN = Site.default("/sw")
 #: Layers that only their evidence tells apart, one with names of its own for archs.
-REAL = config.parse(
+REAL = Site.parse(
     REAL_LAYOUT.replace('directories = ["gentoo2020", "gentoo"]', 'directories = ["gentoo2020", "gentoo"]\n'
                         'interpreter = ["/cvmfs/*/gentoo/2020/*"]')
     .replace('archs = ["avx2", "avx512"]', 'archs = ["avx2", "avx512"]\n'

@@ -5,7 +5,7 @@ import pytest
 from wheelhouse_resolver.builder.config import SlurmSettings, resources_for, slurm_settings
 from wheelhouse_resolver.builder.resources import Resources
 from wheelhouse_resolver.errors import SiteFileError
-from wheelhouse_resolver.site.config import parse
+from wheelhouse_resolver.site.model import Site
 
 WHOLE = """
 [build]
@@ -25,7 +25,7 @@ constraint = { avx512 = "skylake|icelake" }
 
 
 def settings(text: str) -> SlurmSettings:
-    return slurm_settings(parse('root = "/w"\n' + text, "site.toml"))
+    return slurm_settings(Site.parse('root = "/w"\n' + text, "site.toml"))
 
 
 def test_all_of_it() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.builder.tasks import Told, is_alive, make_task
-from tests.builder.test_processes import escaping
+from tests.builder.test_commands import escaping
 from wheelhouse_resolver.builder.executors.base import Executor, ExecutorError, Task
 from wheelhouse_resolver.builder.executors.local import LocalExecutor
 from wheelhouse_resolver.builder.executors.slurm import Job, SlurmExecutor

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.builder.sources import pack_source
-from wheelhouse_resolver.builder.sources import unpack
+from wheelhouse_resolver.builder.sources import unpack as module
 from wheelhouse_resolver.builder.sources.unpack import ArchiveError, unpack
 
 FILES = {"setup.py": "print()", "sub/a.txt": "a"}
@@ -245,7 +245,7 @@ def test_what_is_no_archive_is_an_error(content: bytes, tmp_path: Path) -> None:
 def test_one_that_would_fill_the_disk_is_refused(
     suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unpack, "_MOST", 1 << 20)
+    monkeypatch.setattr(module, "_MOST", 1 << 20)
     archive = pack_source(tmp_path / f"a{suffix}", {"a": "x" * (1 << 20), "b": "x"}, top="demo")
     with pytest.raises(ArchiveError, match="unpacks to more than"):
         unpack(str(archive), str(tmp_path / "into"))

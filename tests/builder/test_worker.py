@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.builder.test_processes import escaping, is_alive
+from tests.builder.test_commands import escaping, is_alive
 from tests.builder.workshop import Workshop
 from tests.whole import assert_whole
 from wheelhouse_resolver.builder.records.record import BuildRecord, record_of
@@ -150,7 +150,8 @@ def test_very_much_output_is_in_the_log_and_not_in_memory(tasks: Tasks) -> None:
     tasks.workshop.recipe("demo", f'[phases]\nbefore-build = ["{noise}"]')
     tasks.write()
     code = (
-        "import resource, sys; from wheelhouse_resolver.builder.worker import main; code = main(sys.argv[1:]);"
+        "import resource, sys; from wheelhouse_resolver.builder.worker import main;"
+        "code = main(sys.argv[1:]);"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss); sys.exit(code)"
     )
     done = subprocess.run([sys.executable, "-c", code, tasks.file], capture_output=True, text=True)

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 from tests.conformance.houses import SITES, House, copied, published, shuffled, viewed
 from tests.programs import Program, one_of_each_everyday, write_index
 from wheelhouse_resolver.installers.ordering import choice
 from wheelhouse_resolver.tree.candidate import Candidate
+from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 Made = Callable[[str, str, str], House]
 

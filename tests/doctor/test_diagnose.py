@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from packaging.tags import parse_tag
-from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 from tests.factories import make_tree
 from wheelhouse_resolver.doctor.diagnose import CHECKS, diagnose
@@ -48,6 +47,7 @@ from wheelhouse_resolver.host.layer import Evidence
 from wheelhouse_resolver.host.target_python import TargetPython
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.redact import masked
+from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 ROOT = "/sw/the wheelhouse"
 PYTHON = "/env/my env/bin/python"
@@ -1108,7 +1108,7 @@ def test_facts_are_json_without_what_is_not_ascii() -> None:
 
 
 def test_the_documentation_has_the_same_table() -> None:
-    page = Path(__file__).parent.parent / "docs/doctor.md"
+    page = Path(__file__).parents[2] / "docs/doctor.md"
     rows = [line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
     assert rows == [f"| `{c.name}` | {c.what} | {c.why} | {c.mend} |" for c in CHECKS]
 

@@ -14,19 +14,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
-from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 from tests.factories import make_tree, make_wheel, pack, wheel_files
 from wheelhouse_resolver.explain.scenario import contradictory, problem_of
 from wheelhouse_resolver.explain.suggestions import Action, Step, Suggestion
-from wheelhouse_resolver.explain.why_not import Answer, Obstacle, Verdict, grouped, python_labels, why_not
+from wheelhouse_resolver.explain.why_not import Answer, Exclusion, Verdict, grouped, python_labels, why_not
 from wheelhouse_resolver.host.cpu import Cpu
-from wheelhouse_resolver.host.detect import Facts, Host
+from wheelhouse_resolver.host.detect import Host, Machine
 from wheelhouse_resolver.host.target_python import Answers, TargetPython, target_python
 from wheelhouse_resolver.selection.pick import Rule, pick
 from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement, read_requirements
 from wheelhouse_resolver.site.layout import BUILTIN_LADDER, Arch, Layer
 from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 LINUX = f"linux_{platform.machine()}"
 HOST = Host(arch="avx", layer="gentoo", archs=("sse3", "avx"), python=target_python("3.11")[0])
@@ -44,7 +44,7 @@ def answer(root: Path, wheels: Wheels, requirement: str, host: Host = HOST, text
     return why_not(Wheelhouse(site), requirement, host, files=files)
 
 
-def stops(found: Answer) -> dict[str, tuple[Obstacle, ...]]:
+def stops(found: Answer) -> dict[str, tuple[Exclusion, ...]]:
     """What stops each file, by its label and name."""
     return {f"{each.file.directory.label}/{each.file.filename}": each.stops for each in found.standings}
 
@@ -85,13 +85,13 @@ class TestStops:
     )
     def test_tags(self, name: str, kind: str, about: tuple[str, ...], tmp_path: Path) -> None:
         found = answer(tmp_path, {"generic": [f"demo-1.0-{name}.whl"]}, "demo")
-        assert [*stops(found).values()] == [(Obstacle(Rule.TAG, kind, about),)]
+        assert [*stops(found).values()] == [(Exclusion(Rule.TAG, kind, about),)]
 
     def test_a_wheel_for_another_python_is_also_asked_for_its_version(self, tmp_path: Path) -> None:
         wheels = {"generic": [f"demo-{version}-cp312-cp312-{LINUX}.whl" for version in ("1.0", "2.0", "3.0")]}
         found = stops(answer(tmp_path, wheels, "demo<3"))
-        tag = Obstacle(Rule.TAG, "python", ("3.12",))
-        assert [*found.values()] == [(tag,), (tag,), (tag, Obstacle(Rule.SPECIFIER, about=("<3",)))]
+        tag = Exclusion(Rule.TAG, "python", ("3.12",))
+        assert [*found.values()] == [(tag,), (tag,), (tag, Exclusion(Rule.SPECIFIER, about=("<3",)))]
 
     def test_version_constraint_and_pre_release(self, tmp_path: Path) -> None:
         (tmp_path / "c.txt").write_text("# ours\ndemo<2\n")
@@ -103,24 +103,24 @@ class TestStops:
         assert found.best.filename == names[1]
         assert stops(found) == {
             "generic/demo-2.0-py3-none-any.whl": (
-                Obstacle(Rule.CONSTRAINT, about=(f"demo<2 ({tmp_path}/c.txt, line 2)",)),
+                Exclusion(Rule.CONSTRAINT, about=(f"demo<2 ({tmp_path}/c.txt, line 2)",)),
             ),
-            f"generic/{names[2]}": (Obstacle(Rule.PRERELEASE),),
-            f"generic/{names[0]}": (Obstacle(Rule.SPECIFIER, about=(">=1",)),),
+            f"generic/{names[2]}": (Exclusion(Rule.PRERELEASE),),
+            f"generic/{names[0]}": (Exclusion(Rule.SPECIFIER, about=(">=1",)),),
         }
 
     def test_a_constraint_on_a_wheel_for_another_python(self, tmp_path: Path) -> None:
         (tmp_path / "c.txt").write_text("demo<2\n")
         wheels = {"generic": [f"demo-2.0-cp312-cp312-{LINUX}.whl"]}
         ((_, second),) = stops(answer(tmp_path, wheels, "demo", text="-c c.txt\n")).values()
-        assert second == Obstacle(Rule.CONSTRAINT, about=(f"demo<2 ({tmp_path}/c.txt, line 1)",))
+        assert second == Exclusion(Rule.CONSTRAINT, about=(f"demo<2 ({tmp_path}/c.txt, line 1)",))
 
     def test_requires_python_of_the_best_build_stops_the_lower_ones_too(self, tmp_path: Path) -> None:
         make_wheel(tmp_path / "tree/generic", "demo-1.0-2-py3-none-any.whl", requires_python=">=3.12")
         found = answer(tmp_path, {"generic": ["demo-1.0-1-py3-none-any.whl"]}, "demo")
         assert [*stops(found).values()] == [
-            (Obstacle(Rule.REQUIRES_PYTHON, "own", (">=3.12",)),),
-            (Obstacle(Rule.REQUIRES_PYTHON, "build", (">=3.12", "generic/demo-1.0-2-py3-none-any.whl")),),
+            (Exclusion(Rule.REQUIRES_PYTHON, "own", (">=3.12",)),),
+            (Exclusion(Rule.REQUIRES_PYTHON, "build", (">=3.12", "generic/demo-1.0-2-py3-none-any.whl")),),
         ]
 
     def test_what_lost_and_to_which(self, tmp_path: Path) -> None:
@@ -154,8 +154,8 @@ class TestStops:
         )
         site = Site.default(tmp_path)._replace(pip={"no-binary": "demo"})
         found = why_not(Wheelhouse(site), "demo", HOST)
-        no = Obstacle(Rule.NO_BINARY)
-        assert [*stops(found).values()] == [(no,), (Obstacle(Rule.OUTSIDE, "layer", ("nix",)), no)]
+        no = Exclusion(Rule.NO_BINARY)
+        assert [*stops(found).values()] == [(no,), (Exclusion(Rule.OUTSIDE, "layer", ("nix",)), no)]
 
 
 class TestOutside:
@@ -165,8 +165,8 @@ class TestOutside:
         name = "demo-1.0-py3-none-any.whl"
         labels = ["gentoo/avx512", "nix/avx512", "nix/avx"]
         found = stops(answer(tmp_path, {label: [name] for label in labels}, "demo"))
-        layer = Obstacle(Rule.OUTSIDE, "layer", ("nix",))
-        arch = Obstacle(Rule.OUTSIDE, "arch", ("avx512",))
+        layer = Exclusion(Rule.OUTSIDE, "layer", ("nix",))
+        arch = Exclusion(Rule.OUTSIDE, "arch", ("avx512",))
         assert found == {
             f"gentoo/avx512/{name}": (arch,),
             f"nix/avx512/{name}": (layer, arch),
@@ -177,7 +177,7 @@ class TestOutside:
         make_tree(tmp_path, {"gentoo/sse3": ["demo-1.0-py3-none-any.whl"]})
         site = Site.default(tmp_path)._replace(search={"avx": ("avx",)})
         found = why_not(Wheelhouse(site), "demo", HOST)
-        assert [*stops(found).values()] == [(Obstacle(Rule.OUTSIDE, "search", ("sse3",)),)]
+        assert [*stops(found).values()] == [(Exclusion(Rule.OUTSIDE, "search", ("sse3",)),)]
         assert steps(found) == [(Step(Action.LOWER, ("sse3",)),), (Step(Action.NODE, ("avx2",)),)]
 
     def test_a_directory_that_layers_share_is_not_of_another_layer(self, tmp_path: Path) -> None:
@@ -191,8 +191,8 @@ class TestOutside:
         site = Site(root=str(tmp_path), layers=layers)
         found = why_not(Wheelhouse(site), "demo", HOST._replace(layer="new"))
         assert stops(found) == {
-            f"shared/avx512/{name}": (Obstacle(Rule.OUTSIDE, "arch", ("avx512",)),),
-            f"old/generic/{name}": (Obstacle(Rule.OUTSIDE, "layer", ("old",)),),
+            f"shared/avx512/{name}": (Exclusion(Rule.OUTSIDE, "arch", ("avx512",)),),
+            f"old/generic/{name}": (Exclusion(Rule.OUTSIDE, "layer", ("old",)),),
         }
         assert steps(found) == [(Step(Action.LAYER, ("old",)),), (Step(Action.NODE, ("avx512",)),)]
 
@@ -200,12 +200,16 @@ class TestOutside:
         make_wheel(tmp_path / "tree/nix/generic", "demo-5.0-py3-none-any.whl", requires_python="<3")
         wheels = {"nix/generic": [f"demo-{n}.0-cp31{n}-cp31{n}-{LINUX}.whl" for n in (0, 1, 2)]}
         found = stops(answer(tmp_path, wheels, "demo>=1"))
-        layer = Obstacle(Rule.OUTSIDE, "layer", ("nix",))
+        layer = Exclusion(Rule.OUTSIDE, "layer", ("nix",))
         assert {name.split("-")[1]: each for name, each in found.items()} == {
-            "0.0": (layer, Obstacle(Rule.TAG, "python", ("3.10",)), Obstacle(Rule.SPECIFIER, about=(">=1",))),
+            "0.0": (
+                layer,
+                Exclusion(Rule.TAG, "python", ("3.10",)),
+                Exclusion(Rule.SPECIFIER, about=(">=1",)),
+            ),
             "1.0": (layer,),
-            "2.0": (layer, Obstacle(Rule.TAG, "python", ("3.12",))),
-            "5.0": (layer, Obstacle(Rule.REQUIRES_PYTHON, "own", ("<3",))),
+            "2.0": (layer, Exclusion(Rule.TAG, "python", ("3.12",))),
+            "5.0": (layer, Exclusion(Rule.REQUIRES_PYTHON, "own", ("<3",))),
         }
 
     def test_one_that_would_lose_there_is_right_otherwise(self, tmp_path: Path) -> None:
@@ -218,7 +222,7 @@ class TestGroups:
         names = [f"demo-{v}-cp3{n}-cp3{n}-{LINUX}.whl" for v in ("2.1", "2.3") for n in (9, 12, 10)]
         found = answer(tmp_path, {"generic": names, "gentoo/generic": ["demo-1.0-py2-none-any.whl"]}, "demo")
         (group,) = grouped(found.standings)
-        assert group.stops == (Obstacle(Rule.TAG, "python", ("2", "3.9", "3.10", "3.12")),)
+        assert group.stops == (Exclusion(Rule.TAG, "python", ("2", "3.9", "3.10", "3.12")),)
         assert len(group.files) == 7
 
     def test_different_grounds_make_different_groups(self, tmp_path: Path) -> None:
@@ -344,9 +348,9 @@ class TestHelps:
         layer = Layer(name="gentoo", directories=("gentoo",), archs=tuple(each.name for each in ladder))
         site = Site(root=str(tmp_path), ladder=ladder, layers=(layer,))
         found = why_not(Wheelhouse(site), "demo", HOST)
-        assert [*stops(found).values()] == [(Obstacle(Rule.OUTSIDE, "arch", ("neoverse",)),)]
+        assert [*stops(found).values()] == [(Exclusion(Rule.OUTSIDE, "arch", ("neoverse",)),)]
         assert steps(found) == [(Step(Action.BUILD),)]
-        facts = Facts(Cpu("aarch64", "ARM", "", frozenset(), frozenset()), None, {}, {})
+        facts = Machine(Cpu("aarch64", "ARM", "", frozenset(), frozenset()), None, {}, {})
         host = HOST._replace(arch="generic", archs=(), facts=facts, judged_by=(site.ladder, site.layers))
         assert steps(why_not(Wheelhouse(site), "demo", host)) == [(Step(Action.NODE, ("neoverse",)),)]
 

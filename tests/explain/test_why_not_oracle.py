@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 from tests.factories import make_tree, make_wheel, pack, run_pip, wheel_files
 from tests.pips import pip_environ
@@ -20,6 +19,7 @@ from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.installers.pip_config import pip_config
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.urls import file_url
+from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 LINUX = f"linux_{platform.machine()}"
 MINOR = sys.version_info.minor

@@ -17,15 +17,15 @@ from wheelhouse_resolver.errors import (
     UnknownLayerError,
 )
 from wheelhouse_resolver.host import detect as host_room
+from wheelhouse_resolver.host import target_python
 from wheelhouse_resolver.host.detect import Host, detect_host
-from wheelhouse_resolver.site.config import parse
 from wheelhouse_resolver.site.model import Site
 
 CPUINFO = Path(__file__).parent.parent / "data" / "cpuinfo"
 BUILTIN = Site.default("/w")
 
 #: A site one of whose layers has its own names, and whose ladder is of two CPU families.
-OWN_NAMES = parse(
+OWN_NAMES = Site.parse(
     """
     root = "/w"
     [[arch]]
@@ -47,7 +47,7 @@ OWN_NAMES = parse(
 def _plain_system(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the operating system and the running Python speak for no layer."""
     monkeypatch.setattr(host_room, "_OS_RELEASE", ())
-    monkeypatch.setattr(host_room.python, "_running", lambda: None)
+    monkeypatch.setattr(target_python, "_running", lambda: None)
 
 
 def detect(name: str = "intel-haswell", /, site: Site | None = BUILTIN, **options: Any) -> Host:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.host.binaries import copy_of_true, hand_made_elf, script, set_program_interpreter
 from wheelhouse_resolver.host.cpu import Cpu
-from wheelhouse_resolver.host.detect import Facts, Host, detect_host
+from wheelhouse_resolver.host.detect import Host, Machine, detect_host
 from wheelhouse_resolver.host.detect import _judged as judged
 from wheelhouse_resolver.host.layer import Evidence, layer_evidence, parse_os_release
 from wheelhouse_resolver.host.program_interpreter import NotElfError, program_interpreter
@@ -60,7 +60,7 @@ def host(
     option: str | None = None,
 ) -> Host:
     """The host of which these facts are known."""
-    facts = Facts(
+    facts = Machine(
         cpu=CPU,
         interpreter=interpreter,
         environ=environ or {},

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.host.binaries import copy_of_true, hand_made_elf, script
-from wheelhouse_resolver.host import program_interpreter
+from wheelhouse_resolver.host import program_interpreter as module
 from wheelhouse_resolver.host.program_interpreter import NotElfError, program_interpreter
 
 
@@ -123,7 +123,7 @@ def test_whatever_is_damaged_the_only_error_is_that_it_is_no_elf(
     path = tmp_path / "file"
     path.write_bytes(bytes(content[:cut]) + more)
     try:
-        found = program_interpreter._read(str(path))
+        found = module._read(str(path))
     except OSError:
         return  # program_interpreter tells it as its own error
     assert set(found) in ({"problem"}, {"interpreter"})
@@ -134,7 +134,7 @@ def test_the_answer_is_remembered_while_the_file_is_the_same(
 ) -> None:
     path = copy_of_true(tmp_path / "true", "/nix/ld.so")
     program_interpreter(str(path))
-    monkeypatch.setattr(program_interpreter, "_read", lambda _: {"interpreter": "read again"})
+    monkeypatch.setattr(module, "_read", lambda _: {"interpreter": "read again"})
     assert program_interpreter(str(path)) == "/nix/ld.so"
     os.utime(path, ns=(1, 1))
     assert program_interpreter(str(path)) == "read again"

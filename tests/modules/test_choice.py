@@ -20,7 +20,6 @@ from wheelhouse_resolver.host.cpu import archs_of, captured_cpu
 from wheelhouse_resolver.host.detect import Host, detect_host
 from wheelhouse_resolver.installers.modulefile import DIALECTS, static_modulefile
 from wheelhouse_resolver.installers.pip_config import pip_config, static_configs
-from wheelhouse_resolver.site.config import parse
 from wheelhouse_resolver.site.layout import Layer
 from wheelhouse_resolver.site.microarchitectures import vocabulary
 from wheelhouse_resolver.site.model import Site
@@ -32,8 +31,10 @@ PIP = "/sw/etc/pip"
 
 SITES = {
     "built-in": Site.default("/w"),
-    "three-layers": parse(REAL_LAYOUT, "site.toml", root="/cvmfs/soft.example.org/custom/python/wheelhouse"),
-    "families": parse(
+    "three-layers": Site.parse(
+        REAL_LAYOUT, "site.toml", root="/cvmfs/soft.example.org/custom/python/wheelhouse"
+    ),
+    "families": Site.parse(
         """
         root = "/w"
         [[arch]]
@@ -73,7 +74,7 @@ SITES = {
         "site.toml",
     ),
     # avx2 and aes do not imply each other: a guest can lack one that stands below its own.
-    "no-chain": parse(
+    "no-chain": Site.parse(
         """
         root = "/w"
         [[arch]]
@@ -260,7 +261,7 @@ def everything() -> Site:
     entries = [f'[[arch]]\nname = "t.{name}"\ntarget = "{name}"\n' for name in EVERY_TARGET]
     known = [each for each in FEATURES if each in vocabulary().features]
     entries += [f'[[arch]]\nname = "f.{each}"\nfeatures = ["{each}"]\n' for each in known]
-    return parse('root = "/w"\n' + "".join(entries) + '[[layer]]\nname = "x"\narchs = []\n', "site.toml")
+    return Site.parse('root = "/w"\n' + "".join(entries) + '[[layer]]\nname = "x"\narchs = []\n', "site.toml")
 
 
 @st.composite

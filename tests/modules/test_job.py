@@ -21,7 +21,7 @@ from wheelhouse_resolver.installers.modulefile import static_modulefile
 from wheelhouse_resolver.installers.pip_config import static_configs
 from wheelhouse_resolver.site.model import Site
 
-JOB = Path(__file__).parent.parent / "examples" / "job.sh"
+JOB = Path(__file__).parents[2] / "examples" / "job.sh"
 
 #: What a user runs in the job: it tells what it was given, and which network there is.
 PROGRAM = """

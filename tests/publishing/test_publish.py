@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.factories import clean_environ, make_wheel, pack, record_of, run_cli, run_pip, wheel_files
-from tests.publishing import House, everything_below
+from tests.house import House, everything_below
 from tests.whole import assert_whole, content_of, headers_of, wheels_below
 from wheelhouse_resolver.publishing.errors import PublishError
 from wheelhouse_resolver.publishing.place import Outcome, place

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.publishing import House, everything_below
+from tests.house import House, everything_below
 from tests.whole import assert_whole, content_of, wheels_below
 from wheelhouse_resolver.publishing import trash
 

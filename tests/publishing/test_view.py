@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.factories import BUILTIN_LABELS, pip_report
-from tests.publishing import House, everything_below
+from tests.house import House, everything_below
 from wheelhouse_resolver.publishing.view import make_view
 
 PURE = "demo-1.0-py3-none-any.whl"

@@ -10,7 +10,6 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 from tests.factories import run_pip
 from tests.graphs import Graph, random_graph
@@ -20,6 +19,7 @@ from wheelhouse_resolver.resolution.lockfile import lock
 from wheelhouse_resolver.resolution.resolver import Resolution
 from wheelhouse_resolver.selection.pick import pick
 from wheelhouse_resolver.utils.urls import file_url
+from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 
 def asked_of_pip(graph: Graph, pip: list[str], work: Path) -> dict[str, str] | None:

@@ -21,7 +21,7 @@ from wheelhouse_resolver.resolution import resolver as module
 from wheelhouse_resolver.resolution.lockfile import lock
 from wheelhouse_resolver.resolution.resolver import Resolution
 from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.wheelfile.metadata_cache import Needs, needs_of_many
+from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata, needs_of_many
 
 HOST = Host(arch="avx2", layer="gentoo", python=target_python("3.11")[0])
 
@@ -400,7 +400,7 @@ def test_wheels_are_read_a_generation_at_once(tmp_path: Path, monkeypatch: pytes
     """As many waits as the graph is deep, not as many as there are wheels."""
     asked: list[list[str]] = []
 
-    def counted(paths: Iterable[str]) -> dict[str, Needs]:
+    def counted(paths: Iterable[str]) -> dict[str, CoreMetadata]:
         listed = list(paths)
         asked.append([Path(path).name.partition("-")[0] for path in listed])
         return needs_of_many(listed)

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 from tests.factories import make_tree, make_wheel, pip_report, run_pip
 from tests.pips import pip_environ
@@ -30,9 +29,9 @@ from wheelhouse_resolver.selection.available import (
 )
 from wheelhouse_resolver.selection.pick import pick
 from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement, read_requirements
-from wheelhouse_resolver.site.config import parse
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.urls import file_url
+from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 LINUX = f"linux_{platform.machine()}"
 HOST = Host(arch="avx", layer="gentoo", python=target_python("3.11")[0])
@@ -172,22 +171,24 @@ class TestWhatPipCouldInstall:
     def test_constraints_of_the_site_and_of_files_count(self, site: Site, tmp_path: Path) -> None:
         (tmp_path / "c.txt").write_text("demo<1\npre<1; python_version < '3'\n")
         root = site.root
-        constrained = parse(f'root = "{root}"\n[pip]\nconstraint = "{tmp_path}/c.txt"\n', "site.toml")
+        constrained = Site.parse(f'root = "{root}"\n[pip]\nconstraint = "{tmp_path}/c.txt"\n', "site.toml")
         assert shown(constrained, "demo") == ["generic/demo-0.9"]
         assert shown(constrained)[1:] == ["generic/demo-0.9", "generic/pre-2.0rc1"]
         given = read_requirements(str(tmp_path / "c.txt"), {}, constraints=True)
         assert shown(site, "demo", files=given) == ["generic/demo-0.9"]
 
     def test_pre_of_the_site_lets_pre_releases_in(self, site: Site) -> None:
-        eager = parse(f'root = "{site.root}"\n[pip]\npre = true\n', "site.toml")
+        eager = Site.parse(f'root = "{site.root}"\n[pip]\npre = true\n', "site.toml")
         assert shown(eager, "demo") == ["gentoo/generic/demo-2.0rc1"]
         assert "gentoo/generic/demo-2.0rc1" in shown(eager)
 
     def test_what_the_site_says_no_binary_of_is_not_there(self, site: Site) -> None:
-        source = parse(f'root = "{site.root}"\n[pip]\nno-binary = ["Demo"]\n', "site.toml")
+        source = Site.parse(f'root = "{site.root}"\n[pip]\nno-binary = ["Demo"]\n', "site.toml")
         assert shown(source) == ["generic/b-c-1.0+site", "generic/pre-2.0rc1"]
         assert [row.name for row in listing(source, "demo").missing] == ["demo"]
-        none = parse(f'root = "{site.root}"\n[pip]\nno-binary = ":all:"\nonly-binary = "pre"\n', "site.toml")
+        none = Site.parse(
+            f'root = "{site.root}"\n[pip]\nno-binary = ":all:"\nonly-binary = "pre"\n', "site.toml"
+        )
         assert shown(none) == ["generic/pre-2.0rc1"]
 
 
@@ -362,7 +363,7 @@ def test_the_first_row_of_a_project_is_what_pick_picks(
     make_tree(root, {})
     for (label, filename), requires in wheels.items():
         make_wheel(root / label, filename, requires_python=requires)
-    site = parse(f'root = "{root}"\n[pip]\npre = {str(pre).lower()}\n', "site.toml")
+    site = Site.parse(f'root = "{root}"\n[pip]\npre = {str(pre).lower()}\n', "site.toml")
     projects = ("demo", "other", "a-b")
     found = listing(site, *(f"{project}{specifier}" for project in projects))
     first = {name: next(rows).wheels[0].path for name, rows in groupby(found.rows, lambda row: row.name)}

@@ -8,7 +8,6 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 import pytest
-from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 from tests.factories import make_tree, make_wheel
 from wheelhouse_resolver.errors import (
@@ -23,6 +22,7 @@ from wheelhouse_resolver.host.target_python import target_python
 from wheelhouse_resolver.selection.pick import Pick, Rule, pick
 from wheelhouse_resolver.selection.requirements import RequirementsFile, read_requirements
 from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 #: The platform tag of wheels built here, whatever this machine is.
 LINUX = f"linux_{platform.machine()}"

@@ -17,7 +17,6 @@ from random import Random
 import pytest
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
-from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 from tests.factories import make_wheel, run_pip
 from tests.pips import pip_environ
@@ -27,6 +26,7 @@ from wheelhouse_resolver.selection.pick import Pick, pick
 from wheelhouse_resolver.site.layout import Directory
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.urls import file_url
+from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 HERE = f"{sys.version_info.major}{sys.version_info.minor}"
 LINUX = f"linux_{platform.machine()}"

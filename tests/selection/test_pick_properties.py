@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 from tests.factories import make_tree
 from wheelhouse_resolver.host.detect import Host
@@ -24,6 +23,7 @@ from wheelhouse_resolver.selection.policy import policy_key
 from wheelhouse_resolver.site.layout import Directory
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree.candidate import Candidate, parse_candidate
+from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 LINUX = f"linux_{platform.machine()}"
 HOST = Host(arch="avx512", layer="gentoo", python=target_python("3.11")[0])

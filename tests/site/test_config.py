@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from tests.factories import clean_environ, run_cli
 from wheelhouse_resolver.errors import NoWheelhouseError, SiteFileError
 from wheelhouse_resolver.site import config
-from wheelhouse_resolver.site.config import parse
 from wheelhouse_resolver.site.layout import BUILTIN_LADDER, BUILTIN_LAYERS
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.site.template import site_template
@@ -23,7 +22,7 @@ MINIMAL = 'root = "/w"\n'
 
 def failure(text: str, **options: Any) -> SiteFileError:
     with pytest.raises(SiteFileError) as caught:
-        parse(text, "etc/site.toml", **options)
+        Site.parse(text, "etc/site.toml", **options)
     assert len(str(caught.value).splitlines()) == 1
     return caught.value
 
@@ -32,12 +31,12 @@ def failure(text: str, **options: Any) -> SiteFileError:
 
 
 def test_a_root_is_enough_and_gives_the_built_in_site_there() -> None:
-    site = parse(MINIMAL, "site.toml")
+    site = Site.parse(MINIMAL, "site.toml")
     assert site == Site.default("/w")._replace(source="site.toml")
 
 
 def test_every_key_is_understood() -> None:
-    site = parse(
+    site = Site.parse(
         """
         root = "/cvmfs/soft.example.org/custom/python/wheelhouse"
 
@@ -101,36 +100,40 @@ def test_every_key_is_understood() -> None:
 
 
 def test_an_arch_of_the_built_in_ladder_need_only_be_named() -> None:
-    site = parse(MINIMAL + '[[arch]]\nname = "sse3"\n[[arch]]\nname = "avx512"\n', "site.toml")
+    site = Site.parse(MINIMAL + '[[arch]]\nname = "sse3"\n[[arch]]\nname = "avx512"\n', "site.toml")
     assert site.ladder == (BUILTIN_LADDER[0], BUILTIN_LADDER[3])
     assert {layer.archs for layer in site.layers} == {("sse3", "avx512")}
 
 
 def test_a_layers_directory_is_its_name_and_its_archs_the_whole_ladder_unless_stated() -> None:
-    site = parse(MINIMAL + '[[layer]]\nname = "soft"\n', "site.toml")
+    site = Site.parse(MINIMAL + '[[layer]]\nname = "soft"\n', "site.toml")
     assert site.layers[0].directories == ("soft",)
     assert site.layers[0].archs == ("sse3", "avx", "avx2", "avx512")
 
 
 def test_a_layer_has_its_archs_in_the_order_of_the_ladder() -> None:
-    site = parse(MINIMAL + '[[layer]]\nname = "soft"\narchs = ["avx512", "generic", "sse3"]\n', "site.toml")
+    site = Site.parse(
+        MINIMAL + '[[layer]]\nname = "soft"\narchs = ["avx512", "generic", "sse3"]\n', "site.toml"
+    )
     assert site.layers[0].archs == ("sse3", "avx512")
 
 
 def test_a_layer_with_a_built_in_ones_name_is_recognised_as_that_one() -> None:
-    (nix,) = parse(MINIMAL + '[[layer]]\nname = "nix"\n', "site.toml").layers
+    (nix,) = Site.parse(MINIMAL + '[[layer]]\nname = "nix"\n', "site.toml").layers
     assert nix == BUILTIN_LAYERS[0]
 
 
 @pytest.mark.parametrize("evidence", ['env = { MY_NIX = "*" }', 'interpreter = ["/nix/*"]'])
 def test_a_layer_that_states_evidence_has_no_other(evidence: str) -> None:
-    (nix,) = parse(MINIMAL + f'[[layer]]\nname = "nix"\n{evidence}\n', "site.toml").layers
+    (nix,) = Site.parse(MINIMAL + f'[[layer]]\nname = "nix"\n{evidence}\n', "site.toml").layers
     assert (nix.env, nix.interpreter) in [((("MY_NIX", "*"),), ()), ((), ("/nix/*",))]
     assert nix.os_release == ()
 
 
 def test_a_site_may_have_no_layers_at_all() -> None:
-    site = parse('root = "/w"\n[[layer]]\nname = "plain"\ndirectories = ["."]\ndefault = true\n', "site.toml")
+    site = Site.parse(
+        'root = "/w"\n[[layer]]\nname = "plain"\ndirectories = ["."]\ndefault = true\n', "site.toml"
+    )
     assert [d.label for d in site.search_path_for("plain", "sse3")] == ["sse3", "generic"]
 
 
@@ -138,21 +141,21 @@ def test_a_site_may_have_no_layers_at_all() -> None:
     ("target", "family"), [("neoverse_v1", "aarch64"), ("power10le", "ppc64le"), ("zen4", "x86_64")]
 )
 def test_the_cpu_family_of_an_arch_is_that_of_its_target(target: str, family: str) -> None:
-    (arch,) = parse(MINIMAL + f'[[arch]]\nname = "own"\ntarget = "{target}"\n', "site.toml").ladder
+    (arch,) = Site.parse(MINIMAL + f'[[arch]]\nname = "own"\ntarget = "{target}"\n', "site.toml").ladder
     assert (arch.family, arch.rank) == (family, 200)
 
 
 def test_an_arch_of_features_that_several_families_have_is_of_none() -> None:
-    (arch,) = parse(MINIMAL + '[[arch]]\nname = "own"\nfeatures = ["fma"]\n', "site.toml").ladder
+    (arch,) = Site.parse(MINIMAL + '[[arch]]\nname = "own"\nfeatures = ["fma"]\n', "site.toml").ladder
     assert arch.family is None
 
 
 def test_a_root_below_the_home_directory_may_be_written_with_a_tilde() -> None:
-    assert parse('root = "~/wheels/"', "site.toml").root == os.path.expanduser("~/wheels")
+    assert Site.parse('root = "~/wheels/"', "site.toml").root == os.path.expanduser("~/wheels")
 
 
 def test_values_of_a_site_cannot_be_changed() -> None:
-    site = parse(MINIMAL + "[pip.install]\nretries = 3\n", "site.toml")
+    site = Site.parse(MINIMAL + "[pip.install]\nretries = 3\n", "site.toml")
     with pytest.raises(TypeError):
         site.pip["install"]["retries"] = 4
 
@@ -471,13 +474,13 @@ def test_a_missing_root_is_an_error_that_says_what_to_do() -> None:
 
 
 def test_the_line_ends_of_other_systems_are_fine() -> None:
-    assert parse('root = "/w"\r\n[pip]\r\n', "site.toml").root == "/w"
+    assert Site.parse('root = "/w"\r\n[pip]\r\n', "site.toml").root == "/w"
 
 
 @given(st.text())
 def test_no_text_whatever_makes_the_reader_fail_in_another_way(text: str) -> None:
     with suppress(SiteFileError):
-        parse(text, "site.toml", root="/w")
+        Site.parse(text, "site.toml", root="/w")
 
 
 _VALUES = st.recursive(
@@ -690,18 +693,18 @@ def uncommented(text: str) -> str:
     ids=["plain", "hostile", "quotes", "backslash", "apostrophe", "astral"],
 )
 def test_the_template_is_the_built_in_site_at_that_root(root: str) -> None:
-    assert parse(site_template(root), "site.toml") == Site.default(root)._replace(source="site.toml")
+    assert Site.parse(site_template(root), "site.toml") == Site.default(root)._replace(source="site.toml")
 
 
 def test_the_templates_ladder_is_the_built_in_one() -> None:
     text = uncommented(site_template("/w"))
     assert "\n[[arch]]" in text
-    assert parse(text, "site.toml").ladder == BUILTIN_LADDER
+    assert Site.parse(text, "site.toml").ladder == BUILTIN_LADDER
 
 
 def test_the_templates_examples_are_a_valid_site_that_shows_every_key() -> None:
     text = uncommented(site_template("/w"))
-    site = parse(text, "site.toml")
+    site = Site.parse(text, "site.toml")
     nix, gentoo2023 = site.layers
     assert nix == BUILTIN_LAYERS[0]
     assert gentoo2023._asdict() == {

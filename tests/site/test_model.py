@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from tests.factories import REAL_LAYOUT
 from wheelhouse_resolver.errors import UnknownArchError, UnknownLayerError
 from wheelhouse_resolver.host.detect import Host
-from wheelhouse_resolver.site.config import parse
 from wheelhouse_resolver.site.layout import (
     BUILTIN_LADDER,
     BUILTIN_LAYERS,
@@ -21,12 +20,12 @@ from wheelhouse_resolver.site.layout import (
     SearchPath,
 )
 from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.site.ranks import side_by_side, tidy_ranks
+from wheelhouse_resolver.site.ranks import assign_ranks, rank_offsets
 
 BUILTIN = Site.default("/wheelhouse")
 
 #: A site with a layer of two directories, one with directory names of its own, and a search table.
-THREE_LAYERS = parse(REAL_LAYOUT, "site.toml", root="/cvmfs/soft.example.org/custom/python/wheelhouse")
+THREE_LAYERS = Site.parse(REAL_LAYOUT, "site.toml", root="/cvmfs/soft.example.org/custom/python/wheelhouse")
 
 #: A site with no OS layers: its arch directories stand at the root.
 NO_LAYERS = Site(
@@ -35,7 +34,7 @@ NO_LAYERS = Site(
 )
 
 #: A site with nodes of three CPU families.
-THREE_FAMILIES = parse(
+THREE_FAMILIES = Site.parse(
     """
     root = "/w"
     [[arch]]
@@ -319,7 +318,7 @@ def test_layers_that_order_the_same_directories_differently_have_no_ranks() -> N
         Layer(name="two", directories=("b", "a"), archs=()),
     )
     with pytest.raises(ValueError, match="opposite orders"):
-        side_by_side(layers)
+        rank_offsets(layers)
 
 
 def test_a_site_with_no_layer_and_no_arch_is_just_generic() -> None:
@@ -353,7 +352,7 @@ def test_a_site_with_no_layer_and_no_arch_is_just_generic() -> None:
 def test_an_arch_without_a_rank_gets_one_that_leaves_the_others_alone(
     ladder: list[tuple[str, int | None]], expected: list[int]
 ) -> None:
-    assert tidy_ranks(ladder) == expected
+    assert assign_ranks(ladder) == expected
 
 
 @pytest.mark.parametrize(
@@ -370,7 +369,7 @@ def test_ranks_that_do_not_rise_with_the_ladder_are_refused(
     ladder: list[tuple[str, int | None]], culprit: str
 ) -> None:
     with pytest.raises(ValueError, match=f"rank of arch {culprit} is"):
-        tidy_ranks(ladder)
+        assign_ranks(ladder)
 
 
 # -- values ------------------------------------------------------------------------------------------------
@@ -404,7 +403,7 @@ def sites(draw: st.DrawFn) -> Site:
     chosen = sorted(draw(st.sets(st.sampled_from(range(len(_NAMES))), max_size=6)))
     ladder = tuple(
         Arch(_NAMES[place], rank, features=("some",), family=_FAMILIES[place])
-        for place, rank in zip(chosen, tidy_ranks([(_NAMES[place], None) for place in chosen]), strict=True)
+        for place, rank in zip(chosen, assign_ranks([(_NAMES[place], None) for place in chosen]), strict=True)
     )
     names = [arch.name for arch in ladder]
     # Layers may share directories; listing them in one order everywhere keeps them rankable.
@@ -470,5 +469,5 @@ def test_no_host_searches_an_arch_above_its_own_or_of_another_family(
 
 
 def test_the_built_in_values_satisfy_their_own_rules() -> None:
-    assert tidy_ranks([(arch.name, arch.rank) for arch in BUILTIN_LADDER]) == [200, 300, 400, 500]
+    assert assign_ranks([(arch.name, arch.rank) for arch in BUILTIN_LADDER]) == [200, 300, 400, 500]
     assert {layer.archs for layer in BUILTIN_LAYERS} == {("sse3", "avx", "avx2", "avx512")}

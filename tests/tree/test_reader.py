@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from packaging.tags import Tag
 from packaging.utils import InvalidWheelFilename, NormalizedName, canonicalize_name, parse_wheel_filename
 from packaging.version import Version
-from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 from tests.factories import BUILTIN_LABELS, make_tree, make_wheel
 from wheelhouse_resolver.errors import InvalidRequirementError, NoWheelhouseError, UnreadableDirectoryError
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.site.layout import Directory
 from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.tree.candidate import Candidate, Misnamed, parse_candidate
+from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename, parse_candidate
+from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 AVX = Host(arch="avx", layer="gentoo")
 
@@ -142,7 +142,7 @@ MISNAMED = [
 @pytest.mark.parametrize("filename", MISNAMED)
 def test_a_name_that_is_no_wheel_name_is_misnamed_and_says_why(filename: str) -> None:
     misnamed = parse_candidate(filename, HERE)
-    assert isinstance(misnamed, Misnamed)
+    assert isinstance(misnamed, InvalidFilename)
     assert misnamed.problem
     assert misnamed.path == f"/sw/gentoo/avx2/{filename}"
 
@@ -200,10 +200,10 @@ def test_a_name_means_exactly_what_packaging_says(
 ) -> None:
     filename = f"{spelling}-{version}{build}-{tags}{suffix}"
     found = parse_candidate(filename, HERE)
-    if isinstance(found, Misnamed):
+    if isinstance(found, InvalidFilename):
         with pytest.raises(InvalidWheelFilename) as raised:
             parse_wheel_filename(filename)
-        assert found == Misnamed(filename, HERE, str(raised.value))
+        assert found == InvalidFilename(filename, HERE, str(raised.value))
     else:
         name, read, number, triples = parse_wheel_filename(filename)
         assert found == Candidate(name, read, number, triples, filename, HERE)
@@ -215,7 +215,7 @@ def test_misnamed_files_are_no_candidates_but_are_read(tmp_path: Path) -> None:
     put(site, "generic", "foo-1.0-py3-none-any.whl", "foo-1.0-py3-none.whl")
     assert found(site, "foo") == ["generic/foo-1.0-py3-none-any.whl"]
     read = Wheelhouse(site).read("foo", site.search_path(AVX).directories)
-    assert [type(each) for each in read] == [Candidate, Misnamed]
+    assert [type(each) for each in read] == [Candidate, InvalidFilename]
 
 
 @pytest.mark.parametrize("filename", [name for name in MISNAMED if name.endswith(".whl")])
@@ -304,7 +304,7 @@ class TestCatalogue:
             "gentoo/avx/a_b-2.0-py3-none-any.whl",
             "generic/a_b-1.0-py3-none-any.whl",
         ]
-        assert [type(each) for each in catalogue.files(other)] == [Candidate, Misnamed]
+        assert [type(each) for each in catalogue.files(other)] == [Candidate, InvalidFilename]
         assert [each.filename for each in catalogue.candidates(other)] == ["c-1.0-py3-none-any.whl"]
         assert catalogue.files(canonicalize_name("missing")) == []
 

@@ -63,7 +63,7 @@ def full_disk(free: int) -> Iterator[None]:
 )
 def test_an_answer_is_computed_once_and_then_remembered(answer: Any) -> None:
     question = Question(answer)
-    assert [cache.recall("kind", ["key", 1], question) for _ in range(3)] == [answer] * 3
+    assert [cache.get("kind", ["key", 1], question) for _ in range(3)] == [answer] * 3
     assert question.asked == 1
 
 
@@ -73,26 +73,26 @@ def test_an_answer_is_computed_once_and_then_remembered(answer: Any) -> None:
     ids=["value", "shorter", "type", "longer", "empty"],
 )
 def test_another_key_is_another_question(other: list[Any]) -> None:
-    cache.recall("kind", ["key", 1], Question("old"))
-    assert cache.recall("kind", other, Question("new")) == "new"
-    assert cache.recall("kind", ["key", 1], Question("never asked")) == "old"
+    cache.get("kind", ["key", 1], Question("old"))
+    assert cache.get("kind", other, Question("new")) == "new"
+    assert cache.get("kind", ["key", 1], Question("never asked")) == "old"
 
 
 def test_another_kind_is_another_question() -> None:
-    cache.recall("kind", ["key"], Question("old"))
-    assert cache.recall("sort", ["key"], Question("new")) == "new"
+    cache.get("kind", ["key"], Question("old"))
+    assert cache.get("sort", ["key"], Question("new")) == "new"
 
 
 def test_two_keys_that_share_a_file_are_not_confused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("zlib.crc32", lambda _: 0)
-    cache.recall("kind", ["one"], Question("of one"))
-    assert cache.recall("kind", ["two"], Question("of two")) == "of two"
-    assert cache.recall("kind", ["one"], Question("of one")) == "of one"
+    cache.get("kind", ["one"], Question("of one"))
+    assert cache.get("kind", ["two"], Question("of two")) == "of two"
+    assert cache.get("kind", ["one"], Question("of one")) == "of one"
 
 
 def test_an_answer_that_is_no_json_is_just_not_remembered(directory: Path) -> None:
     question = Question({"a", "set"})
-    assert [cache.recall("kind", [], question) for _ in range(2)] == [{"a", "set"}] * 2
+    assert [cache.get("kind", [], question) for _ in range(2)] == [{"a", "set"}] * 2
     assert question.asked == 2
 
 
@@ -101,8 +101,8 @@ def test_an_error_is_not_remembered(directory: Path) -> None:
         raise LookupError("no answer")
 
     with pytest.raises(LookupError):
-        cache.recall("kind", [], fails)
-    assert cache.recall("kind", [], Question("now")) == "now"
+        cache.get("kind", [], fails)
+    assert cache.get("kind", [], Question("now")) == "now"
 
 
 def test_the_identity_of_a_package_changes_with_its_release(
@@ -122,18 +122,18 @@ def test_the_identity_of_a_package_changes_with_its_release(
 # -- where it is -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cache", [None, "", "/tmp/some/cache"], ids=["unset", "empty", "set"])
+@pytest.mark.parametrize("xdg", [None, "", "/tmp/some/cache"], ids=["unset", "empty", "set"])
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere platformdirs has other places")
-def test_the_memo_is_where_platformdirs_says(cache: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    if cache is not None:
-        monkeypatch.setenv("XDG_CACHE_HOME", cache)
+def test_the_cache_is_where_platformdirs_says(xdg: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    if xdg is not None:
+        monkeypatch.setenv("XDG_CACHE_HOME", xdg)
     assert cache.cache_directory() == platformdirs.user_cache_dir(APPLICATION, appauthor=False)
 
 
 def test_the_memo_is_for_its_owner_only(directory: Path) -> None:
     before = os.umask(0)
     try:
-        cache.recall("kind", [], Question())
+        cache.get("kind", [], Question())
     finally:
         os.umask(before)
     assert [oct(path.stat().st_mode & 0o777) for path in (directory, entry(directory))] == ["0o700", "0o600"]
@@ -146,7 +146,7 @@ def test_a_user_without_a_home_directory_gets_answers_and_no_stray_files(
     monkeypatch.delenv("HOME")
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
     monkeypatch.chdir(tmp_path)
-    assert cache.recall("kind", [], Question()) == "the answer"
+    assert cache.get("kind", [], Question()) == "the answer"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -182,31 +182,31 @@ def become_a_directory(path: Path) -> None:
     ],
 )
 def test_a_damaged_memo_is_no_memo(spoil: Callable[[Path], None], directory: Path) -> None:
-    cache.recall("kind", ["key"], Question("old"))
+    cache.get("kind", ["key"], Question("old"))
     spoil(entry(directory))
-    assert cache.recall("kind", ["key"], Question("new")) == "new"
+    assert cache.get("kind", ["key"], Question("new")) == "new"
 
 
 @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666], ids=oct)
 def test_a_memo_that_others_can_write_is_not_believed(mode: int, directory: Path) -> None:
-    cache.recall("kind", ["key"], Question("forged"))
+    cache.get("kind", ["key"], Question("forged"))
     entry(directory).chmod(mode)
-    assert cache.recall("kind", ["key"], Question("true")) == "true"
+    assert cache.get("kind", ["key"], Question("true")) == "true"
 
 
 def test_a_memo_of_another_user_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
-    cache.recall("kind", ["key"], Question("forged"))
+    cache.get("kind", ["key"], Question("forged"))
     another = os.geteuid() + 1
     monkeypatch.setattr(os, "geteuid", lambda: another)
-    assert cache.recall("kind", ["key"], Question("true")) == "true"
+    assert cache.get("kind", ["key"], Question("true")) == "true"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write everywhere")
 def test_a_memo_that_cannot_be_read_or_written_is_left_alone(directory: Path) -> None:
-    cache.recall("kind", ["key"], Question("old"))
+    cache.get("kind", ["key"], Question("old"))
     directory.chmod(0o500)
     entry(directory).chmod(0)
-    assert cache.recall("kind", ["key"], Question("new")) == "new"
+    assert cache.get("kind", ["key"], Question("new")) == "new"
     directory.chmod(0o700)
 
 
@@ -214,18 +214,18 @@ def test_without_a_place_for_it_nothing_is_remembered(directory: Path) -> None:
     directory.parent.mkdir()
     directory.write_text("a file where the directory should be")
     question = Question()
-    assert [cache.recall("kind", [], question) for _ in range(2)] == ["the answer"] * 2
+    assert [cache.get("kind", [], question) for _ in range(2)] == ["the answer"] * 2
     assert question.asked == 2
 
 
 def test_a_full_disk_leaves_no_half_written_memo(directory: Path) -> None:
     with full_disk(100):
-        assert cache.recall("kind", [], Question("long" * 100)) == "long" * 100
+        assert cache.get("kind", [], Question("long" * 100)) == "long" * 100
     assert list(directory.iterdir()) == []
 
 
 def test_nothing_but_the_memo_is_left_behind(directory: Path) -> None:
-    cache.recall("kind", ["key"], Question())
+    cache.get("kind", ["key"], Question())
     assert json.loads(entry(directory).read_text()) == {"key": ["key"], "answer": "the answer"}
 
 

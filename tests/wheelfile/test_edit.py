@@ -18,7 +18,7 @@ from tests.factories import make_wheel, pack, record_of, wheel_files
 from tests.host.binaries import copy_of_true
 from tests.whole import assert_whole, headers_of
 from wheelhouse_resolver.wheelfile.edit import Edits, RelabelError, relabel, requirements_of
-from wheelhouse_resolver.wheelfile.validate import RefusedWheelError
+from wheelhouse_resolver.wheelfile.validate import InvalidWheelError
 
 NAME = "demo-1.0-py3-none-any.whl"
 OWN = ["numpy<2,>=1.20", "h5py; extra == 'io'", "scipy"]
@@ -173,7 +173,7 @@ class TestLabelAndTags:
         assert path.name == "demo-1.0-3_x-py2.py3-none-any.whl"
 
     def test_tags_that_no_python_can_run_are_refused(self, wheel: Path, out: str) -> None:
-        with pytest.raises(RefusedWheelError, match="no Python on Linux"):
+        with pytest.raises(InvalidWheelError, match="no Python on Linux"):
             relabel(str(wheel), Edits(tags="py3-none-win32"), out)
         assert os.listdir(out) == []
 
@@ -222,7 +222,7 @@ class TestPlaces:
     def test_an_unsound_wheel_is_refused(self, tmp_path: Path, out: str) -> None:
         broken = tmp_path / NAME
         broken.write_bytes(b"PK")
-        with pytest.raises(RefusedWheelError):
+        with pytest.raises(InvalidWheelError):
             relabel(str(broken), Edits(add=("a",)), out)
 
 

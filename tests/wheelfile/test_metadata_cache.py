@@ -9,7 +9,7 @@ import pytest
 from tests.factories import make_wheel, pack, wheel_files
 from wheelhouse_resolver.errors import UnreadableWheelError
 from wheelhouse_resolver.wheelfile import metadata
-from wheelhouse_resolver.wheelfile.metadata_cache import Needs, needs_of_many, remembered_needs
+from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata, cached_metadata, needs_of_many
 
 NAME = "demo-1.0-py3-none-any.whl"
 
@@ -31,13 +31,13 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_what_metadata_says_unparsed_and_read_once(tmp_path: Path, opened: list[str]) -> None:
     options = {"requires_python": ">=3.8", "requires_dist": ["b ; extra=='x'", "(no"], "extras": ["X"]}
     path = str(make_wheel(tmp_path, NAME, **options))
-    expected = Needs("demo", "1.0", ">=3.8", ("b ; extra=='x'", "(no"), ("X",))
-    assert [remembered_needs(path) for _ in range(3)] == [expected] * 3
+    expected = CoreMetadata("demo", "1.0", ">=3.8", ("b ; extra=='x'", "(no"), ("X",))
+    assert [cached_metadata(path) for _ in range(3)] == [expected] * 3
     assert opened == [path]
 
 
 def test_what_is_not_there_is_empty(tmp_path: Path) -> None:
-    assert remembered_needs(str(make_wheel(tmp_path, NAME))) == Needs("demo", "1.0", "", (), ())
+    assert cached_metadata(str(make_wheel(tmp_path, NAME))) == CoreMetadata("demo", "1.0", "", (), ())
 
 
 @pytest.mark.parametrize("grown", [True, False], ids=["another size", "another time"])
@@ -49,16 +49,16 @@ def test_a_file_that_was_changed_is_read_anew(grown: bool, tmp_path: Path, opene
     path = tmp_path / NAME
     path.write_bytes(content("old"))
     status = path.stat()
-    assert remembered_needs(str(path)).requires_dist == ("old",)
+    assert cached_metadata(str(path)).requires_dist == ("old",)
     path.write_bytes(content("older" if grown else "new"))  # the same inode
     assert (path.stat().st_size != status.st_size) == grown
-    assert remembered_needs(str(path)).requires_dist == (("older",) if grown else ("new",))
+    assert cached_metadata(str(path)).requires_dist == (("older",) if grown else ("new",))
     assert len(opened) == 2
 
 
 def test_many_at_once_without_those_that_cannot_be_read(tmp_path: Path, opened: list[str]) -> None:
     wheels = [str(make_wheel(tmp_path, f"p{number}-1-py3-none-any.whl")) for number in range(40)]
-    remembered_needs(wheels[0])
+    cached_metadata(wheels[0])
     (tmp_path / "broken.whl").write_bytes(b"")
     gone = str(tmp_path / "gone.whl")
     found = needs_of_many([*wheels, str(tmp_path / "broken.whl"), gone])
@@ -69,7 +69,7 @@ def test_many_at_once_without_those_that_cannot_be_read(tmp_path: Path, opened: 
     assert needs_of_many(wheels) == found
     assert len(opened) == len(wheels) + 2
     with pytest.raises(UnreadableWheelError):
-        remembered_needs(gone)
+        cached_metadata(gone)
 
 
 def test_without_a_home_nothing_is_remembered_and_all_works(

@@ -17,7 +17,7 @@ from packaging.tags import Tag
 from tests.factories import make_wheel, pack, record_of, wheel_files
 from tests.whole import assert_whole, headers_of
 from wheelhouse_resolver.wheelfile.rewrite import ChangedWhileReadError, Rewrite, rewrite
-from wheelhouse_resolver.wheelfile.validate import RefusedWheelError, check_wheel
+from wheelhouse_resolver.wheelfile.validate import InvalidWheelError, check_wheel
 
 NAME = "demo-1.0-py3-none-any.whl"
 INFO = "demo-1.0.dist-info"
@@ -297,7 +297,7 @@ def test_whatever_is_let_in_comes_out_sound(tmp_path: Path, data: st.DataObject)
     path = pack(tmp_path / NAME, files)
     try:
         check_wheel(str(path))
-    except RefusedWheelError:
+    except InvalidWheelError:
         return
     for change in (STAMP, LABEL):
         result = rewritten(path, change)

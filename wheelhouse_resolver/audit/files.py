@@ -1,4 +1,4 @@
-"""TODO audit.files."""
+"""What is wrong with single files of a tree."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from wheelhouse_resolver.installers.ordering import tag_priorities
 from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.site.layout import GENERIC
 from wheelhouse_resolver.tree import listing
-from wheelhouse_resolver.tree.candidate import Candidate, Misnamed
+from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP, never_waiting
 from wheelhouse_resolver.wheelfile.build_tag import BAND, StampState, stamped_name, stamping
 from wheelhouse_resolver.wheelfile.metadata import metadata_of
@@ -62,7 +62,7 @@ class Content(NamedTuple):
     requires_python: str | None
 
 
-def withdrawal(file: Candidate | Misnamed) -> str:
+def withdrawal(file: Candidate | InvalidFilename) -> str:
     """The command that takes *file* out of the search paths, and no other file of that name."""
     end = "-- " if file.filename.startswith("-") else ""
     label, filename = shlex.quote(file.directory.label), shlex.quote(file.filename)
@@ -113,6 +113,7 @@ def check_file(
 
 
 def check_stamp(site: Site, candidate: Candidate) -> Iterator[Finding]:
+    """What is wrong with the stamp of *candidate*."""
     found = stamping(candidate.build, candidate.directory, site)
     paths = (candidate.path,)
     project, version = str(candidate.name), str(candidate.version)

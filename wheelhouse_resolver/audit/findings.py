@@ -1,4 +1,4 @@
-"""TODO audit.findings."""
+"""What an audit reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO audit.order."""
+"""Where an installer's order differs from policy."""
 
 from __future__ import annotations
 
@@ -150,6 +150,7 @@ def _in_order(candidates: Sequence[Candidate], site: Site, memory: Memory) -> bo
 def check_order(
     candidates: Sequence[Candidate], site: Site, hosts: Sequence[HostKind], memory: Memory
 ) -> Iterator[Finding]:
+    """Where an installer would take another of *candidates*, all of one version, than policy."""
     if _in_order(candidates, site, memory):
         return
     pythons = concerned_pythons(candidates)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from wheelhouse_resolver.builder.executors.slurm import GRACE
-from wheelhouse_resolver.builder.resources import Resources
+from wheelhouse_resolver.builder.resources import GRACE, Resources
 from wheelhouse_resolver.site.layout import GENERIC
 from wheelhouse_resolver.utils.schema import Tables
 from wheelhouse_resolver.utils.text import unknown

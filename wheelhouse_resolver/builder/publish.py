@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.builder.classification.classify import classify
 from wheelhouse_resolver.errors import WheelhouseError, printable
+from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.publishing.place import Outcome, place
 from wheelhouse_resolver.publishing.plan import PublishOptions, plan
-from wheelhouse_resolver.utils import atomic
 from wheelhouse_resolver.wheelfile.validate import check_wheel
 
 if TYPE_CHECKING:
@@ -37,12 +37,12 @@ def publish_built(wheel: str, site: Site, record: BuildRecord) -> list[Outcome]:
     """Place the wheel at the path *wheel* into the wheelhouse of *site*; *record* tells how it was built.
 
     What stands in the wheelhouse and has to be stamped first is among what is returned. Raises
-    `UnclassifiedError`, `RefusedWheelError`, and what `publish.plan` and `publish.place` raise.
+    `UnclassifiedError`, `InvalidWheelError`, and what `publish.plan` and `publish.place` raise.
     """
     found = classify(wheel, site, record=record)
     if found.directory is None:
         raise UnclassifiedError(wheel, found.reasons)
     steps = plan(site, [check_wheel(wheel)], found.directory, PublishOptions())
     for directory in {step.directory.path for step in steps}:
-        atomic.clear_drafts(directory)
+        trash.clear(directory)
     return [place(step) for step in steps]

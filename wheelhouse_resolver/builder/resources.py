@@ -1,10 +1,14 @@
-"""TODO builder.resources."""
+"""What a build may use of a machine."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Resources"]
+__all__ = ["GRACE", "Resources"]
+
+#: How long a result may take to become visible after its job is over (s): an NFS client believes for up to
+#: 60 s that a file is not there (nfs(5): acdirmax).
+GRACE = 60.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -111,7 +111,7 @@ class _Version(argparse.Action):
 
 
 def _module(command: str) -> Any:
-    return import_module(f"{__name__}.{command.replace('-', '_')}")
+    return import_module(f"wheelhouse_resolver.cli.commands.{command.replace('-', '_')}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

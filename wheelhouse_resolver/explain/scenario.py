@@ -1,6 +1,6 @@
 """What would be if: the policy asked again with one thing of it changed.
 
-Everything is decided by `pick.decide`, a pure function of what a `Situation` holds; only the METADATA of the
+Everything is decided by `pick.decide`, a pure function of what a `Scenario` holds; only the METADATA of the
 wheel that would win is read.
 """
 
@@ -21,11 +21,11 @@ from wheelhouse_resolver.selection.policy import Policy
 from wheelhouse_resolver.selection.requirements import Requirement, parse_requirement
 from wheelhouse_resolver.site.layout import GENERIC
 from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.tree.candidate import Candidate, Misnamed
-from wheelhouse_resolver.wheelfile.metadata_cache import remembered_needs
+from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
+from wheelhouse_resolver.wheelfile.metadata_cache import cached_metadata
 
 __all__ = [
-    "Situation",
+    "Scenario",
     "able_archs",
     "contradictory",
     "forbidding",
@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 
-class Situation(NamedTuple):
+class Scenario(NamedTuple):
     """All that the policy goes by, so that one thing of it can be changed.
 
     host:       as the site judges it.
@@ -48,10 +48,10 @@ class Situation(NamedTuple):
     host: Host
     asked: Requirement
     policy: Policy
-    files: tuple[Candidate | Misnamed, ...]
+    files: tuple[Candidate | InvalidFilename, ...]
     problem_of: Callable[[Candidate], str]
 
-    def searched(self) -> list[Candidate | Misnamed]:
+    def searched(self) -> list[Candidate | InvalidFilename]:
         """The files in the host's search path, as those of its layer: layers may share directories."""
         path = {directory.path: directory for directory in self.site.search_path(self.host)}
         return [
@@ -69,12 +69,12 @@ class Situation(NamedTuple):
         best = self.chosen()
         return best if best is not None and not self.problem_of(best) else None
 
-    def about(self, name: NormalizedName, files: Iterable[Candidate | Misnamed]) -> Situation:
+    def about(self, name: NormalizedName, files: Iterable[Candidate | InvalidFilename]) -> Scenario:
         """The same for the project *name*, which has *files*."""
         asked = respecified(self.asked, self.asked.specifier, name)
         return self._replace(asked=asked, files=tuple(files))
 
-    def asking(self, specifier: SpecifierSet) -> Situation:
+    def asking(self, specifier: SpecifierSet) -> Scenario:
         """The same for the versions that *specifier* allows."""
         return self._replace(asked=respecified(self.asked, specifier))
 
@@ -85,7 +85,7 @@ def problem_of(candidate: Candidate) -> str:
     It reads the METADATA, and compares name and version with those of the file name.
     """
     try:
-        needs = remembered_needs(candidate.path)
+        needs = cached_metadata(candidate.path)
     except UnreadableWheelError as error:
         return error.problem
     if canonicalize_name(needs.name) != candidate.name:
@@ -146,7 +146,7 @@ def reachable(site: Site, layer: str | None) -> set[str]:
     return {each.path for arch in archs for each in site.search_path_for(layer, arch)}
 
 
-def forbidding(candidate: Candidate, now: Situation) -> list[str]:
+def forbidding(candidate: Candidate, now: Scenario) -> list[str]:
     """The constraints that forbid *candidate*, each with where it stands."""
     against = [
         each

@@ -19,7 +19,7 @@ from packaging.specifiers import SpecifierSet
 
 from wheelhouse_resolver.errors import UnreadableWheelError
 from wheelhouse_resolver.explain.scenario import (
-    Situation,
+    Scenario,
     able_archs,
     contradictory,
     forbidding,
@@ -30,7 +30,7 @@ from wheelhouse_resolver.host.target_python import other_version, python_version
 from wheelhouse_resolver.selection.requirements import Requirement
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 from wheelhouse_resolver.tree.candidate import Candidate
-from wheelhouse_resolver.wheelfile.metadata_cache import remembered_needs
+from wheelhouse_resolver.wheelfile.metadata_cache import cached_metadata
 from wheelhouse_resolver.wheelfile.tags import pythons_of
 
 __all__ = ["Action", "Step", "Suggestion", "suggestions"]
@@ -113,7 +113,7 @@ class Suggestion:
         }
 
 
-def suggestions(now: Situation, others: Sequence[Situation] = ()) -> list[Suggestion]:
+def suggestions(now: Scenario, others: Sequence[Scenario] = ()) -> list[Suggestion]:
     """What would help in the situation *now*, most useful first; nothing if something sound is picked.
 
     *others*: the same question about projects with close names, for when there is no such project.
@@ -131,7 +131,7 @@ def suggestions(now: Situation, others: Sequence[Situation] = ()) -> list[Sugges
     return found
 
 
-def _by_name(others: Sequence[Situation]) -> Iterator[Suggestion]:
+def _by_name(others: Sequence[Scenario]) -> Iterator[Suggestion]:
     for other in others:
         name = Step(Action.NAME, (other.asked.name,))
         version = _version(other)
@@ -143,7 +143,7 @@ def _by_name(others: Sequence[Situation]) -> Iterator[Suggestion]:
                 break
 
 
-def _by_changes(now: Situation) -> list[Suggestion]:
+def _by_changes(now: Scenario) -> list[Suggestion]:
     """What helps with the fewest changes."""
     own = {tag.platform for tag in now.policy.priorities}
     fit = [each for each in now.files if isinstance(each, Candidate) and _on_platform(each, own)]
@@ -188,7 +188,7 @@ def _stands_in(suggestion: Suggestion, paths: Set[str]) -> bool:
     return suggestion.gives is not None and suggestion.gives.directory.path in paths
 
 
-def _tried(now: Situation, steps: Sequence[Step]) -> Suggestion | None:
+def _tried(now: Scenario, steps: Sequence[Step]) -> Suggestion | None:
     """The suggestion to take *steps*, if that leads to a pick; what is open in them is settled."""
     settled: list[Step] = []
     changed = now
@@ -211,13 +211,13 @@ def _tried(now: Situation, steps: Sequence[Step]) -> Suggestion | None:
     return Suggestion(steps=tuple(settled), requirement=changed.asked, gives=gives)
 
 
-def _changed(now: Situation, steps: Iterable[Step]) -> Situation:
+def _changed(now: Scenario, steps: Iterable[Step]) -> Scenario:
     for step in steps:
         now = _after(now, step)
     return now
 
 
-def _after(now: Situation, step: Step) -> Situation:
+def _after(now: Scenario, step: Step) -> Scenario:
     """The situation when *step* is taken."""
     host, policy = now.host, now.policy
     if step.action is Action.PRE:
@@ -239,7 +239,7 @@ def _after(now: Situation, step: Step) -> Situation:
     return now._replace(host=host._replace(arch=value, archs=lower))
 
 
-def _version(now: Situation) -> Step | None:
+def _version(now: Scenario) -> Step | None:
     """The step to versions of which something sound is picked.
 
     They are all that were asked for but the broken ones; else the newest that there is.
@@ -256,7 +256,7 @@ def _version(now: Situation) -> Step | None:
     return Step(Action.VERSION, (str(exactly),)) if now.asking(exactly).gives() is not None else None
 
 
-def _without_broken(now: Situation, specifier: SpecifierSet) -> SpecifierSet | None:
+def _without_broken(now: Scenario, specifier: SpecifierSet) -> SpecifierSet | None:
     """*specifier* without the versions of which a broken wheel is chosen; None if no version is left."""
     while True:
         best = now.asking(specifier).chosen()
@@ -267,7 +267,7 @@ def _without_broken(now: Situation, specifier: SpecifierSet) -> SpecifierSet | N
         specifier &= SpecifierSet(f"!={best.version}")
 
 
-def _pythons(now: Situation) -> tuple[list[str], str]:
+def _pythons(now: Scenario) -> tuple[list[str], str]:
     """The other CPythons that may do, newest first, and the one after all of them.
 
     They are those that the files' names and their Requires-Python speak of, and all between these.
@@ -300,13 +300,13 @@ def _pythons(now: Situation) -> tuple[list[str], str]:
 def _required(file: Candidate) -> set[tuple[int, int]]:
     """The versions of Python 3 that the Requires-Python of *file* speaks of."""
     try:
-        stated = remembered_needs(file.path).requires_python
+        stated = cached_metadata(file.path).requires_python
     except UnreadableWheelError:
         return set()
     return {(3, int(minor)) for minor in re.findall(r"(?<![\d.])3\.(\d{1,3})", stated)}
 
 
-def _layers(now: Situation) -> list[str]:
+def _layers(now: Scenario) -> list[str]:
     """The other layers that have a file of the project, and the absence of one."""
     own = now.site.search_path(now.host).layer
     paths = {each.directory.path for each in now.files} - reachable(now.site, None)
@@ -318,7 +318,7 @@ def _layers(now: Situation) -> list[str]:
     return names if own is None else [*names, NO_LAYER]
 
 
-def _archs(now: Situation) -> list[Step]:
+def _archs(now: Scenario) -> list[Step]:
     """The archs below the host's, highest first, and those of other nodes of its CPU family, lowest first."""
     able = able_archs(now.site, now.host)
     highest = now.site.arch(now.host.arch, now.site.layer(now.host.layer))

@@ -2,7 +2,7 @@
 
 The rules are those of `pick`, asked for every file: one outside the search path is stopped by that, and
 is also judged as if its directory were searched, so that it is known whether it would be of use there.
-What would help is worked out in `what_helps`.
+What would help is worked out in `suggestions`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from packaging.tags import Tag
 from packaging.utils import NormalizedName
 
 from wheelhouse_resolver.explain.scenario import (
-    Situation,
+    Scenario,
     able_archs,
     contradictory,
     forbidding,
@@ -34,16 +34,16 @@ from wheelhouse_resolver.selection.policy import Policy
 from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile, parse_requirement
 from wheelhouse_resolver.site.layout import GENERIC
 from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.tree.candidate import Candidate, Misnamed
+from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
 from wheelhouse_resolver.tree.catalogue import Catalogue
 from wheelhouse_resolver.tree.reader import Tree
-from wheelhouse_resolver.wheelfile.validate import RefusedWheelError, check_wheel
+from wheelhouse_resolver.wheelfile.validate import InvalidWheelError, check_wheel
 
 __all__ = [
     "Answer",
+    "Exclusion",
+    "FileStatus",
     "Group",
-    "Obstacle",
-    "Standing",
     "Verdict",
     "grouped",
     "python_labels",
@@ -67,7 +67,7 @@ class Verdict(enum.Enum):
     UNKNOWN = "unknown-project"
 
 
-class Obstacle(NamedTuple):
+class Exclusion(NamedTuple):
     """What stops a file: the *rule*, its *kind* where a rule has several, and what it is *about*.
 
     OUTSIDE:         `layer`, `arch` (above the host's) or `search` (the site says no), and its name.
@@ -87,15 +87,15 @@ class Obstacle(NamedTuple):
         return {"rule": self.rule.value, "kind": self.kind, "about": list(self.about)}
 
 
-class Standing(NamedTuple):
+class FileStatus(NamedTuple):
     """A file that was not picked. *stops*: the rule that stopped it, then those that would have otherwise.
 
     What is outside the search path may have several, and what is for another Python: so it is known
     whether searching it, or that Python, would be enough.
     """
 
-    file: Candidate | Misnamed
-    stops: tuple[Obstacle, ...]
+    file: Candidate | InvalidFilename
+    stops: tuple[Exclusion, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: filename, path, layer, arch, version, rule, kind, about, otherwise."""
@@ -114,8 +114,8 @@ class Standing(NamedTuple):
 class Group(NamedTuple):
     """Files that are stopped alike, in the order that they came in."""
 
-    stops: tuple[Obstacle, ...]
-    files: tuple[Candidate | Misnamed, ...]
+    stops: tuple[Exclusion, ...]
+    files: tuple[Candidate | InvalidFilename, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,7 +140,7 @@ class Answer:
     verdict: Verdict
     best: Candidate | None = None
     problem: str = ""
-    standings: tuple[Standing, ...] = ()
+    standings: tuple[FileStatus, ...] = ()
     helps: tuple[Suggestion, ...] = ()
     close: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -188,7 +188,7 @@ def why_not(
     asked = parse_requirement(requirement) if isinstance(requirement, str) else requirement
     policy = Policy(site, host, files)
     found = tuple(wheelhouse.read(asked.name, site.directories()))
-    now = Situation(
+    now = Scenario(
         site=site, host=host, asked=asked, policy=policy, files=found, problem_of=cache(problem_of)
     )
     picked = decide(asked, policy, now.searched())
@@ -197,7 +197,7 @@ def why_not(
     verdict, problem, best = Verdict.NOTHING, "", picked.best
     warnings = list(picked.warnings)
     close: list[NormalizedName] = []
-    others: list[Situation] = []
+    others: list[Scenario] = []
     if best is not None:
         problem = now.problem_of(best)
         verdict = Verdict.BROKEN if problem else Verdict.PICKED
@@ -243,17 +243,17 @@ def _damages(best: Candidate) -> list[str]:
     """A warning when the file that pip would choose is damaged where pip looks only when it unpacks."""
     try:
         check_wheel(best.path)
-    except RefusedWheelError as error:
+    except InvalidWheelError as error:
         found = "; ".join(error.findings)
         return [f"{best.path} is not sound, installing it may fail: {found}"]
     return []
 
 
-def standings(now: Situation) -> list[Standing]:
+def standings(now: Scenario) -> list[FileStatus]:
     """What stops each file that is not picked, wherever it is: those in the search path first."""
     searched = {directory.path for directory in now.site.search_path(now.host)}
     inside = decide(now.asked, now.policy, now.searched())
-    found = [Standing(each.file, _obstacles(each, now)) for each in inside.in_path]
+    found = [FileStatus(each.file, _obstacles(each, now)) for each in inside.in_path]
     for directory in now.site.directories():
         if directory.path in searched:
             continue
@@ -263,57 +263,57 @@ def standings(now: Situation) -> list[Standing]:
         outside = _outside(now.site, now.host, files[0])
         alone = decide(now.asked, now.policy, files)
         stopped = {each.path: _obstacles(each, now) for each in alone.in_path if each.rule not in _LOST}
-        found += [Standing(each, (*outside, *stopped.get(each.path, ()))) for each in files]
+        found += [FileStatus(each, (*outside, *stopped.get(each.path, ()))) for each in files]
     return found
 
 
-def _outside(site: Site, host: Host, file: Candidate | Misnamed) -> tuple[Obstacle, ...]:
+def _outside(site: Site, host: Host, file: Candidate | InvalidFilename) -> tuple[Exclusion, ...]:
     """Why *host* does not search the directory of *file*."""
     where = file.directory
-    found: list[Obstacle] = []
+    found: list[Exclusion] = []
     own = site.search_path(host).layer
     if where.layer not in (None, own) and where.path not in reachable(site, own):
-        found.append(Obstacle(Rule.OUTSIDE, "layer", (str(where.layer),)))
+        found.append(Exclusion(Rule.OUTSIDE, "layer", (str(where.layer),)))
         host = host._replace(layer=where.layer)
     if where.path not in {each.path for each in site.search_path(host)}:
         kind = "search" if where.arch in (GENERIC, *able_archs(site, host)) else "arch"
-        found.append(Obstacle(Rule.OUTSIDE, kind, (where.arch,)))
+        found.append(Exclusion(Rule.OUTSIDE, kind, (where.arch,)))
     return tuple(found)
 
 
-def _obstacles(rejection: Rejection, now: Situation) -> tuple[Obstacle, ...]:
+def _obstacles(rejection: Rejection, now: Scenario) -> tuple[Exclusion, ...]:
     """What *rejection* says; and of a wheel for another Python, whether its version is allowed."""
     first = _obstacle(rejection, now)
     if rejection.rule is not Rule.TAG or not isinstance(rejection.file, Candidate):
         return (first,)
     if not now.asked.specifier.contains(str(rejection.file.version), prereleases=True):
-        return first, Obstacle(Rule.SPECIFIER, about=(str(now.asked.specifier),))
+        return first, Exclusion(Rule.SPECIFIER, about=(str(now.asked.specifier),))
     against = forbidding(rejection.file, now)
-    return (first, Obstacle(Rule.CONSTRAINT, about=tuple(against))) if against else (first,)
+    return (first, Exclusion(Rule.CONSTRAINT, about=tuple(against))) if against else (first,)
 
 
-def _obstacle(rejection: Rejection, now: Situation) -> Obstacle:
+def _obstacle(rejection: Rejection, now: Scenario) -> Exclusion:
     """What *rejection* says, as data."""
     file, rule = rejection.file, rejection.rule
-    if isinstance(file, Misnamed):
+    if isinstance(file, InvalidFilename):
         about = (file.problem,) if rule is Rule.FILENAME else ()
-        return Obstacle(rule, about=about)
+        return Exclusion(rule, about=about)
     rival = rejection.rival
     against = f"{rival.directory.label}/{rival.filename}" if rival is not None else ""
     if rule is Rule.TAG:
         own = {tag.platform for tag in now.policy.priorities}
         platforms = {tag.platform for tag in file.tags}
         if own.isdisjoint(platforms):
-            return Obstacle(rule, "platform", tuple(sorted(platforms)))
-        return Obstacle(rule, "python", tuple(python_labels(file.tags)))
+            return Exclusion(rule, "platform", tuple(sorted(platforms)))
+        return Exclusion(rule, "python", tuple(python_labels(file.tags)))
     if rule is Rule.REQUIRES_PYTHON:
         kind = "build" if against else "own"
-        return Obstacle(rule, kind, (rejection.needs, against) if against else (rejection.needs,))
+        return Exclusion(rule, kind, (rejection.needs, against) if against else (rejection.needs,))
     if rule is Rule.SPECIFIER:
-        return Obstacle(rule, about=(str(now.asked.specifier),))
+        return Exclusion(rule, about=(str(now.asked.specifier),))
     if rule is Rule.CONSTRAINT:
-        return Obstacle(rule, about=tuple(forbidding(file, now)))
-    return Obstacle(rule, about=(against,) if against else ())
+        return Exclusion(rule, about=tuple(forbidding(file, now)))
+    return Exclusion(rule, about=(against,) if against else ())
 
 
 def python_labels(tags: Iterable[Tag]) -> list[str]:
@@ -332,9 +332,9 @@ def python_labels(tags: Iterable[Tag]) -> list[str]:
     return sorted(found, key=_age)
 
 
-def grouped(found: Sequence[Standing]) -> list[Group]:
+def grouped(found: Sequence[FileStatus]) -> list[Group]:
     """*found* in groups of those that are stopped alike, in the order of each group's first."""
-    groups: dict[tuple[object, ...], list[Standing]] = {}
+    groups: dict[tuple[object, ...], list[FileStatus]] = {}
     for each in found:
         key = tuple(stop._replace(about=()) if stop.rule in _MERGED else stop for stop in each.stops)
         groups.setdefault(key, []).append(each)
@@ -347,7 +347,7 @@ def grouped(found: Sequence[Standing]) -> list[Group]:
     ]
 
 
-def _merged(stops: Sequence[Obstacle]) -> Obstacle:
+def _merged(stops: Sequence[Exclusion]) -> Exclusion:
     """One obstacle about all that *stops*, which are of one kind, are about; Pythons oldest first."""
     about = dict.fromkeys(each for stop in stops for each in stop.about)
     if stops[0].kind == "python":

@@ -161,7 +161,7 @@ def _cpu(answer: Mapping[str, Any], lines: Mapping[str, str]) -> Cpu:
 
 def _remembered(family: str, lines: Mapping[str, str], ask: Any) -> Any:
     key = [ask.__name__, family, dict(sorted(lines.items())), archspec_identity()]
-    return cache.recall("cpu", key, lambda: ask(family, lines))
+    return cache.get("cpu", key, lambda: ask(family, lines))
 
 
 def _ask_about_this_machine(family: str, _lines: Mapping[str, str]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from wheelhouse_resolver.site.model import Site
 if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Arch, Layer
 
-__all__ = ["Cpu", "Evidence", "Facts", "Host", "Interpreter", "TargetPython", "detect_host"]
+__all__ = ["Cpu", "Evidence", "Host", "Interpreter", "Machine", "TargetPython", "detect_host"]
 
 #: Environment variables that override the CPU's arch, the first that is set; RSNT_ARCH is that of sites
 #: descending from Compute Canada's software stack.
@@ -30,7 +30,7 @@ LAYER_VARIABLE = "WHEELHOUSE_LAYER"
 _OS_RELEASE = ("/etc/os-release", "/usr/lib/os-release")
 
 
-class Facts(NamedTuple):
+class Machine(NamedTuple):
     """What was found on the machine or given instead, before any site makes sense of it.
 
     cpu:         the CPU.
@@ -70,7 +70,7 @@ class Host(NamedTuple):
     arch_evidence: tuple[Evidence, ...] = ()
     layer_evidence: tuple[Evidence, ...] = ()
     warnings: tuple[str, ...] = ()
-    facts: Facts | None = None
+    facts: Machine | None = None
     judged_by: tuple[Any, ...] | None = None
 
     def on(self, site: Site) -> Host:
@@ -139,7 +139,7 @@ def detect_host(
         except NoWheelhouseError:
             site = Site.default("/")
     target, warnings = target_python(os.fspath(python) if python is not None else None)
-    facts = Facts(
+    facts = Machine(
         cpu=captured_cpu(os.fspath(cpuinfo)) if cpuinfo is not None else running_cpu(),
         interpreter=target.interpreter,
         environ=environ,
@@ -161,7 +161,7 @@ def _os_release() -> dict[str, str]:
     return {}
 
 
-def _judged(facts: Facts, site: Site, target: TargetPython, warnings: tuple[str, ...]) -> Host:
+def _judged(facts: Machine, site: Site, target: TargetPython, warnings: tuple[str, ...]) -> Host:
     """What *facts* mean to *site*. Pure."""
     layers = list(_override(facts.layer, facts.environ, (LAYER_VARIABLE,)))
     for evidence in layers:
@@ -194,7 +194,7 @@ def _judged(facts: Facts, site: Site, target: TargetPython, warnings: tuple[str,
 
 
 def _judged_arch(
-    facts: Facts, site: Site, layer: Layer | None
+    facts: Machine, site: Site, layer: Layer | None
 ) -> tuple[str, tuple[str, ...], tuple[Evidence, ...], list[str]]:
     able = archs_of(facts.cpu, site.ladder)
     highest = able[-1] if able else GENERIC
@@ -231,7 +231,7 @@ def _override(
     return tuple(found)
 
 
-def _described(facts: Facts, site: Site, able: tuple[str, ...]) -> str:
+def _described(facts: Machine, site: Site, able: tuple[str, ...]) -> str:
     cpu = facts.cpu
     above = [arch for arch in site.ladder if arch.name not in able and arch.family in (None, cpu.family)]
     missing = f"; not {above[0].name}: {why_not(cpu, above[0])}" if above else ""

@@ -26,7 +26,7 @@ def program_interpreter(path: str) -> str | None:
         raise NotElfError(f"{path}: {reason_of(error)}") from error
     key = [path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns]
     try:
-        answer = cache.recall("elf", key, lambda: _read(path))
+        answer = cache.get("elf", key, lambda: _read(path))
     except OSError as error:  # not remembered: permissions change without the file
         raise NotElfError(f"{path}: {reason_of(error)}") from error
     if "problem" in answer:

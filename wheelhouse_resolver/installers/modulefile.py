@@ -27,7 +27,7 @@ DIALECTS = ("lmod", "tcl")
 
 
 #: The script that evaluates what a command prints, for `source-sh`.
-EVALUATE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shell", "evaluate.sh")
+EVALUATE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "templates", "evaluate.sh")
 
 
 #: Modules of this family exclude each other.

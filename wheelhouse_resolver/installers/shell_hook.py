@@ -1,4 +1,4 @@
-"""TODO installers.shell_hook."""
+"""The lines for a shell's start file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO publishing.config."""
+"""The `[publish]` table of the site file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO publishing.errors."""
+"""What cannot be published."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""TODO publishing.place."""
+"""Placing one planned wheel."""
 
 from __future__ import annotations
 
 import zipfile
 from typing import NamedTuple
 
-from wheelhouse_resolver.errors import OutputError, reason_of
+from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.publishing.errors import PublishError
 from wheelhouse_resolver.publishing.plan import Step
@@ -45,7 +45,7 @@ def place(step: Step) -> Outcome:
                 step.wheel.path, f"changed while it was read ({error}); nothing placed"
             ) from error
         except OSError as error:
-            raise OutputError(step.path, reason_of(error)) from error
+            raise OutputError.from_os(step.path, error) from error
         done = _settle(step, draft)
     if step.mends:
         trash.discard(step.wheel.path, source)

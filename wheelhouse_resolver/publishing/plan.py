@@ -32,7 +32,7 @@ from wheelhouse_resolver.wheelfile.build_tag import (
 )
 from wheelhouse_resolver.wheelfile.rewrite import Rewrite, labelled
 from wheelhouse_resolver.wheelfile.tags import compressed_tags
-from wheelhouse_resolver.wheelfile.validate import CheckedWheel, RefusedWheelError, check_wheel
+from wheelhouse_resolver.wheelfile.validate import InvalidWheelError, ValidatedWheel, check_wheel
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Directory
@@ -80,7 +80,7 @@ class Step(NamedTuple):
     options:   how conflicts are met.
     """
 
-    wheel: CheckedWheel
+    wheel: ValidatedWheel
     directory: Directory
     filename: str
     change: Rewrite
@@ -128,27 +128,27 @@ def _layers(site: Site) -> str:
     return ", ".join([*(each.name for each in site.layers), NO_LAYER])
 
 
-def check_all(paths: Iterable[str]) -> tuple[list[CheckedWheel], list[RefusedWheelError]]:
+def check_all(paths: Iterable[str]) -> tuple[list[ValidatedWheel], list[InvalidWheelError]]:
     """Check every wheel, and collect the refusals."""
-    sound: list[CheckedWheel] = []
-    refused: list[RefusedWheelError] = []
+    sound: list[ValidatedWheel] = []
+    refused: list[InvalidWheelError] = []
     for path in paths:
         try:
             sound.append(check_wheel(path))
-        except RefusedWheelError as error:
+        except InvalidWheelError as error:
             refused.append(error)
     return sound, refused
 
 
 def plan(
-    site: Site, wheels: Sequence[CheckedWheel], directory: Directory | None, options: PublishOptions
+    site: Site, wheels: Sequence[ValidatedWheel], directory: Directory | None, options: PublishOptions
 ) -> list[Step]:
     """What to place, in order, so that the picks of every installer are the policy's at every moment.
 
     *directory*: where to; None: each pure-Python wheel to the top-level generic directory. Unstamped and
     stale wheels of the same version that some host sees together with a new one are restamped before it.
 
-    Raises `PublishError`, `StampError`; `RefusedWheelError` for a neighbour that would have to be restamped.
+    Raises `PublishError`, `StampError`; `InvalidWheelError` for a neighbour that would have to be restamped.
     """
     listing.check_root(site)
     together = searched_together(site)
@@ -206,7 +206,7 @@ def _refuse_twin(site: Site, step: Step, neighbours: Sequence[Candidate]) -> Non
                 )
 
 
-def _for_pure(site: Site, wheel: CheckedWheel) -> Directory:
+def _for_pure(site: Site, wheel: ValidatedWheel) -> Directory:
     if all(tag.abi == "none" and tag.platform == "any" for tag in wheel.tags):
         return site.search_path_for(None, GENERIC)[0]
     raise PublishError(
@@ -215,7 +215,7 @@ def _for_pure(site: Site, wheel: CheckedWheel) -> Directory:
     )
 
 
-def _step(site: Site, wheel: CheckedWheel, directory: Directory, options: PublishOptions) -> Step:
+def _step(site: Site, wheel: ValidatedWheel, directory: Directory, options: PublishOptions) -> Step:
     own = stamping(wheel.build, directory, site).own
     if own >= BAND:
         raise StampError(wheel.filename, own)
@@ -237,7 +237,7 @@ def _made(step: Step, own: int) -> Step:
     return step._replace(filename=filename, change=change._replace(build=build_text(build)))
 
 
-def _labelled(wheel: CheckedWheel, label: str) -> str | None:
+def _labelled(wheel: ValidatedWheel, label: str) -> str | None:
     try:
         return labelled(wheel.version, label) if label else None
     except ValueError as error:
@@ -326,11 +326,12 @@ def _rebuilt(site: Site, step: Step) -> Step:
 
 
 def is_current(site: Site, candidate: Candidate) -> bool:
+    """Whether *candidate* carries the stamp of its directory."""
     return stamping(candidate.build, candidate.directory, site).state is StampState.CURRENT
 
 
 def restamp_step(site: Site, candidate: Candidate) -> Step:
-    """How to mend the stamp of *candidate*. Raises `RefusedWheelError`, `StampError`."""
+    """How to mend the stamp of *candidate*. Raises `InvalidWheelError`, `StampError`."""
     found = stamping(candidate.build, candidate.directory, site)
     filename = stamped_name(candidate.filename, candidate.build, candidate.directory, site)
     change = Rewrite(None, build_text(stamp_build(candidate.directory, found.own)))

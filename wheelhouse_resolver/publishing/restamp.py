@@ -1,4 +1,4 @@
-"""TODO publishing.restamp."""
+"""Which wheels of a tree have stale stamps or wrong tags, and the steps that correct them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wheelhouse_resolver.tree import listing
 from wheelhouse_resolver.tree.candidate import Candidate, parse_candidate
 from wheelhouse_resolver.wheelfile.build_tag import StampError, renamed
 from wheelhouse_resolver.wheelfile.tags import compressed_tags
-from wheelhouse_resolver.wheelfile.validate import RefusedWheelError
+from wheelhouse_resolver.wheelfile.validate import InvalidWheelError
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -65,7 +65,7 @@ def retag_steps(site: Site) -> tuple[list[Step], list[WheelhouseError]]:
                 continue
             try:
                 step = restamp_step(site, wheel)
-            except (RefusedWheelError, StampError) as error:
+            except (InvalidWheelError, StampError) as error:
                 hopeless.append(error)
                 continue
             filename = renamed(step.filename, tags=compressed_tags(tags))

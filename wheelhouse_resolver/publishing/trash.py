@@ -1,4 +1,4 @@
-"""TODO publishing.trash."""
+"""Taking files out of a wheelhouse, restorably: the `.trash/` of each directory."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import os
 import time
 from typing import NamedTuple
 
-from wheelhouse_resolver.errors import OutputError, reason_of
-from wheelhouse_resolver.utils.atomic import give_name, make_shared_directory, sync_directory
+from wheelhouse_resolver.errors import OutputError
+from wheelhouse_resolver.utils.atomic import clear_drafts, give_name, make_shared_directory, sync_directory
 
-__all__ = ["TRASH", "Trashed", "discard", "identity", "restore", "slots", "trashed", "withdraw"]
+__all__ = ["TRASH", "Trashed", "clear", "discard", "identity", "restore", "trashed", "withdraw"]
 
 
 #: Where withdrawn wheels are kept, in the directory that they were in.
@@ -56,7 +56,7 @@ def discard(path: str, known: tuple[int, ...]) -> bool:
         with contextlib.suppress(OSError):
             os.rmdir(aside.slot)
     except OSError as error:
-        raise OutputError(path, reason_of(error)) from error
+        raise OutputError.from_os(path, error) from error
     return True
 
 
@@ -77,7 +77,7 @@ def withdraw(path: str) -> Trashed:
         if slot is not None:
             with contextlib.suppress(OSError):
                 os.rmdir(slot)
-        raise OutputError(path, reason_of(error)) from error
+        raise OutputError.from_os(path, error) from error
     return Trashed(filename, directory, slot)
 
 
@@ -103,13 +103,25 @@ def _new_slot(directory: str) -> str:
 def trashed(directory: str) -> list[Trashed]:
     """The withdrawn wheels of *directory*, the latest first."""
     found: list[Trashed] = []
-    for slot in reversed(slots(directory)):
+    for slot in reversed(_slots(directory)):
         with contextlib.suppress(OSError):
             found += [Trashed(name, directory, slot) for name in sorted(os.listdir(slot))]
     return found
 
 
-def slots(directory: str) -> list[str]:
+def clear(directory: str) -> int:
+    """Remove the drafts in *directory* that no running publisher holds, and the empty slots of its trash.
+
+    Returns how many drafts. What cannot be removed stays for somebody who can.
+    """
+    for slot in _slots(directory):
+        with contextlib.suppress(OSError):
+            if time.time() - os.stat(slot).st_mtime > 60:  # a withdrawal may be about to use it
+                os.rmdir(slot)
+    return clear_drafts(directory)
+
+
+def _slots(directory: str) -> list[str]:
     trash = os.path.join(directory, TRASH)
     try:
         return [os.path.join(trash, name) for name in sorted(os.listdir(trash))]
@@ -129,5 +141,5 @@ def restore(wheel: Trashed) -> bool:
             os.rmdir(wheel.slot)
         sync_directory(wheel.directory)
     except OSError as error:
-        raise OutputError(path, reason_of(error)) from error
+        raise OutputError.from_os(path, error) from error
     return True

@@ -9,7 +9,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from wheelhouse_resolver.errors import OutputError, reason_of
+from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.tree import listing
 from wheelhouse_resolver.tree.candidate import Candidate, parse_candidate
 from wheelhouse_resolver.utils.atomic import make_shared_directory
@@ -63,7 +63,7 @@ def make_view(site: Site, output: str) -> ViewReport:
                     os.unlink(os.path.join(place, name))
                 removed += 1
         except OSError as error:
-            raise OutputError(place, reason_of(error)) from error
+            raise OutputError.from_os(place, error) from error
     return ViewReport(made, kept, removed, tuple(left_out))
 
 

@@ -1,4 +1,4 @@
-"""TODO publishing.withdrawal."""
+"""Withdrawing wheels from a wheelhouse by name, and restoring them."""
 
 from __future__ import annotations
 

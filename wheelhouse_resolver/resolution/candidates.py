@@ -19,17 +19,24 @@ from packaging.version import InvalidVersion, Version
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.host.target_python import python_version
 from wheelhouse_resolver.selection.policy import builds_by_version
-from wheelhouse_resolver.wheelfile.metadata_cache import Needs, needs_of_many, remembered_needs
+from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata, cached_metadata, needs_of_many
 
 if TYPE_CHECKING:
     from packaging.utils import NormalizedName
 
     from wheelhouse_resolver.selection.policy import Policy
     from wheelhouse_resolver.selection.requirements import Requirement
-    from wheelhouse_resolver.tree.candidate import Candidate, Misnamed
+    from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
     from wheelhouse_resolver.tree.catalogue import Catalogue
 
-__all__ = ["PYTHON", "Option", "Shelf", "Stock", "Want", "wanted"]
+__all__ = [
+    "PYTHON",
+    "CandidateFactory",
+    "ProjectCandidates",
+    "ResolverCandidate",
+    "ResolverRequirement",
+    "wanted",
+]
 
 #: What stands for the target Python among the projects; no project can be called so.
 PYTHON = "<Python>"
@@ -38,10 +45,10 @@ PYTHON = "<Python>"
 _NO_EXTRAS: frozenset[str] = frozenset()
 
 
-class Option:
+class ResolverCandidate:
     """Something that the resolver may choose: a wheel, a wheel with extras, or the target Python.
 
-    Two options are equal only if they are the same object; a `Stock` makes each only once.
+    Two options are equal only if they are the same object; a `CandidateFactory` makes each only once.
 
     identifier: `name`, `name[extra,...]` or `PYTHON`: the resolver chooses one option for each identifier.
     project:    the name without the extras.
@@ -76,10 +83,10 @@ class Option:
         self.python = python
 
     def __repr__(self) -> str:
-        return f"Option({self.identifier!r}, {str(self.version)!r})"
+        return f"ResolverCandidate({self.identifier!r}, {str(self.version)!r})"
 
 
-class Want(NamedTuple):
+class ResolverRequirement(NamedTuple):
     """What a requirement means to the resolver.
 
     project:    the name of what is wanted, without the extras.
@@ -94,7 +101,7 @@ class Want(NamedTuple):
     extras: frozenset[str]
     specifier: SpecifierSet
     text: str
-    exactly: Option | None = None
+    exactly: ResolverCandidate | None = None
     elsewhere: bool = False
 
     @property
@@ -103,7 +110,7 @@ class Want(NamedTuple):
         return _identifier(self.project, self.extras)
 
 
-class Shelf(NamedTuple):
+class ProjectCandidates(NamedTuple):
     """The files of one project.
 
     versions:    the builds of each version that the target Python can install, newest and best first.
@@ -114,7 +121,7 @@ class Shelf(NamedTuple):
 
     versions: tuple[tuple[Candidate, ...], ...]
     constraints: tuple[Requirement, ...]
-    unfit: tuple[Candidate | Misnamed, ...]
+    unfit: tuple[Candidate | InvalidFilename, ...]
     refused: bool = False
 
 
@@ -124,7 +131,7 @@ def _identifier(project: str, extras: frozenset[str]) -> str:
 
 def wanted(
     name: str, extras: Iterable[str], specifier: SpecifierSet, url: str | None = None
-) -> Iterator[Want]:
+) -> Iterator[ResolverRequirement]:
     """The wants that a requirement comes to: with extras *and* a specifier two, as in pip.
 
     The first of them then wants the project itself, so that fewer options come into question.
@@ -133,15 +140,15 @@ def wanted(
     normalised = frozenset(map(canonicalize_name, extras))
     told = _identifier(project, normalised)
     if url is not None:
-        yield Want(project, _NO_EXTRAS, specifier, f"{told} @ {url}", elsewhere=True)
+        yield ResolverRequirement(project, _NO_EXTRAS, specifier, f"{told} @ {url}", elsewhere=True)
         return
     text = f"{told}{specifier}"
     if normalised and specifier:
-        yield Want(project, _NO_EXTRAS, specifier, text)
-    yield Want(project, normalised, specifier, text)
+        yield ResolverRequirement(project, _NO_EXTRAS, specifier, text)
+    yield ResolverRequirement(project, normalised, specifier, text)
 
 
-class Stock:
+class CandidateFactory:
     """The options that *catalogue* holds under *policy*, made when they are asked for.
 
     broken: path -> why that wheel cannot be used, of those that were read.
@@ -157,17 +164,17 @@ class Stock:
     ) -> None:
         self.catalogue = catalogue
         self.policy = policy
-        self.python = Option(PYTHON, python_version(policy.target))
+        self.python = ResolverCandidate(PYTHON, python_version(policy.target))
         self.broken: dict[str, str] = {}
         self._progress = progress
         self._warnings: dict[str, None] = {}
-        self._shelves: dict[str, Shelf] = {}
+        self._shelves: dict[str, ProjectCandidates] = {}
         self._allowed: dict[tuple[str, SpecifierSet], list[tuple[Candidate, ...]]] = {}
-        self._options: dict[str, Option | None] = {}
+        self._options: dict[str, ResolverCandidate | None] = {}
         self._foreign: set[str] = set()
-        self._with_extras: dict[tuple[str, frozenset[str]], Option] = {}
-        self._wants: dict[Option, tuple[Want, ...]] = {}
-        self._needs: dict[str, Needs] = {}
+        self._with_extras: dict[tuple[str, frozenset[str]], ResolverCandidate] = {}
+        self._wants: dict[ResolverCandidate, tuple[ResolverRequirement, ...]] = {}
+        self._needs: dict[str, CoreMetadata] = {}
         self._parsed: dict[str, ParsedRequirement] = {}
 
     @property
@@ -175,13 +182,13 @@ class Stock:
         """One line each, about wheels that were left out or say what makes no sense."""
         return list(self._warnings)
 
-    def shelf(self, project: str) -> Shelf:
+    def shelf(self, project: str) -> ProjectCandidates:
         """The files of the project of that normalised name."""
         if project not in self._shelves:
             name: NormalizedName = canonicalize_name(project)
             refused = not self.policy.takes_wheels_of(name)
             fit, unfit = self.policy.in_order(self.catalogue.files(name))
-            self._shelves[project] = Shelf(
+            self._shelves[project] = ProjectCandidates(
                 versions=() if refused else tuple(map(tuple, builds_by_version(fit))),
                 constraints=tuple(self.policy.constraints_on(name)),
                 unfit=tuple([*fit, *unfit] if refused else unfit),
@@ -189,7 +196,9 @@ class Stock:
             )
         return self._shelves[project]
 
-    def options(self, project: str, specifier: SpecifierSet, extras: frozenset[str]) -> Iterator[Option]:
+    def options(
+        self, project: str, specifier: SpecifierSet, extras: frozenset[str]
+    ) -> Iterator[ResolverCandidate]:
         """The options for *project* with *extras* that *specifier* lets pass: one a version, newest first.
 
         Wheels are read as the iteration comes to them.
@@ -208,13 +217,13 @@ class Stock:
             self._allowed[key] = list(map(tuple, builds_by_version(allowed)))
         return self._allowed[key]
 
-    def with_extras(self, option: Option, extras: frozenset[str]) -> Option:
+    def with_extras(self, option: ResolverCandidate, extras: frozenset[str]) -> ResolverCandidate:
         """*option*, which is without extras, with *extras*."""
         if not extras or option.candidate is None:
             return option
         key = (option.candidate.path, extras)
         if key not in self._with_extras:
-            self._with_extras[key] = Option(
+            self._with_extras[key] = ResolverCandidate(
                 option.project,
                 option.version,
                 option.candidate,
@@ -225,7 +234,7 @@ class Stock:
             )
         return self._with_extras[key]
 
-    def read_ahead(self, wants: Iterable[Want]) -> None:
+    def prefetch(self, wants: Iterable[ResolverRequirement]) -> None:
         """Read the wheels that *wants* come to if the first of each will do, each generation at once.
 
         The search would read them one after the other, which takes long where every look at a file does.
@@ -250,21 +259,21 @@ class Stock:
                 for want in self.wants(self.with_extras(option, extras))
             ]
 
-    def wants(self, option: Option) -> tuple[Want, ...]:
+    def wants(self, option: ResolverCandidate) -> tuple[ResolverRequirement, ...]:
         """What *option* wants, in pip's order: Python first; with extras, the very same wheel first."""
         if option not in self._wants:
             self._wants[option] = tuple(self._wants_of(option))
         return self._wants[option]
 
-    def _wants_of(self, option: Option) -> Iterator[Want]:
+    def _wants_of(self, option: ResolverCandidate) -> Iterator[ResolverRequirement]:
         if option.candidate is None:
             return
         if option.extras:
             base = self._options[option.candidate.path]
             text = f"{option.project}=={option.version}"
-            yield Want(option.project, _NO_EXTRAS, SpecifierSet(), text, exactly=base)
+            yield ResolverRequirement(option.project, _NO_EXTRAS, SpecifierSet(), text, exactly=base)
         elif option.python:
-            yield Want(PYTHON, _NO_EXTRAS, option.python, f"Python {option.python}")
+            yield ResolverRequirement(PYTHON, _NO_EXTRAS, option.python, f"Python {option.python}")
         extras = option.extras & option.provides
         for each in option.requires:
             if self._holds(each, extras, option.candidate):
@@ -277,7 +286,7 @@ class Stock:
             self._warn(f"{candidate.path}: the marker of {requirement} cannot be evaluated: {error}")
             return True
 
-    def option(self, builds: tuple[Candidate, ...]) -> Option | None:
+    def option(self, builds: tuple[Candidate, ...]) -> ResolverCandidate | None:
         """The option that one version is: its best build; None if that cannot be used (see `broken`)."""
         for candidate in builds:
             if candidate.path in self._options:
@@ -287,7 +296,7 @@ class Stock:
             if self._progress is not None:
                 self._progress(len(self._options) + 1, max(len(self._shelves), len(self._options) + 1))
             try:
-                needs = self._needs.get(candidate.path) or remembered_needs(candidate.path)
+                needs = self._needs.get(candidate.path) or cached_metadata(candidate.path)
                 if not _is_of(needs, candidate):
                     self._foreign.add(candidate.path)
                     self._leave_out(candidate, f"its METADATA is of {needs.name} {needs.version}")
@@ -305,13 +314,13 @@ class Stock:
             return option
         return None
 
-    def _read(self, candidate: Candidate, needs: Needs) -> Option:
+    def _read(self, candidate: Candidate, needs: CoreMetadata) -> ResolverCandidate:
         python: SpecifierSet | None = None
         try:
             python = SpecifierSet(needs.requires_python)
         except InvalidSpecifier:
             self._warn(f"{candidate.path}: its Requires-Python is invalid and was not checked")
-        return Option(
+        return ResolverCandidate(
             candidate.name,
             candidate.version,
             candidate,
@@ -333,12 +342,12 @@ class Stock:
         self._warnings[warning] = None
 
 
-def _is_open(want: Want) -> bool:
+def _is_open(want: ResolverRequirement) -> bool:
     """Whether there is a choice of wheels for *want*."""
     return want.project != PYTHON and want.exactly is None and not want.elsewhere
 
 
-def _is_of(needs: Needs, candidate: Candidate) -> bool:
+def _is_of(needs: CoreMetadata, candidate: Candidate) -> bool:
     try:
         return canonicalize_name(needs.name) == candidate.name and Version(needs.version) == candidate.version
     except InvalidVersion:

@@ -15,8 +15,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from packaging.utils import canonicalize_name
 
 from wheelhouse_resolver.errors import printable
-from wheelhouse_resolver.resolution.candidates import PYTHON, Option, Stock, Want
-from wheelhouse_resolver.tree.candidate import Misnamed
+from wheelhouse_resolver.resolution.candidates import (
+    PYTHON,
+    CandidateFactory,
+    ResolverCandidate,
+    ResolverRequirement,
+)
+from wheelhouse_resolver.tree.candidate import InvalidFilename
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -26,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Asked", "Conflict", "Demand", "Exists", "Fact", "Seen", "explain"]
 
 #: Facts, each with the options that state it.
-Seen = Mapping["Fact", Iterable[Option]]
+Seen = Mapping["Fact", Iterable[ResolverCandidate]]
 
 #: As many versions are named one by one; of more, the first and the last.
 _NAMED = 6
@@ -55,12 +60,12 @@ class Fact(NamedTuple):
     where: str = ""
 
     @classmethod
-    def of(cls, want: Want, option: Option) -> Fact:
+    def of(cls, want: ResolverRequirement, option: ResolverCandidate) -> Fact:
         """That the METADATA of *option* states *want*."""
         return cls(option.identifier, option.project, want.text, want.project, want.elsewhere)
 
     @classmethod
-    def asked(cls, want: Want) -> Fact:
+    def asked(cls, want: ResolverRequirement) -> Fact:
         """That the user asked for *want*."""
         return cls(_USER, _USER, want.text, want.project)
 
@@ -215,7 +220,7 @@ class Conflict(NamedTuple):
 
 
 def explain(
-    stock: Stock,
+    stock: CandidateFactory,
     seen: Seen,
     causes: Iterable[Fact],
     seen_when_failing: Callable[[frozenset[Fact]], Seen | None],
@@ -345,7 +350,7 @@ def _minor(version: Version) -> str:
     return f"{version.major}.{version.minor}"
 
 
-def _exists(stock: Stock, project: str) -> Exists:
+def _exists(stock: CandidateFactory, project: str) -> Exists:
     if project == PYTHON:
         return Exists(PYTHON, (str(stock.python.version),))
     shelf = stock.shelf(project)
@@ -363,7 +368,7 @@ def _exists(stock: Stock, project: str) -> Exists:
         else f"its wheels are not for Python {_minor(stock.python.version)} here"
     )
     for file in shelf.unfit:
-        if not isinstance(file, Misnamed) and file.version not in usable:
+        if not isinstance(file, InvalidFilename) and file.version not in usable:
             unusable.setdefault(file.version, reason)
     close: list[str] = []
     if not usable and not unusable:

@@ -80,7 +80,7 @@ def lock_text(resolution: Resolution, host: Host, form: str = "pylock") -> str:
     `memo`). Raises `UnreadableWheelError`, and `UnsafeValueError` for a path that cannot be written as a URL.
     """
     paths = [each.candidate.path for each in resolution.packages]
-    hashes = cache.recall_of_files("sha256", paths, _sha256)
+    hashes = cache.get_for_files("sha256", paths, _sha256)
     for path in paths:
         if path not in hashes:
             hashes[path] = _sha256(path)  # which says what is wrong

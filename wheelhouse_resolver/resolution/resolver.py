@@ -15,7 +15,13 @@ from packaging.specifiers import SpecifierSet
 from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, ResolutionTooDeep, Resolver
 
 from wheelhouse_resolver.errors import TooComplexError
-from wheelhouse_resolver.resolution.candidates import PYTHON, Option, Stock, Want, wanted
+from wheelhouse_resolver.resolution.candidates import (
+    PYTHON,
+    CandidateFactory,
+    ResolverCandidate,
+    ResolverRequirement,
+    wanted,
+)
 from wheelhouse_resolver.resolution.conflict import Conflict, Fact, Seen, explain
 from wheelhouse_resolver.selection.policy import Policy
 
@@ -39,7 +45,7 @@ _ROUNDS_TO_EXPLAIN = 300
 #: So often must a project stand in the way, unchosen, before it is worked on before others (pip: 5).
 _OFTEN = 5
 
-_Information = Mapping[str, "Iterator[RequirementInformation[Want, Option]]"]
+_Information = Mapping[str, "Iterator[RequirementInformation[ResolverRequirement, ResolverCandidate]]"]
 
 
 class Locked(NamedTuple):
@@ -87,7 +93,7 @@ class Resolution(NamedTuple):
         }
 
 
-class _Provider(AbstractProvider[Want, Option, str]):
+class _Provider(AbstractProvider[ResolverRequirement, ResolverCandidate, str]):
     """Answers resolvelib's questions.
 
     in_force: the facts that count; None: all.
@@ -95,24 +101,24 @@ class _Provider(AbstractProvider[Want, Option, str]):
     seen:     every fact that came up, with the options that stated it.
     """
 
-    def __init__(self, stock: Stock, in_force: Container[Fact] | None = None) -> None:
+    def __init__(self, stock: CandidateFactory, in_force: Container[Fact] | None = None) -> None:
         self.asked: dict[str, int] = {}
-        self.seen: dict[Fact, dict[Option, None]] = {}
+        self.seen: dict[Fact, dict[ResolverCandidate, None]] = {}
         self._stock = stock
         self._in_force = in_force
         self._in_the_way: Counter[str] = Counter()
         self._constraints: dict[str, SpecifierSet] = {}
 
-    def identify(self, requirement_or_candidate: Want | Option) -> str:
+    def identify(self, requirement_or_candidate: ResolverRequirement | ResolverCandidate) -> str:
         return requirement_or_candidate.identifier
 
     def narrow_requirement_selection(
         self,
         identifiers: Iterable[str],
-        resolutions: Mapping[str, Option],
-        candidates: Mapping[str, Iterator[Option]],  # noqa: ARG002 - resolvelib's names
+        resolutions: Mapping[str, ResolverCandidate],
+        candidates: Mapping[str, Iterator[ResolverCandidate]],  # noqa: ARG002 - resolvelib's names
         information: _Information,  # noqa: ARG002 - resolvelib's names
-        backtrack_causes: Sequence[RequirementInformation[Want, Option]],
+        backtrack_causes: Sequence[RequirementInformation[ResolverRequirement, ResolverCandidate]],
     ) -> Iterable[str]:
         """Python first, then what took part in the last conflict, then what often stood in the way."""
         causes: set[str] = set()
@@ -133,10 +139,10 @@ class _Provider(AbstractProvider[Want, Option, str]):
     def get_preference(
         self,
         identifier: str,
-        resolutions: Mapping[str, Option],  # noqa: ARG002 - resolvelib's names
-        candidates: Mapping[str, Iterator[Option]],  # noqa: ARG002 - resolvelib's names
+        resolutions: Mapping[str, ResolverCandidate],  # noqa: ARG002 - resolvelib's names
+        candidates: Mapping[str, Iterator[ResolverCandidate]],  # noqa: ARG002 - resolvelib's names
         information: _Information,
-        backtrack_causes: Sequence[RequirementInformation[Want, Option]],  # noqa: ARG002 - resolvelib's names
+        backtrack_causes: Sequence[RequirementInformation[ResolverRequirement, ResolverCandidate]],  # noqa: ARG002 - resolvelib's names
     ) -> tuple[bool, bool, bool, bool, float, bool, str]:
         """The key by which pip 26.3 orders what remains to be chosen; the least is worked on first."""
         wants = [each.requirement for each in information[identifier]]
@@ -164,9 +170,9 @@ class _Provider(AbstractProvider[Want, Option, str]):
     def find_matches(
         self,
         identifier: str,
-        requirements: Mapping[str, Iterator[Want]],
-        incompatibilities: Mapping[str, Iterator[Option]],
-    ) -> Iterable[Option] | Callable[[], Iterator[Option]]:
+        requirements: Mapping[str, Iterator[ResolverRequirement]],
+        incompatibilities: Mapping[str, Iterator[ResolverCandidate]],
+    ) -> Iterable[ResolverCandidate] | Callable[[], Iterator[ResolverCandidate]]:
         wants = list(requirements[identifier])
         refused = set(incompatibilities[identifier])
         if identifier == PYTHON:
@@ -193,19 +199,19 @@ class _Provider(AbstractProvider[Want, Option, str]):
         options = self._stock.options
         return lambda: (each for each in options(project, specifier, extras) if each not in refused)
 
-    def is_satisfied_by(self, requirement: Want, candidate: Option) -> bool:
+    def is_satisfied_by(self, requirement: ResolverRequirement, candidate: ResolverCandidate) -> bool:
         if requirement.exactly is not None:
             return candidate is requirement.exactly
         return not requirement.elsewhere and requirement.specifier.contains(
             candidate.version, prereleases=True
         )
 
-    def get_dependencies(self, candidate: Option) -> Iterator[Want]:
+    def get_dependencies(self, candidate: ResolverCandidate) -> Iterator[ResolverRequirement]:
         for want in self._stock.wants(candidate):
             if want.exactly is not None or self.counts(Fact.of(want, candidate), candidate):
                 yield want
 
-    def counts(self, fact: Fact, option: Option | None = None) -> bool:
+    def counts(self, fact: Fact, option: ResolverCandidate | None = None) -> bool:
         """Whether *fact* is in force; if so, it has been seen now, stated by *option*."""
         if self._in_force is not None and fact not in self._in_force:
             return False
@@ -232,18 +238,18 @@ def _parts(identifier: str) -> tuple[str, frozenset[str]]:
 class _Problem(NamedTuple):
     """Requirements to be met out of a stock."""
 
-    stock: Stock
+    stock: CandidateFactory
     requirements: tuple[Requirement, ...]
 
-    def read_ahead(self) -> None:
+    def prefetch(self) -> None:
         """Read what will likely be needed."""
-        self.stock.read_ahead(
+        self.stock.prefetch(
             [want for each in self.requirements for want in wanted(each.name, each.extras, each.specifier)]
         )
 
-    def search(self, provider: _Provider, rounds: int) -> Result[Want, Option, str]:
+    def search(self, provider: _Provider, rounds: int) -> Result[ResolverRequirement, ResolverCandidate, str]:
         """The solution. Raises `ResolutionImpossible` and `ResolutionTooDeep`."""
-        roots: list[Want] = []
+        roots: list[ResolverRequirement] = []
         for place, each in enumerate(self.requirements):
             wants = list(wanted(each.name, each.extras, each.specifier))
             if provider.counts(Fact.asked(wants[0])):
@@ -281,7 +287,7 @@ def resolve(
     """
     policy = Policy(wheelhouse.site, host, files)
     catalogue = wheelhouse.catalogue(wheelhouse.site.search_path(host).directories)
-    stock = Stock(catalogue, policy, progress)
+    stock = CandidateFactory(catalogue, policy, progress)
     asked: list[Requirement] = []
     ignored: list[str] = []
     for each in files.and_also().requirements:
@@ -290,7 +296,7 @@ def resolve(
         else:
             ignored.append(f"ignored {each}: its marker does not hold for this Python")
     problem = _Problem(stock, tuple(asked))
-    problem.read_ahead()
+    problem.prefetch()
     provider = _Provider(stock)
     texts = tuple(map(str, asked))
     try:
@@ -309,7 +315,7 @@ def resolve(
     return Resolution(texts, _packages(result), warnings=warnings)
 
 
-def _missing_extras(result: Result[Want, Option, str]) -> Iterator[str]:
+def _missing_extras(result: Result[ResolverRequirement, ResolverCandidate, str]) -> Iterator[str]:
     """A line for each extra that what was chosen does not have; pip warns, too, and goes on."""
     for option in result.mapping.values():
         if option.candidate is not None:
@@ -317,9 +323,9 @@ def _missing_extras(result: Result[Want, Option, str]) -> Iterator[str]:
                 yield f"{option.candidate.filename} does not provide the extra {extra!r}"
 
 
-def _packages(result: Result[Want, Option, str]) -> tuple[Locked, ...]:
+def _packages(result: Result[ResolverRequirement, ResolverCandidate, str]) -> tuple[Locked, ...]:
     """The wheels of a *result*; what is chosen with extras is one with the project itself."""
-    chosen: dict[str, list[Option]] = {}
+    chosen: dict[str, list[ResolverCandidate]] = {}
     needed: dict[str, set[str]] = {}
     for identifier, option in result.mapping.items():
         chosen.setdefault(option.project, []).append(option)

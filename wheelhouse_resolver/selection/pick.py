@@ -18,9 +18,9 @@ from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.host.target_python import python_version
 from wheelhouse_resolver.selection.policy import Policy, builds_by_version, policy_key, site_constraints
 from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile, parse_requirement
-from wheelhouse_resolver.tree.candidate import Candidate, Misnamed
+from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
 from wheelhouse_resolver.tree.reader import Tree
-from wheelhouse_resolver.wheelfile.metadata_cache import remembered_needs
+from wheelhouse_resolver.wheelfile.metadata_cache import cached_metadata
 
 if TYPE_CHECKING:
     from packaging.tags import Tag
@@ -55,7 +55,7 @@ class Rejection(NamedTuple):
     rival: the wheel that it lost to, or of which it is a lower build.
     """
 
-    file: Candidate | Misnamed
+    file: Candidate | InvalidFilename
     rule: Rule
     reason: str
     needs: str = ""
@@ -200,7 +200,7 @@ def pick(
 def decide(
     asked: Requirement,
     policy: Policy,
-    found: Sequence[Candidate | Misnamed],
+    found: Sequence[Candidate | InvalidFilename],
     elsewhere: _Rejections = tuple,
 ) -> Pick:
     """The pick for *asked* when *found* are the project's files in the search path.
@@ -240,10 +240,10 @@ class _Chooser:
         self._lost: list[Candidate] = []
         self._refused: list[Rejection] = []
         self._barred: list[Candidate] = []
-        self._unfit: list[Candidate | Misnamed] = []
+        self._unfit: list[Candidate | InvalidFilename] = []
         self.warnings: list[str] = []
 
-    def choose(self, files: Iterable[Candidate | Misnamed]) -> Candidate | None:
+    def choose(self, files: Iterable[Candidate | InvalidFilename]) -> Candidate | None:
         python = python_version(self._policy.target)
         versions = builds_by_version(self._allowed(files))
         while versions:
@@ -281,7 +281,7 @@ class _Chooser:
             *map(self._barring, self._barred),
         ]
 
-    def _allowed(self, files: Iterable[Candidate | Misnamed]) -> list[Candidate]:
+    def _allowed(self, files: Iterable[Candidate | InvalidFilename]) -> list[Candidate]:
         candidates, self._unfit = self._policy.in_order(files)
         whole = self._specifier
         for constraint in self._constraints:
@@ -291,8 +291,8 @@ class _Chooser:
         self._barred = [each for each in candidates if each not in passed]
         return allowed
 
-    def _unfitting(self, file: Candidate | Misnamed) -> Rejection:
-        if isinstance(file, Misnamed):
+    def _unfitting(self, file: Candidate | InvalidFilename) -> Rejection:
+        if isinstance(file, InvalidFilename):
             reason = f"no valid wheel name: {file.problem}"
             return Rejection(file=file, rule=Rule.FILENAME, reason=reason)
         tags = ", ".join(sorted(str(tag) for tag in file.tags))
@@ -321,7 +321,7 @@ def requires_python(candidate: Candidate, warnings: list[str]) -> SpecifierSet:
     A wheel that says nothing usable runs on all, as far as the choice goes; *warnings* gets a line about it.
     """
     try:
-        return SpecifierSet(remembered_needs(candidate.path).requires_python)
+        return SpecifierSet(cached_metadata(candidate.path).requires_python)
     except WheelhouseError as error:
         warnings.append(f"{error}; pip would choose this file and fail (Requires-Python was not checked)")
     except InvalidSpecifier:
@@ -360,7 +360,7 @@ def _extras(asked: Requirement, best: Candidate) -> list[str]:
     if not asked.extras:
         return []
     try:
-        provided = remembered_needs(best.path).provides_extra
+        provided = cached_metadata(best.path).provides_extra
     except WheelhouseError:
         return []
     known = {canonicalize_name(extra) for extra in provided}
@@ -368,7 +368,7 @@ def _extras(asked: Requirement, best: Candidate) -> list[str]:
     return [f"{best.filename} does not provide the extra {extra!r}" for extra in missing]
 
 
-def _outside(file: Candidate | Misnamed, host: Host, layer: str | None) -> str:
+def _outside(file: Candidate | InvalidFilename, host: Host, layer: str | None) -> str:
     where = file.directory
     if where.layer is not None and where.layer != layer:
         return f"outside the search path: layer {where.layer}, the host's is {layer or 'none'}"

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 from wheelhouse_resolver.host.target_python import marker_environment, supported_tags
 from wheelhouse_resolver.selection.requirements import RequirementsFile, read_requirements
-from wheelhouse_resolver.tree.candidate import Candidate, Misnamed
+from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
 from wheelhouse_resolver.utils.text import is_true
 
 if TYPE_CHECKING:
@@ -151,13 +151,13 @@ class Policy:
         return self._formats[option]
 
     def in_order(
-        self, files: Iterable[Candidate | Misnamed]
-    ) -> tuple[list[Candidate], list[Candidate | Misnamed]]:
+        self, files: Iterable[Candidate | InvalidFilename]
+    ) -> tuple[list[Candidate], list[Candidate | InvalidFilename]]:
         """Those of *files* that the target Python can install, the best first, and the others."""
         fit: list[Candidate] = []
-        unfit: list[Candidate | Misnamed] = []
+        unfit: list[Candidate | InvalidFilename] = []
         for each in files:
-            if isinstance(each, Misnamed) or not any(tag in self.priorities for tag in each.tags):
+            if isinstance(each, InvalidFilename) or not any(tag in self.priorities for tag in each.tags):
                 unfit.append(each)
             else:
                 fit.append(each)

@@ -14,8 +14,7 @@ from typing import Any
 
 from wheelhouse_resolver.errors import NoWheelhouseError, SiteFileError, reason_of
 from wheelhouse_resolver.site.layout import BUILTIN_LADDER, BUILTIN_LAYERS, GENERIC, NO_LAYER, Arch, Layer
-from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.site.ranks import LAYER_RANK, side_by_side, tidy_ranks
+from wheelhouse_resolver.site.ranks import LAYER_RANK, assign_ranks, rank_offsets
 from wheelhouse_resolver.utils import cache
 from wheelhouse_resolver.utils.appdirs import places
 from wheelhouse_resolver.utils.schema import Tables
@@ -45,16 +44,22 @@ def load(
     *,
     root: str | os.PathLike[str] | None,
     environ: Mapping[str, str],
-) -> Site:
-    """The site that `Site.load` describes; the parameters are the same."""
+) -> dict[str, Any]:
+    """The fields of the site that `Site.load` describes; the parameters are the same."""
     file = os.fspath(path) if path is not None else _found(environ)
     root = os.fspath(root) if root is not None else environ.get("WHEELHOUSE_ROOT") or None
     if root is not None:
         root = os.path.abspath(root)
         if problem := problem_in(root):
             raise NoWheelhouseError(root, f"the path cannot be used: {problem}")
+    # What a command needs that is run elsewhere: of the places that are looked at anyway it needs no word.
+    named = file is not None and (path is not None or bool(environ.get("WHEELHOUSE_CONFIG")))
+    options = (
+        *(("--config", os.path.abspath(file)) if named and file is not None else ()),
+        *(("--root", root) if root is not None else ()),
+    )
     if file is None:
-        return Site(root=root if root is not None else _builtin_root())
+        return {"root": root if root is not None else _builtin_root(), "options": options}
     try:
         with open(file, "rb") as stream:
             text = stream.read().decode("utf-8")
@@ -62,7 +67,7 @@ def load(
         raise SiteFileError(file, f"cannot be read: {reason_of(error)}") from error
     except UnicodeDecodeError as error:
         raise SiteFileError(file, "is not UTF-8, as TOML must be") from error
-    return parse(text, file, root=root)
+    return {**parse(text, file, root=root), "options": options}
 
 
 def _found(environ: Mapping[str, str]) -> str | None:
@@ -84,12 +89,14 @@ def _builtin_root() -> str:
     )
 
 
-def parse(text: str, source: str, *, root: str | None = None) -> Site:
-    """The site that the TOML *text* describes; *source* names it in errors; *root* replaces its root.
+def parse(text: str, source: str, *, root: str | None = None) -> dict[str, Any]:
+    """The fields of the site that the TOML *text* describes.
+
+    *source* names the text in errors; *root* replaces its root.
 
     Raises `SiteFileError`.
     """
-    return _Reader(source).site(cache.recall("toml", [text], lambda: _parsed(text, source)), root)
+    return _Reader(source).site(cache.get("toml", [text], lambda: _parsed(text, source)), root)
 
 
 def _parsed(text: str, source: str) -> dict[str, Any]:
@@ -104,7 +111,7 @@ def _parsed(text: str, source: str) -> dict[str, Any]:
 class _Reader(Tables):
     """Turns the parsed document into values."""
 
-    def site(self, document: dict[str, Any], root: str | None) -> Site:
+    def site(self, document: dict[str, Any], root: str | None) -> dict[str, Any]:
         known = ("root", "arch", "layer", "search", "pip", *_OTHER_ROOMS)
         self.only_known(document, known, "")
         stated = document.get("root")
@@ -119,15 +126,15 @@ class _Reader(Tables):
         if layers is None:
             layers = tuple(_fitted(layer, ladder) for layer in BUILTIN_LAYERS)
         self._check_ranks(ladder, layers)
-        return Site(
-            root=os.path.normpath(root),
-            ladder=ladder,
-            layers=layers,
-            search=self._search(document.get("search", {}), ladder),
-            pip=_frozen(self._pip(document.get("pip", {}))),
-            tables=_frozen({k: self.table(document[k], k) for k in _OTHER_ROOMS if k in document}),
-            source=self._source,
-        )
+        return {
+            "root": os.path.normpath(root),
+            "ladder": ladder,
+            "layers": layers,
+            "search": self._search(document.get("search", {}), ladder),
+            "pip": _frozen(self._pip(document.get("pip", {}))),
+            "tables": _frozen({k: self.table(document[k], k) for k in _OTHER_ROOMS if k in document}),
+            "source": self._source,
+        }
 
     # -- the ladder ----------------------------------------------------------------------------------
 
@@ -159,7 +166,7 @@ class _Reader(Tables):
             stated.append((name, self._rank(entry, key)))
             needs.append((target, features))
         try:
-            ranks = tidy_ranks(stated)
+            ranks = assign_ranks(stated)
         except ValueError as error:
             raise SiteFileError(self._source, f"[[arch]]: {error}") from error
         return tuple(
@@ -177,7 +184,7 @@ class _Reader(Tables):
 
     def _check_ranks(self, ladder: tuple[Arch, ...], layers: tuple[Layer, ...]) -> None:
         try:
-            offsets = side_by_side(layers)
+            offsets = rank_offsets(layers)
         except ValueError as error:
             raise SiteFileError(self._source, f"[[layer]] directories: {error}") from error
         room = max(offsets.values(), default=0)

@@ -1,4 +1,4 @@
-"""TODO site.layout."""
+"""The parts of a site: archs, layers, directories and search paths. Frozen values."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def archspec_identity() -> list[object]:
 @lru_cache(maxsize=1)
 def vocabulary() -> Vocabulary:
     """archspec's vocabulary, remembered between runs (see `memo`)."""
-    answer = cache.recall("archspec", archspec_identity(), _ask_archspec)
+    answer = cache.get("archspec", archspec_identity(), _ask_archspec)
     return Vocabulary(families=answer["families"], features=answer["features"])
 
 

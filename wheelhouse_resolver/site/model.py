@@ -2,7 +2,7 @@
 
 A site's values are frozen, and every decision here is a pure function of them: which directories there
 are, the rank of each, and which of them a host searches. Reading a site from its TOML file is at the
-edge, in `site_file`.
+edge, in `config`.
 
 The values on this path are named tuples, not dataclasses: `pip-conf` runs at every module load, and
 importing dataclasses costs as much as starting Python a second time.
@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from wheelhouse_resolver.errors import UnknownArchError, UnknownLayerError
 from wheelhouse_resolver.site.layout import (
@@ -26,12 +26,32 @@ from wheelhouse_resolver.site.layout import (
     Layer,
     SearchPath,
 )
-from wheelhouse_resolver.site.ranks import LAYER_RANK, TOP_RANK, side_by_side
+from wheelhouse_resolver.site.ranks import LAYER_RANK, TOP_RANK, rank_offsets
 
-if TYPE_CHECKING:
-    from wheelhouse_resolver.host.detect import Host
+__all__ = ["SearchingHost", "Site", "searched_together"]
 
-__all__ = ["Site", "searched_together"]
+
+class SearchingHost(Protocol):
+    """What a site must know of a host to say what it searches."""
+
+    @property
+    def layer(self) -> str | None:
+        """The name of its OS-abstraction layer, or None."""
+        ...
+
+    @property
+    def arch(self) -> str:
+        """The highest arch of the ladder that it runs."""
+        ...
+
+    @property
+    def archs(self) -> tuple[str, ...]:
+        """All archs that it can run, low to high; empty: *arch* and all lower ones."""
+        ...
+
+    def on(self, site: Site) -> SearchingHost:
+        """The same host, judged by the ladder and layers of *site*."""
+        ...
 
 
 class Site(NamedTuple):
@@ -45,6 +65,7 @@ class Site(NamedTuple):
     pip:      what goes into pip's configuration: option -> value, or section -> {option: value}.
     tables:   the tables of other rooms (`publish`, `build`), unread.
     source:   the file it was read from; None for the built-in site.
+    options:  the command-line options that lead to this site: `--config FILE`, `--root DIR`; () if none need.
     """
 
     root: str
@@ -54,6 +75,7 @@ class Site(NamedTuple):
     pip: Mapping[str, Any] = MappingProxyType({})
     tables: Mapping[str, Any] = MappingProxyType({})
     source: str | None = None
+    options: tuple[str, ...] = ()
 
     @staticmethod
     def load(
@@ -73,12 +95,29 @@ class Site(NamedTuple):
         """
         from wheelhouse_resolver.site import config
 
-        return config.load(path, root=root, environ=os.environ if environ is None else environ)
+        return Site(**config.load(path, root=root, environ=os.environ if environ is None else environ))
+
+    @staticmethod
+    def parse(text: str, source: str, *, root: str | None = None) -> Site:
+        """The site that the TOML *text* describes; *source* names it in errors; *root* replaces its root.
+
+        Raises `SiteFileError`.
+        """
+        from wheelhouse_resolver.site import config
+
+        return Site(**config.parse(text, source, root=root))
 
     @staticmethod
     def default(root: str | os.PathLike[str]) -> Site:
         """The built-in site at *root*: generic, and nix and gentoo with sse3, avx, avx2, avx512."""
-        return Site(root=os.path.abspath(os.fspath(root)))
+        root = os.path.abspath(os.fspath(root))
+        return Site(root=root, options=("--root", root))
+
+    def command(self, *words: str) -> str:
+        """Our command of these *words*, about this site, as a shell's user can run it from any directory."""
+        from shlex import join
+
+        return join(("wheelhouse-resolver", *words[:1], *self.options, *words[1:]))
 
     def arch(self, name: str, layer: Layer | None = None) -> Arch | None:
         """The arch of that *name*, which may be a layer's own name for it; None for `generic`.
@@ -110,7 +149,7 @@ class Site(NamedTuple):
         below = self.ladder[: self.ladder.index(arch) + 1]
         return tuple(a.name for a in below if None in (a.family, arch.family) or a.family == arch.family)
 
-    def search_path(self, host: Host) -> SearchPath:
+    def search_path(self, host: SearchingHost) -> SearchPath:
         """The directories that *host* may use, most specific first, whether or not they exist.
 
         A host that was detected for another site is judged by this one's ladder and layers. Raises
@@ -173,7 +212,7 @@ class Site(NamedTuple):
         for each in self.ladder:
             if each.name == arch:
                 rank = each.rank
-        return Directory(path, label, layer.name, arch, rank + side_by_side(self.layers)[above])
+        return Directory(path, label, layer.name, arch, rank + rank_offsets(self.layers)[above])
 
 
 def searched_together(site: Site) -> list[frozenset[str]]:

@@ -1,4 +1,4 @@
-"""TODO site.ranks."""
+"""The one order of a site's directories: the rank of each arch and layer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from wheelhouse_resolver.site.layout import Layer
 
-__all__ = ["LAYER_RANK", "TOP_RANK", "side_by_side", "tidy_ranks"]
+__all__ = ["LAYER_RANK", "TOP_RANK", "assign_ranks", "rank_offsets"]
 
 
 #: Rank of the top-level generic directory.
@@ -25,7 +25,7 @@ _FIXED_RANKS = {"sse3": 200, "avx": 300, "avx2": 400, "avx512": 500}
 
 
 @lru_cache(maxsize=8)
-def side_by_side(layers: tuple[Layer, ...]) -> Mapping[str, int]:
+def rank_offsets(layers: tuple[Layer, ...]) -> Mapping[str, int]:
     """How much each layer directory ranks above the least specific one that it is searched beside.
 
     A directory that layers share has one place for all of them: 1 above the next in every list that it
@@ -44,7 +44,7 @@ def side_by_side(layers: tuple[Layer, ...]) -> Mapping[str, int]:
     raise ValueError("layers list the same directories in opposite orders")
 
 
-def tidy_ranks(ladder: Sequence[tuple[str, int | None]]) -> list[int]:
+def assign_ranks(ladder: Sequence[tuple[str, int | None]]) -> list[int]:
     """The rank of each arch of a *ladder* given low to high as (name, stated rank or None).
 
     A stated rank is kept, and so is the rank of an arch that the built-in ladder knows by that name; the

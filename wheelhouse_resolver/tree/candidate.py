@@ -1,4 +1,4 @@
-"""TODO tree.candidate."""
+"""From a file name to a candidate."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from wheelhouse_resolver.site.layout import Directory
 
-__all__ = ["Candidate", "Misnamed", "ending_of", "parse_candidate", "version_of"]
+__all__ = ["Candidate", "InvalidFilename", "ending_of", "parse_candidate", "version_of"]
 
 
 #: How many different parts of file names are remembered, of each kind. The names of a tree are made of few:
@@ -69,7 +69,7 @@ class Candidate(NamedTuple):
         }
 
 
-class Misnamed(NamedTuple):
+class InvalidFilename(NamedTuple):
     """A file that ends in .whl and whose name is no valid wheel name. *problem*: why."""
 
     filename: str
@@ -91,11 +91,13 @@ def _project_of(spelling: str) -> NormalizedName:
 
 @lru_cache(maxsize=_REMEMBERED)
 def version_of(text: str) -> Version:
+    """The version that *text* spells. Raises `InvalidVersion`."""
     return Version(text)
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def ending_of(text: str) -> tuple[BuildTag, frozenset[Tag]]:
+    """The build tag and the wheel tags of a file name that ends in *text*. Raises `InvalidWheelFilename`."""
     build, tags = parse_wheel_filename(f"x-0-{text}")[2:]
     return build, _one_of(tags)
 
@@ -106,7 +108,7 @@ def _one_of(tags: frozenset[Tag]) -> frozenset[Tag]:
     return tags
 
 
-def parse_candidate(filename: str, directory: Directory) -> Candidate | Misnamed:
+def parse_candidate(filename: str, directory: Directory) -> Candidate | InvalidFilename:
     """What the name of a file in *directory* says (packaging reads it, as pip does)."""
     try:
         # packaging reads each part once: what it says of one does not depend on the others.
@@ -118,4 +120,4 @@ def parse_candidate(filename: str, directory: Directory) -> Candidate | Misnamed
     try:
         return Candidate(*parse_wheel_filename(filename), filename, directory)
     except InvalidWheelFilename as error:
-        return Misnamed(filename=filename, directory=directory, problem=str(error))
+        return InvalidFilename(filename=filename, directory=directory, problem=str(error))

@@ -1,4 +1,4 @@
-"""TODO tree.catalogue."""
+"""The wheels of some directories, listed once: for what asks about many projects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from packaging.utils import NormalizedName
 
-from wheelhouse_resolver.tree.candidate import Candidate, Misnamed, ending_of, parse_candidate, version_of
+from wheelhouse_resolver.tree.candidate import (
+    Candidate,
+    InvalidFilename,
+    ending_of,
+    parse_candidate,
+    version_of,
+)
 
 if TYPE_CHECKING:
     from packaging.tags import Tag
@@ -40,7 +46,7 @@ class Catalogue:
 
     def __init__(self, names: Mapping[NormalizedName, Sequence[tuple[Directory, Sequence[str]]]]) -> None:
         self._names = names
-        self._parsed: dict[NormalizedName, list[Candidate | Misnamed]] = {}
+        self._parsed: dict[NormalizedName, list[Candidate | InvalidFilename]] = {}
 
     @property
     def projects(self) -> list[NormalizedName]:
@@ -56,7 +62,7 @@ class Catalogue:
         near = get_close_matches(name.replace("-", ""), squeezed, n=_MOST_CLOSE, cutoff=_ALIKE)
         return [squeezed[each] for each in near]
 
-    def files(self, project: NormalizedName) -> list[Candidate | Misnamed]:
+    def files(self, project: NormalizedName) -> list[Candidate | InvalidFilename]:
         """The files of *project*, in the order of the directories and by name within each."""
         if project not in self._parsed:
             self._parsed[project] = [

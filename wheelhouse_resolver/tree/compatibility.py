@@ -1,4 +1,4 @@
-"""TODO tree.compatibility."""
+"""Whether a wheel fits a target Python."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from wheelhouse_resolver.host.target_python import TargetPython, python_version, supported_tags
-from wheelhouse_resolver.wheelfile.metadata_cache import remembered_needs
+from wheelhouse_resolver.wheelfile.metadata_cache import cached_metadata
 
 __all__ = ["fits"]
 
@@ -21,6 +21,6 @@ def fits(wheel: str, python: TargetPython) -> bool:
         return False
     if tags.isdisjoint(supported_tags(python)):
         return False
-    return SpecifierSet(remembered_needs(wheel).requires_python).contains(
+    return SpecifierSet(cached_metadata(wheel).requires_python).contains(
         python_version(python), prereleases=True
     )

@@ -52,7 +52,7 @@ def _is_listable(path: str) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
-        raise UnreadableDirectoryError(path, reason_of(error)) from error
+        raise UnreadableDirectoryError.from_os(path, error) from error
     if not os.access(path, os.R_OK | os.X_OK):
         raise UnreadableDirectoryError(path, os.strerror(errno.EACCES))
     return True
@@ -89,4 +89,4 @@ def _listed(directory: Directory, listing: Callable[[], list[str]]) -> list[str]
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        raise UnreadableDirectoryError(directory.path, reason_of(error)) from error
+        raise UnreadableDirectoryError.from_os(directory.path, error) from error

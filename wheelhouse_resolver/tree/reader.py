@@ -15,12 +15,11 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from wheelhouse_resolver.errors import InvalidRequirementError
 from wheelhouse_resolver.tree import listing
-from wheelhouse_resolver.tree.candidate import Candidate, Misnamed, parse_candidate
+from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename, parse_candidate
 from wheelhouse_resolver.tree.catalogue import Catalogue
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.host.detect import Host
-    from wheelhouse_resolver.selection.pick import Pick
     from wheelhouse_resolver.site.layout import Directory
     from wheelhouse_resolver.site.model import Site
 
@@ -57,19 +56,19 @@ class Tree(NamedTuple):
         found = self.read(project, self.site.search_path(host).directories)
         return [each for each in found if isinstance(each, Candidate)]
 
-    def read(self, project: str, directories: Sequence[Directory]) -> list[Candidate | Misnamed]:
+    def read(self, project: str, directories: Sequence[Directory]) -> list[Candidate | InvalidFilename]:
         """The wheels of *project* in *directories*, in that order and by file name within each.
 
-        A file whose name begins like the project's but is no wheel name is among them as `Misnamed`.
+        A file whose name begins like the project's but is no wheel name is among them as `InvalidFilename`.
         """
         listing.check_root(self.site)
         name = canonicalize_name(project)
         begins = _beginning([name])
-        found: list[Candidate | Misnamed] = []
+        found: list[Candidate | InvalidFilename] = []
         for directory in directories:
             for filename in listing.wheel_names(directory, begins, _initials([name])):
                 each = parse_candidate(filename, directory)
-                if isinstance(each, Misnamed) or each.name == name:
+                if isinstance(each, InvalidFilename) or each.name == name:
                     found.append(each)
         return found
 
@@ -104,7 +103,7 @@ class Tree(NamedTuple):
                 files.sort(key=lambda each: (place[each[0]], min(each[1])))
         return Catalogue(found)
 
-    def misnamed(self, directories: Sequence[Directory]) -> list[Misnamed]:
+    def misnamed(self, directories: Sequence[Directory]) -> list[InvalidFilename]:
         """All files in *directories* that end in .whl without having the shape of a wheel's name."""
         listing.check_root(self.site)
 
@@ -116,16 +115,7 @@ class Tree(NamedTuple):
             for directory in directories
             for filename in listing.wheel_names(directory, odd)
         ]
-        return [each for each in found if isinstance(each, Misnamed)]
-
-    def pick(self, requirement: str, host: Host) -> Pick:
-        """The wheel that policy chooses for *requirement* on *host*, and why it chose no other.
-
-        See `wheelhouse_resolver.selection.pick.pick`, which this calls with this wheelhouse.
-        """
-        from wheelhouse_resolver.selection.pick import pick
-
-        return pick(self, requirement, host)
+        return [each for each in found if isinstance(each, InvalidFilename)]
 
 
 def _initials(names: Iterable[NormalizedName]) -> str:

@@ -30,7 +30,7 @@ def places() -> Places:
     """The user's and the machine's places, as platformdirs names them."""
     variables = [os.environ.get(name) for name in _VARIABLES]
     key = [os.geteuid(), *variables, *cache.identity_of("platformdirs")]
-    answer = cache.recall("directories", key, _ask_platformdirs)
+    answer = cache.get("directories", key, _ask_platformdirs)
     return Places(tuple(answer["site_files"]), tuple(answer["wheelhouses"]))
 
 

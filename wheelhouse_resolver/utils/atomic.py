@@ -16,8 +16,7 @@ import time
 from collections.abc import Iterator
 from typing import IO, NamedTuple
 
-from wheelhouse_resolver.errors import OutputError, reason_of
-from wheelhouse_resolver.publishing.trash import slots
+from wheelhouse_resolver.errors import OutputError
 
 __all__ = [
     "DRAFT_PREFIX",
@@ -68,7 +67,7 @@ def draft(directory: str) -> Iterator[Draft]:
         make_shared_directory(directory)
         path, descriptor = _locked_draft(directory)
     except OSError as error:
-        raise OutputError(directory, reason_of(error)) from error
+        raise OutputError.from_os(directory, error) from error
     file = open(descriptor, "w+b")  # noqa: SIM115 - closing it may fail once more on a full disk
     try:
         yield Draft(path, file)
@@ -139,7 +138,7 @@ def link_into(source: Draft, directory: str, filename: str) -> bool:
         placed = give_name(source.path, path)
         sync_directory(directory)
     except OSError as error:
-        raise OutputError(path, reason_of(error)) from error
+        raise OutputError.from_os(path, error) from error
     return placed
 
 
@@ -193,6 +192,7 @@ def _directory_lock(directory: str) -> Iterator[None]:
 
 
 def sync_directory(directory: str) -> None:
+    """Bring the names in *directory* to the disk, where the filesystem can. Raises `OSError`."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -217,7 +217,7 @@ def drafts(directory: str) -> list[str]:
 
 
 def clear_drafts(directory: str) -> int:
-    """Remove the drafts in *directory* that no running publisher holds, and empty slots of its trash.
+    """Remove the drafts in *directory* that no running publisher holds.
 
     Returns how many. What cannot be removed stays for somebody who can.
     """
@@ -231,8 +231,4 @@ def clear_drafts(directory: str) -> int:
                     cleared += 1
             finally:
                 os.close(descriptor)
-    for slot in slots(directory):
-        with contextlib.suppress(OSError):
-            if time.time() - os.stat(slot).st_mtime > 60:  # a withdrawal may be about to use it
-                os.rmdir(slot)
     return cleared

@@ -23,7 +23,7 @@ from typing import Any
 
 from wheelhouse_resolver.errors import WheelhouseError
 
-__all__ = ["cache_directory", "identity_of", "recall", "recall_of_file", "recall_of_files"]
+__all__ = ["cache_directory", "get", "get_for_file", "get_for_files", "identity_of"]
 
 #: As many files are looked into at once.
 _AT_ONCE = 16
@@ -42,7 +42,7 @@ def cache_directory() -> str | None:
     return os.path.join(base, "wheelhouse-resolver") if os.path.isabs(base) else None
 
 
-def recall(kind: str, key: list[Any], compute: Callable[[], Any]) -> Any:
+def get(kind: str, key: list[Any], compute: Callable[[], Any]) -> Any:
     """The remembered answer for *key*, or that of *compute*, which is then remembered.
 
     *key* must be what JSON can hold; an answer that isn't, is not remembered. Entries of one *kind* with
@@ -69,8 +69,8 @@ def recall(kind: str, key: list[Any], compute: Callable[[], Any]) -> Any:
     return answer
 
 
-def recall_of_file(kind: str, path: str, compute: Callable[[], Any]) -> Any:
-    """`recall`, of what depends on nothing but the content of the file at *path*.
+def get_for_file(kind: str, path: str, compute: Callable[[], Any]) -> Any:
+    """`get`, of what depends on nothing but the content of the file at *path*.
 
     An answer holds while path, device, inode, size and modification time (ns) are the same. A file that
     isn't there is *compute*'s to complain of.
@@ -80,20 +80,20 @@ def recall_of_file(kind: str, path: str, compute: Callable[[], Any]) -> Any:
     except OSError:
         return compute()
     key = [path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns]
-    return recall(kind, key, compute)
+    return get(kind, key, compute)
 
 
-def recall_of_files(kind: str, paths: Iterable[str], compute: Callable[[str], Any]) -> dict[str, Any]:
-    """path -> `recall_of_file` for many: what is not remembered is computed by several threads.
+def get_for_files(kind: str, paths: Iterable[str], compute: Callable[[str], Any]) -> dict[str, Any]:
+    """path -> `get_for_file` for many: what is not remembered is computed by several threads.
 
     On a network filesystem nearly all of the time is spent waiting. A file for which *compute* raises a
-    `WheelhouseError` is left out: `recall_of_file` raises it again for who needs that file.
+    `WheelhouseError` is left out: `get_for_file` raises it again for who needs that file.
     """
     answers: dict[str, Any] = {}
     unknown: list[str] = []
     for path in paths:
         try:
-            answers[path] = recall_of_file(kind, path, _not_now)
+            answers[path] = get_for_file(kind, path, _not_now)
         except _UnknownError:
             unknown.append(path)
     if not unknown:
@@ -101,7 +101,7 @@ def recall_of_files(kind: str, paths: Iterable[str], compute: Callable[[str], An
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(min(_AT_ONCE, len(unknown))) as pool:
-        futures = {path: pool.submit(recall_of_file, kind, path, partial(compute, path)) for path in unknown}
+        futures = {path: pool.submit(get_for_file, kind, path, partial(compute, path)) for path in unknown}
     for path, future in futures.items():
         with suppress(WheelhouseError):
             answers[path] = future.result()

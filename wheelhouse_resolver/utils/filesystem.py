@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from wheelhouse_resolver.errors import OutputError, reason_of
+from wheelhouse_resolver.errors import OutputError
 
 __all__ = ["make_directory", "write_text"]
 
@@ -48,7 +48,7 @@ def write_text(path: str, text: str) -> bool:
             os.unlink(temporary)
             raise
     except OSError as error:
-        raise OutputError(path, reason_of(error)) from error
+        raise OutputError.from_os(path, error) from error
     return True
 
 
@@ -66,5 +66,5 @@ def make_directory(path: str) -> bool:
     try:
         os.makedirs(path, exist_ok=True)
     except OSError as error:
-        raise OutputError(path, reason_of(error)) from error
+        raise OutputError.from_os(path, error) from error
     return True

@@ -1,4 +1,4 @@
-"""TODO utils.redact."""
+"""Hiding secrets in what is printed or kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO utils.safe_io."""
+"""Opening files that may be anything: pipes, devices, damaged archives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO utils.schema."""
+"""Checking the tables of a TOML document."""
 
 from __future__ import annotations
 

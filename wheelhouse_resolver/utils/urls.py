@@ -1,4 +1,4 @@
-"""TODO utils.urls."""
+"""Paths as URLs that pip and uv read back unchanged."""
 
 from __future__ import annotations
 

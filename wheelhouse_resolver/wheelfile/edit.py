@@ -28,7 +28,7 @@ from wheelhouse_resolver.wheelfile.build_tag import build_text, renamed
 from wheelhouse_resolver.wheelfile.metadata import read_metadata
 from wheelhouse_resolver.wheelfile.rewrite import Rewrite, labelled, rewrite
 from wheelhouse_resolver.wheelfile.tags import compressed_tags
-from wheelhouse_resolver.wheelfile.validate import CheckedWheel, RefusedWheelError, check_wheel
+from wheelhouse_resolver.wheelfile.validate import InvalidWheelError, ValidatedWheel, check_wheel
 
 __all__ = [
     "Edits",
@@ -108,7 +108,7 @@ def relabel(
     rpath:            directories that its ELF files look into after those that they name already
                       (`DT_RUNPATH`, through patchelf).
 
-    Raises `RefusedWheelError` for an unsound wheel, `RelabelError` for an edit that cannot be made or when
+    Raises `InvalidWheelError` for an unsound wheel, `RelabelError` for an edit that cannot be made or when
     the new name is taken by other content, `OutputError`.
     """
     wheel = check_wheel(path)
@@ -133,7 +133,9 @@ def relabel(
         return _written(wheel, change, output_directory, filename)
 
 
-def _written(wheel: CheckedWheel, change: Rewrite, output_directory: str | None, filename: str) -> Relabelled:
+def _written(
+    wheel: ValidatedWheel, change: Rewrite, output_directory: str | None, filename: str
+) -> Relabelled:
     place = os.path.dirname(wheel.path) if output_directory is None else output_directory
     directory, target = os.path.abspath(place), os.path.join(place, filename)
     atomic.clear_drafts(directory)
@@ -141,7 +143,7 @@ def _written(wheel: CheckedWheel, change: Rewrite, output_directory: str | None,
         try:
             rewrite(wheel, change, draft.file)
         except OSError as error:
-            raise OutputError(target, reason_of(error)) from error
+            raise OutputError.from_os(target, error) from error
         except BAD_ZIP as error:  # ChangedWhileReadError is a ValueError
             raise RelabelError(wheel.path, f"changed while it was read ({error}); nothing made") from error
         _check(draft, filename)
@@ -169,15 +171,15 @@ def _is(path: str, other: str) -> bool:
 
 
 def _check(draft: atomic.Draft, filename: str) -> None:
-    """Check the new wheel as it will be named. Raises `RefusedWheelError`."""
+    """Check the new wheel as it will be named. Raises `InvalidWheelError`."""
     draft.file.flush()
     with tempfile.TemporaryDirectory(prefix="wheelhouse-relabel-") as scratch:
         named = os.path.join(scratch, filename)
         os.symlink(os.path.abspath(draft.path), named)
         try:
             check_wheel(named)
-        except RefusedWheelError as error:
-            raise RefusedWheelError(filename, error.findings) from error
+        except InvalidWheelError as error:
+            raise InvalidWheelError(filename, error.findings) from error
 
 
 def _replaced(draft: atomic.Draft, target: str) -> str:
@@ -190,7 +192,7 @@ def _replaced(draft: atomic.Draft, target: str) -> str:
         os.fsync(draft.file.fileno())
         os.replace(draft.path, target)
     except OSError as error:
-        raise OutputError(target, reason_of(error)) from error
+        raise OutputError.from_os(target, error) from error
     return "replaced"
 
 
@@ -278,7 +280,7 @@ def _places(requirements: Sequence[str], project: NormalizedName) -> list[int]:
     return found
 
 
-def _patched(wheel: CheckedWheel, rpath: Sequence[str], scratch: str) -> Mapping[str, str]:
+def _patched(wheel: ValidatedWheel, rpath: Sequence[str], scratch: str) -> Mapping[str, str]:
     """The ELF files of *wheel* that load libraries, with *rpath* behind their own: name -> new file."""
     patchelf = _patchelf(wheel.path)
     found: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""TODO wheelfile.elf."""
+"""The ELF files in a wheel."""
 
 from __future__ import annotations
 

@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 from wheelhouse_resolver.utils import cache
 
-__all__ = ["Needs", "needs_of_many", "remembered_needs"]
+__all__ = ["CoreMetadata", "cached_metadata", "needs_of_many"]
 
 #: What the memo calls them.
 _KIND = "metadata"
 
 
-class Needs(NamedTuple):
+class CoreMetadata(NamedTuple):
     """What a wheel's METADATA says of itself and of what it needs, unparsed (core metadata specification).
 
     A single value that METADATA does not have is "".
@@ -30,17 +30,17 @@ class Needs(NamedTuple):
     provides_extra: tuple[str, ...]
 
 
-def remembered_needs(path: str) -> Needs:
+def cached_metadata(path: str) -> CoreMetadata:
     """The needs of the wheel at *path*, remembered while the file is the same (see `memo`).
 
     Raises `UnreadableWheelError`.
     """
-    return _of(cache.recall_of_file(_KIND, path, partial(_read, path)))
+    return _of(cache.get_for_file(_KIND, path, partial(_read, path)))
 
 
-def needs_of_many(paths: Iterable[str]) -> dict[str, Needs]:
+def needs_of_many(paths: Iterable[str]) -> dict[str, CoreMetadata]:
     """The needs of the wheels at *paths*, several read at once; without those that cannot be read."""
-    return {path: _of(answer) for path, answer in cache.recall_of_files(_KIND, paths, _read).items()}
+    return {path: _of(answer) for path, answer in cache.get_for_files(_KIND, paths, _read).items()}
 
 
 def _read(path: str) -> list[Any]:
@@ -51,6 +51,6 @@ def _read(path: str) -> list[Any]:
     return [*single, found.get_all("Requires-Dist"), found.get_all("Provides-Extra")]
 
 
-def _of(answer: list[Any]) -> Needs:
+def _of(answer: list[Any]) -> CoreMetadata:
     name, version, requires_python, requires_dist, extras = answer
-    return Needs(name, version, requires_python, tuple(requires_dist), tuple(extras))
+    return CoreMetadata(name, version, requires_python, tuple(requires_dist), tuple(extras))

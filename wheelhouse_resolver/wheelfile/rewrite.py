@@ -24,7 +24,7 @@ from packaging.version import InvalidVersion, Version
 
 from wheelhouse_resolver.utils.safe_io import open_regular
 from wheelhouse_resolver.wheelfile.metadata import header_lines
-from wheelhouse_resolver.wheelfile.validate import CheckedWheel, is_signature
+from wheelhouse_resolver.wheelfile.validate import ValidatedWheel, is_signature
 
 __all__ = ["ChangedWhileReadError", "Rewrite", "labelled", "rewrite"]
 
@@ -67,7 +67,7 @@ def labelled(version: Version, label: str) -> str | None:
     return None if parts[-len(added) :] == added else str(new)
 
 
-def rewrite(wheel: CheckedWheel, change: Rewrite, output: IO[bytes]) -> None:
+def rewrite(wheel: ValidatedWheel, change: Rewrite, output: IO[bytes]) -> None:
     """Write *wheel*, changed as *change* says, to *output*.
 
     Every file is hashed on the way, and must be what RECORD said when the wheel was checked: raises
@@ -144,7 +144,7 @@ def _copy(reader: IO[bytes], target: zipfile.ZipFile, entry: zipfile.ZipInfo) ->
     return digest, size
 
 
-def _compare(wheel: CheckedWheel, filename: str, digest: hashlib._Hash) -> None:
+def _compare(wheel: ValidatedWheel, filename: str, digest: hashlib._Hash) -> None:
     if wheel.digests[filename] != digest.hexdigest():
         raise ChangedWhileReadError(filename)
 

@@ -1,4 +1,4 @@
-"""TODO wheelfile.tags."""
+"""What the tags of a wheel ask for."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ from wheelhouse_resolver.utils.text import problem_in
 from wheelhouse_resolver.wheelfile.metadata import MOST_METADATA, Metadata, parse_headers
 from wheelhouse_resolver.wheelfile.tags import machine_of
 
-__all__ = ["CheckedWheel", "RefusedWheelError", "check_wheel", "is_signature"]
+__all__ = ["InvalidWheelError", "ValidatedWheel", "check_wheel", "is_signature"]
 
 #: More than any real one holds (bytes); METADATA no more than those who read it later take.
 _MOST_TEXT = {"METADATA": MOST_METADATA, "WHEEL": 1 << 20, "RECORD": 64 << 20}
@@ -58,7 +58,7 @@ _HASHES = frozenset({"sha256", "sha384", "sha512"})
 _INTERPRETER = re.compile(r"(py|cp|pp|ip|jy|graalpy)\d+(_\w+)?")
 
 
-class RefusedWheelError(WheelhouseError, ValueError):
+class InvalidWheelError(WheelhouseError, ValueError):
     """A wheel that is not sound. Attributes: *path*, *findings* (all of them, in words)."""
 
     def __init__(self, path: str, findings: Sequence[str]) -> None:
@@ -70,7 +70,7 @@ class RefusedWheelError(WheelhouseError, ValueError):
         return f"{printable(self.path)} refused: {'; '.join(map(printable, self.findings))}"
 
 
-class CheckedWheel(NamedTuple):
+class ValidatedWheel(NamedTuple):
     """A wheel that was found sound.
 
     path:           of the file.
@@ -102,35 +102,35 @@ def is_signature(filename: str, info_directory: str) -> bool:
     return filename in (f"{info_directory}/RECORD.jws", f"{info_directory}/RECORD.p7s")
 
 
-def check_wheel(path: str) -> CheckedWheel:
+def check_wheel(path: str) -> ValidatedWheel:
     """The wheel at *path*, if it is sound: its name, structure, metadata and every RECORD hash.
 
-    Raises `RefusedWheelError` with everything that is wrong.
+    Raises `InvalidWheelError` with everything that is wrong.
     """
     filename = os.path.basename(path)
     if problem := problem_in(filename):
-        raise RefusedWheelError(path, [f"its name is no wheel name: {problem}"])
+        raise InvalidWheelError(path, [f"its name is no wheel name: {problem}"])
     try:
         name, version, build, tags = parse_wheel_filename(filename)
     except InvalidWheelFilename as error:
-        raise RefusedWheelError(path, [f"its name is no wheel name: {error}"]) from error
+        raise InvalidWheelError(path, [f"its name is no wheel name: {error}"]) from error
     try:
         with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             if size == 0:
-                raise RefusedWheelError(path, ["an empty file"])
+                raise InvalidWheelError(path, ["an empty file"])
             with zipfile.ZipFile(file) as archive:
                 check = _Check(archive, size, name, version, build, tags)
                 check.run()
     except OSError as error:
-        raise RefusedWheelError(path, [f"cannot be read: {reason_of(error)}"]) from error
+        raise InvalidWheelError(path, [f"cannot be read: {reason_of(error)}"]) from error
     except BAD_ZIP as error:
-        if isinstance(error, RefusedWheelError):
+        if isinstance(error, InvalidWheelError):
             raise
-        raise RefusedWheelError(path, [f"not a sound zip file: {_told(error)}"]) from error
+        raise InvalidWheelError(path, [f"not a sound zip file: {_told(error)}"]) from error
     if check.findings:
-        raise RefusedWheelError(path, check.findings)
-    return CheckedWheel(
+        raise InvalidWheelError(path, check.findings)
+    return ValidatedWheel(
         path=path,
         name=name,
         version=version,

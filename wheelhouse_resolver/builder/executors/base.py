@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from wheelhouse_resolver.builder.resources import Resources
-from wheelhouse_resolver.errors import OutputError, WheelhouseError, printable, reason_of
+from wheelhouse_resolver.errors import OutputError, WheelhouseError, printable
 
-__all__ = ["Executor", "ExecutorError", "Result", "Task", "Watcher", "without_result"]
+__all__ = ["Executor", "ExecutorError", "Result", "Task", "Watcher", "clear_result"]
 
 
 class ExecutorError(WheelhouseError, RuntimeError):
@@ -83,11 +83,11 @@ class Executor(Protocol):
         """Run *tasks*, tell *watcher*, and return how each ended."""
 
 
-def without_result(task: Task) -> Task:
+def clear_result(task: Task) -> Task:
     """*task*, now certain to have no result file of an earlier run. Raises `OutputError`."""
     try:
         with suppress(FileNotFoundError):
             os.unlink(task.result)
     except OSError as error:
-        raise OutputError(task.result, reason_of(error)) from error
+        raise OutputError.from_os(task.result, error) from error
     return task

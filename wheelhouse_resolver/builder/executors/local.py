@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from wheelhouse_resolver.builder.executors.base import Result, Task, Watcher, without_result
+from wheelhouse_resolver.builder.executors.base import Result, Task, Watcher, clear_result
 from wheelhouse_resolver.builder.process.commands import (
     Finished,
     children,
@@ -38,7 +38,7 @@ class LocalExecutor:
 
     def run(self, tasks: Sequence[Task], watcher: Watcher) -> list[Result]:
         """See `Executor.run`. A task that ends without a result is not tried again: it would end so again."""
-        waiting = [without_result(task) for task in reversed(tasks)]
+        waiting = [clear_result(task) for task in reversed(tasks)]
         results: dict[int, Result] = {}
         told = time.monotonic()
         own = children()

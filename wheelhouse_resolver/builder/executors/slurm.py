@@ -17,17 +17,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from wheelhouse_resolver.builder.executors.base import ExecutorError, Result, Task, Watcher, without_result
+from wheelhouse_resolver.builder.executors.base import ExecutorError, Result, Task, Watcher, clear_result
 from wheelhouse_resolver.builder.process.commands import stop, tail_of
-from wheelhouse_resolver.builder.resources import Resources
+from wheelhouse_resolver.builder.resources import GRACE, Resources
 from wheelhouse_resolver.errors import OutputError, reason_of
 from wheelhouse_resolver.utils.filesystem import make_directory, write_text
 
-__all__ = ["GRACE", "Job", "Scheduler", "Slurm", "SlurmExecutor"]
-
-#: How long a result may take to become visible after its job is over (s): an NFS client believes for up to
-#: 60 s that a file is not there (nfs(5): acdirmax).
-GRACE = 60.0
+__all__ = ["Job", "Scheduler", "Slurm", "SlurmExecutor"]
 
 #: The tasks of one array job; Slurm's MaxArraySize is 1001 unless the site says otherwise.
 _MOST_TASKS = 1000
@@ -229,14 +225,14 @@ class SlurmExecutor:
             raise OutputError(self.directory, "Slurm cannot use a path with a backslash")
         make_directory(self.directory)
         for task in tasks:
-            without_result(task)
+            clear_result(task)
         try:
             directory = tempfile.mkdtemp(prefix="wave-", dir=self.directory)
             for number, task in enumerate(tasks):
                 # What Slurm itself says of the task (a limit, a signal) goes into its log as well.
                 os.symlink(os.path.abspath(task.log), os.path.join(directory, f"{number}.out"))
         except OSError as error:
-            raise OutputError(self.directory, reason_of(error)) from error
+            raise OutputError.from_os(self.directory, error) from error
         script = os.path.join(directory, "tasks.sh")
         write_text(script, _script(tasks))
         options = [*self._options(tasks[0].resources, len(tasks), directory), *self.options]

@@ -51,7 +51,7 @@ from wheelhouse_resolver.builder.toolchain.variables import (
     without_pip,
 )
 from wheelhouse_resolver.builder.verification.verify import verify
-from wheelhouse_resolver.errors import OutputError, reason_of
+from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.host.cpu import running_cpu, why_not
 from wheelhouse_resolver.site.layout import GENERIC, Arch
 from wheelhouse_resolver.tree.listing import SUFFIX, existing
@@ -99,7 +99,7 @@ def run_job(job: Job, options: BuildOptions) -> BuildRecord:
     try:
         log = _new_log(logs, stem)
     except OSError as error:
-        return replace(record, problem=str(OutputError(logs, reason_of(error))))
+        return replace(record, problem=str(OutputError.from_os(logs, error)))
     build = _Build(job, options, replace(record, log=log))
     try:
         build.run_all()

@@ -35,7 +35,7 @@ from wheelhouse_resolver.selection.requirements import Requirement, Requirements
 from wheelhouse_resolver.tree.compatibility import fits
 from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.utils.filesystem import make_directory, write_text
-from wheelhouse_resolver.wheelfile.metadata_cache import remembered_needs
+from wheelhouse_resolver.wheelfile.metadata_cache import cached_metadata
 
 __all__ = ["Entry", "Plan", "Satisfied", "make_plan"]
 
@@ -251,7 +251,7 @@ class _Planner:
         if key not in self._nodes:
             there = None if want.asked else self._there(name, want, target, arch)
             if there is not None:
-                needs = remembered_needs(there).requires_dist
+                needs = cached_metadata(there).requires_dist
                 self._nodes[key] = _Node(None, there, self._parsed(needs, there))
             else:
                 self._nodes[key] = self._to_build(name, want, target, arch)

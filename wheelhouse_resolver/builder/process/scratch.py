@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from wheelhouse_resolver.errors import OutputError, reason_of
+from wheelhouse_resolver.errors import OutputError
 
 __all__ = ["Owner", "clear_leftovers", "is_over", "scratch_directory", "this_process"]
 
@@ -110,7 +110,7 @@ def scratch_directory(parent: str, *, keep: bool = False) -> Iterator[str]:
         clear_leftovers(parent)
         path = tempfile.mkdtemp(prefix=f"{_KEPT_PREFIX if keep else _PREFIX}{this_process()}-", dir=parent)
     except OSError as error:
-        raise OutputError(parent, reason_of(error)) from error
+        raise OutputError.from_os(parent, error) from error
     try:
         yield os.path.realpath(path)
     finally:

@@ -49,7 +49,7 @@ __all__ = [
 SUFFIX = ".toml"
 
 #: Where the recipes that come with this program are.
-SHIPPED = os.path.join(os.path.dirname(os.path.dirname(__file__)), "recipes")
+SHIPPED = os.path.join(os.path.dirname(__file__), "shipped")
 
 #: The arrays of tables; in a `[[when]]` they are added to, all else replaces.
 _ADDED = ("patch", "substitute")

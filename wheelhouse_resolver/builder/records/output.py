@@ -17,7 +17,7 @@ from wheelhouse_resolver.builder.records.record import (
     record_of,
     write_record,
 )
-from wheelhouse_resolver.errors import OutputError, WheelhouseError, printable, reason_of
+from wheelhouse_resolver.errors import OutputError, WheelhouseError, printable
 from wheelhouse_resolver.utils import atomic
 from wheelhouse_resolver.utils.safe_io import sha256_of
 
@@ -60,7 +60,7 @@ def place_wheel(wheel: str, directory: str, record: BuildRecord) -> BuildRecord:
             with open(wheel, "rb") as file:
                 shutil.copyfileobj(file, draft.file)
         except OSError as error:
-            raise OutputError(target, reason_of(error)) from error
+            raise OutputError.from_os(target, error) from error
         with _turn(directory):
             if not os.path.lexists(target):
                 write_record(target + RECORD_SUFFIX, record)

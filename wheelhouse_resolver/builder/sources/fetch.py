@@ -60,7 +60,7 @@ _SILENCE = 120
 
 
 #: What keeps pip from asking build backends; see there.
-_SDIST_ONLY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sdist_only")
+_SDIST_ONLY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pip_shim")
 
 
 _CHUNK = 1 << 20

@@ -1,4 +1,4 @@
-"""TODO builder.sources.fetched."""
+"""A source that has been fetched."""
 
 from __future__ import annotations
 

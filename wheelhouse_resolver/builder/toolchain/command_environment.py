@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from wheelhouse_resolver.builder.recipes.model import Recipe
 from wheelhouse_resolver.builder.records.job import Job
-from wheelhouse_resolver.builder.sources.fetched import Fetched
 from wheelhouse_resolver.builder.toolchain.environment_modules import module_environment
 from wheelhouse_resolver.builder.toolchain.flags import compiler_environment
 from wheelhouse_resolver.builder.toolchain.provenance import optimisation_of
@@ -20,7 +19,21 @@ from wheelhouse_resolver.builder.toolchain.variables import (
 )
 from wheelhouse_resolver.site.model import Site
 
-__all__ = ["CommandEnvironment", "command_environment"]
+__all__ = ["CommandEnvironment", "SourceTree", "command_environment"]
+
+
+class SourceTree(Protocol):
+    """What commands must know of a source: the directory that it is in, and its version, if known."""
+
+    @property
+    def path(self) -> str:
+        """The directory."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """The version."""
+        ...
 
 
 class CommandEnvironment(NamedTuple):
@@ -31,9 +44,9 @@ class CommandEnvironment(NamedTuple):
 
 
 def command_environment(
-    recipe: Recipe, fetched: Fetched, job: Job, site: Site, *, environ: Mapping[str, str], scratch: str
+    recipe: Recipe, source: SourceTree, job: Job, site: Site, *, environ: Mapping[str, str], scratch: str
 ) -> CommandEnvironment:
-    """What the commands have that build *fetched* as *recipe* and *job* say, or ask its backend for metadata.
+    """What the commands have that build *source* as *recipe* and *job* say, or ask its backend for metadata.
 
     environ: that of the build (`base_environ`). scratch: its directory, with its `pip.conf`.
 
@@ -46,5 +59,5 @@ def command_environment(
         arch = site.arch(job.arch, site.layer(job.layer))
         flags = joined_flags(flags, compiler_environment(arch, site, environ=loaded))
     loaded |= joined_flags(flags, path_flags(loaded, scratch))
-    loaded |= build_variables(fetched.path, recipe.resources.cores)
-    return CommandEnvironment(recipe.environment(loaded, fetched.version), flags)
+    loaded |= build_variables(source.path, recipe.resources.cores)
+    return CommandEnvironment(recipe.environment(loaded, source.version), flags)

@@ -19,7 +19,7 @@ from wheelhouse_resolver.cli.options import (
 )
 from wheelhouse_resolver.errors import printable
 from wheelhouse_resolver.selection.pick import Pick, pick
-from wheelhouse_resolver.tree.candidate import Misnamed
+from wheelhouse_resolver.tree.candidate import InvalidFilename
 from wheelhouse_resolver.tree.reader import Tree
 
 __all__ = ["add_arguments", "run"]
@@ -90,7 +90,7 @@ def _explain(each: Pick) -> None:
         print(f"            {printable(rejection.reason)}")
 
 
-def _tell_misnamed(misnamed: list[Misnamed], picks: list[Pick], *, to_stderr: bool = False) -> None:
+def _tell_misnamed(misnamed: list[InvalidFilename], picks: list[Pick], *, to_stderr: bool = False) -> None:
     if not misnamed:
         return  # `rejected` would read the directories outside the search path, which costs
     told = {rejection.path for each in picks for rejection in each.rejected}

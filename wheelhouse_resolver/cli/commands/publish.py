@@ -16,7 +16,6 @@ from wheelhouse_resolver.publishing.config import after_command
 from wheelhouse_resolver.publishing.errors import PublishError
 from wheelhouse_resolver.publishing.place import Outcome, place
 from wheelhouse_resolver.publishing.plan import PublishOptions, Step, check_all, destination, plan
-from wheelhouse_resolver.utils import atomic
 
 __all__ = ["add_arguments", "carry_out", "ran", "run"]
 
@@ -124,7 +123,7 @@ def run(options: argparse.Namespace) -> int:
 def carry_out(steps: list[Step]) -> tuple[list[Outcome], int]:
     """Place *steps*, telling each; returns what is in place, and how many failed."""
     for directory in {step.directory.path for step in steps}:
-        atomic.clear_drafts(directory)
+        trash.clear(directory)
     placed: list[Outcome] = []
     failed = 0
     for step in shown(steps, "placing", len(steps)):

@@ -9,10 +9,10 @@ from wheelhouse_resolver.cli.commands.publish import carry_out
 from wheelhouse_resolver.cli.options import add_examples, add_site_options, site_of
 from wheelhouse_resolver.cli.progress import shown
 from wheelhouse_resolver.errors import OutputError, WheelhouseError
+from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.publishing.place import place
 from wheelhouse_resolver.publishing.plan import restamp_step
 from wheelhouse_resolver.publishing.restamp import outdated, retag_steps
-from wheelhouse_resolver.utils import atomic
 from wheelhouse_resolver.wheelfile.build_tag import StampError, stamped_name
 
 __all__ = ["add_arguments", "run"]
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     failed = 0
     if not options.dry_run:
         for directory in site.directories():
-            atomic.clear_drafts(directory.path)
+            trash.clear(directory.path)
     for each in shown(candidates, "restamping", len(candidates)):
         try:
             if options.dry_run:

@@ -19,11 +19,11 @@ from wheelhouse_resolver.cli.options import (
 )
 from wheelhouse_resolver.errors import printable
 from wheelhouse_resolver.explain.suggestions import Action, Step, Suggestion
-from wheelhouse_resolver.explain.why_not import Answer, Group, Obstacle, Verdict, grouped, why_not
+from wheelhouse_resolver.explain.why_not import Answer, Exclusion, Group, Verdict, grouped, why_not
 from wheelhouse_resolver.selection.pick import Rule
 from wheelhouse_resolver.site.layout import NO_LAYER, Arch
 from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.tree.candidate import Candidate, Misnamed
+from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
 from wheelhouse_resolver.tree.reader import Tree
 
 __all__ = ["add_arguments", "run"]
@@ -100,7 +100,7 @@ def _lines(answer: Answer, site: Site, every: bool) -> Iterator[str]:
             yield from (f"    {_place(file)}" for file in group.files)
 
 
-def _place(file: Candidate | Misnamed | None) -> str:
+def _place(file: Candidate | InvalidFilename | None) -> str:
     return f"{file.directory.label}/{file.filename}" if file is not None else ""
 
 
@@ -121,7 +121,7 @@ def _reasons(group: Group, answer: Answer) -> str:
     return "; ".join(told)
 
 
-def _reason(stop: Obstacle, answer: Answer) -> str:
+def _reason(stop: Exclusion, answer: Answer) -> str:
     about = ", ".join(stop.about)
     if stop.rule is Rule.OUTSIDE:
         if stop.kind == "layer":

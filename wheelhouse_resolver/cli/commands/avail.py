@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from wheelhouse_resolver.cli.options import (
+    UsageError,
     add_examples,
     add_files_option,
     add_host_options,
@@ -94,8 +95,7 @@ def run(options: argparse.Namespace) -> int:
     """Run `avail`. Exit code 1 when something that was asked for has no row."""
     wanted = wanted_of(options.wanted, files_of(options))
     if options.files and not wanted.patterns and not wanted.files.requirements:
-        print(f"error: no requirement in {', '.join(map(printable, options.files))}", file=sys.stderr)
-        return 2
+        raise UsageError(f"no requirement in {', '.join(options.files)}")
     warn(wanted.files.warnings())
     site = site_of(options)
     scope = Scope(options.all_versions, options.all_archs, options.all_pythons)

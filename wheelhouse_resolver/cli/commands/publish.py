@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 from wheelhouse_resolver.cli.options import add_examples, add_site_options, site_of
-from wheelhouse_resolver.cli.progress import shown
+from wheelhouse_resolver.cli.progress import progress
 from wheelhouse_resolver.errors import OutputError, WheelhouseError, printable, reason_of
 from wheelhouse_resolver.host.target_python import supported_tags, target_python
 from wheelhouse_resolver.publishing import trash
@@ -88,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
         raise PublishError(missing[0], "does not exist")
     directory = destination(site, options.to, options.layer, options.arch)
     paths = list({os.path.realpath(path): path for path in options.wheel}.values())
-    sound, refused = check_all(shown(paths, "checking", len(paths)))
+    sound, refused = check_all(progress(paths, "checking", len(paths)))
     for refusal in refused:
         for finding in refusal.findings:
             print(f"refused {printable(refusal.path)}: {printable(finding)}", file=sys.stderr)
@@ -126,7 +126,7 @@ def carry_out(steps: list[Step]) -> tuple[list[Outcome], int]:
         trash.clear(directory)
     placed: list[Outcome] = []
     failed = 0
-    for step in shown(steps, "placing", len(steps)):
+    for step in progress(steps, "placing", len(steps)):
         try:
             outcome = place(step)
         except OutputError:

@@ -7,7 +7,7 @@ import sys
 
 from wheelhouse_resolver.cli.commands.publish import carry_out
 from wheelhouse_resolver.cli.options import add_examples, add_site_options, site_of
-from wheelhouse_resolver.cli.progress import shown
+from wheelhouse_resolver.cli.progress import progress
 from wheelhouse_resolver.errors import OutputError, WheelhouseError
 from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.publishing.place import place
@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     if not options.dry_run:
         for directory in site.directories():
             trash.clear(directory.path)
-    for each in shown(candidates, "restamping", len(candidates)):
+    for each in progress(candidates, "restamping", len(candidates)):
         try:
             if options.dry_run:
                 name = stamped_name(each.filename, each.build, each.directory, site)

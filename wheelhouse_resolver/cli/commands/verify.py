@@ -31,7 +31,7 @@ from wheelhouse_resolver.cli.options import (
     seconds,
     site_of,
 )
-from wheelhouse_resolver.cli.progress import shown
+from wheelhouse_resolver.cli.progress import progress
 from wheelhouse_resolver.errors import UnreadableWheelError, printable
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.host.interpreters import target_of
@@ -113,7 +113,7 @@ def run(options: argparse.Namespace) -> int:
     results = []
     try:
         # What is told of each wheel shows how far it is; JSON comes at the end.
-        steps = shown(cases, "verifying", len(cases)) if options.json else cases
+        steps = progress(cases, "verifying", len(cases)) if options.json else cases
         for number, case in enumerate(steps, 1):
             with adopting():
                 result = _verified(options, case, os.path.join(work, str(number)))

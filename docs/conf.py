@@ -55,20 +55,20 @@ def _lists_of_names(
             paragraphs[-1].append(line)
         elif paragraphs[-1]:
             paragraphs.append([])
-    told: list[str] = []
+    found: list[str] = []
     for paragraph in paragraphs:
         if all(_ENTRY.match(line) or line.startswith(" ") for line in paragraph) and _ENTRY.match(
             "".join(paragraph[:1])
         ):
             for line in paragraph:
                 if entry := _ENTRY.match(line):
-                    told += [f"**{entry[1]}**", f"    {entry[2]}"]
+                    found += [f"**{entry[1]}**", f"    {entry[2]}"]
                 else:
-                    told.append(f"    {line.strip()}")
+                    found.append(f"    {line.strip()}")
         else:
-            told += paragraph
-        told.append("")
-    lines[:] = told
+            found += paragraph
+        found.append("")
+    lines[:] = found
 
 
 def _is_noise(

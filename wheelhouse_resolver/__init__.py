@@ -9,7 +9,8 @@
     print(Wheelhouse(site).pick("numpy>=1.20", host).best)
     print(pip_config(site, host).render("ini"))
 
-Names are imported when first used, so that importing the package costs next to nothing.
+The names in `__all__` are stable; everything else in this package may change in any release. They are
+imported when first used, so that importing the package costs next to nothing.
 """
 
 from __future__ import annotations
@@ -17,19 +18,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from wheelhouse_resolver.errors import WheelhouseError as WheelhouseError
-    from wheelhouse_resolver.host.detect import Host as Host
-    from wheelhouse_resolver.host.detect import detect_host as detect_host
-    from wheelhouse_resolver.installers.pip_config import PipConfig as PipConfig
-    from wheelhouse_resolver.installers.pip_config import pip_config as pip_config
-    from wheelhouse_resolver.selection.pick import Pick as Pick
-    from wheelhouse_resolver.site.layout import Arch as Arch
-    from wheelhouse_resolver.site.layout import Directory as Directory
-    from wheelhouse_resolver.site.layout import Layer as Layer
-    from wheelhouse_resolver.site.layout import SearchPath as SearchPath
-    from wheelhouse_resolver.site.model import Site as Site
-    from wheelhouse_resolver.tree.candidate import Candidate as Candidate
-    from wheelhouse_resolver.wheelhouse import Wheelhouse as Wheelhouse
+    from wheelhouse_resolver.errors import WheelhouseError
+    from wheelhouse_resolver.host.detect import Host, detect_host
+    from wheelhouse_resolver.installers.pip_config import PipConfig, pip_config
+    from wheelhouse_resolver.selection.pick import Pick
+    from wheelhouse_resolver.site.layout import Arch, Directory, Layer, SearchPath
+    from wheelhouse_resolver.site.model import Site
+    from wheelhouse_resolver.tree.candidate import Candidate
+    from wheelhouse_resolver.wheelhouse import Wheelhouse
 
     __version__: str
 
@@ -49,21 +45,19 @@ __all__ = [
     "pip_config",
 ]
 
-_ROOMS = {
-    "Arch": "site.layout",
-    "Candidate": "tree.candidate",
-    "Directory": "site.layout",
-    "Host": "host.detect",
-    "Layer": "site.layout",
-    "Pick": "selection.pick",
-    "PipConfig": "installers.pip_config",
-    "SearchPath": "site.layout",
-    "Site": "site.model",
-    "Wheelhouse": "wheelhouse",
-    "WheelhouseError": "errors",
-    "detect_host": "host.detect",
-    "pip_config": "installers.pip_config",
+#: Module -> the public names that it has.
+_MODULES = {
+    "errors": "WheelhouseError",
+    "host.detect": "Host detect_host",
+    "installers.pip_config": "PipConfig pip_config",
+    "selection.pick": "Pick",
+    "site.layout": "Arch Directory Layer SearchPath",
+    "site.model": "Site",
+    "tree.candidate": "Candidate",
+    "wheelhouse": "Wheelhouse",
 }
+
+_ROOMS = {name: module for module, names in _MODULES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> object:

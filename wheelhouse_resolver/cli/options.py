@@ -129,7 +129,7 @@ def files_of(options: argparse.Namespace) -> RequirementsFile:
 
 
 def directories_of(paths: Sequence[str], option: str) -> list[str]:
-    """*paths*, absolute, which *option* names. Raises `MissingDirectoryError` for what is no directory."""
+    """*paths*, absolute, which *option* names. Raises `MissingDirectoryError` for anything else."""
     for path in paths:
         if not os.path.isdir(path):
             raise MissingDirectoryError(path, f"{option}: no such directory")

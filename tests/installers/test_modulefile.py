@@ -124,7 +124,9 @@ def tcl_problem(path: Path) -> str:
     script = """
         set text [read [open [lindex $argv 0]]]
         if {![info complete $text]} { puts "not complete" }
-        foreach name {module-whatis family conflict push pushenv prepend-path source-sh} { proc $name args {} }
+        foreach name {module-whatis family conflict push pushenv prepend-path source-sh} {
+            proc $name args {}
+        }
         proc module-info args { return 0 }
         if {[catch $text problem]} { puts $problem }
         foreach name [info procs] {

@@ -150,15 +150,14 @@ def _levels(site: Site, layer: Layer | None) -> Iterator[dict[str, Any]]:
     needs: the archs whose directories are in that file. A CPU can lack one that is below its own.
     """
     for arch in site.ladder:
-        file, path = "", ()
-        if layer is not None and arch.name in layer.archs:
-            file, path = config_filename(layer, arch.name), tuple(site.search_path_for(layer.name, arch.name))
+        has = layer is not None and arch.name in layer.archs
+        path = site.search_path_for(layer.name, arch.name) if layer is not None and has else ()
         needs = dict.fromkeys(each.arch for each in reversed(path) if each.arch != GENERIC)
         yield {
             "name": arch.name,
             "ways": [way._asdict() for way in ways_to(arch)],
             "lower": site.lower(arch),
-            "file": file,
+            "file": config_filename(layer, arch.name) if has else "",
             "needs": tuple(needs),
         }
 

@@ -20,7 +20,7 @@ from wheelhouse_resolver.host.detect import detect_host
 from wheelhouse_resolver.installers.pip_config import config_filename
 from wheelhouse_resolver.installers.template_files import filled, template, template_path
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
-from wheelhouse_resolver.utils.text import problem_in
+from wheelhouse_resolver.utils.text import invalid_character
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Layer
@@ -170,7 +170,7 @@ def _called(site: Site, layer: Layer | None) -> dict[str, str]:
 
 
 def _check(what: str, value: str, dialect: str) -> None:
-    problem = problem_in(value)
+    problem = invalid_character(value)
     if problem is None and dialect == "tcl" and ":" in value:
         problem = "Environment Modules keeps what pushenv saves in a list that it splits at colons"
     if problem is not None:

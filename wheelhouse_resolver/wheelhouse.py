@@ -31,9 +31,9 @@ class Wheelhouse(Tree):
     def pick(self, requirement: str, host: Host) -> Pick:
         """The wheel that policy chooses for *requirement* on *host*, and why it chose no other.
 
-        pip's rules hold where pip has one: an extra or marker in the requirement, pre-releases only when asked
-        for or when there is nothing else (PEP 440), `===`, Requires-Python read only of the wheel that would
-        win, and of a version whose best build is incompatible no lower build is taken (pip >= 20.3).
+        pip's rules hold where pip has one: an extra or marker in the requirement, pre-releases only when
+        asked for or when there is nothing else (PEP 440), `===`, Requires-Python read only of the wheel that
+        would win, and of a version whose best build is incompatible no lower build is taken (pip >= 20.3).
         Raises `InvalidRequirementError`, `RequirementsFileError` for the site's constraints, `PythonError`.
         """
         from wheelhouse_resolver.selection.pick import pick
@@ -41,7 +41,7 @@ class Wheelhouse(Tree):
         return pick(self, requirement, host)
 
     def available(self, host: Host, wanted: Iterable[str] = (), scope: Scope | None = None) -> Listing:
-        """What *host* can install, newest first; of every project the newest version, unless *scope* is wider.
+        """What *host* can install, newest first: of every project the newest version, or what *scope* says.
 
         wanted: requirements, and patterns of project names (with `*`, `?` or `[...]`); none: everything.
         Raises `InvalidRequirementError`, `RequirementsFileError`, `PythonError`.

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 from wheelhouse_resolver.cli.options import UsageError, report
 from wheelhouse_resolver.cli.streams import guarded
 from wheelhouse_resolver.errors import WheelhouseError, printable, reason_of
-from wheelhouse_resolver.utils.text import unknown
+from wheelhouse_resolver.utils.text import suggest_name
 
 __all__ = ["COMMANDS", "build_parser", "entry_point", "main"]
 
@@ -139,7 +139,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             # A file name need not be valid in the locale's encoding: pass its bytes through.
             sys.stdout.reconfigure(errors="surrogateescape")
         if named is None and arguments and not arguments[0].startswith("-"):
-            problem = unknown("command", printable(arguments[0]), COMMANDS, most=12)
+            problem = suggest_name("command", printable(arguments[0]), COMMANDS, most=12)
             raise UsageError(problem).with_hint(f"see {PROGRAM} --help")
         # argparse asks for the terminal's width (and imports shutil for it) at every option, help or not.
         helping = not arguments or not {"-h", "--help"}.isdisjoint(arguments)

@@ -1,4 +1,4 @@
-"""The public facade: the wheels of a site, and what can be asked of them and done to them in one call each."""
+"""The public facade: the wheels of a site, with one call for each question and each change."""
 
 from __future__ import annotations
 

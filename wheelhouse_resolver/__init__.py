@@ -18,11 +18,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from wheelhouse_resolver.builder.classification.classify import Classification, ClassifyError, classify
+    from wheelhouse_resolver.builder.verification.verify import (
+        FailedCheck,
+        NoEmulatorError,
+        Verification,
+        VerifyOptions,
+        verify,
+    )
     from wheelhouse_resolver.errors import WheelhouseError
-    from wheelhouse_resolver.host.detect import Host, detect_host
-    from wheelhouse_resolver.installers.pip_config import PipConfig, pip_config
+    from wheelhouse_resolver.host.detect import Host, Machine, detect_host
+    from wheelhouse_resolver.installers.pip_config import PipConfig, Setting, pip_config
+    from wheelhouse_resolver.resolution.lockfile import lock_text
     from wheelhouse_resolver.selection.pick import Pick
-    from wheelhouse_resolver.site.layout import Arch, Directory, Layer, SearchPath
+    from wheelhouse_resolver.site.layout import Arch, Directory, HostKind, Layer, SearchPath
     from wheelhouse_resolver.site.model import Site
     from wheelhouse_resolver.tree.candidate import Candidate
     from wheelhouse_resolver.wheelhouse import Wheelhouse
@@ -32,26 +41,41 @@ if TYPE_CHECKING:
 __all__ = [
     "Arch",
     "Candidate",
+    "Classification",
+    "ClassifyError",
     "Directory",
+    "FailedCheck",
     "Host",
+    "HostKind",
     "Layer",
+    "Machine",
+    "NoEmulatorError",
     "Pick",
     "PipConfig",
     "SearchPath",
+    "Setting",
     "Site",
+    "Verification",
+    "VerifyOptions",
     "Wheelhouse",
     "WheelhouseError",
+    "classify",
     "detect_host",
+    "lock_text",
     "pip_config",
+    "verify",
 ]
 
 #: Module -> the public names that it has.
 _MODULES = {
+    "builder.classification.classify": "Classification ClassifyError classify",
+    "builder.verification.verify": "FailedCheck NoEmulatorError Verification VerifyOptions verify",
     "errors": "WheelhouseError",
-    "host.detect": "Host detect_host",
-    "installers.pip_config": "PipConfig pip_config",
+    "host.detect": "Host Machine detect_host",
+    "installers.pip_config": "PipConfig Setting pip_config",
+    "resolution.lockfile": "lock_text",
     "selection.pick": "Pick",
-    "site.layout": "Arch Directory Layer SearchPath",
+    "site.layout": "Arch Directory HostKind Layer SearchPath",
     "site.model": "Site",
     "tree.candidate": "Candidate",
     "wheelhouse": "Wheelhouse",

@@ -103,9 +103,9 @@ def test_the_installed_program_and_the_module_are_the_same(
     [
         (
             ("pip-conf",),
-            ["packaging", "archspec", "elftools", "pip", "platformdirs", "dataclasses", "pathlib"],
+            ["packaging", "archspec", "elftools", "pip", "platformdirs", "dataclasses", "pathlib", "logging"],
         ),
-        (("path",), ["packaging", "archspec", "elftools", "pip", "platformdirs", "dataclasses"]),
+        (("path",), ["packaging", "archspec", "elftools", "pip", "platformdirs", "dataclasses", "logging"]),
         (("pick", "missing"), ["archspec", "elftools", "pip", "platformdirs", "email", "zipfile"]),
         (("avail", "demo"), ["archspec", "elftools", "platformdirs", "zipfile", "shutil", "csv", "html"]),
         (

@@ -28,6 +28,7 @@ from wheelhouse_resolver.utils.schema import (
     require,
     whole_number,
 )
+from wheelhouse_resolver.utils.log import info
 from wheelhouse_resolver.utils.text import invalid_character
 
 __all__ = ["ORIGIN", "SiteFile", "find_site_file", "from_document", "load", "parse"]
@@ -75,6 +76,7 @@ def load(
 ) -> dict[str, Any]:
     """The fields of the site that `Site.load` describes; the parameters are the same."""
     found = find_site_file(path, environ)
+    info(__name__, "site file: %s (%s)", found.path or "none", found.by)
     root = os.fspath(root) if root is not None else environ.get("WHEELHOUSE_ROOT") or None
     options: list[str] = []
     if found.path is not None and found.named:

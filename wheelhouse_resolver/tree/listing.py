@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.errors import NoWheelhouseError, UnreadableDirectoryError, reason_of
+from wheelhouse_resolver.utils.log import debug
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Directory, SearchPath
@@ -85,7 +86,9 @@ def wheel_names(directory: Directory, wanted: Callable[[str], object], first: st
 
 def _listed(directory: Directory, listing: Callable[[], list[str]]) -> list[str]:
     try:
-        return listing()
+        names = listing()
+        debug(__name__, "listed %s: %s names", directory.path, len(names))
+        return names
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:

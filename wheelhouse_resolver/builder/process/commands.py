@@ -7,6 +7,7 @@ its parent and becomes our child, where it is found: see `subreaper`.
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -17,6 +18,8 @@ from typing import NamedTuple, NoReturn
 
 from wheelhouse_resolver.builder.process.log_tail import last_words, without_closing
 from wheelhouse_resolver.errors import printable, reason_of
+from wheelhouse_resolver.utils.log import info
+from wheelhouse_resolver.utils.redact import masked
 
 __all__ = [
     "Finished",
@@ -123,6 +126,7 @@ def start_logged(
 
     Returns how it ended if it could not be started. Raises `OSError` when *log* cannot be opened.
     """
+    info(__name__, "run: %s, log: %s", masked(shlex.join(map(os.fspath, command))), log)
     with open(log, "ab") as output:
         try:
             return subprocess.Popen(

@@ -142,10 +142,10 @@ def test_the_lines_of_a_requirements_file(content: str, expected: list[str], tmp
 def test_options_that_say_where_to_look_or_how_to_install_change_nothing(line: str, tmp_path: Path) -> None:
     content = f"{line}\none\n"
     found = read(tmp_path / "requirements.txt", content)
-    assert found._replace(ignored_options=()) == RequirementsFile(requirements=(parse_requirement("one"),))
+    assert found._replace(ignored=()) == RequirementsFile(requirements=(parse_requirement("one"),))
     name = line.partition("=")[0].partition(" ")[0]
     agreeing = ("--no-index", "--trusted-host", "--only-binary", "--prefer-binary", "--use-feature")
-    assert [each.option for each in found.ignored_options] == (
+    assert [each.option for each in found.ignored] == (
         [] if name in agreeing else [name[:2] if name[1] != "-" else name]
     )
 

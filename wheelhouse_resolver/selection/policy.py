@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from wheelhouse_resolver.host.target_python import marker_environment, supported_tags
+from wheelhouse_resolver.host.target_python import marker_environment, python_version, supported_tags
 from wheelhouse_resolver.selection.requirements import RequirementsFile, read_requirements
 from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
 from wheelhouse_resolver.utils.text import is_true
@@ -74,6 +74,20 @@ def _priorities(target: TargetPython) -> Mapping[Tag, int]:
     return {tag: number for number, tag in enumerate(supported_tags(target))}
 
 
+@lru_cache(maxsize=32)
+def _python_name(target: TargetPython) -> str:
+    version = python_version(target)
+    kind = marker_environment(target)["platform_python_implementation"]
+    threaded = any(tag.abi == f"cp{version.major}{version.minor}t" for tag in _priorities(target))
+    prefix = "" if kind == "CPython" else f"{kind} "
+    return f"{prefix}{version.major}.{version.minor}{'t' if threaded else ''}"
+
+
+@lru_cache(maxsize=32)
+def _platforms(target: TargetPython) -> frozenset[str]:
+    return frozenset(tag.platform for tag in _priorities(target))
+
+
 class Policy:
     """The rules in force on one host of a site.
 
@@ -98,6 +112,16 @@ class Policy:
         self.prereleases = True if given.prereleases else None
         self._environment: dict[str, str] | None = None
         self._formats: dict[str, frozenset[str]] = {}
+
+    @property
+    def python_name(self) -> str:
+        """The target Python as people call it: `3.11`, `3.13t` (free-threaded), `PyPy 3.10`."""
+        return _python_name(self.target)
+
+    @property
+    def platforms(self) -> frozenset[str]:
+        """The platforms of the wheel tags that the target Python accepts."""
+        return _platforms(self.target)
 
     def replace(
         self,
@@ -132,7 +156,9 @@ class Policy:
 
     def constraints_on(self, project: str) -> list[Requirement]:
         """The constraints on the project of that normalised name that concern the target Python."""
-        return [each for each in self.constraints if each.name == project and self.marker_applies(each.marker)]
+        return [
+            each for each in self.constraints if each.name == project and self.marker_applies(each.marker)
+        ]
 
     def allows_binary(self, project: str) -> bool:
         """Whether the site's [pip] table lets pip take wheels of *project* on install (`no-binary`)."""
@@ -169,6 +195,6 @@ class Policy:
     def filter_versions(self, candidates: Sequence[Candidate], specifier: SpecifierSet) -> list[Candidate]:
         """Those of one project's *candidates* that *specifier* lets pass, in the same order."""
         # All versions at once: pre-releases are let in when there is nothing else (PEP 440).
-        versions = {str(candidate.version) for candidate in candidates}
-        passed = set(specifier.filter(versions, prereleases=self.prereleases))
-        return [each for each in candidates if str(each.version) in passed]
+        versions = {id(candidate.version): candidate.version for candidate in candidates}
+        passed = set(map(id, specifier.filter(versions.values(), prereleases=self.prereleases)))
+        return [each for each in candidates if id(each.version) in passed]

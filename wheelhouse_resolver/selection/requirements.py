@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from packaging.markers import Marker
 
 __all__ = [
+    "IgnoredOption",
     "Requirement",
     "RequirementsFile",
-    "IgnoredOption",
     "parse_requirement",
     "read_any",
     "read_project",
@@ -138,13 +138,13 @@ class RequirementsFile(NamedTuple):
     """What requirements files say, with all files that they include.
 
     requirements, constraints: in the order of the files. prereleases: whether one says `--pre`.
-    ignored_options:                  the options that could make pip take something else.
+    ignored:                  the options that could make pip take something else.
     """
 
     requirements: tuple[Requirement, ...] = ()
     constraints: tuple[Requirement, ...] = ()
     prereleases: bool = False
-    ignored_options: tuple[IgnoredOption, ...] = ()
+    ignored: tuple[IgnoredOption, ...] = ()
 
     def merge(self, *others: RequirementsFile) -> RequirementsFile:
         """What all say. What is there twice, word for word, is there once."""
@@ -153,13 +153,13 @@ class RequirementsFile(NamedTuple):
             requirements=_once(chain.from_iterable(each.requirements for each in all_of_them)),
             constraints=_once(chain.from_iterable(each.constraints for each in all_of_them)),
             prereleases=any(each.prereleases for each in all_of_them),
-            ignored_options=tuple(dict.fromkeys(chain.from_iterable(each.ignored_options for each in all_of_them))),
+            ignored=tuple(dict.fromkeys(chain.from_iterable(each.ignored for each in all_of_them))),
         )
 
     def warnings(self) -> list[str]:
-        """A line for each file with `ignored_options` options."""
+        """A line for each file with `ignored` options."""
         found: dict[str, dict[str, int]] = {}
-        for option, path, line in self.ignored_options:
+        for option, path, line in self.ignored:
             found.setdefault(path, {}).setdefault(option, line)
         return [_warning(path, options) for path, options in found.items()]
 
@@ -278,12 +278,12 @@ def _read(
             continue
         text = _PER_REQUIREMENT.split(line, maxsplit=1)[0].strip()
         requirement = parse_requirement(text, where)
-        ignored_options = (IgnoredOption("--hash", path, number),) if _HASH.search(line) else ()
+        ignored = (IgnoredOption("--hash", path, number),) if _HASH.search(line) else ()
         if constraints:
             stated = requirement._replace(where=where)
-            found.append(RequirementsFile(constraints=(stated,), ignored_options=ignored_options))
+            found.append(RequirementsFile(constraints=(stated,), ignored=ignored))
         else:
-            found.append(RequirementsFile(requirements=(requirement,), ignored_options=ignored_options))
+            found.append(RequirementsFile(requirements=(requirement,), ignored=ignored))
     return RequirementsFile().merge(*found)
 
 
@@ -324,7 +324,7 @@ def _options(
         elif name == "--pre":
             yield RequirementsFile(prereleases=True)
         elif name in _IGNORED:
-            yield RequirementsFile(ignored_options=(IgnoredOption(name, path, number),))
+            yield RequirementsFile(ignored=(IgnoredOption(name, path, number),))
 
 
 def _local(name: str, where: str) -> str:

@@ -320,7 +320,7 @@ class TestOptions:
             "unknown-project",
         ]
         assert first["host"] == {"python": "3.11", "layer": "gentoo", "arch": "avx"}
-        (helps,) = first["help"]
+        (helps,) = first["suggestions"]
         assert helps["steps"] == [{"action": "other-version", "values": ["==1.0"], "onward": ""}]
         assert helps["command"] == "pip install demo==1.0"
         assert helps["gives"]["path"] == f"{ask.root}/generic/demo-1.0-py3-none-any.whl"

@@ -16,13 +16,15 @@ from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
 from tests.factories import make_tree, make_wheel, pack, wheel_files
+from wheelhouse_resolver.explain.answer import Answer, Verdict
 from wheelhouse_resolver.explain.scenario import contradictory, problem_of
 from wheelhouse_resolver.explain.suggestions import Action, Step, Suggestion
-from wheelhouse_resolver.explain.why_not import Answer, Exclusion, Verdict, grouped, python_labels, why_not
+from wheelhouse_resolver.explain.why_not import why_not
 from wheelhouse_resolver.host.cpu import Cpu
 from wheelhouse_resolver.host.detect import Host, Machine
 from wheelhouse_resolver.host.target_python import Answers, TargetPython, target_python
-from wheelhouse_resolver.selection.pick import Rule, pick
+from wheelhouse_resolver.selection.pick import pick
+from wheelhouse_resolver.selection.reasons import Exclusion, Rule, grouped, python_labels
 from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement, read_requirements
 from wheelhouse_resolver.site.layout import BUILTIN_LADDER, Arch, Layer
 from wheelhouse_resolver.site.model import Site
@@ -46,11 +48,11 @@ def answer(root: Path, wheels: Wheels, requirement: str, host: Host = HOST, text
 
 def stops(found: Answer) -> dict[str, tuple[Exclusion, ...]]:
     """What stops each file, by its label and name."""
-    return {f"{each.file.directory.label}/{each.file.filename}": each.stops for each in found.standings}
+    return {f"{each.file.directory.label}/{each.file.filename}": each.exclusions for each in found.files}
 
 
 def steps(found: Answer) -> list[tuple[Step, ...]]:
-    return [each.steps for each in found.helps]
+    return [each.steps for each in found.suggestions]
 
 
 def where(suggestion: Suggestion) -> str:
@@ -221,8 +223,8 @@ class TestGroups:
     def test_what_is_stopped_alike_is_one_group_about_all_of_it(self, tmp_path: Path) -> None:
         names = [f"demo-{v}-cp3{n}-cp3{n}-{LINUX}.whl" for v in ("2.1", "2.3") for n in (9, 12, 10)]
         found = answer(tmp_path, {"generic": names, "gentoo/generic": ["demo-1.0-py2-none-any.whl"]}, "demo")
-        (group,) = grouped(found.standings)
-        assert group.stops == (Exclusion(Rule.TAG, "python", ("2", "3.9", "3.10", "3.12")),)
+        (group,) = grouped(found.files)
+        assert group.exclusions == (Exclusion(Rule.TAG, "python", ("2", "3.9", "3.10", "3.12")),)
         assert len(group.files) == 7
 
     def test_different_grounds_make_different_groups(self, tmp_path: Path) -> None:
@@ -230,7 +232,7 @@ class TestGroups:
             name = f"demo-{version}-py3-none-any.whl"
             make_wheel(tmp_path / "tree/generic", name, requires_python=needs)
         wheels = {"nix/generic": ["demo-1.0-py3-none-any.whl"], "gentoo/avx2": ["demo-1.0-py3-none-any.whl"]}
-        groups = grouped(answer(tmp_path, wheels, "demo").standings)
+        groups = grouped(answer(tmp_path, wheels, "demo").files)
         assert [len(group.files) for group in groups] == [2, 1, 1, 1]
 
 
@@ -248,7 +250,7 @@ def test_the_labels_of_pythons_are_in_their_order() -> None:
 class TestHelps:
     def test_nothing_when_something_is_picked(self, tmp_path: Path) -> None:
         found = answer(tmp_path, {"generic": ["demo-1.0-py3-none-any.whl"]}, "demo")
-        assert (found.verdict, found.helps, found.positive) == (Verdict.PICKED, (), True)
+        assert (found.verdict, found.suggestions, found.positive) == (Verdict.PICKED, (), True)
 
     def test_close_names_when_there_is_no_such_project(self, tmp_path: Path) -> None:
         wheels = {
@@ -258,7 +260,7 @@ class TestHelps:
         found = answer(tmp_path, wheels, "scikitlearn>=1")
         assert (found.verdict, found.close) == (Verdict.UNKNOWN, ("scikit-learn",))
         assert steps(found) == [(Step(Action.NAME, ("scikit-learn",)),)]
-        assert found.helps[0].command == "pip install 'scikit-learn>=1'"
+        assert found.suggestions[0].command == "pip install 'scikit-learn>=1'"
 
     def test_a_close_name_that_has_no_wheel_here_is_no_help(self, tmp_path: Path) -> None:
         wheels = {"nix/generic": ["numpy-1.0-py3-none-any.whl"], "generic": ["numba-1.0-py3-none-any.whl"]}
@@ -269,7 +271,7 @@ class TestHelps:
     def test_a_close_name_in_another_version(self, tmp_path: Path) -> None:
         found = answer(tmp_path, {"generic": ["numpy-1.0-py3-none-any.whl"]}, "nunpy[x]>=2")
         assert steps(found) == [(Step(Action.NAME, ("numpy",)), Step(Action.VERSION, ("==1.0",)))]
-        assert found.helps[0].command == "pip install 'numpy[x]==1.0'"
+        assert found.suggestions[0].command == "pip install 'numpy[x]==1.0'"
 
     def test_close_names_are_told_only_when_there_is_no_such_project(self, tmp_path: Path) -> None:
         wheels = {"nix/generic": ["nunpy-1.0-py3-none-any.whl"], "generic": ["numpy-1.0-py3-none-any.whl"]}
@@ -280,7 +282,7 @@ class TestHelps:
         wheels = {"generic": ["demo-1.0-py3-none-any.whl", "demo-1.2+site-py3-none-any.whl"]}
         found = answer(tmp_path, wheels, "demo>=2; python_version > '3'")
         assert steps(found) == [(Step(Action.VERSION, ("==1.2+site",)),)]
-        assert shlex.split(found.helps[0].command) == [
+        assert shlex.split(found.suggestions[0].command) == [
             "pip",
             "install",
             'demo==1.2+site; python_version > "3"',
@@ -293,22 +295,22 @@ class TestHelps:
             (Step(Action.PRE),),
             (Step(Action.PYTHON, ("3.12",), onward="3.12"),),
         ]
-        assert found.helps[0].command == "pip install --pre demo"
-        assert where(found.helps[0]) == "generic/demo-2.0rc1-py3-none-any.whl"
+        assert found.suggestions[0].command == "pip install --pre demo"
+        assert where(found.suggestions[0]) == "generic/demo-2.0rc1-py3-none-any.whl"
 
     def test_a_no_binary_that_can_be_overridden(self, tmp_path: Path) -> None:
         make_tree(tmp_path, {"generic": ["demo-1.0-py3-none-any.whl"]})
         site = Site.default(tmp_path)._replace(pip={"no-binary": ":all:"})
         found = why_not(Wheelhouse(site), "demo", HOST)
         assert steps(found) == [(Step(Action.BINARY),)]
-        assert found.helps[0].command == "pip install --only-binary demo demo"
+        assert found.suggestions[0].command == "pip install --only-binary demo demo"
 
     def test_other_pythons_newest_first(self, tmp_path: Path) -> None:
         names = [f"demo-1.0-cp3{n}-cp3{n}-{LINUX}.whl" for n in (9, 10, 13)]
         found = answer(tmp_path, {"generic": [*names, f"demo-1.0-cp313-cp313t-{LINUX}.whl"]}, "demo")
         assert steps(found) == [(Step(Action.PYTHON, ("3.13", "3.10", "3.9", "3.13t")),)]
-        assert where(found.helps[0]) == f"generic/{names[2]}"
-        assert found.helps[0].command == ""
+        assert where(found.suggestions[0]) == f"generic/{names[2]}"
+        assert found.suggestions[0].command == ""
 
     @pytest.mark.parametrize(
         ("tags", "needs", "expected"),
@@ -338,7 +340,7 @@ class TestHelps:
         labels = ["gentoo/avx512", "gentoo/avx2", "nix/generic"]
         found = answer(tmp_path, {label: [name] for label in labels}, "demo")
         assert steps(found) == [(Step(Action.LAYER, ("nix",)),), (Step(Action.NODE, ("avx2",)),)]
-        assert [where(each) for each in found.helps] == [f"nix/generic/{name}", f"gentoo/avx2/{name}"]
+        assert [where(each) for each in found.suggestions] == [f"nix/generic/{name}", f"gentoo/avx2/{name}"]
 
     def test_archs_of_another_cpu_family_are_no_help(self, tmp_path: Path) -> None:
         name = "demo-1.0-py3-none-any.whl"
@@ -408,7 +410,7 @@ class TestHelps:
     def test_to_build_it_when_nothing_that_is_there_would_do(self, wheels: Wheels, tmp_path: Path) -> None:
         found = answer(tmp_path, wheels, "demo")
         assert steps(found) == [(Step(Action.BUILD),)]
-        assert (found.helps[0].gives, found.helps[0].command) == (None, "")
+        assert (found.suggestions[0].gives, found.suggestions[0].command) == (None, "")
 
     def test_another_python_of_a_given_path_is_judged_on_that_ones_machine(self, tmp_path: Path) -> None:
         target = target_python(sys.executable)[0]
@@ -448,9 +450,9 @@ class TestBroken:
         assert (found.verdict, found.positive) == (Verdict.BROKEN, False)
         assert "not a sound zip file" in found.problem
         assert steps(found) == [(Step(Action.VERSION, ("!=2.0",)),), (Step(Action.REPLACE, (str(broken),)),)]
-        assert found.helps[0].command == "pip install 'demo!=2.0'"
-        assert where(found.helps[0]) == "generic/demo-1.0-py3-none-any.whl"
-        assert found.helps[1].command == (
+        assert found.suggestions[0].command == "pip install 'demo!=2.0'"
+        assert where(found.suggestions[0]) == "generic/demo-1.0-py3-none-any.whl"
+        assert found.suggestions[1].command == (
             "wheelhouse-resolver withdraw --to generic demo-2.0-py3-none-any.whl"
         )
         assert found.warnings == ()
@@ -460,7 +462,9 @@ class TestBroken:
         for version in ("2.0", "3.0"):
             (tmp_path / f"tree/generic/demo-{version}-py3-none-any.whl").touch()
         found = answer(tmp_path, {"generic": ["demo-1.0-py3-none-any.whl"]}, "demo>=1")
-        assert found.helps[0].requirement.specifier == parse_requirement("demo>=1,!=2.0,!=3.0").specifier
+        assert (
+            found.suggestions[0].requirement.specifier == parse_requirement("demo>=1,!=2.0,!=3.0").specifier
+        )
 
     def test_no_way_around_is_told_when_there_is_a_direct_one(self, tmp_path: Path) -> None:
         broken = tmp_path / "tree/gentoo/avx/demo-2.0-py3-none-any.whl"
@@ -512,7 +516,7 @@ class TestBroken:
 class TestVerdicts:
     def test_a_marker_that_does_not_hold(self, tmp_path: Path) -> None:
         found = answer(tmp_path, {}, "demo; python_version < '3'")
-        assert (found.verdict, found.positive, found.helps) == (Verdict.IGNORED, True, ())
+        assert (found.verdict, found.positive, found.suggestions) == (Verdict.IGNORED, True, ())
         assert "its marker does not hold" in found.problem
 
     @pytest.mark.parametrize(
@@ -537,7 +541,7 @@ class TestVerdicts:
         found = answer(tmp_path, {"nix/generic": ["demo-1.0-py3-none-any.whl"]}, "demo")
         with pytest.raises(AttributeError):
             found.verdict = Verdict.PICKED  # type: ignore[misc]
-        assert pickle.loads(pickle.dumps(found.helps)) == found.helps
+        assert pickle.loads(pickle.dumps(found.suggestions)) == found.suggestions
         told = json.loads(json.dumps(found.to_dict()))
         assert told["verdict"] == "nothing"
         assert told["help"][0]["steps"] == [{"action": "other-layer", "values": ["nix"], "onward": ""}]
@@ -649,12 +653,14 @@ def test_every_suggestion_leads_to_a_pick_and_there_is_one_if_a_single_change_do
         found = why_not(Wheelhouse(site), requirement, host, files=files)
 
         assert found.positive == (asked.picks() is not None)
-        told = [each.file.path for each in found.standings]
+        told = [each.file.path for each in found.files]
         told += [found.best.path] if found.best is not None else []
         assert sorted(told) == sorted(f"{directory}/{label}/{filename}" for filename, label, _, _ in wheels)
-        assert all(each.stops for each in found.standings)
+        assert all(each.exclusions for each in found.files)
 
-        real = [each for each in found.helps if each.steps[0].action not in (Action.BUILD, Action.REPLACE)]
+        real = [
+            each for each in found.suggestions if each.steps[0].action not in (Action.BUILD, Action.REPLACE)
+        ]
         for each in real:
             assert each.gives is not None
             assert asked.follow(each) == each.gives.path
@@ -662,7 +668,7 @@ def test_every_suggestion_leads_to_a_pick_and_there_is_one_if_a_single_change_do
                 for other in step.values if step.action is Action.PYTHON else ():
                     assert asked.follow(each, other) is not None
         if found.positive:
-            assert not found.helps
+            assert not found.suggestions
         elif any(asked.single_changes()):
             assert real
             assert all(len(each.steps) == 1 for each in real)

@@ -139,7 +139,7 @@ def test_what_would_help_does(site: Site, newest_pip: list[str], tmp_path: Path)
     house = House(site, newest_pip, tmp_path)
     followed = set()
     for requirement, positive in CASES.items():
-        for suggestion in [] if positive else house.answer(requirement).helps:
+        for suggestion in [] if positive else house.answer(requirement).suggestions:
             actions = {step.action for step in suggestion.steps}
             # Another Python would need one; a wheel that has to be made first is not there.
             if actions.isdisjoint({Action.PYTHON, Action.CONSTRAINT, Action.REPLACE, Action.BUILD}):

@@ -105,7 +105,7 @@ def requirements_of(options: argparse.Namespace) -> RequirementsFile:
     from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
 
     asked = RequirementsFile(requirements=tuple(map(parse_requirement, options.requirement)))
-    asked = asked.and_also(files_of(options))
+    asked = asked.merge(files_of(options))
     if not asked.requirements:
         where = f" in {', '.join(options.files)}" if options.files else ""
         raise UsageError(f"no requirement{where}").with_hint("give one, such as numpy>=1.26")
@@ -125,7 +125,7 @@ def files_of(options: argparse.Namespace) -> RequirementsFile:
 
     found = RequirementsFile()
     for file in options.files:
-        found = found.and_also(read_any(file, os.environ))
+        found = found.merge(read_any(file, os.environ))
     return found
 
 

@@ -18,15 +18,10 @@ from typing import Any, NamedTuple
 from packaging.specifiers import SpecifierSet
 
 from wheelhouse_resolver.errors import UnreadableWheelError
-from wheelhouse_resolver.explain.scenario import (
-    Scenario,
-    able_archs,
-    contradictory,
-    forbidding,
-    python_name,
-    reachable,
-)
+from wheelhouse_resolver.explain.scenario import Scenario, contradictory
 from wheelhouse_resolver.host.target_python import other_version, python_version
+from wheelhouse_resolver.selection.outside import able_archs, reachable
+from wheelhouse_resolver.selection.pick import forbidding
 from wheelhouse_resolver.selection.requirements import Requirement
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 from wheelhouse_resolver.tree.candidate import Candidate
@@ -80,28 +75,18 @@ _FOR_PIP = frozenset({Action.NAME, Action.VERSION, Action.PRE, Action.BINARY})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Suggestion:
-    """What would help. *steps*: all of them are needed. *requirement*: what is asked for then.
+    """What would help.
 
-    gives: the wheel that is picked then (of the first value of each step); None when it has yet to be built.
+    steps:       all of them are needed.
+    requirement: what is asked for then.
+    gives:       the wheel that is picked then (of the first value of each step); None: it is yet to be built.
+    command:     the exact command, where there is one; else empty.
     """
 
     steps: tuple[Step, ...]
     requirement: Requirement
     gives: Candidate | None
-
-    @property
-    def command(self) -> str:
-        """The exact command, where there is one; else empty."""
-        actions = {step.action for step in self.steps}
-        if Action.REPLACE in actions and self.gives is not None:
-            where = shlex.quote(self.gives.directory.label)
-            return f"wheelhouse-resolver withdraw --to {where} {shlex.quote(self.gives.filename)}"
-        if actions.isdisjoint(_FOR_PIP):
-            return ""
-        words = ["pip", "install"]
-        words += ["--pre"] if Action.PRE in actions else []
-        words += ["--only-binary", self.requirement.name] if Action.BINARY in actions else []
-        return shlex.join([*words, str(self.requirement)])
+    command: str
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: steps, requirement, command (null for none), gives."""
@@ -113,8 +98,26 @@ class Suggestion:
         }
 
 
+def _suggestion(then: Scenario, steps: Iterable[Step], gives: Candidate | None) -> Suggestion:
+    """The suggestion of *steps*, which lead to *then*."""
+    steps = tuple(steps)
+    return Suggestion(steps=steps, requirement=then.asked, gives=gives, command=_command(then, steps, gives))
+
+
+def _command(then: Scenario, steps: Iterable[Step], gives: Candidate | None) -> str:
+    actions = {step.action for step in steps}
+    if Action.REPLACE in actions and gives is not None:
+        return then.site.command("withdraw", "--to", gives.directory.label, gives.filename)
+    if actions.isdisjoint(_FOR_PIP):
+        return ""
+    words = ["pip", "install"]
+    words += ["--pre"] if Action.PRE in actions else []
+    words += ["--only-binary", then.asked.name] if Action.BINARY in actions else []
+    return shlex.join([*words, str(then.asked)])
+
+
 def suggestions(now: Scenario, others: Sequence[Scenario] = ()) -> list[Suggestion]:
-    """What would help in the situation *now*, most useful first; nothing if something sound is picked.
+    """What would help in the scenario *now*, most useful first; nothing if something sound is picked.
 
     *others*: the same question about projects with close names, for when there is no such project.
     """
@@ -123,11 +126,9 @@ def suggestions(now: Scenario, others: Sequence[Scenario] = ()) -> list[Suggesti
         return []
     found = [*_by_name(others), *_by_changes(now)]
     if best is not None:
-        found.append(
-            Suggestion(steps=(Step(Action.REPLACE, (best.path,)),), requirement=now.asked, gives=best)
-        )
+        found.append(_suggestion(now, [Step(Action.REPLACE, (best.path,))], best))
     if not found and not contradictory(now.asked.specifier):
-        found.append(Suggestion(steps=(Step(Action.BUILD),), requirement=now.asked, gives=None))
+        found.append(_suggestion(now, [Step(Action.BUILD)], None))
     return found
 
 
@@ -136,17 +137,21 @@ def _by_name(others: Sequence[Scenario]) -> Iterator[Suggestion]:
         name = Step(Action.NAME, (other.asked.name,))
         version = _version(other)
         for steps in [(), (version,)] if version is not None else [()]:
-            changed = _changed(other, steps)
-            gives = changed.gives()
+            then = _after(other, steps[0]) if steps else other
+            gives = then.gives()
             if gives is not None:
-                yield Suggestion(steps=(name, *steps), requirement=changed.asked, gives=gives)
+                yield _suggestion(then, [name, *steps], gives)
                 break
 
 
 def _by_changes(now: Scenario) -> list[Suggestion]:
     """What helps with the fewest changes."""
-    own = {tag.platform for tag in now.policy.priorities}
-    fit = [each for each in now.files if isinstance(each, Candidate) and _on_platform(each, own)]
+    own = now.policy.platforms
+    fit = [
+        each
+        for each in now.files
+        if isinstance(each, Candidate) and any(tag.platform in own for tag in each.tags)
+    ]
     if not fit:
         return []
     now = now._replace(files=tuple(fit))
@@ -155,7 +160,7 @@ def _by_changes(now: Scenario) -> list[Suggestion]:
     ways: list[list[Step]] = [
         [Step(Action.PYTHON, (each,)) for each in (*pythons, next_python)],
         [] if now.policy.prereleases else [Step(Action.PRE)],
-        [] if now.policy.takes_wheels_of(now.asked.name) else [Step(Action.BINARY)],
+        [] if now.policy.allows_binary(now.asked.name) else [Step(Action.BINARY)],
         [Step(Action.LAYER, (each,)) for each in _layers(now)],
         _archs(now),
         [Step(Action.CONSTRAINT)] if now.policy.constraints_on(now.asked.name) else [],
@@ -204,34 +209,28 @@ def _tried(now: Scenario, steps: Sequence[Step]) -> Suggestion | None:
     if gives is None:
         return None
     settled = [
-        Step(Action.CONSTRAINT, tuple(forbidding(gives, now))) if step.action is Action.CONSTRAINT else step
+        Step(Action.CONSTRAINT, forbidding(gives, now.policy)) if step.action is Action.CONSTRAINT else step
         for step in settled
     ]
     settled.sort(key=lambda step: _PLACE[step.action])
-    return Suggestion(steps=tuple(settled), requirement=changed.asked, gives=gives)
-
-
-def _changed(now: Scenario, steps: Iterable[Step]) -> Scenario:
-    for step in steps:
-        now = _after(now, step)
-    return now
+    return _suggestion(changed, settled, gives)
 
 
 def _after(now: Scenario, step: Step) -> Scenario:
-    """The situation when *step* is taken."""
+    """The scenario when *step* is taken."""
     host, policy = now.host, now.policy
     if step.action is Action.PRE:
-        return now._replace(policy=policy.but(prereleases=True))
+        return now._replace(policy=policy.replace(prereleases=True))
     if step.action is Action.BINARY:
-        return now._replace(policy=policy.but(site=now.site._replace(pip={})))
+        return now._replace(policy=policy.replace(site=now.site._replace(pip={})))
     if step.action is Action.CONSTRAINT:
-        return now._replace(policy=policy.but(constraints=()))
+        return now._replace(policy=policy.replace(constraints=()))
     (value,) = step.values
     if step.action is Action.VERSION:
         return now.asking(SpecifierSet(value))
     if step.action is Action.PYTHON:
         python = other_version(policy.target, value)
-        return now._replace(host=host._replace(python=python), policy=policy.but(target=python))
+        return now._replace(host=host._replace(python=python), policy=policy.replace(target=python))
     if step.action is Action.LAYER:
         return now._replace(host=host._replace(layer=None if value == NO_LAYER else value))
     arch = now.site.arch(value)
@@ -293,7 +292,7 @@ def _pythons(now: Scenario) -> tuple[list[str], str]:
     others = {(3, minor) for minor in range(max(min(minors) - 1, 0), max(minors) + 1)}
     others |= {each for each in spoken if each[0] != 3}
     names = [f"{major}.{minor}" for major, minor in sorted(others, reverse=True)]
-    mine = python_name(now.policy)
+    mine = now.policy.python_name
     return [each for each in (*names, *sorted(threaded)) if each != mine], f"3.{max(minors) + 1}"
 
 
@@ -333,10 +332,6 @@ def _archs(now: Scenario) -> list[Step]:
         *(Step(Action.LOWER, (name,)) for name in reversed(lower) if highest is not None),
         *(Step(Action.NODE, (name,)) for name in higher),
     ]
-
-
-def _on_platform(file: Candidate, platforms: Set[str]) -> bool:
-    return any(tag.platform in platforms for tag in file.tags)
 
 
 def _collect(found: dict[tuple[object, ...], Suggestion], new: Suggestion) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from wheelhouse_resolver.host.target_python import marker_environment, supported_tags
+from wheelhouse_resolver.host.target_python import marker_environment, python_version, supported_tags
 from wheelhouse_resolver.selection.requirements import RequirementsFile, read_requirements
 from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
 from wheelhouse_resolver.utils.text import is_true
@@ -56,7 +56,7 @@ def site_constraints(site: Site, environ: Mapping[str, str]) -> RequirementsFile
     found = RequirementsFile(prereleases=is_true(install.get("pre", site.pip.get("pre", False))))
     stated = install.get("constraint", site.pip.get("constraint", ()))
     for path in (stated,) if isinstance(stated, str) else stated:
-        found = found.and_also(read_requirements(str(path), environ, constraints=True))
+        found = found.merge(read_requirements(str(path), environ, constraints=True))
     return found
 
 
@@ -72,6 +72,20 @@ def builds_by_version(ordered: Iterable[Candidate]) -> list[list[Candidate]]:
 @lru_cache(maxsize=32)
 def _priorities(target: TargetPython) -> Mapping[Tag, int]:
     return {tag: number for number, tag in enumerate(supported_tags(target))}
+
+
+@lru_cache(maxsize=32)
+def _python_name(target: TargetPython) -> str:
+    version = python_version(target)
+    kind = marker_environment(target)["platform_python_implementation"]
+    threaded = any(tag.abi == f"cp{version.major}{version.minor}t" for tag in _priorities(target))
+    prefix = "" if kind == "CPython" else f"{kind} "
+    return f"{prefix}{version.major}.{version.minor}{'t' if threaded else ''}"
+
+
+@lru_cache(maxsize=32)
+def _platforms(target: TargetPython) -> frozenset[str]:
+    return frozenset(tag.platform for tag in _priorities(target))
 
 
 class Policy:
@@ -90,7 +104,7 @@ class Policy:
 
     def __init__(self, site: Site, host: Host, files: RequirementsFile | None = None) -> None:
         environ: Mapping[str, str] = host.facts.environ if host.facts is not None else {}
-        given = site_constraints(site, environ).and_also(files or RequirementsFile())
+        given = site_constraints(site, environ).merge(files or RequirementsFile())
         self.site = site
         self.target = host.python
         self.priorities = _priorities(host.python)
@@ -99,7 +113,17 @@ class Policy:
         self._environment: dict[str, str] | None = None
         self._formats: dict[str, frozenset[str]] = {}
 
-    def but(
+    @property
+    def python_name(self) -> str:
+        """The target Python as people call it: `3.11`, `3.13t` (free-threaded), `PyPy 3.10`."""
+        return _python_name(self.target)
+
+    @property
+    def platforms(self) -> frozenset[str]:
+        """The platforms of the wheel tags that the target Python accepts."""
+        return _platforms(self.target)
+
+    def replace(
         self,
         *,
         site: Site | None = None,
@@ -121,7 +145,7 @@ class Policy:
             other.prereleases = prereleases
         return other
 
-    def concerns(self, marker: Marker | None, extras: Iterable[str] = ()) -> bool:
+    def marker_applies(self, marker: Marker | None, extras: Iterable[str] = ()) -> bool:
         """Whether *marker* holds for the target Python, with one of *extras* (or none)."""
         if marker is None:
             return True
@@ -132,9 +156,11 @@ class Policy:
 
     def constraints_on(self, project: str) -> list[Requirement]:
         """The constraints on the project of that normalised name that concern the target Python."""
-        return [each for each in self.constraints if each.name == project and self.concerns(each.marker)]
+        return [
+            each for each in self.constraints if each.name == project and self.marker_applies(each.marker)
+        ]
 
-    def takes_wheels_of(self, project: str) -> bool:
+    def allows_binary(self, project: str) -> bool:
         """Whether the site's [pip] table lets pip take wheels of *project* on install (`no-binary`)."""
         without = self._named("no-binary")
         return project not in without and (":all:" not in without or project in self._named("only-binary"))
@@ -150,7 +176,7 @@ class Policy:
             )
         return self._formats[option]
 
-    def in_order(
+    def sort_candidates(
         self, files: Iterable[Candidate | InvalidFilename]
     ) -> tuple[list[Candidate], list[Candidate | InvalidFilename]]:
         """Those of *files* that the target Python can install, the best first, and the others."""
@@ -166,9 +192,9 @@ class Policy:
         fit.sort(key=lambda candidate: policy_key(candidate, self.priorities), reverse=True)
         return fit, unfit
 
-    def allowed(self, candidates: Sequence[Candidate], specifier: SpecifierSet) -> list[Candidate]:
+    def filter_versions(self, candidates: Sequence[Candidate], specifier: SpecifierSet) -> list[Candidate]:
         """Those of one project's *candidates* that *specifier* lets pass, in the same order."""
         # All versions at once: pre-releases are let in when there is nothing else (PEP 440).
-        versions = {str(candidate.version) for candidate in candidates}
-        passed = set(specifier.filter(versions, prereleases=self.prereleases))
-        return [each for each in candidates if str(each.version) in passed]
+        versions = {id(candidate.version): candidate.version for candidate in candidates}
+        passed = set(map(id, specifier.filter(versions.values(), prereleases=self.prereleases)))
+        return [each for each in candidates if id(each.version) in passed]

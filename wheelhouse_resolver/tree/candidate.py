@@ -120,4 +120,5 @@ def parse_candidate(filename: str, directory: Directory) -> Candidate | InvalidF
     try:
         return Candidate(*parse_wheel_filename(filename), filename, directory)
     except InvalidWheelFilename as error:
-        return InvalidFilename(filename=filename, directory=directory, problem=str(error))
+        problem = str(error).replace("Invalid wheel filename", "invalid wheel file name", 1)
+        return InvalidFilename(filename=filename, directory=directory, problem=problem)

@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
         check_name(options.output, options.format)
     asked = requirements_of(options)
     for file in options.constraints:
-        asked = asked.and_also(read_requirements(file, os.environ, constraints=True))
+        asked = asked.merge(read_requirements(file, os.environ, constraints=True))
     warn(asked.warnings())
     site = site_of(options)
     host = host_of(options, site, for_python=True)

@@ -16,6 +16,7 @@ from wheelhouse_resolver.site.ranks import assign_ranks
 from wheelhouse_resolver.site.validation import HIGHEST_RANK, invalid_name
 from wheelhouse_resolver.utils import cache
 from wheelhouse_resolver.utils.appdirs import places
+from wheelhouse_resolver.utils.log import info
 from wheelhouse_resolver.utils.schema import (
     Check,
     Findings,
@@ -28,7 +29,6 @@ from wheelhouse_resolver.utils.schema import (
     require,
     whole_number,
 )
-from wheelhouse_resolver.utils.log import info
 from wheelhouse_resolver.utils.text import invalid_character
 
 __all__ = ["ORIGIN", "SiteFile", "find_site_file", "from_document", "load", "parse"]

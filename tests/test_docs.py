@@ -24,9 +24,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    module.PROJECT = tmp_path_factory.mktemp("demo")
+    directory = tmp_path_factory.mktemp("demo")
+    vars(module)["PROJECT"] = directory
     module.make_wheelhouse()
-    return Path(module.PROJECT)
+    return directory
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(PROJECT)) for page in PAGES])

@@ -18,7 +18,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from wheelhouse_resolver.audit.findings import Finding, Kind, Severity
     from wheelhouse_resolver.builder.classification.classify import Classification, ClassifyError, classify
+    from wheelhouse_resolver.builder.recipes.model import Test
+    from wheelhouse_resolver.builder.records.record import BuildRecord, Phase
     from wheelhouse_resolver.builder.verification.verify import (
         FailedCheck,
         NoEmulatorError,
@@ -26,35 +29,110 @@ if TYPE_CHECKING:
         VerifyOptions,
         verify,
     )
-    from wheelhouse_resolver.errors import WheelhouseError
+    from wheelhouse_resolver.errors import (
+        CpuinfoError,
+        FileProblemError,
+        InvalidRequirementError,
+        InvalidSiteError,
+        NoWheelhouseError,
+        OutputError,
+        PythonError,
+        RequirementsFileError,
+        SiteFileError,
+        TooComplexError,
+        UnknownArchError,
+        UnknownLayerError,
+        UnknownNameError,
+        UnreadableDirectoryError,
+        UnreadableWheelError,
+        UnsafeValueError,
+        WheelhouseError,
+    )
+    from wheelhouse_resolver.explain.answer import Answer, Verdict
+    from wheelhouse_resolver.explain.suggestions import Action, Step, Suggestion
+    from wheelhouse_resolver.host.cpu import Cpu
     from wheelhouse_resolver.host.detect import Host, Machine, detect_host
+    from wheelhouse_resolver.host.layer import Evidence
+    from wheelhouse_resolver.host.target_python import Answers, Interpreter, TargetPython
     from wheelhouse_resolver.installers.pip_config import PipConfig, Setting, pip_config
+    from wheelhouse_resolver.resolution.conflict import Asked, Conflict, Demand, Exists
     from wheelhouse_resolver.resolution.lockfile import lock_text
+    from wheelhouse_resolver.resolution.resolver import Locked, Resolution
+    from wheelhouse_resolver.selection.available import Listing, Row, Scope
     from wheelhouse_resolver.selection.pick import Pick
+    from wheelhouse_resolver.selection.reasons import Exclusion, FileStatus, Rule
+    from wheelhouse_resolver.selection.requirements import Requirement
     from wheelhouse_resolver.site.layout import Arch, Directory, HostKind, Layer, SearchPath
-    from wheelhouse_resolver.site.model import Site
-    from wheelhouse_resolver.tree.candidate import Candidate
+    from wheelhouse_resolver.site.model import SearchingHost, Site
+    from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
     from wheelhouse_resolver.wheelhouse import Wheelhouse
 
     __version__: str
 
 __all__ = [
+    "Action",
+    "Answer",
+    "Answers",
     "Arch",
+    "Asked",
+    "BuildRecord",
     "Candidate",
     "Classification",
     "ClassifyError",
+    "Conflict",
+    "Cpu",
+    "CpuinfoError",
+    "Demand",
     "Directory",
+    "Evidence",
+    "Exclusion",
+    "Exists",
     "FailedCheck",
+    "FileProblemError",
+    "FileStatus",
+    "Finding",
     "Host",
     "HostKind",
+    "Interpreter",
+    "InvalidFilename",
+    "InvalidRequirementError",
+    "InvalidSiteError",
+    "Kind",
     "Layer",
+    "Listing",
+    "Locked",
     "Machine",
     "NoEmulatorError",
+    "NoWheelhouseError",
+    "OutputError",
+    "Phase",
     "Pick",
     "PipConfig",
+    "PythonError",
+    "Requirement",
+    "RequirementsFileError",
+    "Resolution",
+    "Row",
+    "Rule",
+    "Scope",
     "SearchPath",
+    "SearchingHost",
     "Setting",
+    "Severity",
     "Site",
+    "SiteFileError",
+    "Step",
+    "Suggestion",
+    "TargetPython",
+    "Test",
+    "TooComplexError",
+    "UnknownArchError",
+    "UnknownLayerError",
+    "UnknownNameError",
+    "UnreadableDirectoryError",
+    "UnreadableWheelError",
+    "UnsafeValueError",
+    "Verdict",
     "Verification",
     "VerifyOptions",
     "Wheelhouse",
@@ -68,16 +146,34 @@ __all__ = [
 
 #: Module -> the public names that it has.
 _MODULES = {
+    "audit.findings": "Finding Kind Severity",
     "builder.classification.classify": "Classification ClassifyError classify",
+    "builder.recipes.model": "Test",
+    "builder.records.record": "BuildRecord Phase",
     "builder.verification.verify": "FailedCheck NoEmulatorError Verification VerifyOptions verify",
-    "errors": "WheelhouseError",
+    "errors": (
+        "CpuinfoError FileProblemError InvalidRequirementError InvalidSiteError NoWheelhouseError "
+        "OutputError PythonError RequirementsFileError SiteFileError TooComplexError UnknownArchError "
+        "UnknownLayerError UnknownNameError UnreadableDirectoryError UnreadableWheelError "
+        "UnsafeValueError WheelhouseError"
+    ),
+    "explain.answer": "Answer Verdict",
+    "explain.suggestions": "Action Step Suggestion",
+    "host.cpu": "Cpu",
     "host.detect": "Host Machine detect_host",
+    "host.layer": "Evidence",
+    "host.target_python": "Answers Interpreter TargetPython",
     "installers.pip_config": "PipConfig Setting pip_config",
+    "resolution.conflict": "Asked Conflict Demand Exists",
     "resolution.lockfile": "lock_text",
+    "resolution.resolver": "Locked Resolution",
+    "selection.available": "Listing Row Scope",
     "selection.pick": "Pick",
+    "selection.reasons": "Exclusion FileStatus Rule",
+    "selection.requirements": "Requirement",
     "site.layout": "Arch Directory HostKind Layer SearchPath",
-    "site.model": "Site",
-    "tree.candidate": "Candidate",
+    "site.model": "SearchingHost Site",
+    "tree.candidate": "Candidate InvalidFilename",
     "wheelhouse": "Wheelhouse",
 }
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from wheelhouse_resolver.audit.findings import Finding
-    from wheelhouse_resolver.explain.why_not import Answer
+    from wheelhouse_resolver.explain.answer import Answer
     from wheelhouse_resolver.host.detect import Host
     from wheelhouse_resolver.resolution.resolver import Resolution
     from wheelhouse_resolver.selection.available import Listing, Scope

@@ -126,7 +126,7 @@ def start_logged(
 
     Returns how it ended if it could not be started. Raises `OSError` when *log* cannot be opened.
     """
-    info(__name__, "run: %s, log: %s", masked(shlex.join(map(os.fspath, command))), log)
+    info(__name__, "run: %s, log: %s", masked(shlex.join([os.fspath(word) for word in command])), log)
     with open(log, "ab") as output:
         try:
             return subprocess.Popen(

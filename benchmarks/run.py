@@ -33,6 +33,9 @@ HERE = Path(__file__).resolve().parent
 TREES = HERE / ".trees"
 ARCH, LAYER = "avx512", "gentoo"
 
+#: Our commands that answer for many requirements at once.
+COMMANDS_OF_MANY = ("avail", "pick", "why-not")
+
 #: Prints the peak memory (KiB) of the command in its arguments. A process of its own, and a small one, for
 #: a child's peak counts from what its parent had when it was forked.
 _PEAK = """
@@ -122,6 +125,14 @@ class Tools:
         name = str(more.pop("name", command))
         return Work(name=name, command=[sys.executable, "-m", "wheelhouse_resolver", *line], **more)
 
+    def of_many(self, command: str, *options: str) -> Work:
+        """Our *command* for a file of many requirements, about projects from all over the alphabet."""
+        file = self._scratch / "many.txt"
+        if not file.exists():
+            names = sorted({each["name"] for each in json.loads(check(self.ours("avail", "--json")))})
+            file.write_text("\n".join(names[:: len(names) // tree.MANY][: tree.MANY]) + "\n")
+        return self.ours(command, "-r", str(file), *options, name=f"{command} of {tree.MANY} requirements")
+
     def bare(self) -> Work:
         """The least that any Python program takes."""
         return Work(name="python -I -c pass", command=[sys.executable, "-I", "-c", "pass"])
@@ -204,6 +215,7 @@ def groups(tools: Tools, rounds: int) -> list[Group]:
     )
     avail = tools.ours("avail", tree.ASKED_FOR, name="avail of one project")
     everything = tools.ours("avail", name="avail of everything")
+    listed, picked, explained = map(tools.of_many, COMMANDS_OF_MANY)
     against = [Comparison(ours=pick, other=tools.pip("index", "versions", tree.ASKED_FOR), at_most=1 / 10)]
     of_lock = [Comparison(ours=tools.lock(again=False), other=tools.pip_lock(), at_most=1)]
     if tools.uv:
@@ -227,6 +239,13 @@ def groups(tools: Tools, rounds: int) -> list[Group]:
                 Comparison(ours=pick, other=tools.listing(), at_most=3),
                 Comparison(ours=avail, other=tools.listing(), at_most=3),
                 Comparison(ours=everything, other=tools.listing(), at_most=6),
+            ],
+        ),
+        Group(
+            rounds=2 * rounds,
+            comparisons=[
+                Comparison(ours=picked, other=listed, at_most=1.3),
+                Comparison(ours=explained, other=listed, at_most=1.3),
             ],
         ),
         Group(rounds=rounds, comparisons=against),
@@ -253,6 +272,20 @@ def same_answer(tools: Tools) -> str:
     if len({*answers.values()}) != 1:
         raise Failed(f"the tools chose different versions of {tree.ASKED_FOR}: {answers}")
     return f"{tree.ASKED_FOR} {answers['pick']} ({', '.join(answers)})"
+
+
+def same_picks(tools: Tools) -> str:
+    """How many wheels all of our commands choose for many requirements. Raises `Failed` when they differ."""
+    answers = {command: json.loads(check(tools.of_many(command, "--json"))) for command in COMMANDS_OF_MANY}
+    rows = {}
+    for row in answers["avail"]:
+        rows.setdefault(row["name"], row["path"])
+    chosen = {"avail": [*rows.values()]}
+    for command in ("pick", "why-not"):
+        chosen[command] = sorted(each["best"]["path"] for each in answers[command])
+    if any(paths != sorted(chosen["avail"]) for paths in (chosen["pick"], chosen["why-not"])):
+        raise Failed(f"avail, pick and why-not chose different wheels: {chosen}")
+    return f"{len(rows)} wheels for {tree.MANY} requirements ({', '.join(answers)})"
 
 
 def same_stack(tools: Tools) -> str:
@@ -429,6 +462,7 @@ def main() -> int:
         tell(versions(tools))
         tell(f"all tools chose {same_answer(tools)}")
         tell(f"all tools chose {same_stack(tools)}")
+        tell(f"all commands chose {same_picks(tools)}")
         rows: list[Row] = []
         for group in groups(tools, rounds):
             names = {work.name: None for each in group.comparisons for work in (each.ours, each.other)}

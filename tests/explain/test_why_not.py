@@ -87,12 +87,14 @@ class TestStops:
     )
     def test_tags(self, name: str, kind: str, about: tuple[str, ...], tmp_path: Path) -> None:
         found = answer(tmp_path, {"generic": [f"demo-1.0-{name}.whl"]}, "demo")
-        assert [*stops(found).values()] == [(Exclusion(Rule.TAG, kind, about),)]
+        assert [*stops(found).values()] == [
+            (Exclusion(Rule.TAG, kind, about, "3.11" if kind == "python" else ""),)
+        ]
 
     def test_a_wheel_for_another_python_is_also_asked_for_its_version(self, tmp_path: Path) -> None:
         wheels = {"generic": [f"demo-{version}-cp312-cp312-{LINUX}.whl" for version in ("1.0", "2.0", "3.0")]}
         found = stops(answer(tmp_path, wheels, "demo<3"))
-        tag = Exclusion(Rule.TAG, "python", ("3.12",))
+        tag = Exclusion(Rule.TAG, "python", ("3.12",), "3.11")
         assert [*found.values()] == [(tag,), (tag,), (tag, Exclusion(Rule.SPECIFIER, about=("<3",)))]
 
     def test_version_constraint_and_pre_release(self, tmp_path: Path) -> None:
@@ -121,8 +123,12 @@ class TestStops:
         make_wheel(tmp_path / "tree/generic", "demo-1.0-2-py3-none-any.whl", requires_python=">=3.12")
         found = answer(tmp_path, {"generic": ["demo-1.0-1-py3-none-any.whl"]}, "demo")
         assert [*stops(found).values()] == [
-            (Exclusion(Rule.REQUIRES_PYTHON, "own", (">=3.12",)),),
-            (Exclusion(Rule.REQUIRES_PYTHON, "build", (">=3.12", "generic/demo-1.0-2-py3-none-any.whl")),),
+            (Exclusion(Rule.REQUIRES_PYTHON, "own", (">=3.12",), "3.11.0"),),
+            (
+                Exclusion(
+                    Rule.REQUIRES_PYTHON, "build", (">=3.12", "generic/demo-1.0-2-py3-none-any.whl"), "3.11.0"
+                ),
+            ),
         ]
 
     def test_what_lost_and_to_which(self, tmp_path: Path) -> None:
@@ -157,7 +163,7 @@ class TestStops:
         site = Site.default(tmp_path)._replace(pip={"no-binary": "demo"})
         found = why_not(Wheelhouse(site), "demo", HOST)
         no = Exclusion(Rule.NO_BINARY)
-        assert [*stops(found).values()] == [(no,), (Exclusion(Rule.OUTSIDE, "layer", ("nix",)), no)]
+        assert [*stops(found).values()] == [(no,), (Exclusion(Rule.OUTSIDE, "layer", ("nix",), "gentoo"), no)]
 
 
 class TestOutside:
@@ -167,8 +173,8 @@ class TestOutside:
         name = "demo-1.0-py3-none-any.whl"
         labels = ["gentoo/avx512", "nix/avx512", "nix/avx"]
         found = stops(answer(tmp_path, {label: [name] for label in labels}, "demo"))
-        layer = Exclusion(Rule.OUTSIDE, "layer", ("nix",))
-        arch = Exclusion(Rule.OUTSIDE, "arch", ("avx512",))
+        layer = Exclusion(Rule.OUTSIDE, "layer", ("nix",), "gentoo")
+        arch = Exclusion(Rule.OUTSIDE, "arch", ("avx512",), "avx")
         assert found == {
             f"gentoo/avx512/{name}": (arch,),
             f"nix/avx512/{name}": (layer, arch),
@@ -179,7 +185,7 @@ class TestOutside:
         make_tree(tmp_path, {"gentoo/sse3": ["demo-1.0-py3-none-any.whl"]})
         site = Site.default(tmp_path)._replace(search={"avx": ("avx",)})
         found = why_not(Wheelhouse(site), "demo", HOST)
-        assert [*stops(found).values()] == [(Exclusion(Rule.OUTSIDE, "search", ("sse3",)),)]
+        assert [*stops(found).values()] == [(Exclusion(Rule.OUTSIDE, "search", ("sse3",), "avx"),)]
         assert steps(found) == [(Step(Action.LOWER, ("sse3",)),), (Step(Action.NODE, ("avx2",)),)]
 
     def test_a_directory_that_layers_share_is_not_of_another_layer(self, tmp_path: Path) -> None:
@@ -193,8 +199,8 @@ class TestOutside:
         site = Site(root=str(tmp_path), layers=layers)
         found = why_not(Wheelhouse(site), "demo", HOST._replace(layer="new"))
         assert stops(found) == {
-            f"shared/avx512/{name}": (Exclusion(Rule.OUTSIDE, "arch", ("avx512",)),),
-            f"old/generic/{name}": (Exclusion(Rule.OUTSIDE, "layer", ("old",)),),
+            f"shared/avx512/{name}": (Exclusion(Rule.OUTSIDE, "arch", ("avx512",), "avx"),),
+            f"old/generic/{name}": (Exclusion(Rule.OUTSIDE, "layer", ("old",), "new"),),
         }
         assert steps(found) == [(Step(Action.LAYER, ("old",)),), (Step(Action.NODE, ("avx512",)),)]
 
@@ -202,16 +208,16 @@ class TestOutside:
         make_wheel(tmp_path / "tree/nix/generic", "demo-5.0-py3-none-any.whl", requires_python="<3")
         wheels = {"nix/generic": [f"demo-{n}.0-cp31{n}-cp31{n}-{LINUX}.whl" for n in (0, 1, 2)]}
         found = stops(answer(tmp_path, wheels, "demo>=1"))
-        layer = Exclusion(Rule.OUTSIDE, "layer", ("nix",))
+        layer = Exclusion(Rule.OUTSIDE, "layer", ("nix",), "gentoo")
         assert {name.split("-")[1]: each for name, each in found.items()} == {
             "0.0": (
                 layer,
-                Exclusion(Rule.TAG, "python", ("3.10",)),
+                Exclusion(Rule.TAG, "python", ("3.10",), "3.11"),
                 Exclusion(Rule.SPECIFIER, about=(">=1",)),
             ),
             "1.0": (layer,),
-            "2.0": (layer, Exclusion(Rule.TAG, "python", ("3.12",))),
-            "5.0": (layer, Exclusion(Rule.REQUIRES_PYTHON, "own", ("<3",))),
+            "2.0": (layer, Exclusion(Rule.TAG, "python", ("3.12",), "3.11")),
+            "5.0": (layer, Exclusion(Rule.REQUIRES_PYTHON, "own", ("<3",), "3.11.0")),
         }
 
     def test_one_that_would_lose_there_is_right_otherwise(self, tmp_path: Path) -> None:
@@ -224,7 +230,7 @@ class TestGroups:
         names = [f"demo-{v}-cp3{n}-cp3{n}-{LINUX}.whl" for v in ("2.1", "2.3") for n in (9, 12, 10)]
         found = answer(tmp_path, {"generic": names, "gentoo/generic": ["demo-1.0-py2-none-any.whl"]}, "demo")
         (group,) = grouped(found.files)
-        assert group.exclusions == (Exclusion(Rule.TAG, "python", ("2", "3.9", "3.10", "3.12")),)
+        assert group.exclusions == (Exclusion(Rule.TAG, "python", ("2", "3.9", "3.10", "3.12"), "3.11"),)
         assert len(group.files) == 7
 
     def test_different_grounds_make_different_groups(self, tmp_path: Path) -> None:
@@ -350,7 +356,7 @@ class TestHelps:
         layer = Layer(name="gentoo", directories=("gentoo",), archs=tuple(each.name for each in ladder))
         site = Site(root=str(tmp_path), ladder=ladder, layers=(layer,))
         found = why_not(Wheelhouse(site), "demo", HOST)
-        assert [*stops(found).values()] == [(Exclusion(Rule.OUTSIDE, "arch", ("neoverse",)),)]
+        assert [*stops(found).values()] == [(Exclusion(Rule.OUTSIDE, "arch", ("neoverse",), "avx"),)]
         assert steps(found) == [(Step(Action.BUILD),)]
         facts = Machine(Cpu("aarch64", "ARM", "", frozenset(), frozenset()), None, {}, {})
         host = HOST._replace(arch="generic", archs=(), facts=facts, judged_by=(site.ladder, site.layers))
@@ -426,7 +432,10 @@ class TestHelps:
         names = [f"demo-1.0-cp313-cp313-{LINUX}.whl", f"demo-1.0-cp310-cp310-{LINUX}.whl"]
         threaded = HOST._replace(python=target_python("3.13t")[0])
         found = answer(tmp_path, {"generic": names}, "demo", threaded)
-        assert (found.python, steps(found)) == ("3.13t", [(Step(Action.PYTHON, ("3.13", "3.10")),)])
+        assert (found.policy.python_name, steps(found)) == (
+            "3.13t",
+            [(Step(Action.PYTHON, ("3.13", "3.10")),)],
+        )
         said = Answers(
             version="3.10.14",
             implementation="pypy",
@@ -438,7 +447,10 @@ class TestHelps:
         )
         pypy = HOST._replace(python=TargetPython("/some/pypy", None, answers=said))
         found = answer(tmp_path, {"generic": names}, "demo", pypy)
-        assert (found.python, steps(found)) == ("PyPy 3.10", [(Step(Action.PYTHON, ("3.13", "3.10")),)])
+        assert (found.policy.python_name, steps(found)) == (
+            "PyPy 3.10",
+            [(Step(Action.PYTHON, ("3.13", "3.10")),)],
+        )
 
 
 class TestBroken:
@@ -453,7 +465,7 @@ class TestBroken:
         assert found.suggestions[0].command == "pip install 'demo!=2.0'"
         assert where(found.suggestions[0]) == "generic/demo-1.0-py3-none-any.whl"
         assert found.suggestions[1].command == (
-            "wheelhouse-resolver withdraw --to generic demo-2.0-py3-none-any.whl"
+            f"wheelhouse-resolver withdraw --root {tmp_path}/tree --to generic demo-2.0-py3-none-any.whl"
         )
         assert found.warnings == ()
 
@@ -484,11 +496,11 @@ class TestBroken:
     @pytest.mark.parametrize(
         ("metadata", "problem"),
         [
-            ("Name: other\nVersion: 1.0\n", "says that it is other"),
-            ("Name: demo\nVersion: 1.1\n", "version 1.1"),
-            ("Name: demo\nVersion: odd\n", "version odd"),
-            ("Version: 1.0\n", "it is nothing"),
-            ("Name: demo\n", "version none"),
+            ("Name: other\nVersion: 1.0\n", "has the name other"),
+            ("Name: demo\nVersion: 1.1\n", "has the version 1.1"),
+            ("Name: demo\nVersion: odd\n", "has the version odd"),
+            ("Version: 1.0\n", "has the name (none)"),
+            ("Name: demo\n", "has the version (none)"),
             ("Name: Demo\nVersion: 1.0.0\n", ""),
         ],
         ids=str,
@@ -509,7 +521,7 @@ class TestBroken:
         found = answer(tmp_path, {}, "demo")
         assert found.verdict is Verdict.PICKED
         (warning,) = found.warnings
-        assert warning.startswith(f"{path} is not sound")
+        assert warning.startswith(f"{path} is damaged")
         assert "demo.py" in warning
 
 
@@ -544,8 +556,8 @@ class TestVerdicts:
         assert pickle.loads(pickle.dumps(found.suggestions)) == found.suggestions
         told = json.loads(json.dumps(found.to_dict()))
         assert told["verdict"] == "nothing"
-        assert told["help"][0]["steps"] == [{"action": "other-layer", "values": ["nix"], "onward": ""}]
-        assert told["help"][0]["gives"]["layer"] == "nix"
+        assert told["suggestions"][0]["steps"] == [{"action": "other-layer", "values": ["nix"], "onward": ""}]
+        assert told["suggestions"][0]["gives"]["layer"] == "nix"
         assert told["files"][0]["rule"] == "outside-search-path"
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from wheelhouse_resolver.errors import printable
 from wheelhouse_resolver.explain.suggestions import Action, Step, Suggestion
@@ -44,8 +43,7 @@ class Verdict(enum.Enum):
     UNKNOWN = "unknown-project"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """The answer to one requirement.
 
     asked:       the requirement.

@@ -11,7 +11,6 @@ import enum
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, replace
 from itertools import combinations, product
 from typing import Any, NamedTuple
 
@@ -73,8 +72,7 @@ _PLACE = {action: place for place, action in enumerate(Action)}
 _FOR_PIP = frozenset({Action.NAME, Action.VERSION, Action.PRE, Action.BINARY})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Suggestion:
+class Suggestion(NamedTuple):
     """What would help.
 
     steps:       all of them are needed.
@@ -117,13 +115,11 @@ def _command(then: Scenario, steps: Iterable[Step], gives: Candidate | None) -> 
 
 
 def suggestions(now: Scenario, others: Sequence[Scenario] = ()) -> list[Suggestion]:
-    """What would help in the scenario *now*, most useful first; nothing if something sound is picked.
+    """What would help in the scenario *now*, in which nothing sound is picked, most useful first.
 
     *others*: the same question about projects with close names, for when there is no such project.
     """
     best = now.chosen()
-    if best is not None and not now.problem_of(best):
-        return []
     found = [*_by_name(others), *_by_changes(now)]
     if best is not None:
         found.append(_suggestion(now, [Step(Action.REPLACE, (best.path,))], best))
@@ -349,7 +345,7 @@ def _collect(found: dict[tuple[object, ...], Suggestion], new: Suggestion) -> No
         step._replace(values=step.values + more.values) if step.action is Action.PYTHON else step
         for step, more in zip(old.steps, new.steps, strict=True)
     ]
-    found[key] = replace(old, steps=tuple(steps))
+    found[key] = old._replace(steps=tuple(steps))
 
 
 def _tidy(suggestion: Suggestion, next_python: str) -> Suggestion:
@@ -364,4 +360,4 @@ def _tidy(suggestion: Suggestion, next_python: str) -> Suggestion:
         known = tuple(each for each in step.values if each != next_python)
         return step._replace(values=known or step.values, onward=f"3.{minor}")
 
-    return replace(suggestion, steps=tuple(map(tidied, suggestion.steps)))
+    return suggestion._replace(steps=tuple(map(tidied, suggestion.steps)))

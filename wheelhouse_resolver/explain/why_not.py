@@ -7,10 +7,11 @@ The rules are those of `pick`, and so is what excludes each file. What would hel
 from __future__ import annotations
 
 import shlex
-from functools import cache
+from functools import lru_cache, partial
 
 from packaging.utils import NormalizedName
 
+from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.explain.answer import Answer, Verdict
 from wheelhouse_resolver.explain.scenario import Scenario, contradictory, problem_of
 from wheelhouse_resolver.explain.suggestions import suggestions
@@ -20,7 +21,7 @@ from wheelhouse_resolver.selection.policy import Policy
 from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile, parse_requirement
 from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.tree.reader import Tree
-from wheelhouse_resolver.wheelfile.validate import InvalidWheelError, check_wheel
+from wheelhouse_resolver.utils import cache
 
 __all__ = ["why_not", "why_not_each"]
 
@@ -43,7 +44,7 @@ def why_not_each(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[
     host = host.on(site)
     policy = Policy(site, host, files)
     found = ProjectFiles(wheelhouse, host, [each.name for each in files.requirements])
-    everything = cache(lambda: wheelhouse.catalogue(site.directories()))
+    everything = lru_cache(None)(lambda: wheelhouse.catalogue(site.directories()))
 
     def answer(asked: Requirement) -> Answer:
         picked = found.decide(asked, policy)
@@ -51,7 +52,7 @@ def why_not_each(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[
             return Answer(
                 asked=asked, policy=policy, host=host, verdict=Verdict.IGNORED, problem=picked.ignored
             )
-        now = Scenario(host, asked, policy, tuple(found.all(asked.name)), cache(problem_of))
+        now = Scenario(host, asked, policy, tuple(found.all(asked.name)), lru_cache(None)(problem_of))
         best, warnings = picked.best, list(picked.warnings)
         verdict, problem = Verdict.NOTHING, ""
         close: list[NormalizedName] = []
@@ -76,7 +77,7 @@ def why_not_each(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[
             best=best,
             problem=problem,
             files=picked.rejected,
-            suggestions=tuple(suggestions(now, others)),
+            suggestions=() if verdict is Verdict.PICKED else tuple(suggestions(now, others)),
             close=tuple(close),
             warnings=tuple(warnings),
         )
@@ -100,7 +101,15 @@ def _needs_pre(asked: Requirement, best: Candidate, policy: Policy) -> list[str]
 def _damages(best: Candidate) -> list[str]:
     """A warning when the file that pip would choose is damaged where pip looks only when it unpacks."""
     try:
-        check_wheel(best.path)
-    except InvalidWheelError as error:
-        return [f"{best.path} is damaged, installing it may fail: {'; '.join(error.findings)}"]
+        cache.get_for_file("sound-wheel", best.path, partial(_check, best.path))
+    except WheelhouseError as error:
+        findings = "; ".join(getattr(error, "findings", [str(error)]))
+        return [f"{best.path} is damaged, installing it may fail: {findings}"]
     return []
+
+
+def _check(path: str) -> bool:
+    from wheelhouse_resolver.wheelfile.validate import check_wheel  # and what opens wheels, if it must be
+
+    check_wheel(path)
+    return True

@@ -91,10 +91,11 @@ class ProjectFiles:
     """
 
     def __init__(self, wheelhouse: Tree, host: Host, projects: Iterable[NormalizedName]) -> None:
-        self._wheelhouse, self._host, self._projects = wheelhouse, host, {*projects}
+        self._wheelhouse, self._projects = wheelhouse, {*projects}
         self._path = wheelhouse.site.search_path(host)
         self.inside: Catalogue = wheelhouse.catalogue(self._path.directories, self._projects)
         self.outside = cache(self._outside)
+        self._why_not_searched = cache(partial(why_not_searched, wheelhouse.site, host))
 
     def _outside(self) -> Catalogue:
         """Those in all other directories of the site, listed when they are first asked for."""
@@ -119,7 +120,7 @@ class ProjectFiles:
             by_directory.setdefault(each.directory.path, []).append(each)
         found: list[FileStatus] = []
         for files in by_directory.values():
-            outside = why_not_searched(policy.site, self._host, files[0].directory)
+            outside = self._why_not_searched(files[0].directory)
             alone = decide(asked, policy, files).in_path
             otherwise = {each.file.filename: each.exclusions for each in alone if not _lost(each.rule)}
             found += [FileStatus(each, (*outside, *otherwise.get(each.filename, ()))) for each in files]

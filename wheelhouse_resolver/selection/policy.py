@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from wheelhouse_resolver.host.target_python import marker_environment, python_version, supported_tags
+from wheelhouse_resolver.host.target_python import marker_environment, supported_tags
+from wheelhouse_resolver.selection.reasons import python_labels
 from wheelhouse_resolver.selection.requirements import RequirementsFile, read_requirements
 from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
 from wheelhouse_resolver.utils.text import is_true
@@ -76,11 +77,7 @@ def _priorities(target: TargetPython) -> Mapping[Tag, int]:
 
 @lru_cache(maxsize=32)
 def _python_name(target: TargetPython) -> str:
-    version = python_version(target)
-    kind = marker_environment(target)["platform_python_implementation"]
-    threaded = any(tag.abi == f"cp{version.major}{version.minor}t" for tag in _priorities(target))
-    prefix = "" if kind == "CPython" else f"{kind} "
-    return f"{prefix}{version.major}.{version.minor}{'t' if threaded else ''}"
+    return python_labels([next(iter(_priorities(target)))])[0]  # the best tag is the most specific one
 
 
 @lru_cache(maxsize=32)

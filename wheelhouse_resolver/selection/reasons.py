@@ -148,7 +148,7 @@ class Group(NamedTuple):
             sorted({f.version for f in self.files if isinstance(f, Candidate)}),
         )
         if not versions:
-            return f"{number} file{'s' * (number > 1)} without a valid name: {_text_of(self.exclusions)}"
+            return f"{number} file{'s' * (number > 1)}: {_text_of(self.exclusions)}"
         span = f"{versions[0]} to {versions[-1]}" if len(versions) > 1 else f"{versions[0]}"
         return f"{number} wheel{'s' * (number > 1)} of {span}: {_text_of(self.exclusions)}"
 

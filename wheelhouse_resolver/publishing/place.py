@@ -36,7 +36,7 @@ def place(step: Step) -> Outcome:
     does, or when the wheel changed since it was checked; `OutputError` when the disk does not take it.
     """
     directory = step.directory.path
-    with atomic.draft(directory) as draft:
+    with atomic.temporary(directory) as draft:
         try:
             source = trash.identity(step.wheel.path)
             rewrite(step.wheel, step.change, draft.file)
@@ -52,7 +52,7 @@ def place(step: Step) -> Outcome:
     return Outcome(step, step.path, done, source)
 
 
-def _settle(step: Step, draft: atomic.Draft) -> str:
+def _settle(step: Step, draft: atomic.Temporary) -> str:
     """Give the finished draft its name, or find that the name is taken and by what."""
     directory, filename = step.directory.path, step.filename
     former = next((t for t in trash.trashed(directory) if t.filename == filename), None)
@@ -83,7 +83,7 @@ def _settle(step: Step, draft: atomic.Draft) -> str:
     return "replaced" if replaced else "placed"
 
 
-def _same(path: str, draft: atomic.Draft) -> bool:
+def _same(path: str, draft: atomic.Temporary) -> bool:
     """Whether the wheel at *path* holds the same files as the draft, and is undamaged.
 
     Not compared byte for byte: another release of zlib compresses the same files differently.

@@ -8,7 +8,7 @@ import time
 from typing import NamedTuple
 
 from wheelhouse_resolver.errors import OutputError
-from wheelhouse_resolver.utils.atomic import clear_drafts, give_name, make_shared_directory, sync_directory
+from wheelhouse_resolver.utils.atomic import clear_temporary, give_name, make_shared_directory, sync_directory
 
 __all__ = ["TRASH", "Trashed", "clear", "discard", "identity", "restore", "trashed", "withdraw"]
 
@@ -118,7 +118,7 @@ def clear(directory: str) -> int:
         with contextlib.suppress(OSError):
             if time.time() - os.stat(slot).st_mtime > 60:  # a withdrawal may be about to use it
                 os.rmdir(slot)
-    return clear_drafts(directory)
+    return clear_temporary(directory)
 
 
 def _slots(directory: str) -> list[str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from tests.factories import make_tree, make_wheel
+from tests.factories import clean_environ, make_tree, make_wheel
 from tests.whole import wheels_below
 from wheelhouse_resolver.cli.main import main
 
@@ -57,6 +59,19 @@ class WheelhouseFixture:
         done = self.run("publish", *arguments, config=config)
         assert (done.code, done.err) == (0, "")
         return done
+
+    def shell(self, command: str) -> subprocess.CompletedProcess[str]:
+        """Run a *command* that was printed, as it is: elsewhere, where nothing names the wheelhouse."""
+        elsewhere = self.root.parent / "elsewhere"
+        elsewhere.mkdir(exist_ok=True)
+        program = elsewhere / "wheelhouse-resolver"
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m wheelhouse_resolver "$@"\n')
+        program.chmod(0o755)
+        checkout = str(Path(__file__).parents[1])
+        environ = clean_environ(PATH=f"{elsewhere}:{os.environ['PATH']}", PYTHONPATH=checkout)
+        return subprocess.run(
+            ["sh", "-c", command], cwd=elsewhere, env=environ, capture_output=True, text=True, check=False
+        )
 
     def wheels(self, label: str = "") -> list[str]:
         """The wheels in directory *label*, or with their directories' labels in all."""

@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from wheelhouse_resolver.audit.findings import Finding, Kind, Severity
+    from wheelhouse_resolver.audit.findings import Finding, FindingKind, Severity
     from wheelhouse_resolver.builder.classification.classify import Classification, ClassifyError, classify
     from wheelhouse_resolver.builder.recipes.model import Test
     from wheelhouse_resolver.builder.records.record import BuildRecord, Phase
@@ -55,6 +55,9 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.host.layer import Evidence
     from wheelhouse_resolver.host.target_python import Answers, Interpreter, TargetPython
     from wheelhouse_resolver.installers.pip_config import PipConfig, Setting, pip_config
+    from wheelhouse_resolver.publishing.errors import AfterHookError, PublishError
+    from wheelhouse_resolver.publishing.plan import PublishOptions
+    from wheelhouse_resolver.publishing.report import FileChange, PublishObserver, PublishReport
     from wheelhouse_resolver.resolution.conflict import Asked, Conflict, Demand, Exists
     from wheelhouse_resolver.resolution.lockfile import lock_text
     from wheelhouse_resolver.resolution.resolver import Locked, Resolution
@@ -65,12 +68,15 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Arch, Directory, HostKind, Layer, SearchPath
     from wheelhouse_resolver.site.model import SearchingHost, Site
     from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
+    from wheelhouse_resolver.wheelfile.build_tag import StampError
+    from wheelhouse_resolver.wheelfile.validate import InvalidWheelError
     from wheelhouse_resolver.wheelhouse import Wheelhouse
 
     __version__: str
 
 __all__ = [
     "Action",
+    "AfterHookError",
     "Answer",
     "Answers",
     "Arch",
@@ -88,16 +94,18 @@ __all__ = [
     "Exclusion",
     "Exists",
     "FailedCheck",
+    "FileChange",
     "FileProblemError",
     "FileStatus",
     "Finding",
+    "FindingKind",
     "Host",
     "HostKind",
     "Interpreter",
     "InvalidFilename",
     "InvalidRequirementError",
     "InvalidSiteError",
-    "Kind",
+    "InvalidWheelError",
     "Layer",
     "Listing",
     "Locked",
@@ -108,6 +116,10 @@ __all__ = [
     "Phase",
     "Pick",
     "PipConfig",
+    "PublishError",
+    "PublishObserver",
+    "PublishOptions",
+    "PublishReport",
     "PythonError",
     "Requirement",
     "RequirementsFileError",
@@ -121,6 +133,7 @@ __all__ = [
     "Severity",
     "Site",
     "SiteFileError",
+    "StampError",
     "Step",
     "Suggestion",
     "TargetPython",
@@ -146,7 +159,7 @@ __all__ = [
 
 #: Module -> the public names that it has.
 _MODULES = {
-    "audit.findings": "Finding Kind Severity",
+    "audit.findings": "Finding FindingKind Severity",
     "builder.classification.classify": "Classification ClassifyError classify",
     "builder.recipes.model": "Test",
     "builder.records.record": "BuildRecord Phase",
@@ -164,6 +177,9 @@ _MODULES = {
     "host.layer": "Evidence",
     "host.target_python": "Answers Interpreter TargetPython",
     "installers.pip_config": "PipConfig Setting pip_config",
+    "publishing.errors": "AfterHookError PublishError",
+    "publishing.plan": "PublishOptions",
+    "publishing.report": "FileChange PublishObserver PublishReport",
     "resolution.conflict": "Asked Conflict Demand Exists",
     "resolution.lockfile": "lock_text",
     "resolution.resolver": "Locked Resolution",
@@ -174,6 +190,8 @@ _MODULES = {
     "site.layout": "Arch Directory HostKind Layer SearchPath",
     "site.model": "SearchingHost Site",
     "tree.candidate": "Candidate InvalidFilename",
+    "wheelfile.build_tag": "StampError",
+    "wheelfile.validate": "InvalidWheelError",
     "wheelhouse": "Wheelhouse",
 }
 

@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING
 from wheelhouse_resolver.tree.reader import Tree
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from wheelhouse_resolver.audit.findings import Finding
     from wheelhouse_resolver.explain.answer import Answer
     from wheelhouse_resolver.host.detect import Host
+    from wheelhouse_resolver.publishing.plan import PublishOptions
+    from wheelhouse_resolver.publishing.report import PublishObserver, PublishReport
     from wheelhouse_resolver.resolution.resolver import Resolution
     from wheelhouse_resolver.selection.available import Listing, Scope
     from wheelhouse_resolver.selection.pick import Pick
+    from wheelhouse_resolver.site.layout import Directory
 
 __all__ = ["Wheelhouse"]
 
@@ -70,6 +74,59 @@ class Wheelhouse(Tree):
         from wheelhouse_resolver.resolution.lockfile import lock
 
         return lock(requirements, self.site, host, constraints=constraints)
+
+    def publish(
+        self,
+        wheels: Iterable[str | os.PathLike[str]],
+        to: Directory | str | None = None,
+        options: PublishOptions | None = None,
+        *,
+        observer: PublishObserver | None = None,
+    ) -> PublishReport:
+        """Check *wheels*, stamp them, and place them into the directory *to*, such as `gentoo/avx2`.
+
+        to: None: pure-Python wheels go to the top-level `generic`; others must say. options: see there; the
+        report of a dry run is the plan. observer: is called as the run goes on.
+
+        If a wheel is not sound, none is placed, and the report has all that is wrong in `refused`. One that
+        cannot be placed does not stop the others; it is among `errors`. A run that was killed is simply run
+        again. Raises `PublishError` and `StampError` for what cannot be planned, `UnknownLayerError`,
+        `UnknownArchError`, `SiteFileError`, and `OutputError` when the disk does not take it.
+        """
+        from wheelhouse_resolver.publishing.plan import PublishOptions
+        from wheelhouse_resolver.publishing.publish import publish
+
+        return publish(self.site, wheels, to, options or PublishOptions(), observer=observer)
+
+    def withdraw(self, filenames: Iterable[str], to: Directory | str | None = None) -> PublishReport:
+        """Take the wheels *filenames* out of every search path: out of the directory *to*, or of all.
+
+        They can be restored. Raises `PublishError` unless all are found, `OutputError`.
+        """
+        from wheelhouse_resolver.publishing.withdrawal import withdraw
+
+        return withdraw(self.site, filenames, to)
+
+    def restore(self, filenames: Iterable[str], to: Directory | str | None = None) -> PublishReport:
+        """Put back the wheels *filenames*, of each the one that was withdrawn last from each directory.
+
+        Raises `PublishError` unless all were withdrawn, also when one of that name exists; `OutputError`.
+        """
+        from wheelhouse_resolver.publishing.withdrawal import restore
+
+        return restore(self.site, filenames, to)
+
+    def restamp(
+        self, *, retag: bool = False, dry_run: bool = False, observer: PublishObserver | None = None
+    ) -> PublishReport:
+        """Give every wheel the stamp of its directory; *retag*: and fix tag inversions by equal tags.
+
+        The report of a dry run is the plan. A wheel that cannot be stamped does not stop the others.
+        Raises `OutputError`.
+        """
+        from wheelhouse_resolver.publishing.restamp import restamp
+
+        return restamp(self.site, retag=retag, dry_run=dry_run, observer=observer)
 
     def audit(
         self, *, jobs: int = 1, progress: Callable[[int, int], None] | None = None

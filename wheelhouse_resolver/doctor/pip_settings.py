@@ -3,7 +3,7 @@
 `config debug` (pip >= 20.2) names the file of every setting, `config list` (pip >= 10) only the outcome of
 all files. pip < 26.3 repeats, below each of several files of one kind, what all of them say together.
 
-Passwords are masked here, before anything keeps or prints a value.
+Passwords are redact here, before anything keeps or prints a value.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wheelhouse_resolver.utils.redact import masked
+from wheelhouse_resolver.utils.redact import redact
 from wheelhouse_resolver.utils.text import is_true
 
 __all__ = [
@@ -65,7 +65,7 @@ class PipSetting:
     file:    the file it stands in; empty for a variable.
     section: `global`, or the command that it is for.
     option:  as on the command line, without `--`.
-    value:   masked.
+    value:   redact.
     """
 
     origin: str
@@ -112,7 +112,7 @@ def environment_settings(environ: Mapping[str, str]) -> tuple[PipSetting, ...]:
     for name, value in sorted(environ.items()):
         option = _normal(name.removeprefix("PIP_"))
         if name.startswith("PIP_") and value and option not in ("config-file", "version", "help"):
-            found.append(PipSetting(origin="env_var", option=option, value=masked(value, name)))
+            found.append(PipSetting(origin="env_var", option=option, value=redact(value, name)))
     return tuple(found)
 
 
@@ -141,7 +141,7 @@ def parse_debug(text: str) -> tuple[tuple[PipFile, ...], tuple[PipSetting, ...]]
         elif settings and line.strip():  # a value of several lines
             settings[-1]["value"] += "\n" + line.strip()
     return tuple(files), tuple(
-        PipSetting(**{**each, "value": masked(each["value"].strip(), each["option"])}) for each in settings
+        PipSetting(**{**each, "value": redact(each["value"].strip(), each["option"])}) for each in settings
     )
 
 
@@ -157,7 +157,7 @@ def parse_list(text: str) -> tuple[PipSetting, ...]:
         except (ValueError, SyntaxError):
             continue
         option = _normal(each[2])
-        value = masked(value.strip(), option)
+        value = redact(value.strip(), option)
         found.append(PipSetting(origin="files", section=each[1], option=option, value=value))
     return tuple(found)
 

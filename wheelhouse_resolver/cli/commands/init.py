@@ -6,6 +6,7 @@ import argparse
 import os
 
 from wheelhouse_resolver.cli.options import add_examples, add_site_options
+from wheelhouse_resolver.site.config import find_site_file
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.site.template import site_template
 from wheelhouse_resolver.utils.appdirs import places
@@ -26,14 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run `init`. What exists already is left as it is."""
-    configured = options.config or os.environ.get("WHEELHOUSE_CONFIG")
+    found = find_site_file(options.config, os.environ)
     root = options.root or os.environ.get("WHEELHOUSE_ROOT")
-    if not configured and not root:
-        configured = next((path for path in places().site_files if os.path.isfile(path)), None)
-    if configured:
-        site = Site.load(configured, root=root)
-    else:
-        site = Site.load(root=root or places().wheelhouses[-1], environ={})
+    if not root and found.path is None:
+        root = places().wheelhouses[-1]
+    site = Site.load(options.config, root=root)
     for directory in reversed(site.directories()):
         made = make_directory(directory.path)
         print(f"{'made' if made else 'kept'} {directory.path}")

@@ -42,10 +42,10 @@ from wheelhouse_resolver.host.detect import ARCH_VARIABLES, LAYER_VARIABLE, Host
 from wheelhouse_resolver.host.layer import layer_evidence
 from wheelhouse_resolver.host.program_interpreter import NotElfError, program_interpreter
 from wheelhouse_resolver.host.target_python import Interpreter, found_python, supported_tags
+from wheelhouse_resolver.site.config import find_site_file
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree import listing
-from wheelhouse_resolver.utils.appdirs import places
-from wheelhouse_resolver.utils.redact import masked
+from wheelhouse_resolver.utils.redact import redact
 
 if TYPE_CHECKING:
     from packaging.tags import Tag
@@ -120,7 +120,7 @@ def gather(asked: Asked | None = None, environ: Mapping[str, str] | None = None)
         shell=os.path.basename(environ.get("SHELL", "sh")) or "sh",
         environ=MappingProxyType(
             {
-                name: masked(value, name)
+                name: redact(value, name)
                 for name, value in sorted(environ.items())
                 if name in _TELLING or name.startswith("PIP_")
             }
@@ -137,13 +137,8 @@ def _repeated(asked: Asked) -> tuple[str, ...]:
 
 
 def _site(asked: Asked, environ: Mapping[str, str]) -> SiteFacts:
-    if asked.config:
-        file, file_by = asked.config, "--config"
-    elif environ.get("WHEELHOUSE_CONFIG"):
-        file, file_by = environ["WHEELHOUSE_CONFIG"], "WHEELHOUSE_CONFIG"
-    else:
-        file = next((path for path in places().site_files if os.path.isfile(path)), "")
-        file_by = "directories" if file else "built-in"
+    found = find_site_file(asked.config, environ)
+    file = found.path or ""
     root_by = "site file" if file else "built-in"
     if asked.root:
         root_by = "--root"
@@ -175,7 +170,7 @@ def _site(asked: Asked, environ: Mapping[str, str]) -> SiteFacts:
         file=file,
         file_missing=bool(file) and not os.path.lexists(file),
         line=line,
-        file_by=file_by,
+        file_by=found.by,
         root=root,
         real_root=os.path.realpath(root) if root else "",
         root_by=root_by,

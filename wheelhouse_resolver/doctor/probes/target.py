@@ -15,7 +15,7 @@ from wheelhouse_resolver.doctor.facts import PolicyModuleState, PythonFacts, Sha
 from wheelhouse_resolver.doctor.pip_settings import PipFile, PipSetting, parse_debug, parse_list
 from wheelhouse_resolver.errors import PythonError, reason_of
 from wheelhouse_resolver.installers.manylinux_policy import FILENAME, POLICY_MODULE
-from wheelhouse_resolver.utils.redact import masked
+from wheelhouse_resolver.utils.redact import redact
 
 __all__ = ["TargetAnswer", "ask_target", "conda_prefix", "shadowed"]
 
@@ -82,7 +82,7 @@ if asked:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TargetAnswer:
-    """What the target Python and its pip said. *pip_problem*: why pip did not answer; masked."""
+    """What the target Python and its pip said. *pip_problem*: why pip did not answer; redact."""
 
     python: PythonFacts
     pip_version: str | None
@@ -119,14 +119,14 @@ def ask_target(python: str, environ: Mapping[str, str], *, timeout: float = _TIM
     if "executable" not in said:
         last = (os.fsdecode(done.stderr).strip() or before.strip()).splitlines()[-1:]
         raise PythonError(
-            python, f"is no Python that works (exit code {done.returncode}) {masked(''.join(last))}"
+            python, f"is no Python that works (exit code {done.returncode}) {redact(''.join(last))}"
         )
     problem = str(said["pip_problem"])
     files: tuple[PipFile, ...] = ()
     settings: tuple[PipSetting, ...] = ()
     if said["asked"] and done.returncode != 0:
         words = [each.strip() for each in os.fsdecode(done.stderr).strip().splitlines()[-3:]]
-        problem = masked(" ".join(words)) or f"exit code {done.returncode}"
+        problem = redact(" ".join(words)) or f"exit code {done.returncode}"
     elif said["asked"] == "debug":
         files, settings = parse_debug(rest)
     elif said["asked"] == "list":

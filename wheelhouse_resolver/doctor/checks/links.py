@@ -171,7 +171,7 @@ def _stale(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             says.append(f"leaves out directories that this host can use: {', '.join(left_out)}")
     for links, problem in (
         ([link for link in below if not link.exists], "does not exist"),
-        ([link for link in below if link.exists], "is no directory of the site's"),
+        ([link for link in below if link.exists], "is not a directory of the site"),
     ):
         if links:
             says.append(f"names what {problem}: {_values(links)}")

@@ -55,7 +55,7 @@ def _temporary(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 def _home(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if facts.home is not None and facts.home.problem:
         yield note(
-            f"nothing can be written to the home directory {facts.home.path}: {facts.home.problem}",
+            f"cannot write to the home directory {facts.home.path}: {facts.home.problem}",
             command("df", "-h", facts.home.path),
             {"path": facts.home.path, "problem": facts.home.problem},
         )
@@ -64,13 +64,13 @@ def _home(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 @check(
     "cache",
     "this program's cache cannot be written to",
-    "what the CPU and the Python are is then worked out anew at every module load, which takes longer",
+    "the CPU and the Python are then examined again at every module load, which takes longer",
     "make room, or set XDG_CACHE_HOME to a directory of yours",
 )
 def _cache(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if facts.cache is not None and facts.cache.problem:
         yield note(
-            f"nothing can be remembered in {facts.cache.path}: {facts.cache.problem}",
+            f"cannot write to the cache {facts.cache.path}: {facts.cache.problem}",
             export(facts, "XDG_CACHE_HOME", "/tmp/cache-") + '"$USER"',
             {"path": facts.cache.path, "problem": facts.cache.problem},
         )

@@ -81,7 +81,7 @@ def _too_old(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     "other-pip",
     "the command `pip` belongs to another Python than the target",
     "what it installs, the target does not see; and it may choose wheels for another version",
-    "run `python -m pip`, or the doctor for that Python",
+    "run `python -m pip`, or `doctor` for that Python",
 )
 def _other_pip(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     pip, python = facts.pip, facts.python
@@ -96,7 +96,7 @@ def _other_pip(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 
 @check(
     "config-file",
-    "PIP_CONFIG_FILE names a file that is missing, unreadable or no file",
+    "PIP_CONFIG_FILE names a file that is missing, unreadable or not a file",
     "pip ignores it silently, and with it the wheelhouse",
     "write it with `pip-conf --output`, make it readable, or unset the variable",
 )
@@ -141,8 +141,8 @@ def _broken_config(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 
 @check(
     "config-unread",
-    "a pip that cannot tell its settings (`config debug` came with 20.2, `config list` with 10)",
-    "settings in files that fight the wheelhouse stay unseen",
+    "a pip that cannot list its settings (`config debug` came with 20.2, `config list` with 10)",
+    "settings in files that conflict with the wheelhouse stay unseen",
     "`python -m pip install --upgrade pip`",
 )
 def _unread_config(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
@@ -218,7 +218,7 @@ def _no_binary(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 
 @check(
     "selection",
-    "`require-hashes`, `only-binary` or `prefer-binary` is in force, and not the site's wish",
+    "`require-hashes`, `only-binary` or `prefer-binary` is in force, and the site does not ask for it",
     "pip then refuses, or chooses otherwise than the site means: a hash, for one, fits one build only",
     "unset the variable, or `pip config unset`",
 )
@@ -241,7 +241,7 @@ def _selection(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 
 @check(
     "index",
-    "pip asks an index beside the wheelhouse, or no index by the user's wish",
+    "pip asks an index besides the wheelhouse, or none because the user says so",
     "from an index a newer version wins over the wheelhouse; without one only the wheelhouse counts",
     "`pip-conf --offline`, or a `constraint` file in the site's [pip] table; unset an index of one's own",
 )
@@ -266,7 +266,7 @@ def _index(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         asked = facts.indexes or [(value, each.where) for each in users for value in each.values]
         yield note(
             f"pip also asks {' and '.join(f'{url} ({where})' for url, where in asked)}: a newer version "
-            "there wins over the wheelhouse's; what avail and pick tell is what the wheelhouse has",
+            "there wins over the wheelhouse's; avail and pick show only what the wheelhouse has",
             unset_setting(facts, users[0]) if users else load_settings(facts, "--offline"),
             {"indexes": [{"url": url, "where": where} for url, where in asked]},
         )

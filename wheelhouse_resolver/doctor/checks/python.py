@@ -40,8 +40,8 @@ def _new_venv(facts: EnvironmentFacts, python: str, path: str) -> str:
 
 @check(
     "target",
-    "the target Python cannot be asked",
-    "what its pip does and is told stays unknown",
+    "the target Python does not answer",
+    "its pip and the settings of that stay unknown",
     "name one that runs here: `--python PATH`",
 )
 def _target(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
@@ -50,7 +50,7 @@ def _target(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         other = facts.other_python
         yield diagnostic(
             NOTE if alone else ERROR,
-            f"nothing is known of the target Python's pip: {facts.target_problem}",
+            f"the target Python's pip is unknown: {facts.target_problem}",
             ours(facts, "doctor", "--python", other) if other else "",
             {"python": facts.host.python.name},
         )
@@ -128,7 +128,7 @@ def _conda(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 @check(
     "broken-environment",
     "a virtual environment whose Python is gone",
-    "its module was removed or is not there on this node: nothing in it can run",
+    "its module was removed or does not exist on this node: nothing in it can run",
     "a new virtual environment at another path, with a Python of that version, and install anew",
 )
 def _broken_venv(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
@@ -144,7 +144,7 @@ def _broken_venv(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 @check(
     "other-environment",
     "a virtual environment is active that is not the target",
-    "what is told here is of another Python than the one that `python` starts",
+    "this report is about another Python than the one that `python` starts",
     "`doctor --python` with its Python",
 )
 def _other_venv(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
@@ -152,7 +152,7 @@ def _other_venv(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         if each.active and not each.is_target and not each.problem and facts.python is not None:
             python, target = os.path.join(each.path, "bin", "python"), facts.python.executable
             yield note(
-                f"the virtual environment {each.path} is active; looked at was {target}",
+                f"the virtual environment {each.path} is active; this report is about {target}",
                 ours(facts, "doctor", "--python", python),
                 {"active": each.path, "target": target},
             )
@@ -164,7 +164,7 @@ def _minor(version: str) -> str:
 
 @check(
     "other-version",
-    "the Python module that is loaded is of another version than the target",
+    "the Python module that is loaded has another version than the target",
     "wheels are made for one version: what one Python installs, the other does not see",
     "make a new virtual environment at another path, or load the other module",
 )
@@ -202,12 +202,12 @@ def _policy_module(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     away = command("mv", path, f"{path}.off")
     if policy.problem:
         yield error(
-            f"{path} fails when it is asked whether manylinux wheels may be used: {policy.problem}",
+            f"{path} fails when pip asks it whether manylinux wheels may be used: {policy.problem}",
             away,
             {"path": policy.path, "problem": policy.problem},
         )
         return
-    says = {True: "refuses manylinux wheels", False: "allows manylinux wheels", None: "says nothing"}
+    says = {True: "refuses manylinux wheels", False: "allows manylinux wheels", None: "has no opinion"}
     whose = "what `policy-module` writes" if policy.ours else "not what `policy-module` writes"
     yield note(
         f"{path} {says[policy.refuses]}; it is {whose}",

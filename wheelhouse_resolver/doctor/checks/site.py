@@ -35,7 +35,7 @@ def _site_file(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if site.problem:
         gone = site.file_missing and site.file_by == "WHEELHOUSE_CONFIG"
         yield error(
-            f"{site.problem}; the built-in site was taken instead",
+            f"{site.problem}; the built-in site was used instead",
             unset(facts, "WHEELHOUSE_CONFIG") if gone else edit(site.file, site.line),
             {"file": site.file, "line": site.line, "named_by": site.file_by},
         )
@@ -43,7 +43,7 @@ def _site_file(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 
 @check(
     "root",
-    "the wheelhouse's root is not there, or not known",
+    "the wheelhouse's root does not exist, or is not known",
     "pip finds none of the site's wheels",
     "unset WHEELHOUSE_ROOT, correct the site file, load the site's module, or make one with `init`",
 )
@@ -129,7 +129,7 @@ def _empty(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 def _unknown_override(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for each in facts.unknown_overrides:
         yield error(
-            f"{each.variable}: {each.problem}; what was detected was taken instead",
+            f"{each.variable}: {each.problem}; what was detected was used instead",
             unset(facts, each.variable),
             {"variable": each.variable, "name": each.name},
         )
@@ -137,7 +137,7 @@ def _unknown_override(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 
 @check(
     "arch-override",
-    "the arch that was stated is not what the CPU can run",
+    "the arch that was given is not the highest that the CPU can run",
     "above it, programs die of an illegal instruction; below it, they run slower than they could",
     "unset the variable",
 )
@@ -163,7 +163,7 @@ def _arch_override(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 
 @check(
     "unstamped-ties",
-    "versions that stand in several searched directories without current stamps",
+    "versions that are in several searched directories without current stamps",
     "pip then chooses by the spelling of the directories, not by what fits this CPU best",
     "`restamp`, by the site's staff",
 )
@@ -173,10 +173,10 @@ def _ties(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         shown = "; ".join(
             f"{name} {version} in {', '.join(labels)}" for name, version, labels in ties.examples
         )
-        stand = "1 version stands" if ties.count == 1 else f"{ties.count} versions stand"
+        versions = "1 version is" if ties.count == 1 else f"{ties.count} versions are"
         more = "; ..." if ties.count > len(ties.examples) else ""
         yield warning(
-            f"{stand} in several directories without current stamps: {shown}{more}",
+            f"{versions} in several directories without current stamps: {shown}{more}",
             ours(facts, "restamp"),
             {
                 "count": ties.count,

@@ -24,7 +24,7 @@ from tests.pips import fetch, pip_environ
 from tests.programs import python_that_runs
 from wheelhouse_resolver.doctor.diagnose import Diagnosis, diagnose
 from wheelhouse_resolver.doctor.diagnostics import Diagnostic
-from wheelhouse_resolver.doctor.facts import EnvironmentFacts, PythonFacts
+from wheelhouse_resolver.doctor.facts import EnvironmentFacts
 from wheelhouse_resolver.doctor.pip_settings import PipSetting
 from wheelhouse_resolver.doctor.probes import machine
 from wheelhouse_resolver.doctor.probes.target import ask_target
@@ -632,18 +632,17 @@ def test_what_each_pip_tells(version: str, env: Environment, pips_directory: Pat
         pytest.skip(f"no Python on this machine runs {release}")
     environ = {**env.environ, "PYTHONPATH": str(fetch(release, pips_directory))}
     environ |= {"PIP_TIMEOUT": "7", "PIP_QUIET": "1"}
-    answer = ask_target(python, environ)
-    assert isinstance(answer.python, PythonFacts)
-    assert answer.pip_version is not None
-    numbers = tuple(int(each) for each in answer.pip_version.split(".")[:2])
+    _, pip = ask_target(python, environ)
+    assert pip.version is not None
+    numbers = tuple(int(each) for each in pip.version.split(".")[:2])
     asked = "config debug" if numbers >= (20, 2) else "config list" if numbers >= (10, 0) else ""
-    assert answer.asked == asked
-    assert answer.pip_problem == ""
-    ours = {each.option: each for each in answer.settings if each.option in ("find-links", "no-index")}
-    if answer.asked == "":
-        assert answer.settings == ()
+    assert pip.asked == asked
+    assert pip.problem == ""
+    ours = {each.option: each for each in pip.settings if each.option in ("find-links", "no-index")}
+    if pip.asked == "":
+        assert pip.settings == ()
     else:
-        origin, file = ("env", str(env.config)) if answer.asked == "config debug" else ("files", "")
+        origin, file = ("env", str(env.config)) if pip.asked == "config debug" else ("files", "")
         assert ours["no-index"] == PipSetting(origin=origin, file=file, option="no-index", value="true")
         assert ours["find-links"].values == [
             (env.root / label).as_uri() for label in ("gentoo/base", "gentoo/generic", "generic")
@@ -652,7 +651,7 @@ def test_what_each_pip_tells(version: str, env: Environment, pips_directory: Pat
     told = env.told(python)
     assert (("pip-too-old", "error") in told) == (numbers < (19, 3))
     assert (("config-unread", "note") in told) == (numbers < (20, 2))
-    assert "no-find-links" not in dict(told) or answer.asked == ""
+    assert "no-find-links" not in dict(told) or pip.asked == ""
 
 
 @pytest.mark.network

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wheelhouse_resolver.errors import UnsafeValueError
-from wheelhouse_resolver.site.layout import GENERIC
 from wheelhouse_resolver.tree import listing
 from wheelhouse_resolver.utils.text import invalid_character, is_true
 from wheelhouse_resolver.utils.urls import file_url
@@ -200,14 +199,12 @@ def config_filename(layer: Layer | None, arch: str) -> str:
 def static_configs(site: Site, *, offline: bool = False, keep_missing: bool = False) -> dict[str, PipConfig]:
     """One configuration for every (layer, arch) that a host of *site* can have, by `config_filename`."""
     listing.check_root(site)
-    found: dict[str, PipConfig] = {}
-    for layer in site.layers:
-        for arch in [*reversed(layer.archs), GENERIC]:
-            path = site.search_path_for(layer.name, arch)
-            found[config_filename(layer, arch)] = _for_search_path(site, path, offline, keep_missing)
-    path = site.search_path_for(None, GENERIC)
-    found[config_filename(None, GENERIC)] = _for_search_path(site, path, offline, keep_missing)
-    return found
+    return {
+        config_filename(site.layer(kind.layer), kind.arch): _for_search_path(
+            site, kind.search_path, offline, keep_missing
+        )
+        for kind in reversed(site.host_kinds())
+    }
 
 
 def write_static_configs(

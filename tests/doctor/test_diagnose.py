@@ -46,7 +46,6 @@ from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.host.layer import Evidence
 from wheelhouse_resolver.host.target_python import TargetPython
 from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.utils.redact import masked
 from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 ROOT = "/sw/the wheelhouse"
@@ -233,33 +232,6 @@ def test_a_command_section_beats_global_of_every_file_and_variables_beat_both() 
         "retries": "site",
     }
     assert in_force(settings, "list")["format"].value == "columns"
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("https://me:secret@example.org/simple", "https://***@example.org/simple"),
-        ("https://secret@example.org/simple", "https://***@example.org/simple"),
-        ("https://me:sec@ret@example.org/a@1", "https://***@example.org/a@1"),
-        ("https://me:sec/ret@example.org/", "https://***@example.org/"),
-        ("a https://m:secret@x/ https://m:secret@y/", "a https://***@x/ https://***@y/"),
-        ("me:secret@proxy:3128", "***@proxy:3128"),
-        ("index-url = https://me:secret@x\\n'", "index-url = https://***@x\\n'"),
-        ("PIP_PROXY='me:secret@x'", "PIP_PROXY='***@x'"),
-        ("https://x/simple?token=secret#a", "https://x/simple?***#a"),
-        ("git+ssh://git@x/a.git@v1", "git+ssh://***@x/a.git@v1"),
-        ("file:///a@b/c:d@e /f:g@h /who?/x", "file:///a@b/c:d@e /f:g@h /who?/x"),
-        ("https://example.org:8080/simple", "https://example.org:8080/simple"),
-        ("", ""),
-    ],
-)
-def test_no_password_is_kept(text: str, expected: str) -> None:
-    assert masked(text) == expected
-
-
-@pytest.mark.parametrize("name", ["PIP_TOKEN", "UV_INDEX_X_PASSWORD", "api-key", "client-secret"])
-def test_the_value_of_a_secret_is_masked_whole(name: str) -> None:
-    assert masked("plain", name) == "***"
 
 
 # -- each check --------------------------------------------------------------------------------------------

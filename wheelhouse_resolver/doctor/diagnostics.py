@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from wheelhouse_resolver.utils.serialise import to_plain
+
 if TYPE_CHECKING:
     from wheelhouse_resolver.doctor.facts import EnvironmentFacts
 
@@ -45,14 +47,7 @@ class Diagnostic:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {
-            "check": self.check,
-            "severity": self.severity.value,
-            "message": self.message,
-            "why": self.why,
-            "fix": self.fix or None,
-            "data": dict(self.data),
-        }
+        return {**to_plain(self), "fix": self.fix or None}
 
 
 def diagnostic(

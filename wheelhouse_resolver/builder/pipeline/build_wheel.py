@@ -57,7 +57,7 @@ from wheelhouse_resolver.site.layout import GENERIC, Arch
 from wheelhouse_resolver.tree.listing import SUFFIX, existing
 from wheelhouse_resolver.utils import atomic
 from wheelhouse_resolver.utils.filesystem import write_text
-from wheelhouse_resolver.utils.redact import without_secrets
+from wheelhouse_resolver.utils.redact import redact
 from wheelhouse_resolver.wheelfile.edit import Edits, relabel
 from wheelhouse_resolver.wheelfile.validate import check_wheel
 
@@ -232,7 +232,7 @@ class _Build(Phases):
         self.record = replace(
             self.record,
             version=fetched.version,
-            source=without_secrets(fetched.origin),
+            source=redact(fetched.origin, mark=""),
             source_sha256=fetched.sha256,
         )
         if fetched.kind == "wheel":

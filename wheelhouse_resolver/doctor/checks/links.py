@@ -13,6 +13,7 @@ from wheelhouse_resolver.doctor.diagnostics import (
     warning,
 )
 from wheelhouse_resolver.doctor.fixes import load_settings, unset_setting
+from wheelhouse_resolver.utils.serialise import to_plain
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.doctor.facts import DirectoryState, EnvironmentFacts, LinkState
@@ -125,7 +126,7 @@ def _absent(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         what = "no `find-links` is in force, and PIP_CONFIG_FILE is not set"
     else:
         what = f"no `find-links` is in force, though PIP_CONFIG_FILE names {facts.pip.config_file}"
-    yield error(what, load_settings(facts), {"in_force": winner.to_dict() if winner else None})
+    yield error(what, load_settings(facts), {"in_force": to_plain(winner)})
 
 
 @check(
@@ -140,7 +141,7 @@ def _replaced(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         yield error(
             f"{winner.where} replaces {beaten.where}, and names no directory of the wheelhouse",
             unset_setting(facts, winner),
-            {"beaten": beaten.to_dict(), "in_force": winner.to_dict()},
+            {"beaten": to_plain(beaten), "in_force": to_plain(winner)},
         )
 
 

@@ -29,6 +29,7 @@ from wheelhouse_resolver.doctor.fixes import (
     unset,
     unset_setting,
 )
+from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.utils.text import is_true
 
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ def _no_binary(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
                 ERROR if everything else WARNING,
                 f"pip takes no wheel {'at all' if everything else f'of {each.value}'} ({each.where})",
                 unset_setting(facts, each),
-                each.to_dict(),
+                to_plain(each),
             )
 
 
@@ -235,7 +236,7 @@ def _selection(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
                 severity,
                 f"{what.format(value=each.value)} ({each.where})",
                 unset_setting(facts, each),
-                each.to_dict(),
+                to_plain(each),
             )
 
 
@@ -256,7 +257,7 @@ def _index(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             yield note(
                 f"pip asks no index ({offline.where}): it finds only what `find-links` names",
                 unset_setting(facts, offline),
-                offline.to_dict(),
+                to_plain(offline),
             )
         return
     users = list(_fighting(facts, "index-url", "extra-index-url"))
@@ -304,7 +305,7 @@ def _places(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             f"pip installs into {where} ({each.where})"
             + (", which it refuses in a virtual environment" if fails else ", not into the target Python"),
             unset_setting(facts, each),
-            each.to_dict(),
+            to_plain(each),
         )
 
 
@@ -329,7 +330,7 @@ def _overridden(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             yield warning(
                 f"{winner.where} = {winner.value} beats {each.where} = {each.value}",
                 unset_setting(facts, winner),
-                {"beaten": each.to_dict(), "in_force": winner.to_dict()},
+                {"beaten": to_plain(each), "in_force": to_plain(winner)},
             )
 
 

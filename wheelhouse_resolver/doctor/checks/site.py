@@ -17,6 +17,7 @@ from wheelhouse_resolver.doctor.diagnostics import (
 )
 from wheelhouse_resolver.doctor.fixes import command, edit, ours, unset
 from wheelhouse_resolver.host.detect import ARCH_VARIABLES
+from wheelhouse_resolver.utils.serialise import to_plain
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.doctor.facts import EnvironmentFacts
@@ -60,7 +61,7 @@ def _root(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             f"the site file is not known here, though {links.where} names what may be its wheelhouse: "
             "load the site's module, or set WHEELHOUSE_CONFIG",
             "",
-            {"root": None, "named_by": site.root_by, "find_links": links.to_dict()},
+            {"root": None, "named_by": site.root_by, "find_links": to_plain(links)},
             why="pip finds the wheels, but which layers, archs and directories there are is not known here",
         )
         return

@@ -108,12 +108,7 @@ def _beaten(facts: EnvironmentFacts) -> PipSetting | None:
     return next((each for each in others if _read(facts, each).is_ours), None)
 
 
-@check(
-    "no-find-links",
-    "no `find-links` in force names the wheelhouse",
-    "pip does not look into it: it installs from an index, or finds nothing",
-    "load the site's module, or evaluate `pip-conf --format sh`",
-)
+@check("no-find-links", "pip does not look into it: it installs from an index, or finds nothing")
 def _absent(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     winner = facts.pip.in_force.get("find-links")
     if facts.pip.asked == "" or facts.pip.problem:
@@ -131,9 +126,7 @@ def _absent(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 
 @check(
     "find-links-replaced",
-    "a `find-links` of the user's replaces that of the wheelhouse",
     "PIP_FIND_LINKS and a section such as [install] replace `find-links`, they do not add to it",
-    "unset the variable, or `pip config unset`",
 )
 def _replaced(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     beaten, winner = _beaten(facts), facts.pip.in_force.get("find-links")
@@ -147,9 +140,7 @@ def _replaced(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 
 @check(
     "stale-find-links",
-    "`find-links` names directories of another layer or arch, or missing ones, or leaves some out",
     "it was made on another host or for an older site: pip takes wheels that crash or are slow here",
-    "evaluate `pip-conf --format sh`, or load the site's module anew on this node",
 )
 def _stale(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     setting = facts.pip.in_force.get("find-links")

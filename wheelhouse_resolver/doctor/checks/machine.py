@@ -20,12 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["MACHINE_CHECKS"]
 
 
-@check(
-    "temporary-directory",
-    "the temporary directory is missing, full, not writable, or mounted noexec",
-    "pip unpacks and builds there; what it builds must run there",
-    "make it, or set TMPDIR to another",
-)
+@check("temporary-directory", "pip unpacks and builds there; what it builds must run there")
 def _temporary(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     place = facts.temporary
     if place is None or not (place.problem or place.noexec):
@@ -46,12 +41,7 @@ def _temporary(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     )
 
 
-@check(
-    "home",
-    "the home directory cannot be written to: full, over quota, read-only",
-    "pip keeps its cache there and `pip install --user` its packages",
-    "make room",
-)
+@check("home", "pip keeps its cache there and `pip install --user` its packages")
 def _home(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if facts.home is not None and facts.home.problem:
         yield note(
@@ -61,12 +51,7 @@ def _home(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         )
 
 
-@check(
-    "cache",
-    "this program's cache cannot be written to",
-    "the CPU and the Python are then examined again at every module load, which takes longer",
-    "make room, or set XDG_CACHE_HOME to a directory of yours",
-)
+@check("cache", "the CPU and the Python are then examined again at every module load, which takes longer")
 def _cache(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if facts.cache is not None and facts.cache.problem:
         yield note(

@@ -42,12 +42,7 @@ __all__ = ["PIP_CHECKS"]
 _OBEYS_BUILD_TAGS = (19, 3)
 
 
-@check(
-    "pip-missing",
-    "the target Python has no pip, or one that cannot be imported",
-    "nothing can be installed",
-    "`python -m ensurepip --upgrade`",
-)
+@check("pip-missing", "nothing can be installed")
 def _missing(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if facts.python is not None and facts.pip.version is None:
         yield error(
@@ -63,10 +58,7 @@ def _numbers(version: str) -> tuple[int, int]:
 
 
 @check(
-    "pip-too-old",
-    "a pip before 19.3",
-    "it ignores build tags, or takes the wrong one of two, and so the wrong build of a wheel",
-    "`python -m pip install --upgrade pip`",
+    "pip-too-old", "it ignores build tags, or takes the wrong one of two, and so the wrong build of a wheel"
 )
 def _too_old(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     version = facts.pip.version
@@ -78,12 +70,7 @@ def _too_old(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         )
 
 
-@check(
-    "other-pip",
-    "the command `pip` belongs to another Python than the target",
-    "what it installs, the target does not see; and it may choose wheels for another version",
-    "run `python -m pip`, or `doctor` for that Python",
-)
+@check("other-pip", "what it installs, the target does not see; and it may choose wheels for another version")
 def _other_pip(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     pip, python = facts.pip, facts.python
     if python is not None and pip.command_python is not None and pip.command_is_other:
@@ -95,12 +82,7 @@ def _other_pip(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         )
 
 
-@check(
-    "config-file",
-    "PIP_CONFIG_FILE names a file that is missing, unreadable or not a file",
-    "pip ignores it silently, and with it the wheelhouse",
-    "write it with `pip-conf --output`, make it readable, or unset the variable",
-)
+@check("config-file", "pip ignores it silently, and with it the wheelhouse")
 def _config_file(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     path, problem = facts.pip.config_file, facts.pip.config_file_problem
     if not problem or path is None:
@@ -120,12 +102,7 @@ def _config_file(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     )
 
 
-@check(
-    "config-broken",
-    "pip cannot parse one of its configuration files",
-    "it refuses to run any command",
-    "correct the file that is named",
-)
+@check("config-broken", "it refuses to run any command")
 def _broken_config(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     pip = facts.pip
     if pip.version is None or not pip.problem:
@@ -140,12 +117,7 @@ def _broken_config(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     )
 
 
-@check(
-    "config-unread",
-    "a pip that cannot list its settings (`config debug` came with 20.2, `config list` with 10)",
-    "settings in files that conflict with the wheelhouse stay unseen",
-    "`python -m pip install --upgrade pip`",
-)
+@check("config-unread", "settings in files that conflict with the wheelhouse stay unseen")
 def _unread_config(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     pip = facts.pip
     if pip.version is None or pip.asked == "config debug" or pip.problem:
@@ -159,12 +131,7 @@ def _unread_config(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     )
 
 
-@check(
-    "ignored-config",
-    "the user's own pip.conf is not read",
-    "PIP_CONFIG_FILE takes its place, so what it says has no effect",
-    "nothing where it names the wheelhouse's own file, else unset PIP_CONFIG_FILE",
-)
+@check("ignored-config", "PIP_CONFIG_FILE takes its place, so what it says has no effect")
 def _ignored_files(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for path in facts.pip.ignored:
         yield note(
@@ -199,12 +166,7 @@ def _fighting(facts: EnvironmentFacts, *options: str) -> Iterator[PipSetting]:
             yield setting
 
 
-@check(
-    "no-binary",
-    "`no-binary` is in force",
-    "pip builds from source what the wheelhouse has as a wheel",
-    "unset the variable, or `pip config unset`",
-)
+@check("no-binary", "pip builds from source what the wheelhouse has as a wheel")
 def _no_binary(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for each in _fighting(facts, "no-binary"):
         everything = ":all:" in _words(each.value)
@@ -219,9 +181,7 @@ def _no_binary(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 
 @check(
     "selection",
-    "`require-hashes`, `only-binary` or `prefer-binary` is in force, and the site does not ask for it",
     "pip then refuses, or chooses otherwise than the site means: a hash, for one, fits one build only",
-    "unset the variable, or `pip config unset`",
 )
 def _selection(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     words = {
@@ -241,10 +201,7 @@ def _selection(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 
 
 @check(
-    "index",
-    "pip asks an index besides the wheelhouse, or none because the user says so",
-    "from an index a newer version wins over the wheelhouse; without one only the wheelhouse counts",
-    "`pip-conf --offline`, or a `constraint` file in the site's [pip] table; unset an index of one's own",
+    "index", "from an index a newer version wins over the wheelhouse; without one only the wheelhouse counts"
 )
 def _index(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     settings = facts.pip.in_force
@@ -273,12 +230,7 @@ def _index(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         )
 
 
-@check(
-    "index-unreachable",
-    "pip would ask an index that cannot be reached",
-    "it tries again and again before it goes on, for each project",
-    "`PIP_NO_INDEX=1`, or a configuration made with `pip-conf --offline`",
-)
+@check("index-unreachable", "it tries again and again before it goes on, for each project")
 def _unreachable_index(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if facts.index is not None and facts.index.problem:
         yield warning(
@@ -288,12 +240,7 @@ def _unreachable_index(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         )
 
 
-@check(
-    "install-place",
-    "`user`, `target`, `prefix` or `root` is in force",
-    "pip installs elsewhere than into the target Python, or refuses to",
-    "unset the variable, or `pip config unset`",
-)
+@check("install-place", "pip installs elsewhere than into the target Python, or refuses to")
 def _places(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for each in _fighting(facts, "user", "target", "prefix", "root"):
         if each.option == "user" and not is_true(each.value):
@@ -311,9 +258,7 @@ def _places(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 
 @check(
     "overridden-setting",
-    "a variable or a command section beats a setting of the file that PIP_CONFIG_FILE names",
     "[install] of any file beats [global] of every file, and PIP_* variables beat all files",
-    "unset the variable, or `pip config unset`",
 )
 def _overridden(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     settings = facts.pip.in_force
@@ -334,12 +279,7 @@ def _overridden(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             )
 
 
-@check(
-    "environment-config",
-    "a pip.conf of the target's own environment is in force",
-    "it beats the machine's and the user's files, and stays when modules change",
-    "edit the file",
-)
+@check("environment-config", "it beats the machine's and the user's files, and stays when modules change")
 def _venv_config(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     found: dict[str, list[str]] = {}
     for each in facts.pip.in_force.values():
@@ -353,12 +293,7 @@ def _venv_config(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         )
 
 
-@check(
-    "uv",
-    "uv is there and knows no wheelhouse",
-    "uv reads no pip.conf and no PIP_* variable",
-    "set UV_FIND_LINKS, as `pip-conf --format sh` does",
-)
+@check("uv", "uv reads no pip.conf and no PIP_* variable")
 def _uv(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if facts.uv is None or facts.site.root_problem or "UV_CONFIG_FILE" in facts.environ:
         return

@@ -38,12 +38,7 @@ def _new_venv(facts: EnvironmentFacts, python: str, path: str) -> str:
     return leave + command(python, "-m", "venv", path)
 
 
-@check(
-    "target",
-    "the target Python does not answer",
-    "its pip and the settings of that stay unknown",
-    "name one that runs here: `--python PATH`",
-)
+@check("target", "its pip and the settings of that stay unknown")
 def _target(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if facts.python is None and facts.target_problem:
         alone = facts.host.python.version is not None
@@ -56,12 +51,7 @@ def _target(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         )
 
 
-@check(
-    "other-layer",
-    "the target Python belongs to another layer than the modules that are loaded, or to none",
-    "its wheels link to that layer's C library and find the other's: imports fail or crash",
-    "use the Python of the layer, make a new virtual environment with it, or `module purge`",
-)
+@check("other-layer", "its wheels link to that layer's C library and find the other's: imports fail or crash")
 def _other_layer(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     evidence = facts.host.layer_evidence
     own = next((each for each in evidence if each.source in _OWN), None)
@@ -91,12 +81,7 @@ def _other_layer(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     )
 
 
-@check(
-    "conda",
-    "the target Python is conda's, or a conda environment is active",
-    "conda brings its own C++ and math libraries; they do not mix with those of the wheels",
-    "`conda deactivate`, or a virtual environment of the layer's Python",
-)
+@check("conda", "conda brings its own C++ and math libraries; they do not mix with those of the wheels")
 def _conda(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     layer = facts.host.layer
     active = facts.environ.get("CONDA_PREFIX")
@@ -125,12 +110,7 @@ def _conda(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         )
 
 
-@check(
-    "broken-environment",
-    "a virtual environment whose Python is gone",
-    "its module was removed or does not exist on this node: nothing in it can run",
-    "a new virtual environment at another path, with a Python of that version, and install anew",
-)
+@check("broken-environment", "its module was removed or does not exist on this node: nothing in it can run")
 def _broken_venv(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for each in facts.venvs:
         if each.problem:
@@ -141,12 +121,7 @@ def _broken_venv(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             )
 
 
-@check(
-    "other-environment",
-    "a virtual environment is active that is not the target",
-    "this report is about another Python than the one that `python` starts",
-    "`doctor --python` with its Python",
-)
+@check("other-environment", "this report is about another Python than the one that `python` starts")
 def _other_venv(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for each in facts.venvs:
         if each.active and not each.is_target and not each.problem and facts.python is not None:
@@ -162,12 +137,7 @@ def _minor(version: str) -> str:
     return ".".join(version.split(".")[:2])
 
 
-@check(
-    "other-version",
-    "the Python module that is loaded has another version than the target",
-    "wheels are made for one version: what one Python installs, the other does not see",
-    "make a new virtual environment at another path, or load the other module",
-)
+@check("other-version", "wheels are made for one version: what one Python installs, the other does not see")
 def _other_version(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     loaded = _MODULE.search(facts.environ.get("LOADEDMODULES", ""))
     version = loaded[1] if loaded else _minor(facts.environ.get("EBVERSIONPYTHON", ""))
@@ -190,9 +160,7 @@ def _other_version(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 
 @check(
     "manylinux-policy",
-    "a `_manylinux.py` that the target would import",
     "pip asks it whether manylinux wheels may be used: a forgotten one hides most of an index",
-    "nothing where it is meant, else take it off the path",
 )
 def _policy_module(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     policy = facts.python.policy_module if facts.python is not None else None
@@ -216,12 +184,7 @@ def _policy_module(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     )
 
 
-@check(
-    "shadowed",
-    "PYTHONPATH or the user's site-packages hide what is installed",
-    "the target imports the hiding version, whatever pip installs",
-    "PYTHONNOUSERSITE=1, or unset PYTHONPATH",
-)
+@check("shadowed", "the target imports the hiding version, whatever pip installs")
 def _shadowed(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if facts.python is None or not facts.python.shadowed:
         return

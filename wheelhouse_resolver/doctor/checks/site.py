@@ -25,12 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["SITE_CHECKS"]
 
 
-@check(
-    "site-file",
-    "the site file is missing or invalid",
-    "without it the layers, archs and root are not those of the site",
-    "correct the line that is named, or unset WHEELHOUSE_CONFIG",
-)
+@check("site-file", "without it the layers, archs and root are not those of the site")
 def _site_file(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     site = facts.site
     if site.problem:
@@ -42,12 +37,7 @@ def _site_file(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         )
 
 
-@check(
-    "root",
-    "the wheelhouse's root does not exist, or is not known",
-    "pip finds none of the site's wheels",
-    "unset WHEELHOUSE_ROOT, correct the site file, load the site's module, or make one with `init`",
-)
+@check("root", "pip finds none of the site's wheels")
 def _root(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     site = facts.site
     named = site.root_by in ("--root", "WHEELHOUSE_ROOT")
@@ -79,12 +69,7 @@ def _root(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     )
 
 
-@check(
-    "unreadable-directory",
-    "a directory of the wheelhouse cannot be listed",
-    "pip goes on without its wheels, and does not say so",
-    "`chmod a+rx`, by its owner",
-)
+@check("unreadable-directory", "pip goes on without its wheels, and does not say so")
 def _unreadable(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for each in facts.directories:
         if each.problem:
@@ -97,12 +82,7 @@ def _unreadable(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             )
 
 
-@check(
-    "empty-search-path",
-    "no directory that this host searches exists or holds a wheel",
-    "pip finds none of the site's wheels",
-    "`init` makes the tree; `detect` shows why this host searches these",
-)
+@check("empty-search-path", "pip finds none of the site's wheels")
 def _empty(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if not facts.directories or any(each.problem for each in facts.searched):
         return
@@ -121,12 +101,7 @@ def _empty(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         )
 
 
-@check(
-    "unknown-override",
-    "WHEELHOUSE_ARCH, RSNT_ARCH or WHEELHOUSE_LAYER names what the site does not have",
-    "every other command of this program refuses it, so module files and hooks fail",
-    "unset the variable",
-)
+@check("unknown-override", "every other command of this program refuses it, so module files and hooks fail")
 def _unknown_override(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for each in facts.unknown_overrides:
         yield error(
@@ -138,9 +113,7 @@ def _unknown_override(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 
 @check(
     "arch-override",
-    "the arch that was given is not the highest that the CPU can run",
     "above it, programs die of an illegal instruction; below it, they run slower than they could",
-    "unset the variable",
 )
 def _arch_override(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     host = facts.host
@@ -163,10 +136,7 @@ def _arch_override(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 
 
 @check(
-    "unstamped-ties",
-    "versions that are in several searched directories without current stamps",
-    "pip then chooses by the spelling of the directories, not by what fits this CPU best",
-    "`restamp`, by the site's staff",
+    "unstamped-ties", "pip then chooses by the spelling of the directories, not by what fits this CPU best"
 )
 def _ties(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     ties = facts.ties

@@ -821,7 +821,7 @@ class TestPython:
             (POLICY_MODULE, "note", "refuses manylinux wheels; it is what `policy-module` writes"),
             ("def manylinux_compatible(*_): return False\n", "note", "refuses manylinux wheels; it is not"),
             ("manylinux2014_compatible = True\n", "note", "allows manylinux wheels"),
-            ("", "note", "says nothing"),
+            ("", "note", "has no opinion"),
             ("1 / 0\n", "error", "ZeroDivisionError"),
             ("import sys; sys.exit(3)\n", "error", "SystemExit"),
         ],

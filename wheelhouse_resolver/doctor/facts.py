@@ -274,6 +274,10 @@ class EnvironmentFacts:
         """The indexes that pip would ask: (URL, where it was set). None where nobody looked (see *index*)."""
         return indexes(self.pip.in_force, self.index.url) if self.index is not None else []
 
+    def command(self, *words: str) -> str:
+        """A command of this program, about the same site, as a shell's user can run it."""
+        return self.site.site.command(*words)
+
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         site = self.site

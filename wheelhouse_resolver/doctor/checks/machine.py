@@ -12,7 +12,7 @@ from wheelhouse_resolver.doctor.diagnostics import (
     error,
     note,
 )
-from wheelhouse_resolver.doctor.fixes import command, export, unset
+from wheelhouse_resolver.doctor.fixes import command_line, export, unset
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.doctor.facts import EnvironmentFacts
@@ -27,12 +27,12 @@ def _temporary(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         return
     problem = place.problem or "programs cannot run there (noexec)"
     if place.missing:
-        fix = command("mkdir", "-p", place.path)
+        fix = command_line("mkdir", "-p", place.path)
     elif place.variable:
         fix = unset(facts, place.variable)
     else:
         own = os.path.join(facts.home.path if facts.home else "/var/tmp", "tmp")
-        fix = f"{command('mkdir', '-p', own)} && {export(facts, 'TMPDIR', own)}"
+        fix = f"{command_line('mkdir', '-p', own)} && {export(facts, 'TMPDIR', own)}"
     named = f" ({place.variable})" if place.variable else ""
     yield error(
         f"temporary directory {place.path}{named}: {problem}",
@@ -46,7 +46,7 @@ def _home(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if facts.home is not None and facts.home.problem:
         yield note(
             f"cannot write to the home directory {facts.home.path}: {facts.home.problem}",
-            command("df", "-h", facts.home.path),
+            command_line("df", "-h", facts.home.path),
             {"path": facts.home.path, "problem": facts.home.problem},
         )
 

@@ -20,11 +20,10 @@ from wheelhouse_resolver.doctor.diagnostics import (
     warning,
 )
 from wheelhouse_resolver.doctor.fixes import (
-    command,
+    command_line,
     edit,
     export,
     load_settings,
-    ours,
     pip_of_target,
     unset,
     unset_setting,
@@ -47,7 +46,7 @@ def _missing(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if facts.python is not None and facts.pip.version is None:
         yield error(
             f"{facts.python.executable} has no pip that works: {facts.pip.problem}",
-            command(facts.python.executable, "-m", "ensurepip", "--upgrade"),
+            command_line(facts.python.executable, "-m", "ensurepip", "--upgrade"),
             {"python": facts.python.executable},
         )
 
@@ -77,7 +76,7 @@ def _other_pip(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         theirs, own = pip.command_python, python.executable
         yield warning(
             f"`pip` on PATH is {pip.command} and installs for {theirs}, not for {own}",
-            ours(facts, "doctor", "--python", theirs),
+            facts.command("doctor", "--python", theirs),
             {"command": pip.command, "its_python": theirs, "target": own},
         )
 
@@ -88,11 +87,11 @@ def _config_file(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if not problem or path is None:
         return
     if problem == "Permission denied":
-        fix = command("chmod", "a+r", path)
+        fix = command_line("chmod", "a+r", path)
     elif problem == "No such file or directory":
         above = os.path.dirname(path)
-        make = f"{command('mkdir', '-p', above)} && " if above else ""
-        fix = make + ours(facts, "pip-conf", *facts.host_options, "--output", path)
+        make = f"{command_line('mkdir', '-p', above)} && " if above else ""
+        fix = make + facts.command("pip-conf", *facts.host_options, "--output", path)
     else:
         fix = unset(facts, "PIP_CONFIG_FILE")
     yield error(

@@ -18,7 +18,7 @@ from wheelhouse_resolver.doctor.diagnostics import (
     note,
     warning,
 )
-from wheelhouse_resolver.doctor.fixes import command, export, ours, unset
+from wheelhouse_resolver.doctor.fixes import command_line, export, unset
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.doctor.facts import EnvironmentFacts
@@ -35,7 +35,7 @@ _MODULE = re.compile(r"(?:^|:)python/(\d+\.\d+)[^:]*", re.IGNORECASE)
 def _new_venv(facts: EnvironmentFacts, python: str, path: str) -> str:
     """Makes a virtual environment at a new *path*. What is installed elsewhere stays: no `--clear`."""
     leave = "deactivate; " if facts.environ.get("VIRTUAL_ENV") else ""
-    return leave + command(python, "-m", "venv", path)
+    return leave + command_line(python, "-m", "venv", path)
 
 
 @check("target", "its pip and the settings of that stay unknown")
@@ -46,7 +46,7 @@ def _target(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         yield diagnostic(
             NOTE if alone else ERROR,
             f"the target Python's pip is unknown: {facts.target_problem}",
-            ours(facts, "doctor", "--python", other) if other else "",
+            facts.command("doctor", "--python", other) if other else "",
             {"python": facts.host.python.name},
         )
 
@@ -72,7 +72,7 @@ def _other_layer(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         if facts.python is not None and facts.python.in_venv:
             fix = _new_venv(facts, facts.other_python, f"{facts.python.prefix}-{around.value}")
         else:
-            fix = ours(facts, "doctor", "--python", facts.other_python)
+            fix = facts.command("doctor", "--python", facts.other_python)
     yield diagnostic(
         ERROR if own is not None else WARNING,
         f"the target Python {name} {says}, yet layer {around.value} is loaded ({around.detail}){wanted}",
@@ -128,7 +128,7 @@ def _other_venv(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             python, target = os.path.join(each.path, "bin", "python"), facts.python.executable
             yield note(
                 f"the virtual environment {each.path} is active; this report is about {target}",
-                ours(facts, "doctor", "--python", python),
+                facts.command("doctor", "--python", python),
                 {"active": each.path, "target": target},
             )
 
@@ -150,7 +150,7 @@ def _other_version(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             fix = _new_venv(facts, f"python{version}", f"{facts.python.prefix}-{version}")
         else:
             kind = facts.python.executable
-            fix = ours(facts, "doctor", "--python", facts.other_python or f"python{version}")
+            fix = facts.command("doctor", "--python", facts.other_python or f"python{version}")
         yield warning(
             f"{kind} has Python {own}; the module that is loaded is Python {version}",
             fix,
@@ -167,7 +167,7 @@ def _policy_module(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if policy is None:
         return
     path = policy.path or "_manylinux"
-    away = command("mv", path, f"{path}.off")
+    away = command_line("mv", path, f"{path}.off")
     if policy.problem:
         yield error(
             f"{path} fails when pip asks it whether manylinux wheels may be used: {policy.problem}",

@@ -15,7 +15,7 @@ from wheelhouse_resolver.doctor.diagnostics import (
     error,
     warning,
 )
-from wheelhouse_resolver.doctor.fixes import command, edit, ours, unset
+from wheelhouse_resolver.doctor.fixes import command_line, edit, unset
 from wheelhouse_resolver.host.detect import ARCH_VARIABLES
 from wheelhouse_resolver.utils.serialise import to_plain
 
@@ -60,7 +60,7 @@ def _root(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     elif site.root_by == "site file":
         fix = edit(site.file)
     else:
-        fix = ours(facts, "init")
+        fix = facts.command("init")
     what = f"wheelhouse {site.root} (named by {site.root_by}): {site.root_problem}"
     yield error(
         site.root_problem if site.root_by == "built-in" else what,
@@ -77,7 +77,7 @@ def _unreadable(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             yield diagnostic(
                 ERROR if each.searched else WARNING,
                 f"cannot list {each.directory.path}, {used}: {each.problem}",
-                command("chmod", "a+rx", each.directory.path),
+                command_line("chmod", "a+rx", each.directory.path),
                 {"path": each.directory.path, "searched": each.searched},
             )
 
@@ -90,13 +90,13 @@ def _empty(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if not any(each.exists for each in facts.searched):
         yield error(
             f"none of the directories that this host searches exists: {', '.join(labels)}",
-            ours(facts, "init"),
+            facts.command("init"),
             {"directories": [each.directory.path for each in facts.searched]},
         )
     elif not any(each.wheels for each in facts.searched):
         yield warning(
             f"the directories that this host searches hold no wheel: {', '.join(labels)}",
-            ours(facts, "detect"),
+            facts.command("detect", *facts.host_options),
             {"directories": [each.directory.path for each in facts.searched]},
         )
 
@@ -129,7 +129,7 @@ def _arch_override(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         ERROR if above else NOTE,
         f"{stated.detail} is {'above' if above else 'below'} what this CPU can run: {by_cpu.value} "
         f"({by_cpu.detail}); {so}",
-        unset(facts, stated.source) if stated.source in ARCH_VARIABLES else ours(facts, "doctor"),
+        unset(facts, stated.source) if stated.source in ARCH_VARIABLES else facts.command("doctor"),
         {"source": stated.source, "stated": stated.value, "cpu": by_cpu.value},
         why=why,
     )
@@ -148,7 +148,7 @@ def _ties(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         more = "; ..." if ties.count > len(ties.examples) else ""
         yield warning(
             f"{versions} in several directories without current stamps: {shown}{more}",
-            ours(facts, "restamp"),
+            facts.command("restamp"),
             {
                 "count": ties.count,
                 "examples": [

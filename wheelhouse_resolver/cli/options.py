@@ -100,7 +100,7 @@ def requirements_of(options: argparse.Namespace) -> RequirementsFile | None:
     from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
 
     asked = RequirementsFile(requirements=tuple(map(parse_requirement, options.requirement)))
-    asked = asked.and_also(files_of(options))
+    asked = asked.merge(files_of(options))
     if asked.requirements:
         return asked
     where = f" in {', '.join(map(printable, options.files))}" if options.files else ""
@@ -121,7 +121,7 @@ def files_of(options: argparse.Namespace) -> RequirementsFile:
 
     found = RequirementsFile()
     for file in options.files:
-        found = found.and_also(read_any(file, os.environ))
+        found = found.merge(read_any(file, os.environ))
     return found
 
 

@@ -59,7 +59,6 @@ def diagnostic(
 
 error, warning, note = (partial(diagnostic, severity) for severity in DiagnosticSeverity)
 
-
 _Look = Callable[["EnvironmentFacts"], Iterable[Diagnostic]]
 
 

@@ -27,22 +27,17 @@ __all__ = [
     "parse_list",
 ]
 
-
 #: Where settings come from, weakest first (pip: `Configuration`, override order): the machine's files, the
 #: user's, the virtual environment's, the file that PIP_CONFIG_FILE names, PIP_* variables. `files`: pip did
 #: not say which.
 ORIGINS = ("files", "global", "user", "site", "env", "env_var")
 
-
 #: What `config debug` calls the kinds of files; its `env_var` holds what the environment says anyway.
 _HEADER = re.compile(r"(env_var|env|global|site|user):")
 
-
 _FILE = re.compile(r"  (.*), exists: (True|False)")
 
-
 _DEBUG_SETTING = re.compile(r"    ([A-Za-z][\w-]*)\.([A-Za-z][\w-]*): (.*)")
-
 
 _LIST_SETTING = re.compile(r"([^\s.=]+)\.([^\s=]+)=(.*)")
 

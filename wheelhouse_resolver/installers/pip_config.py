@@ -32,10 +32,8 @@ __all__ = [
     "write_static_configs",
 ]
 
-
 #: What `PipConfig.render` can write.
 FORMATS = ("ini", "sh", "csh", "fish", "json", "uv")
-
 
 #: pip splits the values of these at white space; so each may be several, and none may hold a space.
 _SEPARATED = frozenset(
@@ -51,10 +49,8 @@ _SEPARATED = frozenset(
     }
 )
 
-
 #: Of these, the ones that name files, or URLs instead.
 _FILES = frozenset({"build-constraint", "constraint", "find-links", "requirement"})
-
 
 #: pip splits the values of these at commas.
 _COMMAS = frozenset({"no-binary", "only-binary"})
@@ -90,16 +86,13 @@ _UV_OPTIONS = {
     "trusted-host": _UvOption("UV_INSECURE_HOST", "allow-insecure-host"),
 }
 
-
 #: What uv calls no-binary and only-binary when they are for `:all:`.
 _UV_ALL = {
     "no-binary": _UvOption("UV_NO_BINARY", "no-binary", when_on="1"),
     "only-binary": _UvOption("UV_NO_BUILD", "no-build", when_on="1"),
 }
 
-
 _OPTION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 

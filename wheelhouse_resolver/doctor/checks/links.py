@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.doctor.facts import DirectoryState, EnvironmentFacts, LinkState
     from wheelhouse_resolver.doctor.pip_settings import PipSetting
 
-__all__ = ["LINK_CHECKS", "config_file_is_ours", "finds_wheelhouse"]
+__all__ = ["config_file_is_ours", "finds_wheelhouse"]
 
 
 class _Reading(NamedTuple):
@@ -212,6 +212,3 @@ def _meant_for(facts: EnvironmentFacts, reading: _Reading) -> tuple[str | None, 
         if path & there <= named <= path:  # `pip-conf` leaves out what is not there
             return kind
     return None
-
-
-LINK_CHECKS = (_absent, _replaced, _stale)

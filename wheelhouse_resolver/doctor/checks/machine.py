@@ -17,8 +17,6 @@ from wheelhouse_resolver.doctor.fixes import command_line, export, unset
 if TYPE_CHECKING:
     from wheelhouse_resolver.doctor.facts import EnvironmentFacts
 
-__all__ = ["MACHINE_CHECKS"]
-
 
 @check("temporary-directory", "pip unpacks and builds there; what it builds must run there")
 def _temporary(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
@@ -59,6 +57,3 @@ def _cache(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             export(facts, "XDG_CACHE_HOME", "/tmp/cache-") + '"$USER"',
             {"path": facts.cache.path, "problem": facts.cache.problem},
         )
-
-
-MACHINE_CHECKS = (_temporary, _home, _cache)

@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from wheelhouse_resolver.doctor.checks.links import LINK_CHECKS, config_file_is_ours, finds_wheelhouse
+from wheelhouse_resolver.doctor.checks.links import config_file_is_ours, finds_wheelhouse
 from wheelhouse_resolver.doctor.diagnostics import (
     ERROR,
     NOTE,
     WARNING,
     Diagnostic,
+    DiagnosticSeverity,
     check,
     diagnostic,
     error,
@@ -34,8 +35,6 @@ from wheelhouse_resolver.utils.text import is_true
 if TYPE_CHECKING:
     from wheelhouse_resolver.doctor.facts import EnvironmentFacts
     from wheelhouse_resolver.doctor.pip_settings import PipSetting
-
-__all__ = ["PIP_CHECKS"]
 
 #: The first release whose choice among equal wheels the build tag decides.
 _OBEYS_BUILD_TAGS = (19, 3)
@@ -165,17 +164,21 @@ def _fighting(facts: EnvironmentFacts, *options: str) -> Iterator[PipSetting]:
             yield setting
 
 
+def _about(
+    facts: EnvironmentFacts, setting: PipSetting, severity: DiagnosticSeverity, message: str, more: str = ""
+) -> Diagnostic:
+    """What is wrong with a *setting*; *more* comes after the place where it was made. The fix unsets it."""
+    message = f"{message} ({setting.where}){more}"
+    return diagnostic(severity, message, unset_setting(facts, setting), to_plain(setting))
+
+
 @check("no-binary", "pip builds from source what the wheelhouse has as a wheel")
 def _no_binary(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for each in _fighting(facts, "no-binary"):
         everything = ":all:" in _words(each.value)
         if everything or _words(each.value) - {":none:"}:
-            yield diagnostic(
-                ERROR if everything else WARNING,
-                f"pip takes no wheel {'at all' if everything else f'of {each.value}'} ({each.where})",
-                unset_setting(facts, each),
-                to_plain(each),
-            )
+            severity, which = (ERROR, "at all") if everything else (WARNING, f"of {each.value}")
+            yield _about(facts, each, severity, f"pip takes no wheel {which}")
 
 
 @check(
@@ -191,12 +194,7 @@ def _selection(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for each in _fighting(facts, *words):
         severity, what = words[each.option]
         if each.option == "only-binary" or is_true(each.value):
-            yield diagnostic(
-                severity,
-                f"{what.format(value=each.value)} ({each.where})",
-                unset_setting(facts, each),
-                to_plain(each),
-            )
+            yield _about(facts, each, severity, what.format(value=each.value))
 
 
 @check(
@@ -210,11 +208,7 @@ def _index(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         # In the file that PIP_CONFIG_FILE names it is what `pip-conf --offline` writes.
         together = offline.origin == "env" or (links is not None and links.file == offline.file)
         if not together and not _is_wanted(facts, offline):
-            yield note(
-                f"pip asks no index ({offline.where}): it finds only what `find-links` names",
-                unset_setting(facts, offline),
-                to_plain(offline),
-            )
+            yield _about(facts, offline, NOTE, "pip asks no index", ": it finds only what `find-links` names")
         return
     users = list(_fighting(facts, "index-url", "extra-index-url"))
     limits = settings.get("constraint")
@@ -246,13 +240,8 @@ def _places(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             continue
         fails = each.option == "user" and facts.python is not None and facts.python.in_venv
         where = "the user's own site-packages" if each.option == "user" else each.value
-        yield diagnostic(
-            ERROR if fails else WARNING,
-            f"pip installs into {where} ({each.where})"
-            + (", which it refuses in a virtual environment" if fails else ", not into the target Python"),
-            unset_setting(facts, each),
-            to_plain(each),
-        )
+        so = ", which it refuses in a virtual environment" if fails else ", not into the target Python"
+        yield _about(facts, each, ERROR if fails else WARNING, f"pip installs into {where}", so)
 
 
 @check(
@@ -302,23 +291,3 @@ def _uv(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             load_settings(facts),
             {"uv": facts.uv},
         )
-
-
-PIP_CHECKS = (
-    _missing,
-    _too_old,
-    _other_pip,
-    _config_file,
-    _broken_config,
-    _unread_config,
-    *LINK_CHECKS,
-    _overridden,
-    _no_binary,
-    _selection,
-    _index,
-    _unreachable_index,
-    _places,
-    _ignored_files,
-    _venv_config,
-    _uv,
-)

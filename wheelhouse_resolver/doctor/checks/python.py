@@ -23,8 +23,6 @@ from wheelhouse_resolver.doctor.fixes import command_line, export, unset
 if TYPE_CHECKING:
     from wheelhouse_resolver.doctor.facts import EnvironmentFacts
 
-__all__ = ["PYTHON_CHECKS"]
-
 #: Evidence that is the Python's own, and evidence of what is loaded around it.
 _OWN = ("interpreter", "prefix")
 _AROUND = ("environment", "WHEELHOUSE_LAYER")
@@ -200,15 +198,3 @@ def _shadowed(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             export(facts, "PYTHONNOUSERSITE", "1") if from_home else unset(facts, "PYTHONPATH"),
             {"directory": directory, "projects": pairs},
         )
-
-
-PYTHON_CHECKS = (
-    _target,
-    _other_layer,
-    _conda,
-    _broken_venv,
-    _other_venv,
-    _other_version,
-    _policy_module,
-    _shadowed,
-)

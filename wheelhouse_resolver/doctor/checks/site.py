@@ -22,8 +22,6 @@ from wheelhouse_resolver.utils.serialise import to_plain
 if TYPE_CHECKING:
     from wheelhouse_resolver.doctor.facts import EnvironmentFacts
 
-__all__ = ["SITE_CHECKS"]
-
 
 @check("site-file", "without it the layers, archs and root are not those of the site")
 def _site_file(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
@@ -157,6 +155,3 @@ def _ties(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
                 ],
             },
         )
-
-
-SITE_CHECKS = (_site_file, _root, _unreadable, _empty, _unknown_override, _arch_override, _ties)

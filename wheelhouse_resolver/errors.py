@@ -196,7 +196,7 @@ class FileProblemError(WheelhouseError):
     def from_os(cls, path: str, error: OSError, problem: str = "") -> Self:
         """The error about *path* that *error* of the operating system means, with its errno.
 
-        *problem*: what stands before the system's reason, such as `cannot be read`.
+        *problem*: what precedes the system's reason, such as `cannot be read`.
         """
         reason = f"{problem}: {reason_of(error)}" if problem else reason_of(error)
         made = cls(path, reason)

@@ -166,7 +166,7 @@ def detect_host(
     python:  the target Python: a path, an environment's directory, or a version such as `3.9`; None for the
              running one.
     cpuinfo: a copy of another node's /proc/cpuinfo; None for this machine's CPU.
-    environ: stands for `os.environ`.
+    environ: replaces `os.environ`.
     arch, layer: overrides; they beat `WHEELHOUSE_ARCH`, `RSNT_ARCH` and `WHEELHOUSE_LAYER`.
     site:    whose ladder and layers count; by default `Site.load()`'s, or the built-in ones where no
              wheelhouse is. Every `Site` goes by its own when asked for a search path.

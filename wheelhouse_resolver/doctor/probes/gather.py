@@ -163,7 +163,7 @@ def _site(asked: Asked, environ: Mapping[str, str]) -> SiteFacts:
         try:
             listing.check_root(site)
         except NoWheelhouseError as error:
-            root_problem = error.problem.partition(";")[0]
+            root_problem = error.problem
     return SiteFacts(
         site=site,
         problem=problem,

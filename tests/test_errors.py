@@ -168,8 +168,8 @@ def test_the_number_is_that_of_what_the_system_said() -> None:
     error = OutputError.from_os("/o", full)
     assert (error.errno, error.filename, error.problem) == (errno.ENOSPC, "/o", "No space left on device")
     assert pickle.loads(pickle.dumps(error)).errno == errno.ENOSPC
-    error = UnreadableWheelError.from_os("/w", full, "cannot be read")
-    assert str(error) == "/w: cannot be read: No space left on device"
+    unreadable = UnreadableWheelError.from_os("/w", full, "cannot be read")
+    assert str(unreadable) == "/w: cannot be read: No space left on device"
 
 
 @pytest.mark.parametrize(

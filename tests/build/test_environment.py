@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.test_disk import mounted
 from wheelhouse_resolver.build.environment import EnvironmentProblemError, isolated, make_environment
 
 
@@ -46,10 +47,31 @@ def test_a_python_that_virtualenv_refuses_gets_one_by_its_own_venv(tmp_path: Pat
     assert asked(python, "import sys; print(sys.prefix)") == str(tmp_path / "new")
 
 
-def test_one_that_cannot_be_made_is_an_error_that_says_why(tmp_path: Path, log: str) -> None:
-    with pytest.raises(EnvironmentProblemError, match=r"no environment of /nowhere/python can be made: venv"):
+def test_one_that_cannot_be_made_is_an_error_that_says_how_each_way_failed(tmp_path: Path, log: str) -> None:
+    with pytest.raises(EnvironmentProblemError) as caught:
         make_environment("/nowhere/python", str(tmp_path / "new"), log=log, environ=os.environ)
+    assert str(caught.value).startswith(
+        "no environment of /nowhere/python can be made: virtualenv exited with"
+    )
+    assert caught.value.problem.endswith("; venv exited with 127: /nowhere/python: No such file or directory")
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("log_is_there", [True, False], ids=["log-on-it", "log-elsewhere"])
+@pytest.mark.parametrize("way", ["virtualenv", "venv"])
+def test_a_full_disk_is_why(
+    way: str, log_is_there: bool, tmp_path: Path, log: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if way == "venv":
+        monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    for disk in mounted(tmp_path / "disk", "-t", "tmpfs", "-o", "size=100k,mode=755", "tmpfs"):
+        log = str(disk.path / "log.txt") if log_is_there else log
+        with pytest.raises(EnvironmentProblemError) as caught:
+            make_environment(sys.executable, str(disk.path / "new"), log=log, environ=os.environ)
+        problems = caught.value.problem.split("; ")
+        assert [each.split()[0] for each in problems] == ["virtualenv", "venv"][way == "venv" :]
+        assert all("No space left on device" in each for each in problems)
+        assert not (disk.path / "new").exists()
 
 
 def test_other_environments_do_not_reach_in(

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,6 +15,7 @@ from wheelhouse_resolver.build.processes import (
     adopting,
     children,
     interrupted_by,
+    is_full,
     run_logged,
     tail_of,
 )
@@ -153,6 +155,26 @@ def test_the_tail_of_a_log(log: Path) -> None:
     log.write_bytes(b"first\n" + b"\xff\n" * 30 + b"last")
     assert tail_of(log, lines=2) == "\ufffd\nlast"
     assert tail_of(log, offset=log.stat().st_size) == ""
+
+
+@pytest.mark.parametrize(
+    ("free", "files", "free_files", "full"),
+    [(9, 9, 9, False), (0, 9, 9, True), (9, 9, 0, True), (9, 0, 0, False)],
+    ids=["room", "no-room", "no-more-files", "files-not-counted"],
+)
+def test_a_disk_is_full_when_it_takes_no_data_or_no_file(
+    free: int, files: int, free_files: int, full: bool, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = SimpleNamespace(f_bavail=free, f_files=files, f_favail=free_files)
+    monkeypatch.setattr("os.statvfs", lambda _: disk)
+    assert is_full(log.parent) == full
+    done = run("raise SystemExit('oh no')", log)
+    assert done.why == "exited with 1: oh no" + (": No space left on device" if full else "")
+    assert run("", log).why == ""
+
+
+def test_no_disk_is_not_full(tmp_path: Path) -> None:
+    assert not is_full(tmp_path / "missing")
 
 
 def test_signals_interrupt_once_and_afterwards_mean_what_they_meant_before() -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from tests.builders import clean_environ, make_tree, make_wheel
 from tests.cli.conftest import Cli, Outcome
+from wheelhouse_resolver import cli as program
 
 #: A host that every machine is.
 HOST = ("--arch", "generic", "--layer", "gentoo")
@@ -448,6 +451,9 @@ def test_a_fault_of_our_own_is_one_line_too(cli: Cli, root: Path, monkeypatch: p
         cli("path", "--root", root, *HOST)
 
 
+FULL = "/dev/full"
+
+
 class TestStdout:
     """A reader that has seen enough is no error; a full disk is one."""
 
@@ -459,67 +465,124 @@ class TestStdout:
             make_wheel(root / "generic", f"demo-0.{number}-py3-none-any.whl")
         return ["pick", "--explain", "demo", "--root", str(root), *HOST]
 
-    def test_head(self, arguments: list[str]) -> None:
+    @pytest.fixture(params=[{}, {"PYTHONUNBUFFERED": "1"}], ids=["buffered", "unbuffered"])
+    def environ(self, request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+        """An environment of nothing else: no variable of whoever runs the tests takes part."""
+        return {"HOME": str(tmp_path), "PATH": os.defpath, **request.param}
+
+    def run(
+        self,
+        environ: dict[str, str],
+        *arguments: str,
+        stdout: int = subprocess.PIPE,
+        stderr: int = subprocess.PIPE,
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*self.COMMAND, *arguments], env=environ, stdout=stdout, stderr=stderr, text=True
+        )
+
+    def test_head(self, arguments: list[str], environ: dict[str, str]) -> None:
         done = subprocess.run(
-            ["bash", "-o", "pipefail", "-c", '"$@" | head -1', "-", *self.COMMAND, *arguments],
-            env=clean_environ(),
+            ["sh", "-c", '{ "$@"; echo "$?" >&2; } | head -n 1', "-", *self.COMMAND, *arguments],
+            env=environ,
             capture_output=True,
             text=True,
         )
-        assert (done.stdout, done.stderr) == ("demo\n", "")
+        assert (done.stdout, done.stderr) == ("demo\n", "0\n")
 
-    @pytest.mark.parametrize("unbuffered", ["", "1"])
-    def test_a_pipe_that_nobody_reads(self, arguments: list[str], unbuffered: str) -> None:
+    @pytest.mark.parametrize(
+        ("command", "code"),
+        [
+            (("--help",), 0),
+            (("--version",), 0),
+            (("pick", "--help"), 0),
+            (("pick", "--explain", "demo"), 0),
+            (("pick", "missing", "--json"), 1),
+        ],
+        ids=["help", "version", "help-of-a-command", "answer", "negative-answer"],
+    )
+    def test_a_pipe_that_nobody_reads(
+        self, command: tuple[str, ...], code: int, arguments: list[str], environ: dict[str, str]
+    ) -> None:
+        """The exit code is that of the answer."""
         reader, writer = os.pipe()
         os.close(reader)
-        done = subprocess.run(
-            [*self.COMMAND, *arguments],
-            env=clean_environ(PYTHONUNBUFFERED=unbuffered),
-            stdout=writer,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        where = arguments[3:] if code or "demo" in command else []
+        done = self.run(environ, *command, *where, stdout=writer)
+        assert done.returncode == code
+        assert done.stderr == ""
+        assert self.run(environ, *command, *where, stdout=writer, stderr=writer).returncode == code
         os.close(writer)
-        assert (done.returncode, done.stderr) == (0, "")
-
-    def test_help_into_a_pipe_that_nobody_reads(self) -> None:
-        reader, writer = os.pipe()
-        os.close(reader)
-        done = subprocess.run(
-            [*self.COMMAND, "pick", "--help"],
-            env=clean_environ(),
-            stdout=writer,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        os.close(writer)
-        assert (done.returncode, done.stderr) == (0, "")
 
     @pytest.mark.parametrize(
         "command", [("path",), ("pip-conf",), ("pick", "demo"), ("avail",), ("detect", "--json")]
     )
     def test_one_that_is_closed(self, command: tuple[str, ...], root: Path) -> None:
         done = subprocess.run(
-            ["bash", "-c", '"$@" >&-', "-", *self.COMMAND, *command, "--root", str(root), *HOST],
+            ["sh", "-c", '"$@" >&-', "-", *self.COMMAND, *command, "--root", str(root), *HOST],
             env=clean_environ(),
             capture_output=True,
             text=True,
         )
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
-    @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
-    @pytest.mark.parametrize("command", [("path",), ("pip-conf",), ("pick", "demo", "--json"), ("avail",)])
-    def test_a_full_disk(self, command: tuple[str, ...], root: Path) -> None:
-        with open("/dev/full", "w") as full:
-            done = subprocess.run(
-                [*self.COMMAND, *command, "--root", str(root), *HOST],
-                env=clean_environ(),
-                stdout=full,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
+    @pytest.mark.skipif(not os.path.exists(FULL), reason=f"this system has no {FULL}")
+    @pytest.mark.parametrize(
+        "command",
+        [
+            ("--help",),
+            ("--version",),
+            ("pick", "--help"),
+            ("path",),
+            ("pip-conf",),
+            ("pick", "demo", "--json"),
+            ("pick", "--explain", "demo"),
+            ("avail",),
+            ("lock", "demo"),
+        ],
+        ids=" ".join,
+    )
+    def test_a_full_disk(
+        self, command: tuple[str, ...], arguments: list[str], environ: dict[str, str]
+    ) -> None:
+        where = [] if command[-1] in ("--help", "--version") else arguments[3:]
+        with open(FULL, "w") as full:
+            done = self.run(environ, *command, *where, stdout=full.fileno())
         assert done.returncode == 2
-        assert done.stderr == "error: No space left on device\n"
+        assert done.stderr == "error: cannot write standard output: No space left on device\n"
+
+    @pytest.mark.skipif(not os.path.exists(FULL), reason=f"this system has no {FULL}")
+    def test_standard_error_on_a_full_disk(self, arguments: list[str], environ: dict[str, str]) -> None:
+        """Nothing can be said there; the answer and its exit code are the same."""
+        with open(FULL, "w") as full:
+            bad = self.run(environ, "pick", stderr=full.fileno())
+            none = self.run(environ, "pick", "missing", *arguments[3:], stderr=full.fileno())
+            good = self.run(environ, "pick", "demo", *arguments[3:], stderr=full.fileno())
+            both = self.run(environ, "--version", stdout=full.fileno(), stderr=full.fileno())
+        assert (bad.returncode, none.returncode, good.returncode, both.returncode) == (2, 1, 0, 2)
+        assert (bad.stdout, none.stdout) == ("", "")
+        assert good.stdout.endswith(".whl\n")
+
+
+@pytest.mark.parametrize("command", program.COMMANDS)
+def test_an_error_says_what_it_is_about(command: str, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one of the operating system that names no file, such as that of a read(2) or a fork(2)."""
+
+    def fail(error: OSError) -> Callable[..., int]:
+        def run(_: object) -> int:
+            raise error
+
+        return run
+
+    module = import_module(f"wheelhouse_resolver.cli.{command.replace('-', '_')}")
+    monkeypatch.setattr(module, "add_arguments", lambda _: None)
+    monkeypatch.setattr(module, "run", fail(PermissionError(errno.EACCES, "Permission denied")))
+    problem = f"error: cannot finish {command}: Permission denied (WHEELHOUSE_DEBUG=1 shows where)\n"
+    assert cli(command) == (2, "", problem)
+    monkeypatch.setattr(module, "run", fail(PermissionError(errno.EACCES, "Permission denied", "/a\nb")))
+    assert cli(command) == (2, "", "error: /a\\nb: Permission denied\n")
+    monkeypatch.setattr(module, "run", fail(OSError("no number")))
+    assert cli(command).err.startswith(f"error: cannot finish {command}: no number")
 
 
 class TestRecipes:

@@ -14,6 +14,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any, NoReturn
 
+from wheelhouse_resolver.cli.streams import guarded
 from wheelhouse_resolver.errors import WheelhouseError, reason_of
 from wheelhouse_resolver.text import printable, unknown
 
@@ -132,24 +133,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         helping = not arguments or not {"-h", "--help"}.isdisjoint(arguments)
         options = build_parser(named, width=None if helping else 80).parse_args(arguments)
         code: int = options.run(options)
-        if sys.stdout is not None:
-            sys.stdout.flush()
         return code
     except WheelhouseError as error:
         return _failed(str(error))
-    except BrokenPipeError:
-        # The reader has seen enough (`| head`). Python flushes stdout once more at exit: give it somewhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except KeyboardInterrupt:
         return 130
     except SystemExit as stop:  # argparse, after --help or an error
         return stop.code if isinstance(stop.code, int) else 2
     except OSError as error:
-        where = (
-            f" {printable(os.fsdecode(error.filename))}" if isinstance(error.filename, (str, bytes)) else ""
+        if isinstance(error.filename, (str, bytes)):
+            return _failed(f"{printable(os.fsdecode(error.filename))}: {reason_of(error)}")
+        if os.environ.get("WHEELHOUSE_DEBUG"):
+            raise
+        return _failed(
+            f"cannot finish {named or PROGRAM}: {reason_of(error)} (WHEELHOUSE_DEBUG=1 shows where)"
         )
-        return _failed(f"{reason_of(error)}{where}")
     except Exception as error:
         if os.environ.get("WHEELHOUSE_DEBUG"):
             raise
@@ -167,4 +165,11 @@ def entry_point() -> NoReturn:
     if sys.argv[1:2] and sys.argv[1] not in _LONG:
         # Most commands live for milliseconds: looking for garbage takes a twelfth of that and finds none.
         gc.disable()
-    sys.exit(main())
+    sys.stdout, output = guarded(sys.stdout, "standard output")
+    sys.stderr, _ = guarded(sys.stderr, "standard error")
+    code = main()
+    if output is not None:
+        sys.stdout.flush()
+        if output.problem is not None:
+            code = _failed(str(output.problem))
+    sys.exit(code)

@@ -1,7 +1,7 @@
 """Standard output and standard error of a process: what cannot be written there is noticed, in one place.
 
-Python by itself writes what is left in its buffers when it exits, and then it is too late for an exit code and
-a message of ours.
+Python by itself writes what is left in its buffers when it exits: too late for an exit code and a message of
+ours.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.builders import clean_environ
+from tests.requires import need
 
 __all__ = ["LEVEL_C", "make_repository", "make_sdist", "pack_source", "sdist_files"]
 
@@ -169,6 +170,8 @@ def make_sdist(
 
 def make_repository(directory: Path, files: Mapping[str, str], *tags: str) -> str:
     """A git repository of *files* in *directory*, with one commit that has those *tags*; returns its hash."""
+
+    need("git")
 
     def git(*arguments: str) -> str:
         author = ["-c", "user.name=t", "-c", "user.email=t@example.org"]

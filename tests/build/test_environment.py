@@ -22,7 +22,7 @@ def asked(python: str, code: str) -> str:
     ).stdout.strip()
 
 
-@pytest.mark.parametrize("way", ["virtualenv", "venv"])
+@pytest.mark.parametrize("way", ["virtualenv", pytest.param("venv", marks=pytest.mark.slow)])
 def test_a_fresh_environment_of_that_python_with_pip(
     way: str, tmp_path: Path, log: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -38,6 +38,7 @@ def test_a_fresh_environment_of_that_python_with_pip(
     assert made_by == (way == "virtualenv")
 
 
+@pytest.mark.slow
 def test_a_python_that_virtualenv_refuses_gets_one_by_its_own_venv(tmp_path: Path, log: str) -> None:
     """It answers `-m venv` only, where virtualenv asks by running a file."""
     wrapper = tmp_path / "python"
@@ -58,7 +59,7 @@ def test_one_that_cannot_be_made_is_an_error_that_says_how_each_way_failed(tmp_p
 
 
 @pytest.mark.parametrize("log_is_there", [True, False], ids=["log-on-it", "log-elsewhere"])
-@pytest.mark.parametrize("way", ["virtualenv", "venv"])
+@pytest.mark.parametrize("way", ["virtualenv", pytest.param("venv", marks=pytest.mark.slow)])
 def test_a_full_disk_is_why(
     way: str, log_is_there: bool, tmp_path: Path, log: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

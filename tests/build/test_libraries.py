@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.build.extensions import compiled
+from tests.requires import compiles, need
 from wheelhouse_resolver.build.libraries import (
     Loader,
     TooManyLibrariesError,
@@ -37,6 +38,7 @@ def missing(path: Path, *library_path: str) -> set[str]:
 
 def missing_for_real(path: Path, *library_path: str) -> set[str]:
     """What `ldd` says."""
+    need("ldd")
     environ = {"PATH": os.environ["PATH"], "LC_ALL": "C", "LD_LIBRARY_PATH": ":".join(library_path)}
     done = subprocess.run(["ldd", path], capture_output=True, text=True, env=environ)
     return {line.split()[0] for line in done.stdout.splitlines() if "not found" in line}
@@ -51,6 +53,7 @@ def library(path: Path, *flags: str, needs: Sequence[Path] = (), soname: str = "
     return compiled(path, f"{calls}int {name}(void) {{ return {body}; }}", *linked, *flags)
 
 
+@compiles
 @pytest.mark.parametrize(
     ("flags", "where", "library_path", "found"),
     [
@@ -74,6 +77,7 @@ def test_where_a_library_is_looked_for(
     assert missing(outer, *paths) == missing_for_real(outer, *paths)
 
 
+@compiles
 @pytest.mark.parametrize("new", [True, False], ids=["runpath", "rpath"])
 def test_only_an_rpath_is_for_what_is_loaded_further_down(tmp_path: Path, new: bool) -> None:
     last = library(tmp_path / "libs/last.so")
@@ -84,6 +88,7 @@ def test_only_an_rpath_is_for_what_is_loaded_further_down(tmp_path: Path, new: b
     assert missing(first) == missing_for_real(first)
 
 
+@compiles
 @pytest.mark.parametrize("beside", ["link", "target"])
 def test_the_origin_of_a_library_is_where_it_was_found(beside: str, tmp_path: Path) -> None:
     last = library(tmp_path / beside / "last.so")
@@ -95,6 +100,7 @@ def test_the_origin_of_a_library_is_where_it_was_found(beside: str, tmp_path: Pa
     assert missing(first) == missing_for_real(first)
 
 
+@compiles
 def test_a_name_that_is_loaded_already_is_not_looked_for_again(tmp_path: Path) -> None:
     inner = library(tmp_path / "libs/inner.so")
     middle = library(tmp_path / "libs/middle.so", needs=[inner])
@@ -103,6 +109,7 @@ def test_a_name_that_is_loaded_already_is_not_looked_for_again(tmp_path: Path) -
     assert missing(middle) == missing_for_real(middle) == {"inner.so"}
 
 
+@compiles
 def test_a_library_of_the_wheel_is_judged_as_loaded_by_the_one_that_needs_it(tmp_path: Path) -> None:
     inner = library(tmp_path / "a.libs/inner.so")
     middle = library(tmp_path / "a.libs/middle.so", needs=[inner])
@@ -113,6 +120,7 @@ def test_a_library_of_the_wheel_is_judged_as_loaded_by_the_one_that_needs_it(tmp
     assert [each.library for each in missing_libraries(files[:2], loader())] == ["inner.so"]
 
 
+@compiles
 def test_a_relative_directory_is_no_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inner = library(tmp_path / "inner.so")
     outer = library(tmp_path / "outer.so", "-Wl,-rpath,.", needs=[inner])
@@ -120,6 +128,7 @@ def test_a_relative_directory_is_no_place(tmp_path: Path, monkeypatch: pytest.Mo
     assert missing(outer, ".", "") == {"inner.so"}
 
 
+@compiles
 def test_libraries_without_end_are_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wheelhouse_resolver.build.libraries._MOST_LOOKS", 3)
     first = library(tmp_path / "first.so", needs=[library(tmp_path / "gone/x.so")])
@@ -127,6 +136,7 @@ def test_libraries_without_end_are_given_up(tmp_path: Path, monkeypatch: pytest.
         missing(first)
 
 
+@compiles
 def test_what_is_not_found_says_who_needs_it_and_where_it_is_not(tmp_path: Path) -> None:
     inner = library(tmp_path / "gone.so")
     outer = library(tmp_path / "outer.so", "-Wl,-rpath,/sw/lib", needs=[inner])
@@ -137,6 +147,7 @@ def test_what_is_not_found_says_who_needs_it_and_where_it_is_not(tmp_path: Path)
     assert str(found).startswith(f"{outer} needs gone.so, which is not found (looked in /my/lib, /sw/lib, ")
 
 
+@compiles
 def test_a_library_of_another_machine_does_not_count(tmp_path: Path) -> None:
     inner = library(tmp_path / "inner.so")
     outer = library(tmp_path / "outer.so", "-Wl,-rpath,$ORIGIN", needs=[inner])
@@ -146,6 +157,7 @@ def test_a_library_of_another_machine_does_not_count(tmp_path: Path) -> None:
     assert missing(outer) == {"inner.so"}
 
 
+@compiles
 def test_libraries_that_need_each_other_come_to_an_end(tmp_path: Path) -> None:
     first = library(tmp_path / "first.so", "-Wl,-rpath,$ORIGIN")
     second = library(tmp_path / "second.so", "-Wl,-rpath,$ORIGIN", needs=[first])
@@ -153,11 +165,13 @@ def test_libraries_that_need_each_other_come_to_an_end(tmp_path: Path) -> None:
     assert missing(first) == set()
 
 
+@compiles
 def test_the_systems_own_libraries_are_found(tmp_path: Path) -> None:
     outer = compiled(tmp_path / "x.so", "double sin(double); double x(double y) { return sin(y); }", "-lm")
     assert missing(outer) == set()
 
 
+@compiles
 def test_what_the_python_loads_itself_is_there(tmp_path: Path) -> None:
     """Python's own executable needs it, so that the name is taken by the time a module is loaded."""
     executable = library(

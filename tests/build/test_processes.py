@@ -66,6 +66,7 @@ def test_one_that_cannot_be_started(log: Path, tmp_path: Path) -> None:
     assert "No such file or directory" in log.read_text()
 
 
+@pytest.mark.slow
 def test_one_that_hangs_is_stopped_with_all_that_it_started(log: Path, tmp_path: Path) -> None:
     code = (
         "import subprocess, sys, time;"
@@ -84,6 +85,7 @@ def test_one_that_hangs_is_stopped_with_all_that_it_started(log: Path, tmp_path:
     assert not is_alive(int((tmp_path / "pid").read_text()))
 
 
+@pytest.mark.slow
 def test_one_that_ignores_being_told_to_stop_is_killed(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wheelhouse_resolver.build.processes._GRACE", 0.2)
     code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
@@ -115,7 +117,10 @@ def escaping(pid: Path, then: str = "") -> str:
     return ESCAPE.replace("PID", repr(str(pid))) + then
 
 
-@pytest.mark.parametrize("then", ["", "time.sleep(600)"], ids=["ended", "timed-out"])
+@pytest.mark.parametrize(
+    "then",
+    [pytest.param("", id="ended"), pytest.param("time.sleep(600)", id="timed-out", marks=pytest.mark.slow)],
+)
 def test_what_has_left_the_group_is_killed_too_and_what_was_there_is_not(
     then: str, log: Path, tmp_path: Path
 ) -> None:

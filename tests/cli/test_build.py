@@ -325,7 +325,7 @@ def other_python() -> str:
     """The path of another CPython 3 than the running one, newer if possible."""
     own = sys.version_info[:2]
     code = "import sys, venv, ensurepip; print(*sys.version_info[:2])"
-    found = {}
+    found: dict[tuple[int, ...], str] = {}
     for path in pythons():
         asked = subprocess.run([path, "-c", code], capture_output=True, text=True)
         version = tuple(map(int, asked.stdout.split())) if asked.returncode == 0 else own

@@ -167,12 +167,11 @@ def test_what_the_system_said_is_never_the_whole_message() -> None:
     for path in sorted(package.rglob("*.py")):
         for call in ast.walk(ast.parse(path.read_bytes())):
             if isinstance(call, ast.Call):
-                reasons = [
-                    each for each in [*call.args, *(k.value for k in call.keywords)] if _is_reason(each)
-                ]
+                given = [*call.args, *(each.value for each in call.keywords)]
+                reasons = [each for each in given if _is_reason(each)]
                 count += len(reasons)
                 name = ast.unparse(call.func)
-                others = len(call.args) + len(call.keywords) - len(reasons)
+                others = len(given) - len(reasons)
                 if reasons and not others and not name.endswith(".append"):
                     alone.append(f"{path.relative_to(package)}:{call.lineno}: {name}")
     assert alone == []

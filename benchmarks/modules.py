@@ -21,10 +21,9 @@ from pathlib import Path
 from run import Comparison, Failed, Group, Row, Work, check, measured, table, tell
 
 import wheelhouse_resolver
-from wheelhouse_resolver.modulefile import dynamic_modulefile, static_modulefile
-from wheelhouse_resolver.pip_conf import static_configs
-from wheelhouse_resolver.site import Site
-from wheelhouse_resolver.site_file import parse
+from wheelhouse_resolver.installers.modulefile import dynamic_modulefile, static_modulefile
+from wheelhouse_resolver.installers.pip_config import static_configs
+from wheelhouse_resolver.site.model import Site
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -76,7 +75,7 @@ def group(name: str, dialect: str, command: list[str], site: Site, scratch: Path
     lines = "".join(form.format(each, pip / "pip-avx2-gentoo.conf") for each in variables)
     ours = [sys.executable, "-m", "wheelhouse_resolver"]
     ladder = "".join(f'[[arch]]\nname = "{arch}"\ntarget = "{of}"\n' for arch, of in FAMILIES.items())
-    long = parse(f'root = "{site.root}"\n{ladder}', "site.toml")._replace(source=None)
+    long = Site.parse(f'root = "{site.root}"\n{ladder}', "site.toml")._replace(source=None)
     texts = {
         "static": static_modulefile(site, "gentoo", dialect, str(pip)),
         "static, 12 levels": static_modulefile(long, "gentoo", dialect, str(pip)),

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import clean_environ
+from tests.factories import clean_environ
 from tests.pips import OLDEST, fetch_pip
 from tests.programs import PROGRAMS, Program, program_of
 from tests.slurm import cluster
-from wheelhouse_resolver.build.environment import make_environment
+from wheelhouse_resolver.builder.process.virtualenvs import make_environment
 
 # In a background job of a script SIGINT is ignored, and so it is in all that such a job starts. People's
 # terminals send it: the programs under test begin as theirs do.
@@ -128,4 +128,4 @@ def quick_environments(_environment: Path, monkeypatch: pytest.MonkeyPatch) -> N
         shutil.copytree(_environment, directory, symlinks=True, copy_function=os.link)
         return os.path.join(directory, "bin", "python")
 
-    monkeypatch.setattr("wheelhouse_resolver.build.verify.make_environment", copied)
+    monkeypatch.setattr("wheelhouse_resolver.builder.verification.verify.make_environment", copied)

@@ -7,9 +7,10 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from tests.builders import make_wheel
-from wheelhouse_resolver.host import Host
-from wheelhouse_resolver.site import Directory, Site
+from tests.factories import make_wheel
+from wheelhouse_resolver.host.detect import Host
+from wheelhouse_resolver.site.layout import Directory
+from wheelhouse_resolver.site.model import Site
 
 __all__ = ["SPELLED", "Graph", "random_graph"]
 

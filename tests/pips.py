@@ -9,7 +9,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from tests.builders import clean_environ
+from tests.factories import clean_environ
 
 __all__ = ["OLDEST", "fetch", "fetch_pip", "pip_environ", "real_environ"]
 

@@ -23,7 +23,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from tests.pips import fetch, pip_environ, real_environ
-from wheelhouse_resolver.installers import INSTALLERS, Installer, PythonKind, machine_of
+from wheelhouse_resolver.installers.ordering import INSTALLERS, Installer, PythonKind
+from wheelhouse_resolver.wheelfile.tags import machine_of
 
 __all__ = [
     "BETWEEN",

@@ -20,9 +20,10 @@ from wheelhouse_resolver.errors import (
     UnknownArchError,
     UnsafeValueError,
     WheelhouseError,
+    printable,
     reason_of,
 )
-from wheelhouse_resolver.text import printable, problem_in
+from wheelhouse_resolver.utils.text import invalid_character
 
 #: What a file system may hold: line ends of every kind, terminal codes, undecodable bytes.
 HOSTILE = "a\nb\r\x0b\x0c\x1c\x85\u2028\u2029\x1b[31m\x00\udc80\u202ez"
@@ -38,9 +39,9 @@ def example(kind: type[WheelhouseError], text: str) -> WheelhouseError:
     if kind is WheelhouseError:
         return WheelhouseError("what, where, and what to do")
     fields: dict[str, Any] = {}
-    for name, hint in get_type_hints(kind.__init__, {"Sequence": Sequence}).items():
-        if name == "return":
-            continue
+    hints = get_type_hints(kind)
+    for name in kind._fields:
+        hint = hints[name]
         if hint in (str, str | None):
             fields[name] = text
         elif hint in (int, int | None):
@@ -96,7 +97,7 @@ def test_an_error_says_all_that_it_carries(kind: type[WheelhouseError]) -> None:
     [
         (SiteFileError("s.toml", "wrong"), "s.toml: wrong"),
         (SiteFileError("s.toml", "wrong", 7), "s.toml, line 7: wrong"),
-        (UnknownArchError("avx3", ["generic", "avx"]), "unknown arch 'avx3': this site knows generic, avx"),
+        (UnknownArchError("avx3", ["generic", "avx"]), "unknown arch 'avx3': this site has generic, avx"),
         (NoWheelhouseError(None, "none found"), "none found"),
         (NoWheelhouseError("/w", "no such directory"), "wheelhouse /w: no such directory"),
         (InvalidRequirementError("a b", "odd"), "invalid requirement 'a b': odd"),
@@ -157,7 +158,7 @@ def test_printable_text_is_left_alone_and_all_else_is_escaped(text: str, expecte
     ids=["hostile-yet-fine", "empty", "newline", "return", "delete", "next-line", "paragraph", "bytes"],
 )
 def test_the_problem_of_a_text_that_does_not_fit_on_a_line(text: str, expected: str | None) -> None:
-    assert problem_in(text) == expected
+    assert invalid_character(text) == expected
 
 
 def test_what_the_system_said_is_never_the_whole_message() -> None:

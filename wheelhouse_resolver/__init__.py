@@ -18,17 +18,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.errors import WheelhouseError as WheelhouseError
-    from wheelhouse_resolver.host import Host as Host
-    from wheelhouse_resolver.host import detect_host as detect_host
-    from wheelhouse_resolver.pick import Pick as Pick
-    from wheelhouse_resolver.pip_conf import PipConfig as PipConfig
-    from wheelhouse_resolver.pip_conf import pip_config as pip_config
-    from wheelhouse_resolver.site import Arch as Arch
-    from wheelhouse_resolver.site import Directory as Directory
-    from wheelhouse_resolver.site import Layer as Layer
-    from wheelhouse_resolver.site import SearchPath as SearchPath
-    from wheelhouse_resolver.site import Site as Site
-    from wheelhouse_resolver.wheelhouse import Candidate as Candidate
+    from wheelhouse_resolver.host.detect import Host as Host
+    from wheelhouse_resolver.host.detect import detect_host as detect_host
+    from wheelhouse_resolver.installers.pip_config import PipConfig as PipConfig
+    from wheelhouse_resolver.installers.pip_config import pip_config as pip_config
+    from wheelhouse_resolver.selection.pick import Pick as Pick
+    from wheelhouse_resolver.site.layout import Arch as Arch
+    from wheelhouse_resolver.site.layout import Directory as Directory
+    from wheelhouse_resolver.site.layout import Layer as Layer
+    from wheelhouse_resolver.site.layout import SearchPath as SearchPath
+    from wheelhouse_resolver.site.model import Site as Site
+    from wheelhouse_resolver.tree.candidate import Candidate as Candidate
     from wheelhouse_resolver.wheelhouse import Wheelhouse as Wheelhouse
 
     __version__: str
@@ -50,19 +50,19 @@ __all__ = [
 ]
 
 _ROOMS = {
-    "Arch": "site",
-    "Candidate": "wheelhouse",
-    "Directory": "site",
-    "Host": "host",
-    "Layer": "site",
-    "Pick": "pick",
-    "PipConfig": "pip_conf",
-    "SearchPath": "site",
-    "Site": "site",
+    "Arch": "site.layout",
+    "Candidate": "tree.candidate",
+    "Directory": "site.layout",
+    "Host": "host.detect",
+    "Layer": "site.layout",
+    "Pick": "selection.pick",
+    "PipConfig": "installers.pip_config",
+    "SearchPath": "site.layout",
+    "Site": "site.model",
     "Wheelhouse": "wheelhouse",
     "WheelhouseError": "errors",
-    "detect_host": "host",
-    "pip_config": "pip_conf",
+    "detect_host": "host.detect",
+    "pip_config": "installers.pip_config",
 }
 
 

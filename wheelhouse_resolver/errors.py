@@ -1,15 +1,31 @@
 """The errors of this library.
 
 Every error that a caller may want to catch derives from `WheelhouseError` and also from the standard
-exception that comes nearest, carries what it speaks of as attributes, prints as one line that says what,
-where and what to do, and survives pickling.
+exception that comes nearest, carries its fields as attributes, prints as one line that says what and where,
+has a hint apart from it where one helps, and survives pickling.
+
+An error class declares its fields as annotations and its text as a template of them::
+
+    class UnknownArchError(WheelhouseError, LookupError):
+        _message = "unknown arch {name!r}: this site has {known}"
+        name: str
+        known: Sequence[str]
 """
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from wheelhouse_resolver.text import printable
+if TYPE_CHECKING:
+    from typing_extensions import Self, dataclass_transform
+else:
+
+    def dataclass_transform(**_):
+        """What type checkers read: the annotations of a subclass are its parameters (PEP 681)."""
+        return lambda kind: kind
+
 
 __all__ = [
     "CpuinfoError",
@@ -25,12 +41,21 @@ __all__ = [
     "TooComplexError",
     "UnknownArchError",
     "UnknownLayerError",
+    "UnknownNameError",
     "UnreadableDirectoryError",
     "UnreadableWheelError",
     "UnsafeValueError",
     "WheelhouseError",
+    "printable",
     "reason_of",
 ]
+
+
+def printable(text: object) -> str:
+    """*text* on one line: control characters and undecodable bytes are written as escapes."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in str(text)
+    )
 
 
 def reason_of(error: OSError) -> str:
@@ -38,180 +63,252 @@ def reason_of(error: OSError) -> str:
     return error.strerror or str(error) or type(error).__name__
 
 
+class _Field:
+    """A field in a message: on one line; `!r` quotes it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def __repr__(self) -> str:
+        return repr(self._value)
+
+    def __format__(self, spec: str) -> str:
+        value = ", ".join(map(str, self._value)) if isinstance(self._value, tuple) else self._value
+        return printable("" if value is None else value)
+
+
+def _describe(error: OSError, code: int, fields: dict[str, Any]) -> None:
+    """Set what every `OSError` has."""
+    error.errno, error.strerror = code, fields.get("problem")
+    error.filename = fields.get("path") or fields.get("root")
+
+
+@dataclass_transform()
 class WheelhouseError(Exception):
-    """The base of all errors of this library; its text is one line."""
+    """The base of all errors of this library. Its text is one line; *hint* says what to do, or is empty.
+
+    message: the text. hint: a line apart from it, with commands that can be run as they are.
+    """
+
+    _message: ClassVar[str] = ""
+    _hint: ClassVar[str] = ""
+    _errno: ClassVar[int] = errno.EIO
+    _fields: ClassVar[dict[str, Any]] = {}
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        names = [name for name in cls.__annotations__ if not name.startswith("_")]
+        cls._fields = cls._fields | {name: cls.__dict__.get(name, ...) for name in names}
+
+    def __init__(self, *values: Any, **named: Any) -> None:
+        if not self._fields:
+            super().__init__(*values)
+            return
+        given = dict(zip(self._fields, values, strict=False), **named)
+        fields = {name: given.pop(name, default) for name, default in self._fields.items()}
+        missing = [name for name, value in fields.items() if value is ...]
+        if missing or given or len(values) > len(fields):
+            raise TypeError(f"{type(self).__name__} takes {', '.join(fields)}")
+        for name, value in fields.items():
+            setattr(self, name, tuple(value) if isinstance(value, list) else value)
+        if isinstance(self, OSError):
+            _describe(self, self._errno, fields)
+
+    @property
+    def message(self) -> str:
+        """What is wrong and where, on one line."""
+        if not self._fields:
+            return printable(super().__str__())
+        return self._message.format_map({name: _Field(getattr(self, name)) for name in self._fields})
+
+    @property
+    def hint(self) -> str:
+        """What to do about it, on one line; empty if there is nothing to say."""
+        stated: str = self.__dict__.get("_stated_hint", "")
+        return stated or self._hint.format_map({name: _Field(getattr(self, name)) for name in self._fields})
+
+    def with_hint(self, hint: str) -> Self:
+        """The same error, with this *hint*."""
+        self.__dict__["_stated_hint"] = printable(hint)
+        return self
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        fields = tuple(getattr(self, name) for name in self._fields) or self.args
+        state = {**self.__dict__, "errno": self.errno} if isinstance(self, OSError) else self.__dict__
+        return (type(self), fields, state)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: error (the class), message, hint."""
+        return {"error": type(self).__name__, "message": self.message, "hint": self.hint}
 
 
 class SiteFileError(WheelhouseError, ValueError):
-    """A site file that cannot be used.
+    """A site file that cannot be used. *line*: 1-based, where it is known."""
 
-    Attributes: *path* of the file, *problem* in words, *line* (1-based) where it is known.
-    """
+    _message = "{path}: {problem}"
+    path: str
+    problem: str
+    line: int | None = None
 
-    def __init__(self, path: str, problem: str, line: int | None = None) -> None:
-        super().__init__(path, problem, line)
-        self.path = path
-        self.problem = problem
-        self.line = line
-
-    def __str__(self) -> str:
+    @property
+    def message(self) -> str:
+        """What is wrong, where."""
         where = printable(self.path) + (f", line {self.line}" if self.line is not None else "")
         return f"{where}: {printable(self.problem)}"
 
 
 class FileProblemError(WheelhouseError):
-    """Something is wrong with one file or directory. Attributes: *path*, *problem* in words."""
+    """Something is wrong with one file or directory."""
 
-    def __init__(self, path: str, problem: str) -> None:
-        super().__init__(path, problem)
-        self.path = path
-        self.problem = problem
+    _message = "{path}: {problem}"
+    path: str
+    problem: str
 
-    def __str__(self) -> str:
-        return f"{printable(self.path)}: {printable(self.problem)}"
+    @classmethod
+    def from_os(cls, path: str, error: OSError, problem: str = "") -> Self:
+        """The error about *path* that *error* of the operating system means, with its errno.
 
-
-class _UnknownNameError(WheelhouseError, LookupError):
-    _kind = "name"
-
-    def __init__(self, name: str, known: Sequence[str]) -> None:
-        super().__init__(name, tuple(known))
-        self.name = name
-        self.known = tuple(known)
-
-    def __str__(self) -> str:
-        known = printable(", ".join(self.known))
-        return f"unknown {self._kind} {self.name!r}: this site knows {known}"
+        *problem*: what stands before the system's reason, such as `cannot be read`.
+        """
+        reason = f"{problem}: {reason_of(error)}" if problem else reason_of(error)
+        made = cls(path, reason)
+        if error.errno and hasattr(made, "errno"):
+            made.__setstate__({"errno": error.errno})
+        return made
 
 
-class UnknownArchError(_UnknownNameError):
-    """An arch that the site's ladder does not have. Attributes: *name*, *known*."""
+class UnknownNameError(WheelhouseError, LookupError):
+    """A name that the site does not have. *known*: the names that it has."""
 
-    _kind = "arch"
+    _message = "unknown name {name!r}: this site has {known}"
+    name: str
+    known: Sequence[str]
 
 
-class UnknownLayerError(_UnknownNameError):
-    """A layer that the site does not have. Attributes: *name*, *known*."""
+class UnknownArchError(UnknownNameError):
+    """An arch that the site's ladder does not have."""
 
-    _kind = "layer"
+    _message = "unknown arch {name!r}: this site has {known}"
+
+
+class UnknownLayerError(UnknownNameError):
+    """A layer that the site does not have."""
+
+    _message = "unknown layer {name!r}: this site has {known}"
 
 
 class NoWheelhouseError(WheelhouseError, FileNotFoundError):
-    """No wheelhouse at the root. Attributes: *root* (None when none was found), *problem*."""
+    """No wheelhouse at the root. *root*: None when none was found."""
 
-    def __init__(self, root: str | None, problem: str) -> None:
-        super().__init__(root, problem)
-        self.root = root
-        self.problem = problem
+    _errno = errno.ENOENT
+    root: str | None
+    problem: str
 
-    def __str__(self) -> str:
+    @property
+    def message(self) -> str:
+        """What is wrong, where."""
         where = f"wheelhouse {printable(self.root)}: " if self.root is not None else ""
         return where + printable(self.problem)
 
 
 class UnreadableDirectoryError(FileProblemError, OSError):
-    """A directory of the search path that cannot be listed. Attributes: *path*, *problem*."""
+    """A directory of the search path that cannot be listed."""
 
-    def __str__(self) -> str:
-        return (
-            f"cannot list {printable(self.path)}: {printable(self.problem)}; "
-            "make it readable for the users of the wheelhouse"
-        )
+    _message = "cannot list {path}: {problem}"
+    _hint = "make it readable for the users of the wheelhouse"
+    _errno = errno.EACCES
 
 
 class UnsafeValueError(WheelhouseError, ValueError):
     """A value that cannot be written so that pip, uv or a shell reads it back unchanged.
 
-    Attributes: *what* (the key or path it belongs to), *value*, *problem*.
+    what: the key or path that it belongs to.
     """
 
-    def __init__(self, what: str, value: str, problem: str) -> None:
-        super().__init__(what, value, problem)
-        self.what = what
-        self.value = value
-        self.problem = problem
-
-    def __str__(self) -> str:
-        return f"cannot write {printable(self.what)} {self.value!r} safely: {printable(self.problem)}"
+    _message = "cannot write {what} {value!r} safely: {problem}"
+    what: str
+    value: str
+    problem: str
 
 
 class InvalidRequirementError(WheelhouseError, ValueError):
-    """A requirement that cannot be understood or served. Attributes: *text*, *problem*, *where*."""
+    """A requirement that cannot be understood or served. *where*: the file and line, if it has one."""
 
-    def __init__(self, text: str, problem: str, where: str | None = None) -> None:
-        super().__init__(text, problem, where)
-        self.text = text
-        self.problem = problem
-        self.where = where
+    text: str
+    problem: str
+    where: str | None = None
 
-    def __str__(self) -> str:
+    @property
+    def message(self) -> str:
+        """What is wrong, where."""
         where = f"{printable(self.where)}: " if self.where else ""
         return f"{where}invalid requirement {self.text!r}: {printable(self.problem)}"
 
 
 class TooComplexError(WheelhouseError, RuntimeError):
-    """Requirements without an answer in time. Attributes: *requirements*, *rounds* of the search."""
+    """Requirements without an answer in time. *rounds*: of the search."""
 
-    def __init__(self, requirements: Sequence[str], rounds: int) -> None:
-        super().__init__(tuple(requirements), rounds)
-        self.requirements = tuple(requirements)
-        self.rounds = rounds
-
-    def __str__(self) -> str:
-        asked = printable(", ".join(self.requirements))
-        return (
-            f"gave up after {self.rounds} rounds of looking for a solution of {asked}; "
-            "narrow the versions of some, or constrain them"
-        )
+    _message = "gave up after {rounds} rounds of looking for a solution of {requirements}"
+    _hint = "narrow the versions of some requirements, or constrain them"
+    requirements: Sequence[str]
+    rounds: int
 
 
 class LockNameError(WheelhouseError, ValueError):
-    """A name that installers would take for another kind of file. Attributes: *path*, *form* of lock file."""
+    """A name that installers would take for another kind of file. *form*: of the lock file."""
 
-    def __init__(self, path: str, form: str) -> None:
-        super().__init__(path, form)
-        self.path = path
-        self.form = form
+    path: str
+    form: str
 
-    def __str__(self) -> str:
-        known = "installers know a pylock by its name, pylock.toml or pylock.NAME.toml (PEP 751)"
+    @property
+    def message(self) -> str:
+        """What is wrong, where."""
         if self.path.endswith(".json"):
-            return f"{printable(self.path)}: --output names the lock file: for JSON, say --json >FILE"
+            return f"{printable(self.path)}: --output names the lock file"
+        return f"{printable(self.path)}: installers know a pylock by its name (PEP 751)"
+
+    @property
+    def hint(self) -> str:
+        """What to do about it."""
+        if self.path.endswith(".json"):
+            return "for JSON, use --json >FILE"
         if self.form == "pylock":
-            return f"{printable(self.path)}: {known}: call it so, or say --format requirements"
-        return f"{printable(self.path)}: {known}: call a requirements file otherwise"
+            return "name it pylock.toml or pylock.NAME.toml, or use --format requirements"
+        return "name a requirements file otherwise than pylock.toml or pylock.NAME.toml"
 
 
 class RequirementsFileError(FileProblemError, ValueError):
-    """A requirements or constraints file that cannot be used. Attributes: *path*, *problem*."""
+    """A requirements or constraints file that cannot be used."""
 
 
 class PythonError(WheelhouseError, ValueError):
-    """A target Python that does not exist or does not answer. Attributes: *python*, *problem*."""
+    """A target Python that does not exist or does not answer."""
 
-    def __init__(self, python: str, problem: str) -> None:
-        super().__init__(python, problem)
-        self.python = python
-        self.problem = problem
-
-    def __str__(self) -> str:
-        return f"target Python {printable(self.python)}: {printable(self.problem)}"
+    _message = "target Python {python}: {problem}"
+    python: str
+    problem: str
 
 
 class CpuinfoError(FileProblemError, ValueError):
-    """A captured /proc/cpuinfo that cannot be read as one. Attributes: *path*, *problem*."""
+    """A captured /proc/cpuinfo that cannot be read as one."""
 
 
 class OutputError(FileProblemError, OSError):
-    """A file or directory that could not be written. Attributes: *path*, *problem*."""
+    """A file or directory that could not be written."""
 
-    def __str__(self) -> str:
-        return f"cannot write {printable(self.path)}: {printable(self.problem)}"
+    _message = "cannot write {path}: {problem}"
 
 
 class MissingDirectoryError(FileProblemError, FileNotFoundError):
-    """A directory that an option names and that is not there. Attributes: *path*, *problem*."""
+    """A directory that an option names and that is not there."""
+
+    _errno = errno.ENOENT
 
 
 class UnreadableWheelError(FileProblemError, OSError):
-    """A wheel whose METADATA cannot be read. Attributes: *path*, *problem*."""
+    """A wheel whose METADATA cannot be read."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from wheelhouse_resolver.cli import main
+from wheelhouse_resolver.cli.main import main
 
 __all__ = ["Cli", "Outcome"]
 

@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.builders import make_tree, make_wheel
-from wheelhouse_resolver.cli import COMMANDS, build_parser, main
+from tests.factories import make_tree, make_wheel
+from wheelhouse_resolver.cli.main import COMMANDS, build_parser, main
 
 __all__ = ["FILES", "NEEDS", "Needs", "Place", "examples", "needs_of", "parser_of"]
 

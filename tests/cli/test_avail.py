@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import clean_environ, make_tree, make_wheel, run_cli
 from tests.cli.conftest import Cli
-from wheelhouse_resolver.avail import COLUMNS
+from tests.factories import clean_environ, make_tree, make_wheel, run_cli
+from wheelhouse_resolver.selection.available import COLUMNS
 
 HOST = ("--arch", "avx", "--layer", "gentoo", "--python", "3.11")
 

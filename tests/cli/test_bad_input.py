@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import clean_environ, make_tree, make_wheel
 from tests.cli.conftest import Cli, Outcome
-from wheelhouse_resolver import cli as program
+from tests.factories import clean_environ, make_tree, make_wheel
+from wheelhouse_resolver.cli import main as program
 
 #: A host that every machine is.
 HOST = ("--arch", "generic", "--layer", "gentoo")
@@ -86,7 +86,7 @@ class TestRoot:
     def test_no_root_at_all(
         self, command: tuple[str, ...], cli: Cli, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("wheelhouse_resolver.site_file.ORIGIN", "/nowhere/at/all")
+        monkeypatch.setattr("wheelhouse_resolver.site.config.ORIGIN", "/nowhere/at/all")
         refused(cli(*command, *host_of(command)), "no wheelhouse found", "/nowhere/at/all", "--root", "init")
 
     def test_a_root_that_others_may_not_enter(
@@ -444,7 +444,7 @@ def test_a_fault_of_our_own_is_one_line_too(cli: Cli, root: Path, monkeypatch: p
     def fail(*_: object) -> None:
         raise RuntimeError("two\nlines")
 
-    monkeypatch.setattr("wheelhouse_resolver.tree.check_root", fail)
+    monkeypatch.setattr("wheelhouse_resolver.tree.listing.check_root", fail)
     refused(cli("path", "--root", root, *HOST), "fault", "RuntimeError", "WHEELHOUSE_DEBUG")
     monkeypatch.setenv("WHEELHOUSE_DEBUG", "1")
     with pytest.raises(RuntimeError):
@@ -574,7 +574,7 @@ def test_an_error_says_what_it_is_about(command: str, cli: Cli, monkeypatch: pyt
 
         return run
 
-    module = import_module(f"wheelhouse_resolver.cli.{command.replace('-', '_')}")
+    module = import_module(f"wheelhouse_resolver.cli.commands.{command.replace('-', '_')}")
     monkeypatch.setattr(module, "add_arguments", lambda _: None)
     monkeypatch.setattr(module, "run", fail(PermissionError(errno.EACCES, "Permission denied")))
     problem = f"error: cannot finish {command}: Permission denied (WHEELHOUSE_DEBUG=1 shows where)\n"

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.build.packages import make_package
-from tests.build.quick import QuickExecutor, make_quick
-from tests.builders import clean_environ, make_tree, make_wheel, run_cli, run_pip
+from tests.builder.packages import make_package
+from tests.builder.quick import QuickExecutor, make_quick
 from tests.cli.conftest import Cli, Outcome
+from tests.factories import clean_environ, make_tree, make_wheel, run_cli, run_pip
 from tests.pips import real_environ
 from tests.programs import pythons
 from tests.requires import compiles
-from wheelhouse_resolver.build.record import record_of
+from wheelhouse_resolver.builder.records.record import record_of
 
 Build = Callable[..., Outcome]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from wheelhouse_resolver.build.job import Job, phase_file
-from wheelhouse_resolver.build.planning import Entry
-from wheelhouse_resolver.build.recipe import no_recipe
-from wheelhouse_resolver.build.run import Outcome
+from wheelhouse_resolver.builder.planning.planner import Entry
+from wheelhouse_resolver.builder.recipes.model import no_recipe
+from wheelhouse_resolver.builder.records.job import Job, phase_file
+from wheelhouse_resolver.builder.run import Outcome
 from wheelhouse_resolver.cli.progress import BuildProgress
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.build.extensions import extension_wheel
-from tests.builders import make_tree, make_wheel
+from tests.builder.extensions import extension_wheel
 from tests.cli.conftest import Cli
+from tests.factories import make_tree, make_wheel
 from tests.requires import compiles
-from wheelhouse_resolver.build.record import BuildRecord, write_record
-from wheelhouse_resolver.metadata import sha256_of
+from wheelhouse_resolver.builder.records.record import BuildRecord, write_record
+from wheelhouse_resolver.utils.safe_io import sha256_of
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import clean_environ, make_tree, run_cli
 from tests.cli.conftest import Cli
 from tests.cli.examples import examples, parser_of
-from wheelhouse_resolver.cli import COMMANDS, build_parser
+from tests.factories import clean_environ, make_tree, run_cli
+from wheelhouse_resolver.cli.main import COMMANDS, build_parser
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -66,11 +66,11 @@ def test_the_version(cli: Cli) -> None:
 
 def test_a_command_alone_needs_no_other_commands_module() -> None:
     code = (
-        "import sys; from wheelhouse_resolver.cli import build_parser; build_parser('path');"
-        "print(*sorted(name for name in sys.modules if name.startswith('wheelhouse_resolver.cli.')))"
+        "import sys; from wheelhouse_resolver.cli.main import build_parser; build_parser('path');"
+        "print(*sorted(name for name in sys.modules if name.startswith('wheelhouse_resolver.cli.main.')))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=clean_environ())
-    assert done.stdout.split() == ["wheelhouse_resolver.cli.common", "wheelhouse_resolver.cli.path"]
+    assert done.stdout.split() == ["wheelhouse_resolver.cli.options", "wheelhouse_resolver.cli.commands.path"]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_a_command_imports_only_what_it_needs(
     environ = clean_environ(WHEELHOUSE_ROOT=str(tmp_path / "tree"), XDG_CACHE_HOME=str(tmp_path / "cache"))
     run_cli(*arguments, environ=environ)
     code = (
-        "import sys; from wheelhouse_resolver.cli import main; main(sys.argv[1:]);"
+        "import sys; from wheelhouse_resolver.cli.main import main; main(sys.argv[1:]);"
         "print(*sys.modules, file=sys.stderr)"
     )
     done = subprocess.run(
@@ -138,7 +138,7 @@ def test_a_command_imports_only_what_it_needs(
         text=True,
     )
     imported = set(done.stderr.split()) - set(bare.stderr.split())
-    assert "wheelhouse_resolver.site" in imported
+    assert "wheelhouse_resolver.site.model" in imported
     assert imported.isdisjoint(unneeded)
 
 
@@ -181,5 +181,5 @@ def test_options_of_a_requirements_file_that_have_no_say_are_told(
     Path("r.txt").write_text("--no-index\n--only-binary :all:\n--no-binary demo\n" + "demo\n" * 2000)
     host = ("--root", "tree", "--arch", "generic", "--layer", "none", "--python", "3.11")
     assert cli(command, "-r", "r.txt", *host).err == (
-        "warning: r.txt, line 3: --no-binary is not heeded here: only the wheelhouse's wheels count\n"
+        "warning: r.txt, line 3: --no-binary is ignored: only wheels of the wheelhouse count\n"
     )

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import make_tree
 from tests.cli.conftest import Cli
-from wheelhouse_resolver.cli import build_parser
-from wheelhouse_resolver.completion import SHELLS, completion_script
+from tests.factories import make_tree
+from wheelhouse_resolver.cli.completion_script import SHELLS, completion_script
+from wheelhouse_resolver.cli.main import build_parser
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import make_tree
 from tests.cli.conftest import Cli
+from tests.factories import make_tree
 
 DATA = Path(__file__).parent.parent / "data/cpuinfo"
 
@@ -91,7 +91,7 @@ def test_no_layer(cli: Cli) -> None:
 
 def test_it_needs_no_wheelhouse(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WHEELHOUSE_ROOT")
-    monkeypatch.setattr("wheelhouse_resolver.site_file.ORIGIN", "/nowhere/at/all")
+    monkeypatch.setattr("wheelhouse_resolver.site.config.ORIGIN", "/nowhere/at/all")
     outcome = cli("detect", "--cpuinfo", DATA / "intel-haswell.txt")
     assert outcome.code == 0
     assert outcome.out.startswith("arch:   avx2\n")

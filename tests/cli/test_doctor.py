@@ -16,22 +16,25 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import clean_environ, make_wheel, run_cli
 from tests.cli.conftest import Cli, Outcome
+from tests.factories import clean_environ, make_wheel, run_cli
 from tests.faults.test_disk import mounted
 from tests.host.binaries import copy_of_true
 from tests.pips import fetch, pip_environ
 from tests.programs import python_that_runs
-from wheelhouse_resolver.doctor import Asked, Facts, Finding, diagnose, gather, machine_probes
-from wheelhouse_resolver.doctor.facts import PythonFacts
+from wheelhouse_resolver.doctor.diagnose import diagnose
+from wheelhouse_resolver.doctor.facts import Facts, PythonFacts
+from wheelhouse_resolver.doctor.findings import Finding
 from wheelhouse_resolver.doctor.pip_settings import PipSetting
-from wheelhouse_resolver.doctor.target import ask_target
+from wheelhouse_resolver.doctor.probes import machine
+from wheelhouse_resolver.doctor.probes.gather import Asked, gather
+from wheelhouse_resolver.doctor.probes.target import ask_target
 from wheelhouse_resolver.errors import PythonError, UnknownArchError, UnknownLayerError
-from wheelhouse_resolver.host import detect_host
-from wheelhouse_resolver.pip_conf import pip_config
-from wheelhouse_resolver.policy_module import FILENAME, POLICY_MODULE
-from wheelhouse_resolver.site import Site
-from wheelhouse_resolver.view import make_view
+from wheelhouse_resolver.host.detect import detect_host
+from wheelhouse_resolver.installers.manylinux_policy import FILENAME, POLICY_MODULE
+from wheelhouse_resolver.installers.pip_config import pip_config
+from wheelhouse_resolver.publishing.view import make_view
+from wheelhouse_resolver.site.model import Site
 
 #: A site that every machine fits: `base` is any CPU of this family, `foreign` none of it.
 SITE = """\
@@ -248,7 +251,7 @@ class TestSite:
         assert env.one("root", "error").mend == f"${{EDITOR:-vi}} {env.site}"
 
     def test_no_wheelhouse_at_all(self, env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("wheelhouse_resolver.site_file.ORIGIN", "/nowhere/at/all")
+        monkeypatch.setattr("wheelhouse_resolver.site.config.ORIGIN", "/nowhere/at/all")
         del env.environ["WHEELHOUSE_CONFIG"]
         known = env.one("root", "warning")  # pip's file still names one
         assert f"[global] find-links in {env.config} names what may be its wheelhouse: load" in known.what
@@ -529,14 +532,14 @@ class TestIndex:
 
     def test_the_default_one(self, env: Environment, monkeypatch: pytest.MonkeyPatch, port: int) -> None:
         """It is asked of pip itself; here somebody else answers instead of it."""
-        ask = machine_probes._default_index
+        ask = machine._default_index
         told: list[str] = []
 
         def answer(python: str, environ: Mapping[str, str]) -> str:
             told.append(ask(python, environ))
             return f"http://127.0.0.1:{port}/simple"
 
-        monkeypatch.setattr(machine_probes, "_default_index", answer)
+        monkeypatch.setattr(machine, "_default_index", answer)
         env.config.write_text(env.config.read_text().replace("no-index = true", ""))
         finding = env.one("index", "note")
         assert f"pip also asks http://127.0.0.1:{port}/simple (pip's default)" in finding.what
@@ -555,7 +558,7 @@ class TestIndex:
     def test_one_that_keeps_silent_is_waited_for_shortly(
         self, env: Environment, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("wheelhouse_resolver.doctor.machine_probes._PATIENCE", 0.3)
+        monkeypatch.setattr("wheelhouse_resolver.doctor.probes.machine._PATIENCE", 0.3)
         waiting: list[socket.socket] = []
         with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
             port = server.getsockname()[1]

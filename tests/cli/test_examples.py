@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.conftest import Cli
 from tests.cli.examples import Place, examples, needs_of
-from wheelhouse_resolver.cli import build_parser
+from wheelhouse_resolver.cli.main import build_parser
 
 #: Options that say where something is written to.
 OUTPUTS = ("output", "output_dir")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import BUILTIN_LABELS
 from tests.cli.conftest import Cli
-from wheelhouse_resolver.site import Site
+from tests.factories import BUILTIN_LABELS
+from wheelhouse_resolver.site.model import Site
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import wheelhouse_resolver
-from tests.builders import clean_environ, make_tree
+from tests.factories import clean_environ, make_tree
 
 MODULES = sorted(
     module.name
@@ -77,7 +77,7 @@ def test_importing_it_imports_nothing_that_is_not_used() -> None:
 def test_pip_config_is_the_function_even_after_all_modules_were_imported() -> None:
     code = "\n".join(f"import {module}" for module in MODULES)
     code += "\nfrom wheelhouse_resolver import pip_config\nprint(pip_config.__module__, callable(pip_config))"
-    assert run_python(code) == "wheelhouse_resolver.pip_conf True\n"
+    assert run_python(code) == "wheelhouse_resolver.installers.pip_config True\n"
 
 
 def test_the_version() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import make_tree, make_wheel
 from tests.cli.conftest import Cli
+from tests.factories import make_tree, make_wheel
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import make_tree
 from tests.cli.conftest import Cli
+from tests.factories import make_tree
 
 
 def test_directories_that_exist_most_specific_first(cli: Cli, tmp_path: Path) -> None:

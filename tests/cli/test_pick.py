@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.builders import make_tree, make_wheel
 from tests.cli.conftest import Cli, Outcome
+from tests.factories import make_tree, make_wheel
 
 HOST = ("--arch", "generic", "--layer", "gentoo", "--python", "3.11")
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import BUILTIN_LABELS, REAL_LAYOUT, make_tree
 from tests.cli.conftest import Cli
-from wheelhouse_resolver.host import Host
-from wheelhouse_resolver.pip_conf import FORMATS, pip_config
-from wheelhouse_resolver.site import Site
+from tests.factories import BUILTIN_LABELS, REAL_LAYOUT, make_tree
+from wheelhouse_resolver.host.detect import Host
+from wheelhouse_resolver.installers.pip_config import FORMATS, pip_config
+from wheelhouse_resolver.site.model import Site
 
 GENTOO = ("--layer", "gentoo", "--arch", "generic")
 

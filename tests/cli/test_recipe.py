@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Cli, Outcome
-from wheelhouse_resolver.build.recipe_file import SHIPPED
-from wheelhouse_resolver.toml_text import parse_toml
+from wheelhouse_resolver.builder.recipes.loader import SHIPPED
+from wheelhouse_resolver.utils.toml import parse_toml
 
 RECIPE = """\
 build-requires = ["cython<3"]
@@ -102,7 +102,7 @@ def test_checking_needs_no_site(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> No
 def test_no_wheelhouse_is_needed(action: tuple[str, ...], cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WHEELHOUSE_CONFIG")
     monkeypatch.delenv("WHEELHOUSE_ROOT", raising=False)
-    monkeypatch.setattr("wheelhouse_resolver.site_file.ORIGIN", "/nowhere/at/all")
+    monkeypatch.setattr("wheelhouse_resolver.site.config.ORIGIN", "/nowhere/at/all")
     outcome = cli("recipe", *action)
     assert outcome.code == 0, outcome.err
     assert f"{SHIPPED}/numpy.toml" in outcome.out

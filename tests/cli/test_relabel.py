@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import make_wheel
 from tests.cli.conftest import Cli
+from tests.factories import make_wheel
 
 NAME = "demo-1.0-py3-none-any.whl"
 

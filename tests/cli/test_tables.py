@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.builders import clean_environ, make_tree
+from tests.factories import clean_environ, make_tree
 from wheelhouse_resolver.cli.tables import (
     Look,
     add_table_options,

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.build.extensions import compiled, extension_wheel
-from tests.builders import make_tree, make_wheel
+from tests.builder.extensions import compiled, extension_wheel
 from tests.cli.conftest import Cli
+from tests.factories import make_tree, make_wheel
 from tests.requires import compiles
 
 HOST = ("--arch", "generic", "--layer", "none")

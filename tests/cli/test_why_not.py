@@ -9,9 +9,9 @@ from textwrap import dedent
 
 import pytest
 
-from tests.builders import make_tree, make_wheel
 from tests.cli.conftest import Cli, Outcome
-from wheelhouse_resolver.host import Cpu
+from tests.factories import make_tree, make_wheel
+from wheelhouse_resolver.host.cpu import Cpu
 
 LINUX = f"linux_{platform.machine()}"
 
@@ -45,7 +45,7 @@ class Asking:
 
 @pytest.fixture
 def ask(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Asking:
-    monkeypatch.setattr("wheelhouse_resolver.host.running_cpu", lambda: SANDY_BRIDGE)
+    monkeypatch.setattr("wheelhouse_resolver.host.detect.running_cpu", lambda: SANDY_BRIDGE)
     return Asking(cli, tmp_path / "tree")
 
 

@@ -11,12 +11,14 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from tests.builders import make_wheel
-from wheelhouse_resolver.audit import host_kinds
-from wheelhouse_resolver.pip_conf import file_url
-from wheelhouse_resolver.publish import PublishOptions, check_all, place, plan
-from wheelhouse_resolver.site import Directory, Site
-from wheelhouse_resolver.view import make_view
+from tests.factories import make_wheel
+from wheelhouse_resolver.audit.order import host_kinds
+from wheelhouse_resolver.publishing.place import place
+from wheelhouse_resolver.publishing.plan import PublishOptions, check_all, plan
+from wheelhouse_resolver.publishing.view import make_view
+from wheelhouse_resolver.site.layout import Directory
+from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.utils.urls import file_url
 
 __all__ = [
     "SITES",

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.builders import make_wheel
 from tests.conformance.houses import builtin_site, place_wheel
+from tests.factories import make_wheel
 from tests.programs import MACHINE, Program, glibc_levels, one_of_each_everyday, write_index
-from wheelhouse_resolver.pip_conf import file_url
-from wheelhouse_resolver.publish import PublishOptions
+from wheelhouse_resolver.publishing.plan import PublishOptions
+from wheelhouse_resolver.utils.urls import file_url
 
 
 class Case(NamedTuple):

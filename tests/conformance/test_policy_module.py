@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import make_wheel, run_cli
+from tests.factories import make_wheel, run_cli
 from tests.pips import pip_environ
 from tests.programs import MACHINE, Failed, Program, glibc_levels, program_of
 

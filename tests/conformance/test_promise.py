@@ -12,8 +12,9 @@ import pytest
 
 from tests.conformance.houses import SITES, House, copied, published, shuffled, viewed
 from tests.programs import Program, one_of_each_everyday, write_index
-from wheelhouse_resolver.installers import choice
-from wheelhouse_resolver.wheelhouse import Candidate, Wheelhouse
+from wheelhouse_resolver.installers.ordering import choice
+from wheelhouse_resolver.tree.candidate import Candidate
+from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 Made = Callable[[str, str, str], House]
 

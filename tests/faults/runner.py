@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.builders import clean_environ
+from tests.factories import clean_environ
 
 __all__ = ["Ran", "Runner"]
 
@@ -139,7 +139,7 @@ def _count_down(steps: int) -> None:
 
 
 def _child(task: dict[str, Any], arguments: list[str], out: int, err: int) -> int:
-    from wheelhouse_resolver.cli import main
+    from wheelhouse_resolver.cli.main import main
 
     os.dup2(out, 1)
     os.dup2(err, 2)
@@ -196,8 +196,8 @@ def _warm_up() -> None:
     """Import all that the commands use: another user may not reach the place where Python is."""
     import platformdirs  # noqa: F401 - what it says is remembered between runs, but not for other users
 
-    from tests.builders import make_tree, make_wheel
-    from wheelhouse_resolver.cli import main
+    from tests.factories import make_tree, make_wheel
+    from wheelhouse_resolver.cli.main import main
 
     with tempfile.TemporaryDirectory() as directory, open(os.devnull, "w") as nowhere:
         base = Path(directory)

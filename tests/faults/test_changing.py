@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import make_wheel
+from tests.factories import make_wheel
 from tests.faults.runner import Runner
 from tests.faults.trees import Case, leftovers
 from tests.whole import assert_whole, content_of, wheels_below
@@ -109,20 +109,20 @@ def test_what_is_placed_was_given_whole_whatever_happens_to_the_source(
 def test_a_wheel_that_changes_between_check_and_copy_is_not_placed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from wheelhouse_resolver import placement
-    from wheelhouse_resolver.cli import main
+    from wheelhouse_resolver.cli.main import main
+    from wheelhouse_resolver.publishing import trash
 
     case = Case(tmp_path)
     case.again()
     wheel = case.given(PURE, mark="first")
-    identity = placement.identity
+    identity = trash.identity
 
     def meanwhile(path: str) -> tuple[int, ...]:
         found = identity(path)
         make_wheel(case.inbox, PURE, files={"module.py": b"second", "data": b"", "pkg/x": b""})
         return found
 
-    monkeypatch.setattr(placement, "identity", meanwhile)
+    monkeypatch.setattr(trash, "identity", meanwhile)
     assert main(["publish", str(wheel), "--root", str(case.root)]) == 1
     assert capsys.readouterr().err == (
         f"error: {wheel}: changed while it was read (module.py); nothing placed\n"
@@ -135,13 +135,13 @@ def test_a_wheel_that_changes_between_check_and_copy_is_not_placed(
 def test_a_wheel_that_is_something_else_by_then_is_not_placed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], what: str
 ) -> None:
-    from wheelhouse_resolver import placement
-    from wheelhouse_resolver.cli import main
+    from wheelhouse_resolver.cli.main import main
+    from wheelhouse_resolver.publishing import trash
 
     case = Case(tmp_path)
     case.again()
     wheel = case.given(PURE)
-    identity = placement.identity
+    identity = trash.identity
 
     def meanwhile(path: str) -> tuple[int, ...]:
         found = identity(path)
@@ -155,7 +155,7 @@ def test_a_wheel_that_is_something_else_by_then_is_not_placed(
             wheel.write_bytes(content[: len(content) // 2 if what == "half" else 0])
         return found
 
-    monkeypatch.setattr(placement, "identity", meanwhile)
+    monkeypatch.setattr(trash, "identity", meanwhile)
     assert main(["publish", str(wheel), "--root", str(case.root)]) != 0
     told = capsys.readouterr().err
     assert told.startswith("error: ")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import make_wheel
+from tests.factories import make_wheel
 from tests.faults.runner import Runner
 from tests.faults.trees import Case, contents, leftovers
 from tests.whole import content_of, wheels_below

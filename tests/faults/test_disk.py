@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import make_wheel
+from tests.factories import make_wheel
 from tests.faults.runner import Runner
 from tests.faults.trees import Case, leftovers
 from tests.whole import assert_whole, wheels_below

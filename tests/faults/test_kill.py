@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import clean_environ
+from tests.factories import clean_environ
 from tests.faults.runner import Runner
 from tests.faults.trees import Case, contents, leftovers
 
@@ -311,7 +311,7 @@ def test_the_installed_program_is_killed_like_the_forked_one(runner: Runner, tmp
 
 
 def test_an_interrupted_run_leaves_no_draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from wheelhouse_resolver.cli import main
+    from wheelhouse_resolver.cli.main import main
 
     blow = publish_blow(tmp_path)
     blow.prepare()

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.builders import make_tree, make_wheel
+from tests.factories import make_tree, make_wheel
 from tests.whole import assert_whole, content_of, wheels_below
-from wheelhouse_resolver import placement
+from wheelhouse_resolver.publishing import trash
 
 __all__ = ["Case", "contents", "leftovers"]
 
@@ -23,9 +23,7 @@ def contents(*roots: Path) -> set[str]:
 
 def leftovers(root: Path) -> list[str]:
     """What a killed run can leave: drafts, and the links that a view was about to rename."""
-    return [
-        str(path) for path in root.rglob("*") if path.name.startswith(".") and path.name != placement.TRASH
-    ]
+    return [str(path) for path in root.rglob("*") if path.name.startswith(".") and path.name != trash.TRASH]
 
 
 class Case(NamedTuple):

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from wheelhouse_resolver.errors import CpuinfoError
 from wheelhouse_resolver.host.cpu import archs_of, captured_cpu, parse_cpuinfo, running_cpu, why_not
-from wheelhouse_resolver.site import BUILTIN_LADDER
-from wheelhouse_resolver.site_file import parse
+from wheelhouse_resolver.site.layout import BUILTIN_LADDER
+from wheelhouse_resolver.site.model import Site
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -24,7 +24,7 @@ CPUINFO = Path(__file__).parent.parent / "data" / "cpuinfo"
 EXPECTED: dict[str, dict[str, Any]] = tomllib.loads((CPUINFO / "expected.toml").read_text())
 
 #: A ladder for a site with nodes of three CPU families.
-FAMILIES = parse(
+FAMILIES = Site.parse(
     """
     root = "/w"
     [[arch]]
@@ -122,7 +122,7 @@ def test_why_a_cpu_cannot_run_an_arch(name: str, arch: str, reason: str) -> None
 
 
 def test_all_features_of_an_arch_are_needed() -> None:
-    both, one = parse(
+    both, one = Site.parse(
         'root = "/w"\n[[arch]]\nname = "a"\nfeatures = ["avx", "avx2", "fma"]\n'
         '[[arch]]\nname = "b"\nfeatures = ["avx2"]\n',
         "site.toml",

@@ -9,7 +9,6 @@ import pytest
 
 import wheelhouse_resolver
 from tests.host.binaries import copy_of_true
-from wheelhouse_resolver import host as host_room
 from wheelhouse_resolver.errors import (
     CpuinfoError,
     PythonError,
@@ -17,15 +16,16 @@ from wheelhouse_resolver.errors import (
     UnknownArchError,
     UnknownLayerError,
 )
-from wheelhouse_resolver.host import Host, detect_host
-from wheelhouse_resolver.site import Site
-from wheelhouse_resolver.site_file import parse
+from wheelhouse_resolver.host import detect as host_room
+from wheelhouse_resolver.host import target_python
+from wheelhouse_resolver.host.detect import Host, detect_host
+from wheelhouse_resolver.site.model import Site
 
 CPUINFO = Path(__file__).parent.parent / "data" / "cpuinfo"
 BUILTIN = Site.default("/w")
 
 #: A site one of whose layers has its own names, and whose ladder is of two CPU families.
-OWN_NAMES = parse(
+OWN_NAMES = Site.parse(
     """
     root = "/w"
     [[arch]]
@@ -47,7 +47,7 @@ OWN_NAMES = parse(
 def _plain_system(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the operating system and the running Python speak for no layer."""
     monkeypatch.setattr(host_room, "_OS_RELEASE", ())
-    monkeypatch.setattr(host_room.python, "_running", lambda: None)
+    monkeypatch.setattr(target_python, "_running", lambda: None)
 
 
 def detect(name: str = "intel-haswell", /, site: Site | None = BUILTIN, **options: Any) -> Host:
@@ -170,7 +170,7 @@ def test_an_override_of_one_family_does_not_bring_in_the_archs_of_another() -> N
         pytest.param(
             {"arch": "avx3"},
             UnknownArchError,
-            "unknown arch 'avx3': this site knows generic, sse3, avx, avx2, avx512",
+            "unknown arch 'avx3': this site has generic, sse3, avx, avx2, avx512",
             id="arch-option",
         ),
         pytest.param(
@@ -188,7 +188,7 @@ def test_an_override_of_one_family_does_not_bring_in_the_archs_of_another() -> N
         pytest.param(
             {"layer": "guix"},
             UnknownLayerError,
-            "unknown layer 'guix': this site knows nix, gentoo, none",
+            "unknown layer 'guix': this site has nix, gentoo, none",
             id="layer-option",
         ),
         pytest.param(
@@ -308,7 +308,7 @@ def test_this_machine_is_detected_with_nothing_given(monkeypatch: pytest.MonkeyP
 
 
 def test_no_wheelhouse_is_needed_to_detect_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wheelhouse_resolver.site_file.ORIGIN", "/nonexistent")
+    monkeypatch.setattr("wheelhouse_resolver.site.config.ORIGIN", "/nonexistent")
     monkeypatch.setenv("XDG_DATA_DIRS", "/nonexistent")
     assert detect("intel-knl", site=None).arch == "avx2"
 

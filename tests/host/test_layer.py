@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from tests.host.binaries import copy_of_true, hand_made_elf, script, set_program_interpreter
-from wheelhouse_resolver.host import Facts, Host, detect_host
-from wheelhouse_resolver.host import _judged as judged
 from wheelhouse_resolver.host.cpu import Cpu
-from wheelhouse_resolver.host.elf import NotElfError, program_interpreter
+from wheelhouse_resolver.host.detect import Host, Machine, detect_host
+from wheelhouse_resolver.host.detect import _judged as judged
 from wheelhouse_resolver.host.layer import Evidence, layer_evidence, parse_os_release
-from wheelhouse_resolver.host.python import Interpreter, TargetPython
-from wheelhouse_resolver.site import BUILTIN_LAYERS, Layer, Site
+from wheelhouse_resolver.host.program_interpreter import NotElfError, program_interpreter
+from wheelhouse_resolver.host.target_python import Interpreter, TargetPython
+from wheelhouse_resolver.site.layout import BUILTIN_LAYERS, Layer
+from wheelhouse_resolver.site.model import Site
 
 NIX_LOADER = "/nix/store/1k3b0s9v-glibc-2.37-8/lib/ld-linux-x86-64.so.2"
 GENTOO_LOADER = "/cvmfs/soft.example.org/gentoo/2020/lib64/ld-linux-x86-64.so.2"
@@ -59,7 +60,7 @@ def host(
     option: str | None = None,
 ) -> Host:
     """The host of which these facts are known."""
-    facts = Facts(
+    facts = Machine(
         cpu=CPU,
         interpreter=interpreter,
         environ=environ or {},

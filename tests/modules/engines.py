@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import clean_environ
+from tests.factories import clean_environ
 
 __all__ = ["Engine", "Opens", "Step", "engine_of"]
 

@@ -13,16 +13,16 @@ from archspec.cpu import TARGETS
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.builders import REAL_LAYOUT
+from tests.factories import REAL_LAYOUT
 from tests.modules.languages import Answer, Language
 from wheelhouse_resolver.errors import CpuinfoError, UnknownArchError
-from wheelhouse_resolver.host import Host, detect_host
 from wheelhouse_resolver.host.cpu import archs_of, captured_cpu
-from wheelhouse_resolver.modulefile import DIALECTS, static_modulefile
-from wheelhouse_resolver.pip_conf import pip_config, static_configs
-from wheelhouse_resolver.site import Layer, Site
-from wheelhouse_resolver.site_file import parse
-from wheelhouse_resolver.targets import vocabulary
+from wheelhouse_resolver.host.detect import Host, detect_host
+from wheelhouse_resolver.installers.modulefile import DIALECTS, static_modulefile
+from wheelhouse_resolver.installers.pip_config import pip_config, static_configs
+from wheelhouse_resolver.site.layout import Layer
+from wheelhouse_resolver.site.microarchitectures import vocabulary
+from wheelhouse_resolver.site.model import Site
 
 CPUINFO = sorted((Path(__file__).parent.parent / "data" / "cpuinfo").glob("*.txt"))
 
@@ -31,8 +31,10 @@ PIP = "/sw/etc/pip"
 
 SITES = {
     "built-in": Site.default("/w"),
-    "three-layers": parse(REAL_LAYOUT, "site.toml", root="/cvmfs/soft.example.org/custom/python/wheelhouse"),
-    "families": parse(
+    "three-layers": Site.parse(
+        REAL_LAYOUT, "site.toml", root="/cvmfs/soft.example.org/custom/python/wheelhouse"
+    ),
+    "families": Site.parse(
         """
         root = "/w"
         [[arch]]
@@ -72,7 +74,7 @@ SITES = {
         "site.toml",
     ),
     # avx2 and aes do not imply each other: a guest can lack one that stands below its own.
-    "no-chain": parse(
+    "no-chain": Site.parse(
         """
         root = "/w"
         [[arch]]
@@ -259,7 +261,7 @@ def everything() -> Site:
     entries = [f'[[arch]]\nname = "t.{name}"\ntarget = "{name}"\n' for name in EVERY_TARGET]
     known = [each for each in FEATURES if each in vocabulary().features]
     entries += [f'[[arch]]\nname = "f.{each}"\nfeatures = ["{each}"]\n' for each in known]
-    return parse('root = "/w"\n' + "".join(entries) + '[[layer]]\nname = "x"\narchs = []\n', "site.toml")
+    return Site.parse('root = "/w"\n' + "".join(entries) + '[[layer]]\nname = "x"\narchs = []\n', "site.toml")
 
 
 @st.composite

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import BUILTIN_LABELS, make_tree
+from tests.factories import BUILTIN_LABELS, make_tree
 from tests.modules.engines import Engine, Opens, Step, engine_of
-from wheelhouse_resolver.modulefile import dynamic_modulefile, static_modulefile
-from wheelhouse_resolver.pip_conf import static_configs
-from wheelhouse_resolver.site import Site
+from wheelhouse_resolver.installers.modulefile import dynamic_modulefile, static_modulefile
+from wheelhouse_resolver.installers.pip_config import static_configs
+from wheelhouse_resolver.site.model import Site
 
 CPUINFO = Path(__file__).parent.parent / "data" / "cpuinfo"
 

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from wheelhouse_resolver.text import printable
+from wheelhouse_resolver.errors import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tqdm import tqdm
 
-    from wheelhouse_resolver.build.planning import Entry
-    from wheelhouse_resolver.build.run import Outcome
+    from wheelhouse_resolver.builder.planning.planner import Entry
+    from wheelhouse_resolver.builder.run import Outcome
 
 __all__ = ["Advance", "BuildProgress", "bar", "shown"]
 
@@ -131,7 +131,7 @@ class BuildProgress:
     def waiting(self) -> None:
         """See `Report.waiting`."""
         if self._bar is not None:
-            from wheelhouse_resolver.build.job import phase_of
+            from wheelhouse_resolver.builder.records.job import phase_of
 
             failed = sum(not outcome.ok for outcome in self.outcomes)
             told = [f"{failed} failed"] if failed else []

@@ -13,8 +13,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TextIO
 
-from wheelhouse_resolver.cli.common import print_json
-from wheelhouse_resolver.text import printable
+from wheelhouse_resolver.cli.options import print_json
+from wheelhouse_resolver.errors import printable
 
 __all__ = [
     "FORMATS",

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from wheelhouse_resolver.doctor.pip_settings import PipFile, PipSetting, in_force, indexes
 
 if TYPE_CHECKING:
-    from wheelhouse_resolver.host import Host
-    from wheelhouse_resolver.site import Directory, Site
+    from wheelhouse_resolver.host.detect import Host
+    from wheelhouse_resolver.site.layout import Directory
+    from wheelhouse_resolver.site.model import Site
 
 __all__ = [
     "DirectoryState",

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wheelhouse_resolver.text import is_true
+from wheelhouse_resolver.utils.redact import masked
+from wheelhouse_resolver.utils.text import is_true
 
 __all__ = [
     "ORIGINS",
@@ -23,26 +24,28 @@ __all__ = [
     "environment_settings",
     "in_force",
     "indexes",
-    "masked",
     "parse_debug",
     "parse_list",
 ]
+
 
 #: Where settings come from, weakest first (pip: `Configuration`, override order): the machine's files, the
 #: user's, the virtual environment's, the file that PIP_CONFIG_FILE names, PIP_* variables. `files`: pip did
 #: not say which.
 ORIGINS = ("files", "global", "user", "site", "env", "env_var")
 
+
 #: What `config debug` calls the kinds of files; its `env_var` holds what the environment says anyway.
 _HEADER = re.compile(r"(env_var|env|global|site|user):")
-_FILE = re.compile(r"  (.*), exists: (True|False)")
-_DEBUG_SETTING = re.compile(r"    ([A-Za-z][\w-]*)\.([A-Za-z][\w-]*): (.*)")
-_LIST_SETTING = re.compile(r"([^\s.=]+)\.([^\s=]+)=(.*)")
 
-_URL_USER = re.compile(r"(?<=://)(?:[^\s/]*@|[^\s/@]*:[^\s@]*@)")
-_PLAIN_USER = re.compile(r"(?<![^\s'\"=,])[^\s:@/'\"=]+:[^\s@/]*@")
-_QUERY = re.compile(r"(://[^\s?#]*\?)[^\s#]+")
-_SECRET = re.compile(r"PASSWORD|PASSWD|TOKEN|SECRET|CREDENTIAL|API[_-]?KEY", re.IGNORECASE)
+
+_FILE = re.compile(r"  (.*), exists: (True|False)")
+
+
+_DEBUG_SETTING = re.compile(r"    ([A-Za-z][\w-]*)\.([A-Za-z][\w-]*): (.*)")
+
+
+_LIST_SETTING = re.compile(r"([^\s.=]+)\.([^\s=]+)=(.*)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,18 +100,6 @@ class PipSetting:
             "option": self.option,
             "value": self.value,
         }
-
-
-def masked(text: str, name: str = "") -> str:
-    """*text* without user names and passwords in URLs, and what follows a `?` there.
-
-    All of it is masked when *name*, that of its variable or option, is that of a secret.
-    """
-    if name and _SECRET.search(name):
-        return "***"
-    text = _URL_USER.sub("***@", text)
-    text = _PLAIN_USER.sub("***@", text)  # pip's `proxy` may lack a scheme
-    return _QUERY.sub(r"\1***", text)
 
 
 def _normal(option: str) -> str:

@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wheelhouse_resolver import memo
 from wheelhouse_resolver.errors import CpuinfoError, reason_of
-from wheelhouse_resolver.targets import archspec_identity
+from wheelhouse_resolver.site.microarchitectures import archspec_identity
+from wheelhouse_resolver.utils import cache
 
 if TYPE_CHECKING:
-    from wheelhouse_resolver.site import Arch
+    from wheelhouse_resolver.site.layout import Arch
 
 __all__ = ["Cpu", "Way", "archs_of", "captured_cpu", "parse_cpuinfo", "running_cpu", "ways_to", "why_not"]
 
@@ -161,7 +161,7 @@ def _cpu(answer: Mapping[str, Any], lines: Mapping[str, str]) -> Cpu:
 
 def _remembered(family: str, lines: Mapping[str, str], ask: Any) -> Any:
     key = [ask.__name__, family, dict(sorted(lines.items())), archspec_identity()]
-    return memo.recall("cpu", key, lambda: ask(family, lines))
+    return cache.get("cpu", key, lambda: ask(family, lines))
 
 
 def _ask_about_this_machine(family: str, _lines: Mapping[str, str]) -> dict[str, Any]:

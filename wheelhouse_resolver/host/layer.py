@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from wheelhouse_resolver.host.python import Interpreter
-    from wheelhouse_resolver.site import Layer
+    from wheelhouse_resolver.host.target_python import Interpreter
+    from wheelhouse_resolver.site.layout import Layer
 
 __all__ = ["Evidence", "expanded_pattern", "layer_evidence", "parse_os_release", "path_evidence"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from wheelhouse_resolver.doctor.findings import Check, Severity, Symptom
-from wheelhouse_resolver.doctor.mending import load_settings, unset_setting
+from wheelhouse_resolver.doctor.fixes import load_settings, unset_setting
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.doctor.facts import DirectoryState, Facts, LinkState

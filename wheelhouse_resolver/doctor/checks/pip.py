@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.doctor.checks.links import LINK_CHECKS, config_file_is_ours, finds_wheelhouse
 from wheelhouse_resolver.doctor.findings import Check, Severity, Symptom
-from wheelhouse_resolver.doctor.mending import (
+from wheelhouse_resolver.doctor.fixes import (
     edit,
     export,
     line,
@@ -19,7 +19,7 @@ from wheelhouse_resolver.doctor.mending import (
     unset,
     unset_setting,
 )
-from wheelhouse_resolver.text import is_true
+from wheelhouse_resolver.utils.text import is_true
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.doctor.facts import Facts

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.doctor.findings import Check, Severity, Symptom
-from wheelhouse_resolver.doctor.mending import export, line, ours, unset
+from wheelhouse_resolver.doctor.fixes import export, line, ours, unset
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.doctor.facts import Facts

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.doctor.findings import Check, Severity, Symptom
-from wheelhouse_resolver.doctor.mending import edit, line, ours, unset
-from wheelhouse_resolver.host import ARCH_VARIABLES
+from wheelhouse_resolver.doctor.fixes import edit, line, ours, unset
+from wheelhouse_resolver.host.detect import ARCH_VARIABLES
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.doctor.facts import Facts

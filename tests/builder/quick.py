@@ -1,0 +1,115 @@
+"""Builds without virtual environments, for tests of what happens around them.
+
+Sources are taken from a directory with no pip, and a build is one call of the package's own backend. The
+wheels, the records and the task files are real.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tarfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from wheelhouse_resolver.builder.executors.base import Result, Task, TaskObserver
+from wheelhouse_resolver.builder.process.commands import run_logged
+from wheelhouse_resolver.builder.records.output import place_wheel
+from wheelhouse_resolver.builder.records.record import FAILED, BuildRecord, Phase, write_record
+from wheelhouse_resolver.builder.sources.fetched import Fetched
+from wheelhouse_resolver.builder.worker import read_task
+from wheelhouse_resolver.errors import WheelhouseError
+
+__all__ = ["QuickExecutor", "make_quick"]
+
+
+class QuickExecutor:
+    """An `Executor` that runs a task by calling the backend of its source in *sources*. *ran*: names."""
+
+    def __init__(self, sources: Path) -> None:
+        self.sources = sources
+        self.ran: list[str] = []
+        self.waves: list[list[str]] = []
+
+    def run(self, tasks: Sequence[Task], observer: TaskObserver) -> list[Result]:
+        """See `Executor.run`."""
+        results = []
+        self.waves.append([task.name for task in tasks])
+        for task in tasks:
+            self.ran.append(task.name)
+            self._build(task)
+            results.append(Result(task=task))
+            observer.waiting()
+            observer.finished(results[-1])
+        return results
+
+    def _build(self, task: Task) -> None:
+        job, options, result = read_task(task.argv[-1])
+        log = os.path.join(options.logs, f"{job.label}.log")
+        scratch = Path(task.cwd) / f"quick-{len(self.ran)}"
+        (scratch / "wheels").mkdir(parents=True)
+        source = taken(self.sources, job.requirement, scratch)
+        call = f"import backend, sys; backend.build_wheel({str(scratch / 'wheels')!r})"
+        done = run_logged([job.python, "-c", call], log=log, environ=os.environ, cwd=source.path)
+        phases = [Phase(name="build", seconds=2.0, ok=done.ok)]
+        if options.verify:
+            phases.append(Phase(name="verify", seconds=1.0, ok=True))
+        labels = [d.label for d in options.site.directories() if (d.layer, d.arch) == (job.layer, job.arch)]
+        record = BuildRecord(
+            project=job.project, requirement=job.requirement, python=job.python_version, arch=job.arch,
+            layer=job.layer, result=FAILED, version=source.version, source_sha256=source.sha256,
+            directory=labels[0] if labels else None, log=log, phases=tuple(phases),
+            problem=f"build: {done.problem}", tail=done.tail,
+        )  # fmt: skip
+        if done.ok:
+            (wheel,) = (scratch / "wheels").glob("*.whl")
+            record = place_wheel(str(wheel), options.output, replace(record, problem="", tail=""))
+        write_record(result, record)
+
+
+class _NothingError(WheelhouseError):
+    pass
+
+
+def taken(sources: Path, requirement: str, directory: Path) -> Fetched:
+    """The newest source distribution in *sources* that satisfies *requirement*, unpacked into *directory*."""
+    wanted = Requirement(requirement)
+    found = [path for path in sources.glob(f"{wanted.name}-*.tar.gz") if _version(path) in wanted.specifier]
+    if not found:
+        raise _NothingError(f"nothing satisfies {requirement}")
+    path = max(found, key=_version)
+    with tarfile.open(path) as archive:
+        if sys.version_info >= (3, 12):
+            archive.extractall(directory, filter="data")
+        else:
+            archive.extractall(directory)
+    return Fetched(
+        kind="source",
+        path=str(directory / path.name.removesuffix(".tar.gz")),
+        version=_version(path),
+        origin=str(path),
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+    )
+
+
+def _version(path: Path) -> str:
+    return path.name.removesuffix(".tar.gz").rpartition("-")[2]
+
+
+def make_quick(monkeypatch: pytest.MonkeyPatch, sources: Path) -> QuickExecutor:
+    """Let planning take its sources from *sources*, and the local executor be the one that is returned."""
+
+    def fetch(
+        recipe: object, requirement: str, *, directory: str, environ: Mapping[str, str], **_: object
+    ) -> Fetched:
+        return taken(sources, requirement, Path(directory))
+
+    executor = QuickExecutor(sources)
+    monkeypatch.setattr("wheelhouse_resolver.builder.planning.planner.fetch", fetch)
+    monkeypatch.setattr("wheelhouse_resolver.builder.executors.local.LocalExecutor", lambda _: executor)
+    return executor

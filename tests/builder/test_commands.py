@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from wheelhouse_resolver.builder.process.commands import (
+    Finished,
+    adopting,
+    children,
+    interrupted_by,
+    is_full,
+    run_logged,
+    tail_of,
+)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "log.txt"
+
+
+def run(code: str, log: Path, timeout: float | None = None) -> Finished:
+    return run_logged([sys.executable, "-c", code], log=log, environ=os.environ, timeout=timeout)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_what_it_prints_is_appended_to_the_log(log: Path) -> None:
+    log.write_text("before\n")
+    done = run("import sys; print('out'); print('err', file=sys.stderr)", log)
+    assert (done.ok, done.code, done.problem) == (True, 0, "")
+    assert log.read_text().splitlines()[0] == "before"
+    assert sorted(log.read_text().splitlines()[1:]) == ["err", "out"]
+    assert "before" not in done.tail
+
+
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [
+        ("raise SystemExit(3)", "exited with 3"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "ended by SIGSEGV"),
+    ],
+)
+def test_how_it_failed(code: str, problem: str, log: Path) -> None:
+    done = run(code, log)
+    assert not done.ok
+    assert done.problem == problem
+
+
+def test_one_that_cannot_be_started(log: Path, tmp_path: Path) -> None:
+    done = run_logged([tmp_path / "missing"], log=log, environ={})
+    assert done.code == 127
+    assert "No such file or directory" in done.tail
+    assert "No such file or directory" in log.read_text()
+
+
+@pytest.mark.slow
+def test_one_that_hangs_is_stopped_with_all_that_it_started(log: Path, tmp_path: Path) -> None:
+    code = (
+        "import subprocess, sys, time;"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']);"
+        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(child.pid)); time.sleep(600)"
+    )
+    start = time.monotonic()
+    done = run(code, log, timeout=3)
+    assert done.timed_out
+    assert not done.ok
+    assert "longer than 3 s" in done.problem
+    assert time.monotonic() - start < 60
+    deadline = time.monotonic() + 10
+    while is_alive(int((tmp_path / "pid").read_text())) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not is_alive(int((tmp_path / "pid").read_text()))
+
+
+@pytest.mark.slow
+def test_one_that_ignores_being_told_to_stop_is_killed(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wheelhouse_resolver.builder.process.commands._GRACE", 0.2)
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+    done = run(code, log, timeout=2)
+    assert (done.timed_out, done.code) == (True, -signal.SIGKILL)
+
+
+#: Starts a process with a session of its own, which no signal to a group reaches, and its child.
+ESCAPE = """
+import subprocess, sys, time
+subprocess.run([sys.executable, "-c", '''
+import os, subprocess, sys
+if os.fork() == 0:
+    os.setsid()
+    child = subprocess.Popen(["sleep", "600"])
+    with open(sys.argv[1] + "~", "w") as file:
+        file.write(f"{os.getpid()} {child.pid}")
+    os.rename(sys.argv[1] + "~", sys.argv[1])
+    child.wait()
+''', PID])
+import os
+while not os.path.exists(PID):
+    time.sleep(0.01)
+"""
+
+
+def escaping(pid: Path, then: str = "") -> str:
+    """Code that leaves processes behind, whose numbers stand in the file *pid*, and goes on."""
+    return ESCAPE.replace("PID", repr(str(pid))) + then
+
+
+@pytest.mark.parametrize(
+    "then",
+    [pytest.param("", id="ended"), pytest.param("time.sleep(600)", id="timed-out", marks=pytest.mark.slow)],
+)
+def test_what_has_left_the_group_is_killed_too_and_what_was_there_is_not(
+    then: str, log: Path, tmp_path: Path
+) -> None:
+    others = subprocess.Popen(["sleep", "600"])
+    try:
+        with adopting():
+            run(escaping(tmp_path / "pids", then), log, timeout=5)
+            left = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+            assert len(left) == 2
+            assert not any(map(is_alive, left))
+            assert others.poll() is None
+    finally:
+        others.kill()
+        others.wait()
+
+
+def test_a_library_adopts_and_kills_nothing(log: Path, tmp_path: Path) -> None:
+    run(escaping(tmp_path / "pids"), log)
+    with adopting():
+        pass
+    assert children() == frozenset()
+    left = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    assert all(map(is_alive, left))
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_of_very_much_output_only_the_end_is_read(log: Path) -> None:
+    code = "import sys\nfor _ in range(2000): sys.stdout.write('x' * 9_999 + '\\n')\nprint('the end')"
+    done = run(code, log)
+    assert done.tail.endswith("the end")
+    assert len(done.tail) < 100_000
+    assert log.stat().st_size > 19_000_000
+
+
+def test_the_tail_of_a_log(log: Path) -> None:
+    log.write_bytes(b"first\n" + b"\xff\n" * 30 + b"last")
+    assert tail_of(log, lines=2) == "\ufffd\nlast"
+    assert tail_of(log, offset=log.stat().st_size) == ""
+
+
+@pytest.mark.parametrize(
+    ("free", "files", "free_files", "full"),
+    [(9, 9, 9, False), (0, 9, 9, True), (9, 9, 0, True), (9, 0, 0, False)],
+    ids=["room", "no-room", "no-more-files", "files-not-counted"],
+)
+def test_a_disk_is_full_when_it_takes_no_data_or_no_file(
+    free: int, files: int, free_files: int, full: bool, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = SimpleNamespace(f_bavail=free, f_files=files, f_favail=free_files)
+    monkeypatch.setattr("os.statvfs", lambda _: disk)
+    assert is_full(log.parent) == full
+    done = run("raise SystemExit('oh no')", log)
+    assert done.why == "exited with 1: oh no" + (": No space left on device" if full else "")
+    assert run("", log).why == ""
+
+
+def test_no_disk_is_not_full(tmp_path: Path) -> None:
+    assert not is_full(tmp_path / "missing")
+
+
+def test_signals_interrupt_once_and_afterwards_mean_what_they_meant_before() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    reached = []
+
+    def interrupted() -> None:
+        with interrupted_by(signal.SIGTERM, signal.SIGHUP):
+            try:
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(10)
+            finally:
+                os.kill(os.getpid(), signal.SIGHUP)
+                reached.append("cleared up")
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert reached == ["cleared up"]
+    assert signal.getsignal(signal.SIGTERM) == before

@@ -1,0 +1,276 @@
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.builder.packages import make_package
+from tests.builder.quick import QuickExecutor, make_quick
+from tests.factories import make_tree, make_wheel
+from wheelhouse_resolver.builder.config import SlurmSettings
+from wheelhouse_resolver.builder.executors.base import Result, Task, TaskObserver
+from wheelhouse_resolver.builder.planning.planner import Entry, Plan, make_plan
+from wheelhouse_resolver.builder.records.job import BuildOptions
+from wheelhouse_resolver.builder.records.record import BuildRecord
+from wheelhouse_resolver.builder.resources import Resources
+from wheelhouse_resolver.builder.run import Outcome, carry_out
+from wheelhouse_resolver.errors import PythonError
+from wheelhouse_resolver.host.interpreters import target_of, targets_of
+from wheelhouse_resolver.publishing.errors import PublishError
+from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
+from wheelhouse_resolver.tree.compatibility import fits
+
+
+class Heard:
+    """A `Report` that remembers."""
+
+    def __init__(self) -> None:
+        self.began_with: list[list[str]] = []
+        self.outcomes: list[Outcome] = []
+        self.places: list[tuple[str, ...]] = []
+
+    def began(self, entries: Sequence[Entry]) -> None:
+        self.began_with.append([entry.job.project for entry in entries])
+
+    def ended(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+
+    def published(self, outcome: Outcome) -> None:
+        self.places.append(outcome.places)
+
+    def waiting(self) -> None:
+        pass
+
+
+class Workplace:
+    """Plans and runs of packages in *sources*, with quick builds."""
+
+    def __init__(self, directory: Path, executor: QuickExecutor) -> None:
+        self.directory = directory
+        self.executor = executor
+        self.sources = executor.sources
+        self.site = make_tree(directory / "house", {})
+        self.options = BuildOptions(
+            site=self.site,
+            work=str(directory / "work"),
+            output=str(directory / "out"),
+            logs=str(directory / "logs"),
+        )
+        self._scratches = 0
+
+    def scratch(self) -> str:
+        self._scratches += 1
+        path = self.directory / f"scratch-{self._scratches}"
+        path.mkdir()
+        return str(path)
+
+    def plan(self, *requirements: str, archs: Sequence[str] = ("generic",)) -> Plan:
+        return make_plan(
+            RequirementsFile(requirements=tuple(parse_requirement(each) for each in requirements)),
+            [target_of(None)],
+            archs,
+            "gentoo",
+            self.options,
+            recursive=True,
+            scratch=self.scratch(),
+        )
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
+    return Workplace(tmp_path, make_quick(monkeypatch, tmp_path / "sources"))
+
+
+def test_every_wave_is_given_to_the_executor_as_a_whole(place: Workplace) -> None:
+    make_package(place.sources, "app", requires=["left", "right"])
+    make_package(place.sources, "left", requires=["base"])
+    make_package(place.sources, "right", requires=["base"])
+    make_package(place.sources, "base")
+    heard = Heard()
+    outcomes = carry_out(place.plan("app"), place.executor, place.options, heard, scratch=place.scratch())
+    assert heard.began_with == [["base"], ["left", "right"], ["app"]]
+    assert [len(wave) for wave in place.executor.waves] == [1, 2, 1]
+    assert [outcome.result for outcome in outcomes] == ["built"] * 4
+    assert heard.outcomes == outcomes
+
+
+def test_a_wave_in_which_nothing_has_to_be_built_starts_nothing(place: Workplace) -> None:
+    make_package(place.sources, "app")
+    plan = place.plan("app")
+    carry_out(plan, place.executor, place.options, Heard(), scratch=place.scratch())
+    heard = Heard()
+    (outcome,) = carry_out(plan, place.executor, place.options, heard, scratch=place.scratch())
+    assert outcome.result == "present"
+    assert heard.began_with == [[]]
+    assert len(place.executor.waves) == 1
+
+
+def test_one_that_was_built_without_verification_does_not_count_as_verified(place: Workplace) -> None:
+    make_package(place.sources, "app")
+    plan = place.plan("app")
+    unverified = replace(place.options, verify=False)
+    for options, ran in ((unverified, 1), (unverified, 1), (place.options, 2)):
+        carry_out(plan, place.executor, options, Heard(), scratch=place.scratch())
+        assert len(place.executor.ran) == ran
+
+
+class TestTasks:
+    class Remembers:
+        """An executor whose tasks all vanish."""
+
+        def __init__(self, leaves: str | None = None) -> None:
+            self.tasks: list[Task] = []
+            self._leaves = leaves
+
+        def run(self, tasks: Sequence[Task], observer: TaskObserver) -> list[Result]:
+            self.tasks += tasks
+            results = []
+            for task in tasks:
+                if self._leaves is not None:
+                    Path(task.result).write_text(self._leaves)
+                vanished = "" if self._leaves is not None else "the node burnt down"
+                results.append(Result(task=task, vanished=vanished))
+                observer.finished(results[-1])
+            return results
+
+    def test_what_a_task_is_told_and_given(self, place: Workplace) -> None:
+        make_package(place.sources, "app")
+        executor = self.Remembers()
+        slurm = SlurmSettings(resources=Resources(memory="8G"), constraints=(("sse3", "old"),))
+        plan = place.plan("app", archs=["sse3"])
+        carry_out(plan, executor, place.options, Heard(), scratch=place.scratch(), slurm=slurm)
+        (task,) = executor.tasks
+        assert task.argv[:3] == (sys.executable, "-m", "wheelhouse_resolver.builder.worker")
+        told = json.loads(Path(task.argv[3]).read_text())
+        assert told["job"]["requirement"] == "app==1.0"
+        assert told["options"]["output"] == f"{place.options.output}/gentoo/sse3"
+        assert told["result"] == task.result
+        assert task.resources == Resources(memory="8G", constraint="old")
+        assert task.name == f"app 1.0 cp{sys.version_info[0]}{sys.version_info[1]} sse3"
+
+    def test_one_that_vanished_has_failed(self, place: Workplace) -> None:
+        make_package(place.sources, "app", requires=["base"])
+        make_package(place.sources, "base")
+        base, app = carry_out(
+            place.plan("app"), self.Remembers(), place.options, Heard(), scratch=place.scratch()
+        )
+        assert (base.result, base.problem) == ("failed", "the node burnt down")
+        assert (app.result, app.problem) == ("skipped", "base failed")
+
+    @pytest.mark.parametrize("leaves", ["", "{}", '{"result": "built"', "[1]"])
+    def test_a_result_that_says_nothing_is_a_failure(self, leaves: str, place: Workplace) -> None:
+        make_package(place.sources, "app")
+        (outcome,) = carry_out(
+            place.plan("app"), self.Remembers(leaves), place.options, Heard(), scratch=place.scratch()
+        )
+        assert outcome.result == "failed"
+        assert outcome.problem.startswith("its result cannot be read: ")
+
+
+class TestPublishing:
+    def test_after_each_wave_and_a_wheel_for_several_archs_once(self, place: Workplace) -> None:
+        make_package(place.sources, "app", requires=["base"])
+        make_package(place.sources, "base")
+        published: list[tuple[str, int]] = []
+
+        def publish(wheel: str, record: BuildRecord) -> dict[str, bool]:
+            published.append((record.project, len(place.executor.ran)))
+            return {f"/house/{Path(wheel).name}": record.project == "app"}
+
+        outcomes = carry_out(
+            place.plan("app", archs=["generic", "sse3"]),
+            place.executor,
+            place.options,
+            Heard(),
+            scratch=place.scratch(),
+            publish=publish,
+        )
+        assert published == [("base", 1), ("app", 2)]
+        assert {outcome.places for outcome in outcomes if outcome.entry.job.project == "app"} == {
+            ("/house/app-1.0-py3-none-any.whl",)
+        }
+        # What was there before, or is by another arch, is not placed again.
+        placed = [(outcome.entry.job.project, outcome.placed) for outcome in outcomes]
+        app = ("app", ("/house/app-1.0-py3-none-any.whl",))
+        assert sorted(placed) == [("app", ()), app, ("base", ()), ("base", ())]
+
+    def test_one_that_cannot_be_published_has_failed_and_what_needs_it_is_skipped(
+        self, place: Workplace
+    ) -> None:
+        make_package(place.sources, "app", requires=["base"])
+        make_package(place.sources, "base")
+
+        def publish(wheel: str, _: BuildRecord) -> dict[str, bool]:
+            raise PublishError(Path(wheel).name, "nowhere to go")
+
+        base, app = carry_out(
+            place.plan("app"),
+            place.executor,
+            place.options,
+            Heard(),
+            scratch=place.scratch(),
+            publish=publish,
+        )
+        assert (base.result, base.problem) == (
+            "failed",
+            "publish: base-1.0-py3-none-any.whl: nowhere to go",
+        )
+        assert app.result == "skipped"
+
+
+class TestPythons:
+    def test_the_running_one_by_default(self) -> None:
+        (target,) = targets_of(None)
+        own = "{}.{}".format(*sys.version_info[:2])
+        assert (target.path, target.version) == (sys.executable, own)
+
+    def test_a_version_is_the_first_on_the_path_before_the_running_one(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        own = "{}.{}".format(*sys.version_info[:2])
+        monkeypatch.setenv("PATH", str(tmp_path))
+        assert targets_of(f"{own},{sys.executable}") == [target_of(None)]
+        first = tmp_path / f"python{own}"
+        first.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+        first.chmod(0o755)
+        assert target_of(own).path == str(first)
+
+    def test_two_of_one_version(self, tmp_path: Path) -> None:
+        other = tmp_path / "python"
+        other.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+        other.chmod(0o755)
+        with pytest.raises(PythonError, match="name one of the two"):
+            targets_of(f"{sys.executable},{other}")
+
+    def test_a_shim_that_refuses_is_passed_over(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name, script in {"a": "exit 127", "b": f'exec {sys.executable} "$@"'}.items():
+            path = tmp_path / name / "python3.98"
+            path.parent.mkdir()
+            path.write_text(f"#!/bin/sh\n{script}\n")
+            path.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}/a:{tmp_path}/b")
+        # The second is a Python, but of another version than its name says.
+        with pytest.raises(PythonError, match=r"no python3\.98 on PATH"):
+            target_of("3.98")
+
+    @pytest.mark.parametrize(
+        ("filename", "requires_python", "expected"),
+        [
+            ("demo-1.0-py3-none-any.whl", None, True),
+            ("demo-1.0-py3-none-any.whl", ">=3.99", False),
+            ("demo-1.0-cp39-abi3-linux_x86_64.whl", None, True),
+            ("demo-1.0-cp398-abi3-linux_x86_64.whl", None, False),
+            ("demo-1.0-cp39-cp39-linux_x86_64.whl", None, False),
+        ],
+    )
+    def test_which_wheels_fit_one(
+        self, filename: str, requires_python: str | None, expected: bool, tmp_path: Path
+    ) -> None:
+        wheel = make_wheel(tmp_path, filename, requires_python=requires_python)
+        assert fits(str(wheel), target_of(None).python) is expected

@@ -1,0 +1,1123 @@
+"""What the doctor makes of facts; real environments are in tests/cli/test_doctor."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from packaging.tags import parse_tag
+
+from tests.factories import make_tree
+from wheelhouse_resolver.doctor.diagnose import CHECKS, diagnose
+from wheelhouse_resolver.doctor.facts import (
+    DirectoryState,
+    Facts,
+    IndexState,
+    LinkState,
+    PathState,
+    PipFacts,
+    PolicyModuleState,
+    PythonFacts,
+    Shadowed,
+    SiteFacts,
+    Ties,
+    UnknownOverride,
+    VenvState,
+)
+from wheelhouse_resolver.doctor.findings import Finding, Severity
+from wheelhouse_resolver.doctor.pip_settings import (
+    PipFile,
+    PipSetting,
+    environment_settings,
+    in_force,
+    parse_debug,
+    parse_list,
+)
+from wheelhouse_resolver.doctor.probes.target import shadowed
+from wheelhouse_resolver.doctor.probes.ties import unstamped_ties
+from wheelhouse_resolver.host.detect import Host
+from wheelhouse_resolver.host.layer import Evidence
+from wheelhouse_resolver.host.target_python import TargetPython
+from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.utils.redact import masked
+from wheelhouse_resolver.wheelhouse import Wheelhouse
+
+ROOT = "/sw/the wheelhouse"
+PYTHON = "/env/my env/bin/python"
+
+
+def setting(option: str, value: str, origin: str = "env", section: str = "global") -> PipSetting:
+    files = {"env": "/etc/our pip.conf", "env_var": "", "files": ""}
+    file = files.get(origin, f"/{origin}/pip.conf")
+    return PipSetting(origin=origin, file=file, section=section, option=option, value=value)
+
+
+def links_to(*labels: str) -> str:
+    return " ".join(f"file:///{label}" for label in labels)
+
+
+def link_states(settings: tuple[PipSetting, ...]) -> tuple[LinkState, ...]:
+    """`file:///LABEL` is the directory LABEL of the site, `file:///gone/...` nothing that exists."""
+    values = dict.fromkeys(v for each in settings if each.option == "find-links" for v in each.values)
+    return tuple(
+        LinkState(
+            value=value,
+            real=value[7:] if value.startswith(("file:///gone", f"file://{ROOT}")) else f"{ROOT}{value[7:]}",
+            exists=not value.startswith("file:///gone"),
+        )
+        for value in values
+    )
+
+
+def healthy(**changes: Any) -> Facts:
+    """An environment in which everything is right: an avx2 host of the layer gentoo."""
+    site = Site.default(ROOT)
+    host = Host(
+        arch="avx2",
+        layer="gentoo",
+        python=TargetPython("running", None),
+        arch_evidence=(Evidence("cpu", "avx2", "a CPU"),),
+        layer_evidence=(
+            Evidence("prefix", "gentoo", "prefix /gentoo"),
+            Evidence("environment", "gentoo", "EPREFIX=/gentoo"),
+        ),
+    )
+    searched = list(site.search_path(host))
+    directories = tuple(
+        DirectoryState(directory=each, real=each.path, searched=each in searched, exists=True, wheels=3)
+        for each in [*searched, *(each for each in site.directories() if each not in searched)]
+    )
+    settings = (
+        setting("find-links", links_to(*(each.label for each in searched))),
+        setting("no-index", "true"),
+    )
+    facts = Facts(
+        site=SiteFacts(site=site, root=ROOT, real_root=ROOT),
+        host=host,
+        directories=directories,
+        python=PythonFacts(executable=PYTHON, version="3.11.7", prefix="/env/my env", base_prefix="/gentoo"),
+        other_python="/gentoo/bin/python3",
+        other_layer="gentoo",
+        pip=with_settings(PipFacts(version="26.3", asked="config debug"), *settings),
+        temporary=PathState(path="/tmp"),
+        home=PathState(path="/home/me", variable="HOME"),
+        cache=PathState(path="/home/me/.cache/wheelhouse-resolver"),
+    )
+    return replace(facts, **changes)
+
+
+def with_settings(pip: PipFacts, *settings: PipSetting, **changes: Any) -> PipFacts:
+    """*pip* with these settings instead of its own."""
+    return replace(
+        pip, settings=settings, links=link_states(settings), config_file="/etc/our pip.conf", **changes
+    )
+
+
+def and_also(*more: PipSetting, **changes: Any) -> Facts:
+    """The healthy environment with *more* settings of pip."""
+    facts = healthy()
+    return replace(facts, pip=with_settings(facts.pip, *facts.pip.settings, *more, **changes))
+
+
+def only_finding(facts: Facts) -> Finding:
+    (finding,) = diagnose(facts)
+    return finding
+
+
+def test_in_a_healthy_environment_there_is_nothing_to_say() -> None:
+    assert diagnose(healthy()) == []
+
+
+def test_the_names_of_checks_are_unique_and_plain() -> None:
+    names = [check.name for check in CHECKS]
+    assert len({*names}) == len(names)
+    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", name) for name in names)
+
+
+# -- pip's settings ----------------------------------------------------------------------------------------
+
+DEBUG = """\
+env_var:
+  PIP_CONFIG_FILE='/tmp/f, exists: True.conf'
+  PIP_FIND_LINKS='/x /y'
+env:
+  /tmp/f, exists: True.conf, exists: True
+    global.find-links: 
+    file:///a%20b
+    file:///c
+    global.no_binary: numpy
+    install.index-url: https://me:secret@example.org/simple
+global:
+  /etc/xdg/pip/pip.conf, exists: False
+  /etc/pip.conf, exists: True
+    global.timeout: 3
+site:
+  /env/pip.conf, exists: False
+user:
+  /home/me/.pip/pip.conf, exists: False
+"""  # noqa: W291 - pip prints it so
+
+
+def test_what_config_debug_prints() -> None:
+    files, settings = parse_debug(DEBUG)
+    path = "/tmp/f, exists: True.conf"
+    assert files == (
+        PipFile(origin="env", path=path, exists=True),
+        PipFile(origin="global", path="/etc/xdg/pip/pip.conf", exists=False),
+        PipFile(origin="global", path="/etc/pip.conf", exists=True),
+        PipFile(origin="site", path="/env/pip.conf", exists=False),
+        PipFile(origin="user", path="/home/me/.pip/pip.conf", exists=False),
+    )
+    assert settings == (
+        PipSetting(origin="env", file=path, option="find-links", value="file:///a%20b\nfile:///c"),
+        PipSetting(origin="env", file=path, option="no-binary", value="numpy"),
+        PipSetting(
+            origin="env",
+            file=path,
+            section="install",
+            option="index-url",
+            value="https://***@example.org/simple",
+        ),
+        PipSetting(origin="global", file="/etc/pip.conf", option="timeout", value="3"),
+    )
+    assert settings[0].values == ["file:///a%20b", "file:///c"]
+
+
+def test_what_config_list_prints() -> None:
+    text = (
+        ":env:.find-links='/x'\nglobal.find-links='\\nfile:///a\\nfile:///c'\ninstall.no-index='yes'\nnoise\n"
+    )
+    assert parse_list(text) == (
+        PipSetting(origin="files", option="find-links", value="file:///a\nfile:///c"),
+        PipSetting(origin="files", section="install", option="no-index", value="yes"),
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\n", "env:\n", "    global.x: 1\n", "nothing: like it\n  x\n", "\x00\udc80"]
+)
+def test_what_pip_never_printed_is_no_setting(text: str) -> None:
+    assert parse_debug(text)[1] == ()
+    assert parse_list(text) == ()
+
+
+def test_variables_are_settings_but_for_empty_ones_and_the_files_name() -> None:
+    environ = {"PIP_NO_INDEX": "1", "PIP_USER": "", "PIP_CONFIG_FILE": "/x", "PIPX": "1", "OTHER": "2"}
+    assert environment_settings(environ) == (PipSetting(origin="env_var", option="no-index", value="1"),)
+
+
+def test_a_command_section_beats_global_of_every_file_and_variables_beat_both() -> None:
+    settings = [
+        setting("timeout", "var", "env_var"),
+        setting("find-links", "global of env", "env"),
+        setting("find-links", "install of user", "user", "install"),
+        setting("find-links", "install of global", "global", "install"),
+        setting("timeout", "install", "env", "install"),
+        setting("no-index", "", "env", "install"),
+        setting("no-index", "kept", "global"),
+        setting("format", "columns", "env", "list"),
+        setting("retries", "site", "site"),
+        setting("retries", "user", "user"),
+    ]
+    assert {name: each.value for name, each in in_force(settings).items()} == {
+        "timeout": "var",
+        "find-links": "install of user",
+        "no-index": "kept",
+        "retries": "site",
+    }
+    assert in_force(settings, "list")["format"].value == "columns"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("https://me:secret@example.org/simple", "https://***@example.org/simple"),
+        ("https://secret@example.org/simple", "https://***@example.org/simple"),
+        ("https://me:sec@ret@example.org/a@1", "https://***@example.org/a@1"),
+        ("https://me:sec/ret@example.org/", "https://***@example.org/"),
+        ("a https://m:secret@x/ https://m:secret@y/", "a https://***@x/ https://***@y/"),
+        ("me:secret@proxy:3128", "***@proxy:3128"),
+        ("index-url = https://me:secret@x\\n'", "index-url = https://***@x\\n'"),
+        ("PIP_PROXY='me:secret@x'", "PIP_PROXY='***@x'"),
+        ("https://x/simple?token=secret#a", "https://x/simple?***#a"),
+        ("git+ssh://git@x/a.git@v1", "git+ssh://***@x/a.git@v1"),
+        ("file:///a@b/c:d@e /f:g@h /who?/x", "file:///a@b/c:d@e /f:g@h /who?/x"),
+        ("https://example.org:8080/simple", "https://example.org:8080/simple"),
+        ("", ""),
+    ],
+)
+def test_no_password_is_kept(text: str, expected: str) -> None:
+    assert masked(text) == expected
+
+
+@pytest.mark.parametrize("name", ["PIP_TOKEN", "UV_INDEX_X_PASSWORD", "api-key", "client-secret"])
+def test_the_value_of_a_secret_is_masked_whole(name: str) -> None:
+    assert masked("plain", name) == "***"
+
+
+# -- each check --------------------------------------------------------------------------------------------
+
+
+def host_with(**changes: Any) -> Facts:
+    return healthy(host=healthy().host._replace(**changes))
+
+
+def python_with(**changes: Any) -> Facts:
+    python = healthy().python
+    assert python is not None
+    return healthy(python=replace(python, **changes))
+
+
+def pip_with(**changes: Any) -> Facts:
+    return healthy(pip=replace(healthy().pip, **changes))
+
+
+def site_with(**changes: Any) -> Facts:
+    return healthy(site=SiteFacts(site=Site.default(ROOT), root=ROOT, **changes), directories=())
+
+
+def directories_with(label: str, **changes: Any) -> Facts:
+    return healthy(
+        directories=tuple(
+            replace(each, **changes) if label in (each.directory.label, "*") else each
+            for each in healthy().directories
+        )
+    )
+
+
+def numpy_in(directory: str) -> Shadowed:
+    return Shadowed(name="numpy", version="1.0", by=directory, hidden_version="2.0", hidden="/s")
+
+
+def stated_arch(evidence: Evidence) -> Facts:
+    return host_with(arch_evidence=(evidence, Evidence("cpu", "avx2", "x")))
+
+
+def around(value: str | None, *, python: str | None = "gentoo") -> Facts:
+    evidence = [Evidence("prefix", python, "prefix /p")] if python else []
+    return host_with(layer=python or value, layer_evidence=(*evidence, Evidence("environment", value, "A=1")))
+
+
+#: What each check finds: (name, facts, severity, what its line says, the command that mends it).
+CASES: list[tuple[str, Facts, str, str, str]] = [
+    (
+        "site-file",
+        site_with(problem="/e/s.toml, line 3: bad", file="/e/s.toml", line=3, file_by="directories"),
+        "error",
+        "/e/s.toml, line 3: bad; the built-in site was taken",
+        "${EDITOR:-vi} +3 /e/s.toml",
+    ),
+    (
+        "site-file",
+        site_with(problem="gone", file="/e/s.toml", file_missing=True, file_by="WHEELHOUSE_CONFIG"),
+        "error",
+        "gone",
+        "unset WHEELHOUSE_CONFIG",
+    ),
+    (
+        "root",
+        site_with(root_by="WHEELHOUSE_ROOT", root_problem="does not exist"),
+        "error",
+        f"wheelhouse {ROOT} (named by WHEELHOUSE_ROOT): does not exist",
+        "unset WHEELHOUSE_ROOT",
+    ),
+    (
+        "root",
+        site_with(root_by="site file", file="/e/s.toml", root_problem="does not exist"),
+        "error",
+        "named by site file",
+        "${EDITOR:-vi} /e/s.toml",
+    ),
+    (
+        "root",
+        replace(site_with(root_problem="none found"), pip=PipFacts(version="26.3", asked="config debug")),
+        "error",
+        "none found",
+        "wheelhouse-resolver init",
+    ),
+    (
+        "root",
+        site_with(root_problem="none found"),
+        "warning",
+        "the site file is not known here, though [global] find-links in /etc/our pip.conf names what may be "
+        "its wheelhouse: load the site's module, or set WHEELHOUSE_CONFIG",
+        "",
+    ),
+    (
+        "unreadable-directory",
+        directories_with("gentoo/avx2", problem="Permission denied"),
+        "error",
+        f"cannot list {ROOT}/gentoo/avx2, which this host searches: Permission denied",
+        f"chmod a+rx '{ROOT}/gentoo/avx2'",
+    ),
+    (
+        "unreadable-directory",
+        directories_with("nix/avx2", problem="Permission denied"),
+        "warning",
+        "which other hosts search",
+        f"chmod a+rx '{ROOT}/nix/avx2'",
+    ),
+    (
+        "empty-search-path",
+        directories_with("*", exists=False),
+        "error",
+        "none of the directories that this host searches exists: gentoo/avx2, gentoo/avx",
+        "wheelhouse-resolver init",
+    ),
+    (
+        "empty-search-path",
+        directories_with("*", wheels=0),
+        "warning",
+        "hold no wheel",
+        "wheelhouse-resolver detect",
+    ),
+    (
+        "unknown-override",
+        healthy(
+            unknown_overrides=(
+                UnknownOverride(variable="RSNT_ARCH", name="mmx", problem="unknown arch 'mmx'"),
+            )
+        ),
+        "error",
+        "RSNT_ARCH: unknown arch 'mmx'",
+        "unset RSNT_ARCH",
+    ),
+    (
+        "arch-override",
+        host_with(
+            arch_evidence=(Evidence("RSNT_ARCH", "avx512", "RSNT_ARCH=avx512"), Evidence("cpu", "avx2", "x"))
+        ),
+        "error",
+        "RSNT_ARCH=avx512 is above what this CPU can run: avx2 (x); its wheels may crash here",
+        "unset RSNT_ARCH",
+    ),
+    (
+        "arch-override",
+        host_with(
+            arch_evidence=(Evidence("option", "generic", "given as generic"), Evidence("cpu", "avx2", "x"))
+        ),
+        "note",
+        "below what this CPU can run: avx2",
+        "wheelhouse-resolver doctor",
+    ),
+    (
+        "unstamped-ties",
+        healthy(ties=Ties(count=7, examples=(("numpy", "1.0", ("gentoo/avx2", "generic")),))),
+        "warning",
+        "in several directories without current stamps: numpy 1.0 in gentoo/avx2, generic; ...",
+        "wheelhouse-resolver restamp",
+    ),
+    (
+        "pip-missing",
+        pip_with(version=None, problem="No module named pip"),
+        "error",
+        "No module named pip",
+        f"'{PYTHON}' -m ensurepip --upgrade",
+    ),
+    (
+        "pip-too-old",
+        pip_with(version="19.2.3"),
+        "error",
+        "pip 19.2.3 is too old",
+        f"'{PYTHON}' -m pip install --upgrade pip",
+    ),
+    (
+        "other-pip",
+        pip_with(command="/usr/bin/pip", command_python="/usr/bin/python3", command_is_other=True),
+        "warning",
+        f"/usr/bin/pip and installs for /usr/bin/python3, not for {PYTHON}",
+        "wheelhouse-resolver doctor --python /usr/bin/python3",
+    ),
+    (
+        "config-file",
+        pip_with(config_file="/a b/pip.conf", config_file_problem="No such file or directory"),
+        "error",
+        "PIP_CONFIG_FILE names /a b/pip.conf",
+        "mkdir -p '/a b' && wheelhouse-resolver pip-conf --output '/a b/pip.conf'",
+    ),
+    (
+        "config-file",
+        pip_with(config_file="/pip.conf", config_file_problem="Permission denied"),
+        "error",
+        "Permission denied",
+        "chmod a+r /pip.conf",
+    ),
+    (
+        "config-file",
+        pip_with(config_file="/dev/null", config_file_problem="it is the null device"),
+        "error",
+        "null device",
+        "unset PIP_CONFIG_FILE",
+    ),
+    (
+        "config-broken",
+        pip_with(problem="File contains no section headers. file: '/x/pip.conf', line: 1"),
+        "error",
+        "pip refuses its configuration: File contains no section headers.",
+        "${EDITOR:-vi} /x/pip.conf",
+    ),
+    (
+        "config-unread",
+        pip_with(version="20.1", asked="config list"),
+        "note",
+        "pip 20.1 does not say which file a setting is from",
+        f"'{PYTHON}' -m pip install --upgrade pip",
+    ),
+    (
+        "overridden-setting",
+        and_also(setting("timeout", "5"), setting("timeout", "90", "env_var")),
+        "warning",
+        "PIP_TIMEOUT = 90 beats [global] timeout in /etc/our pip.conf = 5",
+        "unset PIP_TIMEOUT",
+    ),
+    (
+        "overridden-setting",
+        and_also(setting("timeout", "5"), setting("timeout", "90", "global", "install")),
+        "warning",
+        "[install] timeout in /global/pip.conf = 90 beats",
+        f"'{PYTHON}' -m pip config --global unset install.timeout",
+    ),
+    (
+        "no-binary",
+        and_also(setting("no-binary", "numpy")),
+        "warning",
+        "no wheel of numpy",
+        "${EDITOR:-vi} '/etc/our pip.conf'",
+    ),
+    (
+        "no-binary",
+        and_also(setting("no-binary", ":all:", "env_var")),
+        "error",
+        "no wheel at all",
+        "unset PIP_NO_BINARY",
+    ),
+    (
+        "selection",
+        and_also(setting("require-hashes", "yes", "user")),
+        "warning",
+        "wants a hash",
+        f"'{PYTHON}' -m pip config --user unset global.require-hashes",
+    ),
+    (
+        "selection",
+        and_also(setting("only-binary", "scipy", "env_var")),
+        "note",
+        "of scipy",
+        "unset PIP_ONLY_BINARY",
+    ),
+    (
+        "selection",
+        and_also(setting("prefer-binary", "1", "env_var")),
+        "note",
+        "older wheel",
+        "unset PIP_PREFER_BINARY",
+    ),
+    (
+        "install-place",
+        and_also(setting("user", "1", "env_var")),
+        "warning",
+        "installs into the user's own site-packages (PIP_USER)",
+        "unset PIP_USER",
+    ),
+    (
+        "install-place",
+        and_also(setting("target", "/t", "env_var")),
+        "warning",
+        "into /t (PIP_TARGET)",
+        "unset PIP_TARGET",
+    ),
+    (
+        "index-unreachable",
+        healthy(index=IndexState(url="https://x/simple", problem="Connection refused")),
+        "warning",
+        "https://x/simple, which cannot be reached: Connection refused",
+        "export PIP_NO_INDEX=1",
+    ),
+    (
+        "ignored-config",
+        pip_with(ignored=("/home/me/.pip/pip.conf",)),
+        "note",
+        "pip does not read /home/me/.pip/pip.conf, because PIP_CONFIG_FILE names /etc/our pip.conf",
+        "",
+    ),
+    (
+        "ignored-config",
+        healthy(
+            pip=with_settings(
+                PipFacts(version="26.3", asked="config debug", ignored=("/home/me/.pip/pip.conf",)),
+                *(replace(each, origin="env_var") for each in healthy().pip.settings),
+            )
+        ),
+        "note",
+        "pip does not read /home/me/.pip/pip.conf",
+        "unset PIP_CONFIG_FILE",
+    ),
+    (
+        "environment-config",
+        and_also(setting("timeout", "5", "site"), setting("cert", "/c", "site")),
+        "note",
+        "/site/pip.conf, of the target Python's own environment, sets cert, timeout",
+        "${EDITOR:-vi} /site/pip.conf",
+    ),
+    (
+        "uv",
+        healthy(uv="/bin/uv"),
+        "note",
+        "/bin/uv knows no wheelhouse",
+        'eval "$(wheelhouse-resolver pip-conf --format sh)"',
+    ),
+    (
+        "target",
+        healthy(python=None, target_problem="/x/python cannot be run here"),
+        "error",
+        "nothing is known of the target Python's pip: /x/python cannot be run here",
+        "wheelhouse-resolver doctor --python /gentoo/bin/python3",
+    ),
+    (
+        "target",
+        replace(
+            host_with(python=TargetPython("3.9", None, version="3.9")),
+            python=None,
+            target_problem="a version",
+        ),
+        "note",
+        "a version",
+        "wheelhouse-resolver doctor --python /gentoo/bin/python3",
+    ),
+    (
+        "other-layer",
+        around("nix"),
+        "error",
+        f"{PYTHON} is of layer gentoo (prefix /p), yet layer nix is loaded (A=1); take a Python of layer nix",
+        "",
+    ),
+    (
+        "other-layer",
+        replace(around("nix"), other_python="/nix/python3", other_layer="nix"),
+        "error",
+        f"{PYTHON} is of layer gentoo (prefix /p), yet layer nix is loaded (A=1)",
+        "wheelhouse-resolver doctor --python /nix/python3",
+    ),
+    (
+        "other-layer",
+        around("gentoo", python=None),
+        "warning",
+        "is of no layer, yet layer gentoo is loaded",
+        "wheelhouse-resolver doctor --python /gentoo/bin/python3",
+    ),
+    (
+        "other-layer",
+        replace(around("nix"), python=python_with(in_venv=True).python),
+        "error",
+        "yet layer nix is loaded (A=1); take a Python of layer nix, or unload that",
+        "",
+    ),
+    (
+        "other-layer",
+        replace(
+            around("nix"),
+            python=python_with(in_venv=True).python,
+            other_python="/nix/python3",
+            other_layer="nix",
+        ),
+        "error",
+        "is of layer gentoo",
+        "/nix/python3 -m venv '/env/my env-nix'",
+    ),
+    (
+        "conda",
+        replace(python_with(conda="/opt/conda"), environ={"CONDA_PREFIX": "/opt/conda"}),
+        "error",
+        "of the conda environment /opt/conda, and the wheels are for layer gentoo",
+        "conda deactivate",
+    ),
+    (
+        "conda",
+        python_with(conda="/opt/conda"),
+        "error",
+        "and the wheels are for layer gentoo",
+        "/gentoo/bin/python3 -m venv /home/me/env-gentoo",
+    ),
+    (
+        "conda",
+        replace(python_with(conda="/opt/conda"), other_layer=None),
+        "error",
+        "and the wheels are for layer gentoo; make a virtual environment of a Python of layer gentoo",
+        "",
+    ),
+    (
+        "conda",
+        healthy(environ={"CONDA_PREFIX": "/opt/conda"}),
+        "warning",
+        "/opt/conda is active, and the target Python is not of it",
+        "conda deactivate",
+    ),
+    (
+        "broken-environment",
+        healthy(venvs=(VenvState(path="/env/my env", version="3.9.1", problem="its Python is gone"),)),
+        "error",
+        "/env/my env cannot run: its Python is gone",
+        "python3.9 -m venv '/env/my env-new'",
+    ),
+    (
+        "other-environment",
+        healthy(venvs=(VenvState(path="/other", active=True), VenvState(path="/third"))),
+        "note",
+        f"/other is active; looked at was {PYTHON}",
+        "wheelhouse-resolver doctor --python /other/bin/python",
+    ),
+    (
+        "other-version",
+        replace(python_with(in_venv=True), environ={"LOADEDMODULES": "gcc/12:python/3.10.4:x/1"}),
+        "warning",
+        "the virtual environment /env/my env has Python 3.11; the module that is loaded is Python 3.10",
+        "python3.10 -m venv '/env/my env-3.10'",
+    ),
+    (
+        "other-version",
+        healthy(environ={"EBVERSIONPYTHON": "3.12.1"}),
+        "warning",
+        f"{PYTHON} has Python 3.11; the module that is loaded is Python 3.12",
+        "wheelhouse-resolver doctor --python /gentoo/bin/python3",
+    ),
+    (
+        "manylinux-policy",
+        python_with(policy_module=PolicyModuleState(path="/l/_manylinux.py", refuses=True, ours=True)),
+        "note",
+        "/l/_manylinux.py refuses manylinux wheels; it is what `policy-module` writes",
+        "",
+    ),
+    (
+        "manylinux-policy",
+        python_with(policy_module=PolicyModuleState(path="/l/_manylinux.py")),
+        "note",
+        "says nothing; it is not what",
+        "mv /l/_manylinux.py /l/_manylinux.py.off",
+    ),
+    (
+        "manylinux-policy",
+        python_with(policy_module=PolicyModuleState(path="/l/_manylinux.py", problem="KeyError: 1")),
+        "error",
+        "KeyError: 1",
+        "mv /l/_manylinux.py /l/_manylinux.py.off",
+    ),
+    (
+        "shadowed",
+        python_with(
+            user_site="/u",
+            shadowed=(numpy_in("/u"),),
+        ),
+        "note",
+        "/u comes before what is installed: numpy 1.0 (hides 2.0)",
+        "export PYTHONNOUSERSITE=1",
+    ),
+    (
+        "shadowed",
+        python_with(shadowed=(numpy_in("/p"),)),
+        "note",
+        "/p comes before",
+        "unset PYTHONPATH",
+    ),
+    (
+        "temporary-directory",
+        healthy(temporary=PathState(path="/a b", variable="TMPDIR", problem="No such file", missing=True)),
+        "error",
+        "temporary directory /a b (TMPDIR): No such file",
+        "mkdir -p '/a b'",
+    ),
+    (
+        "temporary-directory",
+        healthy(temporary=PathState(path="/t", variable="TMPDIR", problem="Permission denied")),
+        "error",
+        "Permission denied",
+        "unset TMPDIR",
+    ),
+    (
+        "temporary-directory",
+        healthy(temporary=PathState(path="/tmp", noexec=True)),
+        "error",
+        "noexec",
+        "mkdir -p /home/me/tmp && export TMPDIR=/home/me/tmp",
+    ),
+    (
+        "home",
+        healthy(home=PathState(path="/home/me", problem="Disk quota exceeded")),
+        "note",
+        "/home/me: Disk quota exceeded",
+        "df -h /home/me",
+    ),
+    (
+        "cache",
+        healthy(cache=PathState(path="/c", problem="Read-only file system")),
+        "note",
+        "nothing can be remembered in /c: Read-only file system",
+        'export XDG_CACHE_HOME=/tmp/cache-"$USER"',
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("check", "facts", "severity", "what", "mend"), CASES, ids=[f"{case[0]}-{case[2]}" for case in CASES]
+)
+def test_what_a_check_finds(check: str, facts: Facts, severity: str, what: str, mend: str) -> None:
+    finding = only_finding(facts)
+    assert (finding.check, finding.severity.value) == (check, severity)
+    assert what in finding.what
+    assert finding.mend == mend
+    assert finding.why
+    assert "--clear" not in finding.mend
+    assert json.loads(json.dumps(finding.to_dict()))["check"] == check
+
+
+def test_only_the_reason_that_applies_is_told() -> None:
+    cpu = Evidence("cpu", "avx2", "x")
+    for arch, why in (("avx512", "programs die of an illegal"), ("sse3", "programs run slower than they")):
+        finding = only_finding(host_with(arch_evidence=(Evidence("option", arch, f"given as {arch}"), cpu)))
+        assert finding.why.startswith(why)
+        assert not {"illegal", "slower"} <= {*finding.why.split()}
+
+
+def test_a_file_that_may_be_the_sites_stays_in_force() -> None:
+    facts = replace(healthy(), directories=())
+    facts = replace(facts, pip=replace(facts.pip, ignored=("/home/me/.pip/pip.conf",)))
+    assert only_finding(facts).mend == ""
+
+
+class TestFindLinks:
+    def found(self, *settings: PipSetting) -> list[tuple[str, str, str]]:
+        facts = healthy()
+        pip = with_settings(facts.pip, *settings)
+        return [(each.check, each.severity.value, each.what) for each in diagnose(replace(facts, pip=pip))]
+
+    ALL = links_to("gentoo/avx2", "gentoo/avx", "gentoo/sse3", "gentoo/generic", "generic")
+
+    def test_none(self) -> None:
+        assert self.found() == [
+            (
+                "no-find-links",
+                "error",
+                "no `find-links` is in force, though PIP_CONFIG_FILE names /etc/our pip.conf",
+            )
+        ]
+
+    def test_none_without_a_file(self) -> None:
+        finding = only_finding(healthy(pip=PipFacts(version="26.3", asked="config debug")))
+        assert finding.what == "no `find-links` is in force, and PIP_CONFIG_FILE is not set"
+
+    def test_of_somewhere_else(self) -> None:
+        assert self.found(setting("find-links", links_to("elsewhere"), "env_var"))[0] == (
+            "no-find-links",
+            "error",
+            "PIP_FIND_LINKS names no directory of the wheelhouse",
+        )
+
+    def test_more_than_ours_is_fine(self) -> None:
+        own = LinkState(value="/home/me/wheels", real="/home/me/wheels", exists=True)
+        web = LinkState(value="https://example.org/w", real=None, exists=True)
+        given = setting("find-links", f"{self.ALL} {own.value} {web.value}")
+        pip = with_settings(healthy().pip, setting("no-index", "1"), given)
+        pip = replace(pip, links=(*pip.links[:-2], own, web))
+        assert diagnose(healthy(pip=pip)) == []
+
+    def test_a_variable_replaces_those_of_the_file(self) -> None:
+        (found,) = self.found(
+            setting("find-links", self.ALL), setting("find-links", "file:///gone/x", "env_var")
+        )[:1]
+        assert found[:2] == ("find-links-replaced", "error")
+        assert "PIP_FIND_LINKS replaces [global] find-links in /etc/our pip.conf" in found[2]
+
+    def test_a_command_section_replaces_those_of_the_file(self) -> None:
+        facts = and_also(setting("find-links", links_to("gone/x"), "site", "install"))
+        finding = diagnose(facts)[0]
+        assert finding.check == "find-links-replaced"
+        assert finding.mend == f"'{PYTHON}' -m pip config --site unset install.find-links"
+
+    def test_of_another_arch_and_layer(self) -> None:
+        ((check, severity, what),) = self.found(
+            setting("find-links", f"{self.ALL} {links_to('gentoo/avx512', 'nix/generic')}")
+        )
+        assert (check, severity) == ("stale-find-links", "error")
+        assert what.endswith(
+            "in /etc/our pip.conf names directories that are for other hosts: gentoo/avx512, nix/generic; "
+            "this host is layer gentoo, arch avx2"
+        )
+
+    @pytest.mark.parametrize(
+        ("labels", "kind"),
+        [
+            (("nix/sse3", "nix/generic", "generic"), "layer nix, arch sse3"),
+            (("gentoo/avx512", "gentoo/avx2", "gentoo/avx", "gentoo/sse3", "gentoo/generic", "generic"),
+             "layer gentoo, arch avx512"),
+        ],
+    )  # fmt: skip
+    def test_of_another_host(self, labels: tuple[str, ...], kind: str) -> None:
+        ((check, severity, what),) = self.found(setting("find-links", links_to(*labels)))
+        assert (check, severity) == ("stale-find-links", "error")
+        assert what == (
+            f"[global] find-links in /etc/our pip.conf is for {kind}; this host is layer gentoo, arch avx2"
+        )
+
+    def test_of_another_host_of_which_some_are_not_there(self) -> None:
+        facts = directories_with("nix/avx", exists=False)
+        labels = ("nix/avx2", "nix/sse3", "nix/generic", "generic")
+        facts = replace(facts, pip=with_settings(facts.pip, setting("find-links", links_to(*labels))))
+        assert "is for layer nix, arch avx2; this host" in only_finding(facts).what
+        assert (
+            "names directories that are for other hosts"
+            in only_finding(replace(facts, directories=healthy().directories)).what
+        )
+
+    def test_some_are_left_out(self) -> None:
+        ((check, severity, what),) = self.found(setting("find-links", links_to("gentoo/generic", "generic")))
+        assert (check, severity) == ("stale-find-links", "error")
+        assert what.endswith(
+            "leaves out directories that this host can use: gentoo/avx2, gentoo/avx, gentoo/sse3"
+        )
+
+    def test_a_directory_that_is_not_there_need_not_be_named(self) -> None:
+        facts = directories_with("gentoo/avx2", exists=False)
+        pip = with_settings(
+            facts.pip,
+            setting("no-index", "1"),
+            setting("find-links", links_to("gentoo/avx", "gentoo/sse3", "gentoo/generic", "generic")),
+        )
+        assert diagnose(replace(facts, pip=pip)) == []
+
+    def test_missing_ones(self) -> None:
+        below, outside = f"file://{ROOT}/gentoo/avx3".replace(" ", "%20"), "file:///gone/wheels"
+        given = setting("find-links", f"{self.ALL} {below} {outside}")
+        pip = with_settings(healthy().pip, setting("no-index", "1"), given)
+        gone = LinkState(value=below, real=f"{ROOT}/gentoo/avx3", exists=False)
+        findings = diagnose(healthy(pip=replace(pip, links=(*pip.links[:-2], gone, pip.links[-1]))))
+        assert [(each.check, each.severity.value) for each in findings] == [
+            ("stale-find-links", "error"),
+            ("stale-find-links", "warning"),
+        ]
+        assert all("does not exist" in each.what for each in findings)
+
+    def test_a_view_stands_for_the_wheelhouse(self) -> None:
+        labels = ["gentoo/avx2", "gentoo/avx", "gentoo/sse3", "gentoo/generic", "generic"]
+        given = setting("find-links", " ".join(f"file:///view/{each}" for each in labels))
+        links = [
+            LinkState(value=f"file:///view/{each}", real=f"/view/{each}", exists=True, view="/avx" in each)
+            for each in [*labels, "gentoo/avx512"]
+        ]
+        pip = replace(with_settings(healthy().pip, setting("no-index", "1"), given), links=tuple(links))
+        assert diagnose(healthy(pip=pip)) == []
+        more = replace(given, value=f"{given.value} file:///view/gentoo/avx512")
+        pip = replace(with_settings(healthy().pip, setting("no-index", "1"), more), links=tuple(links))
+        assert only_finding(healthy(pip=pip)).check == "stale-find-links"
+
+    def test_with_no_wheelhouse_nothing_is_said_of_them(self) -> None:
+        facts = replace(
+            site_with(root_by="--root", root_problem="x"), pip=PipFacts(version="26.3", asked="config debug")
+        )
+        assert [each.check for each in diagnose(facts)] == ["root"]
+
+
+class TestIndex:
+    def facts(self, *settings: PipSetting) -> Facts:
+        kept = [each for each in healthy().pip.settings if each.option == "find-links"]
+        return healthy(pip=with_settings(healthy().pip, *kept, *settings))
+
+    def test_of_the_users(self) -> None:
+        for option in ("index-url", "extra-index-url"):
+            finding = only_finding(self.facts(setting(option, "https://x/simple", "env_var")))
+            assert (finding.check, finding.severity) == ("index", Severity.NOTE)
+            assert "https://x/simple (PIP_" in finding.what
+
+    def test_none_by_the_users_wish(self) -> None:
+        finding = only_finding(self.facts(setting("no-index", "1", "env_var")))
+        assert (finding.check, finding.mend) == ("index", "unset PIP_NO_INDEX")
+
+    def asking(self, *settings: PipSetting, **changes: Any) -> Facts:
+        return replace(self.facts(*settings), index=IndexState(url="https://default/simple"), **changes)
+
+    def test_the_default_one_is_one_note(self) -> None:
+        finding = only_finding(self.asking())
+        assert (finding.check, finding.severity) == ("index", Severity.NOTE)
+        assert finding.what == (
+            "pip also asks https://default/simple (pip's default): a newer version there wins over the "
+            "wheelhouse's; what avail and pick tell is what the wheelhouse has"
+        )
+        assert finding.mend == 'eval "$(wheelhouse-resolver pip-conf --offline --format sh)"'
+
+    def test_several_are_one_note(self) -> None:
+        finding = only_finding(self.asking(setting("extra-index-url", "https://x/ https://y/", "env_var")))
+        where = "(PIP_EXTRA_INDEX_URL)"
+        assert (
+            f"https://default/simple (pip's default) and https://x/ {where} and https://y/ {where}:"
+            in finding.what
+        )
+        assert finding.mend == "unset PIP_EXTRA_INDEX_URL"
+
+    def test_one_that_the_site_wants_is_a_note_too(self) -> None:
+        pip: Mapping[str, Any] = {"index-url": "https://x/simple"}
+        site = SiteFacts(site=Site.default(ROOT)._replace(pip=MappingProxyType(pip)))
+        finding = only_finding(self.asking(setting("index-url", "https://x/simple"), site=site))
+        assert "pip also asks https://x/simple ([global] index-url in " in finding.what
+        assert "--offline" in finding.mend
+
+    def test_none_is_asked_or_the_site_limits_versions(self) -> None:
+        assert diagnose(self.asking(setting("no-index", "1"))) == []
+        pip: Mapping[str, Any] = {"constraint": "/sw/constraints.txt"}
+        limits = setting("constraint", "/sw/constraints.txt")
+        assert only_finding(self.asking(limits)).check == "index"
+        site = SiteFacts(site=Site.default(ROOT)._replace(pip=MappingProxyType(pip)))
+        assert diagnose(self.asking(limits, site=site)) == []
+
+    def test_nothing_wins_over_a_wheelhouse_that_pip_does_not_know(self) -> None:
+        pip = with_settings(healthy().pip)
+        facts = healthy(pip=pip, index=IndexState(url="of no matter"))
+        assert only_finding(facts).check == "no-find-links"
+
+
+def test_what_the_site_itself_wants_fights_nothing() -> None:
+    pip: Mapping[str, Any] = {
+        "only_binary": ("numpy", "scipy"),
+        "no-binary": "mpi4py",
+        "prefer-binary": True,
+        "install": {"require-hashes": True},
+    }
+    facts = and_also(
+        setting("only-binary", "numpy,scipy"),
+        setting("no-binary", "mpi4py"),
+        setting("prefer-binary", "true"),
+        setting("require-hashes", "true", "env", "install"),
+    )
+    assert {each.check for each in diagnose(facts)} == {"no-binary", "selection"}
+    site = SiteFacts(site=Site.default(ROOT)._replace(pip=MappingProxyType(pip)))
+    assert diagnose(replace(facts, site=site)) == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        [setting("no-binary", ":none:")],
+        [setting("prefer-binary", "0", "env_var")],
+        [setting("user", "no", "env_var")],
+        [setting("require-hashes", "false")],
+    ],
+    ids=lambda given: given[0].option,
+)
+def test_a_setting_that_is_switched_off_fights_nothing(settings: list[PipSetting]) -> None:
+    assert diagnose(and_also(*settings)) == []
+
+
+def test_user_in_a_virtual_environment_is_an_error() -> None:
+    facts = replace(and_also(setting("user", "1", "env_var")), python=python_with(in_venv=True).python)
+    finding = only_finding(facts)
+    assert (finding.check, finding.severity) == ("install-place", Severity.ERROR)
+    assert "refuses in a virtual environment" in finding.what
+
+
+@pytest.mark.parametrize("version", ["19.3", "19.3.1", "20.0.2", "26.3.dev0"])
+def test_a_pip_that_obeys_build_tags_is_new_enough(version: str) -> None:
+    assert diagnose(pip_with(version=version)) == []
+
+
+def test_the_worst_comes_first() -> None:
+    facts = replace(
+        and_also(setting("no-binary", ":all:", "env_var"), setting("prefer-binary", "1", "env_var")),
+        ties=Ties(count=1, examples=(("a", "1", ("x", "y")),)),
+    )
+    assert [each.severity.value for each in diagnose(facts)] == ["error", "warning", "note"]
+
+
+@pytest.mark.parametrize(
+    ("shell", "unset", "load"),
+    [
+        ("bash", "unset PIP_X", "eval \"$(wheelhouse-resolver pip-conf --format sh --root '/a b')\""),
+        ("tcsh", "unsetenv PIP_X", "eval \"`wheelhouse-resolver pip-conf --format csh --root '/a b'`\""),
+        ("fish", "set -e PIP_X", "wheelhouse-resolver pip-conf --format fish --root '/a b' | source"),
+    ],
+)
+def test_commands_are_those_of_the_users_shell(shell: str, unset: str, load: str) -> None:
+    from wheelhouse_resolver.doctor import fixes
+
+    facts = healthy(shell=shell, options=("--root", "/a b"))
+    assert fixes.unset(facts, "PIP_X") == unset
+    assert fixes.load_settings(facts) == load
+    assert shlex.quote("1 2") in fixes.export(facts, "A", "1 2")
+
+
+# -- what is worked out of names ---------------------------------------------------------------------------
+
+
+def test_ties_are_versions_in_several_directories_of_which_not_all_are_stamped(tmp_path: Path) -> None:
+    site = make_tree(
+        tmp_path,
+        {
+            "generic": [
+                "unstamped-1.0-py3-none-any.whl",
+                "Half-1.0-py3-none-any.whl",
+                "done-1.0-1000generic-py3-none-any.whl",
+                "stale-1.0-1000generic-py3-none-any.whl",
+                "alone-1.0-py3-none-any.whl",
+                "apart-1.0-cp310-cp310-linux_x86_64.whl",
+            ],
+            "gentoo/generic": [
+                "unstamped-1.0-py3-none-any.whl",
+                "unstamped-2.0-py3-none-any.whl",
+                "half-1.0-100000generic-py3-none-any.whl",
+                "done-1.0-100000generic-py3-none-any.whl",
+                "stale-1.0-77000generic-py3-none-any.whl",
+                "alone-2.0-py3-none-any.whl",
+                "apart-1.0-cp311-cp311-linux_x86_64.whl",
+            ],
+        },
+    )
+    (tmp_path / "gentoo/generic/bad-1.0.whl").touch()
+    catalogue = Wheelhouse(site).catalogue(list(site.search_path_for("gentoo", "generic")))
+    labels = ("gentoo/generic", "generic")
+    ties = [("apart", "1.0", labels), *((name, "1.0", labels) for name in ("half", "stale", "unstamped"))]
+    assert unstamped_ties(catalogue, site) == Ties(count=4, examples=tuple(ties))
+    own = parse_tag("cp311-cp311-linux_x86_64") | parse_tag("py3-none-any")
+    assert unstamped_ties(catalogue, site, own, examples=2) == Ties(count=3, examples=(ties[1], ties[2]))
+
+
+def test_what_shadows_what_is_decided_by_the_path(tmp_path: Path) -> None:
+    for directory, names in {
+        "user": ["Foo_Bar-1.0.dist-info", "lone-1.dist-info", "old-1.0-py3.8.egg-info"],
+        "site": ["foo.bar-2.0.dist-info", "old-2.0.dist-info", "notes.txt"],
+    }.items():
+        for name in names:
+            (tmp_path / directory / name).mkdir(parents=True)
+    user, site = str(tmp_path / "user"), str(tmp_path / "site")
+    found = shadowed([user], [site, site], ["/stdlib", user, site])
+    assert [(each.name, each.version, each.hidden_version) for each in found] == [
+        ("foo-bar", "1.0", "2.0"),
+        ("old", "1.0", "2.0"),
+    ]
+    assert shadowed([user], [site], [site, user]) == ()
+    assert shadowed([user], [site], [site]) == ()
+
+
+def test_facts_are_json_without_what_is_not_ascii() -> None:
+    facts = healthy(environ={"HOME": "/home/\udcffü"}, venvs=(VenvState(path="/v"),))
+    text = json.dumps({"facts": facts.to_dict(), "findings": [each.to_dict() for each in diagnose(facts)]})
+    assert text.isascii()
+    assert json.loads(text)["facts"]["pip"]["in_force"]["no-index"]["origin"] == "env"
+
+
+def test_the_documentation_has_the_same_table() -> None:
+    page = Path(__file__).parents[2] / "docs/doctor.md"
+    rows = [line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    assert rows == [f"| `{c.name}` | {c.what} | {c.why} | {c.mend} |" for c in CHECKS]
+
+
+def test_every_check_is_among_the_cases() -> None:
+    covered = {case[0] for case in CASES} | {
+        "no-find-links",
+        "find-links-replaced",
+        "stale-find-links",
+        "index",
+    }
+    assert covered == {check.name for check in CHECKS}

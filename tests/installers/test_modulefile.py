@@ -1,0 +1,238 @@
+"""What a module file says, and what is refused; what the engines do with it is in tests/modules."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+from tests.factories import clean_environ, make_tree, run_cli
+from wheelhouse_resolver.errors import UnknownLayerError, UnsafeValueError
+from wheelhouse_resolver.installers.modulefile import DIALECTS, dynamic_modulefile, static_modulefile
+from wheelhouse_resolver.installers.template_files import filled, template, template_path
+from wheelhouse_resolver.site.model import Site
+
+SITE = Site.default("/w")
+
+
+def with_file(path: str, *options: str) -> Site:
+    """A site that was loaded with `--config PATH` and more *options*."""
+    return SITE._replace(source=path, options=("--config", path, *options))
+
+
+both = pytest.mark.parametrize("dialect", DIALECTS)
+
+
+@both
+class TestRefusals:
+    @pytest.mark.parametrize("path", ["/a\nb", "/a\tb", "/a\x1bb", "/a\x85b", "/a\u2028b", "/a\udcffb"])
+    def test_what_would_break_a_line(self, path: str, dialect: str) -> None:
+        attempts: list[Callable[[], str]] = [
+            lambda: static_modulefile(SITE, "nix", dialect, path),
+            lambda: static_modulefile(SITE._replace(root=path), "nix", dialect, "/pip"),
+            lambda: static_modulefile(with_file(path), "nix", dialect, "/pip"),
+            lambda: dynamic_modulefile(SITE._replace(root=path), "nix", dialect, ["/x"]),
+            lambda: dynamic_modulefile(with_file(path), "nix", dialect, ["/x"]),
+            lambda: dynamic_modulefile(SITE, "nix", dialect, [path]),
+        ]
+        for make in attempts:
+            with pytest.raises(UnsafeValueError) as caught:
+                make()
+            assert str(caught.value).isprintable()
+
+    def test_a_layer_that_the_site_does_not_have(self, dialect: str) -> None:
+        with pytest.raises(UnknownLayerError, match="gentoo"):
+            static_modulefile(SITE, "genttoo", dialect, "/pip")
+        with pytest.raises(UnknownLayerError, match="gentoo"):
+            dynamic_modulefile(SITE, "genttoo", dialect, ["/x"])
+
+
+def test_a_colon_is_refused_for_environment_modules_only() -> None:
+    for site, directory in [
+        (SITE, "/a:b"),
+        (Site.default("/a:b"), "/pip"),
+        (with_file("/a:b"), "/pip"),
+    ]:
+        with pytest.raises(UnsafeValueError, match="colon"):
+            static_modulefile(site, "nix", "tcl", directory)
+        assert "/a:b" in static_modulefile(site, "nix", "lmod", directory)
+
+
+@pytest.mark.parametrize("value", ["/x/$HOME", "/x/`id`"])
+def test_what_source_sh_would_change_is_refused(value: str) -> None:
+    site = SITE._replace(pip=MappingProxyType({"cert": value}))
+    with pytest.raises(UnsafeValueError, match=r"\[pip\] cert"):
+        dynamic_modulefile(site, "nix", "tcl", ["/x"])
+    assert "pip-conf" in dynamic_modulefile(site, "nix", "lmod", ["/x"])
+
+
+@both
+def test_a_relative_directory_is_where_it_is_now(dialect: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/usr")
+    assert '"/usr/pip"' in static_modulefile(SITE, None, dialect, "pip")
+
+
+@both
+def test_our_commands_find_the_site_by_the_options_that_led_to_it(dialect: str) -> None:
+    sites = {
+        ("--config",): with_file("/etc/site.toml"),
+        ("--root",): SITE,
+        ("--config", "--root"): with_file("/etc/site.toml", "--root", "/w"),
+    }
+    for options, site in sites.items():
+        static = static_modulefile(site, "nix", dialect, "/pip")
+        dynamic = dynamic_modulefile(site, "nix", dialect, ["/x"])
+        for option, variable in (("--config", "WHEELHOUSE_CONFIG"), ("--root", "WHEELHOUSE_ROOT")):
+            assert (variable in static) == (variable in dynamic) == (option in dynamic)
+            assert (option in dynamic) == (option in options)
+
+
+@both
+def test_a_site_that_was_found_without_options_is_named_all_the_same(dialect: str) -> None:
+    found = SITE._replace(source="/etc/xdg/site.toml", options=())
+    assert "/etc/xdg/site.toml" in static_modulefile(found, "nix", dialect, "/pip")
+    assert "--config /etc/xdg/site.toml" in dynamic_modulefile(found, "nix", "lmod", ["/x"])
+
+
+@both
+def test_the_same_site_gives_the_same_file(dialect: str) -> None:
+    """So that a site can keep it under version control."""
+    assert len({static_modulefile(SITE, "nix", dialect, "/pip") for _ in range(3)}) == 1
+
+
+def lua_problem(path: Path) -> str:
+    """What the Lua compilers of this machine say of the file at *path*."""
+    found = [each for each in ("luac5.1", "luac5.3", "luac5.4", "luac") if shutil.which(each)]
+    if not found:
+        pytest.skip("no luac is installed")
+    return "".join(
+        subprocess.run([luac, "-p", str(path)], capture_output=True, text=True).stderr for luac in found
+    )
+
+
+def tcl_problem(path: Path) -> str:
+    """What is wrong with the Tcl file at *path*: a bracket or quote without its partner, in any body."""
+    if shutil.which("tclsh") is None:
+        pytest.skip("no tclsh is installed")
+    # Each body of a `proc` is a script of its own.
+    script = """
+        set text [read [open [lindex $argv 0]]]
+        if {![info complete $text]} { puts "not complete" }
+        foreach name {module-whatis family conflict push pushenv prepend-path source-sh} {
+            proc $name args {}
+        }
+        proc module-info args { return 0 }
+        if {[catch $text problem]} { puts $problem }
+        foreach name [info procs] {
+            if {![info complete [info body $name]]} { puts "$name is not complete" }
+        }
+    """
+    checker = path.with_name("checker.tcl")
+    checker.write_text(script)
+    done = subprocess.run(["tclsh", str(checker), str(path)], capture_output=True, text=True)
+    return done.stdout + done.stderr
+
+
+class TestTemplates:
+    """Each is a file of its own language, placeholders included."""
+
+    @pytest.mark.parametrize("name", ["head", "foot", "static", "dynamic"])
+    def test_lua(self, name: str) -> None:
+        assert lua_problem(Path(template_path(f"{name}.lua"))) == ""
+
+    @pytest.mark.parametrize("name", ["head", "foot", "static", "dynamic"])
+    def test_tcl(self, name: str, tmp_path: Path) -> None:
+        # An array is made from pairs: that of the names is given one.
+        text = template(f"{name}.tcl").replace('"@called@"', '"@called@" generic')
+        (tmp_path / "x.tcl").write_text(text)
+        assert tcl_problem(tmp_path / "x.tcl") == ""
+
+    @pytest.mark.parametrize("name", ["hook.sh", "evaluate.sh"])
+    def test_sh(self, name: str) -> None:
+        assert subprocess.run(["sh", "-n", template_path(name)], stderr=subprocess.PIPE).stderr == b""
+
+    def test_fish(self) -> None:
+        if shutil.which("fish") is None:
+            pytest.skip("no fish is installed")
+        command = ["fish", "--no-execute", template_path("hook.fish")]
+        assert subprocess.run(command, stderr=subprocess.PIPE).stderr == b""
+
+    def test_all_of_them_are_looked_at(self) -> None:
+        names = {f"{name}.{end}" for name in ("head", "foot", "static", "dynamic") for end in ("lua", "tcl")}
+        assert {*os.listdir(template_path(""))} == {*names, "hook.sh", "hook.fish", "evaluate.sh"}
+
+    @pytest.mark.parametrize("value", ['"@layer@"', "\\1 \\g<0> {x} %s", ""])
+    def test_a_value_is_not_looked_at_again(self, value: str) -> None:
+        assert filled('x("@root@", "@layer@", "@")', {"root": value, "layer": "1"}) == f'x({value}, 1, "@")'
+
+
+@pytest.mark.parametrize("kind", ["static", "dynamic"])
+@both
+def test_what_is_made_is_of_its_language(kind: str, dialect: str, tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    make = static_modulefile(SITE, "nix", dialect, "/pip") if kind == "static" else None
+    path.write_text(make or dynamic_modulefile(SITE, "nix", dialect, ["/x"]))
+    assert '"@' not in path.read_text()
+    assert (lua_problem if dialect == "lmod" else tcl_problem)(path) == ""
+
+
+class TestCommandLine:
+    @pytest.fixture
+    def root(self, tmp_path: Path) -> Path:
+        make_tree(tmp_path / "w", {})
+        return tmp_path / "w"
+
+    @both
+    def test_static(self, dialect: str, root: Path, tmp_path: Path) -> None:
+        asked = [
+            "modulefile",
+            "--dialect",
+            dialect,
+            "--static",
+            "/pip",
+            "--layer",
+            "nix",
+            "--root",
+            str(root),
+        ]
+        done = run_cli(*asked)
+        site = Site.default(root)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == static_modulefile(site, "nix", dialect, "/pip")
+        assert run_cli(*asked, "--output", tmp_path / "x").stdout == ""
+        assert (tmp_path / "x").read_text() == done.stdout
+
+    @both
+    def test_dynamic(self, dialect: str, root: Path) -> None:
+        done = run_cli("modulefile", "--dialect", dialect, "--dynamic", "--layer", "none", "--root", root)
+        command = [sys.executable, "-m", "wheelhouse_resolver"]
+        assert done.stdout == dynamic_modulefile(Site.default(root), None, dialect, command)
+
+    def test_the_detected_layer_is_the_default(self, root: Path) -> None:
+        environ = clean_environ(WHEELHOUSE_LAYER="gentoo")
+        done = run_cli("modulefile", "--dialect", "lmod", "--static", "/p", "--root", root, environ=environ)
+        assert 'pushenv("WHEELHOUSE_LAYER", "gentoo")' in done.stdout
+
+    @pytest.mark.parametrize(
+        ("more", "problem"),
+        [
+            (["--static", "/a\nb", "--layer", "nix"], "--static"),
+            (["--static", "/a:b", "--layer", "nix"], "colon"),
+            (["--static", "/pip", "--layer", "zzz"], "zzz"),
+            (["--layer", "nix"], "required"),
+            (["--static", "/pip", "--dynamic"], "not allowed"),
+        ],
+    )
+    def test_bad_input_is_an_error_of_one_line(self, more: list[str], problem: str, root: Path) -> None:
+        done = run_cli("modulefile", "--dialect", "tcl", "--root", root, *more)
+        assert (done.returncode, done.stdout) == (2, "")
+        line = done.stderr.rstrip("\n").split("\n")[-1]
+        assert "error: " in line
+        assert problem in line
+        assert "Traceback" not in done.stderr

@@ -1,0 +1,240 @@
+"""Placing files: whole, readable, never over another, whatever the filesystem can do."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+import stat
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.filesystems import FILESYSTEMS, NAME, put, refused, weaken
+from wheelhouse_resolver.errors import OutputError
+from wheelhouse_resolver.utils import atomic
+
+
+@pytest.fixture(params=FILESYSTEMS)
+def _filesystem(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Filesystems with fewer and fewer abilities."""
+    weaken(request.param, monkeypatch)
+
+
+@pytest.fixture
+def _no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fcntl, "flock", refused(errno.ENOLCK))
+
+
+@pytest.fixture
+def _umask() -> Iterator[None]:
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+# -- placing -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("_filesystem")
+def test_a_file_is_placed_once_and_never_over_another(tmp_path: Path) -> None:
+    assert put(tmp_path, b"first")
+    assert not put(tmp_path, b"second")
+    assert (tmp_path / NAME).read_bytes() == b"first"
+    assert os.listdir(tmp_path) == [NAME]
+
+
+@pytest.mark.usefixtures("_filesystem")
+@pytest.mark.parametrize("kind", ["directory", "dangling-link", "pipe"])
+def test_whatever_has_the_name_keeps_it(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / NAME
+    if kind == "directory":
+        path.mkdir()
+    elif kind == "dangling-link":
+        path.symlink_to("nothing")
+    else:
+        os.mkfifo(path)
+    before = path.lstat()
+    assert not put(tmp_path)
+    assert (path.lstat().st_ino, path.lstat().st_mode) == (before.st_ino, before.st_mode)
+    assert not (tmp_path / "nothing").exists()
+
+
+@pytest.mark.usefixtures("_umask")
+def test_everybody_can_read_whatever_the_umask(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir(0o755)
+    assert put(root / "gentoo" / "avx2")
+    assert stat.S_IMODE((root / "gentoo" / "avx2" / NAME).stat().st_mode) == 0o644
+    for directory in (root / "gentoo", root / "gentoo" / "avx2"):
+        assert stat.S_IMODE(directory.stat().st_mode) == 0o755
+
+
+def test_no_wheel_name_stands_for_what_is_being_written(tmp_path: Path) -> None:
+    with atomic.draft(str(tmp_path)) as draft:
+        draft.file.write(b"part")
+        draft.file.flush()
+        (name,) = os.listdir(tmp_path)
+        assert not name.endswith(".whl")
+        assert stat.S_IMODE(os.stat(draft.path).st_mode) == 0o600
+    assert os.listdir(tmp_path) == []
+
+
+def test_content_is_on_disk_before_the_name_and_the_name_before_the_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    fsync, link = os.fsync, os.link
+
+    def noting_fsync(descriptor: int) -> None:
+        told.append("directory" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        fsync(descriptor)
+
+    def noting_link(source: str, target: str) -> None:
+        assert Path(source).read_bytes() == b"new"
+        told.append("link")
+        link(source, target)
+
+    monkeypatch.setattr(os, "fsync", noting_fsync)
+    monkeypatch.setattr(os, "link", noting_link)
+    assert put(tmp_path)
+    assert told == ["file", "link", "directory"]
+
+
+def test_a_directory_that_cannot_be_synced_is_no_obstacle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync = os.fsync
+
+    def only_files(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "no such thing")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", only_files)
+    assert put(tmp_path)
+
+
+@pytest.mark.parametrize("failing", ["fsync", "link", "fchmod"])
+def test_what_the_system_refuses_is_told_with_the_path_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    monkeypatch.setattr(os, failing, refused(errno.EIO))
+    with pytest.raises(OutputError, match="Input/output error") as error:
+        put(tmp_path)
+    assert error.value.path == str(tmp_path / NAME)
+    monkeypatch.undo()
+    assert os.listdir(tmp_path) == []
+
+
+def test_without_links_and_renames_and_locks_nothing_is_placed_rather_than_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "link", refused(errno.EPERM))
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: object())
+    monkeypatch.setattr(fcntl, "flock", refused(errno.ENOLCK))
+    with pytest.raises(OutputError):
+        put(tmp_path)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.usefixtures("_filesystem")
+def test_of_many_who_want_one_name_one_gets_it(tmp_path: Path) -> None:
+    barrier = threading.Barrier(8)
+    placed: list[bytes] = []
+
+    def publish(content: bytes) -> None:
+        with atomic.draft(str(tmp_path)) as draft:
+            draft.file.write(content)
+            barrier.wait()
+            if atomic.link_into(draft, str(tmp_path), NAME):
+                placed.append(content)
+
+    threads = [threading.Thread(target=publish, args=(bytes([number]),)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [(tmp_path / NAME).read_bytes()] == placed
+    assert os.listdir(tmp_path) == [NAME]
+
+
+# -- drafts ------------------------------------------------------------------------------------------------
+
+
+def left_behind(directory: Path) -> Path:
+    path = directory / f"{atomic.DRAFT_PREFIX}host-1-1-1.part"
+    path.write_bytes(b"half a whee")
+    return path
+
+
+def test_what_a_killed_publisher_left_is_cleared(tmp_path: Path) -> None:
+    path = left_behind(tmp_path)
+    (tmp_path / "other.part").touch()
+    (tmp_path / f"{atomic.DRAFT_PREFIX}notes.txt").touch()
+    assert atomic.drafts(str(tmp_path)) == [str(path)]
+    assert atomic.clear_drafts(str(tmp_path)) == 1
+    assert sorted(os.listdir(tmp_path)) == [f"{atomic.DRAFT_PREFIX}notes.txt", "other.part"]
+
+
+def test_what_a_running_publisher_writes_is_not_cleared(tmp_path: Path) -> None:
+    with atomic.draft(str(tmp_path)) as draft:
+        assert atomic.clear_drafts(str(tmp_path)) == 0
+        assert os.path.exists(draft.path)
+
+
+def test_a_draft_that_is_taken_for_a_leftover_as_it_is_made_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Another publisher locks the new file first, and removes it a moment later.
+    flock = fcntl.flock
+    cleaners: list[threading.Thread] = []
+
+    def slowly(descriptor: int, operation: int) -> None:
+        if not cleaners:
+            (path,) = atomic.drafts(str(tmp_path))
+            other = os.open(path, os.O_RDWR)
+            flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+            def clear() -> None:
+                time.sleep(0.2)
+                os.unlink(path)
+                os.close(other)
+
+            cleaners.append(threading.Thread(target=clear))
+            cleaners[0].start()
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", slowly)
+    assert put(tmp_path)
+    cleaners[0].join()
+    assert os.listdir(tmp_path) == [NAME]
+
+
+@pytest.mark.usefixtures("_no_locks")
+def test_where_there_are_no_locks_a_draft_is_a_leftover_after_a_day(tmp_path: Path) -> None:
+    path = left_behind(tmp_path)
+    assert atomic.clear_drafts(str(tmp_path)) == 0
+    assert put(tmp_path)
+    a_day_ago = time.time() - 24 * 3600 - 60
+    os.utime(path, (a_day_ago, a_day_ago))
+    assert atomic.clear_drafts(str(tmp_path)) == 1
+    assert os.listdir(tmp_path) == [NAME]
+
+
+def test_clearing_follows_no_link(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    house = tmp_path / "house"
+    house.mkdir()
+    (house / f"{atomic.DRAFT_PREFIX}x.part").symlink_to(victim)
+    atomic.clear_drafts(str(house))
+    assert victim.read_bytes() == b"precious"
+
+
+def test_clearing_a_directory_that_is_not_there_does_nothing(tmp_path: Path) -> None:
+    assert atomic.clear_drafts(str(tmp_path / "nothing")) == 0

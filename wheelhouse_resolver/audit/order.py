@@ -1,0 +1,228 @@
+"""Where an installer's order differs from policy."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from wheelhouse_resolver.audit.findings import Finding, Kind, Severity
+from wheelhouse_resolver.installers.inversion import beats, concerned_pythons
+from wheelhouse_resolver.installers.ordering import (
+    INSTALLERS,
+    Installer,
+    PythonKind,
+    accepted_by,
+    choice,
+    tag_priorities,
+)
+from wheelhouse_resolver.selection.policy import policy_key
+from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
+from wheelhouse_resolver.tree.candidate import Candidate
+from wheelhouse_resolver.wheelfile.build_tag import StampState, stamping
+
+if TYPE_CHECKING:
+    from packaging.tags import Tag
+
+    from wheelhouse_resolver.site.model import Site
+
+__all__ = ["HostKind", "Memory", "check_order", "host_kinds", "policy_choice"]
+
+
+class HostKind(NamedTuple):
+    """A kind of host that the site can have, by the directories that it searches.
+
+    label: `layer/arch`, or `none`. family: its CPU family; None: any. paths: of the directories it searches.
+    """
+
+    label: str
+    family: str | None
+    paths: frozenset[str]
+
+
+def host_kinds(site: Site) -> list[HostKind]:
+    """Every (layer, arch) that a host of *site* can have."""
+    families = {arch.name: arch.family for arch in site.ladder}
+
+    def kind(layer: str | None, arch: str, label: str) -> HostKind:
+        searched = site.search_path_for(layer, arch)
+        return HostKind(label, families.get(arch), frozenset(each.path for each in searched))
+
+    found = [kind(None, GENERIC, NO_LAYER)]
+    for layer in site.layers:
+        found += [kind(layer.name, arch, f"{layer.name}/{arch}") for arch in [*layer.archs, GENERIC]]
+    return found
+
+
+def policy_choice(
+    candidates: Sequence[Candidate], python: PythonKind, installer: Installer
+) -> Candidate | None:
+    """What policy wants of *candidates*, all of one version; the same key as `pick` uses.
+
+    Only what *installer* can install on *python* by its wheel tags is a choice.
+    """
+    able, priorities = accepted_by(installer, candidates, python)
+    if not able:
+        return None
+    return min(
+        sorted(able, key=lambda each: each.path),
+        key=lambda each: _descending(policy_key(each, priorities)),
+    )
+
+
+def _descending(key: tuple[Any, int, int, tuple[int, str]]) -> tuple[int, int, int, list[int]]:
+    _, rank, tag, (number, text) = key
+    # Of texts that begin alike the longer one is greater, so it must come first here.
+    return (-rank, -tag, -number, [*(-ord(char) for char in text), 1])
+
+
+class _Difference(NamedTuple):
+    """One case in which an installer's choice is not policy's."""
+
+    wanted: Candidate
+    chosen: Candidate
+    installer: Installer
+    host: str
+    python: PythonKind
+
+
+class Memory:
+    """What was worked out once and holds for every wheel in the same situation; most trees have few."""
+
+    def __init__(self) -> None:
+        self.differences: dict[tuple[object, ...], list[tuple[int, int, Installer]]] = {}
+        self.accepted: dict[tuple[PythonKind, frozenset[Tag]], bool] = {}
+        self.invertible: dict[tuple[frozenset[Tag], frozenset[Tag]], bool] = {}
+
+    def may_invert(self, lower: Candidate, higher: Candidate) -> bool:
+        """Whether there is a Python, and an installer, that finds the tag of *lower* the better one."""
+        key = (lower.tags, higher.tags)
+        if key not in self.invertible:
+            platforms = frozenset(tag.platform for tag in lower.tags | higher.tags)
+            self.invertible[key] = any(
+                beats(lower, higher, tag_priorities(python, platforms, linux_first))
+                for python in concerned_pythons([lower, higher])
+                for linux_first in (False, True)
+            )
+        return self.invertible[key]
+
+    def accepts(self, python: PythonKind, tags: frozenset[Tag]) -> bool:
+        """Whether *python* accepts a wheel with these *tags*."""
+        key = (python, tags)
+        if key not in self.accepted:
+            platforms = frozenset(tag.platform for tag in tags)
+            accepted = tag_priorities(python, platforms, linux_first=True)
+            self.accepted[key] = any(tag in accepted for tag in tags)
+        return self.accepted[key]
+
+    def differing(self, able: Sequence[Candidate], python: PythonKind) -> list[tuple[int, int, Installer]]:
+        """`_differences` of *able*, which must be sorted by directory and file name."""
+        alike = {(each.directory.label, each.build, each.tags) for each in able}
+        if len(alike) < len(able):  # their names decide, and those are not in the key
+            return _differences(able, python)
+        # The tags as the name spells them: uv goes by their order there.
+        spelled = ((each.directory.label, each.build, *each.filename.rsplit("-", 3)[1:]) for each in able)
+        key = (python, *spelled)
+        if key not in self.differences:
+            self.differences[key] = _differences(able, python)
+        return self.differences[key]
+
+
+def _in_order(candidates: Sequence[Candidate], site: Site, memory: Memory) -> bool:
+    """Whether a glance tells that all is well: current stamps throughout, and no tag in their way.
+
+    So it is in every tree that was published or restamped: build tags then say what policy says.
+    """
+    if any(stamping(each.build, each.directory, site).state is not StampState.CURRENT for each in candidates):
+        return False
+    first = candidates[0].tags
+    if all(each.tags == first for each in candidates):
+        return True
+    return not any(
+        lower.directory.rank < higher.directory.rank
+        and lower.tags != higher.tags
+        and memory.may_invert(lower, higher)
+        for lower in candidates
+        for higher in candidates
+    )
+
+
+def check_order(
+    candidates: Sequence[Candidate], site: Site, hosts: Sequence[HostKind], memory: Memory
+) -> Iterator[Finding]:
+    """Where an installer would take another of *candidates*, all of one version, than policy."""
+    if _in_order(candidates, site, memory):
+        return
+    pythons = concerned_pythons(candidates)
+    found: dict[tuple[str, str], list[_Difference]] = defaultdict(list)
+    for host in hosts:
+        visible = [each for each in candidates if each.directory.path in host.paths]
+        if len(visible) < 2:
+            continue
+        for python in pythons:
+            if host.family not in (None, python.machine):
+                continue
+            able = [each for each in visible if memory.accepts(python, each.tags)]
+            for wanted, chosen, installer in memory.differing(able, python) if len(able) > 1 else ():
+                case = _Difference(able[wanted], able[chosen], installer, host.label, python)
+                found[case.wanted.path, case.chosen.path].append(case)
+    for cases in found.values():
+        yield from map(_order_finding, _alike(cases))
+
+
+def _differences(able: Sequence[Candidate], python: PythonKind) -> list[tuple[int, int, Installer]]:
+    """Where an installer's choice among *able* is not policy's: (wanted, chosen) by their places."""
+    found = []
+    for installer in INSTALLERS:
+        wanted = policy_choice(able, python, installer)
+        chosen = choice(installer, able, python)
+        # Within one directory the installers differ among each other, and policy leaves it to the tag.
+        if wanted and chosen and wanted.directory != chosen.directory:
+            found.append((able.index(wanted), able.index(chosen), installer))
+    return found
+
+
+def _alike(cases: Sequence[_Difference]) -> list[list[_Difference]]:
+    """*cases* in groups, in each of which every installer, host and Python named concerns every other.
+
+    A finding names each of them once, so it would otherwise claim what is not so.
+    """
+    installers: dict[tuple[str, PythonKind], list[str]] = defaultdict(list)
+    for case in cases:
+        installers[case.host, case.python].append(case.installer.name)
+    pythons: dict[tuple[str, tuple[str, ...]], list[PythonKind]] = defaultdict(list)
+    for (host, python), names in installers.items():
+        pythons[host, tuple(names)].append(python)
+    groups: dict[tuple[object, ...], list[_Difference]] = defaultdict(list)
+    for case in cases:
+        those = tuple(installers[case.host, case.python])
+        groups[those, tuple(pythons[case.host, those])].append(case)
+    return list(groups.values())
+
+
+def _order_finding(cases: Sequence[_Difference]) -> Finding:
+    wanted, chosen = cases[0].wanted, cases[0].chosen
+    installers = {case.installer.name: case.chosen.path for case in cases}
+    platforms = frozenset(tag.platform for tag in wanted.tags | chosen.tags)
+    by_tag = any(
+        beats(chosen, wanted, tag_priorities(case.python, platforms, case.installer.linux_first))
+        for case in cases
+    )
+    told = ", ".join(installers)
+    return Finding(
+        kind=Kind.INVERSION if by_tag else Kind.ORDER,
+        severity=Severity.ERROR,
+        message=(
+            f"policy wants {wanted.directory.label}/{wanted.filename}, "
+            f"{told} would take {chosen.directory.label}/{chosen.filename}"
+            + (": a better wheel tag" if by_tag else "")
+        ),
+        paths=(wanted.path, chosen.path),
+        mend="wheelhouse-resolver restamp" + (" --retag" if by_tag else ""),
+        project=str(wanted.name),
+        version=str(wanted.version),
+        wanted=wanted.path,
+        chosen=tuple(installers.items()),
+        hosts=tuple(dict.fromkeys(case.host for case in cases)),
+        pythons=tuple(sorted({str(case.python) for case in cases})),
+    )

@@ -1,0 +1,91 @@
+"""Which C library compiled code needs, and which one each layer has."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from packaging.version import InvalidVersion, Version
+
+from wheelhouse_resolver.host.layer import expanded_pattern
+from wheelhouse_resolver.utils.elf import ElfFile, read_elf
+from wheelhouse_resolver.utils.schema import Tables
+from wheelhouse_resolver.utils.text import suggest_name
+from wheelhouse_resolver.wheelfile.tags import glibc_of
+
+if TYPE_CHECKING:
+    from wheelhouse_resolver.site.layout import Layer
+    from wheelhouse_resolver.site.model import Site
+
+__all__ = ["glibc_needed", "glibc_promised", "layers_glibc", "stated_glibc"]
+
+_VERSION = re.compile(r"GLIBC_(\d+(?:\.\d+)+)")
+
+#: Where a layer keeps its C library, below its prefix.
+_PLACES = ("lib64", "usr/lib64", "lib", "usr/lib")
+
+
+def glibc_needed(files: Iterable[ElfFile]) -> Version | None:
+    """The highest glibc that one of *files* needs a symbol of; None if none needs any."""
+    return _highest(version for file in files for _, version in file.versions)
+
+
+def glibc_promised(platforms: Iterable[str]) -> Version | None:
+    """The lowest glibc that these *platforms* promise to run with (manylinux, PEP 600); None for none."""
+    found = [f"{level[0]}.{level[1]}" for each in platforms if (level := glibc_of(each)) is not None]
+    return min(map(Version, found), default=None)
+
+
+def _highest(versions: Iterable[str]) -> Version | None:
+    found = (match[1] for version in versions if (match := _VERSION.fullmatch(version)))
+    return max(map(Version, found), default=None)
+
+
+def stated_glibc(site: Site) -> dict[str, Version]:
+    """What the site file says of its layers' C libraries (`[build.glibc]`). Raises `SiteFileError`."""
+    tables = Tables(site.source or "site")
+    known = [layer.name for layer in site.layers]
+    found = {}
+    for name, text in tables.pairs(site.tables.get("build", {}).get("glibc", {}), "[build.glibc]"):
+        if name not in known:
+            tables.fail("[build.glibc]", suggest_name("layer", name, known))
+        try:
+            found[name] = Version(text)
+        except InvalidVersion:
+            tables.fail(f"[build.glibc] {name}", f"{text!r} is no version, such as '2.37'")
+    return found
+
+
+def layers_glibc(layers: Sequence[Layer], environ: Mapping[str, str]) -> dict[str, Version]:
+    """The glibc of each layer whose prefix is on this machine; of several prefixes, the lowest.
+
+    Read from the symbol versions that its `libc.so.6` defines; nothing is run. The prefixes are those that
+    the layer's `interpreter` patterns name from the root on, as `/cvmfs/*/gentoo/2023/*` does.
+    """
+    found = {}
+    for layer in layers:
+        patterns = [expanded_pattern(pattern, environ) or "" for pattern in layer.interpreter]
+        versions = [
+            version
+            for pattern in patterns
+            if pattern.startswith("/") and pattern.endswith("/*")
+            for prefix in glob.glob(pattern.removesuffix("/*"))
+            if (version := _glibc_below(prefix)) is not None
+        ]
+        if versions:
+            found[layer.name] = min(versions)
+    return found
+
+
+def _glibc_below(prefix: str) -> Version | None:
+    for place in _PLACES:
+        path = os.path.join(prefix, place, "libc.so.6")
+        try:
+            with open(path, "rb") as file:
+                return _highest(read_elf(file, path).defines)
+        except OSError:
+            continue
+    return None

@@ -1,0 +1,93 @@
+"""Executors: who runs the tasks of a build wave, and where. They know nothing of wheels.
+
+A task is a command that writes its answer into a file; an executor runs the tasks of a wave and says for each
+whether that file is there. What stands in it is the business of who made the task.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from wheelhouse_resolver.builder.resources import Resources
+from wheelhouse_resolver.errors import OutputError, WheelhouseError, printable
+
+__all__ = ["Executor", "ExecutorError", "Result", "Task", "TaskObserver", "clear_result"]
+
+
+class ExecutorError(WheelhouseError, RuntimeError):
+    """An executor that cannot work at all. Attributes: *command* that failed, *problem* in words."""
+
+    def __init__(self, command: str, problem: str) -> None:
+        super().__init__(command, problem)
+        self.command = command
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{printable(self.command)}: {printable(self.problem)}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """A command to run once.
+
+    name:      for people: what it works on.
+    argv:      the command; nothing in it is read by a shell.
+    cwd:       where it runs; a directory that exists.
+    result:    the file that it writes before it ends, whole or not at all (a rename).
+    log:       the file that what it prints is appended to.
+    resources: what a scheduler must give it.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    cwd: str
+    result: str
+    log: str
+    resources: Resources = field(default_factory=Resources)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """How a task ended. *vanished*: why it left no result; empty when its result file is there."""
+
+    task: Task
+    vanished: str = ""
+
+
+class TaskObserver(Protocol):
+    """What is told of a wave while it runs; every call comes from the thread that called `Executor.run`."""
+
+    def finished(self, result: Result) -> None:
+        """*result* is final. Called once for each task, in the order in which they end."""
+
+    def waiting(self) -> None:
+        """Nothing is final that was not told. Called every second or so; must return quickly."""
+
+
+class Executor(Protocol):
+    """Runs the tasks of a wave, which do not depend on each other.
+
+    Cost: `run` lasts as long as the wave; between two calls an executor holds no process and no job.
+    Order: results are returned in the order of the tasks; nothing is said of the order in which they run.
+    Invariants: when `run` returns, each task has left its result or runs no more, and has a `Result` whose
+    *vanished* is empty exactly if its result file exists. A result file that is there before is removed
+    first, so that no old answer is taken for a new one. When `run` raises, which it does for
+    `KeyboardInterrupt` and with `ExecutorError` (the executor cannot work at all), it has stopped all tasks.
+    """
+
+    def run(self, tasks: Sequence[Task], observer: TaskObserver) -> list[Result]:
+        """Run *tasks*, tell *observer*, and return how each ended."""
+
+
+def clear_result(task: Task) -> Task:
+    """*task*, now certain to have no result file of an earlier run. Raises `OutputError`."""
+    try:
+        with suppress(FileNotFoundError):
+            os.unlink(task.result)
+    except OSError as error:
+        raise OutputError.from_os(task.result, error) from error
+    return task

@@ -1,0 +1,80 @@
+"""The local executor: a pool of subprocesses of this machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from wheelhouse_resolver.builder.executors.base import Result, Task, TaskObserver, clear_result
+from wheelhouse_resolver.builder.process.commands import (
+    Finished,
+    children,
+    kill_children,
+    start_logged,
+    stop,
+    tail_of,
+)
+
+__all__ = ["LocalExecutor"]
+
+#: How often the subprocesses are looked at (s). Not `os.pidfd_open`: Linux 4.18 of RHEL 8 lacks it.
+_POLL = 0.05
+
+#: How often the observer is told that it is being waited (s).
+_TICK = 0.5
+
+#: How long tasks that were told to stop may take (s): each stops its own subprocesses first.
+_GRACE = 20.0
+
+
+class LocalExecutor:
+    """Runs at most *jobs* tasks at once, each a subprocess with a process group of its own."""
+
+    def __init__(self, jobs: int) -> None:
+        self.jobs = jobs
+
+    def run(self, tasks: Sequence[Task], observer: TaskObserver) -> list[Result]:
+        """See `Executor.run`. A task that ends without a result is not tried again: it would end so again."""
+        waiting = [clear_result(task) for task in reversed(tasks)]
+        results: dict[int, Result] = {}
+        told = time.monotonic()
+        own = children()
+        with ExitStack() as stack:
+            running: list[tuple[Task, subprocess.Popen[bytes]]] = []
+            stack.callback(kill_children, own)
+            # Asks all of them before it waits for any: an interrupt must not take a grace period for each.
+            stack.callback(lambda: stop([process for _, process in running], _GRACE))
+            while waiting or running:
+                while waiting and len(running) < self.jobs:
+                    task = waiting.pop()
+                    started = start_logged(task.argv, log=task.log, environ=os.environ, cwd=task.cwd)
+                    if isinstance(started, Finished):
+                        results[id(task)] = Result(task=task, vanished=started.tail)
+                        observer.finished(results[id(task)])
+                    else:
+                        running.append((task, started))
+                ended = [each for each in running if each[1].poll() is not None]
+                for task, process in ended:
+                    running.remove((task, process))
+                    stop([process])
+                    # A task kills what it has adopted, unless it was killed itself (memory).
+                    kill_children(own.union(other.pid for _, other in running))
+                    results[id(task)] = _result(task, process.returncode)
+                    observer.finished(results[id(task)])
+                if not ended and running:
+                    time.sleep(_POLL)
+                if time.monotonic() - told >= _TICK:
+                    told = time.monotonic()
+                    observer.waiting()
+        return [results[id(task)] for task in tasks]
+
+
+def _result(task: Task, code: int) -> Result:
+    if os.path.exists(task.result):
+        return Result(task=task)
+    problem = Finished(code, False, 0.0, "").problem or "ended well, yet left no result"
+    last = tail_of(task.log, lines=1)
+    return Result(task=task, vanished=f"{problem}: {last}" if last else problem)

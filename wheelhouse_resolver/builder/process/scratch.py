@@ -1,0 +1,131 @@
+"""The temporary directory of a build, and clearing away those of builds that were killed.
+
+Many builds, on many nodes, may share the directory that these are in. So the name of each says which process
+it belongs to; it is removed by another one only when it is certain that its owner has ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from wheelhouse_resolver.errors import OutputError
+
+__all__ = ["Owner", "clear_leftovers", "is_over", "scratch_directory", "this_process"]
+
+#: How the names of these directories begin; one that is to be kept is nobody's to clear away.
+_PREFIX, _KEPT_PREFIX = "build-", "kept-"
+
+#: Only a node's name may have a `-` in it.
+_NAME = re.compile(
+    re.escape(_PREFIX) + r"(?P<node>.+)-(?P<boot>\w*)-(?P<space>\d*)-(?P<pid>\d+)-(?P<start>\d*)-[^-]+"
+)
+
+
+class Owner(NamedTuple):
+    """A process, so named that no other one, now or later, here or on another node, is taken for it.
+
+    node:  the node's name.
+    boot:  which start of that node (the beginning of the kernel's boot id); empty where it is not told.
+    space: its namespace of process numbers: those of a container mean nothing outside.
+    pid:   its number.
+    start: when it started (clock ticks since the node did), for numbers are used again.
+    """
+
+    node: str
+    boot: str
+    space: str
+    pid: int
+    start: str
+
+    def __str__(self) -> str:
+        return "-".join(str(each) for each in self)
+
+
+def this_process() -> Owner:
+    """The running process."""
+    boot = _read("/proc/sys/kernel/random/boot_id").replace("-", "")[:12]
+    with contextlib.suppress(OSError):
+        space = re.sub(r"\D", "", os.readlink("/proc/self/ns/pid"))
+        return Owner(os.uname().nodename, boot, space, os.getpid(), _start_of(os.getpid()))
+    return Owner(os.uname().nodename, boot, "", os.getpid(), _start_of(os.getpid()))
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def _start_of(pid: int) -> str:
+    """When the process *pid* started (`starttime` of proc(5)); empty when there is none."""
+    words = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return words[19] if len(words) > 19 else ""
+
+
+def is_over(owner: Owner, observer: Owner, start: str) -> bool:
+    """Whether *owner* has certainly ended, as far as *observer* can tell. Pure.
+
+    *start*: when the process that now has the owner's number on the observer's node started; empty: none has.
+    """
+    if owner.node != observer.node or not owner.boot or not observer.boot:
+        return False
+    if owner.boot != observer.boot:
+        return True
+    return owner.space == observer.space and owner.start != start
+
+
+def clear_leftovers(directory: str) -> list[str]:
+    """Remove what killed builds have left in *directory*; returns the names. What cannot be removed stays."""
+    here = this_process()
+    cleared = []
+    with contextlib.suppress(OSError):
+        for name in sorted(os.listdir(directory)):
+            found = _NAME.fullmatch(name)
+            if found is None:
+                continue
+            owner = Owner(found["node"], found["boot"], found["space"], int(found["pid"]), found["start"])
+            if is_over(owner, here, _start_of(owner.pid)):
+                remove_tree(os.path.join(directory, name))
+                cleared.append(name)
+    return cleared
+
+
+@contextlib.contextmanager
+def scratch_directory(parent: str, *, keep: bool = False) -> Iterator[str]:
+    """A new directory in *parent*, of this process; removed when the block ends, unless *keep*.
+
+    What killed processes left there is cleared away first. Raises `OutputError`.
+    """
+    try:
+        os.makedirs(parent, exist_ok=True)
+        clear_leftovers(parent)
+        path = tempfile.mkdtemp(prefix=f"{_KEPT_PREFIX if keep else _PREFIX}{this_process()}-", dir=parent)
+    except OSError as error:
+        raise OutputError.from_os(parent, error) from error
+    try:
+        yield os.path.realpath(path)
+    finally:
+        if not keep:
+            remove_tree(path)
+
+
+def remove_tree(path: str) -> None:
+    """Remove the directory at *path* and all in it, read-only directories too; what resists stays."""
+    shutil.rmtree(path, ignore_errors=True)
+    if os.path.lexists(path):
+        for above, names, _ in os.walk(path):
+            for name in [".", *names]:
+                with contextlib.suppress(OSError):
+                    each = os.path.join(above, name)
+                    if not os.path.islink(each):
+                        os.chmod(each, stat.S_IRWXU)
+        shutil.rmtree(path, ignore_errors=True)

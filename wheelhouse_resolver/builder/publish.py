@@ -1,0 +1,48 @@
+"""Publishing what was built: to the directory that its classification names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wheelhouse_resolver.builder.classification.classify import classify
+from wheelhouse_resolver.errors import WheelhouseError, printable
+from wheelhouse_resolver.publishing import trash
+from wheelhouse_resolver.publishing.place import Outcome, place
+from wheelhouse_resolver.publishing.plan import PublishOptions, plan
+from wheelhouse_resolver.wheelfile.validate import check_wheel
+
+if TYPE_CHECKING:
+    from wheelhouse_resolver.builder.records.record import BuildRecord
+    from wheelhouse_resolver.site.model import Site
+
+__all__ = ["UnclassifiedError", "publish_built"]
+
+
+class UnclassifiedError(WheelhouseError, ValueError):
+    """A wheel of which it cannot be told where it belongs. Attributes: *path*, *reasons*."""
+
+    def __init__(self, path: str, reasons: tuple[str, ...]) -> None:
+        super().__init__(path, reasons)
+        self.path = path
+        self.reasons = reasons
+
+    def __str__(self) -> str:
+        return (
+            f"where it belongs cannot be told ({printable('; '.join(self.reasons))}); place it with "
+            f"`wheelhouse-resolver publish --to LAYER/ARCH {printable(self.path)}`"
+        )
+
+
+def publish_built(wheel: str, site: Site, record: BuildRecord) -> list[Outcome]:
+    """Place the wheel at the path *wheel* into the wheelhouse of *site*; *record* tells how it was built.
+
+    What stands in the wheelhouse and has to be stamped first is among what is returned. Raises
+    `UnclassifiedError`, `InvalidWheelError`, and what `publish.plan` and `publish.place` raise.
+    """
+    found = classify(wheel, site, record=record)
+    if found.directory is None:
+        raise UnclassifiedError(wheel, found.reasons)
+    steps = plan(site, [check_wheel(wheel)], found.directory, PublishOptions())
+    for directory in {step.directory.path for step in steps}:
+        trash.clear(directory)
+    return [place(step) for step in steps]

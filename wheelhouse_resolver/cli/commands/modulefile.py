@@ -1,0 +1,49 @@
+"""`modulefile`: a module file for Lmod or Environment Modules that makes pip use the wheelhouse."""
+
+from __future__ import annotations
+
+import argparse
+
+from wheelhouse_resolver.cli.options import add_examples, add_site_options, print_or_write, site_of
+from wheelhouse_resolver.installers.modulefile import DIALECTS, modulefile
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `modulefile`."""
+    parser.add_argument(
+        "--dialect",
+        choices=DIALECTS,
+        required=True,
+        help="lmod: Lua; tcl: Environment Modules (5.1 or later)",
+    )
+    kind = parser.add_mutually_exclusive_group(required=True)
+    kind.add_argument(
+        "--static",
+        metavar="DIR",
+        help="choose one of the files that pip-conf --all wrote into DIR, by the node's /proc/cpuinfo; "
+        "starts no Python",
+    )
+    kind.add_argument("--dynamic", action="store_true", help="evaluate pip-conf at each load")
+    parser.add_argument(
+        "--layer", help="the layer that the module is for (`none` for none); the detected one if not given"
+    )
+    parser.add_argument("--output", metavar="FILE", help="write this file, atomically")
+    add_site_options(parser)
+    add_examples(
+        parser,
+        (
+            "for the Gentoo layer, beside files that are there already",
+            "modulefile --dialect lmod --static /sw/pip --layer gentoo --output wheelhouse/gentoo.lua",
+        ),
+        ("with a Python at each load", "modulefile --dialect tcl --dynamic --layer nix"),
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run `modulefile`."""
+    site = site_of(options)
+    text = modulefile(site, options.dialect, layer=options.layer, directory=options.static)
+    print_or_write(text, options.output)
+    return 0

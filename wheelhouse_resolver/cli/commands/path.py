@@ -1,0 +1,49 @@
+"""`path`: the directories that this host searches."""
+
+from __future__ import annotations
+
+import argparse
+
+from wheelhouse_resolver.cli.options import (
+    add_examples,
+    add_host_options,
+    add_json_option,
+    add_site_options,
+    host_of,
+    print_json,
+    site_of,
+)
+from wheelhouse_resolver.tree import listing
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `path`."""
+    parser.add_argument("--all", action="store_true", help="also those that don't exist")
+    add_json_option(parser)
+    add_host_options(parser)
+    add_site_options(parser)
+    add_examples(
+        parser,
+        ("what pip searches here", "path"),
+        (
+            "all that a node with AVX2 in the Gentoo layer would",
+            "path --all --arch avx2 --layer gentoo",
+        ),
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run `path`. Exit code 1 when no directory of the search path exists."""
+    site = site_of(options)
+    listing.check_root(site)
+    search_path = site.search_path(host_of(options, site))
+    if not options.all:
+        search_path = listing.existing(search_path)
+    if options.json:
+        print_json([directory.to_dict() for directory in search_path])
+    else:
+        for directory in search_path:
+            print(directory.path)
+    return 0 if search_path else 1

@@ -1,0 +1,33 @@
+"""`policy-module`: a `_manylinux.py` that makes an interpreter refuse manylinux wheels."""
+
+from __future__ import annotations
+
+import argparse
+
+from wheelhouse_resolver.cli.options import add_examples
+from wheelhouse_resolver.installers.manylinux_policy import write_policy_module
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `policy-module`."""
+    parser.add_argument(
+        "--output",
+        required=True,
+        metavar="DIR",
+        help="a directory that the module file puts on PYTHONPATH (pip), or the interpreter's "
+        "site-packages (pip and uv)",
+    )
+    add_examples(
+        parser,
+        ("for PYTHONPATH in a module file", "policy-module --output /sw/python/policy"),
+        ("for one interpreter", "policy-module --output /sw/python/3.11/lib/python3.11/site-packages"),
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run `policy-module`."""
+    path, written = write_policy_module(options.output)
+    print(f"{'wrote' if written else 'kept '} {path}")
+    return 0

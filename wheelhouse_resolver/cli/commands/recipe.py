@@ -1,0 +1,190 @@
+"""`recipe`: check recipe files, and show which recipe a build would follow."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from typing import Any
+
+import tomli_w
+from packaging.version import InvalidVersion, Version
+
+from wheelhouse_resolver.builder.recipes.loader import (
+    find_recipe,
+    load_recipe,
+    recipe_directories,
+    recipe_files,
+    unmatched_conditions,
+)
+from wheelhouse_resolver.builder.recipes.model import RecipeError, UnreadableRecipeError, pinned_version
+from wheelhouse_resolver.cli.options import (
+    add_examples,
+    add_host_options,
+    add_json_option,
+    add_site_options,
+    host_of,
+    print_json,
+    site_without_wheelhouse,
+    warn,
+)
+from wheelhouse_resolver.errors import InvalidRequirementError, SiteFileError, printable
+from wheelhouse_resolver.host.target_python import python_version
+from wheelhouse_resolver.selection.requirements import parse_requirement
+from wheelhouse_resolver.site.model import Site
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `recipe`, which has three actions."""
+    actions = parser.add_subparsers(
+        prog=parser.prog, title="actions", dest="action", metavar="ACTION", required=True, help="what to do"
+    )
+
+    def action(name: str, summary: str) -> argparse.ArgumentParser:
+        return actions.add_parser(
+            name,
+            help=summary,
+            description=summary[0].upper() + summary[1:] + ".",
+            formatter_class=parser.formatter_class,
+        )
+
+    check = action("check", "say whether recipe files are valid, and everything that is wrong in them")
+    check.add_argument("files", nargs="+", metavar="FILE", help="a recipe")
+    add_json_option(check)
+    add_site_options(check)
+    show = action("show", "print what the recipes of projects say for a version and a host, and their files")
+    show.add_argument(
+        "projects", nargs="+", metavar="NAME[==VERSION]", help="a project, in any spelling of its name"
+    )
+    show.add_argument(
+        "--version",
+        metavar="VERSION",
+        help="of the projects; without it, no `[[when]]` section with a condition on the version applies",
+    )
+    add_json_option(show)
+    add_host_options(show)
+    add_site_options(show)
+    listed = action("list", "print the projects that have recipes, and their files")
+    add_json_option(listed)
+    add_site_options(listed)
+    examples = {
+        check: [
+            ("is this recipe valid? exit code 1 says that it is not", "recipe check recipes/demo.toml"),
+            ("are all of them?", "recipe check recipes/*.toml"),
+        ],
+        show: [
+            ("what would a build of numpy 2 follow here?", "recipe show numpy --version 2.0"),
+            (
+                "and one for another arch and Python?",
+                "recipe show numpy --version 2.0 --arch avx512 --layer gentoo --python 3.12",
+            ),
+        ],
+        listed: [
+            ("which projects have recipes?", "recipe list"),
+            ("in another site, for programs", "recipe list --config site.toml --json"),
+        ],
+    }
+    for each, lines in examples.items():
+        add_examples(each, *lines)
+    add_examples(parser, *(lines[0] for lines in examples.values()))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run `recipe`. Exit code 1 when a file is not valid, or a project has no recipe."""
+    actions = {"check": _check, "show": _show, "list": _list}
+    return actions[options.action](options)
+
+
+def _check(options: argparse.Namespace) -> int:
+    told: list[dict[str, Any]] = []
+    site = _known_site(options)
+    warnings: list[str] = []
+    for path in options.files:
+        try:
+            file = load_recipe(path)
+            findings: tuple[tuple[str, str], ...] = ()
+            if site is not None:
+                warnings += unmatched_conditions(replace(file, path=path), site)
+        except UnreadableRecipeError:
+            raise
+        except RecipeError as error:
+            findings = error.findings
+        told.append(
+            {"path": path, "findings": [{"key": key, "problem": problem} for key, problem in findings]}
+        )
+    if options.json:
+        print_json(told)
+    else:
+        for each in told:
+            for finding in each["findings"]:
+                where = f"{finding['key']}: " if finding["key"] else ""
+                print(f"{printable(each['path'])}: {printable(where + finding['problem'])}")
+            if not each["findings"]:
+                print(f"{printable(each['path'])}: valid")
+    warn(warnings)
+    return 1 if any(each["findings"] for each in told) else 0
+
+
+def _known_site(options: argparse.Namespace) -> Site | None:
+    """The site to check for; None if none was asked for and this machine's cannot be used."""
+    try:
+        return site_without_wheelhouse(options)
+    except SiteFileError:
+        if options.config is not None:
+            raise
+        return None
+
+
+def _show(options: argparse.Namespace) -> int:
+    site = site_without_wheelhouse(options)
+    host = host_of(options, site)
+    # One that is asked for counts although the layer has no directory for it: one can build for it.
+    arch = host.arch if options.arch is not None else site.search_path(host).arch
+    python = python_version(host.python)
+    try:
+        version = Version(options.version) if options.version is not None else None
+    except InvalidVersion as error:
+        raise InvalidRequirementError(options.version, "no version", "--version") from error
+    found: list[dict[str, Any]] = []
+    missing = 0
+    asked = [_name_and_version(text, version) for text in options.projects]
+    for name, wanted in asked:
+        file = find_recipe(name, recipe_directories(site))
+        if file is None:
+            print(f"{printable(name)}: no recipe; it is built as its project says", file=sys.stderr)
+            missing += 1
+            continue
+        applied = file.applied(wanted, f"{python.major}.{python.minor}", host.layer, arch)
+        found.append({"name": file.name, "path": file.path, "sha256": file.digest, "recipe": applied})
+    if options.json:
+        print_json(found)
+    else:
+        for number, each in enumerate(found):
+            if number:
+                print()
+            print(f"# {each['name']}: {printable(each['path'])}")
+            print(tomli_w.dumps(each["recipe"]), end="")
+    return 1 if missing else 0
+
+
+def _name_and_version(text: str, version: Version | None) -> tuple[str, Version | None]:
+    """What `NAME` or `NAME==VERSION` asks for; *version*: of the former."""
+    asked = parse_requirement(text)
+    if not asked.specifier:
+        return asked.name, version
+    pinned = pinned_version(text)
+    if pinned is None:
+        raise InvalidRequirementError(text, "give NAME or NAME==VERSION")
+    return asked.name, Version(pinned)
+
+
+def _list(options: argparse.Namespace) -> int:
+    found = recipe_files(recipe_directories(site_without_wheelhouse(options)))
+    if options.json:
+        print_json([{"name": name, "path": path} for name, path in sorted(found.items())])
+    else:
+        for name, path in sorted(found.items()):
+            print(f"{name:<24} {printable(path)}")
+    return 0

@@ -1,0 +1,115 @@
+"""`relabel`: print or edit the requirements, local label and tags of finished wheels."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from wheelhouse_resolver.cli.options import add_examples, add_json_option, print_json
+from wheelhouse_resolver.errors import OutputError, WheelhouseError, printable
+from wheelhouse_resolver.wheelfile.edit import Edits, malformed, relabel, requirements_of
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `relabel`."""
+    parser.add_argument(
+        "wheel", nargs="+", metavar="WHEEL", help="the wheels; without an edit: print what they require"
+    )
+    edits = parser.add_argument_group("edits")
+    edits.add_argument(
+        "--add-requires", action="append", default=[], metavar="REQUIREMENT", help="add a requirement"
+    )
+    edits.add_argument(
+        "--remove-requires",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="remove all requirements on a project",
+    )
+    edits.add_argument(
+        "--replace-requires",
+        action="append",
+        default=[],
+        metavar="REQUIREMENT",
+        help="put a requirement in the place of all that are on its project",
+    )
+    edits.add_argument(
+        "--local-label", default="", metavar="LABEL", help="append it to the version: 1.0 becomes 1.0+LABEL"
+    )
+    edits.add_argument(
+        "--tags",
+        default="",
+        metavar="PYTHON-ABI-PLATFORM",
+        help="other wheel tags; an empty part stays as it is (write --tags=-abi3- where the first is empty)",
+    )
+    edits.add_argument(
+        "--rpath",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="a directory that its libraries shall look into, after their own ones (needs patchelf)",
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--output-dir", default=".", metavar="DIR", help="where the new wheels go; here unless told otherwise"
+    )
+    where.add_argument(
+        "--in-place", action="store_true", help="put each new wheel into the place of the one it is made from"
+    )
+    add_json_option(parser)
+    add_examples(
+        parser,
+        ("what a wheel requires", "relabel h5py-3.11.0-cp311-cp311-linux_x86_64.whl"),
+        (
+            "a wheel that needs a newer numpy, and says whose it is",
+            "relabel --replace-requires 'numpy>=2' --local-label site --output-dir new "
+            "h5py-3.11.0-cp311-cp311-linux_x86_64.whl",
+        ),
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run `relabel`. Exit code 1 when a wheel could not be edited, the others are; 2 for what is no edit."""
+    edits = Edits(
+        add=tuple(options.add_requires),
+        remove=tuple(options.remove_requires),
+        replace=tuple(options.replace_requires),
+        local_label=options.local_label,
+        tags=options.tags,
+    )
+    if edits == Edits() and not options.rpath:
+        return _print(options)
+    if problem := malformed(edits):
+        print(f"error: {printable(problem)}", file=sys.stderr)
+        return 2
+    directory = None if options.in_place else options.output_dir
+    made = []
+    for path in options.wheel:
+        try:
+            result = relabel(path, edits, directory, rpath=options.rpath)
+        except OutputError:
+            raise  # the next one would fare no better
+        except WheelhouseError as error:
+            print(f"error: {error}", file=sys.stderr)
+            continue
+        made.append({"wheel": path, "path": result.path, "done": result.done})
+        if not options.json:
+            print(f"{result.done:<8} {result.path}")
+    if options.json:
+        print_json(made)
+    return 0 if len(made) == len(options.wheel) else 1
+
+
+def _print(options: argparse.Namespace) -> int:
+    found = [{"wheel": path, "requires": requirements_of(path)} for path in options.wheel]
+    if options.json:
+        print_json(found)
+        return 0
+    for each in found:
+        if len(found) > 1:
+            print(printable(each["wheel"]))
+        for requirement in each["requires"]:
+            print(f"{'  ' if len(found) > 1 else ''}{printable(requirement)}")
+    return 0

@@ -1,0 +1,200 @@
+"""`verify`: whether wheels work, tried out in fresh environments."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import NamedTuple
+
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+from wheelhouse_resolver.builder.process.commands import adopting
+from wheelhouse_resolver.builder.recipes.loader import find_recipe, load_recipe, recipe_directories
+from wheelhouse_resolver.builder.recipes.model import Test, no_recipe
+from wheelhouse_resolver.builder.toolchain.environment_modules import module_environment
+from wheelhouse_resolver.builder.verification.verify import Verification, python_for, verify
+from wheelhouse_resolver.cli.options import (
+    add_examples,
+    add_host_options,
+    add_json_option,
+    add_site_options,
+    directories_of,
+    host_of,
+    print_json,
+    seconds,
+    site_of,
+)
+from wheelhouse_resolver.cli.progress import shown
+from wheelhouse_resolver.errors import UnreadableWheelError, printable
+from wheelhouse_resolver.host.detect import Host
+from wheelhouse_resolver.host.interpreters import target_of
+from wheelhouse_resolver.host.target_python import python_version
+from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.tree import listing
+from wheelhouse_resolver.wheelfile.metadata import read_metadata
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `verify`."""
+    parser.add_argument("wheel", nargs="+", metavar="WHEEL", help="the wheels")
+    how = parser.add_argument_group("how")
+    how.add_argument(
+        "--recipe",
+        metavar="FILE|none",
+        help="what to try, instead of the recipe that is found for each project; `none`: imports alone",
+    )
+    how.add_argument("--timeout", type=seconds, metavar="SECONDS", help="of each import and test")
+    how.add_argument(
+        "--find-links",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="a directory with what wheels require, besides the wheelhouse; may be given several times",
+    )
+    how.add_argument(
+        "--library-dir",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="a directory with libraries of the layer, besides where its loader looks by itself",
+    )
+    how.add_argument("--offline", action="store_true", help="take requirements from these directories only")
+    how.add_argument(
+        "--emulate",
+        type=_words,
+        default=[],
+        metavar="COMMAND",
+        help="import by this emulator of a lower CPU, such as 'qemu-x86_64 -cpu Haswell'",
+    )
+    how.add_argument("--keep", action="store_true", help="keep the environments, and say where they are")
+    add_json_option(parser)
+    add_host_options(parser)
+    add_site_options(parser)
+    add_examples(
+        parser,
+        ("does it work with what this host has?", "verify numpy-1.26.4-cp311-cp311-linux_x86_64.whl"),
+        (
+            "and on a node without AVX-512, without the network",
+            "verify --offline --emulate 'qemu-x86_64 -cpu Haswell' demo-1.0-py3-none-any.whl",
+        ),
+    )
+
+
+def _words(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no command line: {error}") from error
+
+
+class _Case(NamedTuple):
+    """What is to be verified: the wheel *path*, and how."""
+
+    path: str
+    python: str
+    find_links: list[str]
+    test: Test
+    environ: Mapping[str, str]
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run `verify`. Exit code 1 when a wheel fails."""
+    cases = _cases(options, site_of(options))  # bad input shows before anything takes long
+    work = tempfile.mkdtemp(prefix="wheelhouse-verify-")
+    results = []
+    try:
+        # What is told of each wheel shows how far it is; JSON comes at the end.
+        steps = shown(cases, "verifying", len(cases)) if options.json else cases
+        for number, case in enumerate(steps, 1):
+            with adopting():
+                result = _verified(options, case, os.path.join(work, str(number)))
+            results.append(result)
+            if not options.json:
+                _tell(result)
+    finally:
+        if options.keep:
+            print(f"kept: {work}", file=sys.stderr)
+        else:
+            with suppress(OSError):  # the logs of what failed stay
+                os.rmdir(work)
+    if options.json:
+        kept = [each.log if os.path.exists(each.log) else None for each in results]
+        print_json([{**each.to_dict(), "log": log} for each, log in zip(results, kept, strict=True)])
+    return 0 if all(each.ok for each in results) else 1
+
+
+def _verified(options: argparse.Namespace, case: _Case, work: str) -> Verification:
+    log = f"{work}.log"
+    failed = False
+    try:
+        result = verify(
+            case.path,
+            python=case.python,
+            find_links=case.find_links,
+            work=work,
+            log=log,
+            test=case.test,
+            environ=case.environ,
+            library_dirs=[os.path.abspath(each) for each in options.library_dir],
+            offline=options.offline,
+            emulate=options.emulate,
+        )
+        failed = not result.ok
+        return result
+    finally:
+        if not options.keep:
+            shutil.rmtree(work, ignore_errors=True)
+            if not failed:
+                with suppress(FileNotFoundError):
+                    os.unlink(log)
+
+
+def _cases(options: argparse.Namespace, site: Site) -> list[_Case]:
+    given = load_recipe(options.recipe) if options.recipe not in (None, "none") else None
+    more = directories_of(options.find_links, "--find-links")
+    hosts: dict[str, Host] = {}
+    found = []
+    for path in options.wheel:
+        if not os.path.isfile(path):  # pip would wait for somebody to write into a pipe
+            raise UnreadableWheelError(path, "is no file" if os.path.exists(path) else "does not exist")
+        try:
+            name, version, _, _ = parse_wheel_filename(os.path.basename(path))
+        except InvalidWheelFilename as error:
+            raise UnreadableWheelError(path, str(error)) from error
+        read_metadata(path)  # raises for what is no wheel inside
+        python = target_of(options.python).path if options.python is not None else python_for(path)
+        if python not in hosts:
+            hosts[python] = host_of(argparse.Namespace(**{**vars(options), "python": python}), site)
+        host = hosts[python]
+        search_path = site.search_path(host)
+        recipe = no_recipe(name)
+        if options.recipe != "none":
+            file = given or find_recipe(name, recipe_directories(site))
+            if file is not None:
+                target = python_version(host.python)
+                running = f"{target.major}.{target.minor}"
+                recipe = file.resolve(version, running, host.layer, search_path.arch)
+        test = recipe.test if options.timeout is None else replace(recipe.test, timeout=options.timeout)
+        links = [*more, *(directory.path for directory in listing.existing(search_path))]
+        found.append(_Case(path, python, links, test, module_environment(recipe.run_modules, os.environ)))
+    return found
+
+
+def _tell(result: Verification) -> None:
+    done = ", ".join(result.imported) or "nothing to import"
+    if result.ok:
+        print(f"{printable(result.wheel)}: works ({printable(done)}; {result.seconds:.0f} s)")
+        return
+    print(f"{printable(result.wheel)}: fails")
+    for finding in result.findings:
+        print(f"    {printable(finding.check)}: {printable(finding.problem)}")
+    print(f"    log: {printable(result.log)}")

@@ -1,0 +1,39 @@
+"""`withdraw`: take a wheel out of every search path."""
+
+from __future__ import annotations
+
+import argparse
+
+from wheelhouse_resolver.cli.options import add_examples, add_site_options, site_of
+from wheelhouse_resolver.publishing.plan import destination
+from wheelhouse_resolver.publishing.withdrawal import withdraw
+
+__all__ = ["add_arguments", "add_filenames", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `withdraw`."""
+    add_filenames(parser, "withdraw", "move it to .trash/ of its directory")
+
+
+def add_filenames(parser: argparse.ArgumentParser, command: str, what: str) -> None:
+    """Add what `withdraw` and `restore` share: file names, and the directory they are meant in."""
+    parser.add_argument("filename", nargs="+", metavar="FILENAME", help="the file name of a wheel")
+    parser.add_argument("--to", metavar="LAYER/ARCH", help="only in this directory")
+    add_site_options(parser)
+    name = "numpy-1.26.4-400000avx2-cp311-cp311-linux_x86_64.whl"
+    add_examples(
+        parser,
+        (what, f"{command} {name}"),
+        ("in one directory only", f"{command} --to gentoo/avx2 {name}"),
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run `withdraw`."""
+    site = site_of(options)
+    directory = destination(site, options.to, None, None)
+    for filename in options.filename:
+        for wheel in withdraw(site, filename, directory):
+            print(f"withdrawn {wheel.path}")
+    return 0

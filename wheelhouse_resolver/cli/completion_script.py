@@ -1,0 +1,117 @@
+"""Completion scripts for shells, generated from the parsers of all commands.
+
+Written by shtab (>= 1.13), which makes a static script of an argparse parser for bash, zsh and fish: TAB then
+starts no Python for commands, options, choices and files. argcomplete, the other well-kept library, runs the
+program at each TAB, with the parsers of all commands: 0.12 s where a bare Python takes 0.01 s, and more with
+each command. What only the machine knows (archs, layers, directories, projects) is asked at TAB from
+`completion --list`, which loads the parser of one command: 0.065 s there.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wheelhouse_resolver.site.model import Site
+
+__all__ = ["LISTS", "SHELLS", "completion_script", "listed"]
+
+#: The shells that there is a script for.
+SHELLS = ("bash", "zsh", "fish")
+
+#: What `listed` knows.
+LISTS = ("archs", "columns", "directories", "layers", "projects")
+
+#: Which list an argument takes a word of, by its destination; or by its placeholder, where it has one.
+_BY_NAME = {
+    "arch": "archs",
+    "layer": "layers",
+    "LAYER/ARCH": "directories",
+    "NAME,...": "columns",
+    "REQUIREMENT": "projects",
+    "PATTERN|REQUIREMENT": "projects",
+    "PROJECT": "projects",
+}
+
+#: Placeholders of files and of directories.
+_FILES = ("FILE", "FILE|none", "WHEEL", "PATH|X.Y")
+_DIRECTORIES = ("DIR",)
+
+
+def completion_script(parser: argparse.ArgumentParser, shell: str) -> str:
+    """The script that completes the command lines of *parser* in that *shell*, one of `SHELLS`.
+
+    The arguments of *parser* get shtab's `complete` attribute, so it should be used for nothing else.
+    """
+    import shtab
+
+    for action in _actions(parser):
+        found = _completed(action, parser.prog)
+        if found is not None:
+            action.complete = found  # type: ignore[attr-defined]
+    script: str = shtab.complete(parser, shell)
+    return script.rstrip("\n") + "\n"
+
+
+def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    """The arguments of *parser* and of the parsers of its commands."""
+    for action in parser._actions:
+        yield action
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                yield from _actions(below)
+
+
+def _completed(action: argparse.Action, program: str) -> dict[str, Any] | None:
+    """What completes the value of *action*; None to leave it to its choices."""
+    import shtab
+
+    if action.choices is not None or action.nargs == 0:
+        return None
+    name = str(action.metavar or action.dest)
+    if name in _BY_NAME:
+        return _from_list(_BY_NAME[name], program)
+    if name in _FILES:
+        return dict(shtab.FILE)
+    if name in _DIRECTORIES:
+        return dict(shtab.DIRECTORY)
+    return None
+
+
+def _from_list(what: str, program: str) -> dict[str, Any]:
+    """Completes with the list *what*, asked at TAB."""
+    import shtab
+
+    command = f"{program} completion --list {what} 2>/dev/null"
+    found: dict[str, Any] = dict(shtab.cmd(command))
+    # What shtab makes of it for zsh would be asked once, when the script is read.
+    function = f"_{program.replace('-', '_')}_{what}"
+    body = f'{function}() {{\n  compadd -- ${{(f)"$({command})"}}\n}}\n'
+    return {**found, "zsh": function, "preamble": {**found["preamble"], "zsh": body}}
+
+
+def listed(what: str, site: Site) -> list[str]:
+    """The words of a list of `LISTS`: names of *site*, or of the projects that this host's search path holds.
+
+    Raises what detecting the host and reading the wheelhouse raise.
+    """
+    from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
+
+    if what == "archs":
+        own = [called for layer in site.layers for _, called in layer.names]
+        return list(dict.fromkeys([GENERIC, *(arch.name for arch in site.ladder), *own]))
+    if what == "layers":
+        return [*(layer.name for layer in site.layers), NO_LAYER]
+    if what == "columns":
+        from wheelhouse_resolver.selection.available import COLUMNS
+
+        return [*COLUMNS]
+    if what == "directories":
+        return [directory.label for directory in site.directories()]
+    from wheelhouse_resolver.host.detect import detect_host
+    from wheelhouse_resolver.tree.reader import Tree
+
+    directories = site.search_path(detect_host(site=site)).directories
+    return [str(project) for project in Tree(site).catalogue(directories).projects]

@@ -1,0 +1,139 @@
+"""The probes of the machine: the index that pip would ask, and the places that are written to."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import tempfile
+import threading
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from wheelhouse_resolver.doctor.facts import IndexState, PathState
+from wheelhouse_resolver.doctor.pip_settings import PipSetting, indexes
+from wheelhouse_resolver.errors import reason_of
+from wheelhouse_resolver.utils import cache
+
+__all__ = ["cache_directory_state", "home_directory", "index_state", "temporary_directory"]
+
+#: How long pip may take to tell its help (s).
+_ANSWERING = 60
+
+#: How long the index may take to accept a connection (s).
+_PATIENCE = 3.0
+
+
+def index_state(
+    settings: Mapping[str, PipSetting], environ: Mapping[str, str], python: str
+) -> IndexState | None:
+    """The index that the pip of *python* would ask with these *settings*; None for none."""
+    asked = indexes(settings, "")
+    if not asked:
+        return None
+    url = asked[0][0] or _default_index(python, environ)
+    if not url:
+        return IndexState(url="its default index")
+    return IndexState(url=url, problem=_cannot_connect(url, settings, environ))
+
+
+def _default_index(python: str, environ: Mapping[str, str]) -> str:
+    """The index that the pip of *python* asks by default, as its help says; empty if it does not."""
+    # So wide that the help does not break the URL.
+    wide = {**environ, "COLUMNS": "10000"}
+    try:
+        done = subprocess.run(
+            [python, "-m", "pip", "install", "--help"],
+            env=wide,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_ANSWERING,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    found = re.search(r"\(default:? (https?://[^\s)]+)\)", done.stdout)
+    return found[1] if found else ""
+
+
+def _cannot_connect(url: str, settings: Mapping[str, PipSetting], environ: Mapping[str, str]) -> str:
+    """Why nothing listens where *url* is, or the proxy on the way there; empty when something does."""
+    try:
+        parts = urlsplit(url)
+        proxy = settings.get("proxy")
+        via = (
+            proxy.value
+            if proxy
+            else environ.get(f"{parts.scheme}_proxy") or environ.get(f"{parts.scheme.upper()}_PROXY")
+        )
+        if via and not _bypassed(parts.hostname or "", environ):
+            parts = urlsplit(via if "://" in via else f"http://{via}")
+        address = (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+    except ValueError as error:
+        return f"no URL: {error}"
+    if parts.scheme == "file" or not address[0]:
+        return ""
+    # Resolving a name has no time limit of its own.
+    answers: list[str] = []
+
+    def connect() -> None:
+        try:
+            socket.create_connection(address, timeout=_PATIENCE).close()
+            answers.append("")
+        except OSError as error:
+            answers.append(reason_of(error))
+
+    thread = threading.Thread(target=connect, daemon=True)
+    thread.start()
+    thread.join(_PATIENCE)
+    return answers[0] if answers else f"no answer within {_PATIENCE:g} s"
+
+
+def _bypassed(host: str, environ: Mapping[str, str]) -> bool:
+    names = (environ.get("no_proxy") or environ.get("NO_PROXY") or "").split(",")
+    stripped = [each.strip().lstrip(".") for each in names if each.strip()]
+    return any(each == "*" or host == each or host.endswith(f".{each}") for each in stripped)
+
+
+def temporary_directory(environ: Mapping[str, str]) -> PathState:
+    """Where temporary files go: the variables that Python's tempfile looks at, else /tmp."""
+    variable = next((name for name in ("TMPDIR", "TEMP", "TMP") if environ.get(name)), "")
+    path = environ[variable] if variable else "/tmp"
+    problem = _cannot_write(path)
+    noexec = False
+    if not problem:
+        noexec = bool(os.statvfs(path).f_flag & os.ST_NOEXEC)
+    missing = not os.path.lexists(path)
+    return PathState(path=path, variable=variable, problem=problem, missing=missing, noexec=noexec)
+
+
+def home_directory(environ: Mapping[str, str]) -> PathState | None:
+    """The home directory; None for a user without one."""
+    path = environ.get("HOME")
+    return PathState(path=path, variable="HOME", problem=_cannot_write(path)) if path else None
+
+
+def cache_directory_state() -> PathState | None:
+    """The directory of `memo`; None for a user without one."""
+    path = cache.cache_directory()
+    if path is None:
+        return None
+    there = path
+    while not os.path.lexists(there) and there != "/":
+        there = os.path.dirname(there)
+    return PathState(path=path, problem=_cannot_write(there))
+
+
+def _cannot_write(path: str) -> str:
+    """Why no file of some size can be made in the directory *path*; empty when one can, and is gone again."""
+    try:
+        with tempfile.TemporaryFile(dir=path) as file:
+            file.write(b"\0" * (64 << 10))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        return reason_of(error)
+    return ""

@@ -1,0 +1,125 @@
+"""The probes of pip: what configures it besides what it tells itself, and where `find-links` leads."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from wheelhouse_resolver.doctor.facts import LinkState, PipFacts, PythonFacts
+from wheelhouse_resolver.doctor.pip_settings import PipSetting, environment_settings
+from wheelhouse_resolver.errors import reason_of
+
+if TYPE_CHECKING:
+    from wheelhouse_resolver.doctor.probes.target import TargetAnswer
+    from wheelhouse_resolver.site.model import Site
+
+__all__ = ["pip_facts", "starts"]
+
+#: How many names of a directory are looked at to find out whether it is a view.
+_SOME = 50
+
+
+def starts(path: str, target: PythonFacts) -> bool:
+    """Whether *path* starts the *target*.
+
+    The link in a virtual environment leads to the Python below it: so the places must be the same, too.
+    """
+    pairs = ((path, target.executable), (os.path.dirname(path), os.path.dirname(target.executable)))
+    return all(os.path.realpath(one) == os.path.realpath(other) for one, other in pairs)
+
+
+def pip_facts(answer: TargetAnswer | None, site: Site, environ: Mapping[str, str]) -> PipFacts:
+    """What the target's pip said, what else bears on it, and where its settings point to."""
+    settings = (*(answer.settings if answer else ()), *environment_settings(environ))
+    config_file = environ.get("PIP_CONFIG_FILE")
+    command = shutil.which("pip", path=environ.get("PATH"))
+    theirs = _interpreter_of(command) if command else None
+    return PipFacts(
+        version=answer.pip_version if answer else None,
+        problem=answer.pip_problem if answer else "",
+        asked=answer.asked if answer else "",
+        files=answer.files if answer else (),
+        settings=settings,
+        links=_links(settings, site),
+        config_file=config_file,
+        config_file_problem=_unreadable(config_file) if config_file else "",
+        ignored=_ignored(config_file, environ),
+        command=command,
+        command_python=theirs,
+        command_is_other=theirs is not None and answer is not None and not starts(theirs, answer.python),
+    )
+
+
+def _unreadable(path: str) -> str:
+    """Why pip reads nothing from the file at *path*: it says so of none of these."""
+    if path == os.devnull:
+        return "it is the null device: pip then reads no file at all"
+    try:
+        with open(path, "rb") as file:
+            file.read(1)
+    except OSError as error:
+        return reason_of(error)
+    return ""
+
+
+def _ignored(config_file: str | None, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The user's own files, where PIP_CONFIG_FILE names one that exists: pip does not read them then."""
+    if not config_file or not os.path.exists(config_file):
+        return ()
+    home = environ.get("HOME", "")
+    above = environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config")
+    paths = [os.path.join(home, ".pip", "pip.conf"), os.path.join(above, "pip", "pip.conf")]
+    real = os.path.realpath(config_file)
+    return tuple(each for each in paths if os.path.isfile(each) and os.path.realpath(each) != real)
+
+
+def _interpreter_of(script: str) -> str | None:
+    """The Python that a `pip` script starts; None for what is no such script."""
+    try:
+        with open(script, "rb") as file:
+            lines = os.fsdecode(file.read(4096)).splitlines()
+    except OSError:
+        return None
+    if lines and lines[0].startswith("#!"):
+        words = lines[0][2:].split()
+        if words and os.path.basename(words[0]).startswith(("python", "pypy")):
+            return words[0]
+        # The form for paths that are too long for `#!`: `'''exec' /path/to/python "$0" "$@"`.
+        if words[:1] == ["/bin/sh"] and len(lines) > 1 and lines[1].startswith("'''exec' "):
+            return lines[1].removeprefix("'''exec' ").removesuffix(' "$0" "$@"').strip('"')
+    return None
+
+
+def _links(settings: Sequence[PipSetting], site: Site) -> tuple[LinkState, ...]:
+    values = [value for each in settings if each.option == "find-links" for value in each.values]
+    return tuple(_link(value, site) for value in dict.fromkeys(values))
+
+
+def _link(value: str, site: Site) -> LinkState:
+    try:
+        parts = urlsplit(value)
+    except ValueError:  # `http://[`: pip cannot read it either
+        return LinkState(value=value, real=None, exists=False)
+    if parts.scheme == "file":
+        path = unquote(parts.path, errors="surrogateescape")
+    elif parts.scheme:
+        return LinkState(value=value, real=None, exists=True)
+    else:
+        path = os.path.abspath(os.path.expanduser(value))
+    return LinkState(
+        value=value, real=os.path.realpath(path), exists=os.path.exists(path), view=_is_view(path, site)
+    )
+
+
+def _is_view(path: str, site: Site) -> bool:
+    """Whether the directory holds symbolic links into the wheelhouse, as those that `view` makes do."""
+    root = site.root.rstrip("/") + "/"
+    try:
+        with os.scandir(path) as entries:
+            some = [entry for entry, _ in zip(entries, range(_SOME), strict=False)]
+            return any(each.is_symlink() and os.readlink(each.path).startswith(root) for each in some)
+    except OSError:
+        return False

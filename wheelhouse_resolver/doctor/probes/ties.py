@@ -1,0 +1,50 @@
+"""Which versions stand in several directories without the stamps that make pip keep to policy.
+
+By names alone: no wheel is opened.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from wheelhouse_resolver.doctor.facts import Ties
+from wheelhouse_resolver.wheelfile.build_tag import StampState, stamping
+
+if TYPE_CHECKING:
+    from packaging.tags import Tag
+    from packaging.version import Version
+
+    from wheelhouse_resolver.site.model import Site
+    from wheelhouse_resolver.tree.candidate import Candidate
+    from wheelhouse_resolver.tree.catalogue import Catalogue
+
+__all__ = ["unstamped_ties"]
+
+
+def unstamped_ties(
+    catalogue: Catalogue, site: Site, tags: Collection[Tag] | None = None, *, examples: int = 5
+) -> Ties:
+    """The versions in *catalogue* that stand in more than one directory, and not all with a current stamp.
+
+    tags:     only wheels that have one of these count (those of the target Python); None: all.
+    examples: how many are named.
+    """
+    count = 0
+    named: list[tuple[str, str, tuple[str, ...]]] = []
+    accepted = frozenset(tags) if tags is not None else None
+    for project in catalogue.projects:
+        by_version: dict[Version, list[Candidate]] = defaultdict(list)
+        for each in catalogue.candidates(project):
+            if accepted is None or not accepted.isdisjoint(each.tags):
+                by_version[each.version].append(each)
+        for version, same in by_version.items():
+            labels = tuple(dict.fromkeys(each.directory.label for each in same))
+            if len(labels) > 1 and any(
+                stamping(each.build, each.directory, site).state is not StampState.CURRENT for each in same
+            ):
+                count += 1
+                if len(named) < examples:
+                    named.append((project, str(version), labels))
+    return Ties(count=count, examples=tuple(named))

@@ -1,0 +1,372 @@
+"""What would help where a requirement gets no wheel: changes, each tried with the policy itself.
+
+Nothing is suggested that has not been decided by `pick.decide` with the change made, so that each suggestion
+comes with the wheel that it gives. What takes a single change is found first; only where there is no such
+thing are changes combined.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, replace
+from itertools import combinations, product
+from typing import Any, NamedTuple
+
+from packaging.specifiers import SpecifierSet
+
+from wheelhouse_resolver.errors import UnreadableWheelError
+from wheelhouse_resolver.explain.scenario import (
+    Scenario,
+    able_archs,
+    contradictory,
+    forbidding,
+    python_name,
+    reachable,
+)
+from wheelhouse_resolver.host.target_python import other_version, python_version
+from wheelhouse_resolver.selection.requirements import Requirement
+from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
+from wheelhouse_resolver.tree.candidate import Candidate
+from wheelhouse_resolver.wheelfile.metadata_cache import cached_metadata
+from wheelhouse_resolver.wheelfile.tags import pythons_of
+
+__all__ = ["Action", "Step", "Suggestion", "suggestions"]
+
+#: So many ways that take several changes are told.
+_MOST_COMBINED = 3
+
+
+class Action(enum.Enum):
+    """A change that somebody can make, the most useful first: what a user can do alone and at once."""
+
+    NAME = "other-name"
+    VERSION = "other-version"
+    PRE = "pre-releases"
+    BINARY = "take-wheels"
+    PYTHON = "other-python"
+    LAYER = "other-layer"
+    LOWER = "lower-arch"
+    NODE = "other-node"
+    CONSTRAINT = "lift-constraint"
+    REPLACE = "replace-file"
+    BUILD = "build"
+
+
+class Step(NamedTuple):
+    """One change: the *action*, and the *values* that it goes to.
+
+    NAME: the project. VERSION: the specifier. PYTHON: the versions that all do, newest first. LAYER, LOWER,
+    NODE: the layer, the arch. CONSTRAINT: the constraints, each with where it stands. REPLACE: the file.
+    onward: of PYTHON: the version from which on all others would do as well; else empty.
+    """
+
+    action: Action
+    values: tuple[str, ...] = ()
+    onward: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: action, values, onward."""
+        return {"action": self.action.value, "values": list(self.values), "onward": self.onward}
+
+
+_PLACE = {action: place for place, action in enumerate(Action)}
+
+#: What pip itself is told, on its command line.
+_FOR_PIP = frozenset({Action.NAME, Action.VERSION, Action.PRE, Action.BINARY})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Suggestion:
+    """What would help. *steps*: all of them are needed. *requirement*: what is asked for then.
+
+    gives: the wheel that is picked then (of the first value of each step); None when it has yet to be built.
+    """
+
+    steps: tuple[Step, ...]
+    requirement: Requirement
+    gives: Candidate | None
+
+    @property
+    def command(self) -> str:
+        """The exact command, where there is one; else empty."""
+        actions = {step.action for step in self.steps}
+        if Action.REPLACE in actions and self.gives is not None:
+            where = shlex.quote(self.gives.directory.label)
+            return f"wheelhouse-resolver withdraw --to {where} {shlex.quote(self.gives.filename)}"
+        if actions.isdisjoint(_FOR_PIP):
+            return ""
+        words = ["pip", "install"]
+        words += ["--pre"] if Action.PRE in actions else []
+        words += ["--only-binary", self.requirement.name] if Action.BINARY in actions else []
+        return shlex.join([*words, str(self.requirement)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: steps, requirement, command (null for none), gives."""
+        return {
+            "steps": [step.to_dict() for step in self.steps],
+            "requirement": str(self.requirement),
+            "command": self.command or None,
+            "gives": self.gives.to_dict() if self.gives is not None else None,
+        }
+
+
+def suggestions(now: Scenario, others: Sequence[Scenario] = ()) -> list[Suggestion]:
+    """What would help in the situation *now*, most useful first; nothing if something sound is picked.
+
+    *others*: the same question about projects with close names, for when there is no such project.
+    """
+    best = now.chosen()
+    if best is not None and not now.problem_of(best):
+        return []
+    found = [*_by_name(others), *_by_changes(now)]
+    if best is not None:
+        found.append(
+            Suggestion(steps=(Step(Action.REPLACE, (best.path,)),), requirement=now.asked, gives=best)
+        )
+    if not found and not contradictory(now.asked.specifier):
+        found.append(Suggestion(steps=(Step(Action.BUILD),), requirement=now.asked, gives=None))
+    return found
+
+
+def _by_name(others: Sequence[Scenario]) -> Iterator[Suggestion]:
+    for other in others:
+        name = Step(Action.NAME, (other.asked.name,))
+        version = _version(other)
+        for steps in [(), (version,)] if version is not None else [()]:
+            changed = _changed(other, steps)
+            gives = changed.gives()
+            if gives is not None:
+                yield Suggestion(steps=(name, *steps), requirement=changed.asked, gives=gives)
+                break
+
+
+def _by_changes(now: Scenario) -> list[Suggestion]:
+    """What helps with the fewest changes."""
+    own = {tag.platform for tag in now.policy.priorities}
+    fit = [each for each in now.files if isinstance(each, Candidate) and _on_platform(each, own)]
+    if not fit:
+        return []
+    now = now._replace(files=tuple(fit))
+    pythons, next_python = _pythons(now)
+    # A Python's tags take longest to work out, so that is the outermost loop.
+    ways: list[list[Step]] = [
+        [Step(Action.PYTHON, (each,)) for each in (*pythons, next_python)],
+        [] if now.policy.prereleases else [Step(Action.PRE)],
+        [] if now.policy.allows_binary(now.asked.name) else [Step(Action.BINARY)],
+        [Step(Action.LAYER, (each,)) for each in _layers(now)],
+        _archs(now),
+        [Step(Action.CONSTRAINT)] if now.policy.constraints_on(now.asked.name) else [],
+        [Step(Action.VERSION)],
+    ]
+    ways = [each for each in ways if each]
+    for size in range(1, len(ways) + 1):
+        found: dict[tuple[object, ...], Suggestion] = {}
+        for chosen in combinations(ways, size):
+            for steps in product(*chosen):
+                suggestion = _tried(now, steps)
+                if suggestion is not None:
+                    _collect(found, suggestion)
+        if found:
+            tidy = [_tidy(each, next_python) for each in found.values()]
+            tidy.sort(key=lambda each: [_PLACE[step.action] for step in each.steps])
+            # Searching elsewhere for what is searched already only avoids what comes before it.
+            near = {directory.path for directory in now.site.search_path(now.host)}
+            direct = [each for each in tidy if not (_searches_elsewhere(each) and _stands_in(each, near))]
+            tidy = direct or tidy
+            return tidy if size == 1 else tidy[:_MOST_COMBINED]
+    return []
+
+
+def _searches_elsewhere(suggestion: Suggestion) -> bool:
+    return any(step.action in (Action.LAYER, Action.LOWER, Action.NODE) for step in suggestion.steps)
+
+
+def _stands_in(suggestion: Suggestion, paths: Set[str]) -> bool:
+    return suggestion.gives is not None and suggestion.gives.directory.path in paths
+
+
+def _tried(now: Scenario, steps: Sequence[Step]) -> Suggestion | None:
+    """The suggestion to take *steps*, if that leads to a pick; what is open in them is settled."""
+    settled: list[Step] = []
+    changed = now
+    for step in steps:
+        if step.action is Action.VERSION:  # the last one: which versions there are depends on the others
+            version = _version(changed)
+            if version is None:
+                return None
+            step = version
+        settled.append(step)
+        changed = _after(changed, step)
+    gives = changed.gives()
+    if gives is None:
+        return None
+    settled = [
+        Step(Action.CONSTRAINT, tuple(forbidding(gives, now))) if step.action is Action.CONSTRAINT else step
+        for step in settled
+    ]
+    settled.sort(key=lambda step: _PLACE[step.action])
+    return Suggestion(steps=tuple(settled), requirement=changed.asked, gives=gives)
+
+
+def _changed(now: Scenario, steps: Iterable[Step]) -> Scenario:
+    for step in steps:
+        now = _after(now, step)
+    return now
+
+
+def _after(now: Scenario, step: Step) -> Scenario:
+    """The situation when *step* is taken."""
+    host, policy = now.host, now.policy
+    if step.action is Action.PRE:
+        return now._replace(policy=policy.replace(prereleases=True))
+    if step.action is Action.BINARY:
+        return now._replace(policy=policy.replace(site=now.site._replace(pip={})))
+    if step.action is Action.CONSTRAINT:
+        return now._replace(policy=policy.replace(constraints=()))
+    (value,) = step.values
+    if step.action is Action.VERSION:
+        return now.asking(SpecifierSet(value))
+    if step.action is Action.PYTHON:
+        python = other_version(policy.target, value)
+        return now._replace(host=host._replace(python=python), policy=policy.replace(target=python))
+    if step.action is Action.LAYER:
+        return now._replace(host=host._replace(layer=None if value == NO_LAYER else value))
+    arch = now.site.arch(value)
+    lower = now.site.lower(arch) if arch is not None else ()
+    return now._replace(host=host._replace(arch=value, archs=lower))
+
+
+def _version(now: Scenario) -> Step | None:
+    """The step to versions of which something sound is picked.
+
+    They are all that were asked for but the broken ones; else the newest that there is.
+    """
+    asked = now.asked.specifier
+    allowed = _without_broken(now, asked)
+    if allowed is not None:
+        return Step(Action.VERSION, (str(allowed),)) if allowed != asked else None
+    anything = _without_broken(now, SpecifierSet())
+    newest = now.asking(anything).chosen() if anything is not None else None
+    if newest is None:
+        return None
+    exactly = SpecifierSet(f"=={newest.version}")
+    return Step(Action.VERSION, (str(exactly),)) if now.asking(exactly).gives() is not None else None
+
+
+def _without_broken(now: Scenario, specifier: SpecifierSet) -> SpecifierSet | None:
+    """*specifier* without the versions of which a broken wheel is chosen; None if no version is left."""
+    while True:
+        best = now.asking(specifier).chosen()
+        if best is None:
+            return None
+        if not now.problem_of(best):
+            return specifier
+        specifier &= SpecifierSet(f"!={best.version}")
+
+
+def _pythons(now: Scenario) -> tuple[list[str], str]:
+    """The other CPythons that may do, newest first, and the one after all of them.
+
+    They are those that the files' names and their Requires-Python speak of, and all between these.
+    """
+    own = python_version(now.policy.target)
+    spoken = {(own.major, own.minor)}
+    threaded: set[str] = set()
+    for file in now.files:
+        assert isinstance(file, Candidate)
+        for (major, minor), flags in pythons_of(file.tags):
+            spoken.add((major, minor))
+            if flags == "t":
+                threaded.add(f"{major}.{minor}t")
+        if any(tag.abi == "abi3" or tag.interpreter.startswith("py") for tag in file.tags):
+            spoken |= {(2, 7)} if any(tag.interpreter == "py2" for tag in file.tags) else set()
+            spoken |= {
+                (int(tag.interpreter[2]), int(tag.interpreter[3:]))
+                for tag in file.tags
+                if re.fullmatch(r"py\d\d+", tag.interpreter)
+            }
+            spoken |= _required(file)
+    minors = [minor for major, minor in spoken if major == 3] or [0]
+    others = {(3, minor) for minor in range(max(min(minors) - 1, 0), max(minors) + 1)}
+    others |= {each for each in spoken if each[0] != 3}
+    names = [f"{major}.{minor}" for major, minor in sorted(others, reverse=True)]
+    mine = python_name(now.policy)
+    return [each for each in (*names, *sorted(threaded)) if each != mine], f"3.{max(minors) + 1}"
+
+
+def _required(file: Candidate) -> set[tuple[int, int]]:
+    """The versions of Python 3 that the Requires-Python of *file* speaks of."""
+    try:
+        stated = cached_metadata(file.path).requires_python
+    except UnreadableWheelError:
+        return set()
+    return {(3, int(minor)) for minor in re.findall(r"(?<![\d.])3\.(\d{1,3})", stated)}
+
+
+def _layers(now: Scenario) -> list[str]:
+    """The other layers that have a file of the project, and the absence of one."""
+    own = now.site.search_path(now.host).layer
+    paths = {each.directory.path for each in now.files} - reachable(now.site, None)
+    names = [
+        each.name
+        for each in now.site.layers
+        if each.name != own and not paths.isdisjoint(reachable(now.site, each.name))
+    ]
+    return names if own is None else [*names, NO_LAYER]
+
+
+def _archs(now: Scenario) -> list[Step]:
+    """The archs below the host's, highest first, and those of other nodes of its CPU family, lowest first."""
+    able = able_archs(now.site, now.host)
+    highest = now.site.arch(now.host.arch, now.site.layer(now.host.layer))
+    family = now.host.cpu.family if now.host.cpu is not None else highest.family if highest else None
+    lower = [name for name in (GENERIC, *able) if highest is None or name != highest.name]
+    higher = [
+        arch.name
+        for arch in now.site.ladder
+        if arch.name not in able and (family is None or arch.family in (None, family))
+    ]
+    return [
+        *(Step(Action.LOWER, (name,)) for name in reversed(lower) if highest is not None),
+        *(Step(Action.NODE, (name,)) for name in higher),
+    ]
+
+
+def _on_platform(file: Candidate, platforms: Set[str]) -> bool:
+    return any(tag.platform in platforms for tag in file.tags)
+
+
+def _collect(found: dict[tuple[object, ...], Suggestion], new: Suggestion) -> None:
+    """Add *new* to *found*, unless what differs from one of these is only how well it does.
+
+    Of archs and versions the first is enough; Pythons are all told, as one suggestion.
+    """
+    enough = (Action.PYTHON, Action.NODE, Action.LOWER, Action.VERSION)
+    key = tuple((step.action, () if step.action in enough else step.values) for step in new.steps)
+    old = found.setdefault(key, new)
+    others = [[step for step in each.steps if step.action is not Action.PYTHON] for each in (old, new)]
+    if old is new or others[0] != others[1]:
+        return
+    steps = [
+        step._replace(values=step.values + more.values) if step.action is Action.PYTHON else step
+        for step, more in zip(old.steps, new.steps, strict=True)
+    ]
+    found[key] = replace(old, steps=tuple(steps))
+
+
+def _tidy(suggestion: Suggestion, next_python: str) -> Suggestion:
+    """*suggestion* with the Python after all others told as such."""
+
+    def tidied(step: Step) -> Step:
+        if step.action is not Action.PYTHON or next_python not in step.values:
+            return step
+        minor = int(next_python.removeprefix("3."))
+        while f"3.{minor - 1}" in step.values:
+            minor -= 1
+        known = tuple(each for each in step.values if each != next_python)
+        return step._replace(values=known or step.values, onward=f"3.{minor}")
+
+    return replace(suggestion, steps=tuple(map(tidied, suggestion.steps)))

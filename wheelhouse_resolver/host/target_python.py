@@ -1,0 +1,422 @@
+"""The target Python: the one that wheels are picked for. The running one unless told otherwise.
+
+Four ways to name it: nothing (the running Python), a path (that interpreter is asked), an environment's
+directory (its `bin/python` is), or a version such as `3.9` (CPython 3.9 on this machine, as
+`pip --python-version` means it; nothing is run).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from wheelhouse_resolver.errors import PythonError, reason_of
+from wheelhouse_resolver.host.program_interpreter import NotElfError, program_interpreter
+
+if TYPE_CHECKING:
+    from packaging.tags import Tag
+    from packaging.version import Version
+
+__all__ = [
+    "Interpreter",
+    "TargetPython",
+    "found_python",
+    "marker_environment",
+    "other_active",
+    "other_version",
+    "python_version",
+    "supported_tags",
+    "target_python",
+]
+
+_VERSION = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?(t?)")
+
+#: How long a Python may take to answer (s); on a cold network filesystem start-up takes seconds.
+_TIMEOUT = 120
+
+#: What a shell exits with, and so a version manager's shim, when it finds no such command.
+_NOT_FOUND = 127
+
+#: glibc versions that had a manylinux name of their own before PEP 600.
+_LEGACY = {"2.17": "manylinux2014", "2.12": "manylinux2010", "2.5": "manylinux1"}
+
+
+class Interpreter(NamedTuple):
+    """Where a Python is from: the evidence that it is for its layer.
+
+    executable:          the real path of its binary.
+    program_interpreter: what its ELF header asks for; None for a static binary or a script.
+    base_prefix:         where it is installed (of a virtual environment: of the Python below it).
+    """
+
+    executable: str
+    program_interpreter: str | None
+    base_prefix: str | None
+
+
+class Answers(NamedTuple):
+    """What a Python says of itself when asked (see `_QUESTIONS`); hashable."""
+
+    version: str
+    implementation: str
+    soabi: str
+    platform: str
+    libc: str
+    manylinux: tuple[str, ...]
+    markers: tuple[tuple[str, str], ...]
+
+
+class TargetPython(NamedTuple):
+    """The Python that wheels are picked for.
+
+    name:        as given, or `running`.
+    interpreter: where it is from. For a version given alone: of the running Python, whose layer it shares.
+    version:     the version given alone, else None.
+    answers:     what the Python at a given path said, else None. Beside a version: whose machine is meant.
+    """
+
+    name: str
+    interpreter: Interpreter | None
+    version: str | None = None
+    answers: Answers | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        interpreter = self.interpreter
+        return {
+            "name": self.name,
+            "executable": interpreter.executable if interpreter else None,
+            "program_interpreter": interpreter.program_interpreter if interpreter else None,
+            "base_prefix": interpreter.base_prefix if interpreter else None,
+        }
+
+
+def target_python(spec: str | None = None) -> tuple[TargetPython, list[str]]:
+    """The target Python that *spec* names (None, a path, a directory, or `X.Y`), and warnings about it.
+
+    Raises `PythonError` when there is none, or when what is there is no Python.
+    """
+    if spec is None:
+        return TargetPython("running", _running()), []
+    if _VERSION.fullmatch(spec):
+        return TargetPython(spec, _running(), version=spec), []
+    path = found_python(spec)
+    real = os.path.realpath(path)
+    loader = _loader(real)  # None also for a script (a wrapper, a shim): the Python that it starts tells
+    if loader is not None and not os.path.exists(loader):
+        # It cannot start here, yet its header still tells its layer: another node's Python, say.
+        warning = f"{path} cannot be run here (it needs {loader}): judged by its ELF header alone"
+        return TargetPython(spec, Interpreter(real, loader, None)), [warning]
+    said = _ask(path)
+    real = os.path.realpath(said["executable"] or path)
+    loader = _loader(real)
+    return TargetPython(
+        spec,
+        Interpreter(real, loader, said["base_prefix"]),
+        answers=Answers(
+            version=said["version"],
+            implementation=said["implementation"],
+            soabi=said["soabi"],
+            platform=said["platform"],
+            libc=said["libc"],
+            manylinux=tuple(said["manylinux"]),
+            markers=tuple(sorted(said["markers"].items())),
+        ),
+    ), []
+
+
+def other_active(environ: Mapping[str, str]) -> str | None:
+    """A warning when *environ* has a virtual or conda environment active whose Python is not the running one.
+
+    Two Pythons of one X.Y take the same wheels. Nothing is run: a virtual environment says its version in
+    pyvenv.cfg (PEP 405; `version` by venv, `version_info` by virtualenv and uv), conda in the names of its
+    records. None when nothing can be told.
+    """
+    active = environ.get("VIRTUAL_ENV") or environ.get("CONDA_PREFIX")
+    if not active or os.path.realpath(active) == os.path.realpath(sys.prefix):
+        return None
+    version = _version_in(active)
+    own = ".".join(map(str, sys.version_info[:3]))
+    if version is None or version.split(".")[:2] == own.split(".")[:2]:
+        return None
+    return (
+        f"answers are for Python {own} (the one that runs this), not for the active environment {active}; "
+        f"say --python {os.path.join(active, 'bin', 'python')}"
+    )
+
+
+def _version_in(environment: str) -> str | None:
+    """The version of the Python in that environment, as far as its files tell."""
+    try:
+        with open(os.path.join(environment, "pyvenv.cfg"), encoding="utf-8", errors="replace") as file:
+            found = re.search(r"^version(?:_info)?\s*=\s*(\d+\.\d+)", file.read(1 << 16), re.MULTILINE)
+            return found[1] if found else None
+    except OSError:
+        pass
+    try:
+        records = os.listdir(os.path.join(environment, "conda-meta"))
+    except OSError:
+        return None
+    matches = (re.fullmatch(r"python-(\d+\.\d+)[^-]*-[^-]*\.json", each) for each in records)
+    return next((match[1] for match in matches if match), None)
+
+
+def other_version(target: TargetPython, version: str) -> TargetPython:
+    """The CPython of that *version* (`3.12`, `3.13t`) where *target* is: same machine, same C library."""
+    return target._replace(name=version, version=version)
+
+
+def found_python(spec: str, search: str | None = None) -> str:
+    """The path of the executable that *spec* names: a path, an environment's directory, or a name on PATH.
+
+    *search* stands for PATH. Raises `PythonError` when there is none.
+    """
+    inside = os.path.join(spec, "bin", "python")
+    if os.sep in spec:
+        # Also one that is broken: it is said of the Python what is wrong, rather than of the directory.
+        path = inside if os.path.lexists(inside) else spec
+    else:
+        import shutil
+
+        found = shutil.which(spec, path=search)
+        if found is None and spec and os.path.lexists(inside):
+            found = inside
+        if found is None:
+            raise PythonError(spec, "not found on PATH; give the path of a Python, or a version such as 3.11")
+        path = found
+    if not os.path.exists(path):
+        raise PythonError(path, "does not exist; give the path of a Python, or a version such as 3.11")
+    if os.path.isdir(path) or not os.access(path, os.X_OK):
+        raise PythonError(path, "is not an executable file")
+    return path
+
+
+@lru_cache(maxsize=1)
+def _running() -> Interpreter:
+    executable = os.path.realpath(sys.executable) if sys.executable else ""
+    return Interpreter(executable, _loader(executable), sys.base_prefix)
+
+
+def _loader(executable: str) -> str | None:
+    try:
+        return program_interpreter(executable)
+    except NotElfError:
+        return None
+
+
+#: Asked of the target with `-c`; must be understood by every Python since 2.7. The policy module
+#: (`_manylinux`) is looked up as the target's own pip would: `-c` puts the working directory first, pip
+#: doesn't.
+_QUESTIONS = r"""
+import sys
+if sys.path[:1] == [""]:  # there is none under PYTHONSAFEPATH
+    del sys.path[0]
+import json, os, platform, struct, sysconfig
+libc = ""
+try:
+    libc = os.confstr("CS_GNU_LIBC_VERSION") or ""
+except (AttributeError, ValueError, OSError):  # Python 2 doesn't know that name
+    try:
+        import ctypes
+        ask = ctypes.CDLL(None).gnu_get_libc_version
+        ask.restype = ctypes.c_char_p
+        libc = "glibc " + ask().decode("ascii")
+    except (ImportError, AttributeError, OSError):
+        pass
+name = sysconfig.get_platform()
+if name == "linux-x86_64" and struct.calcsize("P") == 4:
+    name = "linux-i686"
+allowed = []
+if libc.startswith("glibc "):
+    try:
+        import _manylinux as policy
+    except ImportError:
+        policy = None
+    major, minor = [int(part) for part in libc.split()[1].split(".")[:2]]
+    old = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1"}
+    machine = name.split("-")[-1]
+    for low in range(minor, 4 if machine in ("x86_64", "i686") else 16, -1):
+        verdict = None
+        if hasattr(policy, "manylinux_compatible"):
+            verdict = policy.manylinux_compatible(major, low, machine)
+        elif (major, low) in old:
+            verdict = getattr(policy, old[major, low] + "_compatible", None)
+        if verdict is None or verdict:
+            allowed.append("%d.%d" % (major, low))
+info = sys.version_info
+full = "%d.%d.%d" % info[:3]
+if info[3] != "final":
+    full += info[3][0] + str(info[4])
+own = getattr(sys, "implementation", None)
+implementation = own.name if own else platform.python_implementation().lower()
+soabi = sysconfig.get_config_var("SOABI") or ""
+if info[0] == 2 and implementation == "cpython":
+    soabi = "cpython-%d%dm" % info[:2] + ("u" if sys.maxunicode > 0xffff else "")
+print("\n" + json.dumps({
+    "executable": sys.executable,
+    "base_prefix": getattr(sys, "base_prefix", sys.prefix),
+    "version": full,
+    "implementation": implementation,
+    "soabi": soabi,
+    "platform": name,
+    "libc": libc,
+    "manylinux": allowed,
+    "markers": {
+        "implementation_name": implementation if own else "",
+        "implementation_version": full if own else "0",
+        "os_name": os.name,
+        "platform_machine": platform.machine(),
+        "platform_python_implementation": platform.python_implementation(),
+        "platform_release": platform.release(),
+        "platform_system": platform.system(),
+        "platform_version": platform.version(),
+        "python_full_version": platform.python_version(),
+        "python_version": ".".join(platform.python_version_tuple()[:2]),
+        "sys_platform": sys.platform,
+    },
+}))
+"""
+
+
+def _ask(path: str) -> dict[str, Any]:
+    import subprocess
+
+    try:
+        done = subprocess.run(
+            [path, "-c", _QUESTIONS],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise PythonError(path, f"did not answer within {_TIMEOUT} s") from error
+    except OSError as error:
+        raise PythonError(path, f"cannot be run: {reason_of(error)}") from error
+    except ValueError as error:
+        raise PythonError(path, f"cannot be run: {error}") from error
+    # Start-up files of the target may print: the answer is the last line.
+    lines = done.stdout.decode("utf-8", "replace").strip().splitlines()
+    try:
+        answer = json.loads(lines[-1]) if lines and done.returncode == 0 else None
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict) or "soabi" not in answer:
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        # What is wrong comes last; but a command that is not found is told first, and advice may follow.
+        why = f": {said[0 if done.returncode == _NOT_FOUND else -1].strip()}" if said else ""
+        raise PythonError(path, f"is no Python (it exited with {done.returncode}{why})")
+    return answer
+
+
+@lru_cache(maxsize=8)
+def supported_tags(target: TargetPython) -> tuple[Tag, ...]:
+    """The wheel tags that *target* accepts, best first (PEP 425, PEP 600; the order is packaging's).
+
+    Raises `PythonError` for a Python that could not be run here.
+    """
+    from packaging import tags
+
+    if target.version is not None:
+        major, minor, threads = _parsed(target.version)
+        # CPython marked pymalloc builds with `m` until 3.7, and those with all of Unicode with `u` until 3.2.
+        flags = threads or ("m" if (major, minor) < (3, 8) else "") + ("u" if (major, minor) < (3, 3) else "")
+        abis = [f"cp{major}{minor}{flags}"]
+        platforms = list(tags.platform_tags()) if target.answers is None else _platforms(target.answers)
+        return _cpython((major, minor), abis, platforms)
+    answers = _answers(target)
+    if answers is None:
+        return tuple(tags.sys_tags())
+    numbers = answers.version.split(".")
+    major, minor = int(numbers[0]), int(numbers[1])
+    platforms = _platforms(answers)
+    if answers.implementation == "cpython":
+        parts = answers.soabi.split("-")
+        abi = f"cp{parts[1]}" if len(parts) > 1 and parts[0] == "cpython" else f"cp{major}{minor}"
+        # A debug build loads extension modules of a normal one as well, since 3.8.
+        normal = [abi[:-1]] if abi.endswith("d") and (major, minor) >= (3, 8) else []
+        return _cpython((major, minor), [abi, *normal], platforms)
+    short = {"pypy": "pp"}.get(answers.implementation, answers.implementation)
+    interpreter = f"{short}{major}{minor}"
+    abi = "_".join(answers.soabi.split("-")[:2]).replace(".", "_")
+    return (
+        *tags.generic_tags(interpreter, [abi], platforms),
+        *tags.compatible_tags((major, minor), interpreter, platforms),
+    )
+
+
+def _cpython(version: tuple[int, int], abis: list[str], platforms: list[str]) -> tuple[Tag, ...]:
+    from packaging import tags
+
+    return (
+        *tags.cpython_tags(version, abis, platforms),
+        *tags.compatible_tags(version, f"cp{version[0]}{version[1]}", platforms),
+    )
+
+
+def _platforms(answers: Answers) -> list[str]:
+    """The platform tags of a Python that answered: its own glibc counts, not that of the running one."""
+    from packaging import tags
+
+    here = list(tags.platform_tags())
+    own = answers.platform.replace("-", "_").replace(".", "_")
+    if not own.startswith("linux_"):
+        return here
+    machine = own.partition("_")[2]
+    many: list[str] = []
+    for version in answers.manylinux:
+        many.append(f"manylinux_{version.replace('.', '_')}_{machine}")
+        if version in _LEGACY:
+            many.append(f"{_LEGACY[version]}_{machine}")
+    if not answers.libc:  # musl
+        many = [platform for platform in here if platform.startswith("musllinux_")]
+    # Releases of packaging differ in which of the two they prefer.
+    return [own, *many] if here and here[0].startswith("linux_") else [*many, own]
+
+
+def python_version(target: TargetPython) -> Version:
+    """The version that `Requires-Python` is compared with (`3.9` counts as 3.9.0, as pip has it)."""
+    from packaging.version import Version
+
+    if target.version is None and _answers(target) is None:
+        return Version(".".join(map(str, sys.version_info[:3])))
+    # A development build of Python adds a `+`, which is no version.
+    return Version(marker_environment(target)["python_full_version"].rstrip("+"))
+
+
+def marker_environment(target: TargetPython) -> dict[str, str]:
+    """The environment in which the markers of requirements are evaluated (PEP 508)."""
+    from packaging.markers import default_environment
+
+    answers = target.answers if target.version is not None else _answers(target)
+    if answers is not None:
+        environment = dict(answers.markers)
+    else:
+        environment = {key: str(value) for key, value in default_environment().items()}
+    if target.version is not None:
+        major, minor, _ = _parsed(target.version)
+        full = target.version.rstrip("t")
+        environment["python_version"] = f"{major}.{minor}"
+        environment["python_full_version"] = full if full.count(".") == 2 else f"{full}.0"
+        environment["implementation_version"] = environment["python_full_version"]
+        environment["implementation_name"] = "cpython"
+        environment["platform_python_implementation"] = "CPython"
+    return environment
+
+
+def _answers(target: TargetPython) -> Answers | None:
+    """What the target said; None for the running Python, which need not be asked."""
+    if target.answers is None and target.name != "running":
+        raise PythonError(target.name, "cannot be run here, so its wheel tags are unknown; give --python X.Y")
+    return target.answers
+
+
+def _parsed(version: str) -> tuple[int, int, str]:
+    found = _VERSION.fullmatch(version)
+    assert found is not None  # target_python let it pass
+    return int(found[1]), int(found[2]), found[4]

@@ -1,0 +1,212 @@
+"""Module files for Lmod and Environment Modules, from the templates in `templates/`.
+
+A static module file decides the arch in the module language, from a table that is generated here from the
+site's ladder, and names one of the files that `pip-conf --all` wrote: no Python starts. A dynamic one
+evaluates what `pip-conf --format sh` prints at each load.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from wheelhouse_resolver.errors import UnsafeValueError
+from wheelhouse_resolver.host.cpu import ways_to
+from wheelhouse_resolver.host.detect import detect_host
+from wheelhouse_resolver.installers.pip_config import config_filename
+from wheelhouse_resolver.installers.template_files import filled, template, template_path
+from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
+from wheelhouse_resolver.utils.text import invalid_character
+
+if TYPE_CHECKING:
+    from wheelhouse_resolver.site.layout import Layer
+    from wheelhouse_resolver.site.model import Site
+
+__all__ = ["DIALECTS", "dynamic_modulefile", "modulefile", "static_modulefile"]
+
+#: The module languages: Lmod's Lua, and the Tcl of Environment Modules (>= 5.1), which Lmod reads too.
+DIALECTS = ("lmod", "tcl")
+
+#: The variables from which our own commands read what these options say.
+_VARIABLES = {"--config": "WHEELHOUSE_CONFIG", "--root": "WHEELHOUSE_ROOT"}
+
+#: What Tcl reads as one word, as it is.
+_PLAIN = re.compile(r"[\w.:/+,-]+")
+
+#: A line of a generated table is at most about as long, in characters.
+_WIDTH = 100
+
+
+def modulefile(site: Site, dialect: str, *, layer: str | None = None, directory: str | None = None) -> str:
+    """A module file in one of `DIALECTS` for hosts of that *layer* (`none` for none; None: the detected one).
+
+    *directory*: that of `pip-conf --all --output-dir`, for a static module file; None: a dynamic one.
+
+    Raises `UnsafeValueError`, `UnknownLayerError`.
+    """
+    chosen = site.layer(layer if layer is not None else detect_host(site=site).layer)
+    name = chosen.name if chosen is not None else None
+    if directory is None:
+        return dynamic_modulefile(site, name, dialect)
+    return static_modulefile(site, name, dialect, directory)
+
+
+def static_modulefile(
+    site: Site, layer: str | None, dialect: str, directory: str, *, cpuinfo: str = "/proc/cpuinfo"
+) -> str:
+    """A module file that picks the right file of `pip-conf --all --output-dir DIRECTORY` for its host.
+
+    layer:   whose module file it is; None: for hosts without a layer.
+    cpuinfo: where the CPU is read from.
+
+    Raises `UnsafeValueError`, `UnknownLayerError`.
+    """
+    chosen = site.layer(layer)
+    directory = os.path.abspath(directory)
+    _check("--static", directory, dialect)
+    values = {
+        "directory": directory,
+        "cpuinfo": cpuinfo,
+        "generic": config_filename(chosen, GENERIC),
+        "levels": _items(list(_levels(site, chosen)), dialect),
+        "called": _items(_called(site, chosen), dialect),
+    }
+    return _modulefile("static", site, layer, dialect, values)
+
+
+def dynamic_modulefile(
+    site: Site, layer: str | None, dialect: str, command: Sequence[str] | None = None
+) -> str:
+    """A module file that evaluates `pip-conf --format sh` at each load, by the module system's own means.
+
+    Tcl: by `source-sh`, with which a user's own earlier PIP_FIND_LINKS is gone after unloading.
+    Lmod: by `capture` and `pushenv`, which give it back. Not by `source_sh`: that takes a variable that
+    was set before for a search path, and splits the URLs in it at their colons (Lmod 8.6.19).
+
+    command: runs our command line; None: with the running Python.
+
+    Raises `UnsafeValueError`, `UnknownLayerError`.
+    """
+    site.layer(layer)
+    # The layer is stated, not detected, so that a module of one layer never configures another's.
+    words = [*(command or (sys.executable, "-m", "wheelhouse_resolver")), "pip-conf", "--format", "sh"]
+    words += ["--layer", layer or NO_LAYER, *_options(site)]
+    for word in words:
+        _check("the command", word, "lmod")
+    for option, value in site.pip.items() if dialect == "tcl" else ():
+        if not isinstance(value, Mapping) and set("$`") & set(str(value)):
+            problem = "source-sh of Environment Modules 5.2 puts a backslash before $ and `"
+            raise UnsafeValueError(f"[pip] {option}", str(value), problem)
+    if dialect == "lmod":
+        values = {"command": shlex.join(words)}
+    else:
+        values = {"command": _Code(" ".join(map(_tcl_quoted, [template_path("evaluate.sh"), *words])))}
+    return _modulefile("dynamic", site, layer, dialect, values)
+
+
+class _Code(str):
+    """Text in the module language, not to be quoted."""
+
+    __slots__ = ()
+
+
+def _modulefile(kind: str, site: Site, layer: str | None, dialect: str, values: Mapping[str, str]) -> str:
+    options = _options(site)
+    pairs = [(_VARIABLES[name], value) for name, value in zip(options[::2], options[1::2], strict=True)]
+    for name, value in (("the root", site.root), *pairs):
+        _check(name, value, dialect)
+    variables = _items(pairs if dialect == "lmod" else [word for pair in pairs for word in pair], dialect)
+    common = {
+        "root": site.root,
+        "kind": f"layer {layer}" if layer else "no layer",
+        "layer": layer or NO_LAYER,
+        "site": variables,
+    }
+    quoted = _lua_quoted if dialect == "lmod" else _tcl_quoted
+    code = {k: v if isinstance(v, _Code) else quoted(v) for k, v in {**common, **values}.items()}
+    suffix = "lua" if dialect == "lmod" else "tcl"
+    return filled("".join(template(f"{part}.{suffix}") for part in ("head", kind, "foot")), code)
+
+
+def _options(site: Site) -> tuple[str, ...]:
+    """The options with which our own commands find *site* again."""
+    if site.options:
+        return site.options
+    return (
+        ("--config", os.path.abspath(site.source)) if site.source else ("--root", os.path.abspath(site.root))
+    )
+
+
+def _levels(site: Site, layer: Layer | None) -> Iterator[dict[str, Any]]:
+    """The archs as a module file sees them, low to high.
+
+    ways:  what /proc/cpuinfo must show, any one of them.
+    lower: it and the archs below it of its CPU family, low to high.
+    file:  the configuration for hosts of this arch; empty: the layer has no directory for it.
+    needs: the archs whose directories are in that file. A CPU can lack one that is below its own.
+    """
+    for arch in site.ladder:
+        has = layer is not None and arch.name in layer.archs
+        path = site.search_path_for(layer.name, arch.name) if layer is not None and has else ()
+        needs = dict.fromkeys(each.arch for each in reversed(path) if each.arch != GENERIC)
+        yield {
+            "name": arch.name,
+            "ways": [way._asdict() for way in ways_to(arch)],
+            "lower": site.lower(arch),
+            "file": config_filename(layer, arch.name) if has else "",
+            "needs": tuple(needs),
+        }
+
+
+def _called(site: Site, layer: Layer | None) -> dict[str, str]:
+    """Every name by which an override may ask for an arch -> the ladder's name."""
+    names = {arch.name for arch in site.ladder} | {name for each in site.layers for _, name in each.names}
+    found = {name: site.arch(name, layer) for name in sorted(names)}
+    return {GENERIC: GENERIC, **{name: arch.name if arch else GENERIC for name, arch in found.items()}}
+
+
+def _check(what: str, value: str, dialect: str) -> None:
+    problem = invalid_character(value)
+    if problem is None and dialect == "tcl" and ":" in value:
+        problem = "Environment Modules keeps what pushenv saves in a list that it splits at colons"
+    if problem is not None:
+        raise UnsafeValueError(what, value, problem)
+
+
+def _lua_quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _tcl_quoted(text: str) -> str:
+    # Braces too: a quoted one would still count in the block around it.
+    return '"' + "".join("\\" + char if char in '\\"$[]{};#' else char for char in text) + '"'
+
+
+def _items(value: Any, dialect: str) -> _Code:
+    """The items of a table in the module language, without the braces around them."""
+    return _Code(_table(value, dialect)[1:-1])
+
+
+def _table(value: Any, dialect: str, indent: str = "  ") -> str:
+    """*value*, of mappings, sequences, text and numbers, in the module language."""
+    lua = dialect == "lmod"
+    if isinstance(value, str):
+        return _lua_quoted(value) if lua else value if _PLAIN.fullmatch(value) else _tcl_quoted(value)
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, Mapping):
+        pair = "[{}] = {}" if lua else "{} {}"
+        items = [
+            pair.format(*(_table(each, dialect, indent + "  ") for each in item)) for item in value.items()
+        ]
+    else:
+        items = [_table(each, dialect, indent + "  ") for each in value]
+    separator = "," if lua else ""
+    line = f"{separator} ".join(items)
+    if len(line) <= _WIDTH and "\n" not in line:
+        return f"{{{line}}}"
+    return "{\n" + "".join(f"{indent}{item}{separator}\n" for item in items) + indent[2:] + "}"

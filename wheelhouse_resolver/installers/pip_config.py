@@ -1,0 +1,371 @@
+"""pip's configuration: from a search path and the site's [pip] table to what pip, uv and shells read.
+
+Everything that could be read back as something else is refused with `UnsafeValueError` when the
+configuration is made, so that rendering cannot fail.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from wheelhouse_resolver.errors import UnsafeValueError
+from wheelhouse_resolver.site.layout import GENERIC
+from wheelhouse_resolver.tree import listing
+from wheelhouse_resolver.utils.text import invalid_character, is_true
+from wheelhouse_resolver.utils.urls import file_url
+
+if TYPE_CHECKING:
+    from wheelhouse_resolver.host.detect import Host
+    from wheelhouse_resolver.site.layout import Layer, SearchPath
+    from wheelhouse_resolver.site.model import Site
+
+__all__ = [
+    "FORMATS",
+    "PipConfig",
+    "Setting",
+    "config_filename",
+    "pip_config",
+    "static_configs",
+    "write_static_configs",
+]
+
+
+#: What `PipConfig.render` can write.
+FORMATS = ("ini", "sh", "csh", "fish", "json", "uv")
+
+
+#: pip splits the values of these at white space; so each may be several, and none may hold a space.
+_SEPARATED = frozenset(
+    {
+        "build-constraint",
+        "constraint",
+        "extra-index-url",
+        "find-links",
+        "requirement",
+        "trusted-host",
+        "use-feature",
+        "use-deprecated",
+    }
+)
+
+
+#: Of these, the ones that name files, or URLs instead.
+_FILES = frozenset({"build-constraint", "constraint", "find-links", "requirement"})
+
+
+#: pip splits the values of these at commas.
+_COMMAS = frozenset({"no-binary", "only-binary"})
+
+
+class _UvOption(NamedTuple):
+    """What uv calls an option of pip.
+
+    variable:  in its environment; the values are separated by *separator* there.
+    key:       in its configuration file; empty: there is none.
+    several:   whether it is a list there.
+    when_on:   the one value of an option that pip only has on or off, in both; None: it has pip's values.
+    """
+
+    variable: str
+    key: str = ""
+    separator: str = " "
+    several: bool = True
+    when_on: str | None = None
+
+
+_UV_OPTIONS = {
+    "build-constraint": _UvOption("UV_BUILD_CONSTRAINT"),
+    "constraint": _UvOption("UV_CONSTRAINT"),
+    "extra-index-url": _UvOption("UV_EXTRA_INDEX_URL", "extra-index-url"),
+    "find-links": _UvOption("UV_FIND_LINKS", "find-links", separator=","),
+    "index-url": _UvOption("UV_DEFAULT_INDEX", "index-url", several=False),
+    "no-binary": _UvOption("UV_NO_BINARY_PACKAGE", "no-binary-package"),
+    "no-index": _UvOption("UV_OFFLINE", "no-index", when_on="1"),  # uv has no variable for --no-index
+    "only-binary": _UvOption("UV_NO_BUILD_PACKAGE", "no-build-package"),
+    "pre": _UvOption("UV_PRERELEASE", "prerelease", when_on="allow"),
+    "require-hashes": _UvOption("UV_REQUIRE_HASHES", when_on="1"),
+    "trusted-host": _UvOption("UV_INSECURE_HOST", "allow-insecure-host"),
+}
+
+
+#: What uv calls no-binary and only-binary when they are for `:all:`.
+_UV_ALL = {
+    "no-binary": _UvOption("UV_NO_BINARY", "no-binary", when_on="1"),
+    "only-binary": _UvOption("UV_NO_BUILD", "no-build", when_on="1"),
+}
+
+
+_OPTION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+
+
+class Setting(NamedTuple):
+    """One option of pip and its value or values, as text."""
+
+    option: str
+    values: tuple[str, ...]
+
+    @property
+    def is_true(self) -> bool:
+        """Whether it switches something on."""
+        return is_true(self.values[0])
+
+
+class PipConfig(NamedTuple):
+    """A configuration of pip for one search path.
+
+    comment:  what it is for.
+    settings: of every command (`[global]`), `find-links` first.
+    commands: of single commands (`[install]`, ...): they beat `[global]`.
+    """
+
+    comment: str
+    settings: tuple[Setting, ...]
+    commands: tuple[tuple[str, tuple[Setting, ...]], ...] = ()
+
+    @property
+    def find_links(self) -> tuple[str, ...]:
+        """The URLs of the directories, most specific first."""
+        return next((s.values for s in self.settings if s.option == "find-links"), ())
+
+    def environment(self) -> dict[str, str]:
+        """The same as environment variables, for pip (`PIP_*`) and uv (`UV_*`).
+
+        pip has no variables for single commands: see `left_out`.
+        """
+        found: dict[str, str] = {}
+        for setting in self.settings:
+            name = "PIP_" + setting.option.upper().replace("-", "_")
+            found[name] = ("," if setting.option in _COMMAS else " ").join(setting.values)
+        for option, values in _for_uv(self.settings):
+            found[option.variable] = option.separator.join(values)
+        return found
+
+    def left_out(self, form: str) -> list[str]:
+        """What *form* cannot express though it bears on what is installed, a line each."""
+        if form == "ini":
+            return []
+        sections = [
+            f"[pip.{name}]: only an INI file has settings of single commands" for name, _ in self.commands
+        ]
+        if form != "uv":
+            return sections
+        lost = [
+            f"{setting.option}: uv.toml has no key for it; set {option.variable}"
+            for setting in self.settings
+            for option, _ in _for_uv([setting])
+            if not option.key
+        ]
+        return sections + lost
+
+    def render(self, form: str = "ini") -> str:
+        """The configuration as text in one of `FORMATS`.
+
+        `ini`: a file for PIP_CONFIG_FILE. `sh`, `csh`, `fish`: commands to be evaluated by that shell.
+        `json`: an object of environment variables. `uv`: a file for UV_CONFIG_FILE. Raises `ValueError`
+        for another.
+        """
+        try:
+            return _RENDERERS[form](self)
+        except KeyError:
+            raise ValueError(f"unknown format {form!r}: one of {', '.join(FORMATS)}") from None
+
+
+def pip_config(site: Site, host: Host, *, offline: bool = False, keep_missing: bool = False) -> PipConfig:
+    """The configuration that makes pip search what *host* may use of *site*'s wheelhouse.
+
+    offline:      pip must look nowhere else (`no-index`).
+    keep_missing: also name directories that don't exist (pip warns of them, uv fails).
+
+    Raises `UnsafeValueError`, `NoWheelhouseError`, and what `Site.search_path` raises.
+    """
+    listing.check_root(site)
+    return _for_search_path(site, site.search_path(host), offline, keep_missing)
+
+
+def config_filename(layer: Layer | None, arch: str) -> str:
+    """The name of the static configuration for hosts of that *layer* and *arch*.
+
+    `pip-<arch>-<layer>.conf`, with the layer's own name for the arch; `pip-generic.conf` without a layer.
+    """
+    return f"pip-{layer.name_of(arch)}-{layer.name}.conf" if layer is not None else "pip-generic.conf"
+
+
+def static_configs(site: Site, *, offline: bool = False, keep_missing: bool = False) -> dict[str, PipConfig]:
+    """One configuration for every (layer, arch) that a host of *site* can have, by `config_filename`."""
+    listing.check_root(site)
+    found: dict[str, PipConfig] = {}
+    for layer in site.layers:
+        for arch in [*reversed(layer.archs), GENERIC]:
+            path = site.search_path_for(layer.name, arch)
+            found[config_filename(layer, arch)] = _for_search_path(site, path, offline, keep_missing)
+    path = site.search_path_for(None, GENERIC)
+    found[config_filename(None, GENERIC)] = _for_search_path(site, path, offline, keep_missing)
+    return found
+
+
+def write_static_configs(
+    site: Site, directory: str, *, offline: bool = False, keep_missing: bool = False
+) -> Iterator[tuple[str, bool]]:
+    """Write the `static_configs` into *directory*, which is made if missing, each atomically.
+
+    Yields each file's path and whether its content has changed. Raises `OutputError`.
+    """
+    from wheelhouse_resolver.utils.filesystem import make_directory, write_text
+
+    configs = static_configs(site, offline=offline, keep_missing=keep_missing)
+    make_directory(directory)
+    for name, config in configs.items():
+        path = os.path.join(directory, name)
+        yield path, write_text(path, config.render())
+
+
+def _for_search_path(site: Site, search_path: SearchPath, offline: bool, keep_missing: bool) -> PipConfig:
+    kept = search_path if keep_missing else listing.existing(search_path)
+    links = tuple(file_url(directory.path) for directory in kept)
+    options = {key: value for key, value in site.pip.items() if not isinstance(value, Mapping)}
+    sections = {key: value for key, value in site.pip.items() if isinstance(value, Mapping)}
+    commands: list[tuple[str, tuple[Setting, ...]]] = []
+    for name, table in sections.items():
+        if not _OPTION.fullmatch(name) or name == "global":
+            raise UnsafeValueError(f"[pip.{name}]", name, "not a command of pip")
+        commands.append((name, _settings(table, f"pip.{name}", links, False, always=False)))
+    where = f"layer {search_path.layer or 'none'}, arch {search_path.arch}"
+    return PipConfig(
+        comment=f"wheelhouse of {where}, most specific directory first",
+        settings=_settings(options, "pip", links, offline, always=True),
+        commands=tuple(commands),
+    )
+
+
+def _settings(
+    table: Mapping[str, Any], where: str, links: tuple[str, ...], offline: bool, *, always: bool
+) -> tuple[Setting, ...]:
+    """The options of *table* as text; ours first wherever `find-links` is set (a section replaces it)."""
+    found: dict[str, tuple[str, ...]] = {}
+    if links and (always or "find-links" in table):
+        found["find-links"] = links
+    if offline:
+        found["no-index"] = ("true",)
+    for key, value in table.items():
+        option = key.replace("_", "-")
+        if not _OPTION.fullmatch(option):
+            raise UnsafeValueError(f"[{where}] {key}", key, "not an option of pip")
+        if option in found and option not in ("find-links", "no-index"):
+            raise UnsafeValueError(f"[{where}] {key}", key, "pip refuses an option that is given twice")
+        values = tuple(_texts(option, value, f"[{where}] {key}"))
+        if values:
+            found[option] = (*found.get(option, ()), *values) if option == "find-links" else values
+    if offline:
+        found["no-index"] = ("true",)
+    return tuple(Setting(option, values) for option, values in found.items())
+
+
+def _texts(option: str, value: Any, where: str) -> Iterable[str]:
+    items = list(value) if isinstance(value, tuple) else [value]
+    for item in items:
+        text = str(item).lower() if isinstance(item, bool) else str(item)
+        if problem := invalid_character(text):
+            raise UnsafeValueError(where, text, problem)
+        if option in _SEPARATED and len(text.split()) > 1 and all(map(_is_place, text.split())):
+            yield from (_text(option, part, where) for part in text.split())
+        elif option in _COMMAS:
+            yield from (part.strip() for part in text.split(",") if part.strip())
+        elif text:
+            yield _text(option, text, where)
+
+
+def _is_place(text: str) -> bool:
+    return text.startswith("/") or _SCHEME.match(text) is not None
+
+
+def _text(option: str, text: str, where: str) -> str:
+    """*text* as pip will read it back, or an error."""
+    plain = text.isascii() and not (option in _SEPARATED and " " in text)
+    if option in _FILES and os.path.isabs(text) and not (plain and re.fullmatch(r"[\w/.~+-]+", text)):
+        return file_url(text)
+    if not text.isascii():
+        raise UnsafeValueError(where, text, "pip reads its file in the locale's encoding: use ASCII")
+    if not plain:
+        raise UnsafeValueError(where, text, "pip splits this option at spaces")
+    if text != text.strip():
+        raise UnsafeValueError(where, text, "pip drops white space at the ends")
+    if text.startswith(("#", ";")):
+        raise UnsafeValueError(where, text, "pip takes it for a comment")
+    return text
+
+
+def _ini(config: PipConfig) -> str:
+    lines = [f"# {config.comment}"]
+    for section, settings in [("global", config.settings), *config.commands]:
+        if section != "global":
+            lines.append("")
+        lines.append(f"[{section}]")
+        for option, values in settings:
+            if option in _COMMAS:
+                lines.append(f"{option} = {','.join(values)}")
+            elif option in _SEPARATED:
+                lines += [f"{option} =", *(f"    {value}" for value in values)]
+            else:
+                lines += [f"{option} = {values[0]}", *(f"    {value}" for value in values[1:])]
+    return "\n".join(lines) + "\n"
+
+
+def _for_uv(settings: Iterable[Setting]) -> Iterator[tuple[_UvOption, tuple[str, ...]]]:
+    """Those of *settings* that uv has, too, with their values for uv."""
+    for setting in settings:
+        option = _UV_OPTIONS.get(setting.option)
+        if ":all:" in setting.values:
+            option = _UV_ALL.get(setting.option, option)
+        if option is None or (option.when_on and setting.option not in _UV_ALL and not setting.is_true):
+            continue
+        yield option, (option.when_on,) if option.when_on else setting.values
+
+
+def _uv(config: PipConfig) -> str:
+    lines = [f"# {config.comment}"]
+    for (_, key, _, several, when_on), values in _for_uv(config.settings):
+        # ASCII without control characters: a JSON string is a TOML string.
+        if key and several and when_on is None:
+            lines += [f"{key} = [", *(f"    {json.dumps(value)}," for value in values), "]"]
+        elif key:
+            lines.append(f"{key} = {'true' if when_on == '1' else json.dumps(values[0])}")
+    return "\n".join(lines) + "\n"
+
+
+def _quoted_for_sh(value: str) -> str:
+    return "'" + value.replace("'", "'\\''") + "'"
+
+
+def _quoted_for_csh(value: str) -> str:
+    # History substitution reaches into single quotes there.
+    return _quoted_for_sh(value).replace("!", "\\!")
+
+
+def _quoted_for_fish(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _shell(template: str, quoted: Callable[[str], str]) -> Callable[[PipConfig], str]:
+    def render(config: PipConfig) -> str:
+        return "".join(
+            template.format(name, quoted(value)) + "\n" for name, value in config.environment().items()
+        )
+
+    return render
+
+
+_RENDERERS: dict[str, Callable[[PipConfig], str]] = {
+    "ini": _ini,
+    "sh": _shell("export {}={};", _quoted_for_sh),
+    "csh": _shell("setenv {} {};", _quoted_for_csh),
+    "fish": _shell("set -gx {} {};", _quoted_for_fish),
+    "json": lambda config: json.dumps(config.environment(), indent=2) + "\n",
+    "uv": _uv,
+}

@@ -1,0 +1,145 @@
+"""Taking files out of a wheelhouse, restorably: the `.trash/` of each directory."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from typing import NamedTuple
+
+from wheelhouse_resolver.errors import OutputError
+from wheelhouse_resolver.utils.atomic import clear_drafts, give_name, make_shared_directory, sync_directory
+
+__all__ = ["TRASH", "Trashed", "clear", "discard", "identity", "restore", "trashed", "withdraw"]
+
+
+#: Where withdrawn wheels are kept, in the directory that they were in.
+TRASH = ".trash"
+
+
+class Trashed(NamedTuple):
+    """A withdrawn wheel. *slot*: the directory of `.trash/` that it alone is in."""
+
+    filename: str
+    directory: str
+    slot: str
+
+    @property
+    def path(self) -> str:
+        """The path of the file."""
+        return os.path.join(self.slot, self.filename)
+
+
+def identity(path: str) -> tuple[int, ...]:
+    """What tells the file or link at *path* from any other that may come to stand there. Raises `OSError`."""
+    status = os.lstat(path)  # a relative link leads elsewhere once it is taken aside
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def discard(path: str, known: tuple[int, ...]) -> bool:
+    """Remove the file at *path* for good, if it is still the one of that `identity`; False if not.
+
+    It is taken aside first and looked at there, so that a file that somebody put in its place meanwhile
+    is never lost: that one is brought back. Raises `OutputError`.
+    """
+    try:
+        aside = withdraw(path)
+    except OutputError:
+        if os.path.lexists(path):
+            raise
+        return False  # another run has mended it
+    try:
+        if identity(aside.path) != known:
+            restore(aside)
+            return False
+        os.unlink(aside.path)
+        with contextlib.suppress(OSError):
+            os.rmdir(aside.slot)
+    except OSError as error:
+        raise OutputError.from_os(path, error) from error
+    return True
+
+
+def withdraw(path: str) -> Trashed:
+    """Move the wheel at *path* out of every installer's sight, into `.trash/` of its directory.
+
+    Raises `OutputError`.
+    """
+    directory, filename = os.path.split(path)
+    slot = None
+    try:
+        slot = _new_slot(directory)
+        # A rename within one filesystem is one step; the slot is new, so nothing can be in the way.
+        os.rename(path, os.path.join(slot, filename))
+        sync_directory(slot)
+        sync_directory(directory)
+    except OSError as error:
+        if slot is not None:
+            with contextlib.suppress(OSError):
+                os.rmdir(slot)
+        raise OutputError.from_os(path, error) from error
+    return Trashed(filename, directory, slot)
+
+
+def _new_slot(directory: str) -> str:
+    """A new directory in the trash of *directory*, sorted after those that are there.
+
+    They are numbered, since a clock may go back; the time is for people.
+    """
+    trash = os.path.join(directory, TRASH)
+    make_shared_directory(trash)
+    numbers = [name.partition("-")[0] for name in os.listdir(trash)]
+    number = max((int(text) for text in numbers if text.isdecimal()), default=0)
+    while True:
+        number += 1
+        stem = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+        slot = os.path.join(trash, f"{number:06d}-{stem}-{os.uname().nodename}-{os.getpid()}")
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(slot)
+            os.chmod(slot, os.stat(slot).st_mode | 0o555)
+            return slot
+
+
+def trashed(directory: str) -> list[Trashed]:
+    """The withdrawn wheels of *directory*, the latest first."""
+    found: list[Trashed] = []
+    for slot in reversed(_slots(directory)):
+        with contextlib.suppress(OSError):
+            found += [Trashed(name, directory, slot) for name in sorted(os.listdir(slot))]
+    return found
+
+
+def clear(directory: str) -> int:
+    """Remove the drafts in *directory* that no running publisher holds, and the empty slots of its trash.
+
+    Returns how many drafts. What cannot be removed stays for somebody who can.
+    """
+    for slot in _slots(directory):
+        with contextlib.suppress(OSError):
+            if time.time() - os.stat(slot).st_mtime > 60:  # a withdrawal may be about to use it
+                os.rmdir(slot)
+    return clear_drafts(directory)
+
+
+def _slots(directory: str) -> list[str]:
+    trash = os.path.join(directory, TRASH)
+    try:
+        return [os.path.join(trash, name) for name in sorted(os.listdir(trash))]
+    except OSError:
+        return []
+
+
+def restore(wheel: Trashed) -> bool:
+    """Bring a withdrawn wheel back under its name; False when that is taken. Raises `OutputError`."""
+    path = os.path.join(wheel.directory, wheel.filename)
+    try:
+        if not give_name(wheel.path, path):
+            return False
+        with contextlib.suppress(FileNotFoundError):  # where there are no hard links it was moved
+            os.unlink(wheel.path)
+        with contextlib.suppress(OSError):
+            os.rmdir(wheel.slot)
+        sync_directory(wheel.directory)
+    except OSError as error:
+        raise OutputError.from_os(path, error) from error
+    return True

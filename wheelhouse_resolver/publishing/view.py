@@ -1,0 +1,122 @@
+"""A view: symbolic links whose names carry the stamps, for a wheelhouse that one may only read.
+
+pip and uv go by the name of the link, so the wheels themselves need not be touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from wheelhouse_resolver.errors import OutputError
+from wheelhouse_resolver.tree import listing
+from wheelhouse_resolver.tree.candidate import Candidate, parse_candidate
+from wheelhouse_resolver.utils.atomic import make_shared_directory
+from wheelhouse_resolver.wheelfile.build_tag import StampError, stamped_name
+
+if TYPE_CHECKING:
+    from wheelhouse_resolver.site.layout import Directory
+    from wheelhouse_resolver.site.model import Site
+
+__all__ = ["ViewReport", "make_view"]
+
+
+class ViewReport(NamedTuple):
+    """What a run changed: the links *made*, *kept* and *removed*, and the wheels left out with the reason."""
+
+    made: int
+    kept: int
+    removed: int
+    left_out: tuple[str, ...]
+
+
+def make_view(site: Site, output: str) -> ViewReport:
+    """Make, or bring up to date, the view of *site*'s wheelhouse in the directory *output*.
+
+    Only what differs is touched: a link that is right stays, one whose wheel is gone goes, and files
+    that are no links into the wheelhouse are left alone. Raises `OutputError`, `NoWheelhouseError`,
+    `UnreadableDirectoryError`.
+    """
+    listing.check_root(site)
+    output = os.path.abspath(output)
+    places = {each: os.path.join(output, *each.label.split("/")) for each in site.directories()}
+    if {os.path.realpath(path) for path in places.values()} & {os.path.realpath(d.path) for d in places}:
+        raise OutputError(output, "the view cannot be the wheelhouse itself")
+    made = kept = removed = 0
+    left_out: list[str] = []
+    for directory, place in places.items():
+        wanted, unfit = _links(site, directory)
+        left_out += unfit
+        try:
+            if os.path.isdir(directory.path):
+                make_shared_directory(place)
+            present = _present(place, site.root)
+            for name, target in wanted.items():
+                if present.get(name) == target:
+                    kept += 1
+                    continue
+                left_out += _link(place, name, target, present)
+                made += 1
+            for name in present.keys() - wanted.keys():
+                with contextlib.suppress(FileNotFoundError):  # another run was faster
+                    os.unlink(os.path.join(place, name))
+                removed += 1
+        except OSError as error:
+            raise OutputError.from_os(place, error) from error
+    return ViewReport(made, kept, removed, tuple(left_out))
+
+
+def _links(site: Site, directory: Directory) -> tuple[dict[str, str], list[str]]:
+    """The links that *directory* needs, name -> target, and the wheels that can have none."""
+    wanted: dict[str, str] = {}
+    unfit: list[str] = []
+    for filename in listing.wheel_names(directory, lambda name: name.endswith(listing.SUFFIX)):
+        each = parse_candidate(filename, directory)
+        if not isinstance(each, Candidate):
+            unfit.append(f"{each.path}: {each.problem}")
+            continue
+        try:
+            name = stamped_name(filename, each.build, directory, site)
+        except StampError as error:
+            unfit.append(str(error))
+            continue
+        if name in wanted:
+            unfit.append(f"{each.path}: {os.path.basename(wanted[name])} has the same stamped name")
+            continue
+        wanted[name] = each.path
+    return wanted, unfit
+
+
+def _present(place: str, root: str) -> dict[str, str]:
+    """The links in *place* that lead into the wheelhouse: name -> target."""
+    found: dict[str, str] = {}
+    with contextlib.suppress(FileNotFoundError), os.scandir(place) as entries:
+        for entry in entries:
+            if entry.is_symlink():
+                with contextlib.suppress(FileNotFoundError):  # another run was faster
+                    target = os.readlink(entry.path)
+                    if target.startswith(root.rstrip("/") + "/"):
+                        found[entry.name] = target
+    return found
+
+
+def _link(place: str, name: str, target: str, present: dict[str, str]) -> list[str]:
+    """Make one link, over an outdated one of ours only; returns why not, if not."""
+    path = os.path.join(place, name)
+    if name not in present:
+        try:
+            os.symlink(target, path)
+        except FileExistsError:
+            if not os.path.islink(path) or os.readlink(path) != target:  # else another run was faster
+                return [f"{path}: stands in the way and is not ours"]
+        return []
+    temporary = os.path.join(place, f".{name}.{os.uname().nodename}.{os.getpid()}~")
+    while True:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        os.symlink(target, temporary)
+        # Another run may take it for a leftover, and remove it.
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(temporary, path)
+            return []

@@ -1,0 +1,383 @@
+"""Why there is no solution, the way a person would put it: who wants what, who asked for that, what exists.
+
+The search for a solution ends wherever it gave up, which need not be where the trouble is. So an explanation
+is looked for by itself: the smallest set of facts found that rules out a solution already, each fact being
+that something states a requirement (QuickXplain: U. Junker, AAAI 2004).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from packaging.utils import canonicalize_name
+
+from wheelhouse_resolver.errors import printable
+from wheelhouse_resolver.resolution.candidates import (
+    PYTHON,
+    CandidateFactory,
+    ResolverCandidate,
+    ResolverRequirement,
+)
+from wheelhouse_resolver.tree.candidate import InvalidFilename
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+    from wheelhouse_resolver.selection.requirements import Requirement
+
+__all__ = ["Asked", "Conflict", "Demand", "Exists", "Fact", "Seen", "explain"]
+
+#: Facts, each with the options that state it.
+Seen = Mapping["Fact", Iterable[ResolverCandidate]]
+
+#: As many versions are named one by one; of more, the first and the last.
+_NAMED = 6
+
+#: `by` of what the user asked for, and of what a constraint says; no project can be called so.
+_USER = "<user>"
+_CONSTRAINT = "<constraint>"
+
+
+class Fact(NamedTuple):
+    """That something states a requirement.
+
+    by:          what states it: `name` or `name[extra]`, or the user, or a constraint.
+    by_project:  its name without the extras.
+    requirement: in words: `numpy<2`, `Python >=3.9`.
+    project:     what is required.
+    elsewhere:   whether the requirement names a file by URL.
+    where:       of a constraint: the file and line that state it; else empty.
+    """
+
+    by: str
+    by_project: str
+    requirement: str
+    project: str
+    elsewhere: bool = False
+    where: str = ""
+
+    @classmethod
+    def of(cls, want: ResolverRequirement, option: ResolverCandidate) -> Fact:
+        """That the METADATA of *option* states *want*."""
+        return cls(option.identifier, option.project, want.text, want.project, want.elsewhere)
+
+    @classmethod
+    def asked(cls, want: ResolverRequirement) -> Fact:
+        """That the user asked for *want*."""
+        return cls(_USER, _USER, want.text, want.project)
+
+    @classmethod
+    def of_constraint(cls, constraint: Requirement) -> Fact:
+        """That there is this *constraint*."""
+        text = f"{constraint.name}{constraint.specifier}"
+        return cls(_CONSTRAINT, _CONSTRAINT, text, constraint.name, where=constraint.where or "")
+
+
+class Asked(NamedTuple):
+    """A step of how something came to be needed.
+
+    requirement: in words.
+    by:          what asked for it: `name` or `name[extra]`; None: the user.
+    versions:    of that, those that asked, the oldest first.
+    """
+
+    requirement: str
+    by: str | None = None
+    versions: tuple[str, ...] = ()
+
+
+class Demand(NamedTuple):
+    """A requirement that takes part in a conflict.
+
+    by:          what has it: `name` or `name[extra]`; None for what the user or a constraint says.
+    versions:    of that project, those that have it, the oldest first.
+    requirement: in words.
+    asked:       how *by* came to be needed, step by step to the user.
+    constraint:  whether a constraint says so.
+    elsewhere:   whether it names a file by URL, which no wheelhouse can serve.
+    where:       of a constraint: the file and line that state it; else empty.
+    """
+
+    by: str | None
+    versions: tuple[str, ...]
+    requirement: str
+    asked: tuple[Asked, ...] = ()
+    constraint: bool = False
+    elsewhere: bool = False
+    where: str = ""
+
+    def __str__(self) -> str:
+        if self.constraint:
+            return f"a constraint allows only {self.requirement}{f' ({self.where})' if self.where else ''}"
+        if self.by is None:
+            return f"{self.requirement} was asked for"
+        verb = "needs" if len(self.versions) == 1 else "need"
+        elsewhere = ", which is not a wheel of this wheelhouse" if self.elsewhere else ""
+        chain, asking = "", None
+        for step in self.asked:
+            if asking is None:
+                chain = f"{step.requirement} was asked for"
+            else:
+                chain += ", which was asked for" + (
+                    "" if step.requirement == asking else f" as {step.requirement}"
+                )
+            chain += f" by {_named(step.by, step.versions)}" if step.by is not None else ""
+            asking = step.by
+        return f"{_named(self.by, self.versions)} {verb} {self.requirement}{elsewhere} ({chain})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "by": self.by,
+            "versions": list(self.versions),
+            "requirement": self.requirement,
+            "asked": [step._asdict() for step in self.asked],
+            "constraint": self.constraint,
+            "elsewhere": self.elsewhere,
+            "where": self.where or None,
+        }
+
+
+class Exists(NamedTuple):
+    """What there is of a project that is in dispute.
+
+    versions: those that the host could use, the oldest first.
+    unusable: (version, why not) of the others.
+    close:    the names that are nearly the project's, when there is nothing of it.
+    """
+
+    project: str
+    versions: tuple[str, ...] = ()
+    unusable: tuple[tuple[str, str], ...] = ()
+    close: tuple[str, ...] = ()
+
+    def lines(self) -> list[str]:
+        """In words, a line for each reason."""
+        found = []
+        if self.project == PYTHON:
+            return [f"the target is Python {', '.join(self.versions)}"]
+        if self.versions:
+            are = "is" if len(self.versions) == 1 else "are"
+            found.append(f"there {are} {_named(self.project, self.versions)}")
+        elif not self.unusable:
+            close = f"; close names: {', '.join(self.close)}" if self.close else ""
+            found.append(f"there is no {self.project} in the search path{close}")
+        by_reason: dict[str, list[str]] = {}
+        for version, reason in self.unusable:
+            by_reason.setdefault(reason, []).append(version)
+        for reason, versions in by_reason.items():
+            found.append(f"{_named(self.project, versions)} cannot be used: {reason}")
+        return found
+
+
+class Conflict(NamedTuple):
+    """Why there is no solution.
+
+    demands:  what cannot be had together, or alone.
+    exists:   what there is of each project that these want.
+    complete: whether these demands alone rule out a solution; else the search merely ended with them.
+    """
+
+    demands: tuple[Demand, ...]
+    exists: tuple[Exists, ...]
+    complete: bool = True
+
+    def lines(self) -> list[str]:
+        """In words, each of them printable."""
+        told = [str(each) for each in self.demands]
+        told += [line for each in self.exists for line in each.lines()]
+        if not self.complete:
+            told.append("this is where the search ended; there are other combinations, which failed as well")
+        return [printable(line) for line in told]
+
+    def wants_more(self) -> list[str]:
+        """The requirements of which `why-not` may tell more: wheels may be elsewhere, or of no use here."""
+        lacking = {each.project for each in self.exists if each.project != PYTHON and not each.versions}
+        lacking |= {each.project for each in self.exists if each.unusable}
+        named = (
+            (canonicalize_name(re.split(r"[^\w.-]", each.requirement)[0]), each) for each in self.demands
+        )
+        return [each.requirement for project, each in named if project in lacking and not each.constraint]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "demands": [each.to_dict() for each in self.demands],
+            "exists": [
+                {
+                    "project": "Python" if each.project == PYTHON else each.project,
+                    "versions": list(each.versions),
+                    "unusable": [{"version": version, "reason": why} for version, why in each.unusable],
+                    "close": list(each.close),
+                }
+                for each in self.exists
+            ],
+            "complete": self.complete,
+        }
+
+
+def explain(
+    stock: CandidateFactory,
+    seen: Seen,
+    causes: Iterable[Fact],
+    seen_when_failing: Callable[[frozenset[Fact]], Seen | None],
+) -> Conflict:
+    """The conflict behind a search that found no solution.
+
+    seen:              all that came up in it.
+    causes:            what it ended with: told when there is nothing better.
+    seen_when_failing: what comes up when some facts alone rule out a solution; None when they don't, or when
+                       that is not found out in time. It is called a few times for each fact that takes part.
+    """
+
+    def fails(some: Sequence[Fact]) -> bool:
+        return seen_when_failing(frozenset(some)) is not None
+
+    told = list(dict.fromkeys(causes))
+    core = list(seen)
+    # What the search ended with and what led there is tried first: all facts may take too long.
+    tried = (seen_when_failing(frozenset(some)) for some in (_led_to(told, core), core))
+    enough = next((found for found in tried if found is not None), None)
+    if enough is not None:
+        # Those nearest to the user come first: of several explanations one with short chains is found.
+        core = _core([], [], _from_the_user(list(enough)), fails)
+        seen = seen_when_failing(frozenset(core)) or seen
+        told = _told(core)
+    disputed = {fact.project for fact in told if not fact.elsewhere}
+    return Conflict(
+        demands=tuple(_demand(fact, core, seen) for fact in sorted(told, key=_as_told)),
+        exists=tuple(_exists(stock, project) for project in sorted(disputed)),
+        complete=enough is not None,
+    )
+
+
+def _core(
+    given: list[Fact], added: list[Fact], facts: list[Fact], fails: Callable[[Sequence[Fact]], bool]
+) -> list[Fact]:
+    """Some of *facts*, none of which can be spared, that rule out a solution together with *given*.
+
+    *added* are the last of *given*: if there are none, nothing has changed since that was tried.
+    """
+    if added and fails(given):
+        return []
+    if len(facts) <= 1:
+        return facts
+    first, second = facts[: len(facts) // 2], facts[len(facts) // 2 :]
+    of_second = _core([*given, *first], first, second, fails)
+    of_first = _core([*given, *of_second], of_second, first, fails)
+    return of_first + of_second
+
+
+def _led_to(causes: Sequence[Fact], facts: Sequence[Fact]) -> list[Fact]:
+    """*causes*, and those of *facts* by which what states them came to be needed; and the constraints."""
+    found = dict.fromkeys(causes)
+    projects = {fact.by_project for fact in causes}
+    while more := [each for each in facts if each not in found and each.project in projects]:
+        found.update(dict.fromkeys(more))
+        projects.update(each.by_project for each in more)
+    return [*found, *(each for each in facts if each.by == _CONSTRAINT and each not in found)]
+
+
+def _from_the_user(facts: Sequence[Fact]) -> list[Fact]:
+    """*facts* by how many steps they are away from what the user asked for."""
+    steps = {_USER: 0, _CONSTRAINT: 0}
+    waiting = facts
+    while reached := [fact for fact in waiting if fact.by_project in steps]:
+        waiting = [fact for fact in waiting if fact.by_project not in steps]
+        for fact in reached:
+            steps.setdefault(fact.project, steps[fact.by_project] + 1)
+    # What a project states with an extra, it mostly states without it, too.
+    return sorted(
+        facts, key=lambda fact: (steps.get(fact.by_project, len(facts)), fact.by != fact.by_project)
+    )
+
+
+def _told(core: Sequence[Fact]) -> list[Fact]:
+    """The facts that are told for themselves: the others only say how what has a demand came to be needed."""
+    asking = {fact.by_project for fact in core}
+    wanted = Counter(fact.project for fact in core)
+    return [fact for fact in core if wanted[fact.project] > 1 or fact.project not in asking]
+
+
+def _as_told(fact: Fact) -> tuple[str, bool, Fact]:
+    """The order of what is told: what concerns one project together, constraints last."""
+    return (fact.project, fact.by == _CONSTRAINT, fact)
+
+
+def _demand(fact: Fact, core: Sequence[Fact], seen: Seen) -> Demand:
+    if fact.by in (_USER, _CONSTRAINT):
+        return Demand(None, (), fact.requirement, constraint=fact.by == _CONSTRAINT, where=fact.where)
+    return Demand(
+        fact.by,
+        _versions(seen, fact),
+        fact.requirement,
+        asked=tuple(_chain(fact.by_project, core, seen)),
+        elsewhere=fact.elsewhere,
+    )
+
+
+def _chain(project: str, core: Sequence[Fact], seen: Seen) -> Iterator[Asked]:
+    """How *project* came to be needed, by the shortest way."""
+    nearest = _from_the_user(core)
+    passed: set[str] = set()
+    while project not in passed:
+        passed.add(project)
+        link = next((each for each in nearest if each.project == project and each.by != _CONSTRAINT), None)
+        if link is None:
+            return
+        if link.by == _USER:
+            yield Asked(link.requirement)
+            return
+        yield Asked(link.requirement, link.by, _versions(seen, link))
+        project = link.by_project
+
+
+def _versions(seen: Seen, fact: Fact) -> tuple[str, ...]:
+    return tuple(map(str, sorted({option.version for option in seen.get(fact, ())})))
+
+
+def _named(name: str, versions: Sequence[str]) -> str:
+    """`numpy 1.26.4, 2.0.0`; of many versions the first and the last."""
+    if len(versions) > _NAMED:
+        return f"{name} {versions[0]} to {versions[-1]} ({len(versions)} versions)"
+    return f"{name} {', '.join(versions)}"
+
+
+def _minor(version: Version) -> str:
+    return f"{version.major}.{version.minor}"
+
+
+def _exists(stock: CandidateFactory, project: str) -> Exists:
+    if project == PYTHON:
+        return Exists(PYTHON, (str(stock.python.version),))
+    shelf = stock.shelf(project)
+    usable: dict[Version, None] = {}
+    unusable: dict[Version, str] = {}
+    for builds in reversed(shelf.versions):
+        option = stock.option(builds)
+        if option is not None:
+            usable[option.version] = None
+        else:
+            unusable[builds[0].version] = stock.broken[builds[0].path]
+    reason = (
+        "the site's [pip] table says no-binary"
+        if shelf.refused
+        else f"its wheels are not for Python {_minor(stock.python.version)} here"
+    )
+    for file in shelf.unfit:
+        if not isinstance(file, InvalidFilename) and file.version not in usable:
+            unusable.setdefault(file.version, reason)
+    close: list[str] = []
+    if not usable and not unusable:
+        from difflib import get_close_matches
+
+        close = get_close_matches(project, stock.catalogue.projects)
+    return Exists(
+        project,
+        tuple(map(str, usable)),
+        tuple((str(version), unusable[version]) for version in sorted(unusable)),
+        tuple(close),
+    )

@@ -1,0 +1,155 @@
+"""Lock files: a resolution in a form that stock installers read, with the hash of every wheel.
+
+Two forms. `pylock` is the standard one (PEP 751): pip (>= 26.1) and uv install it, and refuse it on another
+Python or platform than it is for. `requirements` is a requirements file of direct references with hashes,
+which pip reads since 20.3. Both name exactly the wheels that were chosen: neither the order in which an
+installer prefers them nor a wheel published later changes what is installed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from packaging.markers import Marker
+from packaging.pylock import Package, PackageWheel, Pylock, is_valid_pylock_path
+from packaging.version import Version
+
+from wheelhouse_resolver.errors import LockNameError, UnreadableWheelError, printable, reason_of
+from wheelhouse_resolver.host.target_python import marker_environment
+from wheelhouse_resolver.resolution.resolver import Resolution, resolve
+from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
+from wheelhouse_resolver.tree.reader import Tree
+from wheelhouse_resolver.utils import cache
+from wheelhouse_resolver.utils.urls import file_url
+
+if TYPE_CHECKING:
+    from wheelhouse_resolver.host.detect import Host
+    from wheelhouse_resolver.site.model import Site
+
+__all__ = ["FORMATS", "check_name", "lock", "lock_text"]
+
+#: What `lock_text` can write.
+FORMATS = ("pylock", "requirements")
+
+#: Who made a lock file; also the name of our table in it.
+_TOOL = "wheelhouse-resolver"
+
+#: What a lock is tied to: wheels and markers were chosen for it (PEP 508 names).
+_TIED_TO = ("implementation_name", "platform_machine", "python_version", "sys_platform")
+
+
+def lock(
+    requirements: Sequence[str],
+    site: Site,
+    host: Host,
+    *,
+    constraints: Sequence[str] = (),
+    progress: Callable[[int, int], object] | None = None,
+) -> Resolution:
+    """The wheels of *site* that *requirements* come to on *host*, dependencies and all.
+
+    *constraints*, with those of the site, restrict the versions. When there is no solution, the
+    resolution's `conflict` says why. *progress* is as for `resolve`.
+
+    Raises `InvalidRequirementError`, `TooComplexError`, `NoWheelhouseError` and what else `resolve` raises.
+    """
+    files = RequirementsFile(
+        requirements=tuple(map(parse_requirement, requirements)),
+        constraints=tuple(map(parse_requirement, constraints)),
+    )
+    return resolve(Tree(site), files, host, progress=progress)
+
+
+def check_name(path: str, form: str) -> None:
+    """Raise `LockNameError` if no installer would take a file called *path* for one of that *form*.
+
+    Installers know a pylock by its name (PEP 751): `pylock.toml`, or `pylock.NAME.toml`.
+    """
+    from pathlib import Path
+
+    if is_valid_pylock_path(Path(path)) != (form == "pylock"):
+        raise LockNameError(path, form)
+
+
+def lock_text(resolution: Resolution, host: Host, form: str = "pylock") -> str:
+    """The lock file of *resolution*, which was made for *host*, in the *form* `pylock` or `requirements`.
+
+    The same resolution gives the same text. Wheels are read for their hashes, which are remembered (see
+    `memo`). Raises `UnreadableWheelError`, and `UnsafeValueError` for a path that cannot be written as a URL.
+    """
+    paths = [each.candidate.path for each in resolution.packages]
+    hashes = cache.get_for_files("sha256", paths, _sha256)
+    for path in paths:
+        if path not in hashes:
+            hashes[path] = _sha256(path)  # which says what is wrong
+    write = {"pylock": _pylock, "requirements": _requirements}[form]
+    return write(resolution, host, hashes)
+
+
+def _pylock(resolution: Resolution, host: Host, hashes: Mapping[str, str]) -> str:
+    import tomli_w
+
+    environment = marker_environment(host.python)
+    packages = []
+    for each in resolution.packages:
+        wheel = PackageWheel(
+            name=each.candidate.filename,
+            url=file_url(each.candidate.path),
+            size=_size(each.candidate.path),
+            hashes={"sha256": hashes[each.candidate.path]},
+        )
+        packages.append(
+            Package(
+                name=each.candidate.name,
+                version=each.candidate.version,
+                dependencies=[{"name": name} for name in each.dependencies] or None,
+                wheels=[wheel],
+            )
+        )
+    tied = " and ".join(f'{name} == "{environment[name]}"' for name in _TIED_TO)
+    # An installer knows nothing of layers and archs; people and programs that wonder do.
+    ours = {"requirements": list(resolution.requirements), "layer": host.layer or "none", "arch": host.arch}
+    made = Pylock(
+        lock_version=Version("1.0"),
+        environments=[Marker(tied)],
+        created_by=_TOOL,
+        packages=packages,
+        tool={_TOOL: ours},
+    )
+    made.validate()
+    return tomli_w.dumps(made.to_dict())
+
+
+def _requirements(resolution: Resolution, host: Host, hashes: Mapping[str, str]) -> str:
+    environment = marker_environment(host.python)
+    tied = ", ".join(f"{name} {environment[name]}" for name in _TIED_TO)
+    lines = [
+        f"# Made by {_TOOL}; install it with: pip install --no-index --require-hashes -r FILE",
+        f"# for {tied}; layer {host.layer or 'none'}, arch {host.arch}",
+        *(f"# asked for: {printable(each)}" for each in resolution.requirements),
+    ]
+    for each in resolution.packages:
+        path = each.candidate.path
+        reference = f"{file_url(path)} --hash=sha256:{hashes[path]}"
+        # pip 20.3.4 takes a reference for the project with the very extras that it names, only.
+        extras = [f"[{','.join(several)}]" for several in each.extras]
+        lines += [f"{each.candidate.name}{some} @ {reference}" for some in extras or [""]]
+    return "\n".join(lines) + "\n"
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError as error:
+        raise UnreadableWheelError(path, f"cannot be read: {reason_of(error)}") from error
+
+
+def _sha256(path: str) -> str:
+    from wheelhouse_resolver.utils.safe_io import sha256_of
+
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        raise UnreadableWheelError(path, f"cannot be read: {reason_of(error)}") from error

@@ -1,0 +1,360 @@
+"""What there is: the wheels that a host can install, newest first.
+
+`pick` answers for one requirement with one wheel; here the answer is every project's newest version, or all
+of its versions, wherever the host's search path has them. Which wheels count, and which comes first, is
+`policy`'s, so the first row of a project is what `pick` picks.
+
+Requires-Python stands inside the files, and to open all of a big tree takes minutes. So it is read where
+somebody asks for something: for every project that is asked for by name, and for those that patterns match
+if these are `CHECKED` at most. In a listing of more it is not: that may show a version that pip would refuse.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from functools import cache, lru_cache
+from itertools import chain, groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
+
+from wheelhouse_resolver.errors import InvalidRequirementError
+from wheelhouse_resolver.host.target_python import python_version
+from wheelhouse_resolver.selection.pick import requires_python
+from wheelhouse_resolver.selection.policy import Policy, builds_by_version
+from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile, parse_requirement
+from wheelhouse_resolver.site.layout import NO_LAYER
+from wheelhouse_resolver.tree.candidate import Candidate
+from wheelhouse_resolver.tree.catalogue import Catalogue
+from wheelhouse_resolver.tree.reader import Tree
+from wheelhouse_resolver.wheelfile.build_tag import build_text
+
+if TYPE_CHECKING:
+    from packaging.tags import Tag
+
+    from wheelhouse_resolver.host.detect import Host
+    from wheelhouse_resolver.site.layout import Directory
+
+__all__ = [
+    "CHECKED",
+    "COLUMNS",
+    "Listing",
+    "Row",
+    "Scope",
+    "Wanted",
+    "avail",
+    "condensed",
+    "texts_of",
+    "wanted_of",
+]
+
+#: Of as many projects that patterns match, the Requires-Python is read.
+CHECKED = 50
+
+#: What begins like this is a pattern: no requirement has one of these in its name (PEP 508), where brackets
+#: can only stand behind it, for extras.
+_PATTERN = re.compile(r"\[|[^<>=!~;@(\s]*([*?]|\][\w.-])")
+
+
+class Wanted(NamedTuple):
+    """What is asked for: nothing in particular means everything.
+
+    patterns: globs of normalised project names. files: requirements, constraints and `--pre`.
+    """
+
+    patterns: tuple[str, ...] = ()
+    files: RequirementsFile = RequirementsFile()
+
+
+class Scope(NamedTuple):
+    """How much is shown.
+
+    all_versions: not only the newest version, and pre-releases too.
+    all_archs:    all directories of the site, not only the host's search path.
+    all_pythons:  wheels for any Python and platform, each of them a row.
+    """
+
+    all_versions: bool = False
+    all_archs: bool = False
+    all_pythons: bool = False
+
+
+#: What is shown unless more is asked for.
+_NARROW = Scope()
+
+
+@lru_cache(maxsize=1 << 12)
+def _public(text: str) -> str:
+    return Version(text).public  # by the text: 1.0 and 1.0.0 are equal, and yet not written alike
+
+
+def _tag_part(place: int) -> Callable[[Candidate], str]:
+    return lambda wheel: wheel.filename.removesuffix(".whl").rsplit("-", 3)[place]
+
+
+#: What a wheel says in each column of its own.
+_OF_WHEEL: dict[str, Callable[[Candidate], str | int | None]] = {
+    "version": lambda wheel: _public(wheel.filename.split("-", 2)[1]),
+    "local": lambda wheel: wheel.version.local,
+    "build": lambda wheel: build_text(wheel.build) or None,
+    "python": _tag_part(-3),
+    "abi": _tag_part(-2),
+    "platform": _tag_part(-1),
+    "arch": lambda wheel: wheel.directory.arch,
+    "layer": lambda wheel: wheel.directory.layer,
+    "rank": lambda wheel: wheel.directory.rank,
+    "directory": lambda wheel: wheel.directory.label,
+    "filename": lambda wheel: wheel.filename,
+    "path": lambda wheel: wheel.path,
+}
+
+#: All columns, in the order of JSON.
+COLUMNS = ("name", *_OF_WHEEL, "state", "wanted")
+
+#: The columns that all wheels of a condensed row have in common.
+_COMMON = ("version", "local")
+
+
+class Row(NamedTuple):
+    """A project with a wheel of it, with several (condensed), or with none, because nothing serves.
+
+    name:      the project, normalised.
+    wheels:    most specific first.
+    wanted:    of what is not available: the versions that were asked for.
+    condensed: whether the row stands for all wheels of a version.
+    close:     of what is not available: close names of projects, when there is no such project.
+    """
+
+    name: str
+    wheels: tuple[Candidate, ...] = ()
+    wanted: str = ""
+    condensed: bool = False
+    close: tuple[str, ...] = ()
+
+    @property
+    def state(self) -> str:
+        """Whether there is a wheel, in words."""
+        return "available" if self.wheels else "not available"
+
+    def value(self, column: str) -> Any:
+        """What the row says in that column of `COLUMNS`: text, a number, None; condensed: a list of them."""
+        read = _OF_WHEEL.get(column)
+        if column == "wanted" and not self.wheels:
+            return self.wanted or "any"
+        if read is None:
+            return getattr(self, column) or None
+        if not self.wheels:
+            return None
+        if self.condensed and column not in _COMMON:
+            return list(dict.fromkeys(map(read, self.wheels)))
+        return read(self.wheels[0])
+
+    def to_dict(self, columns: Iterable[str] = COLUMNS) -> dict[str, Any]:
+        """For JSON: *columns* and their values."""
+        return {column: self.value(column) for column in columns}
+
+
+def texts_of(rows: Sequence[Row], columns: Iterable[str]) -> list[tuple[str, ...]]:
+    """What *rows* say in *columns*, for people: "" for nothing, `none` for no layer, several with commas."""
+    plain = not any(row.condensed or not row.wheels for row in rows)
+    shown: list[list[str]] = []
+    for column in columns:
+        read = _OF_WHEEL.get(column)
+        nothing = NO_LAYER if column == "layer" else ""
+        if plain and read is not None:  # most tables, and the long ones
+            values = [read(row.wheels[0]) for row in rows]
+            shown.append([each if isinstance(each, str) else _text(each, nothing) for each in values])
+        else:
+            shown.append([_text(row.value(column), nothing if row.wheels else "") for row in rows])
+    return list(zip(*shown, strict=True))
+
+
+def _text(value: Any, nothing: str) -> str:
+    if isinstance(value, list):
+        return ",".join([_text(each, nothing) for each in value])
+    return nothing if value is None else str(value)
+
+
+class Listing(NamedTuple):
+    """The answer.
+
+    rows:      by name; of a project the newest version first, of a version the most specific directory.
+    missing:   a row without wheels for every requirement that nothing serves.
+    unmatched: the patterns that match no project with a row.
+    ignored:   the requirements whose marker does not hold for the target Python.
+    warnings:  one line each.
+    """
+
+    rows: tuple[Row, ...]
+    missing: tuple[Row, ...] = ()
+    unmatched: tuple[str, ...] = ()
+    ignored: tuple[Requirement, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def wanted_of(texts: Iterable[str], files: RequirementsFile) -> Wanted:
+    """What the *texts* ask for, patterns and requirements, together with *files*.
+
+    A text with a `*`, `?` or `[...]` in its name is a pattern (behind it, brackets are for extras).
+    Raises `InvalidRequirementError`.
+    """
+    patterns = []
+    requirements = []
+    for text in texts:
+        if not _PATTERN.match(text):
+            requirements.append(parse_requirement(text))
+        elif re.search(r"[<>=~;@(\s]", text):
+            raise InvalidRequirementError(text, "a pattern is one of names alone, without versions or blanks")
+        else:
+            patterns.append(text)
+    return Wanted(tuple(patterns), RequirementsFile(requirements=tuple(requirements)).merge(files))
+
+
+def avail(wheelhouse: Tree, host: Host, wanted: Wanted, scope: Scope = _NARROW) -> Listing:
+    """What *wheelhouse* has of what is *wanted*, as far as *host* can install it and *scope* goes.
+
+    Unless *scope* says otherwise: of every project the newest version that pip would take, a row for each
+    directory of the search path that has it, of the wheels there the one that policy prefers. The
+    constraints and the `no-binary` of the site count, and those of the files in *wanted*.
+
+    Raises what `Wheelhouse` and `Policy` raise.
+    """
+    files = wanted.files
+    if scope.all_versions:
+        files = files.merge(RequirementsFile(prereleases=True))
+    policy = Policy(wheelhouse.site, host, files)
+    requirements: list[Requirement] = []
+    ignored: list[Requirement] = []
+    for each in files.requirements:
+        (requirements if policy.marker_applies(each.marker) else ignored).append(each)
+    named = {each.name for each in requirements}
+    all_of_them = not wanted.patterns and not files.requirements
+    site = wheelhouse.site
+    directories = site.directories() if scope.all_archs else site.search_path(host).directories
+    narrow = not (wanted.patterns or all_of_them)
+    catalogue = wheelhouse.catalogue(directories, named if narrow else None)
+
+    @cache
+    def full() -> Catalogue:
+        return wheelhouse.catalogue(directories) if narrow else catalogue
+
+    selector = _Selector(catalogue, policy, scope)
+    anything = SpecifierSet()
+    found: dict[NormalizedName, list[Candidate]] = {}
+    matches = {each: _matching(each, catalogue.projects) for each in wanted.patterns}
+    matched = catalogue.projects if all_of_them else [*dict.fromkeys(chain(*matches.values()))]
+    checked = not all_of_them and len(matched) <= CHECKED
+    for name in matched:
+        found[name] = selector.shown(name, anything, checked or name in named)
+    unmatched = [each for each, names in matches.items() if not any(found[name] for name in names)]
+    missing = []
+    for each in requirements:
+        shown = selector.shown(each.name, each.specifier, True)
+        if not shown:
+            known = full().files(each.name)
+            close = () if known else tuple(full().close_to(each.name))
+            missing.append(Row(each.name, wanted=str(each.specifier), close=close))
+        before = found.get(each.name)
+        found[each.name] = selector.in_order({*before, *shown}) if before else shown
+    return Listing(
+        rows=tuple([Row(name, (wheel,)) for name in sorted(found) for wheel in found[name]]),
+        missing=tuple(sorted(missing)),
+        unmatched=tuple(unmatched),
+        ignored=tuple(ignored),
+        warnings=tuple(dict.fromkeys(selector.warnings)),
+    )
+
+
+def condensed(rows: Iterable[Row]) -> list[Row]:
+    """One row for each project and version of *rows*, with the wheels of all its rows; the order stays."""
+    return [
+        Row(name, tuple(row.wheels[0] for row in same), condensed=True)
+        for (name, _), same in groupby(rows, lambda row: (row.name, row.wheels[0].version))
+    ]
+
+
+def _matching(pattern: str, names: Iterable[NormalizedName]) -> list[NormalizedName]:
+    pattern = canonicalize_name(pattern)
+    return [name for name in names if fnmatchcase(name, pattern)]
+
+
+class _Selector:
+    """Chooses among the wheels of one project after another."""
+
+    def __init__(self, catalogue: Catalogue, policy: Policy, scope: Scope) -> None:
+        self._catalogue = catalogue
+        self._policy = policy
+        self._scope = scope
+        self._constrained = {each.name for each in policy.constraints}
+        self._python = python_version(policy.target)
+        self.warnings: list[str] = []
+        priorities: Mapping[Tag, int] = policy.priorities
+
+        @cache
+        def fits(tags: frozenset[Tag]) -> bool:
+            return scope.all_pythons or any(tag in priorities for tag in tags)
+
+        self._fits = fits
+
+    def shown(self, project: NormalizedName, specifier: SpecifierSet, checked: bool) -> list[Candidate]:
+        """The wheels of *project* that have a row, in the order of the rows.
+
+        *checked*: whether their Requires-Python is read (it says nothing about other Pythons).
+        """
+        if not self._policy.allows_binary(project):
+            return []
+        whole = specifier
+        for constraint in self._policy.constraints_on(project) if project in self._constrained else ():
+            whole &= constraint.specifier
+        shown: list[Candidate] = []
+        for builds in self._newest_first(project, whole):
+            if not self._scope.all_pythons:
+                first: dict[Directory, Candidate] = {}
+                for each in builds:
+                    first.setdefault(each.directory, each)
+                builds = self._runnable([*first.values()]) if checked else [*first.values()]
+            shown += builds
+            if shown and not self._scope.all_versions:
+                break
+        return shown
+
+    def in_order(self, candidates: Collection[Candidate]) -> list[Candidate]:
+        """*candidates*, the best first."""
+        if not self._scope.all_pythons:
+            return self._policy.sort_candidates(candidates)[0] if len(candidates) > 1 else [*candidates]
+        ordered = sorted(candidates, key=lambda each: (-each.directory.rank, each.path))
+        return sorted(ordered, key=attrgetter("version"), reverse=True)
+
+    def _newest_first(self, project: NormalizedName, specifier: SpecifierSet) -> Iterator[list[Candidate]]:
+        """The builds of each version of *project* that *specifier* lets pass."""
+        newest = None
+        if not specifier:
+            # Most listings need no more than this, and to read all versions takes several times as long.
+            pre = bool(self._policy.prereleases)
+            if builds := self._catalogue.newest(project, self._fits, prereleases=pre):
+                newest = builds[0].version
+                ranks = [each.directory.rank for each in builds]
+                # One in each directory, and listed in their order: the tags and build tags have no say.
+                yield builds if ranks == sorted({*ranks}, reverse=True) else self.in_order(builds)
+        candidates = self._catalogue.candidates(project, self._fits)
+        for builds in builds_by_version(self.in_order(self._policy.filter_versions(candidates, specifier))):
+            if builds[0].version != newest:
+                yield builds
+
+    def _runnable(self, builds: list[Candidate]) -> list[Candidate]:
+        """Those *builds* of one version that are for the target Python by their Requires-Python.
+
+        pip looks at the best one only, and passes over the version for it. Of the directories that other
+        hosts search, each may hold the best for one of them.
+        """
+        if self._scope.all_archs:
+            return [each for each in builds if self._admits(each)]
+        return builds if self._admits(builds[0]) else []
+
+    def _admits(self, wheel: Candidate) -> bool:
+        return requires_python(wheel, self.warnings).contains(self._python, prereleases=True)

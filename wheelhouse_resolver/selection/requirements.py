@@ -1,0 +1,375 @@
+"""Requirements as users give them: on the command line, in `-r` and constraint files, in pyproject.toml.
+
+What one requirement means is packaging's business (PEP 508). The format of the files is pip's ("Requirements
+File Format" in its documentation); packaging does not read them, so the few rules of it that matter are here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
+
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName, canonicalize_name
+
+from wheelhouse_resolver.errors import InvalidRequirementError, RequirementsFileError, printable, reason_of
+
+if TYPE_CHECKING:
+    from packaging.markers import Marker
+
+__all__ = [
+    "IgnoredOption",
+    "Requirement",
+    "RequirementsFile",
+    "parse_requirement",
+    "read_any",
+    "read_project",
+    "read_requirements",
+]
+
+#: A requirement that is a project's name and nothing else (PEP 508, `identifier`).
+_BARE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+
+#: What ends like this is a file to pip, whether or not it exists (pip: ARCHIVE_EXTENSIONS).
+_ARCHIVES = (
+    ".whl",
+    ".zip",
+    ".tar",
+    ".tar.gz",
+    ".tgz",
+    ".tar.bz2",
+    ".tbz",
+    ".tar.xz",
+    ".txz",
+    ".tlz",
+    ".tar.lz",
+)
+
+_NAMES_ITS_FILE = "a URL or path names its file itself: give NAME or NAME==VERSION"
+
+#: A comment begins a line or follows white space (pip: COMMENT_RE).
+_COMMENT = re.compile(r"(^|(?<=\s))#.*$")
+
+#: `${NAME}` is replaced by that environment variable when it has a value (pip: ENV_VAR_RE).
+_VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
+
+#: Options of one requirement that say how to build or check it; none changes what would be picked.
+_PER_REQUIREMENT = re.compile(r"\s--?[A-Za-z]")
+
+#: The one among them that pip would refuse a wheel for.
+_HASH = re.compile(r"\s--hash[=\s]")
+
+#: Options that name another file; True: of constraints.
+_INCLUDES = {"-r": False, "--requirement": False, "-c": True, "--constraint": True}
+
+#: All options for the whole file; True: takes a value. Those not handled by `_options` choose indexes or
+#: transport, which picking from files has no use for, or other files than pip would take.
+_OPTIONS = {
+    **dict.fromkeys(_INCLUDES, True),
+    "--pre": False,
+    "-i": True,
+    "--index-url": True,
+    "--pypi-url": True,
+    "--extra-index-url": True,
+    "--no-index": False,
+    "-f": True,
+    "--find-links": True,
+    "--trusted-host": True,
+    "--no-binary": True,
+    "--only-binary": True,
+    "--prefer-binary": False,
+    "--require-hashes": False,
+    "--use-feature": True,
+}
+
+#: Those that could make pip take something else. (The others agree with what is done here or change nothing.)
+_IGNORED = frozenset(
+    {
+        "-i",
+        "--index-url",
+        "--pypi-url",
+        "--extra-index-url",
+        "-f",
+        "--find-links",
+        "--no-binary",
+        "--require-hashes",
+    }
+)
+
+#: The greatest size of a file that is read, in bytes: a hundred times that of the longest ones.
+_MOST = 16 << 20
+
+
+class Requirement(NamedTuple):
+    """What is asked for.
+
+    text:      as packaging writes it.
+    name:      the project, normalised.
+    specifier: the versions that will do.
+    extras:    the extras asked for.
+    marker:    when it concerns a host at all; None: always.
+    where:     of a constraint: the file and line that state it.
+    """
+
+    text: str
+    name: NormalizedName
+    specifier: SpecifierSet = SpecifierSet()
+    extras: frozenset[str] = frozenset()
+    marker: Marker | None = None
+    where: str | None = None
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class IgnoredOption(NamedTuple):
+    """An option of a requirements file that has no say here: its name, and where it stands first."""
+
+    option: str
+    path: str
+    line: int
+
+
+class RequirementsFile(NamedTuple):
+    """What requirements files say, with all files that they include.
+
+    requirements, constraints: in the order of the files. prereleases: whether one says `--pre`.
+    ignored_options:                  the options that could make pip take something else.
+    """
+
+    requirements: tuple[Requirement, ...] = ()
+    constraints: tuple[Requirement, ...] = ()
+    prereleases: bool = False
+    ignored_options: tuple[IgnoredOption, ...] = ()
+
+    def merge(self, *others: RequirementsFile) -> RequirementsFile:
+        """What all say. What is there twice, word for word, is there once."""
+        all_of_them = (self, *others)
+        return RequirementsFile(
+            requirements=_once(chain.from_iterable(each.requirements for each in all_of_them)),
+            constraints=_once(chain.from_iterable(each.constraints for each in all_of_them)),
+            prereleases=any(each.prereleases for each in all_of_them),
+            ignored_options=tuple(
+                dict.fromkeys(chain.from_iterable(each.ignored_options for each in all_of_them))
+            ),
+        )
+
+    def warnings(self) -> list[str]:
+        """A line for each file with `ignored_options` options."""
+        found: dict[str, dict[str, int]] = {}
+        for option, path, line in self.ignored_options:
+            found.setdefault(path, {}).setdefault(option, line)
+        return [_warning(path, options) for path, options in found.items()]
+
+
+def _warning(path: str, options: Mapping[str, int]) -> str:
+    lines = sorted(set(options.values()))
+    where = f"line{'s' if len(lines) > 1 else ''} {', '.join(map(str, lines))}"
+    verb = "are" if len(options) > 1 else "is"
+    return f"{path}, {where}: {', '.join(options)} {verb} ignored: only wheels of the wheelhouse count"
+
+
+def _once(requirements: Iterable[Requirement]) -> tuple[Requirement, ...]:
+    found: dict[str, Requirement] = {}
+    for each in requirements:
+        found.setdefault(each.text, each)
+    return tuple(found.values())
+
+
+def parse_requirement(text: str, where: str | None = None) -> Requirement:
+    """The requirement that *text* spells out; *where* it stands is for the error.
+
+    Raises `InvalidRequirementError`, also for one with a URL or a path: those name their file
+    themselves, so there is nothing to pick.
+    """
+    if _BARE.fullmatch(text.strip()) and not _is_archive(text):
+        # The most common one by far, and packaging's parser takes 10 ms to import.
+        return Requirement(text.strip(), canonicalize_name(text.strip()))
+
+    from packaging.requirements import InvalidRequirement
+    from packaging.requirements import Requirement as Parsed
+
+    try:
+        parsed = Parsed(text)
+    except InvalidRequirement as error:
+        problem = str(error).splitlines()[0] if str(error) else "cannot be parsed"
+        if re.match(r"\s*([A-Za-z][A-Za-z0-9+.-]*:/|[^\s<>=!~;@]*/)", text) or _is_archive(text):
+            problem = _NAMES_ITS_FILE
+        raise InvalidRequirementError(text, problem, where) from error
+    if parsed.url is not None:
+        problem = "it names its file by URL, so there is nothing to pick: give NAME or NAME==VERSION"
+        raise InvalidRequirementError(text, problem, where)
+    if _is_archive(str(parsed)):
+        raise InvalidRequirementError(text, _NAMES_ITS_FILE, where)
+    return Requirement(
+        text=str(parsed),
+        name=canonicalize_name(parsed.name),
+        specifier=parsed.specifier,
+        extras=frozenset(parsed.extras),
+        marker=parsed.marker,
+    )
+
+
+def _is_archive(text: str) -> bool:
+    return text.strip().lower().endswith(_ARCHIVES)
+
+
+def read_requirements(
+    path: str, environ: Mapping[str, str], *, constraints: bool = False
+) -> RequirementsFile:
+    """What the requirements (or constraints) file at *path* says, included files and all.
+
+    Raises `RequirementsFileError` and `InvalidRequirementError`, naming file and line.
+    """
+    return _read(path, environ, constraints, ())
+
+
+def read_any(path: str, environ: Mapping[str, str]) -> RequirementsFile:
+    """What the file at *path* asks for: `read_project` of a pyproject.toml, else `read_requirements`."""
+    if os.path.basename(path) == "pyproject.toml":
+        return read_project(path)
+    return read_requirements(path, environ)
+
+
+def read_project(path: str) -> RequirementsFile:
+    """The dependencies that the pyproject.toml at *path* states (its `[project]` table, PEP 621).
+
+    Raises `RequirementsFileError` when it states none because they are dynamic or it has no such table, and
+    `InvalidRequirementError`.
+    """
+    from wheelhouse_resolver.utils.toml import TomlError, parse_toml
+
+    text = _text(path)
+    try:
+        project = parse_toml(text).get("project")
+    except TomlError as error:
+        raise RequirementsFileError(path, error.problem) from error
+    if not isinstance(project, dict):
+        raise RequirementsFileError(path, "has no [project] table, so it does not say what the project needs")
+    dynamic = project.get("dynamic", [])
+    if isinstance(dynamic, list) and "dependencies" in dynamic:
+        problem = "its dependencies are dynamic: only its build backend knows them; name them in another file"
+        raise RequirementsFileError(path, problem)
+    stated = project.get("dependencies", [])
+    if not isinstance(stated, list) or not all(isinstance(each, str) for each in stated):
+        raise RequirementsFileError(path, "[project] dependencies is not an array of strings")
+    where = f"{path}, [project] dependencies"
+    return RequirementsFile(requirements=tuple(parse_requirement(each, where) for each in stated))
+
+
+def _read(
+    path: str, environ: Mapping[str, str], constraints: bool, within: tuple[str, ...]
+) -> RequirementsFile:
+    if os.path.realpath(path) in within:
+        raise RequirementsFileError(path, "includes itself")
+    within = (*within, os.path.realpath(path))
+    found: list[RequirementsFile] = []
+    seen: set[str] = set()
+    for number, line in _lines(_text(path)):
+        if line in seen:  # generated files may say the same thousands of times
+            continue
+        seen.add(line)
+        line = _VARIABLE.sub(lambda match: environ.get(match[1]) or match[0], line)
+        where = f"{path}, line {number}"
+        if line.startswith("-"):
+            found += _options(line, path, number, environ, constraints, within)
+            continue
+        text = _PER_REQUIREMENT.split(line, maxsplit=1)[0].strip()
+        requirement = parse_requirement(text, where)
+        ignored_options = (IgnoredOption("--hash", path, number),) if _HASH.search(line) else ()
+        if constraints:
+            stated = requirement._replace(where=where)
+            found.append(RequirementsFile(constraints=(stated,), ignored_options=ignored_options))
+        else:
+            found.append(RequirementsFile(requirements=(requirement,), ignored_options=ignored_options))
+    return RequirementsFile().merge(*found)
+
+
+def _options(
+    line: str,
+    path: str,
+    number: int,
+    environ: Mapping[str, str],
+    constraints: bool,
+    within: tuple[str, ...],
+) -> Iterator[RequirementsFile]:
+    where = f"{path}, line {number}"
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise RequirementsFileError(where, str(error)) from error
+    while words:
+        name, equals, value = words.pop(0).partition("=")
+        if name.startswith("-") and not name.startswith("--") and len(name) > 2:
+            name, equals, value = name[:2], "=", name[2:] + equals + value
+        if name in ("-e", "--editable"):
+            raise InvalidRequirementError(line, "an editable names its source itself", where)
+        if name not in _OPTIONS:
+            what = "unknown option" if name.startswith("-") else "unexpected"
+            raise RequirementsFileError(where, f"{what} {printable(name)}")
+        if _OPTIONS[name] and not equals:
+            if not words:
+                raise RequirementsFileError(where, f"{name} takes a value")
+            value = words.pop(0)
+        if name in _INCLUDES:
+            inner = os.path.join(os.path.dirname(path), _local(value, where))
+            try:
+                yield _read(inner, environ, constraints or _INCLUDES[name], within)
+            except RequirementsFileError as error:
+                if error.path != inner:
+                    raise
+                raise RequirementsFileError(where, f"{inner} {error.problem}") from error
+        elif name == "--pre":
+            yield RequirementsFile(prereleases=True)
+        elif name in _IGNORED:
+            yield RequirementsFile(ignored_options=(IgnoredOption(name, path, number),))
+
+
+def _local(name: str, where: str) -> str:
+    """The path that a file name or `file:` URL means."""
+    if name.startswith("file:"):
+        from urllib.parse import unquote, urlsplit
+
+        return unquote(urlsplit(name).path)
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", name):
+        raise RequirementsFileError(where, f"{name} is not on a filesystem: copy it and name the copy")
+    return name
+
+
+def _text(path: str) -> str:
+    path = _local(path, path)
+    try:
+        with open(path, "rb") as file:
+            content = file.read(_MOST + 1)
+        if len(content) > _MOST:
+            raise RequirementsFileError(path, f"is longer than {_MOST >> 20} MiB: no requirements file is")
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RequirementsFileError(path, "is not a text file in UTF-8") from error
+    except OSError as error:
+        raise RequirementsFileError(path, f"cannot be read: {reason_of(error)}") from error
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    r"""The logical lines with the number of their first: continued by `\\`, comments and blanks removed."""
+    start, held = 0, ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if not held:
+            start = number
+        # pip joins first and strips comments after, except that a comment line ends a continuation.
+        if line.lstrip().startswith("#"):
+            line = ""
+        if line.endswith("\\"):
+            held += line[:-1]
+            continue
+        joined = _COMMENT.sub("", held + line).strip()
+        held = ""
+        if joined:
+            yield start, joined
+    joined = _COMMENT.sub("", held).strip()
+    if joined:
+        yield start, joined

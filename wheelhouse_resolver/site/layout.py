@@ -1,0 +1,176 @@
+"""The parts of a site: archs, layers, directories and search paths. Frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+__all__ = [
+    "BUILTIN_LADDER",
+    "BUILTIN_LAYERS",
+    "GENERIC",
+    "NO_LAYER",
+    "Arch",
+    "Directory",
+    "Layer",
+    "SearchPath",
+]
+
+
+#: The arch that needs nothing of a CPU; it is below every ladder.
+GENERIC = "generic"
+
+
+#: What `--layer` takes to mean: no layer.
+NO_LAYER = "none"
+
+
+class Arch(NamedTuple):
+    """A CPU level that directories are named after.
+
+    name:     as the ladder and the directories call it.
+    rank:     its place in the site's order, times nothing: `rank * 1000` opens its band of build numbers.
+    target:   the archspec microarchitecture that a CPU must be at least, or None;
+    features: or the archspec features that a CPU must have, all of them.
+    family:   the CPU family it belongs to (`x86_64`, `aarch64`, ...), None if that cannot be told.
+    """
+
+    name: str
+    rank: int
+    target: str | None = None
+    features: tuple[str, ...] = ()
+    family: str | None = None
+
+
+class Layer(NamedTuple):
+    """An OS-abstraction layer and the evidence by which it is recognised.
+
+    name:        as users and files call it.
+    directories: below the root, searched side by side at each arch, the first one more specific.
+    archs:       the archs that it has directories for.
+    names:       what it calls its arch directories where that differs, as (arch, name) pairs.
+    env:         (variable, glob pattern of its value) pairs that speak for the layer.
+    interpreter: glob patterns of the target Python's ELF program interpreter or prefix;
+                 `$VARIABLE` at the start of one stands for that variable's value.
+    os_release:  IDs of /etc/os-release that speak for the layer.
+    default:     whether it is the host's layer when nothing else is evident.
+    """
+
+    name: str
+    directories: tuple[str, ...]
+    archs: tuple[str, ...]
+    names: tuple[tuple[str, str], ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    interpreter: tuple[str, ...] = ()
+    os_release: tuple[str, ...] = ()
+    default: bool = False
+
+    def name_of(self, arch: str) -> str:
+        """What this layer calls its directory for *arch*."""
+        return dict(self.names).get(arch, arch)
+
+
+class Directory(NamedTuple):
+    """One leaf of the tree: a (layer, arch) pair and its rank.
+
+    path:  absolute (as far as the root is).
+    label: below the root, `/`-separated: `gentoo/avx2`.
+    layer: the layer's name; None for the top-level generic directory.
+    arch:  the ladder's name, or `generic`.
+    rank:  its place in the site's one order; higher is more specific.
+    """
+
+    path: str
+    label: str
+    layer: str | None
+    arch: str
+    rank: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: path, layer, arch, rank."""
+        return {"path": self.path, "layer": self.layer, "arch": self.arch, "rank": self.rank}
+
+
+class SearchPath:
+    """The directories that a host may use, most specific first. An immutable sequence of `Directory`.
+
+    layer, arch: what it was made for; *arch* is the one that counted, after the layer's own archs.
+    """
+
+    __slots__ = ("arch", "directories", "layer")
+
+    directories: tuple[Directory, ...]
+    layer: str | None
+    arch: str
+
+    def __init__(self, directories: Sequence[Directory], layer: str | None, arch: str) -> None:
+        object.__setattr__(self, "directories", tuple(directories))
+        object.__setattr__(self, "layer", layer)
+        object.__setattr__(self, "arch", arch)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a SearchPath is immutable: cannot set {name!r}")
+
+    def __iter__(self) -> Iterator[Directory]:
+        return iter(self.directories)
+
+    def __len__(self) -> int:
+        return len(self.directories)
+
+    def __getitem__(self, index: int) -> Directory:
+        return self.directories[index]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SearchPath):
+            return NotImplemented
+        return (self.directories, self.layer, self.arch) == (
+            other.directories,
+            other.layer,
+            other.arch,
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.directories, self.layer, self.arch))
+
+    def __repr__(self) -> str:
+        return f"SearchPath({[directory.label for directory in self.directories]})"
+
+    def only(self, directories: Sequence[Directory]) -> SearchPath:
+        """The same search path with just those of its directories that are in *directories*."""
+        kept = frozenset(directories)
+        return SearchPath([d for d in self.directories if d in kept], self.layer, self.arch)
+
+
+#: What the compilers mean by these levels; Knights Landing has only F and CD of x86_64_v4, so it is avx2.
+BUILTIN_LADDER = (
+    Arch(name="sse3", rank=200, features=("sse3",), family="x86_64"),
+    Arch(name="avx", rank=300, features=("avx",), family="x86_64"),
+    Arch(name="avx2", rank=400, target="x86_64_v3", family="x86_64"),
+    Arch(name="avx512", rank=500, target="x86_64_v4", family="x86_64"),
+)
+
+
+#: The layers that HPC sites use, with what speaks for each.
+BUILTIN_LAYERS = (
+    Layer(
+        name="nix",
+        directories=("nix",),
+        archs=tuple(arch.name for arch in BUILTIN_LADDER),
+        env=(("NIXUSER_PROFILE", "*"), ("EBROOTNIXPKGS", "*"), ("NIX_PROFILES", "*")),
+        interpreter=(
+            "*/nix/store/*",
+            "*/nix/var/nix/profiles/*",
+            "*/.nix-profile/*",
+            "$NIXUSER_PROFILE/*",
+        ),
+        os_release=("nixos",),
+    ),
+    Layer(
+        name="gentoo",
+        directories=("gentoo",),
+        archs=tuple(arch.name for arch in BUILTIN_LADDER),
+        env=(("EBROOTGENTOO", "*"), ("EBVERSIONGENTOO", "*"), ("EPREFIX", "*")),
+        interpreter=("*/gentoo/*", "$EPREFIX/*", "$EBROOTGENTOO/*"),
+        os_release=("gentoo",),
+    ),
+)

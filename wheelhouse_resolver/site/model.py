@@ -1,0 +1,222 @@
+"""The site: where the wheelhouse is, which archs and layers it has, and the one order of its directories.
+
+A site's values are frozen, and every decision here is a pure function of them: which directories there
+are, the rank of each, and which of them a host searches. Reading a site from its TOML file is at the
+edge, in `config`.
+
+The values on this path are named tuples, not dataclasses: `pip-conf` runs at every module load, and
+importing dataclasses costs as much as starting Python a second time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
+
+from wheelhouse_resolver.errors import UnknownArchError, UnknownLayerError
+from wheelhouse_resolver.site.layout import (
+    BUILTIN_LADDER,
+    BUILTIN_LAYERS,
+    GENERIC,
+    NO_LAYER,
+    Arch,
+    Directory,
+    Layer,
+    SearchPath,
+)
+from wheelhouse_resolver.site.ranks import LAYER_RANK, TOP_RANK, rank_offsets
+
+__all__ = ["SearchingHost", "Site", "searched_together"]
+
+
+class SearchingHost(Protocol):
+    """What a site must know of a host to say what it searches."""
+
+    @property
+    def layer(self) -> str | None:
+        """The name of its OS-abstraction layer, or None."""
+        ...
+
+    @property
+    def arch(self) -> str:
+        """The highest arch of the ladder that it runs."""
+        ...
+
+    @property
+    def archs(self) -> tuple[str, ...]:
+        """All archs that it can run, low to high; empty: *arch* and all lower ones."""
+        ...
+
+    def on(self, site: Site) -> SearchingHost:
+        """The same host, judged by the ladder and layers of *site*."""
+        ...
+
+
+class Site(NamedTuple):
+    """A site's configuration.
+
+    root:     the wheelhouse's root directory.
+    ladder:   the archs, low to high.
+    layers:   the layers, in the order of the site file.
+    search:   for some archs, the archs that a host of that arch searches; the others search their own
+              and all lower ones of the same CPU family.
+    pip:      what goes into pip's configuration: option -> value, or section -> {option: value}.
+    tables:   the tables of other rooms (`publish`, `build`), unread.
+    source:   the file it was read from; None for the built-in site.
+    options:  the command-line options that lead to this site: `--config FILE`, `--root DIR`; () if none need.
+    """
+
+    root: str
+    ladder: tuple[Arch, ...] = BUILTIN_LADDER
+    layers: tuple[Layer, ...] = BUILTIN_LAYERS
+    search: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    pip: Mapping[str, Any] = MappingProxyType({})
+    tables: Mapping[str, Any] = MappingProxyType({})
+    source: str | None = None
+    options: tuple[str, ...] = ()
+
+    @staticmethod
+    def load(
+        path: str | os.PathLike[str] | None = None,
+        *,
+        root: str | os.PathLike[str] | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> Site:
+        """The site of this machine, or the one that the TOML file at *path* describes.
+
+        Without *path*: the file named by `WHEELHOUSE_CONFIG`, else `wheelhouse-resolver/site.toml` in the
+        user's and then in the machine's configuration directory, else the built-in site. *root*,
+        else `WHEELHOUSE_ROOT`, replaces the root. *environ* stands for `os.environ`.
+
+        Raises `SiteFileError` when the file cannot be read or is wrong, `NoWheelhouseError` when nothing
+        says where the root is.
+        """
+        from wheelhouse_resolver.site import config
+
+        return Site(**config.load(path, root=root, environ=os.environ if environ is None else environ))
+
+    @staticmethod
+    def parse(text: str, source: str, *, root: str | None = None) -> Site:
+        """The site that the TOML *text* describes; *source* names it in errors; *root* replaces its root.
+
+        Raises `SiteFileError`.
+        """
+        from wheelhouse_resolver.site import config
+
+        return Site(**config.parse(text, source, root=root))
+
+    @staticmethod
+    def default(root: str | os.PathLike[str]) -> Site:
+        """The built-in site at *root*: generic, and nix and gentoo with sse3, avx, avx2, avx512."""
+        root = os.path.abspath(os.fspath(root))
+        return Site(root=root, options=("--root", root))
+
+    def command(self, *words: str) -> str:
+        """Our command of these *words*, about this site, as a shell's user can run it from any directory."""
+        from shlex import join
+
+        return join(("wheelhouse-resolver", *words[:1], *self.options, *words[1:]))
+
+    def arch(self, name: str, layer: Layer | None = None) -> Arch | None:
+        """The arch of that *name*, which may be a layer's own name for it; None for `generic`.
+
+        Where layers disagree about a name, *layer*'s own meaning counts. Raises `UnknownArchError`.
+        """
+        if name == GENERIC:
+            return None
+        layers = [layer, *self.layers] if layer is not None else list(self.layers)
+        own = [arch for each in layers for arch, called in each.names if called == name]
+        for arch in self.ladder:
+            if arch.name in (name, *own[:1]):
+                return arch
+        known = {called for each in self.layers for _, called in each.names}
+        names = [arch.name for arch in self.ladder]
+        raise UnknownArchError(name, [GENERIC, *names, *sorted(known - {*names})])
+
+    def layer(self, name: str | None) -> Layer | None:
+        """The layer of that *name*; None for None and `none`. Raises `UnknownLayerError`."""
+        if name is None or name == NO_LAYER:
+            return None
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise UnknownLayerError(name, [layer.name for layer in self.layers] + [NO_LAYER])
+
+    def lower(self, arch: Arch) -> tuple[str, ...]:
+        """*arch* and the archs below it that a CPU of its family may have, low to high."""
+        below = self.ladder[: self.ladder.index(arch) + 1]
+        return tuple(a.name for a in below if None in (a.family, arch.family) or a.family == arch.family)
+
+    def search_path(self, host: SearchingHost) -> SearchPath:
+        """The directories that *host* may use, most specific first, whether or not they exist.
+
+        A host that was detected for another site is judged by this one's ladder and layers. Raises
+        `UnknownArchError` or `UnknownLayerError` when it names what this site does not have.
+        """
+        host = host.on(self)
+        return self.search_path_for(host.layer, host.arch, runnable=host.archs)
+
+    def search_path_for(
+        self, layer: str | None, arch: str, *, runnable: Sequence[str] | None = None
+    ) -> SearchPath:
+        """The search path of hosts with that *layer* and *arch*.
+
+        *runnable* are the archs that such a host can run, as the ladder names them; by default
+        *arch* and all lower ones of its family. The arch that counts is the highest of the layer's
+        own archs among them. A host with no layer searches the top-level generic directory only.
+        """
+        chosen = self.layer(layer)
+        highest = self.arch(arch, chosen)
+        able = set(self.lower(highest) if highest else ())
+        if runnable:
+            able &= set(runnable)
+        top = self._directory(None, GENERIC, GENERIC)
+        if chosen is None:
+            return SearchPath([top], None, GENERIC)
+        own = [a.name for a in self.ladder if a.name in able and a.name in chosen.archs]
+        counted = own[-1] if own else GENERIC
+        wanted = self.search.get(counted, own)
+        found = {
+            directory.path: directory
+            for name in [*(name for name in reversed(own) if name in wanted), GENERIC]
+            for directory in self._directories_of(chosen, name)
+        }
+        # The generic directory of a layer's directory `.` is the top-level one, the last of all.
+        found.pop(top.path, None)
+        return SearchPath([*found.values(), top], chosen.name, counted)
+
+    def directories(self) -> tuple[Directory, ...]:
+        """Every directory that this site may have, once each, highest rank first."""
+        found: dict[str, Directory] = {}
+        for layer in self.layers:
+            for arch in [*layer.archs, GENERIC]:
+                for directory in self._directories_of(layer, arch):
+                    found.setdefault(directory.path, directory)
+        top = self._directory(None, GENERIC, GENERIC)
+        found.setdefault(top.path, top)
+        return tuple(sorted(found.values(), key=lambda d: (-d.rank, d.label)))
+
+    def _directories_of(self, layer: Layer, arch: str) -> list[Directory]:
+        return [
+            self._directory(layer, os.path.normpath(f"{above}/{layer.name_of(arch)}"), arch, above)
+            for above in layer.directories
+        ]
+
+    def _directory(self, layer: Layer | None, label: str, arch: str, above: str | None = None) -> Directory:
+        path = os.path.join(self.root, *label.split("/"))
+        if layer is None or above is None or label == GENERIC:
+            return Directory(path, label, None, GENERIC, TOP_RANK)
+        rank = LAYER_RANK
+        for each in self.ladder:
+            if each.name == arch:
+                rank = each.rank
+        return Directory(path, label, layer.name, arch, rank + rank_offsets(self.layers)[above])
+
+
+def searched_together(site: Site) -> list[frozenset[str]]:
+    """The directories (by path) that some host of *site* searches together, for every kind of host."""
+    kinds = [(layer.name, arch) for layer in site.layers for arch in [*layer.archs, "generic"]]
+    found = [site.search_path_for(layer, arch) for layer, arch in kinds]
+    return [frozenset(directory.path for directory in path) for path in found]

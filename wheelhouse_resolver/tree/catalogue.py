@@ -1,0 +1,118 @@
+"""The wheels of some directories, listed once: for what asks about many projects."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, TypeAlias
+
+from packaging.utils import NormalizedName
+
+from wheelhouse_resolver.tree.candidate import (
+    Candidate,
+    InvalidFilename,
+    ending_of,
+    parse_candidate,
+    version_of,
+)
+
+if TYPE_CHECKING:
+    from packaging.tags import Tag
+
+    from wheelhouse_resolver.site.layout import Directory
+
+__all__ = ["Catalogue", "Fits"]
+
+
+#: Whether a wheel with these tags will do.
+Fits: TypeAlias = Callable[["frozenset[Tag]"], object]
+
+
+#: How alike two names of projects must be to be close (difflib's ratio), and how many are told.
+_ALIKE = 0.7
+
+
+_MOST_CLOSE = 3
+
+
+class Catalogue:
+    """The wheels of some directories, listed once: for what asks about many projects.
+
+    A project's file names are parsed when it is asked for, and not again. Made by `Tree.catalogue`.
+    """
+
+    __slots__ = ("_names", "_parsed")
+
+    def __init__(self, names: Mapping[NormalizedName, Sequence[tuple[Directory, Sequence[str]]]]) -> None:
+        self._names = names
+        self._parsed: dict[NormalizedName, list[Candidate | InvalidFilename]] = {}
+
+    @property
+    def projects(self) -> list[NormalizedName]:
+        """The projects that have a file, normalised and sorted."""
+        return sorted(self._names)
+
+    def close_to(self, name: NormalizedName) -> list[NormalizedName]:
+        """The projects whose names are most like *name*, the closest first."""
+        from difflib import get_close_matches
+
+        # numpy and num-py are the same to a reader, not to PEP 503.
+        squeezed = {project.replace("-", ""): project for project in reversed(self.projects)}
+        near = get_close_matches(name.replace("-", ""), squeezed, n=_MOST_CLOSE, cutoff=_ALIKE)
+        return [squeezed[each] for each in near]
+
+    def files(self, project: NormalizedName) -> list[Candidate | InvalidFilename]:
+        """The files of *project*, in the order of the directories and by name within each."""
+        if project not in self._parsed:
+            self._parsed[project] = [
+                parse_candidate(filename, directory)
+                for directory, filenames in self._names.get(project, ())
+                for filename in sorted(filenames)
+            ]
+        return self._parsed[project]
+
+    def candidates(self, project: NormalizedName, fits: Fits | None = None) -> list[Candidate]:
+        """Those of its files that are wheels by their names, and whose wheel tags *fits* accepts.
+
+        With *fits*, no more is read of the names that it turns down, nothing is kept for the next time, and
+        those of one directory come in any order.
+        """
+        if fits is None:
+            return [each for each in self.files(project) if isinstance(each, Candidate)]
+        return _only_wheels(each for _, each in self._fitting(project, fits))
+
+    def newest(self, project: NormalizedName, fits: Fits, *, prereleases: bool = False) -> list[Candidate]:
+        """The `candidates` that *fits* accepts, of the newest version; of others next to nothing is read.
+
+        Without *prereleases*, a pre-release is the newest only if there is no final version (PEP 440,
+        "Handling of pre-releases", for those who ask for any version at all).
+        """
+        files: defaultdict[str, list[tuple[str, Directory]]] = defaultdict(list)
+        for version, file in self._fitting(project, fits):
+            files[version].append(file)
+        while files:
+            newest = max(map(version_of, files))
+            if newest.is_prerelease and not prereleases:
+                final = [each for each in map(version_of, files) if not each.is_prerelease]
+                newest = max(final, default=newest)
+            same = [version for version in files if version_of(version) == newest]
+            if found := _only_wheels(chain(*map(files.pop, same))):
+                return found
+        return []
+
+    def _fitting(self, project: NormalizedName, fits: Fits) -> Iterator[tuple[str, tuple[str, Directory]]]:
+        """The text of the version, and the file, of each name whose tags *fits* accepts."""
+        for directory, filenames in self._names.get(project, ()):
+            for filename in filenames:
+                try:
+                    _, version, ending = filename.split("-", 2)
+                    if fits(ending_of(ending)[1]):
+                        version_of(version)
+                        yield version, (filename, directory)
+                except ValueError:  # no wheel name
+                    continue
+
+
+def _only_wheels(files: Iterable[tuple[str, Directory]]) -> list[Candidate]:
+    return [each for file in files if isinstance(each := parse_candidate(*file), Candidate)]

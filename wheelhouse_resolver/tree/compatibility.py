@@ -1,0 +1,26 @@
+"""Whether a wheel fits a target Python."""
+
+from __future__ import annotations
+
+import os
+
+from packaging.specifiers import SpecifierSet
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+from wheelhouse_resolver.host.target_python import TargetPython, python_version, supported_tags
+from wheelhouse_resolver.wheelfile.metadata_cache import cached_metadata
+
+__all__ = ["fits"]
+
+
+def fits(wheel: str, python: TargetPython) -> bool:
+    """Whether the wheel at the path *wheel* can be installed for *python*: its tags, its Requires-Python."""
+    try:
+        tags = parse_wheel_filename(os.path.basename(wheel))[3]
+    except InvalidWheelFilename:
+        return False
+    if tags.isdisjoint(supported_tags(python)):
+        return False
+    return SpecifierSet(cached_metadata(wheel).requires_python).contains(
+        python_version(python), prereleases=True
+    )

@@ -1,0 +1,92 @@
+"""Listing the directories of a wheelhouse. The only place that reads the tree; it decides nothing."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from wheelhouse_resolver.errors import NoWheelhouseError, UnreadableDirectoryError, reason_of
+
+if TYPE_CHECKING:
+    from wheelhouse_resolver.site.layout import Directory, SearchPath
+    from wheelhouse_resolver.site.model import Site
+
+__all__ = ["SUFFIX", "all_names", "check_root", "existing", "wheel_names"]
+
+#: How the names of wheels end; installers consider no other files.
+SUFFIX = ".whl"
+
+
+def check_root(site: Site) -> None:
+    """Raise `NoWheelhouseError` unless the root of *site* is a directory."""
+    try:
+        if stat.S_ISDIR(os.stat(site.root).st_mode):
+            return
+        problem = "is not a directory"
+    except (FileNotFoundError, NotADirectoryError):
+        problem = "does not exist"
+    except OSError as error:
+        problem = f"cannot be reached: {reason_of(error)}"
+    raise NoWheelhouseError(
+        site.root,
+        f"{problem}; name another with --root, or make it with `wheelhouse-resolver init`",
+    )
+
+
+def existing(search_path: SearchPath) -> SearchPath:
+    """*search_path* without the directories that don't exist: pip warns of these, uv fails.
+
+    Raises `UnreadableDirectoryError` for one that installers could not list: pip would go on without its
+    wheels, and not say so.
+    """
+    return search_path.only([d for d in search_path if _is_listable(d.path)])
+
+
+def _is_listable(path: str) -> bool:
+    try:
+        if not stat.S_ISDIR(os.stat(path).st_mode):
+            return False
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise UnreadableDirectoryError.from_os(path, error) from error
+    if not os.access(path, os.R_OK | os.X_OK):
+        raise UnreadableDirectoryError(path, os.strerror(errno.EACCES))
+    return True
+
+
+def all_names(directory: Directory) -> list[str]:
+    """All names in *directory*, in any order: for who needs them all; `wheel_names` keeps few in memory.
+
+    A directory that does not exist has no names. Raises `UnreadableDirectoryError`.
+    """
+    return _listed(directory, lambda: os.listdir(directory.path))
+
+
+def wheel_names(directory: Directory, wanted: Callable[[str], object], first: str | None = None) -> list[str]:
+    """The names in *directory* that *wanted* accepts, sorted.
+
+    *first*: the characters that a wanted name may begin with, if known: most names need no closer look then.
+    Nothing is kept of the others, so memory does not grow with the directory. A directory that does not
+    exist has no names. Raises `UnreadableDirectoryError`.
+    """
+
+    def listing() -> list[str]:
+        with os.scandir(directory.path) as entries:
+            if first is None:
+                return sorted([name for entry in entries if wanted(name := entry.name)])
+            return sorted([name for entry in entries if (name := entry.name)[0] in first and wanted(name)])
+
+    return _listed(directory, listing)
+
+
+def _listed(directory: Directory, listing: Callable[[], list[str]]) -> list[str]:
+    try:
+        return listing()
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise UnreadableDirectoryError.from_os(directory.path, error) from error

@@ -1,0 +1,133 @@
+"""From file names to candidates: which wheels of a project a host's search path holds.
+
+A candidate is judged by its name alone (the binary distribution format, PEP 427); files are opened only
+by `requires_python`, for the wheel that would win.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from packaging.utils import InvalidName, NormalizedName, canonicalize_name
+
+from wheelhouse_resolver.errors import InvalidRequirementError
+from wheelhouse_resolver.tree import listing
+from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename, parse_candidate
+from wheelhouse_resolver.tree.catalogue import Catalogue
+
+if TYPE_CHECKING:
+    from wheelhouse_resolver.host.detect import Host
+    from wheelhouse_resolver.site.layout import Directory
+    from wheelhouse_resolver.site.model import Site
+
+__all__ = ["Tree"]
+
+
+#: To look for the files of more projects than these costs more than to go through all.
+_FEW = 8
+
+
+#: The shape of a wheel's file name, loosely: what fits it may still not parse, what doesn't never does.
+_SHAPE = re.compile(r"(?![^-]*__)[\w.]+-v?\d[^-]*(?:-\d[^-]*)?-[^-]+-[^-]+-[^-]+\.whl", re.IGNORECASE)
+
+
+class Tree(NamedTuple):
+    """The wheels of a site, read from its directories when asked for.
+
+    Raises `NoWheelhouseError` from every method when the root is not there, and
+    `UnreadableDirectoryError` for a directory that cannot be listed.
+    """
+
+    site: Site
+
+    def candidates(self, project: str, host: Host) -> list[Candidate]:
+        """The wheels of *project* that *host*'s search path holds, most specific directory first.
+
+        *project* may be written in any spelling (PEP 503). Whether the host's Python can
+        install them is not asked here, but by `pick`. Raises `InvalidRequirementError` for what is no name.
+        """
+        try:
+            canonicalize_name(project, validate=True)
+        except InvalidName as error:
+            raise InvalidRequirementError(project, "not the name of a project") from error
+        found = self.read(project, self.site.search_path(host).directories)
+        return [each for each in found if isinstance(each, Candidate)]
+
+    def read(self, project: str, directories: Sequence[Directory]) -> list[Candidate | InvalidFilename]:
+        """The wheels of *project* in *directories*, in that order and by file name within each.
+
+        A file whose name begins like the project's but is no wheel name is among them as `InvalidFilename`.
+        """
+        listing.check_root(self.site)
+        name = canonicalize_name(project)
+        begins = _beginning([name])
+        found: list[Candidate | InvalidFilename] = []
+        for directory in directories:
+            for filename in listing.wheel_names(directory, begins, _initials([name])):
+                each = parse_candidate(filename, directory)
+                if isinstance(each, InvalidFilename) or each.name == name:
+                    found.append(each)
+        return found
+
+    def catalogue(
+        self, directories: Sequence[Directory], projects: Collection[NormalizedName] | None = None
+    ) -> Catalogue:
+        """All wheels in *directories*, each of which is listed once, now.
+
+        Those of *projects* at least, if given: to look for a few costs less than to look at all. A file
+        without a `-` in its name belongs to no project and is left out.
+        """
+        listing.check_root(self.site)
+        by_spelling: dict[str, list[tuple[Directory, list[str]]]] = {}
+        for directory in directories:
+            here: defaultdict[str, list[str]] = defaultdict(list)
+            if projects is not None and len(projects) <= _FEW:
+                filenames = listing.wheel_names(directory, _beginning(projects), _initials(projects))
+            else:
+                filenames = listing.all_names(directory)
+            for filename in filenames:
+                spelling, dash, _ = filename.partition("-")
+                if dash and filename.endswith(listing.SUFFIX):
+                    here[spelling].append(filename)
+            for spelling, filenames in here.items():
+                by_spelling.setdefault(spelling, []).append((directory, filenames))
+        found: dict[NormalizedName, list[tuple[Directory, list[str]]]] = {}
+        for spelling, files in by_spelling.items():
+            found.setdefault(canonicalize_name(spelling), []).extend(files)
+        if len(found) < len(by_spelling):  # spelled in several ways: back into the order of the directories
+            place = {directory: number for number, directory in enumerate(directories)}
+            for files in found.values():
+                files.sort(key=lambda each: (place[each[0]], min(each[1])))
+        return Catalogue(found)
+
+    def misnamed(self, directories: Sequence[Directory]) -> list[InvalidFilename]:
+        """All files in *directories* that end in .whl without having the shape of a wheel's name."""
+        listing.check_root(self.site)
+
+        def odd(filename: str) -> bool:
+            return filename.endswith(listing.SUFFIX) and not _SHAPE.fullmatch(filename)
+
+        found = [
+            parse_candidate(filename, directory)
+            for directory in directories
+            for filename in listing.wheel_names(directory, odd)
+        ]
+        return [each for each in found if isinstance(each, InvalidFilename)]
+
+
+def _initials(names: Iterable[NormalizedName]) -> str:
+    """The characters that the files of projects of those *names* begin with."""
+    return "".join({case for name in names for case in (name[0], name[0].upper())})
+
+
+def _beginning(names: Iterable[NormalizedName]) -> Callable[[str], object]:
+    """A test of whether a file name is that of a wheel whose project may be one of *names*.
+
+    It runs on every name of every directory searched, so it is one compiled expression. The specification
+    escapes every run of `-_.` to `_`; older tools left `.`, and a stray `-` makes a misnamed file.
+    """
+    spelled = "|".join("[-_.]+".join(map(re.escape, name.split("-"))) for name in names)
+    return re.compile(rf"(?i:{spelled})-[^/]*\.whl\Z", re.ASCII).match

@@ -1,0 +1,25 @@
+"""Paths as URLs that pip and uv read back unchanged."""
+
+from __future__ import annotations
+
+import os
+
+from wheelhouse_resolver.errors import UnsafeValueError
+from wheelhouse_resolver.utils.text import invalid_character
+
+__all__ = ["file_url"]
+
+
+#: The bytes that stand for themselves in a URL's path (RFC 3986, unreserved, and `/`).
+_PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._~-")
+
+
+def file_url(path: str) -> str:
+    """The `file://` URL of an absolute *path*: the one form that every pip and uv reads, whatever the path.
+
+    Every byte outside `[A-Za-z0-9/._~-]` is percent-encoded. Raises `UnsafeValueError`.
+    """
+    if problem := invalid_character(path):
+        raise UnsafeValueError("the path", path, problem)
+    # What pathlib's `as_uri` returns (tested), without the price of importing pathlib or urllib.
+    return "file://" + "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in os.fsencode(path))

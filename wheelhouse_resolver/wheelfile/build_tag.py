@@ -1,0 +1,124 @@
+"""Stamps: a directory's rank, written into a wheel's build tag, which every installer obeys.
+
+The build number is `rank * 1000 + own`, where *own* (0 to 999) is the wheel's upstream build number or the
+site's count of rebuilds; the arch follows, so that people can read it: `400000avx2`. All of this is a pure
+function of a name and a directory (build tags: binary distribution format, PEP 427).
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, NamedTuple
+
+from packaging.utils import BuildTag
+
+from wheelhouse_resolver.errors import WheelhouseError
+from wheelhouse_resolver.site.layout import GENERIC
+
+if TYPE_CHECKING:
+    from wheelhouse_resolver.site.layout import Directory
+    from wheelhouse_resolver.site.model import Site
+
+__all__ = [
+    "BAND",
+    "StampError",
+    "StampState",
+    "Stamping",
+    "build_text",
+    "renamed",
+    "stamp_build",
+    "stamped_name",
+    "stamping",
+]
+
+#: How many build numbers each rank has.
+BAND = 1000
+
+
+class StampError(WheelhouseError, ValueError):
+    """A wheel whose own build number leaves no room in its band. Attributes: *filename*, *own*."""
+
+    def __init__(self, filename: str, own: int) -> None:
+        super().__init__(filename, own)
+        self.filename = filename
+        self.own = own
+
+    def __str__(self) -> str:
+        return (
+            f"{self.filename}: build number {self.own} does not fit a stamp (0 to {BAND - 1}); "
+            "rename it with a lower one"
+        )
+
+
+class StampState(enum.Enum):
+    """How a build tag relates to the directory that the wheel is in."""
+
+    CURRENT = "current"
+    STALE = "stale"
+    NONE = "unstamped"
+
+
+class Stamping(NamedTuple):
+    """What a build tag says: its *state*, and the wheel's *own* build number within it."""
+
+    state: StampState
+    own: int
+
+
+def _arch_text(arch: str) -> str:
+    return arch.replace("-", "_")
+
+
+def stamp_build(directory: Directory, own: int = 0) -> BuildTag:
+    """The build tag of a wheel in *directory* whose own build number is *own*."""
+    return (directory.rank * BAND + own, _arch_text(directory.arch))
+
+
+def build_text(build: BuildTag) -> str:
+    """A build tag as it stands in file names; empty for none."""
+    return "".join(map(str, build))
+
+
+def stamping(build: BuildTag, directory: Directory, site: Site) -> Stamping:
+    """Whether *build* is the stamp of *directory*, one of another place or time, or none.
+
+    A build tag with a number above the band and an arch of the site behind it is a stamp; any
+    other is upstream's own.
+    """
+    if not build:
+        return Stamping(StampState.NONE, 0)
+    number, text = build
+    known = {_arch_text(arch.name) for arch in site.ladder} | {GENERIC}
+    if number < BAND or text not in known:
+        return Stamping(StampState.NONE, number)
+    own = number % BAND
+    if (number, text) == stamp_build(directory, own):
+        return Stamping(StampState.CURRENT, own)
+    return Stamping(StampState.STALE, own)
+
+
+def renamed(
+    filename: str,
+    *,
+    version: str | None = None,
+    build: BuildTag | None = None,
+    tags: str | None = None,
+) -> str:
+    """*filename* with its version, build tag or compressed tag set replaced."""
+    parts = filename.removesuffix(".whl").split("-")
+    own_build = parts[2] if len(parts) == 6 else ""
+    text = own_build if build is None else build_text(build)
+    middle = [text] if text else []
+    end = parts[-3:] if tags is None else [tags]
+    return "-".join([parts[0], version or parts[1], *middle, *end]) + ".whl"
+
+
+def stamped_name(filename: str, build: BuildTag, directory: Directory, site: Site) -> str:
+    """The name of the wheel *filename* (with its *build* tag) as stamped for *directory*.
+
+    Raises `StampError` when its own build number does not fit.
+    """
+    own = stamping(build, directory, site).own
+    if own >= BAND:
+        raise StampError(filename, own)
+    return renamed(filename, build=stamp_build(directory, own))

@@ -1,0 +1,52 @@
+"""The ELF files in a wheel."""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+
+from wheelhouse_resolver.utils.elf import MAGIC, ElfFile, read_elf
+from wheelhouse_resolver.utils.safe_io import open_regular
+
+__all__ = ["elf_files"]
+
+
+#: What is held in memory of an unpacked file (bytes); a larger one goes to a temporary file.
+_IN_MEMORY = 64 << 20
+
+
+#: Larger files are not looked into (bytes), nor are large ones that were packed into less than this part of
+#: their size (numpy's: a third to a sixth): a wheel of a megabyte could fill the disk.
+_LARGEST = 8 << 30
+
+
+_MOST_PACKED = 100
+
+
+def elf_files(wheel: str) -> list[ElfFile]:
+    """Every ELF file in the wheel at that path. Raises `OSError` and `metadata.BAD_ZIP` as they come."""
+    found = []
+    with open_regular(wheel) as file, zipfile.ZipFile(file) as archive:
+        for info in archive.infolist():
+            if info.is_dir():
+                continue
+            with archive.open(info) as reader:
+                start = reader.read(len(MAGIC))
+                if start != MAGIC:
+                    continue
+                if _is_too_large(info):
+                    problem = f"too large: {info.file_size} bytes, packed into {info.compress_size}"
+                    found.append(ElfFile(path=info.filename, problem=problem))
+                    continue
+                with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as copy:
+                    copy.write(start)
+                    while chunk := reader.read(1 << 20):
+                        copy.write(chunk)
+                    copy.seek(0)
+                    found.append(read_elf(copy, info.filename))
+    return found
+
+
+def _is_too_large(info: zipfile.ZipInfo) -> bool:
+    packed = info.file_size > _MOST_PACKED * info.compress_size
+    return info.file_size > _LARGEST or (info.file_size > _IN_MEMORY and packed)

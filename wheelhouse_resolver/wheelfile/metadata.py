@@ -1,0 +1,109 @@
+"""Reading METADATA out of a wheel, from files that may be anything."""
+
+from __future__ import annotations
+
+import os
+import re
+import zipfile
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from wheelhouse_resolver.errors import UnreadableWheelError, reason_of
+from wheelhouse_resolver.utils.safe_io import BAD_ZIP, open_regular
+
+__all__ = ["MOST_METADATA", "Metadata", "header_lines", "metadata_of", "parse_headers", "read_metadata"]
+
+
+#: More than any real METADATA holds (bytes); what claims more is not unpacked.
+MOST_METADATA = 16 << 20
+
+
+#: What begins a header (RFC 822, section 3.1.2: a name has no blanks and no control characters).
+_HEADER = re.compile(r"[!-9;-~]+:")
+
+
+class Metadata(NamedTuple):
+    """The headers of a METADATA file: lower-case names with their values, in order."""
+
+    headers: tuple[tuple[str, str], ...]
+
+    def get(self, name: str) -> str | None:
+        """The value of the first header of that *name*, in any case; None if there is none."""
+        return next(iter(self.get_all(name)), None)
+
+    def get_all(self, name: str) -> list[str]:
+        """The values of all headers of that *name*, in any case."""
+        return [value for key, value in self.headers if key == name.lower()]
+
+
+def parse_headers(text: str) -> Metadata:
+    """The headers at the start of *text*, up to the first blank line (RFC 822, as core metadata has it).
+
+    Not the email package's parser: importing that takes as long as starting Python, and core metadata uses
+    nothing of it but `Name: value` and continuation lines (a test holds the two to the same answer).
+    """
+    headers: list[tuple[str, str]] = []
+    for header in header_lines(text):
+        key, _, value = header.partition(":")
+        first, newline, more = value.partition("\n")
+        headers.append((key.lower(), first.strip(" \t") + newline + more))
+    return Metadata(tuple(headers))
+
+
+def header_lines(text: str) -> Iterator[str]:
+    """The headers at the start of *text* as they stand there, each with the lines that continue it."""
+    header: list[str] = []  # joined at its end: a hostile one goes on for millions of lines
+    # Not `splitlines`: form feeds and the like are part of a value.
+    for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+        # A line of blanks continues a header: that is how old METADATA folds a description's empty lines.
+        if line[:1] in (" ", "\t"):
+            if header:
+                header.append(line)
+            continue
+        if header:
+            yield "\n".join(header)
+        if not _HEADER.match(line):
+            return
+        header = [line]
+    if header:
+        yield "\n".join(header)
+
+
+def read_metadata(path: str) -> Metadata:
+    """The headers of the METADATA of the wheel at *path* (core metadata specification).
+
+    Raises `UnreadableWheelError` when the file is no sound zip with one METADATA of sensible size.
+    """
+    try:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+            return metadata_of(archive, path)
+    except UnreadableWheelError:
+        raise
+    except OSError as error:
+        raise UnreadableWheelError(path, f"cannot be read: {reason_of(error)}") from error
+    except BAD_ZIP as error:
+        size = f"{os.path.getsize(path)} bytes" if os.path.exists(path) else "gone"
+        raise UnreadableWheelError(path, f"not a sound zip file ({size}): {error}") from error
+
+
+def metadata_of(archive: zipfile.ZipFile, path: str) -> Metadata:
+    """The headers of the METADATA in an open wheel; *path* is for the error.
+
+    Raises `UnreadableWheelError`, and `BAD_ZIP` and `OSError` as they come.
+    """
+    # `name-version.dist-info/METADATA` at the top; deeper ones belong to vendored projects.
+    found = [
+        info
+        for info in archive.infolist()
+        if info.filename.endswith(".dist-info/METADATA") and info.filename.count("/") == 1
+    ]
+    if len(found) != 1:
+        raise UnreadableWheelError(path, f"holds {len(found)} METADATA files instead of one")
+    if found[0].file_size > MOST_METADATA:
+        raise UnreadableWheelError(path, f"its METADATA claims {found[0].file_size} bytes")
+    with archive.open(found[0]) as file:
+        # The directory of a hostile archive may lie about the size.
+        content = file.read(MOST_METADATA + 1)
+    if len(content) > MOST_METADATA:
+        raise UnreadableWheelError(path, f"its METADATA exceeds {MOST_METADATA} bytes")
+    return parse_headers(content.decode("utf-8", "replace"))

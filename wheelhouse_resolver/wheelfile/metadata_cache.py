@@ -1,0 +1,56 @@
+"""What a wheel needs, in its own words: its METADATA, read once and remembered.
+
+Apart from `metadata`, which opens wheels: for a wheel that is known already, what opens one is not imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any, NamedTuple
+
+from wheelhouse_resolver.utils import cache
+
+__all__ = ["CoreMetadata", "cached_metadata", "needs_of_many"]
+
+#: What the memo calls them.
+_KIND = "metadata"
+
+
+class CoreMetadata(NamedTuple):
+    """What a wheel's METADATA says of itself and of what it needs, unparsed (core metadata specification).
+
+    A single value that METADATA does not have is "".
+    """
+
+    name: str
+    version: str
+    requires_python: str
+    requires_dist: tuple[str, ...]
+    provides_extra: tuple[str, ...]
+
+
+def cached_metadata(path: str) -> CoreMetadata:
+    """The needs of the wheel at *path*, remembered while the file is the same (see `memo`).
+
+    Raises `UnreadableWheelError`.
+    """
+    return _of(cache.get_for_file(_KIND, path, partial(_read, path)))
+
+
+def needs_of_many(paths: Iterable[str]) -> dict[str, CoreMetadata]:
+    """The needs of the wheels at *paths*, several read at once; without those that cannot be read."""
+    return {path: _of(answer) for path, answer in cache.get_for_files(_KIND, paths, _read).items()}
+
+
+def _read(path: str) -> list[Any]:
+    from wheelhouse_resolver.wheelfile.metadata import read_metadata
+
+    found = read_metadata(path)
+    single = [found.get(name) or "" for name in ("Name", "Version", "Requires-Python")]
+    return [*single, found.get_all("Requires-Dist"), found.get_all("Provides-Extra")]
+
+
+def _of(answer: list[Any]) -> CoreMetadata:
+    name, version, requires_python, requires_dist, extras = answer
+    return CoreMetadata(name, version, requires_python, tuple(requires_dist), tuple(extras))

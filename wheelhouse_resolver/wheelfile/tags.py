@@ -1,0 +1,52 @@
+"""What the tags of a wheel ask for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from packaging.tags import Tag
+
+__all__ = ["MANYLINUX", "compressed_tags", "glibc_of", "machine_of", "pythons_of"]
+
+
+def compressed_tags(tags: frozenset[Tag]) -> str:
+    """*tags* as a compressed tag set (PEP 425), which may stand for more tags than these."""
+    return "-".join(
+        ".".join(sorted({getattr(tag, part) for tag in tags})) for part in ("interpreter", "abi", "platform")
+    )
+
+
+MANYLINUX = re.compile(r"manylinux_(\d+)_(\d+)_(.+)")
+
+
+_LEGACY = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}
+
+
+def machine_of(platform: str) -> str | None:
+    """The machine of a platform tag (`x86_64` of `manylinux2014_x86_64`); None for `any`, or another OS."""
+    if platform.startswith("linux_"):
+        return platform.removeprefix("linux_")
+    found = MANYLINUX.fullmatch(platform) or re.fullmatch(r"(musllinux)_(\d+_\d+)_(.+)", platform)
+    if found:
+        return found[3]
+    name, _, machine = platform.partition("_")
+    return machine if name in _LEGACY else None
+
+
+def pythons_of(tags: Iterable[Tag]) -> set[tuple[tuple[int, int], str]]:
+    """The CPythons that *tags* name: (version, ABI flags) each."""
+    found: set[tuple[tuple[int, int], str]] = set()
+    for tag in tags:
+        match = re.fullmatch(r"cp(\d)(\d+)", tag.interpreter)
+        if match:
+            flags = tag.abi.removeprefix(tag.interpreter) if tag.abi.startswith(tag.interpreter) else ""
+            version = (int(match[1]), int(match[2]))
+            found.add((version, flags or ("m" if version < (3, 8) else "")))
+    return found
+
+
+def glibc_of(platform: str) -> tuple[int, int] | None:
+    """The glibc that a manylinux *platform* asks for (PEP 600, and the three names before it); else None."""
+    found = MANYLINUX.fullmatch(platform)
+    return (int(found[1]), int(found[2])) if found else _LEGACY.get(platform.partition("_")[0])

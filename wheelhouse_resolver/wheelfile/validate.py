@@ -1,0 +1,398 @@
+"""Checking a wheel before it is let into the wheelhouse. The file may be anything, and hostile.
+
+Every finding is collected before a wheel is refused (binary distribution format, PEP 427; core metadata).
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+import os
+import re
+import stat
+import zipfile
+from bisect import bisect
+from collections.abc import Iterable, Sequence
+from itertools import product
+from math import prod
+from typing import NamedTuple
+
+from packaging.tags import Tag
+from packaging.utils import (
+    BuildTag,
+    InvalidWheelFilename,
+    NormalizedName,
+    canonicalize_name,
+    parse_wheel_filename,
+)
+from packaging.version import InvalidVersion, Version
+
+from wheelhouse_resolver.errors import WheelhouseError, printable, reason_of
+from wheelhouse_resolver.utils.safe_io import BAD_ZIP, open_regular
+from wheelhouse_resolver.utils.text import invalid_character
+from wheelhouse_resolver.wheelfile.metadata import MOST_METADATA, Metadata, parse_headers
+from wheelhouse_resolver.wheelfile.tags import machine_of
+
+__all__ = ["InvalidWheelError", "ValidatedWheel", "check_wheel", "is_signature"]
+
+#: More than any real one holds (bytes); METADATA no more than those who read it later take.
+_MOST_TEXT = {"METADATA": MOST_METADATA, "WHEEL": 1 << 20, "RECORD": 64 << 20}
+
+#: More tags than any real file name stands for.
+_MOST_TAGS = 1000
+
+#: So much, and so many times the file's own size, no real wheel unpacks to (bytes, times).
+_LARGE, _MOST_RATIO = 1 << 30, 200
+
+#: A hostile wheel may have a million faults: after so many, and so many characters of one, it is enough.
+_MOST_FINDINGS, _LONGEST_FINDING = 1000, 1000
+
+_CHUNK = 1 << 20
+
+#: Strong enough to be trusted (the specification names sha256 or better).
+_HASHES = frozenset({"sha256", "sha384", "sha512"})
+
+#: The interpreters that have wheels: Python itself, CPython, PyPy, GraalPy, ...
+_INTERPRETER = re.compile(r"(py|cp|pp|ip|jy|graalpy)\d+(_\w+)?")
+
+
+class InvalidWheelError(WheelhouseError, ValueError):
+    """A wheel that is not sound. Attributes: *path*, *findings* (all of them, in words)."""
+
+    def __init__(self, path: str, findings: Sequence[str]) -> None:
+        super().__init__(path, tuple(findings))
+        self.path = path
+        self.findings = tuple(findings)
+
+    def __str__(self) -> str:
+        return f"{printable(self.path)} refused: {'; '.join(map(printable, self.findings))}"
+
+
+class ValidatedWheel(NamedTuple):
+    """A wheel that was found sound.
+
+    path:           of the file.
+    name, version, build, tags: of its file name.
+    info_directory: its `.dist-info` directory.
+    digests:        file in it -> sha256 (hex), all but RECORD.
+    requires_python: as METADATA states it.
+    pure:           whether it says that it holds no compiled code (`Root-Is-Purelib`).
+    """
+
+    path: str
+    name: NormalizedName
+    version: Version
+    build: BuildTag
+    tags: frozenset[Tag]
+    info_directory: str
+    digests: dict[str, str]
+    requires_python: str
+    pure: bool
+
+    @property
+    def filename(self) -> str:
+        """The name of the file."""
+        return os.path.basename(self.path)
+
+
+def is_signature(filename: str, info_directory: str) -> bool:
+    """Whether an entry is a signature of RECORD, which RECORD does not list (PEP 427)."""
+    return filename in (f"{info_directory}/RECORD.jws", f"{info_directory}/RECORD.p7s")
+
+
+def check_wheel(path: str) -> ValidatedWheel:
+    """The wheel at *path*, if it is sound: its name, structure, metadata and every RECORD hash.
+
+    Raises `InvalidWheelError` with everything that is wrong.
+    """
+    filename = os.path.basename(path)
+    if problem := invalid_character(filename):
+        raise InvalidWheelError(path, [f"its name is no wheel name: {problem}"])
+    try:
+        name, version, build, tags = parse_wheel_filename(filename)
+    except InvalidWheelFilename as error:
+        raise InvalidWheelError(path, [f"its name is no wheel name: {error}"]) from error
+    try:
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size == 0:
+                raise InvalidWheelError(path, ["an empty file"])
+            with zipfile.ZipFile(file) as archive:
+                check = _Check(archive, size, name, version, build, tags)
+                check.run()
+    except OSError as error:
+        raise InvalidWheelError(path, [f"cannot be read: {reason_of(error)}"]) from error
+    except BAD_ZIP as error:
+        if isinstance(error, InvalidWheelError):
+            raise
+        raise InvalidWheelError(path, [f"not a sound zip file: {_told(error)}"]) from error
+    if check.findings:
+        raise InvalidWheelError(path, check.findings)
+    return ValidatedWheel(
+        path=path,
+        name=name,
+        version=version,
+        build=build,
+        tags=tags,
+        info_directory=check.info_directory,
+        digests=check.digests,
+        requires_python=check.requires_python,
+        pure=check.pure,
+    )
+
+
+def _few(items: Iterable[str]) -> str:
+    """The first of *items*, sorted, for people to read."""
+    ordered = sorted(items)
+    return ", ".join(ordered[:5]) + (", ..." if len(ordered) > 5 else "")
+
+
+def _told(error: BaseException) -> str:
+    return str(error) or type(error).__name__
+
+
+class _Enough(Exception):
+    """There are findings enough."""
+
+
+class _Check:
+    """Looks at one archive of *size* bytes and collects what is wrong with it."""
+
+    def __init__(
+        self,
+        archive: zipfile.ZipFile,
+        size: int,
+        name: NormalizedName,
+        version: Version,
+        build: BuildTag,
+        tags: frozenset[Tag],
+    ) -> None:
+        self._archive = archive
+        self._size = size
+        self._name = name
+        self._version = version
+        self._build = build
+        self._tags = tags
+        self.findings: list[str] = []
+        self.info_directory = ""
+        self.digests: dict[str, str] = {}
+        self.requires_python = ""
+        self.pure = False
+
+    def run(self) -> None:
+        try:
+            self._look()
+        except _Enough:
+            self.findings.append("and more, not looked at")
+
+    def _look(self) -> None:
+        self._check_tags()
+        self._check_names()
+        self._check_sizes()
+        if self.findings:
+            return  # what leaves the archive, or never ends, is not read any further
+        self._find_info_directory()
+        if not self.info_directory:
+            return
+        metadata = self._headers("METADATA")
+        wheel = self._headers("WHEEL")
+        if metadata is not None:
+            self._check_metadata(metadata)
+        if wheel is not None:
+            self._check_wheel(wheel)
+        self._check_record()
+
+    def _note(self, finding: str) -> None:
+        if len(finding) > _LONGEST_FINDING:
+            finding = finding[:_LONGEST_FINDING] + "..."
+        self.findings.append(finding)
+        if len(self.findings) >= _MOST_FINDINGS:
+            raise _Enough
+
+    def _check_tags(self) -> None:
+        if len(self._tags) > _MOST_TAGS:
+            self._note(f"its name stands for {len(self._tags)} tags: more than that of any real wheel")
+            return
+        for tag in sorted(self._tags, key=str):
+            known = tag.platform == "any" or machine_of(tag.platform) is not None
+            if known and _INTERPRETER.fullmatch(tag.interpreter):
+                return
+        self._note(f"no Python on Linux can run its tags ({_few(map(str, self._tags))})")
+
+    def _check_names(self) -> None:
+        seen: set[str] = set()
+        for info in self._archive.infolist():
+            shown = printable(info.filename)
+            parts = info.filename.removesuffix("/").split("/")
+            # zipfile cuts a name at its first NUL; other readers may not.
+            if problem := invalid_character(info.orig_filename):
+                self._note(f"the name of entry {shown!r} cannot be used: {problem}")
+            if info.filename.startswith("/") or ".." in parts or "\\" in info.filename:
+                self._note(f"entry {shown!r} would leave the archive")
+            elif "" in parts or "." in parts:
+                self._note(f"entry {shown!r} is no plain path")
+            name = "/".join(parts)
+            if name in seen:
+                self._note(f"entry {shown!r} stands twice")
+            seen.add(name)
+            kind = stat.S_IFMT(info.external_attr >> 16)
+            if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+                what = "a symbolic link" if kind == stat.S_IFLNK else "no regular file"
+                self._note(f"entry {shown!r} is {what}")
+            if info.flag_bits & 1:
+                self._note(f"entry {shown!r} is encrypted")
+        files = sorted(name for info in self._archive.infolist() if (name := info.filename)[-1:] != "/")
+        for name in files:
+            below = bisect(files, f"{name}/")
+            if below < len(files) and files[below].startswith(f"{name}/"):
+                self._note(f"entry {printable(files[below])!r} is below {printable(name)!r}, which is a file")
+
+    def _check_sizes(self) -> None:
+        packed = sum(info.compress_size for info in self._archive.infolist())
+        unpacked = sum(info.file_size for info in self._archive.infolist())
+        if packed > self._size:
+            self._note(f"its entries overlap: they claim {packed} bytes of a file of {self._size}")
+        if unpacked > max(_LARGE, _MOST_RATIO * self._size):
+            self._note(f"a zip bomb: its {self._size} bytes claim to unpack to {unpacked}")
+
+    def _find_info_directory(self) -> None:
+        tops = {info.filename.partition("/")[0] for info in self._archive.infolist()}
+        found = sorted(top for top in tops if top.endswith(".dist-info"))
+        if len(found) != 1:
+            self._note(f"it has {len(found)} .dist-info directories instead of one")
+            return
+        name, _, version = found[0].removesuffix(".dist-info").rpartition("-")
+        try:
+            same = canonicalize_name(name) == self._name and Version(version) == self._version
+        except InvalidVersion:
+            same = False
+        if not same:
+            self._note(f"{found[0]} is not that of {self._name} {self._version}")
+        self.info_directory = found[0]
+
+    def _text(self, name: str) -> bytes | None:
+        path = f"{self.info_directory}/{name}"
+        try:
+            info = self._archive.getinfo(path)
+        except KeyError:
+            self._note(f"{path} is missing")
+            return None
+        most = _MOST_TEXT[name]
+        if info.file_size > most:
+            self._note(f"{path} claims {info.file_size} bytes: more than any real one holds")
+            return None
+        try:
+            with self._archive.open(info) as file:
+                # What the archive's directory says of the size may be a lie: read no more than that.
+                data = file.read(most + 1)
+        except BAD_ZIP as error:
+            self._note(f"{path} is damaged: {_told(error)}")
+            return None
+        if len(data) > most:
+            self._note(f"{path} is larger than any real one")
+            return None
+        return data
+
+    def _headers(self, name: str) -> Metadata | None:
+        data = self._text(name)
+        if data is None:
+            return None
+        try:
+            return parse_headers(data.decode("utf-8"))
+        except UnicodeDecodeError:
+            self._note(f"{self.info_directory}/{name} is not UTF-8")
+            return None
+
+    def _check_metadata(self, metadata: Metadata) -> None:
+        name, version = metadata.get("Name") or "", metadata.get("Version") or ""
+        if canonicalize_name(name) != self._name:
+            self._note(f"METADATA is of project {name!r}, the file name of {self._name!r}")
+        try:
+            same = Version(version) == self._version
+        except InvalidVersion:
+            same = False
+        if not same:
+            self._note(f"METADATA says version {version!r}, the file name {str(self._version)!r}")
+        self.requires_python = metadata.get("Requires-Python") or ""
+
+    def _check_wheel(self, wheel: Metadata) -> None:
+        format_version = wheel.get("Wheel-Version") or ""
+        if format_version.partition(".")[0] != "1":
+            self._note(f"WHEEL says format {format_version!r}: installers know 1.x only")
+        stated: set[Tag] = set()
+        others: list[str] = []
+        for text in wheel.get_all("Tag"):
+            parts = [set(part.lower().split(".")) for part in text.split("-")]
+            if len(parts) != 3:
+                self._note(f"WHEEL has a tag of {len(parts)} parts: {text!r}")
+            elif prod(map(len, parts)) > len(self._tags):  # not spelled out: it may stand for billions
+                others.append(text)
+            else:
+                stated |= {Tag(*each) for each in product(*parts)}
+        if others or stated != self._tags:
+            shown = _few([*map(str, stated), *others]) or "none"
+            self._note(f"WHEEL says tags {shown}, the file name {_few(map(str, self._tags))}")
+        build = wheel.get("Build") or ""
+        own = "".join(map(str, self._build))
+        if build and build.lstrip("0") != own.lstrip("0"):
+            self._note(f"WHEEL says build {build!r}, the file name {own!r}")
+        self.pure = (wheel.get("Root-Is-Purelib") or "").lower() == "true"
+
+    def _check_record(self) -> None:
+        data = self._text("RECORD")
+        if data is None:
+            return
+        entries = {info.filename: info for info in self._archive.infolist() if not info.is_dir()}
+        listed: dict[str, Sequence[str]] = {}
+        try:
+            # Line by line: a hostile one has more of them than memory holds.
+            for row in csv.reader(io.TextIOWrapper(io.BytesIO(data), "utf-8", newline="")):
+                if not row:
+                    continue
+                if len(row) != 3:
+                    self._note(f"RECORD has a line of {len(row)} fields: {row[0]!r}")
+                elif row[0] in listed:
+                    self._note(f"RECORD lists {row[0]!r} twice")
+                if row[0] in entries:
+                    listed[row[0]] = row
+                else:
+                    self._note(f"RECORD lists {row[0]!r}, which is not there")
+        except (UnicodeDecodeError, csv.Error) as error:
+            self._note(f"RECORD cannot be read: {error}")
+            return
+        record = f"{self.info_directory}/RECORD"
+        for name, info in entries.items():
+            if name == record or is_signature(name, self.info_directory):
+                continue
+            if name not in listed:
+                self._note(f"RECORD does not list {name!r}")
+            elif len(listed[name]) == 3:
+                self._check_row(info, listed[name][1], listed[name][2])
+
+    def _check_row(self, info: zipfile.ZipInfo, stated: str, size: str) -> None:
+        algorithm, _, expected = stated.partition("=")
+        if algorithm not in _HASHES:
+            self._note(f"RECORD has no sha256 (or better) for {info.filename!r}")
+            return
+        found, own = hashlib.new(algorithm), hashlib.sha256()
+        length = 0
+        try:
+            with self._archive.open(info) as file:
+                while chunk := file.read(_CHUNK):
+                    length += len(chunk)
+                    own.update(chunk)
+                    if algorithm != "sha256":
+                        found.update(chunk)
+        except (*BAD_ZIP, OSError) as error:  # bz2 calls damaged data an OSError
+            self._note(f"{info.filename!r} is damaged: {_told(error)}")
+            return
+        digest = own.digest() if algorithm == "sha256" else found.digest()
+        if base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii") != expected.rstrip("="):
+            self._note(f"{info.filename!r} is not what RECORD says ({algorithm} differs)")
+        elif size and size != str(length):
+            self._note(f"{info.filename!r} has {length} bytes, RECORD says {size}")
+        elif length != info.file_size:
+            self._note(f"{info.filename!r} has {length} bytes, the zip file says {info.file_size}")
+        self.digests[info.filename] = own.hexdigest()

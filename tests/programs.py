@@ -126,7 +126,7 @@ def pythons() -> list[str]:
     found = [shutil.which(name, path=environ.get("PATH")) for name in names]
     # Where people keep several; a machine without any of it has one or two on PATH.
     kept = environ.get("PYENV_ROOT") or os.path.join(environ.get("HOME", ""), ".pyenv")
-    more = sorted(glob(os.path.join(escape(kept), "versions", "3.*", "bin", "python3")))
+    more = sorted(glob(os.path.join(escape(kept), "versions", "*", "bin", "python")))
     return list(dict.fromkeys([sys.executable, *(each for each in found if each), *reversed(more)]))
 
 

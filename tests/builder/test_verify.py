@@ -177,7 +177,8 @@ class TestWhatFails:
     @pytest.mark.slow
     def test_something_that_prints_without_end_is_no_trouble(self, check: Any, tmp_path: Path) -> None:
         files = {
-            "demo.py": "import sys\nfor _ in range(300_000): print('x' * 100)\nraise SystemExit('enough')"
+            "demo.py": "import sys\nfor _ in range(300_000): print('x' * 100)\n"
+            "sys.stdout.flush()\nraise SystemExit('enough')"
         }
         wheel = make_wheel(tmp_path, "demo-1.0-py3-none-any.whl", files=files)
         assert problems(check(wheel)) == {"import demo": "exited with 1: enough"}

@@ -93,7 +93,11 @@ def test_a_python_tells_its_version(path: str) -> None:
     assert python_version(target) == Version(version.rstrip("+"))
 
 
-@pytest.mark.parametrize("path", [path for path in pythons() if "/2.7" in path])
+@pytest.mark.parametrize(
+    "path",
+    [path for path in pythons() if "/2.7" in path]
+    or [pytest.param("", marks=pytest.mark.skip(reason="no Python 2.7 is on this machine"))],
+)
 def test_a_python_2_accepts_wheels_for_all_of_unicode(path: str) -> None:
     found = [str(tag) for tag in supported_tags(target_python(path)[0])]
     assert found[0].startswith("cp27-cp27mu-")

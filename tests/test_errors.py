@@ -9,6 +9,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
+import wheelhouse_resolver
 from wheelhouse_resolver import errors
 from wheelhouse_resolver.errors import (
     CpuinfoError,
@@ -163,7 +164,7 @@ def test_the_problem_of_a_text_that_does_not_fit_on_a_line(text: str, expected: 
 
 def test_what_the_system_said_is_never_the_whole_message() -> None:
     """Nobody can do anything about `Permission denied` alone: an error says of what, too."""
-    package = Path(errors.__file__).parent
+    package = Path(wheelhouse_resolver.__file__).parent
     alone, count = [], 0
     for path in sorted(package.rglob("*.py")):
         for call in ast.walk(ast.parse(path.read_bytes())):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.errors import reason_of
-from wheelhouse_resolver.publishing.errors import AfterHookError
+from wheelhouse_resolver.publishing.errors import PublishError
 from wheelhouse_resolver.utils.schema import Table, require, texts
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def after_command(site: Site) -> list[str]:
 
 
 def run_after_hook(command: Sequence[str]) -> None:
-    """Run the site's `after` *command*, whose output is ours. Raises `AfterHookError` when it fails."""
+    """Run the site's `after` *command*, whose output is ours. Raises `PublishError` when it fails."""
     import subprocess
 
     if sys.stdout is not None:
@@ -37,4 +37,5 @@ def run_after_hook(command: Sequence[str]) -> None:
     except OSError as error:
         problem = reason_of(error)
     if problem:
-        raise AfterHookError(shlex.join(command), problem)
+        problem = f"`{shlex.join(command)}` {problem}; the wheels are published"
+        raise PublishError("[publish] after", problem)

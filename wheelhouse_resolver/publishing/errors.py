@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wheelhouse_resolver.errors import WheelhouseError
 
-__all__ = ["AfterHookError", "PublishError"]
+__all__ = ["PublishError"]
 
 
 class PublishError(WheelhouseError, ValueError):
@@ -12,12 +12,4 @@ class PublishError(WheelhouseError, ValueError):
 
     _message = "{what}: {problem}"
     what: str
-    problem: str
-
-
-class AfterHookError(WheelhouseError, RuntimeError):
-    """The site's `[publish] after` command failed; the wheels stay. *command*: as in a shell."""
-
-    _message = "[publish] after: `{command}` {problem}; the wheels are published"
-    command: str
     problem: str

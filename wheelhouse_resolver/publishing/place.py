@@ -69,6 +69,6 @@ def _commit(site: Site, planned: PlannedWheel, temporary: atomic.Temporary) -> s
 
 
 def _ways_out(site: Site, planned: PlannedWheel) -> str:
-    rebuild = publish_command(site, planned, rebuild=True)
-    replace = publish_command(site, planned, replace=True)
+    rebuild = publish_command(site, planned, "--rebuild")
+    replace = publish_command(site, planned, "--replace")
     return f"to add it as a corrected build: `{rebuild}`; to move the old one to .trash/: `{replace}`"

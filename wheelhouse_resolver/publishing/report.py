@@ -64,29 +64,26 @@ class PublishObserver:
 class Recorder:
     """Collects what happens for the report, and tells the observer."""
 
-    def __init__(self, observer: PublishObserver) -> None:
+    def __init__(self, observer: PublishObserver | None) -> None:
         self.changes: list[FileChange] = []
+        self.observer = observer or PublishObserver()
         self._errors: list[WheelhouseError] = []
-        self._observer = observer
 
     def changed(self, change: FileChange) -> None:
         """Note *change*."""
         self.changes.append(change)
-        self._observer.changed(change)
+        self.observer.changed(change)
 
     @contextlib.contextmanager
     def attempt(self) -> Iterator[None]:
-        """Note an error about one file, and go on.
-
-        A full disk or a read-only tree (`OutputError`) ends the run: the next file would fare no better.
-        """
+        """Note an error about one file, and go on; but not when the disk is full or read-only."""
         try:
             yield
         except OutputError:
-            raise
+            raise  # the next file would fare no better
         except WheelhouseError as error:
             self._errors.append(error)
-            self._observer.failed(error)
+            self.observer.failed(error)
 
     def report(self) -> PublishReport:
         """What happened."""

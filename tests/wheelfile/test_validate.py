@@ -502,7 +502,7 @@ def bounded(tmp_path: Path, make: str) -> list[str]:
         import resource, sys, time, zipfile
         from pathlib import Path
         from tests.factories import pack, record_of, wheel_files
-        from tests.test_wheel_check import INFO, NAME
+        from tests.wheelfile.test_validate import INFO, NAME
         from wheelhouse_resolver.wheelfile.validate import InvalidWheelError, check_wheel
 
         path = Path(sys.argv[1], NAME)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.errors import reason_of
-from wheelhouse_resolver.publishing.errors import PublishError
+from wheelhouse_resolver.publishing.errors import AfterHookError
 from wheelhouse_resolver.utils.schema import Table, require, texts
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def after_command(site: Site) -> list[str]:
 
 
 def run_after_hook(command: Sequence[str]) -> None:
-    """Run the site's `after` *command*, whose output is ours. Raises `PublishError` when it fails."""
+    """Run the site's `after` *command*, whose output is ours. Raises `AfterHookError` when it fails."""
     import subprocess
 
     if sys.stdout is not None:
@@ -38,4 +38,4 @@ def run_after_hook(command: Sequence[str]) -> None:
         problem = reason_of(error)
     if problem:
         problem = f"`{shlex.join(command)}` {problem}; the wheels are published"
-        raise PublishError("[publish] after", problem)
+        raise AfterHookError("[publish] after", problem)

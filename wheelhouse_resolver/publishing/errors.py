@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wheelhouse_resolver.errors import WheelhouseError
 
-__all__ = ["PublishError"]
+__all__ = ["AfterHookError", "PublishError"]
 
 
 class PublishError(WheelhouseError, ValueError):
@@ -13,3 +13,7 @@ class PublishError(WheelhouseError, ValueError):
     _message = "{what}: {problem}"
     what: str
     problem: str
+
+
+class AfterHookError(PublishError):
+    """The site's `[publish] after` command failed. The wheels are published all the same."""

@@ -64,6 +64,8 @@ def _commit(site: Site, planned: PlannedWheel, temporary: atomic.Temporary) -> s
                 ).with_hint(f"installers take the stamped one; to withdraw the other: `{command}`") from None
             if not replace:
                 raise error.with_hint(_ways_out(site, planned)) from None
+        if trash.replace_at(planned.path, temporary):
+            return "replaced"
         trash.move_to_trash(planned.path)
         result = "replaced"
 

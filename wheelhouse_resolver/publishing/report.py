@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 from wheelhouse_resolver.errors import OutputError, WheelhouseError
+from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.wheelfile.validate import InvalidWheelError
 
 __all__ = ["FileChange", "PublishObserver", "PublishReport", "Recorder"]
@@ -30,7 +31,8 @@ class FileChange(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: source, path, result."""
-        return {"source": self.source, "path": self.path, "result": self.result}
+        plain: dict[str, Any] = to_plain(self, "source", "path", "result")
+        return plain
 
 
 class PublishReport(NamedTuple):

@@ -131,7 +131,7 @@ def run(options: argparse.Namespace) -> int:
     from wheelhouse_resolver.builder.process.scratch import scratch_directory
     from wheelhouse_resolver.builder.run import carry_out
     from wheelhouse_resolver.publishing.config import after_command, run_after_hook
-    from wheelhouse_resolver.publishing.errors import PublishError
+    from wheelhouse_resolver.publishing.errors import AfterHookError
 
     asked = _asked(options)
     if not asked.requirements:
@@ -176,7 +176,7 @@ def run(options: argparse.Namespace) -> int:
     if after and any(outcome.places for outcome in outcomes):
         try:
             run_after_hook(after)
-        except PublishError as error:
+        except AfterHookError as error:
             report(error)
             failed = True
     return 1 if failed else 0

@@ -181,7 +181,7 @@ def _asked(options: argparse.Namespace) -> RequirementsFile:
     from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
 
     given = RequirementsFile(requirements=tuple(map(parse_requirement, options.requirement)))
-    return given.and_also(files_of(options))
+    return given.merge(files_of(options))
 
 
 def _build_options(options: argparse.Namespace, site: Site) -> BuildOptions:

@@ -345,7 +345,7 @@ class TestSlurmsCommands:
     ) -> None:
         executor = commands()
         monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-        with pytest.raises(ExecutorError, match="^sbatch: No such file or directory$") as caught:
+        with pytest.raises(ExecutorError, match=r"^sbatch: No such file or directory$") as caught:
             executor.run([make_task(tmp_path, "a")], Told())
         assert caught.value.hint == "--executor slurm needs Slurm's commands on PATH"
 

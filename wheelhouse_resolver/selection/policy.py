@@ -132,7 +132,9 @@ class Policy:
 
     def constraints_on(self, project: str) -> list[Requirement]:
         """The constraints on the project of that normalised name that concern the target Python."""
-        return [each for each in self.constraints if each.name == project and self.marker_applies(each.marker)]
+        return [
+            each for each in self.constraints if each.name == project and self.marker_applies(each.marker)
+        ]
 
     def allows_binary(self, project: str) -> bool:
         """Whether the site's [pip] table lets pip take wheels of *project* on install (`no-binary`)."""

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from packaging.markers import Marker
 
 __all__ = [
+    "IgnoredOption",
     "Requirement",
     "RequirementsFile",
-    "IgnoredOption",
     "parse_requirement",
     "read_any",
     "read_project",
@@ -153,7 +153,9 @@ class RequirementsFile(NamedTuple):
             requirements=_once(chain.from_iterable(each.requirements for each in all_of_them)),
             constraints=_once(chain.from_iterable(each.constraints for each in all_of_them)),
             prereleases=any(each.prereleases for each in all_of_them),
-            ignored_options=tuple(dict.fromkeys(chain.from_iterable(each.ignored_options for each in all_of_them))),
+            ignored_options=tuple(
+                dict.fromkeys(chain.from_iterable(each.ignored_options for each in all_of_them))
+            ),
         )
 
     def warnings(self) -> list[str]:

@@ -45,7 +45,7 @@ def _highest(versions: Iterable[str]) -> Version | None:
 
 
 def stated_glibc(site: Site) -> dict[str, Version]:
-    """What the site file says of its layers' C libraries (`[build.glibc]`). Raises `SiteFileError`."""
+    """The C libraries of layers that the site file states (`[build.glibc]`). Raises `SiteFileError`."""
     tables = Tables(site.source or "site")
     known = [layer.name for layer in site.layers]
     found = {}
@@ -55,7 +55,7 @@ def stated_glibc(site: Site) -> dict[str, Version]:
         try:
             found[name] = Version(text)
         except InvalidVersion:
-            tables.fail(f"[build.glibc] {name}", f"{text!r} is no version, such as '2.37'")
+            tables.fail(f"[build.glibc] {name}", f"invalid version {text!r}, expected such as '2.37'")
     return found
 
 

@@ -163,9 +163,9 @@ def test_flags_may_be_stated_by_a_layers_own_name_of_the_arch() -> None:
     ("flags", "problem"),
     [
         ("-O3", r"\[build\.flags\]: must be a table, not a string"),
-        ({"avx2": 3}, r"\[build\.flags\] avx2: must be a string that is not empty, not 3"),
-        ({"avx3": "-O3"}, r"\[build\.flags\]: unknown arch 'avx3'"),
-        ({"avx2": "-O3\n"}, r"\[build\.flags\] avx2: .* cannot be used: it holds a newline"),
+        ({"avx2": 3}, r"\[build\.flags\] avx2: must be a string, not 3"),
+        ({"avx3": "-O3"}, r"\[build\.flags\] avx3: unknown arch 'avx3'"),
+        ({"avx2": "-O3\n"}, r"\[build\.flags\] avx2: it holds a newline"),
     ],
     ids=["no-table", "no-string", "no-arch", "two-lines"],
 )

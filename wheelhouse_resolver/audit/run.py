@@ -143,7 +143,7 @@ def _read_directory(
     for name in names:
         if name.endswith(listing.SUFFIX):
             wheels.append((canonicalize_name(name.partition("-")[0]), name, number))
-        elif name.startswith(atomic.DRAFT_PREFIX):
+        elif name.startswith(atomic.TEMPORARY_PREFIX):
             yield Finding(
                 Kind.LEFTOVER,
                 Severity.WARNING,

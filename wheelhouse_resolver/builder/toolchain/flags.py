@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from wheelhouse_resolver.errors import UnknownArchError, WheelhouseError, reason_of
 from wheelhouse_resolver.site.layout import GENERIC
 from wheelhouse_resolver.utils.process import run
-from wheelhouse_resolver.utils.schema import Tables
+from wheelhouse_resolver.utils.schema import Pairs, require, text
+from wheelhouse_resolver.utils.text import invalid_character
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Arch
@@ -148,16 +149,18 @@ def compiler_environment(
 
 def stated_flags(site: Site) -> dict[str, str]:
     """The flags that the site file states, by the ladder's name of the arch. Raises `SiteFileError`."""
-    tables = Tables(site.source or "site")
-    found = {}
-    for name, flags in tables.table(site.tables.get("build", {}).get("flags", {}), "[build.flags]").items():
+
+    def unknown(name: str) -> str | None:
         try:
-            arch = site.arch(name)
+            site.arch(name)
         except UnknownArchError as error:
-            tables.fail("[build.flags]", str(error))
-        flags = tables.text(flags, f"[build.flags] {name}") if flags != "" else ""
-        found[arch.name if arch is not None else GENERIC] = flags
-    return found
+            return str(error)
+        return None
+
+    schema = Pairs(text(invalid_character), unknown, header="build.flags")
+    table = require(schema, site.tables.get("build", {}).get("flags", {}), site.source or "site")
+    archs = {name: site.arch(name) for name in table}
+    return {arch.name if arch is not None else GENERIC: table[name] for name, arch in archs.items()}
 
 
 def arch_flags(arch: Arch, tools: Toolchain) -> str:

@@ -13,7 +13,7 @@ from tests.factories import make_tree, make_wheel
 from tests.whole import wheels_below
 from wheelhouse_resolver.cli.main import main
 
-__all__ = ["Done", "House", "everything_below"]
+__all__ = ["Done", "WheelhouseFixture", "everything_below"]
 
 
 class Done(NamedTuple):
@@ -24,7 +24,7 @@ class Done(NamedTuple):
     err: str
 
 
-class House:
+class WheelhouseFixture:
     """A wheelhouse at *root*, and an *inbox* of wheels to publish."""
 
     def __init__(self, directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -37,7 +37,7 @@ class House:
         """A new wheel in the inbox."""
         return make_wheel(self.inbox, filename, **options)
 
-    def stand(self, label: str, filename: str, **options: Any) -> Path:
+    def add(self, label: str, filename: str, **options: Any) -> Path:
         """A wheel that stands in directory *label* already, put there by hand."""
         return make_wheel(self.root / label, filename, **options)
 

@@ -355,7 +355,7 @@ class TestRealWheels:
     @pytest.mark.parametrize(
         ("name", "content", "problem"),
         [
-            ("demo.whl", b"", "Invalid wheel filename"),
+            ("demo.whl", b"", "invalid wheel file name: "),
             ("demo-1.0-py3-none-any.whl", b"PK", "invalid zip file"),
             ("demo-2.0-py3-none-any.whl", None, "does not exist"),
         ],

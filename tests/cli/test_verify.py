@@ -98,8 +98,8 @@ def test_a_time_limit(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> No
     ("name", "more", "word"),
     [
         ("missing-1.0-py3-none-any.whl", (), "does not exist"),
-        ("demo.whl", (), "Invalid wheel filename"),
-        ("junk-1.0-py3-none-linux_x86_64.whl", (), "not a sound zip file"),
+        ("demo.whl", (), "invalid wheel file name: "),
+        ("junk-1.0-py3-none-linux_x86_64.whl", (), "invalid zip file"),
         ("demo-1.0-cp26-none-any.whl", (), "python2.6, which is not on PATH"),
         ("demo-1.0-py3-none-any.whl", ("--python", "/nowhere"), "does not exist"),
         ("demo-1.0-py3-none-any.whl", ("--python", "3.98"), "no python3.98 on PATH runs"),

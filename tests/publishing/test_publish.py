@@ -226,7 +226,7 @@ def test_a_local_label_is_appended_everywhere_the_version_stands(
 def test_what_is_no_local_label_is_refused(house: WheelhouseFixture, label: str) -> None:
     done = house.run("publish", house.wheel(PURE), f"--local-label={label}")
     assert done.code == 2
-    assert "is no local label (letters, digits, dots)" in done.err
+    assert "(letters, digits, dots)" in done.err
     assert done.err.count("\n") == 1
     assert house.wheels() == []
 
@@ -330,7 +330,7 @@ def test_every_finding_of_every_wheel_is_listed_and_nothing_is_placed(house: Whe
     assert done.err.splitlines() == [
         f"refused {evil}: entry '../evil' would leave the archive",
         f"refused {evil}: entry '/evil' would leave the archive",
-        f"refused {empty}: an empty file",
+        f"refused {empty}: empty file",
         "error: 2 of 3 wheels refused, nothing placed",
     ]
     assert house.wheels() == []
@@ -608,7 +608,7 @@ def test_a_neighbour_that_cannot_be_stamped_is_told_and_nothing_is_placed(house:
     (house.root / "generic" / PLAIN).write_bytes(b"half")
     done = house.run("publish", house.wheel(PLAIN), "--to", "gentoo/avx2")
     assert done.code == 2
-    assert f"{house.root}/generic/{PLAIN} refused: not a sound zip file" in done.err
+    assert f"{house.root}/generic/{PLAIN}: invalid wheel: invalid zip file" in done.err
     assert house.wheels() == [f"generic/{PLAIN}"]
 
 
@@ -1141,7 +1141,7 @@ def test_checking_sorts_the_sound_from_the_refused(house: WheelhouseFixture) -> 
     (house.inbox / "bad-1.0-py3-none-any.whl").touch()
     sound, refused = check_all([str(good), str(house.inbox / "bad-1.0-py3-none-any.whl")])
     assert [each.filename for each in sound] == [PURE]
-    assert [error.findings for error in refused] == [("an empty file",)]
+    assert [error.findings for error in refused] == [("empty file",)]
 
 
 def test_planning_reads_the_tree_and_changes_nothing(house: WheelhouseFixture) -> None:

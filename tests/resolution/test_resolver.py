@@ -176,7 +176,7 @@ class TestBrokenWheels:
     def test_no_zip_file(self, tmp_path: Path) -> None:
         house(tmp_path, {"a-1.0": []})
         (tmp_path / "generic/a-2.0-py3-none-any.whl").write_bytes(b"PK\3\4 not really")
-        self.left_out(tmp_path, "not a sound zip file")
+        self.left_out(tmp_path, "invalid zip file")
 
     def test_no_metadata(self, tmp_path: Path) -> None:
         house(tmp_path, {"a-1.0": []})

@@ -107,7 +107,7 @@ def check_file(
     except OSError as error:
         yield found(Kind.UNREADABLE, f"cannot be read: {reason_of(error)}", withdraw)
     except BAD_ZIP as error:
-        yield found(Kind.BROKEN, f"not a sound zip file: {error}", withdraw)
+        yield found(Kind.BROKEN, f"invalid zip file: {error}", withdraw)
     # Installers go by the name: a broken wheel still wins, and then fails.
     return True
 

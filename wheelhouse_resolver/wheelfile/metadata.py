@@ -83,7 +83,7 @@ def read_metadata(path: str) -> Metadata:
         raise UnreadableWheelError(path, f"cannot be read: {reason_of(error)}") from error
     except BAD_ZIP as error:
         size = f"{os.path.getsize(path)} bytes" if os.path.exists(path) else "gone"
-        raise UnreadableWheelError(path, f"not a sound zip file ({size}): {error}") from error
+        raise UnreadableWheelError(path, f"invalid zip file ({size}): {error}") from error
 
 
 def metadata_of(archive: zipfile.ZipFile, path: str) -> Metadata:

@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-
 from wheelhouse_resolver.builder.classification.evidence import (
     Evidence,
     Subject,
@@ -29,6 +27,7 @@ from wheelhouse_resolver.site.layout import GENERIC
 from wheelhouse_resolver.utils.elf import ElfFile
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP
 from wheelhouse_resolver.wheelfile.elf import elf_files
+from wheelhouse_resolver.wheelfile.validate import WheelName
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.builder.records.record import BuildRecord
@@ -91,27 +90,34 @@ def classify(
     """
     try:
         os.stat(wheel)  # that it does not exist is reported before an invalid name
-        _, _, _, tags = parse_wheel_filename(os.path.basename(wheel))
+        platforms = {tag.platform for tag in _name(wheel).tags}
         files = elf_files(wheel)
         doubts = _scan(wheel, files) if scan else []
-    except InvalidWheelFilename as error:
-        raise ClassifyError(wheel, str(error)) from error
     except FileNotFoundError as error:
         raise ClassifyError(wheel, "does not exist") from error
     except OSError as error:
         raise ClassifyError(wheel, f"cannot be read: {reason_of(error)}") from error
     except BAD_ZIP as error:
+        if isinstance(error, ClassifyError):
+            raise
         raise ClassifyError(wheel, f"invalid zip file: {error}") from error
     subject = Subject(
         site=site,
         files=files,
-        platforms=frozenset(tag.platform for tag in tags),
+        platforms=frozenset(platforms),
         record=record,
         glibc=layers_glibc(site.layers, environ) if files else {},
         environ=environ,
     )
     found = decide(wheel, subject)
     return replace(found, warnings=(*found.warnings, *doubts))
+
+
+def _name(wheel: str) -> WheelName:
+    try:
+        return WheelName.parse(os.path.basename(wheel))
+    except ValueError as error:
+        raise ClassifyError(wheel, str(error)) from error
 
 
 def _scan(wheel: str, files: Sequence[ElfFile]) -> list[str]:

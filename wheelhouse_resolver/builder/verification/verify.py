@@ -17,8 +17,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from packaging.utils import parse_wheel_filename
-
 from wheelhouse_resolver.builder.process.commands import Finished, run_logged
 from wheelhouse_resolver.builder.process.virtualenvs import (
     EnvironmentProblemError,
@@ -36,6 +34,7 @@ from wheelhouse_resolver.utils.safe_io import BAD_ZIP
 from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.wheelfile.elf import elf_files
 from wheelhouse_resolver.wheelfile.tags import pythons_of
+from wheelhouse_resolver.wheelfile.validate import WheelName
 
 __all__ = ["FailedCheck", "NoEmulatorError", "Verification", "VerifyOptions", "python_for", "verify"]
 
@@ -266,9 +265,9 @@ def python_for(wheel: str) -> str:
     """The path of a Python on this machine that can install the wheel of that file name.
 
     The running one if it can, else the one on PATH of the version that the wheel's tags name, the newest
-    of several. Raises `PythonError`, and `packaging.utils.InvalidWheelFilename`.
+    of several. Raises `PythonError`, and `ValueError` for an invalid file name.
     """
-    _, _, _, tags = parse_wheel_filename(os.path.basename(wheel))
+    tags = WheelName.parse(os.path.basename(wheel)).tags
     running, _ = target_python()
     if not tags.isdisjoint(supported_tags(running)):
         return sys.executable

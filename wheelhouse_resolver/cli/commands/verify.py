@@ -11,8 +11,6 @@ import tempfile
 from contextlib import suppress
 from dataclasses import replace
 
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-
 from wheelhouse_resolver.builder.process.commands import subreaper
 from wheelhouse_resolver.builder.recipes.loader import find_recipe, load_recipe, recipe_directories
 from wheelhouse_resolver.builder.recipes.model import no_recipe
@@ -37,6 +35,7 @@ from wheelhouse_resolver.host.target_python import python_version
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree import listing
 from wheelhouse_resolver.wheelfile.metadata import read_metadata
+from wheelhouse_resolver.wheelfile.validate import WheelName
 
 __all__ = ["add_arguments", "run"]
 
@@ -146,8 +145,8 @@ def _cases(options: argparse.Namespace, site: Site) -> list[tuple[str, VerifyOpt
             problem = "not a regular file" if os.path.exists(path) else "does not exist"
             raise UnreadableWheelError(path, problem)
         try:
-            name, version, _, _ = parse_wheel_filename(os.path.basename(path))
-        except InvalidWheelFilename as error:
+            name, version, _, _ = WheelName.parse(os.path.basename(path))
+        except ValueError as error:
             raise UnreadableWheelError(path, str(error)) from error
         read_metadata(path)  # raises if it cannot be read
         python = target_of(options.python).path if options.python is not None else python_for(path)

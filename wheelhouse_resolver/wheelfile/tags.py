@@ -1,4 +1,4 @@
-"""What the tags of a wheel ask for."""
+"""What the tags of a wheel require."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ def compressed_tags(tags: frozenset[Tag]) -> str:
 
 
 MANYLINUX = re.compile(r"manylinux_(\d+)_(\d+)_(.+)")
-
 
 _LEGACY = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}
 

@@ -1,4 +1,4 @@
-"""`verify`: whether wheels work, tried out in fresh environments."""
+"""`verify`: whether wheels work, tested in fresh environments."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--recipe",
         metavar="FILE|none",
-        help="what to try, instead of the recipe that is found for each project; `none`: imports alone",
+        help="the recipe that says what to test, instead of each project's own; `none`: imports only",
     )
     how.add_argument("--timeout", type=seconds, metavar="SECONDS", help="of each import and test")
     how.add_argument(
@@ -55,14 +55,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="DIR",
-        help="a directory with what wheels require, besides the wheelhouse; may be given several times",
+        help="a directory with what the wheels require, besides the wheelhouse; may be given several times",
     )
     how.add_argument(
         "--library-dir",
         action="append",
         default=[],
         metavar="DIR",
-        help="a directory with libraries of the layer, besides where its loader looks by itself",
+        help="a directory with libraries of the layer, as if it were in LD_LIBRARY_PATH",
     )
     how.add_argument("--offline", action="store_true", help="take requirements from these directories only")
     how.add_argument(
@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="COMMAND",
         help="import by this emulator of a lower CPU, such as 'qemu-x86_64 -cpu Haswell'",
     )
-    how.add_argument("--keep", action="store_true", help="keep the environments, and say where they are")
+    how.add_argument("--keep", action="store_true", help="keep the environments and print where they are")
     add_json_option(parser)
     add_host_options(parser)
     add_site_options(parser)

@@ -129,7 +129,7 @@ def test_what_is_not_ours_is_left_alone_and_told(
     before = everything_below(output / "generic")
     done = house.run("view", "--output", output)
     assert done.code == 1
-    assert done.err == f"warning: left out: {foreign}: stands in the way and is not ours\n"
+    assert done.err == f"warning: left out: {foreign}: already exists and is not ours\n"
     assert everything_below(output / "generic") == before
 
 

@@ -32,7 +32,7 @@ COMMANDS = {
     "avail": "list what this host can install, newest first",
     "why-not": "say why pip finds no wheel, or took that one, and what would help",
     "lock": "resolve requirements and all they need, and write a lock file for stock installers",
-    "doctor": "say what is wrong with this environment, and the command that mends it",
+    "doctor": "find what is wrong with this environment, with the command that fixes it",
     "publish": "check wheels, stamp them, and place them into the wheelhouse",
     "withdraw": "take a wheel out of every search path, restorably",
     "restore": "bring a withdrawn wheel back",

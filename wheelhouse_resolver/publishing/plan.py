@@ -145,11 +145,11 @@ def make_plan(
 
     Raises `PublishError`, `StampError`; `InvalidWheelError` for a neighbour that would have to be restamped.
     """
-    planner = _Planner(site, wheels, directory, options)
+    planner = _TreePlanner(site, wheels, directory, options)
     return [each for wheel, target in planner.targets for each in planner.steps(wheel, target)]
 
 
-class _Planner:
+class _TreePlanner:
     """Plans one wheel after another; the tree is listed once, before the first."""
 
     def __init__(

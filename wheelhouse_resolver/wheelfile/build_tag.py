@@ -36,10 +36,10 @@ BAND = 1000
 
 
 class StampError(WheelhouseError, ValueError):
-    """A wheel whose own build number does not fit into its band."""
+    """A wheel whose own build number leaves no room in its band."""
 
-    _message = f"{{filename}}: build number {{own}} does not fit a stamp (0 to {BAND - 1})"
-    _hint = "rename the wheel with a lower build number"
+    _message = "{filename}: build number {own} does not fit a stamp (0 to 999)"
+    _hint = "rename it with a lower one"
     filename: str
     own: int
 

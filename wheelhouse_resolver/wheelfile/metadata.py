@@ -72,7 +72,7 @@ def header_lines(text: str) -> Iterator[str]:
 def read_metadata(path: str) -> Metadata:
     """The headers of the METADATA of the wheel at *path* (core metadata specification).
 
-    Raises `UnreadableWheelError` when the file is no valid zip with one METADATA of sensible size.
+    Raises `UnreadableWheelError` when the file is not a valid zip with one METADATA of sensible size.
     """
     try:
         with open_regular(path) as file, zipfile.ZipFile(file) as archive:

@@ -180,7 +180,7 @@ def _wheel_text(text: bytes, change: Rewrite) -> bytes:
 _VERSION = re.compile(rb"(?:\A|(?<=[\r\n]))version:[^\r\n]*(?:(?:\r\n|\r|\n)[ \t][^\r\n]*)*", re.IGNORECASE)
 
 
-#: Lines with what ends them, as `header_lines` tells them apart.
+#: Lines with what ends them, as `header_lines` separates them.
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _REQUIRES = b"requires-dist:"
 
@@ -195,7 +195,7 @@ def _metadata_text(text: bytes, change: Rewrite) -> bytes:
 
 
 def _with_requires(text: bytes, requires: tuple[str, ...]) -> bytes:
-    """*text* with these requirements where the first one stood, or behind the last header."""
+    """*text* with these requirements in the place of the first one, or after the last header."""
     count = len(list(header_lines(text.decode("utf-8"))))
     lines = _LINE.findall(text)
     newline = b"\r\n" if lines[0].endswith(b"\r\n") else b"\n"

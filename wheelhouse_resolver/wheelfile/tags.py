@@ -11,7 +11,7 @@ __all__ = ["MANYLINUX", "compressed_tags", "glibc_of", "machine_of", "pythons_of
 
 
 def compressed_tags(tags: frozenset[Tag]) -> str:
-    """*tags* as a compressed tag set (PEP 425), which may stand for more tags than these."""
+    """*tags* as a compressed tag set (PEP 425), which may expand to more tags than these."""
     return "-".join(
         ".".join(sorted({getattr(tag, part) for tag in tags})) for part in ("interpreter", "abi", "platform")
     )

@@ -37,10 +37,10 @@ from wheelhouse_resolver.wheelfile.tags import machine_of
 
 __all__ = ["InvalidWheelError", "ValidatedWheel", "WheelName", "check_wheel", "is_signature"]
 
-#: More than any real one holds (bytes); METADATA no more than those who read it later take.
+#: The largest ones that are read (bytes).
 _MOST_TEXT = {"METADATA": MOST_METADATA, "WHEEL": 1 << 20, "RECORD": 64 << 20}
 
-#: More tags than any real file name stands for.
+#: More tags than any real file name expands to.
 _MOST_TAGS = 1000
 
 #: So much, and so many times the file's own size, no real wheel unpacks to (bytes, times).
@@ -321,7 +321,7 @@ class _Check:
             parts = [set(part.lower().split(".")) for part in text.split("-")]
             if len(parts) != 3:
                 self._note(f"WHEEL has an invalid tag {text!r}")
-            elif prod(map(len, parts)) > len(self._stated.tags):  # not spelled out: it may stand for billions
+            elif prod(map(len, parts)) > len(self._stated.tags):  # not expanded: it may mean billions
                 others.append(text)
             else:
                 stated |= {Tag(*each) for each in product(*parts)}

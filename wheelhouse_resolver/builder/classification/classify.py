@@ -40,7 +40,7 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class ClassifyError(FileProblemError, ValueError):
-    """A file that cannot be classified, as it is no wheel."""
+    """A file that cannot be classified, as it is not a valid wheel."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +86,7 @@ def classify(
     scan:    also warn of instructions with wide registers, which takes `objdump`.
     environ: what `$VARIABLE` in a layer's patterns stands for.
 
-    Raises `ClassifyError` for what is no wheel, `SiteFileError` for a wrong `[build.glibc]`.
+    Raises `ClassifyError` for an invalid wheel, `SiteFileError` for a wrong `[build.glibc]`.
     """
     try:
         os.stat(wheel)  # that it does not exist is reported before an invalid name

@@ -152,7 +152,7 @@ def _read(path: str) -> ElfFile:
     try:
         with open(path, "rb") as file:
             return read_elf(file, path)
-    except OSError as error:  # the kernel's own, which is no file
+    except OSError as error:  # the kernel's own is not a file
         return ElfFile(path=path, problem=reason_of(error))
 
 

@@ -1,4 +1,4 @@
-"""Verifying a wheel: whether it works for those who will install it.
+"""Verifying a wheel: whether it works for its users.
 
 It is installed into a fresh environment with what it requires, and everything that it contains is imported
 there, each in a process of its own: a wheel that crashes or hangs is a failed verification, not a failed
@@ -105,7 +105,7 @@ class VerifyOptions:
     find_links:   directories with what the wheel requires; if they do not suffice, it is also taken from the
                   index that pip is configured for in *environ*, unless *offline*.
     test:         what to import and run; without imports of its own: all that the wheel contains.
-    library_dirs: where the layer has libraries, besides where its loader looks by itself.
+    library_dirs: where the layer has libraries, as if in LD_LIBRARY_PATH.
     emulate:      a command that runs the environment's Python: `qemu-x86_64 -cpu Haswell`.
     """
 
@@ -174,7 +174,7 @@ class _Verifying:
         """Whether the wheel could be installed with all that it requires."""
         pip = [python, "-m", "pip", "--disable-pip-version-check", "--no-input"]
         links = [part for each in self._options.find_links for part in ("--find-links", each)]
-        # Not for the user, nor elsewhere, whatever pip's own configuration says.
+        # Into the environment, whatever pip's own configuration says.
         install = [*pip, "install", "--no-user", "--prefer-binary", *links, self._wheel, *self._test.requires]
         done = self._run([*install, "--no-index"], _INSTALLING)
         if not done.ok and not self._options.offline:

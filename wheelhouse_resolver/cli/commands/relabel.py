@@ -18,23 +18,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "wheel", nargs="+", metavar="WHEEL", help="the wheels; without an edit: print what they require"
     )
     edits = parser.add_argument_group("edits")
-    edits.add_argument(
-        "--add-requires", action="append", default=[], metavar="REQUIREMENT", help="add a requirement"
-    )
-    edits.add_argument(
-        "--remove-requires",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="remove all requirements on a project",
-    )
-    edits.add_argument(
-        "--replace-requires",
-        action="append",
-        default=[],
-        metavar="REQUIREMENT",
-        help="replace all requirements on its project by this one",
-    )
+    for option, metavar, help_text in (
+        ("--add-requires", "REQUIREMENT", "add a requirement"),
+        ("--remove-requires", "NAME", "remove all requirements on a project"),
+        ("--replace-requires", "REQUIREMENT", "replace all requirements on its project by this one"),
+        ("--rpath", "DIR", "a directory that its libraries also look into, after their own (needs patchelf)"),
+    ):
+        edits.add_argument(option, action="append", default=[], metavar=metavar, help=help_text)
     edits.add_argument(
         "--local-label", default="", metavar="LABEL", help="append it to the version: 1.0 becomes 1.0+LABEL"
     )
@@ -43,13 +33,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="",
         metavar="PYTHON-ABI-PLATFORM",
         help="other wheel tags; an empty part stays as it is (write --tags=-abi3- where the first is empty)",
-    )
-    edits.add_argument(
-        "--rpath",
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="a directory that its libraries also look into, after their own ones (needs patchelf)",
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
@@ -64,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser,
         ("what a wheel requires", "relabel h5py-3.11.0-cp311-cp311-linux_x86_64.whl"),
         (
-            "a wheel that needs a newer numpy, and says whose it is",
+            "a wheel that needs a newer numpy, with a label of the site",
             "relabel --replace-requires 'numpy>=2' --local-label site --output-dir new "
             "h5py-3.11.0-cp311-cp311-linux_x86_64.whl",
         ),

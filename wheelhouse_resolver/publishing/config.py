@@ -30,7 +30,7 @@ def run_after_hook(command: Sequence[str]) -> None:
     import subprocess
 
     if sys.stdout is not None:
-        sys.stdout.flush()  # what we said comes before what it says
+        sys.stdout.flush()  # its output comes after ours
     try:
         code = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
         problem = f"exited with {code}" if code else ""

@@ -293,12 +293,9 @@ def _generic_for(site: Site, wheel: ValidatedWheel) -> Directory:
 
 def _with_glibc(tags: frozenset[Tag], glibc: str) -> frozenset[Tag]:
     level = "manylinux_" + glibc.replace(".", "_") + "_"
-    platforms = {tag.platform for tag in tags}
-    plain = {platform for platform in platforms if platform.startswith("linux_")}
-    more = {level + platform.removeprefix("linux_") for platform in plain}
-    return parse_tag(
-        compressed_tags(frozenset(Tag(t.interpreter, t.abi, p) for t in tags for p in platforms | more))
-    )
+    plain = [tag for tag in tags if tag.platform.startswith("linux_")]
+    more = {Tag(t.interpreter, t.abi, level + t.platform.removeprefix("linux_")) for t in plain}
+    return parse_tag(compressed_tags(tags | more))
 
 
 def involving(

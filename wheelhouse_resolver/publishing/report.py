@@ -64,7 +64,7 @@ class PublishObserver:
 
 
 class Recorder:
-    """Collects what happens for the report, and tells the observer."""
+    """Collects what happens for the report, and passes it on to the observer."""
 
     def __init__(self, observer: PublishObserver | None) -> None:
         self.changes: list[FileChange] = []

@@ -41,7 +41,7 @@ class Trashed(NamedTuple):
 
 
 def file_id(path: str) -> tuple[int, ...]:
-    """What tells the file or link at *path* from any other of that name. Raises `OSError`."""
+    """What identifies the file or link at *path* among all of that name. Raises `OSError`."""
     status = os.lstat(path)  # a relative link leads elsewhere once it is moved
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 

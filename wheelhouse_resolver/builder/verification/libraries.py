@@ -104,7 +104,7 @@ def _trace(file: ElfFile, loader: Loader) -> _Trace:
     else:
         environ["LD_PRELOAD"] = preload
     command = [program, target]
-    if "musl" in program:
+    if "musl" in os.path.basename(program):
         command.insert(1, "--list")
     else:
         environ["LD_TRACE_LOADED_OBJECTS"] = "1"

@@ -14,6 +14,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any, NoReturn
 
+from wheelhouse_resolver.cli.options import report
 from wheelhouse_resolver.errors import WheelhouseError, printable, reason_of
 from wheelhouse_resolver.utils.text import suggest_name
 
@@ -136,7 +137,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
         return code
     except WheelhouseError as error:
-        return _failed(str(error))
+        report(error)
+        return 2
     except BrokenPipeError:
         # The reader has seen enough (`| head`). Python flushes stdout once more at exit: give it somewhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

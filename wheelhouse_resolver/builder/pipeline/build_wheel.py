@@ -52,7 +52,7 @@ from wheelhouse_resolver.builder.toolchain.variables import (
 )
 from wheelhouse_resolver.builder.verification.verify import verify
 from wheelhouse_resolver.errors import OutputError
-from wheelhouse_resolver.host.cpu import running_cpu, why_not
+from wheelhouse_resolver.host.cpu import missing_for, running_cpu
 from wheelhouse_resolver.site.layout import GENERIC, Arch
 from wheelhouse_resolver.tree.listing import SUFFIX, existing
 from wheelhouse_resolver.utils import atomic
@@ -204,7 +204,7 @@ class _Build(Phases):
         facts, self.runnable = host_facts(site, self.job.python, os.environ)
         self.record = replace(self.record, host=facts)
         if self.options.verify and self.arch is not None and self.arch.name not in self.runnable:
-            reason = why_not(running_cpu(), self.arch)
+            reason = missing_for(running_cpu(), self.arch)
             raise PhaseFailed(
                 f"{facts['node']} cannot run {self.arch.name} ({reason}), so it cannot verify the wheel: "
                 "build on a node that can, or without verification"

@@ -56,7 +56,7 @@ def test_one_that_cannot_be_made_is_an_error_that_says_how_each_way_failed(tmp_p
     with pytest.raises(EnvironmentProblemError) as caught:
         make_environment("/nowhere/python", str(tmp_path / "new"), log=log, environ=os.environ)
     assert str(caught.value).startswith(
-        "no environment of /nowhere/python can be made: virtualenv exited with"
+        "cannot make a virtual environment of /nowhere/python: virtualenv exited with"
     )
     assert caught.value.problem.endswith("; venv exited with 127: /nowhere/python: No such file or directory")
     assert not (tmp_path / "new").exists()

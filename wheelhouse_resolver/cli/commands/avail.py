@@ -130,7 +130,6 @@ def _first(row: Row, before: Row | None) -> bool:
 def _tell(found: Listing, options: argparse.Namespace) -> None:
     """Tell on stderr what the rows do not show."""
     warn(found.warnings)
-    warn([f"ignored {each}: its marker does not hold for this Python" for each in found.ignored])
     if not options.not_available:
         for row in found.missing:
             close = f" (close names: {', '.join(row.close)})" if row.close else ""

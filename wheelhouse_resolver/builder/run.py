@@ -281,7 +281,7 @@ class _Run:
 
 
 class _Watching:
-    """A `Watcher` that passes on what an executor tells."""
+    """A `TaskObserver` that passes on what an executor tells."""
 
     def __init__(self, run: _Run, tasks: dict[str, Entry]) -> None:
         self._run = run

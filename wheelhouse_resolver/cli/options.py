@@ -27,6 +27,7 @@ __all__ = [
     "files_of",
     "host_of",
     "print_json",
+    "print_or_write",
     "requirements_of",
     "seconds",
     "site_of",
@@ -186,3 +187,13 @@ def seconds(text: str) -> float:
 def print_json(value: Any) -> None:
     """Print *value* for programs: pure ASCII, two spaces a level."""
     print(json.dumps(value, indent=2))
+
+
+def print_or_write(text: str, path: str | None) -> None:
+    """Print *text*, or make it the content of the file at *path*, atomically. Raises `OutputError`."""
+    if path is None:
+        print(text, end="")
+        return
+    from wheelhouse_resolver.utils.filesystem import write_text
+
+    write_text(path, text)

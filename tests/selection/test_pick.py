@@ -568,7 +568,7 @@ class TestPick:
     def test_it_is_immutable(self, tmp_path: Path) -> None:
         result = pick(Wheelhouse(make_tree(tmp_path, {})), "demo", HOST)
         with pytest.raises(AttributeError, match="can't set attribute"):
-            result.best = None
+            result.best = None  # type: ignore[misc]
 
     def test_its_form_for_programs(self, tmp_path: Path) -> None:
         site = make_tree(tmp_path, {"gentoo/avx": pure("1.0"), "generic": pure("0.9")})

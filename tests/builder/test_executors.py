@@ -13,7 +13,7 @@ from tests.builder.test_commands import escaping
 from wheelhouse_resolver.builder.executors.base import Executor, ExecutorError, Task
 from wheelhouse_resolver.builder.executors.local import LocalExecutor
 from wheelhouse_resolver.builder.executors.slurm import Job, SlurmExecutor
-from wheelhouse_resolver.builder.process.commands import adopting
+from wheelhouse_resolver.builder.process.commands import subreaper
 from wheelhouse_resolver.builder.resources import Resources
 from wheelhouse_resolver.errors import OutputError
 
@@ -27,7 +27,7 @@ class FakeJob:
         self.cancelled = False
         self.released = False
 
-    def over(self) -> bool:
+    def is_over(self) -> bool:
         self.left -= 1
         if self.left == 0:
             self.after()
@@ -185,7 +185,7 @@ write(str(count))
         assert [result.vanished for result in LocalExecutor(1).run(tasks, Told())] == [
             "ended by SIGKILL",
             "exited with 3",
-            "ended well, yet left no result",
+            "exited with 0, but left no result",
             "/nowhere/python: No such file or directory",
         ]
 
@@ -212,7 +212,7 @@ write(str(count))
     def test_what_a_killed_task_leaves_is_killed_and_the_other_tasks_are_not(self, tmp_path: Path) -> None:
         escape = escaping(tmp_path / "pids", "os.kill(os.getpid(), 9)")
         tasks = [make_task(tmp_path, "a", escape), make_task(tmp_path, "b", "time.sleep(3); write('')")]
-        with adopting():
+        with subreaper():
             results = LocalExecutor(2).run(tasks, Told())
         assert [result.vanished for result in results] == ["ended by SIGKILL", ""]
         assert not any(is_alive(int(pid)) for pid in (tmp_path / "pids").read_text().split())

@@ -107,7 +107,7 @@ def test_a_time_limit(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> No
         ("demo-1.0-py3-none-any.whl", ("--find-links", "nodir"), "nodir: --find-links: no such directory"),
         ("demo-1.0-py3-none-any.whl", ("--timeout", "-1"), "not a number of seconds above 0"),
         ("demo-1.0-py3-none-any.whl", ("--timeout", "nan"), "not a number of seconds above 0"),
-        ("demo-1.0-py3-none-any.whl", ("--emulate", "qemu '"), "no command line: No closing quotation"),
+        ("demo-1.0-py3-none-any.whl", ("--emulate", "qemu '"), "not a command line: No closing quotation"),
         (
             "demo-1.0-py3-none-any.whl",
             ("--emulate", "no-such-emulator -cpu x"),
@@ -163,7 +163,10 @@ def test_for_programs_there_is_a_log_of_what_fails_only(
 def test_what_is_no_file_is_not_waited_for(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> None:
     os.mkfifo(tmp_path / "pipe-1.0-py3-none-any.whl")
     outcome = cli("verify", "--offline", tmp_path / "pipe-1.0-py3-none-any.whl", "--root", root, *HOST)
-    assert (outcome.code, outcome.err) == (2, f"error: {tmp_path}/pipe-1.0-py3-none-any.whl: is no file\n")
+    assert (outcome.code, outcome.err) == (
+        2,
+        f"error: {tmp_path}/pipe-1.0-py3-none-any.whl: not a regular file\n",
+    )
 
 
 def test_bad_input_shows_before_anything_is_run(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> None:

@@ -432,7 +432,7 @@ class TestHelps:
         names = [f"demo-1.0-cp313-cp313-{LINUX}.whl", f"demo-1.0-cp310-cp310-{LINUX}.whl"]
         threaded = HOST._replace(python=target_python("3.13t")[0])
         found = answer(tmp_path, {"generic": names}, "demo", threaded)
-        assert (found.policy.python_name, steps(found)) == (
+        assert (found.python, steps(found)) == (
             "3.13t",
             [(Step(Action.PYTHON, ("3.13", "3.10")),)],
         )
@@ -447,7 +447,7 @@ class TestHelps:
         )
         pypy = HOST._replace(python=TargetPython("/some/pypy", None, answers=said))
         found = answer(tmp_path, {"generic": names}, "demo", pypy)
-        assert (found.policy.python_name, steps(found)) == (
+        assert (found.python, steps(found)) == (
             "PyPy 3.10",
             [(Step(Action.PYTHON, ("3.13", "3.10")),)],
         )

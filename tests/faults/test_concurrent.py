@@ -49,7 +49,7 @@ def test_sixteen_publishers_of_overlapping_sets(
     assert all(content in given[name] for name, content in placed.items())
     assert leftovers(case.root) == []
     for each, command in zip(ran, commands, strict=True):
-        told = [line for line in each.err.splitlines() if "stands there with other content" in line]
+        told = [line for line in each.err.splitlines() if "already exists with different content" in line]
         assert each.err.splitlines() == told
         others = [
             wheel

@@ -251,7 +251,7 @@ def all_commands(runner: Runner, case: Case, root: Path, without: tuple[str, ...
     second = make_wheel(case.base / "second", PURE, files={"m.py": b"second"})
     code, told = run("publish", second)
     assert code == 1
-    assert "stands there with other content" in told
+    assert "already exists with different content" in told
     assert run("publish", second, "--rebuild") == (0, "")
     assert run("publish", second, "--replace") == (0, "")
     assert run("withdraw", STAMPED) == (0, "")

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from wheelhouse_resolver.errors import printable
 from wheelhouse_resolver.explain.suggestions import Action, Step, Suggestion
 from wheelhouse_resolver.host.detect import Host
-from wheelhouse_resolver.selection.policy import Policy
 from wheelhouse_resolver.selection.reasons import FileStatus, grouped, place_of
 from wheelhouse_resolver.selection.requirements import Requirement
 from wheelhouse_resolver.site.layout import NO_LAYER
+from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree.candidate import Candidate
 
 __all__ = ["Answer", "Verdict"]
@@ -47,8 +47,9 @@ class Answer(NamedTuple):
     """The answer to one requirement.
 
     asked:       the requirement.
-    policy:      the rules that were in force.
+    site:        in whose wheelhouse.
     host:        on which host.
+    python:      the target Python, such as `3.11` or `PyPy 3.10`.
     verdict:     what came of it.
     best:        what pip would choose; broken if the verdict says so.
     problem:     what is wrong with it, why the requirement is ignored, or that no version can satisfy it.
@@ -59,8 +60,9 @@ class Answer(NamedTuple):
     """
 
     asked: Requirement
-    policy: Policy
+    site: Site
     host: Host
+    python: str
     verdict: Verdict
     best: Candidate | None = None
     problem: str = ""
@@ -80,10 +82,9 @@ class Answer(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        python = self.policy.python_name
         return {
             "requirement": str(self.asked),
-            "host": {"python": python, "layer": self.host.layer, "arch": self.host.arch},
+            "host": {"python": self.python, "layer": self.host.layer, "arch": self.host.arch},
             "verdict": self.verdict.value,
             "best": self.best.to_dict() if self.best is not None else None,
             "problem": self.problem,
@@ -114,7 +115,7 @@ def _lines(answer: Answer, every_file: bool) -> Iterator[str]:
 
 def _verdict(answer: Answer) -> Iterator[str]:
     asked, host = answer.asked, answer.host
-    here = f"Python {answer.policy.python_name}, layer {host.layer or NO_LAYER}, arch {host.arch}"
+    here = f"Python {answer.python}, layer {host.layer or NO_LAYER}, arch {host.arch}"
     best = place_of(answer.best) if answer.best is not None else ""
     if answer.verdict is Verdict.UNKNOWN:
         close = f"; close names: {', '.join(answer.close)}" if answer.close else ""
@@ -138,7 +139,7 @@ def _advice(step: Step, answer: Answer) -> str:
         return f"ask for the newest version that is there: {value.removeprefix('==')}"
     if step.action is Action.LAYER and value == NO_LAYER:
         return _LEAVE
-    python, host = answer.policy.python_name, answer.host
+    python, host = answer.python, answer.host
     unknown = answer.verdict is Verdict.UNKNOWN
     lacking = "no wheel of it is there" if unknown else "no wheel that is there would do"
     return _ADVICE[step.action].format(
@@ -154,7 +155,7 @@ def _advice(step: Step, answer: Answer) -> str:
 
 def _cpu(name: str, answer: Answer) -> str:
     """What the arch of that *name* needs of a CPU."""
-    arch = answer.policy.site.arch(name)
+    arch = answer.site.arch(name)
     if arch is None:
         return ""
     if arch.target is not None:

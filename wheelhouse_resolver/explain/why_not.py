@@ -45,13 +45,12 @@ def why_not_each(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[
     policy = Policy(site, host, files)
     found = ProjectFiles(wheelhouse, host, [each.name for each in files.requirements])
     everything = lru_cache(None)(lambda: wheelhouse.catalogue(site.directories()))
+    make = partial(Answer, site=site, host=host, python=policy.python_name)
 
     def answer(asked: Requirement) -> Answer:
         picked = found.decide(asked, policy)
         if picked.ignored:
-            return Answer(
-                asked=asked, policy=policy, host=host, verdict=Verdict.IGNORED, problem=picked.ignored
-            )
+            return make(asked=asked, verdict=Verdict.IGNORED, problem=picked.ignored)
         now = Scenario(host, asked, policy, tuple(found.all(asked.name)), lru_cache(None)(problem_of))
         best, warnings = picked.best, list(picked.warnings)
         verdict, problem = Verdict.NOTHING, ""
@@ -69,10 +68,8 @@ def why_not_each(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[
             verdict = Verdict.UNKNOWN
             close = everything().close_to(asked.name)
         others = [now.about(each, everything().files(each)) for each in close]
-        return Answer(
+        return make(
             asked=asked,
-            policy=policy,
-            host=host,
             verdict=verdict,
             best=best,
             problem=problem,

@@ -16,6 +16,7 @@ from wheelhouse_resolver.host.layer import Evidence, layer_evidence, parse_os_re
 from wheelhouse_resolver.host.target_python import Interpreter, TargetPython, target_python
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.utils.log import info
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Arch, Layer
@@ -180,6 +181,8 @@ def _judged(facts: Machine, site: Site, target: TargetPython, warnings: tuple[st
     layer = layer_found[0].value if layer_found else None
 
     arch, archs, arch_found, more = _judged_arch(facts, site, site.layer(layer))
+    info(__name__, "arch %s: %s", arch, arch_found[0].detail)
+    info(__name__, "layer %s: %s", layer, layer_found[0].detail if layer_found else "nothing speaks for one")
     return Host(
         arch=arch,
         layer=layer,

@@ -21,6 +21,7 @@ from wheelhouse_resolver.selection.policy import Policy, builds_by_version, poli
 from wheelhouse_resolver.selection.reasons import Exclusion, FileStatus, Rule, place_of, python_labels
 from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile, parse_requirement
 from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
+from wheelhouse_resolver.utils.log import info
 from wheelhouse_resolver.wheelfile.metadata_cache import cached_metadata
 
 if TYPE_CHECKING:
@@ -139,7 +140,10 @@ def picks(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[Pick]:
     """
     policy = Policy(wheelhouse.site, host, files)
     found = ProjectFiles(wheelhouse, host.on(wheelhouse.site), [each.name for each in files.requirements])
-    return [found.decide(each, policy) for each in files.requirements]
+    decided = [found.decide(each, policy) for each in files.requirements]
+    for each in decided:
+        info(__name__, "picked %s for %s", each.best.path if each.best else "nothing", each.requirement)
+    return decided
 
 
 def pick(

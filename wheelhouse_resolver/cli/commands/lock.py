@@ -79,8 +79,6 @@ def run(options: argparse.Namespace) -> int:
     if options.output is not None:
         check_name(options.output, options.format)
     asked = requirements_of(options)
-    if asked is None:
-        return 2
     for file in options.constraints:
         asked = asked.merge(read_requirements(file, os.environ, constraints=True))
     warn(asked.warnings())

@@ -46,8 +46,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run `pick`. Exit code 1 when a requirement has no wheel."""
     asked = requirements_of(options)
-    if asked is None:
-        return 2
     warn(asked.warnings())
     site = site_of(options)
     wheelhouse = Tree(site)

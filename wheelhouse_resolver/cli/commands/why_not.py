@@ -42,8 +42,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run `why-not`. Exit code 1 when a requirement has no wheel, or one that pip fails on."""
     asked = requirements_of(options)
-    if asked is None:
-        return 2
     warn(asked.warnings())
     site = site_of(options)
     host = host_of(options, site, for_python=True)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from tests.factories import make_tree, make_wheel
+from tests.factories import clean_environ, make_tree, make_wheel
 from tests.whole import wheels_below
 from wheelhouse_resolver.cli.main import main
 
-__all__ = ["Done", "House", "everything_below"]
+__all__ = ["Done", "WheelhouseFixture", "everything_below"]
 
 
 class Done(NamedTuple):
@@ -24,7 +26,7 @@ class Done(NamedTuple):
     err: str
 
 
-class House:
+class WheelhouseFixture:
     """A wheelhouse at *root*, and an *inbox* of wheels to publish."""
 
     def __init__(self, directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -37,7 +39,7 @@ class House:
         """A new wheel in the inbox."""
         return make_wheel(self.inbox, filename, **options)
 
-    def stand(self, label: str, filename: str, **options: Any) -> Path:
+    def add(self, label: str, filename: str, **options: Any) -> Path:
         """A wheel that stands in directory *label* already, put there by hand."""
         return make_wheel(self.root / label, filename, **options)
 
@@ -57,6 +59,19 @@ class House:
         done = self.run("publish", *arguments, config=config)
         assert (done.code, done.err) == (0, "")
         return done
+
+    def shell(self, command: str) -> subprocess.CompletedProcess[str]:
+        """Run a *command* that was printed, as it is: elsewhere, where nothing names the wheelhouse."""
+        elsewhere = self.root.parent / "elsewhere"
+        elsewhere.mkdir(exist_ok=True)
+        program = elsewhere / "wheelhouse-resolver"
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m wheelhouse_resolver "$@"\n')
+        program.chmod(0o755)
+        checkout = str(Path(__file__).parents[1])
+        environ = clean_environ(PATH=f"{elsewhere}:{os.environ['PATH']}", PYTHONPATH=checkout)
+        return subprocess.run(
+            ["sh", "-c", command], cwd=elsewhere, env=environ, capture_output=True, text=True, check=False
+        )
 
     def wheels(self, label: str = "") -> list[str]:
         """The wheels in directory *label*, or with their directories' labels in all."""

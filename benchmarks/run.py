@@ -4,7 +4,7 @@ python benchmarks/run.py [--quick] [--format markdown]     (or: make bench BENCH
 
 What is compared runs in turns (A B C A B C ...), each time as a new process, so that a slow moment of the
 machine meets all alike; a table shows medians and their ratio. Claims are about ratios, and a claim that
-does not hold is told, not an error: the exit code is 0 unless something failed to run or answered wrongly.
+does not hold is reported and no error: the exit code is 0 unless something failed to run or answered wrongly.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class Tools:
         root = self.trees / str(size)
         start = time.perf_counter()
         if tree.make(root, tree.Recipe(size=size)):
-            tell(f"made {root} in {time.perf_counter() - start:.0f} s")
+            report(f"made {root} in {time.perf_counter() - start:.0f} s")
         return root
 
     def ours(self, command: str, *arguments: str, root: Path | None = None, **more: object) -> Work:
@@ -222,7 +222,7 @@ def groups(tools: Tools, rounds: int) -> list[Group]:
         against.append(Comparison(ours=pick, other=tools.uv_install(), at_most=1))
         of_lock.append(Comparison(ours=tools.lock(again=True), other=tools.uv_lock(), at_most=1))
     else:
-        tell("uv is not here: its rows are left out")
+        report("uv is not here: its rows are left out")
     return [
         Group(
             rounds=4 * rounds,
@@ -416,7 +416,7 @@ def measured(group: Group) -> list[Row]:
     ]
 
 
-# -- how it is told ---------------------------------------------------------------------------------------
+# -- how it is reported -----------------------------------------------------------------------------------
 
 _HEADER = ("work", "median", "compared with", "median", "ratio", "claim", "holds")
 
@@ -439,7 +439,7 @@ def table(rows: Sequence[Row], form: str) -> str:
     return "\n".join(lines)
 
 
-def tell(text: str) -> None:
+def report(text: str) -> None:
     """Progress, on standard error: standard output holds the table alone."""
     print(text, file=sys.stderr, flush=True)
 
@@ -459,14 +459,14 @@ def main() -> int:
     compileall.compile_dir(os.path.dirname(wheelhouse_resolver.__file__), quiet=1)
     try:
         tools = Tools(options.trees.absolute(), size)
-        tell(versions(tools))
-        tell(f"all tools chose {same_answer(tools)}")
-        tell(f"all tools chose {same_stack(tools)}")
-        tell(f"all commands chose {same_picks(tools)}")
+        report(versions(tools))
+        report(f"all tools chose {same_answer(tools)}")
+        report(f"all tools chose {same_stack(tools)}")
+        report(f"all commands chose {same_picks(tools)}")
         rows: list[Row] = []
         for group in groups(tools, rounds):
             names = {work.name: None for each in group.comparisons for work in (each.ours, each.other)}
-            tell(f"measuring {group.rounds} times each: {', '.join(names)}")
+            report(f"measuring {group.rounds} times each: {', '.join(names)}")
             rows += measured(group)
     except Failed as error:
         print(f"error: {error}", file=sys.stderr)

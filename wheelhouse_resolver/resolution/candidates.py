@@ -38,7 +38,7 @@ __all__ = [
     "requirements_from",
 ]
 
-#: What stands for the target Python among the projects; no project can be called so.
+#: The name of the target Python among the projects; no project can be called so.
 PYTHON = "<Python>"
 
 _NO_EXTRAS: frozenset[str] = frozenset()

@@ -46,7 +46,7 @@ class Fact(NamedTuple):
 
     by:          what states it: `name` or `name[extra]`, or the user, or a constraint.
     by_project:  its name without the extras.
-    requirement: in words: `numpy<2`, `Python >=3.9`.
+    requirement: as text: `numpy<2`, `Python >=3.9`.
     project:     what is required.
     elsewhere:   whether the requirement names a file by URL.
     where:       of a constraint: the file and line that state it; else empty.
@@ -79,7 +79,7 @@ class Fact(NamedTuple):
 class Asked(NamedTuple):
     """A step of how something came to be needed.
 
-    requirement: in words.
+    requirement: as text.
     by:          what asked for it: `name` or `name[extra]`; None: the user.
     versions:    of that, those that asked, the oldest first.
     """
@@ -94,7 +94,7 @@ class Demand(NamedTuple):
 
     by:          what has it: `name` or `name[extra]`; None for what the user or a constraint says.
     versions:    of that project, those that have it, the oldest first.
-    requirement: in words.
+    requirement: as text.
     asked:       how *by* came to be needed, step by step to the user.
     constraint:  whether a constraint says so.
     elsewhere:   whether it names a file by URL, which no wheelhouse can serve.
@@ -155,7 +155,7 @@ class Exists(NamedTuple):
     close: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
-        """In words, a line for each reason."""
+        """As text, a line for each reason."""
         found = []
         if self.project == PYTHON:
             return [f"the target is Python {', '.join(self.versions)}"]
@@ -186,7 +186,7 @@ class Conflict(NamedTuple):
     complete: bool = True
 
     def lines(self) -> list[str]:
-        """In words, each of them printable."""
+        """As text, each of them printable."""
         found = [str(each) for each in self.demands]
         found += [line for each in self.exists for line in each.lines()]
         if not self.complete:
@@ -257,7 +257,7 @@ def explain(
 def _core(
     given: list[Fact], added: list[Fact], facts: list[Fact], fails: Callable[[Sequence[Fact]], bool]
 ) -> list[Fact]:
-    """Some of *facts*, none of which can be spared, that rule out a solution together with *given*.
+    """Some of *facts*, none of which is superfluous, that rule out a solution together with *given*.
 
     *added* are the last of *given*: if there are none, nothing has changed since that was tried.
     """

@@ -44,7 +44,7 @@ _ROUNDS = 200_000
 #: When to give up on making an explanation shorter; what then stays in it is true as well.
 _ROUNDS_TO_EXPLAIN = 300
 
-#: So often must a project stand in the way, unchosen, before it is worked on before others (pip: 5).
+#: So often must a project be in the way, unchosen, before it is worked on before others (pip: 5).
 _OFTEN = 5
 
 _Information = Mapping[str, "Iterator[RequirementInformation[ResolverRequirement, ResolverCandidate]]"]

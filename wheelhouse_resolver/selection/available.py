@@ -4,7 +4,7 @@
 of its versions, wherever the host's search path has them. Which wheels count, and which comes first, is
 `policy`'s, so the first row of a project is what `pick` picks.
 
-Requires-Python stands inside the files, and to open all of a big tree takes minutes. So it is read where
+Requires-Python is inside the files, and to open all of a big tree takes minutes. So it is read where
 somebody asks for something: for every project that is asked for by name, and for those that patterns match
 if these are `CHECKED` at most. In a listing of more it is not: that may show a version that pip would refuse.
 """
@@ -57,7 +57,7 @@ __all__ = [
 CHECKED = 50
 
 #: What begins like this is a pattern: no requirement has one of these in its name (PEP 508), where brackets
-#: can only stand behind it, for extras.
+#: can only follow it, for extras.
 _PATTERN = re.compile(r"\[|[^<>=!~;@(\s]*([*?]|\][\w.-])")
 
 
@@ -138,7 +138,7 @@ class Row(NamedTuple):
 
     @property
     def state(self) -> str:
-        """Whether there is a wheel, in words."""
+        """Whether there is a wheel, as text."""
         return "available" if self.wheels else "not available"
 
     def value(self, column: str) -> Any:

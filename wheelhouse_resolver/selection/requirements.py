@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
-from wheelhouse_resolver.errors import InvalidRequirementError, RequirementsFileError, printable, reason_of
+from wheelhouse_resolver.errors import InvalidRequirementError, RequirementsFileError, printable
 
 if TYPE_CHECKING:
     from packaging.markers import Marker
@@ -101,7 +101,7 @@ class Requirement(NamedTuple):
 
 
 class IgnoredOption(NamedTuple):
-    """An option of a requirements file that has no say here: its name, and where it stands first."""
+    """An option of a requirements file that is ignored: its name, and where it is first."""
 
     option: str
     path: str
@@ -151,7 +151,7 @@ def _once(requirements: Iterable[Requirement]) -> tuple[Requirement, ...]:
 
 
 def parse_requirement(text: str, where: str | None = None) -> Requirement:
-    """The requirement that *text* spells out; *where* it stands is for the error.
+    """The requirement that *text* spells out; *where* it is is for the error.
 
     Raises `InvalidRequirementError`, also for one with a URL or a path: those name their file
     themselves, so there is nothing to pick.
@@ -320,7 +320,7 @@ def _text(path: str) -> str:
     except UnicodeDecodeError as error:
         raise RequirementsFileError(path, "is not a text file in UTF-8") from error
     except OSError as error:
-        raise RequirementsFileError(path, f"cannot be read: {reason_of(error)}") from error
+        raise RequirementsFileError.from_os(path, error, "cannot be read") from error
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:

@@ -130,15 +130,8 @@ class Demand(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {
-            "by": self.by,
-            "versions": list(self.versions),
-            "requirement": self.requirement,
-            "asked": [step._asdict() for step in self.asked],
-            "constraint": self.constraint,
-            "elsewhere": self.elsewhere,
-            "where": self.where or None,
-        }
+        asked = [step._asdict() for step in self.asked]
+        return {**self._asdict(), "versions": [*self.versions], "asked": asked, "where": self.where or None}
 
 
 class Exists(NamedTuple):
@@ -171,6 +164,15 @@ class Exists(NamedTuple):
         for reason, versions in by_reason.items():
             found.append(f"{_named(self.project, versions)} cannot be used: {reason}")
         return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "project": "Python" if self.project == PYTHON else self.project,
+            "versions": list(self.versions),
+            "unusable": [{"version": version, "reason": why} for version, why in self.unusable],
+            "close": list(self.close),
+        }
 
 
 class Conflict(NamedTuple):
@@ -206,15 +208,7 @@ class Conflict(NamedTuple):
         """For JSON."""
         return {
             "demands": [each.to_dict() for each in self.demands],
-            "exists": [
-                {
-                    "project": "Python" if each.project == PYTHON else each.project,
-                    "versions": list(each.versions),
-                    "unusable": [{"version": version, "reason": why} for version, why in each.unusable],
-                    "close": list(each.close),
-                }
-                for each in self.exists
-            ],
+            "exists": [each.to_dict() for each in self.exists],
             "complete": self.complete,
         }
 

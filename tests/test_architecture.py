@@ -52,7 +52,7 @@ LIMITED: Mapping[str, Sequence[str]] = {
     "builder.executors": ["errors", "utils", "builder.executors", "builder.process", "builder.resources"],
     "doctor.checks": [
         *("errors", "utils", "site", "host", "wheelfile", "tree", "selection", "installers"),
-        *("doctor.checks", "doctor.facts", "doctor.findings", "doctor.fixes", "doctor.pip_settings"),
+        *("doctor.checks", "doctor.facts", "doctor.diagnostics", "doctor.fixes", "doctor.pip_settings"),
     ],
     "doctor.probes": [
         *("errors", "utils", "site", "host", "wheelfile", "tree", "selection", "installers"),
@@ -105,7 +105,7 @@ def named(module: Module, node: ast.AST) -> Iterator[str]:
 
 #: What is imported by a name that the program works out.
 BY_NAME: Mapping[str, Sequence[str]] = {
-    "__init__": [wheelhouse_resolver._ROOMS[name] for name in wheelhouse_resolver.__all__],
+    "__init__": [wheelhouse_resolver._MODULE_OF[name] for name in wheelhouse_resolver.__all__],
     "cli.main": [f"cli.commands.{command.replace('-', '_')}" for command in COMMANDS],
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -34,18 +35,36 @@ class WheelhouseFixture:
         self.inbox = directory / "inbox"
         self.site = make_tree(self.root, {})
         self._capsys = capsys
+        self._config: Path | None = None
+
+    def move(self, directory: Path) -> None:
+        """Have all of it in *directory*."""
+        directory.mkdir()
+        self.root, self.inbox = directory / "house", directory / "inbox"
+        self.empty()
+
+    def use_config(self, text: str) -> None:
+        """From now on name the wheelhouse by a site file, of this *text*, alone."""
+        self._config = self.root.parent / "site.toml"
+        self._config.write_text(text)
+
+    def empty(self) -> None:
+        """An empty tree, and an empty inbox."""
+        for each in (self.root, self.inbox):
+            shutil.rmtree(each, ignore_errors=True)
+        self.site = make_tree(self.root, {})
 
     def wheel(self, filename: str, **options: Any) -> Path:
         """A new wheel in the inbox."""
         return make_wheel(self.inbox, filename, **options)
 
     def add(self, label: str, filename: str, **options: Any) -> Path:
-        """A wheel that stands in directory *label* already, put there by hand."""
+        """A wheel that is in directory *label* already, put there by hand."""
         return make_wheel(self.root / label, filename, **options)
 
     def run(self, *arguments: str | os.PathLike[str], config: str | None = None) -> Done:
         """Run a command on this wheelhouse; *config*: the text of its site file."""
-        more = ["--root", str(self.root)]
+        more = ["--config", str(self._config)] if self._config else ["--root", str(self.root)]
         if config is not None:
             file = self.root.parent / "site.toml"
             file.write_text(config)

@@ -10,152 +10,11 @@
     print(pip_config(site, host).render("ini"))
 
 The names in `__all__` are stable; everything else in this package may change in any release. They are
-imported when first used, so that importing the package costs next to nothing.
+imported when first used, so that importing the package costs next to nothing. Type checkers read
+`__init__.pyi`.
 """
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.audit.findings import Finding, FindingKind, Severity
-    from wheelhouse_resolver.builder.classification.classify import Classification, ClassifyError, classify
-    from wheelhouse_resolver.builder.recipes.model import Test
-    from wheelhouse_resolver.builder.records.record import BuildRecord, Phase
-    from wheelhouse_resolver.builder.verification.verify import (
-        FailedCheck,
-        NoEmulatorError,
-        Verification,
-        VerifyOptions,
-        verify,
-    )
-    from wheelhouse_resolver.errors import (
-        CpuinfoError,
-        FileProblemError,
-        InvalidRequirementError,
-        InvalidSiteError,
-        NoWheelhouseError,
-        OutputError,
-        PythonError,
-        RequirementsFileError,
-        SiteFileError,
-        TooComplexError,
-        UnknownArchError,
-        UnknownLayerError,
-        UnknownNameError,
-        UnreadableDirectoryError,
-        UnreadableWheelError,
-        UnsafeValueError,
-        WheelhouseError,
-    )
-    from wheelhouse_resolver.explain.answer import Answer, Verdict
-    from wheelhouse_resolver.explain.suggestions import Action, Step, Suggestion
-    from wheelhouse_resolver.host.cpu import Cpu
-    from wheelhouse_resolver.host.detect import Host, Machine, detect_host
-    from wheelhouse_resolver.host.layer import Evidence
-    from wheelhouse_resolver.host.target_python import Answers, Interpreter, TargetPython
-    from wheelhouse_resolver.installers.pip_config import PipConfig, Setting, pip_config
-    from wheelhouse_resolver.publishing.errors import AfterHookError, PublishError
-    from wheelhouse_resolver.publishing.plan import PublishOptions
-    from wheelhouse_resolver.publishing.report import FileChange, PublishObserver, PublishReport
-    from wheelhouse_resolver.resolution.conflict import Asked, Conflict, Demand, Exists
-    from wheelhouse_resolver.resolution.lockfile import lock_text
-    from wheelhouse_resolver.resolution.resolver import Locked, Resolution
-    from wheelhouse_resolver.selection.available import Listing, Row, Scope
-    from wheelhouse_resolver.selection.pick import Pick
-    from wheelhouse_resolver.selection.reasons import Exclusion, FileStatus, Rule
-    from wheelhouse_resolver.selection.requirements import Requirement
-    from wheelhouse_resolver.site.layout import Arch, Directory, HostKind, Layer, SearchPath
-    from wheelhouse_resolver.site.model import SearchingHost, Site
-    from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
-    from wheelhouse_resolver.wheelfile.build_tag import StampError
-    from wheelhouse_resolver.wheelfile.validate import InvalidWheelError
-    from wheelhouse_resolver.wheelhouse import Wheelhouse
-
-    __version__: str
-
-__all__ = [
-    "Action",
-    "AfterHookError",
-    "Answer",
-    "Answers",
-    "Arch",
-    "Asked",
-    "BuildRecord",
-    "Candidate",
-    "Classification",
-    "ClassifyError",
-    "Conflict",
-    "Cpu",
-    "CpuinfoError",
-    "Demand",
-    "Directory",
-    "Evidence",
-    "Exclusion",
-    "Exists",
-    "FailedCheck",
-    "FileChange",
-    "FileProblemError",
-    "FileStatus",
-    "Finding",
-    "FindingKind",
-    "Host",
-    "HostKind",
-    "Interpreter",
-    "InvalidFilename",
-    "InvalidRequirementError",
-    "InvalidSiteError",
-    "InvalidWheelError",
-    "Layer",
-    "Listing",
-    "Locked",
-    "Machine",
-    "NoEmulatorError",
-    "NoWheelhouseError",
-    "OutputError",
-    "Phase",
-    "Pick",
-    "PipConfig",
-    "PublishError",
-    "PublishObserver",
-    "PublishOptions",
-    "PublishReport",
-    "PythonError",
-    "Requirement",
-    "RequirementsFileError",
-    "Resolution",
-    "Row",
-    "Rule",
-    "Scope",
-    "SearchPath",
-    "SearchingHost",
-    "Setting",
-    "Severity",
-    "Site",
-    "SiteFileError",
-    "StampError",
-    "Step",
-    "Suggestion",
-    "TargetPython",
-    "Test",
-    "TooComplexError",
-    "UnknownArchError",
-    "UnknownLayerError",
-    "UnknownNameError",
-    "UnreadableDirectoryError",
-    "UnreadableWheelError",
-    "UnsafeValueError",
-    "Verdict",
-    "Verification",
-    "VerifyOptions",
-    "Wheelhouse",
-    "WheelhouseError",
-    "classify",
-    "detect_host",
-    "lock_text",
-    "pip_config",
-    "verify",
-]
 
 #: Module -> the public names that it has.
 _MODULES = {
@@ -173,9 +32,10 @@ _MODULES = {
     "explain.answer": "Answer Verdict",
     "explain.suggestions": "Action Step Suggestion",
     "host.cpu": "Cpu",
-    "host.detect": "Host Machine detect_host",
+    "host.detect": "Host Machine detect_host probe_machine",
     "host.layer": "Evidence",
-    "host.target_python": "Answers Interpreter TargetPython",
+    "host.python_probe": "Answers",
+    "host.target_python": "Interpreter TargetPython",
     "installers.pip_config": "PipConfig Setting pip_config",
     "publishing.errors": "AfterHookError PublishError",
     "publishing.plan": "PublishOptions",
@@ -195,7 +55,10 @@ _MODULES = {
     "wheelhouse": "Wheelhouse",
 }
 
-_ROOMS = {name: module for module, names in _MODULES.items() for name in names.split()}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}
+
+__all__ = list(_MODULE_OF)
+__all__.sort()
 
 
 def __getattr__(name: str) -> object:
@@ -204,10 +67,10 @@ def __getattr__(name: str) -> object:
         from importlib.metadata import version
 
         return version("wheelhouse-resolver")
-    if name not in _ROOMS:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)
+    value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
     globals()[name] = value
     return value

@@ -84,7 +84,7 @@ class TestRoot:
         self, command: tuple[str, ...], cli: Cli, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("wheelhouse_resolver.site.config.ORIGIN", "/nowhere/at/all")
-        refused(cli(*command, *host_of(command)), "no wheelhouse found", "/nowhere/at/all", "--root", "init")
+        refused(cli(*command, *host_of(command)), "no wheelhouse found", "/nowhere/at/all")
 
     def test_a_root_that_others_may_not_enter(
         self,
@@ -157,8 +157,8 @@ class TestHost:
             ("/nowhere/python", "does not exist"),
             ("no-such-python-anywhere", "not found on PATH"),
             ("/", "not an executable file"),
-            ("/bin/true", "is no Python"),
-            ("/bin/false", "is no Python"),
+            ("/bin/true", "is not a Python"),
+            ("/bin/false", "is not a Python"),
             ("/etc/passwd", "not an executable file"),
             ("3.x", "not found on PATH"),
             ("", ""),

@@ -24,7 +24,7 @@ from tests.pips import fetch, pip_environ
 from tests.programs import python_that_runs
 from wheelhouse_resolver.doctor.diagnose import Diagnosis, diagnose
 from wheelhouse_resolver.doctor.diagnostics import Diagnostic
-from wheelhouse_resolver.doctor.facts import EnvironmentFacts, PythonFacts
+from wheelhouse_resolver.doctor.facts import EnvironmentFacts
 from wheelhouse_resolver.doctor.pip_settings import PipSetting
 from wheelhouse_resolver.doctor.probes import machine
 from wheelhouse_resolver.doctor.probes.target import ask_target
@@ -148,11 +148,17 @@ class Environment:
 
     def fix(self, finding: Diagnostic, python: str | None = None) -> None:
         """Do what *finding* says, in the user's shell; then the doctor must not say it again."""
+        self.do(finding.fix)
+        told = [(each.check, each.message) for each in self.findings(python)]
+        assert (finding.check, finding.message) not in told
+
+    def do(self, line: str) -> None:
+        """Run *line* in the user's shell, from another directory; what it exports stays."""
         after = self.above / "environ"
         done = subprocess.run(
-            ["bash", "-c", f'{finding.fix} >/dev/null\nenv -0 >"$0"', after],
-            env=self.environ,
-            cwd=self.above,
+            ["bash", "-c", f'{line} >/dev/null\nenv -0 >"$0"', after],
+            env={"EDITOR": "cat", **self.environ},
+            cwd=self.above / "nothing",
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -160,8 +166,6 @@ class Environment:
         assert (done.returncode, done.stderr) == (0, "")
         variables = os.fsdecode(after.read_bytes()).split("\0")
         self.environ = dict(each.split("=", 1) for each in variables if each)
-        told = [(each.check, each.message) for each in self.findings(python)]
-        assert (finding.check, finding.message) not in told
 
 
 @pytest.fixture
@@ -275,6 +279,17 @@ class TestSite:
         env.fix(finding)
         assert (env.root / "gentoo/base").is_dir()
 
+    def test_so_are_those_of_the_host(self, env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+        """For another layer than the detected one, by paths that hold from here only."""
+        monkeypatch.chdir(env.above)
+        del env.environ["PIP_CONFIG_FILE"], env.environ["WHEELHOUSE_CONFIG"]
+        env.environ["PIP_NO_INDEX"] = "1"
+        asked = {"config": env.site.name, "root": env.root.name, "layer": "nix"}
+        found = {each.check: each for each in env.findings(**asked)}
+        env.do(found["no-find-links"].fix)
+        assert f"file://{env.root}/nix/base" in env.environ["PIP_FIND_LINKS"]
+        assert env.findings(**asked) == []
+
     def test_a_wheelhouse_without_a_wheel(self, env: Environment) -> None:
         (env.root / f"generic/demo-1.0-1000generic-{TAGS}.whl").unlink()
         assert env.told() == [("empty-search-path", "warning")]
@@ -323,7 +338,7 @@ class TestSite:
         for label in ("gentoo/base", "generic"):
             make_wheel(env.root / label, f"tie-1.0-{TAGS}.whl", files={"tie.py": f"MARK = {label!r}\n"})
         finding = env.one("unstamped-ties", "warning")
-        assert finding.message.startswith("1 version stands in several directories")
+        assert finding.message.startswith("1 version is in several directories")
         assert finding.data == {
             "count": 1,
             "examples": [{"project": "tie", "version": "1.0", "directories": ["gentoo/base", "generic"]}],
@@ -617,18 +632,17 @@ def test_what_each_pip_tells(version: str, env: Environment, pips_directory: Pat
         pytest.skip(f"no Python on this machine runs {release}")
     environ = {**env.environ, "PYTHONPATH": str(fetch(release, pips_directory))}
     environ |= {"PIP_TIMEOUT": "7", "PIP_QUIET": "1"}
-    answer = ask_target(python, environ)
-    assert isinstance(answer.python, PythonFacts)
-    assert answer.pip_version is not None
-    numbers = tuple(int(each) for each in answer.pip_version.split(".")[:2])
+    _, pip = ask_target(python, environ)
+    assert pip.version is not None
+    numbers = tuple(int(each) for each in pip.version.split(".")[:2])
     asked = "config debug" if numbers >= (20, 2) else "config list" if numbers >= (10, 0) else ""
-    assert answer.asked == asked
-    assert answer.pip_problem == ""
-    ours = {each.option: each for each in answer.settings if each.option in ("find-links", "no-index")}
-    if answer.asked == "":
-        assert answer.settings == ()
+    assert pip.asked == asked
+    assert pip.problem == ""
+    ours = {each.option: each for each in pip.settings if each.option in ("find-links", "no-index")}
+    if pip.asked == "":
+        assert pip.settings == ()
     else:
-        origin, file = ("env", str(env.config)) if answer.asked == "config debug" else ("files", "")
+        origin, file = ("env", str(env.config)) if pip.asked == "config debug" else ("files", "")
         assert ours["no-index"] == PipSetting(origin=origin, file=file, option="no-index", value="true")
         assert ours["find-links"].values == [
             (env.root / label).as_uri() for label in ("gentoo/base", "gentoo/generic", "generic")
@@ -637,7 +651,7 @@ def test_what_each_pip_tells(version: str, env: Environment, pips_directory: Pat
     told = env.told(python)
     assert (("pip-too-old", "error") in told) == (numbers < (19, 3))
     assert (("config-unread", "note") in told) == (numbers < (20, 2))
-    assert "no-find-links" not in dict(told) or answer.asked == ""
+    assert "no-find-links" not in dict(told) or pip.asked == ""
 
 
 @pytest.mark.network
@@ -686,7 +700,7 @@ def test_the_command_pip_is_of_another_python(env: Environment) -> None:
     env.environ["PATH"] = f"{other.parent}:{env.environ['PATH']}"
     finding = env.one("other-pip", "warning")
     assert finding.data == {"command": f"{other.parent}/pip", "its_python": str(other), "target": env.python}
-    assert finding.fix == f"wheelhouse-resolver doctor --python {other}"
+    assert finding.fix == f"wheelhouse-resolver doctor --config {env.site} --python {other}"
 
 
 def test_a_uv_that_knows_no_wheelhouse(env: Environment) -> None:
@@ -792,7 +806,7 @@ class TestPython:
         other = make_venv(env.above / "other", "--no-pip")
         env.environ["VIRTUAL_ENV"] = str(env.above / "other")
         finding = env.one("other-environment", "note")
-        assert finding.fix == f"wheelhouse-resolver doctor --python {other}"
+        assert finding.fix == f"wheelhouse-resolver doctor --config {env.site} --python {other}"
 
     def test_a_module_of_another_version(self, env: Environment) -> None:
         env.environ["LOADEDMODULES"] = "gcc/12.3:python/2.7.18:mpi/5"
@@ -807,7 +821,7 @@ class TestPython:
             (POLICY_MODULE, "note", "refuses manylinux wheels; it is what `policy-module` writes"),
             ("def manylinux_compatible(*_): return False\n", "note", "refuses manylinux wheels; it is not"),
             ("manylinux2014_compatible = True\n", "note", "allows manylinux wheels"),
-            ("", "note", "says nothing"),
+            ("", "note", "has no opinion"),
             ("1 / 0\n", "error", "ZeroDivisionError"),
             ("import sys; sys.exit(3)\n", "error", "SystemExit"),
         ],

@@ -101,7 +101,9 @@ def test_what_is_placed_was_given_whole_whatever_happens_to_the_source(
             if ran.code:
                 assert ran.err
                 assert "fault in" not in ran.err
-                assert all(line.startswith(("refused ", "error: ")) for line in ran.err.splitlines())
+                assert all(
+                    line.startswith(("refused ", "error: ", "hint: ")) for line in ran.err.splitlines()
+                )
             assert leftovers(case.root) == []
     assert outcomes <= {0, 1, 2}
 

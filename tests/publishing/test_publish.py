@@ -7,13 +7,15 @@ import fcntl
 import json
 import os
 import random
+import shlex
 import stat
 import struct
 import subprocess
 import sys
 import termios
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,9 +23,15 @@ import pytest
 from tests.factories import clean_environ, make_wheel, pack, record_of, run_cli, run_pip, wheel_files
 from tests.wheelhouse import WheelhouseFixture, everything_below
 from tests.whole import assert_whole, content_of, headers_of, wheels_below
+from wheelhouse_resolver.errors import WheelhouseError
+from wheelhouse_resolver.publishing.destination import destination
 from wheelhouse_resolver.publishing.errors import PublishError
-from wheelhouse_resolver.publishing.place import Outcome, place
-from wheelhouse_resolver.publishing.plan import PublishOptions, Step, check_all, destination, plan
+from wheelhouse_resolver.publishing.place import place
+from wheelhouse_resolver.publishing.plan import PlannedWheel, PublishOptions
+from wheelhouse_resolver.publishing.publish import publish
+from wheelhouse_resolver.publishing.report import FileChange, PublishObserver
+from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.utils.atomic import AlreadyExistsError
 from wheelhouse_resolver.wheelfile.validate import check_wheel
 
 PLAIN = "demo-1.0-cp311-cp311-linux_x86_64.whl"
@@ -72,14 +80,14 @@ def test_the_options_name_the_directory(
     ("options", "error"),
     [
         (["--to", "gentoo/avx3"], "unknown arch 'avx3': this site has generic, sse3, avx, avx2, avx512"),
-        (["--to", "../evil"], "--to ../evil: no directory of this site; it has gentoo/avx512, nix/avx512, "),
-        (["--to", "gentoo"], "--to gentoo: no directory of this site; it has "),
-        (["--to", ""], "--to : no directory of this site; it has "),
-        (["--arch", "avx2"], "--arch avx2: name the layer too: --layer, one of nix, gentoo, none"),
+        (["--to", "../evil"], "--to ../evil: not a directory of this site\nhint: it has gentoo/avx512, "),
+        (["--to", "gentoo"], "--to gentoo: not a directory of this site\nhint: it has "),
+        (["--to", ""], "--to : not a directory of this site\nhint: it has "),
+        (["--arch", "avx2"], "--arch avx2: needs --layer\nhint: one of nix, gentoo, none"),
         (["--layer", "prefix"], "unknown layer 'prefix': this site has nix, gentoo, none"),
-        (["--layer", "none", "--arch", "avx2"], "--arch avx2: name the layer too"),
-        (["--to", "generic", "--arch", "avx2"], "--to generic: says it all: give it without --layer and "),
-        ([], f"{PLAIN}: it holds compiled code: say where it belongs with --to LAYER/ARCH"),
+        (["--layer", "none", "--arch", "avx2"], "--arch avx2: needs --layer"),
+        (["--to", "generic", "--arch", "avx2"], "--to generic: cannot be combined with --layer and --arch"),
+        ([], f"{PLAIN}: cannot determine the target directory: the wheel holds compiled code\n"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )  # fmt: skip
@@ -87,7 +95,6 @@ def test_no_directory_is_made_up(house: WheelhouseFixture, options: list[str], e
     done = house.run("publish", house.wheel(PLAIN), *options)
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith(f"error: {error}")
-    assert done.err.count("\n") == 1
     assert house.wheels() == []
 
 
@@ -331,7 +338,7 @@ def test_every_finding_of_every_wheel_is_listed_and_nothing_is_placed(house: Whe
         f"refused {evil}: entry '../evil' would leave the archive",
         f"refused {evil}: entry '/evil' would leave the archive",
         f"refused {empty}: an empty file",
-        "error: 2 of 3 wheels refused, nothing placed",
+        "error: 2 wheels refused, nothing placed",
     ]
     assert house.wheels() == []
 
@@ -424,7 +431,14 @@ def test_other_content_is_never_placed_over(house: WheelhouseFixture) -> None:
     before = everything_below(house.root)
     done = house.run("publish", house.wheel(PLAIN, **one("other")), "--to", "gentoo/avx2")
     assert (done.code, done.out) == (1, "")
-    assert done.err == (f"error: {house.root}/gentoo/avx2/{STAMPED}: already exists with different content\n")
+    again = ("publish", "--to", "gentoo/avx2")
+    rebuild, replace = (
+        house.site.command(*again, option, str(house.inbox / PLAIN)) for option in ("--rebuild", "--replace")
+    )
+    assert done.err == (
+        f"error: {house.root}/gentoo/avx2/{STAMPED}: already exists with different content\n"
+        f"hint: to add it as a corrected build: `{rebuild}`; to move the old one to .trash/: `{replace}`\n"
+    )
     assert {path: state for path, state in everything_below(house.root).items() if path.endswith(".whl")} == {
         path: state for path, state in before.items() if path.endswith(".whl")
     }
@@ -595,7 +609,7 @@ def test_no_restamp_refuses_and_names_the_command(house: WheelhouseFixture) -> N
     done = house.run("publish", house.wheel(PLAIN, **one("x")), "--to", "gentoo/avx2", "--no-restamp")
     assert (done.code, done.out) == (2, "")
     assert f"{standing} has no current stamp" in done.err
-    assert "run `wheelhouse-resolver restamp` first" in done.err
+    assert f"hint: run `{house.site.command('restamp')}` first" in done.err
     assert house.wheels() == [f"generic/{PLAIN}"]
 
 
@@ -648,7 +662,8 @@ def test_a_tag_inversion_is_refused_with_the_reason_and_the_fix(
     assert (done.code, done.out) == (2, "")
     assert "a tag inversion: " in done.err
     assert "has a better wheel tag than" in done.err
-    assert "publish with --retag to give it equal tags, or withdraw the other" in done.err
+    assert "hint: to give it equal tags: " in done.err
+    assert "or withdraw the other: " in done.err
     assert house.wheels() == before
 
 
@@ -672,7 +687,7 @@ def test_what_retag_cannot_mend_is_refused(house: WheelhouseFixture) -> None:
     house.publish(house.wheel(PURE), "--to", "gentoo/avx2")
     done = house.run("publish", house.wheel(PLAIN), "--to", "generic", "--retag")
     assert done.code == 2
-    assert "--retag cannot mend it" in done.err
+    assert "--retag cannot fix: " in done.err
 
 
 def test_wheels_that_no_host_sees_together_do_not_invert(house: WheelhouseFixture) -> None:
@@ -734,15 +749,15 @@ def test_remove_source_keeps_a_file_that_was_changed_after_it_was_read(
 ) -> None:
     wheel = house.wheel(PURE, **one("first"))
 
-    def meanwhile(step: Step) -> Outcome:
-        outcome = place(step)
+    def meanwhile(site: Site, planned: PlannedWheel) -> FileChange:
+        change = place(site, planned)
         house.wheel(PURE, **one("second, and longer"))
-        return outcome
+        return change
 
-    monkeypatch.setattr("wheelhouse_resolver.cli.commands.publish.place", meanwhile)
+    monkeypatch.setattr("wheelhouse_resolver.publishing.publish.place", meanwhile)
     done = house.run("publish", wheel, "--remove-source")
     assert done.code == 1
-    assert done.err == f"error: {wheel} is placed, but not removed: changed after it was read\n"
+    assert done.err == f"error: {wheel}: placed, but not removed: changed after it was read\n"
     assert b"second" in zipfile.ZipFile(wheel).read("demo.py")
 
 
@@ -759,7 +774,7 @@ def test_a_source_that_may_not_be_removed_is_told_and_after_runs_all_the_same(
 
     monkeypatch.setattr(os, "unlink", denied)
     done = house.run("publish", wheel, "--remove-source", config=after(f"touch {tmp_path}/ran"))
-    assert (done.code, done.err) == (1, f"error: {wheel} is placed, but not removed: Permission denied\n")
+    assert (done.code, done.err) == (1, f"error: {wheel}: placed, but not removed: Permission denied\n")
     assert (tmp_path / "ran").exists()
 
 
@@ -787,8 +802,8 @@ def test_an_unstamped_wheel_of_another_directory_is_stamped_there_before_it_is_g
     done = house.run("publish", given, "--to", "gentoo/avx2")
     assert (done.code, done.out) == (2, "")
     assert (
-        f"{given}: stands in the wheelhouse without a current stamp; run `wheelhouse-resolver restamp`"
-        in done.err
+        f"{given}: in the wheelhouse without a current stamp, and to be published\n"
+        f"hint: run `{house.site.command('restamp')}`, and publish" in done.err
     )
     assert house.wheels() == [f"generic/{PLAIN}"]
     house.run("restamp")
@@ -856,7 +871,9 @@ def test_its_failure_is_told_and_the_wheels_stay(
     config = f'root = "/unused"\n[publish]\nafter = {json.dumps(command)}\n'
     done = house.run("publish", house.wheel(PURE), "--remove-source", config=config)
     assert done.code == 1
-    assert done.err == f"error: [publish] after: `{' '.join(command)}` {problem}; the wheels are placed\n"
+    assert (
+        done.err == f"error: [publish] after: `{shlex.join(command)}` {problem}; the wheels are published\n"
+    )
     assert house.wheels() == [f"generic/{STAMPED_PURE}"]
 
 
@@ -945,14 +962,14 @@ def test_only_the_plain_name_of_a_wheel_is_taken(house: WheelhouseFixture, comma
     house.add("generic", PURE)
     done = house.run(command, name)
     assert (done.code, done.out) == (2, "")
-    assert "give the file name of a wheel, without its directory" in done.err
+    assert "not the file name of a wheel (without its directory)" in done.err
     assert house.wheels() == [f"generic/{PURE}"]
 
 
 @pytest.mark.parametrize(
     ("command", "problem"),
-    [("withdraw", "stands in no directory of the wheelhouse"),
-     ("restore", "was withdrawn from no directory of the wheelhouse")],
+    [("withdraw", "not in any directory of the wheelhouse"),
+     ("restore", "was not withdrawn from any directory of the wheelhouse")],
 )  # fmt: skip
 def test_what_is_not_there_is_told(house: WheelhouseFixture, command: str, problem: str) -> None:
     done = house.run(command, PURE)
@@ -965,7 +982,10 @@ def test_nothing_is_restored_over_what_stands_there(house: WheelhouseFixture) ->
     standing = house.add("generic", PURE, **one("new")).read_bytes()
     done = house.run("restore", PURE)
     assert (done.code, done.out) == (2, "")
-    assert done.err == f"error: {house.root}/generic/{PURE}: stands there; withdraw it first\n"
+    command = house.site.command("withdraw", "--to", "generic", PURE)
+    assert done.err == (
+        f"error: {house.root}/generic/{PURE}: already exists\nhint: to withdraw that one: `{command}`\n"
+    )
     assert (house.root / "generic" / PURE).read_bytes() == standing
 
 
@@ -977,7 +997,7 @@ def test_other_content_under_a_withdrawn_name_is_refused_as_uv_may_know_the_name
     new = house.wheel(PURE, **one("new"))
     done = house.run("publish", new)
     assert done.code == 1
-    assert "a wheel of this name with other content was withdrawn" in done.err
+    assert "a wheel of this name with different content was withdrawn" in done.err
     assert house.wheels() == []
     house.publish(new, "--rebuild")
     assert house.wheels() == ["generic/demo-1.0-1001generic-py3-none-any.whl"]
@@ -1136,29 +1156,99 @@ def test_on_a_terminal_there_is_a_bar_and_elsewhere_nothing(house: WheelhouseFix
 # -- the library -------------------------------------------------------------------------------------------
 
 
-def test_checking_sorts_the_sound_from_the_refused(house: WheelhouseFixture) -> None:
-    good = house.wheel(PURE)
-    (house.inbox / "bad-1.0-py3-none-any.whl").touch()
-    sound, refused = check_all([str(good), str(house.inbox / "bad-1.0-py3-none-any.whl")])
-    assert [each.filename for each in sound] == [PURE]
-    assert [error.findings for error in refused] == [("an empty file",)]
+class Recording(PublishObserver):
+    """Remembers what it heard."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def changed(self, change: FileChange) -> None:
+        self.heard.append(change.result)
+
+    def failed(self, error: WheelhouseError) -> None:
+        self.heard.append(type(error).__name__)
 
 
-def test_planning_reads_the_tree_and_changes_nothing(house: WheelhouseFixture) -> None:
+def test_one_call_checks_plans_and_places(house: WheelhouseFixture) -> None:
     house.add("generic", PLAIN)
+    house.add("gentoo/avx2", "taken-1.0-400000avx2-cp311-cp311-linux_x86_64.whl", **one("other"))
+    wheels = [house.wheel(PLAIN), house.wheel("taken-1.0-cp311-cp311-linux_x86_64.whl")]
+    observer = Recording()
+    report = publish(house.site, wheels, "gentoo/avx2", observer=observer)
+    assert [change.to_dict() for change in report.changes] == [
+        {
+            "source": f"{house.root}/generic/{PLAIN}",
+            "path": f"{house.root}/generic/demo-1.0-1000generic-cp311-cp311-linux_x86_64.whl",
+            "result": "stamped",
+        },
+        {"source": str(wheels[0]), "path": f"{house.root}/gentoo/avx2/{STAMPED}", "result": "placed"},
+    ]
+    (error,) = report.errors
+    assert isinstance(error, AlreadyExistsError)
+    assert not report.ok
+    assert observer.heard == ["stamped", "placed", "AlreadyExistsError"]
+
+
+def test_one_that_is_not_sound_stops_all(house: WheelhouseFixture) -> None:
+    good, bad = house.wheel(PURE), house.inbox / "bad-1.0-py3-none-any.whl"
+    bad.touch()
+    report = publish(house.site, [good, bad])
+    assert [(error.path, error.findings) for error in report.refused] == [(str(bad), ("an empty file",))]
+    assert (report.changes, report.ok, house.wheels()) == ((), False, [])
+
+
+def test_a_dry_run_returns_the_plan_and_changes_nothing(house: WheelhouseFixture) -> None:
+    house.add("generic", PLAIN)
+    wheel = house.wheel(PLAIN)
     before = everything_below(house.root)
-    directory = destination(house.site, "gentoo/avx2", None, None)
-    steps = plan(house.site, [check_wheel(str(house.wheel(PLAIN)))], directory, PublishOptions())
-    assert [step.filename for step in steps] == [
-        "demo-1.0-1000generic-cp311-cp311-linux_x86_64.whl", STAMPED,
+    directory = destination(house.site, "gentoo/avx2")
+    report = publish(house.site, [wheel], directory, PublishOptions(dry_run=True))
+    assert [(os.path.basename(each.path), each.result) for each in report.changes] == [
+        ("demo-1.0-1000generic-cp311-cp311-linux_x86_64.whl", "planned"), (STAMPED, "planned"),
     ]  # fmt: skip
+    assert report.ok
     assert everything_below(house.root) == before
 
 
 def test_an_error_carries_what_it_is_about(house: WheelhouseFixture) -> None:
     with pytest.raises(PublishError) as error:
-        destination(house.site, "x/y", None, None)
-    assert (error.value.filename, error.value.problem[:27]) == ("--to x/y", "no directory of this site; ")
+        publish(house.site, [house.wheel(PURE)], "x/y")
+    assert (error.value.what, error.value.problem) == ("--to x/y", "not a directory of this site")
+    assert error.value.hint.startswith("it has gentoo/avx512, ")
+
+
+# -- how often the tree is read ----------------------------------------------------------------------------
+
+
+def listings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The directories that are listed from now on, one entry each time."""
+    listed: list[str] = []
+    for name in ("listdir", "scandir"):
+
+        def listing(real: Callable[[str], object], path: str) -> object:
+            listed.append(path)
+            return real(path)
+
+        monkeypatch.setattr(os, name, partial(listing, getattr(os, name)))
+    return listed
+
+
+@pytest.mark.parametrize("count", [1, 20])
+def test_the_tree_is_listed_once_however_many_wheels(
+    house: WheelhouseFixture, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    names = [f"demo{number}-1.0-cp311-cp311-linux_x86_64.whl" for number in range(count)]
+    wheels = [house.wheel(name) for name in names]
+    listed = listings(monkeypatch)
+    assert len(publish(house.site, wheels, "gentoo/avx2").changes) == count
+    searched = [
+        f"{house.root}/{label}" for label in ("gentoo/avx2", "gentoo/avx", "gentoo/generic", "generic")
+    ]
+    assert set(searched) <= set(listed)
+    # Its own directory once more, for what killed runs have left; and its trash, which is not there.
+    twice = [f"{house.root}/gentoo/avx2", f"{house.root}/gentoo/avx2/.trash"]
+    assert {path for path in listed if listed.count(path) > 1} <= set(twice)
+    assert max(map(listed.count, listed)) == 2
 
 
 def test_a_record_with_quoted_commas_and_a_signature_is_published_right(house: WheelhouseFixture) -> None:

@@ -95,8 +95,9 @@ def test_a_stamped_wheel_with_other_content_is_told_and_both_stay(house: Wheelho
     done = house.run("restamp")
     assert done.code == 1
     assert done.err == (
-        f"error: {unstamped}: cannot be stamped: {STAMPED} already exists with different content, and wins; "
-        f"withdraw one of the two (`wheelhouse-resolver withdraw {PURE}`)\n"
+        f"error: {unstamped}: cannot be stamped: {STAMPED} already exists with different content\n"
+        "hint: installers take the stamped one; to withdraw the other: "
+        f"`{house.site.command('withdraw', '--to', 'generic', PURE)}`\n"
     )
     assert sorted(house.wheels("generic")) == [STAMPED, PURE]
     assert house.wheels("gentoo") == ["avx/other-1.0-300000avx-cp311-cp311-linux_x86_64.whl"]
@@ -118,7 +119,7 @@ def test_what_cannot_be_stamped_is_told_and_the_others_are(house: WheelhouseFixt
     done = house.run("restamp")
     assert done.code == 1
     assert "bad-1.0-" in done.err
-    assert done.err.count("\n") == 1
+    assert done.err.count("error: ") == 1
     assert STAMPED in house.wheels("generic")
 
 
@@ -217,9 +218,8 @@ def test_what_no_tags_can_mend_is_told_and_stays(house: WheelhouseFixture) -> No
     before = house.wheels()
     done = house.run("restamp", "--retag")
     assert (done.code, done.out) == (1, "")
-    assert "a tag inversion that new tags cannot mend: " in done.err
-    assert done.err.endswith("; withdraw one of the two\n")
-    assert done.err.count("\n") == 1
+    assert "a tag inversion that new tags cannot fix: " in done.err
+    assert "\nhint: withdraw one of the two: `" in done.err
     assert house.wheels() == before
 
 

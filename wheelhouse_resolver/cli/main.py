@@ -35,7 +35,7 @@ COMMANDS = {
     "avail": "list what this host can install, newest first",
     "why-not": "explain why pip finds no wheel, or takes that one, and what would help",
     "lock": "resolve requirements and all they need, and write a lock file for stock installers",
-    "doctor": "find what is wrong with this environment, and the commands that fix it",
+    "doctor": "find what is wrong with this environment, with the command that fixes it",
     "publish": "check wheels, stamp them, and place them into the wheelhouse",
     "withdraw": "take a wheel out of every search path, so that it can be restored",
     "restore": "bring a withdrawn wheel back",

@@ -1,4 +1,4 @@
-"""What is wrong with an environment: `diagnose`, and the one table of the checks that it runs."""
+"""What is wrong with an environment: `diagnose`, and all the checks that it runs."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wheelhouse_resolver.doctor.checks.machine import MACHINE_CHECKS
-from wheelhouse_resolver.doctor.checks.pip import PIP_CHECKS
-from wheelhouse_resolver.doctor.checks.python import PYTHON_CHECKS
-from wheelhouse_resolver.doctor.checks.site import SITE_CHECKS
-from wheelhouse_resolver.doctor.diagnostics import Diagnostic, DiagnosticSeverity
+from wheelhouse_resolver.doctor.checks import links, machine, pip, site
+from wheelhouse_resolver.doctor.checks import python as target
+from wheelhouse_resolver.doctor.diagnostics import Check, Diagnostic, DiagnosticSeverity
 from wheelhouse_resolver.doctor.facts import EnvironmentFacts
 from wheelhouse_resolver.doctor.probes.gather import Overrides, gather
 
 __all__ = ["CHECKS", "Diagnosis", "diagnose", "run_checks"]
 
 #: Every check, in the order in which diagnostics of one severity are listed.
-CHECKS = (*SITE_CHECKS, *PIP_CHECKS, *PYTHON_CHECKS, *MACHINE_CHECKS)
+CHECKS = tuple(
+    each
+    for module in (site, pip, links, target, machine)
+    for each in vars(module).values()
+    if isinstance(each, Check)
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,7 +6,9 @@ import enum
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from wheelhouse_resolver.utils.serialise import to_plain
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.doctor.facts import EnvironmentFacts
@@ -45,14 +47,7 @@ class Diagnostic:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {
-            "check": self.check,
-            "severity": self.severity.value,
-            "message": self.message,
-            "why": self.why,
-            "fix": self.fix or None,
-            "data": dict(self.data),
-        }
+        return {**to_plain(self), "fix": self.fix or None}
 
 
 def diagnostic(
@@ -64,25 +59,19 @@ def diagnostic(
 
 error, warning, note = (partial(diagnostic, severity) for severity in DiagnosticSeverity)
 
-
 _Look = Callable[["EnvironmentFacts"], Iterable[Diagnostic]]
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that the doctor looks at.
+class Check(NamedTuple):
+    """One thing that the doctor looks at; docs/doctor.md describes each.
 
-    name:       of its diagnostics.
-    looks_for:  what it looks for.
-    why:        why that matters.
-    fix:        what fixes it, in general; a diagnostic has the exact command.
-    look:       a pure function of the facts.
+    name: of its diagnostics.
+    why:  why what it finds matters.
+    look: a pure function of the facts.
     """
 
     name: str
-    looks_for: str
     why: str
-    fix: str
     look: _Look
 
     def run(self, facts: EnvironmentFacts) -> list[Diagnostic]:
@@ -90,6 +79,6 @@ class Check:
         return [replace(each, check=self.name, why=each.why or self.why) for each in self.look(facts)]
 
 
-def check(name: str, looks_for: str, why: str, fix: str) -> Callable[[_Look], Check]:
+def check(name: str, why: str) -> Callable[[_Look], Check]:
     """Makes the function below it a `Check`."""
-    return lambda look: Check(name, looks_for, why, fix, look)
+    return partial(Check, name, why)

@@ -274,39 +274,32 @@ class EnvironmentFacts:
         """The indexes that pip would ask: (URL, where it was set). None where nobody looked (see *index*)."""
         return indexes(self.pip.in_force, self.index.url) if self.index is not None else []
 
+    def command(self, *words: str) -> str:
+        """A command of this program, about the same site, as a shell's user can run it."""
+        return self.site.site.command(*words)
+
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        site, pip = self.site, self.pip
-        same = ("target_problem", "other_python", "other_layer", "index", "temporary", "home", "cache", "uv")
+        site = self.site
+        same = ("python", "target_problem", "other_python", "other_layer", "host")
+        places = ("index", "temporary", "home", "cache", "uv", "environ")
         return {
             "site": {
                 "file": site.site.source,
-                "file_by": site.file_by,
                 "root": site.root or None,
-                "root_by": site.root_by,
                 "problem": site.problem or site.root_problem or None,
+                **to_plain(site, "file_by", "root_by"),
             },
-            "host": self.host.to_dict(),
             "search_path": [
-                {
-                    **each.directory.to_dict(),
-                    "exists": each.exists,
-                    "problem": each.problem or None,
-                    "wheels": each.wheels,
-                }
+                {**to_plain(each.directory), **to_plain(each, "exists", "problem", "wheels")}
                 for each in self.searched
             ],
             "unstamped_ties": to_plain(self.ties),
-            "python": to_plain(self.python),
-            "pip": {
-                **{name: getattr(pip, name) or None for name in ("version", "problem", "asked", "command")},
-                "config_file": pip.config_file,
-                "files": to_plain(pip.files),
-                "settings": [each.to_dict() for each in pip.settings],
-                "in_force": {name: each.to_dict() for name, each in pip.in_force.items()},
-            },
+            "pip": to_plain(
+                self.pip,
+                *("version", "problem", "asked", "config_file", "files", "settings", "in_force", "command"),
+            ),
             "virtual_environments": to_plain(self.venvs),
             "indexes": [{"url": url, "where": where} for url, where in self.indexes],
-            "environ": dict(self.environ),
-            **{name: to_plain(getattr(self, name)) or None for name in same},
+            **to_plain(self, *same, *places),
         }

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.doctor.facts import EnvironmentFacts
     from wheelhouse_resolver.doctor.pip_settings import PipSetting
 
-__all__ = ["command", "edit", "export", "load_settings", "ours", "pip_of_target", "unset", "unset_setting"]
+__all__ = ["command_line", "edit", "export", "load_settings", "pip_of_target", "unset", "unset_setting"]
 
 
 class _Shell(NamedTuple):
@@ -30,14 +30,9 @@ def _shell(facts: EnvironmentFacts) -> _Shell:
     return _SHELLS.get(facts.shell, _SH)
 
 
-def command(*words: str) -> str:
+def command_line(*words: str) -> str:
     """*words* as a command line."""
     return shlex.join(words)
-
-
-def ours(facts: EnvironmentFacts, *words: str) -> str:
-    """A command of this program, for the same site."""
-    return facts.site.site.command(*words)
 
 
 def edit(path: str, number: int | None = None) -> str:
@@ -59,13 +54,13 @@ def load_settings(facts: EnvironmentFacts, *words: str) -> str:
     """Sets, in this shell, what makes pip and uv search what this host may use. *words*: more options."""
     shell = _shell(facts)
     words = ("pip-conf", *facts.host_options, *words, "--format", shell.form)
-    return shell.evaluate.format(ours(facts, *words))
+    return shell.evaluate.format(facts.command(*words))
 
 
 def pip_of_target(facts: EnvironmentFacts, *words: str) -> str:
     """A command of the target Python's pip."""
     python = facts.python.executable if facts.python else facts.host.python.name
-    return command(python, "-m", "pip", *words)
+    return command_line(python, "-m", "pip", *words)
 
 
 def unset_setting(facts: EnvironmentFacts, setting: PipSetting) -> str:

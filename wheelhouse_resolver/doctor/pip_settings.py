@@ -12,10 +12,8 @@ import ast
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from wheelhouse_resolver.utils.redact import masked
-from wheelhouse_resolver.utils.serialise import to_plain
+from wheelhouse_resolver.utils.redact import redact
 from wheelhouse_resolver.utils.text import is_true
 
 __all__ = [
@@ -29,22 +27,17 @@ __all__ = [
     "parse_list",
 ]
 
-
 #: Where settings come from, weakest first (pip: `Configuration`, override order): the machine's files, the
 #: user's, the virtual environment's, the file that PIP_CONFIG_FILE names, PIP_* variables. `files`: pip did
 #: not say which.
 ORIGINS = ("files", "global", "user", "site", "env", "env_var")
 
-
 #: What `config debug` calls the kinds of files; its `env_var` holds what the environment says anyway.
 _HEADER = re.compile(r"(env_var|env|global|site|user):")
 
-
 _FILE = re.compile(r"  (.*), exists: (True|False)")
 
-
 _DEBUG_SETTING = re.compile(r"    ([A-Za-z][\w-]*)\.([A-Za-z][\w-]*): (.*)")
-
 
 _LIST_SETTING = re.compile(r"([^\s.=]+)\.([^\s=]+)=(.*)")
 
@@ -92,15 +85,11 @@ class PipSetting:
         """The environment variable that sets this option."""
         return "PIP_" + self.option.upper().replace("-", "_")
 
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {**to_plain(self), "file": self.file or None}
-
 
 def _setting(origin: str, file: str, section: str, option: str, value: str) -> PipSetting:
     """A setting as it was read, its option in pip's spelling, its value masked."""
     option = option.lower().replace("_", "-")
-    value = masked(value.strip(), option)
+    value = redact(value.strip(), option)
     return PipSetting(origin=origin, file=file, section=section, option=option, value=value)
 
 

@@ -41,7 +41,7 @@ def why_not(
 def why_not_each(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[Answer]:
     """What `why_not` says of each requirement in *files*; the tree is listed once for all of them."""
     site = wheelhouse.site
-    host = host.on(site)
+    host = host.for_site(site)
     policy = Policy(site, host, files)
     found = ProjectFiles(wheelhouse, host, [each.name for each in files.requirements])
     everything = lru_cache(None)(lambda: wheelhouse.catalogue(site.directories()))

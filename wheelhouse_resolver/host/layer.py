@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.host.target_python import Interpreter
@@ -19,16 +19,12 @@ class Evidence(NamedTuple):
     source: what kind it is: `option`, an environment variable's name, `cpu`, `interpreter`, `prefix`,
             `environment`, `os-release`, `default`.
     value:  what it speaks for; None for no layer.
-    detail: what was seen, in words.
+    detail: what was seen.
     """
 
     source: str
     value: str | None
     detail: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {"source": self.source, "value": self.value, "detail": self.detail}
 
 
 def layer_evidence(
@@ -72,7 +68,7 @@ def path_evidence(
 ) -> list[Evidence]:
     """The layers whose `interpreter` patterns match one of *paths*, the one with the most specific first.
 
-    source, what: for the evidence: its source, and what the paths are, in words.
+    source, what: for the evidence: its source, and what the paths are.
     """
     matches: list[tuple[int, Evidence]] = []
     for layer in layers:
@@ -98,7 +94,7 @@ def expanded_pattern(pattern: str, environ: Mapping[str, str]) -> str | None:
     value = environ.get(name.strip("{}"), "").rstrip("/")
     if not value.startswith("/") or value == "/usr":
         return None
-    # What stands in a variable is a path: a `[` in it is no pattern.
+    # The value of a variable is a path: a `[` in it is not a pattern.
     literal = "".join(f"[{char}]" if char in "*?[" else char for char in value)
     return literal + slash + rest
 

@@ -138,8 +138,9 @@ def picks(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[Pick]:
 
     Raises what `Wheelhouse` and `Policy` raise.
     """
+    host = host.for_site(wheelhouse.site)
     policy = Policy(wheelhouse.site, host, files)
-    found = ProjectFiles(wheelhouse, host.on(wheelhouse.site), [each.name for each in files.requirements])
+    found = ProjectFiles(wheelhouse, host, [each.name for each in files.requirements])
     decided = [found.decide(each, policy) for each in files.requirements]
     for each in decided:
         info(__name__, "picked %s for %s", each.best.path if each.best else "nothing", each.requirement)

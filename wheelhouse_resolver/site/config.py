@@ -108,10 +108,8 @@ def _builtin_root() -> str:
     for root in tried:
         if os.path.isdir(root):
             return root
-    raise NoWheelhouseError(
-        None,
-        f"no wheelhouse found (tried {', '.join(tried)}): name one with --root or WHEELHOUSE_ROOT, "
-        "or make one with `wheelhouse-resolver init --root DIR`",
+    raise NoWheelhouseError(None, f"no wheelhouse found (tried {', '.join(tried)})").with_hint(
+        "name one with --root or WHEELHOUSE_ROOT, or make one: wheelhouse-resolver init --root DIR"
     )
 
 

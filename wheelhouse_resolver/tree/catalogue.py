@@ -29,7 +29,7 @@ __all__ = ["Catalogue", "Fits"]
 Fits: TypeAlias = Callable[["frozenset[Tag]"], object]
 
 
-#: How alike two names of projects must be to be close (difflib's ratio), and how many are told.
+#: How alike two names of projects must be to be close (difflib's ratio), and how many are given.
 _ALIKE = 0.7
 
 
@@ -125,7 +125,7 @@ class Catalogue:
                     if fits(ending_of(ending)[1]):
                         version_of(version)
                         yield version, (filename, directory)
-                except ValueError:  # no wheel name
+                except ValueError:  # not a wheel's name
                     continue
 
 

@@ -26,15 +26,14 @@ def check_root(site: Site) -> None:
     try:
         if stat.S_ISDIR(os.stat(site.root).st_mode):
             return
-        problem = "is not a directory"
+        found = NoWheelhouseError(site.root, "is not a directory")
+        found.errno = errno.ENOTDIR
     except (FileNotFoundError, NotADirectoryError):
-        problem = "does not exist"
+        found = NoWheelhouseError(site.root, "does not exist")
     except OSError as error:
-        problem = f"cannot be reached: {reason_of(error)}"
-    raise NoWheelhouseError(
-        site.root,
-        f"{problem}; name another with --root, or make it with `wheelhouse-resolver init`",
-    )
+        found = NoWheelhouseError(site.root, f"cannot be reached: {reason_of(error)}")
+        found.errno = error.errno
+    raise found.with_hint(f"name another with --root, or make it: {site.command('init')}")
 
 
 def existing(search_path: SearchPath) -> SearchPath:

@@ -29,9 +29,9 @@ def run(
     import subprocess
     from shlex import join
 
-    from wheelhouse_resolver.utils.redact import masked
+    from wheelhouse_resolver.utils.redact import redact
 
-    debug(__name__, "run: %s", masked(join(argv)))
+    debug(__name__, "run: %s", redact(join(argv)))
     return subprocess.run(
         argv,
         env=None if environ is None else dict(environ),

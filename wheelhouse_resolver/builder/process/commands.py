@@ -19,7 +19,7 @@ from typing import NamedTuple, NoReturn
 from wheelhouse_resolver.builder.process.log_tail import last_words, without_closing
 from wheelhouse_resolver.errors import printable, reason_of
 from wheelhouse_resolver.utils.log import info
-from wheelhouse_resolver.utils.redact import masked
+from wheelhouse_resolver.utils.redact import redact
 
 __all__ = [
     "Finished",
@@ -126,7 +126,7 @@ def start_logged(
 
     Returns how it ended if it could not be started. Raises `OSError` when *log* cannot be opened.
     """
-    info(__name__, "run: %s, log: %s", masked(shlex.join([os.fspath(word) for word in command])), log)
+    info(__name__, "run: %s, log: %s", redact(shlex.join([os.fspath(word) for word in command])), log)
     with open(log, "ab") as output:
         try:
             return subprocess.Popen(

@@ -103,8 +103,8 @@ class VerifyOptions:
 
     python:       the path of the Python.
     environ:      of everything that runs; the variables that reach into other environments are dropped.
-    find_links:   directories from which what the wheel requires is taken; if they do not suffice, also from the
-                  index that pip is configured for in *environ*, unless *offline*.
+    find_links:   directories from which what the wheel requires is taken; if they do not suffice, also from
+                  the index that pip is configured for in *environ*, unless *offline*.
     test:         what to import and run; without imports of its own: all that the wheel contains.
     library_dirs: where the layer has libraries, besides where its loader looks by itself.
     emulate:      a command that runs the environment's Python: `qemu-x86_64 -cpu Haswell`.

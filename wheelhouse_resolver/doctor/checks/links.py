@@ -13,12 +13,13 @@ from wheelhouse_resolver.doctor.diagnostics import (
     warning,
 )
 from wheelhouse_resolver.doctor.fixes import load_settings, unset_setting
+from wheelhouse_resolver.utils.serialise import to_plain
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.doctor.facts import DirectoryState, EnvironmentFacts, LinkState
     from wheelhouse_resolver.doctor.pip_settings import PipSetting
 
-__all__ = ["LINK_CHECKS", "config_file_is_ours", "finds_wheelhouse"]
+__all__ = ["config_file_is_ours", "finds_wheelhouse"]
 
 
 class _Reading(NamedTuple):
@@ -107,12 +108,7 @@ def _beaten(facts: EnvironmentFacts) -> PipSetting | None:
     return next((each for each in others if _read(facts, each).is_ours), None)
 
 
-@check(
-    "no-find-links",
-    "no `find-links` in force names the wheelhouse",
-    "pip does not look into it: it installs from an index, or finds nothing",
-    "load the site's module, or evaluate `pip-conf --format sh`",
-)
+@check("no-find-links", "pip does not look into it: it installs from an index, or finds nothing")
 def _absent(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     winner = facts.pip.in_force.get("find-links")
     if facts.pip.asked == "" or facts.pip.problem:
@@ -125,14 +121,12 @@ def _absent(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         what = "no `find-links` is in force, and PIP_CONFIG_FILE is not set"
     else:
         what = f"no `find-links` is in force, though PIP_CONFIG_FILE names {facts.pip.config_file}"
-    yield error(what, load_settings(facts), {"in_force": winner.to_dict() if winner else None})
+    yield error(what, load_settings(facts), {"in_force": to_plain(winner)})
 
 
 @check(
     "find-links-replaced",
-    "a `find-links` of the user's replaces that of the wheelhouse",
     "PIP_FIND_LINKS and a section such as [install] replace `find-links`, they do not add to it",
-    "unset the variable, or `pip config unset`",
 )
 def _replaced(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     beaten, winner = _beaten(facts), facts.pip.in_force.get("find-links")
@@ -140,15 +134,13 @@ def _replaced(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         yield error(
             f"{winner.where} replaces {beaten.where}, and names no directory of the wheelhouse",
             unset_setting(facts, winner),
-            {"beaten": beaten.to_dict(), "in_force": winner.to_dict()},
+            {"beaten": to_plain(beaten), "in_force": to_plain(winner)},
         )
 
 
 @check(
     "stale-find-links",
-    "`find-links` names directories of another layer or arch, or missing ones, or leaves some out",
     "it was made on another host or for an older site: pip takes wheels that crash or are slow here",
-    "evaluate `pip-conf --format sh`, or load the site's module anew on this node",
 )
 def _stale(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     setting = facts.pip.in_force.get("find-links")
@@ -171,7 +163,7 @@ def _stale(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             says.append(f"leaves out directories that this host can use: {', '.join(left_out)}")
     for links, problem in (
         ([link for link in below if not link.exists], "does not exist"),
-        ([link for link in below if link.exists], "is no directory of the site's"),
+        ([link for link in below if link.exists], "is not a directory of the site"),
     ):
         if links:
             says.append(f"names what {problem}: {_values(links)}")
@@ -220,6 +212,3 @@ def _meant_for(facts: EnvironmentFacts, reading: _Reading) -> tuple[str | None, 
         if path & there <= named <= path:  # `pip-conf` leaves out what is not there
             return kind
     return None
-
-
-LINK_CHECKS = (_absent, _replaced, _stale)

@@ -12,32 +12,25 @@ from wheelhouse_resolver.doctor.diagnostics import (
     error,
     note,
 )
-from wheelhouse_resolver.doctor.fixes import command, export, unset
+from wheelhouse_resolver.doctor.fixes import command_line, export, unset
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.doctor.facts import EnvironmentFacts
 
-__all__ = ["MACHINE_CHECKS"]
 
-
-@check(
-    "temporary-directory",
-    "the temporary directory is missing, full, not writable, or mounted noexec",
-    "pip unpacks and builds there; what it builds must run there",
-    "make it, or set TMPDIR to another",
-)
+@check("temporary-directory", "pip unpacks and builds there; what it builds must run there")
 def _temporary(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     place = facts.temporary
     if place is None or not (place.problem or place.noexec):
         return
     problem = place.problem or "programs cannot run there (noexec)"
     if place.missing:
-        fix = command("mkdir", "-p", place.path)
+        fix = command_line("mkdir", "-p", place.path)
     elif place.variable:
         fix = unset(facts, place.variable)
     else:
         own = os.path.join(facts.home.path if facts.home else "/var/tmp", "tmp")
-        fix = f"{command('mkdir', '-p', own)} && {export(facts, 'TMPDIR', own)}"
+        fix = f"{command_line('mkdir', '-p', own)} && {export(facts, 'TMPDIR', own)}"
     named = f" ({place.variable})" if place.variable else ""
     yield error(
         f"temporary directory {place.path}{named}: {problem}",
@@ -46,34 +39,21 @@ def _temporary(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     )
 
 
-@check(
-    "home",
-    "the home directory cannot be written to: full, over quota, read-only",
-    "pip keeps its cache there and `pip install --user` its packages",
-    "make room",
-)
+@check("home", "pip keeps its cache there and `pip install --user` its packages")
 def _home(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if facts.home is not None and facts.home.problem:
         yield note(
-            f"nothing can be written to the home directory {facts.home.path}: {facts.home.problem}",
-            command("df", "-h", facts.home.path),
+            f"cannot write to the home directory {facts.home.path}: {facts.home.problem}",
+            command_line("df", "-h", facts.home.path),
             {"path": facts.home.path, "problem": facts.home.problem},
         )
 
 
-@check(
-    "cache",
-    "this program's cache cannot be written to",
-    "what the CPU and the Python are is then worked out anew at every module load, which takes longer",
-    "make room, or set XDG_CACHE_HOME to a directory of yours",
-)
+@check("cache", "the CPU and the Python are then examined again at every module load, which takes longer")
 def _cache(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if facts.cache is not None and facts.cache.problem:
         yield note(
-            f"nothing can be remembered in {facts.cache.path}: {facts.cache.problem}",
+            f"cannot write to the cache {facts.cache.path}: {facts.cache.problem}",
             export(facts, "XDG_CACHE_HOME", "/tmp/cache-") + '"$USER"',
             {"path": facts.cache.path, "problem": facts.cache.problem},
         )
-
-
-MACHINE_CHECKS = (_temporary, _home, _cache)

@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from wheelhouse_resolver.doctor.checks.links import LINK_CHECKS, config_file_is_ours, finds_wheelhouse
+from wheelhouse_resolver.doctor.checks.links import config_file_is_ours, finds_wheelhouse
 from wheelhouse_resolver.doctor.diagnostics import (
     ERROR,
     NOTE,
     WARNING,
     Diagnostic,
+    DiagnosticSeverity,
     check,
     diagnostic,
     error,
@@ -20,38 +21,31 @@ from wheelhouse_resolver.doctor.diagnostics import (
     warning,
 )
 from wheelhouse_resolver.doctor.fixes import (
-    command,
+    command_line,
     edit,
     export,
     load_settings,
-    ours,
     pip_of_target,
     unset,
     unset_setting,
 )
+from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.utils.text import is_true
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.doctor.facts import EnvironmentFacts
     from wheelhouse_resolver.doctor.pip_settings import PipSetting
 
-__all__ = ["PIP_CHECKS"]
-
 #: The first release whose choice among equal wheels the build tag decides.
 _OBEYS_BUILD_TAGS = (19, 3)
 
 
-@check(
-    "pip-missing",
-    "the target Python has no pip, or one that cannot be imported",
-    "nothing can be installed",
-    "`python -m ensurepip --upgrade`",
-)
+@check("pip-missing", "nothing can be installed")
 def _missing(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if facts.python is not None and facts.pip.version is None:
         yield error(
             f"{facts.python.executable} has no pip that works: {facts.pip.problem}",
-            command(facts.python.executable, "-m", "ensurepip", "--upgrade"),
+            command_line(facts.python.executable, "-m", "ensurepip", "--upgrade"),
             {"python": facts.python.executable},
         )
 
@@ -62,10 +56,7 @@ def _numbers(version: str) -> tuple[int, int]:
 
 
 @check(
-    "pip-too-old",
-    "a pip before 19.3",
-    "it ignores build tags, or takes the wrong one of two, and so the wrong build of a wheel",
-    "`python -m pip install --upgrade pip`",
+    "pip-too-old", "it ignores build tags, or takes the wrong one of two, and so the wrong build of a wheel"
 )
 def _too_old(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     version = facts.pip.version
@@ -77,39 +68,29 @@ def _too_old(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         )
 
 
-@check(
-    "other-pip",
-    "the command `pip` belongs to another Python than the target",
-    "what it installs, the target does not see; and it may choose wheels for another version",
-    "run `python -m pip`, or the doctor for that Python",
-)
+@check("other-pip", "what it installs, the target does not see; and it may choose wheels for another version")
 def _other_pip(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     pip, python = facts.pip, facts.python
     if python is not None and pip.command_python is not None and pip.command_is_other:
         theirs, own = pip.command_python, python.executable
         yield warning(
             f"`pip` on PATH is {pip.command} and installs for {theirs}, not for {own}",
-            ours(facts, "doctor", "--python", theirs),
+            facts.command("doctor", "--python", theirs),
             {"command": pip.command, "its_python": theirs, "target": own},
         )
 
 
-@check(
-    "config-file",
-    "PIP_CONFIG_FILE names a file that is missing, unreadable or no file",
-    "pip ignores it silently, and with it the wheelhouse",
-    "write it with `pip-conf --output`, make it readable, or unset the variable",
-)
+@check("config-file", "pip ignores it silently, and with it the wheelhouse")
 def _config_file(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     path, problem = facts.pip.config_file, facts.pip.config_file_problem
     if not problem or path is None:
         return
     if problem == "Permission denied":
-        fix = command("chmod", "a+r", path)
+        fix = command_line("chmod", "a+r", path)
     elif problem == "No such file or directory":
         above = os.path.dirname(path)
-        make = f"{command('mkdir', '-p', above)} && " if above else ""
-        fix = make + ours(facts, "pip-conf", *facts.host_options, "--output", path)
+        make = f"{command_line('mkdir', '-p', above)} && " if above else ""
+        fix = make + facts.command("pip-conf", *facts.host_options, "--output", path)
     else:
         fix = unset(facts, "PIP_CONFIG_FILE")
     yield error(
@@ -119,12 +100,7 @@ def _config_file(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     )
 
 
-@check(
-    "config-broken",
-    "pip cannot parse one of its configuration files",
-    "it refuses to run any command",
-    "correct the file that is named",
-)
+@check("config-broken", "it refuses to run any command")
 def _broken_config(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     pip = facts.pip
     if pip.version is None or not pip.problem:
@@ -139,12 +115,7 @@ def _broken_config(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     )
 
 
-@check(
-    "config-unread",
-    "a pip that cannot tell its settings (`config debug` came with 20.2, `config list` with 10)",
-    "settings in files that fight the wheelhouse stay unseen",
-    "`python -m pip install --upgrade pip`",
-)
+@check("config-unread", "settings in files that conflict with the wheelhouse stay unseen")
 def _unread_config(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     pip = facts.pip
     if pip.version is None or pip.asked == "config debug" or pip.problem:
@@ -158,12 +129,7 @@ def _unread_config(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     )
 
 
-@check(
-    "ignored-config",
-    "the user's own pip.conf is not read",
-    "PIP_CONFIG_FILE takes its place, so what it says has no effect",
-    "nothing where it names the wheelhouse's own file, else unset PIP_CONFIG_FILE",
-)
+@check("ignored-config", "PIP_CONFIG_FILE takes its place, so what it says has no effect")
 def _ignored_files(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for path in facts.pip.ignored:
         yield note(
@@ -198,29 +164,26 @@ def _fighting(facts: EnvironmentFacts, *options: str) -> Iterator[PipSetting]:
             yield setting
 
 
-@check(
-    "no-binary",
-    "`no-binary` is in force",
-    "pip builds from source what the wheelhouse has as a wheel",
-    "unset the variable, or `pip config unset`",
-)
+def _about(
+    facts: EnvironmentFacts, setting: PipSetting, severity: DiagnosticSeverity, message: str, more: str = ""
+) -> Diagnostic:
+    """What is wrong with a *setting*; *more* comes after the place where it was made. The fix unsets it."""
+    message = f"{message} ({setting.where}){more}"
+    return diagnostic(severity, message, unset_setting(facts, setting), to_plain(setting))
+
+
+@check("no-binary", "pip builds from source what the wheelhouse has as a wheel")
 def _no_binary(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for each in _fighting(facts, "no-binary"):
         everything = ":all:" in _words(each.value)
         if everything or _words(each.value) - {":none:"}:
-            yield diagnostic(
-                ERROR if everything else WARNING,
-                f"pip takes no wheel {'at all' if everything else f'of {each.value}'} ({each.where})",
-                unset_setting(facts, each),
-                each.to_dict(),
-            )
+            severity, which = (ERROR, "at all") if everything else (WARNING, f"of {each.value}")
+            yield _about(facts, each, severity, f"pip takes no wheel {which}")
 
 
 @check(
     "selection",
-    "`require-hashes`, `only-binary` or `prefer-binary` is in force, and not the site's wish",
     "pip then refuses, or chooses otherwise than the site means: a hash, for one, fits one build only",
-    "unset the variable, or `pip config unset`",
 )
 def _selection(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     words = {
@@ -231,19 +194,11 @@ def _selection(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for each in _fighting(facts, *words):
         severity, what = words[each.option]
         if each.option == "only-binary" or is_true(each.value):
-            yield diagnostic(
-                severity,
-                f"{what.format(value=each.value)} ({each.where})",
-                unset_setting(facts, each),
-                each.to_dict(),
-            )
+            yield _about(facts, each, severity, what.format(value=each.value))
 
 
 @check(
-    "index",
-    "pip asks an index beside the wheelhouse, or no index by the user's wish",
-    "from an index a newer version wins over the wheelhouse; without one only the wheelhouse counts",
-    "`pip-conf --offline`, or a `constraint` file in the site's [pip] table; unset an index of one's own",
+    "index", "from an index a newer version wins over the wheelhouse; without one only the wheelhouse counts"
 )
 def _index(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     settings = facts.pip.in_force
@@ -253,11 +208,7 @@ def _index(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         # In the file that PIP_CONFIG_FILE names it is what `pip-conf --offline` writes.
         together = offline.origin == "env" or (links is not None and links.file == offline.file)
         if not together and not _is_wanted(facts, offline):
-            yield note(
-                f"pip asks no index ({offline.where}): it finds only what `find-links` names",
-                unset_setting(facts, offline),
-                offline.to_dict(),
-            )
+            yield _about(facts, offline, NOTE, "pip asks no index", ": it finds only what `find-links` names")
         return
     users = list(_fighting(facts, "index-url", "extra-index-url"))
     limits = settings.get("constraint")
@@ -266,18 +217,13 @@ def _index(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         asked = facts.indexes or [(value, each.where) for each in users for value in each.values]
         yield note(
             f"pip also asks {' and '.join(f'{url} ({where})' for url, where in asked)}: a newer version "
-            "there wins over the wheelhouse's; what avail and pick tell is what the wheelhouse has",
+            "there wins over the wheelhouse's; avail and pick show only what the wheelhouse has",
             unset_setting(facts, users[0]) if users else load_settings(facts, "--offline"),
             {"indexes": [{"url": url, "where": where} for url, where in asked]},
         )
 
 
-@check(
-    "index-unreachable",
-    "pip would ask an index that cannot be reached",
-    "it tries again and again before it goes on, for each project",
-    "`PIP_NO_INDEX=1`, or a configuration made with `pip-conf --offline`",
-)
+@check("index-unreachable", "it tries again and again before it goes on, for each project")
 def _unreachable_index(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if facts.index is not None and facts.index.problem:
         yield warning(
@@ -287,32 +233,20 @@ def _unreachable_index(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         )
 
 
-@check(
-    "install-place",
-    "`user`, `target`, `prefix` or `root` is in force",
-    "pip installs elsewhere than into the target Python, or refuses to",
-    "unset the variable, or `pip config unset`",
-)
+@check("install-place", "pip installs elsewhere than into the target Python, or refuses to")
 def _places(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for each in _fighting(facts, "user", "target", "prefix", "root"):
         if each.option == "user" and not is_true(each.value):
             continue
         fails = each.option == "user" and facts.python is not None and facts.python.in_venv
         where = "the user's own site-packages" if each.option == "user" else each.value
-        yield diagnostic(
-            ERROR if fails else WARNING,
-            f"pip installs into {where} ({each.where})"
-            + (", which it refuses in a virtual environment" if fails else ", not into the target Python"),
-            unset_setting(facts, each),
-            each.to_dict(),
-        )
+        so = ", which it refuses in a virtual environment" if fails else ", not into the target Python"
+        yield _about(facts, each, ERROR if fails else WARNING, f"pip installs into {where}", so)
 
 
 @check(
     "overridden-setting",
-    "a variable or a command section beats a setting of the file that PIP_CONFIG_FILE names",
     "[install] of any file beats [global] of every file, and PIP_* variables beat all files",
-    "unset the variable, or `pip config unset`",
 )
 def _overridden(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     settings = facts.pip.in_force
@@ -329,16 +263,11 @@ def _overridden(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             yield warning(
                 f"{winner.where} = {winner.value} beats {each.where} = {each.value}",
                 unset_setting(facts, winner),
-                {"beaten": each.to_dict(), "in_force": winner.to_dict()},
+                {"beaten": to_plain(each), "in_force": to_plain(winner)},
             )
 
 
-@check(
-    "environment-config",
-    "a pip.conf of the target's own environment is in force",
-    "it beats the machine's and the user's files, and stays when modules change",
-    "edit the file",
-)
+@check("environment-config", "it beats the machine's and the user's files, and stays when modules change")
 def _venv_config(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     found: dict[str, list[str]] = {}
     for each in facts.pip.in_force.values():
@@ -352,12 +281,7 @@ def _venv_config(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         )
 
 
-@check(
-    "uv",
-    "uv is there and knows no wheelhouse",
-    "uv reads no pip.conf and no PIP_* variable",
-    "set UV_FIND_LINKS, as `pip-conf --format sh` does",
-)
+@check("uv", "uv reads no pip.conf and no PIP_* variable")
 def _uv(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if facts.uv is None or facts.site.root_problem or "UV_CONFIG_FILE" in facts.environ:
         return
@@ -367,23 +291,3 @@ def _uv(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             load_settings(facts),
             {"uv": facts.uv},
         )
-
-
-PIP_CHECKS = (
-    _missing,
-    _too_old,
-    _other_pip,
-    _config_file,
-    _broken_config,
-    _unread_config,
-    *LINK_CHECKS,
-    _overridden,
-    _no_binary,
-    _selection,
-    _index,
-    _unreachable_index,
-    _places,
-    _ignored_files,
-    _venv_config,
-    _uv,
-)

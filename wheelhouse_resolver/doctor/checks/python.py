@@ -18,12 +18,10 @@ from wheelhouse_resolver.doctor.diagnostics import (
     note,
     warning,
 )
-from wheelhouse_resolver.doctor.fixes import command, export, ours, unset
+from wheelhouse_resolver.doctor.fixes import command_line, export, unset
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.doctor.facts import EnvironmentFacts
-
-__all__ = ["PYTHON_CHECKS"]
 
 #: Evidence that is the Python's own, and evidence of what is loaded around it.
 _OWN = ("interpreter", "prefix")
@@ -35,33 +33,23 @@ _MODULE = re.compile(r"(?:^|:)python/(\d+\.\d+)[^:]*", re.IGNORECASE)
 def _new_venv(facts: EnvironmentFacts, python: str, path: str) -> str:
     """Makes a virtual environment at a new *path*. What is installed elsewhere stays: no `--clear`."""
     leave = "deactivate; " if facts.environ.get("VIRTUAL_ENV") else ""
-    return leave + command(python, "-m", "venv", path)
+    return leave + command_line(python, "-m", "venv", path)
 
 
-@check(
-    "target",
-    "the target Python cannot be asked",
-    "what its pip does and is told stays unknown",
-    "name one that runs here: `--python PATH`",
-)
+@check("target", "its pip and the settings of that stay unknown")
 def _target(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if facts.python is None and facts.target_problem:
         alone = facts.host.python.version is not None
         other = facts.other_python
         yield diagnostic(
             NOTE if alone else ERROR,
-            f"nothing is known of the target Python's pip: {facts.target_problem}",
-            ours(facts, "doctor", "--python", other) if other else "",
+            f"the target Python's pip is unknown: {facts.target_problem}",
+            facts.command("doctor", "--python", other) if other else "",
             {"python": facts.host.python.name},
         )
 
 
-@check(
-    "other-layer",
-    "the target Python belongs to another layer than the modules that are loaded, or to none",
-    "its wheels link to that layer's C library and find the other's: imports fail or crash",
-    "use the Python of the layer, make a new virtual environment with it, or `module purge`",
-)
+@check("other-layer", "its wheels link to that layer's C library and find the other's: imports fail or crash")
 def _other_layer(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     evidence = facts.host.layer_evidence
     own = next((each for each in evidence if each.source in _OWN), None)
@@ -82,7 +70,7 @@ def _other_layer(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         if facts.python is not None and facts.python.in_venv:
             fix = _new_venv(facts, facts.other_python, f"{facts.python.prefix}-{around.value}")
         else:
-            fix = ours(facts, "doctor", "--python", facts.other_python)
+            fix = facts.command("doctor", "--python", facts.other_python)
     yield diagnostic(
         ERROR if own is not None else WARNING,
         f"the target Python {name} {says}, yet layer {around.value} is loaded ({around.detail}){wanted}",
@@ -91,12 +79,7 @@ def _other_layer(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     )
 
 
-@check(
-    "conda",
-    "the target Python is conda's, or a conda environment is active",
-    "conda brings its own C++ and math libraries; they do not mix with those of the wheels",
-    "`conda deactivate`, or a virtual environment of the layer's Python",
-)
+@check("conda", "conda brings its own C++ and math libraries; they do not mix with those of the wheels")
 def _conda(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     layer = facts.host.layer
     active = facts.environ.get("CONDA_PREFIX")
@@ -125,12 +108,7 @@ def _conda(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         )
 
 
-@check(
-    "broken-environment",
-    "a virtual environment whose Python is gone",
-    "its module was removed or is not there on this node: nothing in it can run",
-    "a new virtual environment at another path, with a Python of that version, and install anew",
-)
+@check("broken-environment", "its module was removed or does not exist on this node: nothing in it can run")
 def _broken_venv(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for each in facts.venvs:
         if each.problem:
@@ -141,19 +119,14 @@ def _broken_venv(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             )
 
 
-@check(
-    "other-environment",
-    "a virtual environment is active that is not the target",
-    "what is told here is of another Python than the one that `python` starts",
-    "`doctor --python` with its Python",
-)
+@check("other-environment", "this report is about another Python than the one that `python` starts")
 def _other_venv(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for each in facts.venvs:
         if each.active and not each.is_target and not each.problem and facts.python is not None:
             python, target = os.path.join(each.path, "bin", "python"), facts.python.executable
             yield note(
-                f"the virtual environment {each.path} is active; looked at was {target}",
-                ours(facts, "doctor", "--python", python),
+                f"the virtual environment {each.path} is active; this report is about {target}",
+                facts.command("doctor", "--python", python),
                 {"active": each.path, "target": target},
             )
 
@@ -162,12 +135,7 @@ def _minor(version: str) -> str:
     return ".".join(version.split(".")[:2])
 
 
-@check(
-    "other-version",
-    "the Python module that is loaded is of another version than the target",
-    "wheels are made for one version: what one Python installs, the other does not see",
-    "make a new virtual environment at another path, or load the other module",
-)
+@check("other-version", "wheels are made for one version: what one Python installs, the other does not see")
 def _other_version(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     loaded = _MODULE.search(facts.environ.get("LOADEDMODULES", ""))
     version = loaded[1] if loaded else _minor(facts.environ.get("EBVERSIONPYTHON", ""))
@@ -180,7 +148,7 @@ def _other_version(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             fix = _new_venv(facts, f"python{version}", f"{facts.python.prefix}-{version}")
         else:
             kind = facts.python.executable
-            fix = ours(facts, "doctor", "--python", facts.other_python or f"python{version}")
+            fix = facts.command("doctor", "--python", facts.other_python or f"python{version}")
         yield warning(
             f"{kind} has Python {own}; the module that is loaded is Python {version}",
             fix,
@@ -190,24 +158,22 @@ def _other_version(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 
 @check(
     "manylinux-policy",
-    "a `_manylinux.py` that the target would import",
     "pip asks it whether manylinux wheels may be used: a forgotten one hides most of an index",
-    "nothing where it is meant, else take it off the path",
 )
 def _policy_module(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     policy = facts.python.policy_module if facts.python is not None else None
     if policy is None:
         return
     path = policy.path or "_manylinux"
-    away = command("mv", path, f"{path}.off")
+    away = command_line("mv", path, f"{path}.off")
     if policy.problem:
         yield error(
-            f"{path} fails when it is asked whether manylinux wheels may be used: {policy.problem}",
+            f"{path} fails when pip asks it whether manylinux wheels may be used: {policy.problem}",
             away,
             {"path": policy.path, "problem": policy.problem},
         )
         return
-    says = {True: "refuses manylinux wheels", False: "allows manylinux wheels", None: "says nothing"}
+    says = {True: "refuses manylinux wheels", False: "allows manylinux wheels", None: "has no opinion"}
     whose = "what `policy-module` writes" if policy.ours else "not what `policy-module` writes"
     yield note(
         f"{path} {says[policy.refuses]}; it is {whose}",
@@ -216,12 +182,7 @@ def _policy_module(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     )
 
 
-@check(
-    "shadowed",
-    "PYTHONPATH or the user's site-packages hide what is installed",
-    "the target imports the hiding version, whatever pip installs",
-    "PYTHONNOUSERSITE=1, or unset PYTHONPATH",
-)
+@check("shadowed", "the target imports the hiding version, whatever pip installs")
 def _shadowed(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if facts.python is None or not facts.python.shadowed:
         return
@@ -237,15 +198,3 @@ def _shadowed(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             export(facts, "PYTHONNOUSERSITE", "1") if from_home else unset(facts, "PYTHONPATH"),
             {"directory": directory, "projects": pairs},
         )
-
-
-PYTHON_CHECKS = (
-    _target,
-    _other_layer,
-    _conda,
-    _broken_venv,
-    _other_venv,
-    _other_version,
-    _policy_module,
-    _shadowed,
-)

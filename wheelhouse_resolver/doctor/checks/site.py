@@ -15,38 +15,27 @@ from wheelhouse_resolver.doctor.diagnostics import (
     error,
     warning,
 )
-from wheelhouse_resolver.doctor.fixes import command, edit, ours, unset
+from wheelhouse_resolver.doctor.fixes import command_line, edit, unset
 from wheelhouse_resolver.host.detect import ARCH_VARIABLES
+from wheelhouse_resolver.utils.serialise import to_plain
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.doctor.facts import EnvironmentFacts
 
-__all__ = ["SITE_CHECKS"]
 
-
-@check(
-    "site-file",
-    "the site file is missing or invalid",
-    "without it the layers, archs and root are not those of the site",
-    "correct the line that is named, or unset WHEELHOUSE_CONFIG",
-)
+@check("site-file", "without it the layers, archs and root are not those of the site")
 def _site_file(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     site = facts.site
     if site.problem:
         gone = site.file_missing and site.file_by == "WHEELHOUSE_CONFIG"
         yield error(
-            f"{site.problem}; the built-in site was taken instead",
+            f"{site.problem}; the built-in site was used instead",
             unset(facts, "WHEELHOUSE_CONFIG") if gone else edit(site.file, site.line),
             {"file": site.file, "line": site.line, "named_by": site.file_by},
         )
 
 
-@check(
-    "root",
-    "the wheelhouse's root is not there, or not known",
-    "pip finds none of the site's wheels",
-    "unset WHEELHOUSE_ROOT, correct the site file, load the site's module, or make one with `init`",
-)
+@check("root", "pip finds none of the site's wheels")
 def _root(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     site = facts.site
     named = site.root_by in ("--root", "WHEELHOUSE_ROOT")
@@ -60,7 +49,7 @@ def _root(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             f"the site file is not known here, though {links.where} names what may be its wheelhouse: "
             "load the site's module, or set WHEELHOUSE_CONFIG",
             "",
-            {"root": None, "named_by": site.root_by, "find_links": links.to_dict()},
+            {"root": None, "named_by": site.root_by, "find_links": to_plain(links)},
             why="pip finds the wheels, but which layers, archs and directories there are is not known here",
         )
         return
@@ -69,7 +58,7 @@ def _root(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     elif site.root_by == "site file":
         fix = edit(site.file)
     else:
-        fix = ours(facts, "init")
+        fix = facts.command("init")
     what = f"wheelhouse {site.root} (named by {site.root_by}): {site.root_problem}"
     yield error(
         site.root_problem if site.root_by == "built-in" else what,
@@ -78,12 +67,7 @@ def _root(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     )
 
 
-@check(
-    "unreadable-directory",
-    "a directory of the wheelhouse cannot be listed",
-    "pip goes on without its wheels, and does not say so",
-    "`chmod a+rx`, by its owner",
-)
+@check("unreadable-directory", "pip goes on without its wheels, and does not say so")
 def _unreadable(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for each in facts.directories:
         if each.problem:
@@ -91,17 +75,12 @@ def _unreadable(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             yield diagnostic(
                 ERROR if each.searched else WARNING,
                 f"cannot list {each.directory.path}, {used}: {each.problem}",
-                command("chmod", "a+rx", each.directory.path),
+                command_line("chmod", "a+rx", each.directory.path),
                 {"path": each.directory.path, "searched": each.searched},
             )
 
 
-@check(
-    "empty-search-path",
-    "no directory that this host searches exists or holds a wheel",
-    "pip finds none of the site's wheels",
-    "`init` makes the tree; `detect` shows why this host searches these",
-)
+@check("empty-search-path", "pip finds none of the site's wheels")
 def _empty(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if not facts.directories or any(each.problem for each in facts.searched):
         return
@@ -109,27 +88,22 @@ def _empty(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if not any(each.exists for each in facts.searched):
         yield error(
             f"none of the directories that this host searches exists: {', '.join(labels)}",
-            ours(facts, "init"),
+            facts.command("init"),
             {"directories": [each.directory.path for each in facts.searched]},
         )
     elif not any(each.wheels for each in facts.searched):
         yield warning(
             f"the directories that this host searches hold no wheel: {', '.join(labels)}",
-            ours(facts, "detect"),
+            facts.command("detect", *facts.host_options),
             {"directories": [each.directory.path for each in facts.searched]},
         )
 
 
-@check(
-    "unknown-override",
-    "WHEELHOUSE_ARCH, RSNT_ARCH or WHEELHOUSE_LAYER names what the site does not have",
-    "every other command of this program refuses it, so module files and hooks fail",
-    "unset the variable",
-)
+@check("unknown-override", "every other command of this program refuses it, so module files and hooks fail")
 def _unknown_override(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for each in facts.unknown_overrides:
         yield error(
-            f"{each.variable}: {each.problem}; what was detected was taken instead",
+            f"{each.variable}: {each.problem}; what was detected was used instead",
             unset(facts, each.variable),
             {"variable": each.variable, "name": each.name},
         )
@@ -137,9 +111,7 @@ def _unknown_override(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 
 @check(
     "arch-override",
-    "the arch that was stated is not what the CPU can run",
     "above it, programs die of an illegal instruction; below it, they run slower than they could",
-    "unset the variable",
 )
 def _arch_override(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     host = facts.host
@@ -155,17 +127,14 @@ def _arch_override(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         ERROR if above else NOTE,
         f"{stated.detail} is {'above' if above else 'below'} what this CPU can run: {by_cpu.value} "
         f"({by_cpu.detail}); {so}",
-        unset(facts, stated.source) if stated.source in ARCH_VARIABLES else ours(facts, "doctor"),
+        unset(facts, stated.source) if stated.source in ARCH_VARIABLES else facts.command("doctor"),
         {"source": stated.source, "stated": stated.value, "cpu": by_cpu.value},
         why=why,
     )
 
 
 @check(
-    "unstamped-ties",
-    "versions that stand in several searched directories without current stamps",
-    "pip then chooses by the spelling of the directories, not by what fits this CPU best",
-    "`restamp`, by the site's staff",
+    "unstamped-ties", "pip then chooses by the spelling of the directories, not by what fits this CPU best"
 )
 def _ties(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     ties = facts.ties
@@ -173,11 +142,11 @@ def _ties(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         shown = "; ".join(
             f"{name} {version} in {', '.join(labels)}" for name, version, labels in ties.examples
         )
-        stand = "1 version stands" if ties.count == 1 else f"{ties.count} versions stand"
+        versions = "1 version is" if ties.count == 1 else f"{ties.count} versions are"
         more = "; ..." if ties.count > len(ties.examples) else ""
         yield warning(
-            f"{stand} in several directories without current stamps: {shown}{more}",
-            ours(facts, "restamp"),
+            f"{versions} in several directories without current stamps: {shown}{more}",
+            facts.command("restamp"),
             {
                 "count": ties.count,
                 "examples": [
@@ -186,6 +155,3 @@ def _ties(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
                 ],
             },
         )
-
-
-SITE_CHECKS = (_site_file, _root, _unreadable, _empty, _unknown_override, _arch_override, _ties)

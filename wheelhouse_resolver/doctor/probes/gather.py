@@ -46,7 +46,7 @@ from wheelhouse_resolver.host.target_python import Interpreter, found_python, su
 from wheelhouse_resolver.site.config import find_site_file
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree import listing
-from wheelhouse_resolver.utils.redact import masked
+from wheelhouse_resolver.utils.redact import redact
 
 if TYPE_CHECKING:
     from packaging.tags import Tag
@@ -122,7 +122,7 @@ def gather(overrides: Overrides, environ: Mapping[str, str]) -> EnvironmentFacts
         cache=cache_directory_state(),
         uv=shutil.which("uv", path=environ.get("PATH")),
         shell=os.path.basename(environ.get("SHELL", "sh")) or "sh",
-        environ=MappingProxyType({name: masked(value, name) for name, value in shown.items()}),
+        environ=MappingProxyType({name: redact(value, name) for name, value in shown.items()}),
     )
 
 
@@ -153,7 +153,7 @@ def _site(overrides: Overrides, environ: Mapping[str, str]) -> SiteFacts:
         try:
             listing.check_root(site)
         except NoWheelhouseError as error:
-            root_problem = error.problem.partition(";")[0]
+            root_problem = error.problem
     if problem or root_problem:  # commands name what was asked for, not what was taken instead
         site = site._replace(options=_absolute(overrides).as_options("config", "root"))
     return SiteFacts(

@@ -15,7 +15,7 @@ from wheelhouse_resolver.doctor.pip_settings import PipFile, PipSetting, parse_d
 from wheelhouse_resolver.errors import PythonError, reason_of
 from wheelhouse_resolver.installers.manylinux_policy import FILENAME, POLICY_MODULE
 from wheelhouse_resolver.utils.process import run
-from wheelhouse_resolver.utils.redact import masked
+from wheelhouse_resolver.utils.redact import redact
 
 __all__ = ["ask_target", "shadowed"]
 
@@ -102,7 +102,7 @@ def ask_target(
     if "executable" not in said:
         last = (done.stderr.strip() or before.strip()).splitlines()[-1:]
         raise PythonError(
-            python, f"not a Python that works (exit code {done.returncode}) {masked(''.join(last))}"
+            python, f"not a Python that works (exit code {done.returncode}) {redact(''.join(last))}"
         )
     return _python_facts(said, environ), _pip_facts(said, rest, done.returncode, done.stderr)
 
@@ -113,7 +113,7 @@ def _pip_facts(said: Mapping[str, Any], answer: str, code: int, complaint: str) 
     settings: tuple[PipSetting, ...] = ()
     if asked and code != 0:
         words = [each.strip() for each in complaint.strip().splitlines()[-3:]]
-        problem = masked(" ".join(words)) or f"exit code {code}"
+        problem = redact(" ".join(words)) or f"exit code {code}"
     elif asked == "debug":
         files, settings = parse_debug(answer)
     elif asked == "list":

@@ -85,8 +85,9 @@ def test_an_invalid_requirement_is_an_error_of_one_line_that_quotes_it(text: str
     ],
 )
 def test_a_url_or_path_is_refused_with_what_to_write_instead(text: str) -> None:
-    with pytest.raises(InvalidRequirementError, match="give NAME or NAME==VERSION"):
+    with pytest.raises(InvalidRequirementError, match="a URL or path names its file itself") as raised:
         parse_requirement(text)
+    assert raised.value.hint == "give NAME or NAME==VERSION"
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,16 @@ class FileStatus(NamedTuple):
     exclusions: tuple[Exclusion, ...]
 
     @property
+    def filename(self) -> str:
+        """The name of the file."""
+        return self.file.filename
+
+    @property
+    def path(self) -> str:
+        """The path of the file."""
+        return self.file.path
+
+    @property
     def rule(self) -> Rule:
         """The rule that excludes it."""
         return self.exclusions[0].rule
@@ -124,8 +134,8 @@ class FileStatus(NamedTuple):
         """For JSON: the file with its place and version, its first exclusion, the others, and the reason."""
         where = self.file.directory
         return {
-            "filename": self.file.filename,
-            "path": self.file.path,
+            "filename": self.filename,
+            "path": self.path,
             "layer": where.layer,
             "arch": where.arch,
             "rank": where.rank,

@@ -100,7 +100,7 @@ def run(options: argparse.Namespace) -> int:
     site = site_of(options)
     scope = Scope(options.all_versions, options.all_archs, options.all_pythons)
     found = avail(Tree(site), host_of(options, site, for_python=True), wanted, scope)
-    _tell(found, options)
+    _report(found, not options.not_available)
     rows = condensed(found.rows) if options.condense else list(found.rows)
     if options.not_available:
         rows = sorted([*rows, *found.missing], key=lambda row: row.name)
@@ -126,13 +126,11 @@ def _first(row: Row, before: Row | None) -> bool:
     return bool(row.wheels) and (before is None or row.name != before.name)
 
 
-def _tell(found: Listing, options: argparse.Namespace) -> None:
-    """Tell on stderr what the rows do not show."""
+def _report(found: Listing, missing: bool) -> None:
+    """Print to stderr what the rows do not show; *missing*: with the requirements that nothing meets."""
     warn(found.warnings)
-    warn([f"ignored {each}: its marker does not hold for this Python" for each in found.ignored])
-    if not options.not_available:
-        for row in found.missing:
-            close = f" (close names: {', '.join(row.close)})" if row.close else ""
-            print(f"not available: {row.name}{row.wanted}{close}", file=sys.stderr)
+    for row in found.missing if missing else ():
+        close = f" (close names: {', '.join(row.close)})" if row.close else ""
+        print(f"not available: {row.name}{row.wanted}{close}", file=sys.stderr)
     for pattern in found.unmatched:
         print(f"not available: {printable(pattern)}", file=sys.stderr)

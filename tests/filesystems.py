@@ -19,10 +19,10 @@ NAME = "demo-1.0-1000generic-py3-none-any.whl"
 
 
 def put(directory: Path, content: bytes = b"new", name: str = NAME) -> bool:
-    """Place *content* under *name*; False when the name is taken."""
-    with atomic.draft(str(directory)) as draft:
+    """Place *content* under *name*; False when it is there. Raises `AlreadyExistsError`."""
+    with atomic.temporary(str(directory)) as draft:
         draft.file.write(content)
-        return atomic.link_into(draft, str(directory), name)
+        return atomic.commit(draft, str(directory / name))
 
 
 def refused(number: int) -> Callable[..., object]:
@@ -32,7 +32,7 @@ def refused(number: int) -> Callable[..., object]:
     return refuse
 
 
-class _NoRename:
+class NoRename:
     """A C library whose kernel or filesystem cannot rename without replacing."""
 
     def __init__(self, number: int) -> None:
@@ -50,7 +50,7 @@ def weaken(filesystem: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "link", refused(errno.EPERM))
     codes = {"no-links-old-kernel": errno.ENOSYS, "no-links-old-filesystem": errno.EINVAL}
     if filesystem in codes:
-        library = _NoRename(codes[filesystem])
+        library = NoRename(codes[filesystem])
         monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: library)
     elif filesystem == "no-links-no-function":
         monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: object())

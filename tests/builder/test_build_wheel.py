@@ -382,7 +382,7 @@ def test_an_edit_that_cannot_be_made(quick: Workshop) -> None:
     quick.recipe("demo", '[wheel]\nremove-requires = ["missing"]')
     record = quick.build()
     assert_failed(record, quick, "edit", "")
-    assert "it has no requirement on 'missing' to remove" in record.problem
+    assert "no requirement on 'missing' to remove" in record.problem
 
 
 def test_a_source_that_is_not_there(workshop: Workshop) -> None:
@@ -442,7 +442,7 @@ def test_a_build_that_makes_not_one_wheel(quick: Workshop, command: str, made: s
 def test_another_wheel_of_that_name_is_in_the_way(quick: Workshop) -> None:
     quick.package()
     standing = make_wheel(quick.output, WHEEL, files={"demo.py": "other"}).read_bytes()
-    problem = f"{quick.output / WHEEL} stands there with other content"
+    problem = f"{quick.output / WHEEL}: already exists with different content"
     assert_failed(quick.build(), quick, "finish", problem)
     assert (quick.output / WHEEL).read_bytes() == standing
 

@@ -13,7 +13,6 @@ from wheelhouse_resolver.builder.planning.source_metadata import NeedsError
 from wheelhouse_resolver.builder.planning.waves import CycleError
 from wheelhouse_resolver.builder.process.virtualenvs import EnvironmentProblemError
 from wheelhouse_resolver.builder.publish import UnclassifiedError
-from wheelhouse_resolver.builder.verification.libraries import TooManyLibrariesError
 from wheelhouse_resolver.builder.verification.verify import NoEmulatorError
 from wheelhouse_resolver.errors import WheelhouseError
 
@@ -27,7 +26,6 @@ from wheelhouse_resolver.errors import WheelhouseError
         ExecutorError,
         NeedsError,
         NoEmulatorError,
-        TooManyLibrariesError,
         UnclassifiedError,
     ],
 )
@@ -35,4 +33,4 @@ def test_one_printable_line_that_survives_pickling(kind: type[WheelhouseError]) 
     error = example(kind, HOSTILE)
     assert str(error).isprintable()
     again = pickle.loads(pickle.dumps(error))
-    assert (type(again), again.args, vars(again)) == (kind, error.args, vars(error))
+    assert (type(again), str(again), vars(again)) == (kind, str(error), vars(error))

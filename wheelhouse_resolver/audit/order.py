@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
-from wheelhouse_resolver.audit.findings import Finding, Kind, Severity
+from wheelhouse_resolver.audit.findings import Finding, FindingKind
 from wheelhouse_resolver.installers.inversion import beats, concerned_pythons
 from wheelhouse_resolver.installers.ordering import (
     INSTALLERS,
@@ -17,41 +18,22 @@ from wheelhouse_resolver.installers.ordering import (
     tag_priorities,
 )
 from wheelhouse_resolver.selection.policy import policy_key
-from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.wheelfile.build_tag import StampState, stamping
 
 if TYPE_CHECKING:
     from packaging.tags import Tag
 
+    from wheelhouse_resolver.site.layout import HostKind
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["HostKind", "Memory", "check_order", "host_kinds", "policy_choice"]
+__all__ = ["Memory", "check_order", "policy_choice", "visible"]
 
 
-class HostKind(NamedTuple):
-    """A kind of host that the site can have, by the directories that it searches.
-
-    label: `layer/arch`, or `none`. family: its CPU family; None: any. paths: of the directories it searches.
-    """
-
-    label: str
-    family: str | None
-    paths: frozenset[str]
-
-
-def host_kinds(site: Site) -> list[HostKind]:
-    """Every (layer, arch) that a host of *site* can have."""
-    families = {arch.name: arch.family for arch in site.ladder}
-
-    def kind(layer: str | None, arch: str, label: str) -> HostKind:
-        searched = site.search_path_for(layer, arch)
-        return HostKind(label, families.get(arch), frozenset(each.path for each in searched))
-
-    found = [kind(None, GENERIC, NO_LAYER)]
-    for layer in site.layers:
-        found += [kind(layer.name, arch, f"{layer.name}/{arch}") for arch in [*layer.archs, GENERIC]]
-    return found
+def visible(candidates: Sequence[Candidate], host: HostKind) -> list[Candidate]:
+    """Those of *candidates* that *host* searches."""
+    searched = {directory.path for directory in host.search_path}
+    return [each for each in candidates if each.directory.path in searched]
 
 
 def policy_choice(
@@ -64,16 +46,15 @@ def policy_choice(
     able, priorities = accepted_by(installer, candidates, python)
     if not able:
         return None
-    return min(
-        sorted(able, key=lambda each: each.path),
-        key=lambda each: _descending(policy_key(each, priorities)),
-    )
+    by_path = sorted(able, key=lambda each: each.path)  # of equal ones the first
+    return max(by_path, key=lambda each: policy_key(each, priorities)[1:])
 
 
-def _descending(key: tuple[Any, int, int, tuple[int, str]]) -> tuple[int, int, int, list[int]]:
-    _, rank, tag, (number, text) = key
-    # Of texts that begin alike the longer one is greater, so it must come first here.
-    return (-rank, -tag, -number, [*(-ord(char) for char in text), 1])
+@lru_cache(maxsize=1 << 15)
+def _accepts(python: PythonKind, tags: frozenset[Tag]) -> bool:
+    """Whether *python* accepts a wheel with these *tags*."""
+    accepted = tag_priorities(python, frozenset(tag.platform for tag in tags), linux_first=True)
+    return any(tag in accepted for tag in tags)
 
 
 class _Difference(NamedTuple):
@@ -91,7 +72,6 @@ class Memory:
 
     def __init__(self) -> None:
         self.differences: dict[tuple[object, ...], list[tuple[int, int, Installer]]] = {}
-        self.accepted: dict[tuple[PythonKind, frozenset[Tag]], bool] = {}
         self.invertible: dict[tuple[frozenset[Tag], frozenset[Tag]], bool] = {}
 
     def may_invert(self, lower: Candidate, higher: Candidate) -> bool:
@@ -105,15 +85,6 @@ class Memory:
                 for linux_first in (False, True)
             )
         return self.invertible[key]
-
-    def accepts(self, python: PythonKind, tags: frozenset[Tag]) -> bool:
-        """Whether *python* accepts a wheel with these *tags*."""
-        key = (python, tags)
-        if key not in self.accepted:
-            platforms = frozenset(tag.platform for tag in tags)
-            accepted = tag_priorities(python, platforms, linux_first=True)
-            self.accepted[key] = any(tag in accepted for tag in tags)
-        return self.accepted[key]
 
     def differing(self, able: Sequence[Candidate], python: PythonKind) -> list[tuple[int, int, Installer]]:
         """`_differences` of *able*, which must be sorted by directory and file name."""
@@ -129,7 +100,7 @@ class Memory:
 
 
 def _in_order(candidates: Sequence[Candidate], site: Site, memory: Memory) -> bool:
-    """Whether a glance tells that all is well: current stamps throughout, and no tag in their way.
+    """Whether a quick check finds nothing wrong: current stamps throughout, and no tag in their way.
 
     So it is in every tree that was published or restamped: build tags then say what policy says.
     """
@@ -156,18 +127,19 @@ def check_order(
     pythons = concerned_pythons(candidates)
     found: dict[tuple[str, str], list[_Difference]] = defaultdict(list)
     for host in hosts:
-        visible = [each for each in candidates if each.directory.path in host.paths]
-        if len(visible) < 2:
+        seen = visible(candidates, host)
+        if len(seen) < 2:
             continue
         for python in pythons:
             if host.family not in (None, python.machine):
                 continue
-            able = [each for each in visible if memory.accepts(python, each.tags)]
+            able = [each for each in seen if _accepts(python, each.tags)]
             for wanted, chosen, installer in memory.differing(able, python) if len(able) > 1 else ():
                 case = _Difference(able[wanted], able[chosen], installer, host.label, python)
                 found[case.wanted.path, case.chosen.path].append(case)
     for cases in found.values():
-        yield from map(_order_finding, _alike(cases))
+        for alike in _alike(cases):
+            yield _order_finding(site, alike)
 
 
 def _differences(able: Sequence[Candidate], python: PythonKind) -> list[tuple[int, int, Installer]]:
@@ -200,7 +172,7 @@ def _alike(cases: Sequence[_Difference]) -> list[list[_Difference]]:
     return list(groups.values())
 
 
-def _order_finding(cases: Sequence[_Difference]) -> Finding:
+def _order_finding(site: Site, cases: Sequence[_Difference]) -> Finding:
     wanted, chosen = cases[0].wanted, cases[0].chosen
     installers = {case.installer.name: case.chosen.path for case in cases}
     platforms = frozenset(tag.platform for tag in wanted.tags | chosen.tags)
@@ -208,19 +180,14 @@ def _order_finding(cases: Sequence[_Difference]) -> Finding:
         beats(chosen, wanted, tag_priorities(case.python, platforms, case.installer.linux_first))
         for case in cases
     )
-    told = ", ".join(installers)
-    return Finding(
-        kind=Kind.INVERSION if by_tag else Kind.ORDER,
-        severity=Severity.ERROR,
-        message=(
-            f"policy wants {wanted.directory.label}/{wanted.filename}, "
-            f"{told} would take {chosen.directory.label}/{chosen.filename}"
-            + (": a better wheel tag" if by_tag else "")
-        ),
-        paths=(wanted.path, chosen.path),
-        mend="wheelhouse-resolver restamp" + (" --retag" if by_tag else ""),
-        project=str(wanted.name),
-        version=str(wanted.version),
+    names = ", ".join(installers)
+    return Finding.about(
+        [wanted, chosen],
+        FindingKind.INVERSION if by_tag else FindingKind.ORDER,
+        f"policy wants {wanted.directory.label}/{wanted.filename}, "
+        f"{names} would take {chosen.directory.label}/{chosen.filename}"
+        + (": a better wheel tag" if by_tag else ""),
+        site.command("restamp", *(["--retag"] if by_tag else [])),
         wanted=wanted.path,
         chosen=tuple(installers.items()),
         hosts=tuple(dict.fromkeys(case.host for case in cases)),

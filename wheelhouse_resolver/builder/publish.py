@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.builder.classification.classify import classify
 from wheelhouse_resolver.errors import WheelhouseError, printable
-from wheelhouse_resolver.publishing import trash
-from wheelhouse_resolver.publishing.place import Outcome, place
-from wheelhouse_resolver.publishing.plan import PublishOptions, plan
-from wheelhouse_resolver.wheelfile.validate import check_wheel
+from wheelhouse_resolver.publishing.plan import PublishOptions
+from wheelhouse_resolver.publishing.publish import publish
+from wheelhouse_resolver.publishing.report import FileChange
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.builder.records.record import BuildRecord
@@ -19,30 +19,28 @@ __all__ = ["UnclassifiedError", "publish_built"]
 
 
 class UnclassifiedError(WheelhouseError, ValueError):
-    """A wheel of which it cannot be told where it belongs. Attributes: *path*, *reasons*."""
+    """A wheel whose target directory cannot be determined. *reasons*: why."""
 
-    def __init__(self, path: str, reasons: tuple[str, ...]) -> None:
-        super().__init__(path, reasons)
-        self.path = path
-        self.reasons = reasons
+    path: str
+    reasons: Sequence[str]
 
-    def __str__(self) -> str:
-        return (
-            f"where it belongs cannot be told ({printable('; '.join(self.reasons))}); place it with "
-            f"`wheelhouse-resolver publish --to LAYER/ARCH {printable(self.path)}`"
-        )
+    @property
+    def message(self) -> str:
+        """What is wrong, and why."""
+        return f"cannot determine the target directory: {printable('; '.join(self.reasons))}"
 
 
-def publish_built(wheel: str, site: Site, record: BuildRecord) -> list[Outcome]:
-    """Place the wheel at the path *wheel* into the wheelhouse of *site*; *record* tells how it was built.
+def publish_built(wheel: str, site: Site, record: BuildRecord) -> list[FileChange]:
+    """Place the wheel at the path *wheel* into the wheelhouse of *site*; *record*: how it was built.
 
-    What stands in the wheelhouse and has to be stamped first is among what is returned. Raises
-    `UnclassifiedError`, `InvalidWheelError`, and what `publish.plan` and `publish.place` raise.
+    What is there unstamped and has to be stamped first is among what is returned. Raises
+    `UnclassifiedError`, and what `publish` raises or reports.
     """
     found = classify(wheel, site, record=record)
     if found.directory is None:
-        raise UnclassifiedError(wheel, found.reasons)
-    steps = plan(site, [check_wheel(wheel)], found.directory, PublishOptions())
-    for directory in {step.directory.path for step in steps}:
-        trash.clear(directory)
-    return [place(step) for step in steps]
+        command = site.command("publish", "--to", "LAYER/ARCH", wheel)
+        raise UnclassifiedError(wheel, found.reasons).with_hint(f"name it: `{command}`")
+    done = publish(site, [wheel], found.directory, PublishOptions(run_after=False))
+    for error in (*done.refused, *done.errors):
+        raise error
+    return list(done.changes)

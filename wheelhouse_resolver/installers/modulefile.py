@@ -73,6 +73,9 @@ def static_modulefile(
         "cpuinfo": cpuinfo,
         "generic": config_filename(chosen, GENERIC),
         "levels": _items(list(_levels(site, chosen)), dialect),
+        "write_command": site._replace(options=_options(site)).command(
+            "pip-conf", "--all", "--output-dir", directory
+        ),
         "called": _items(_called(site, chosen), dialect),
     }
     return _modulefile("static", site, layer, dialect, values)

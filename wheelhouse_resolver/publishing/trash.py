@@ -8,9 +8,19 @@ import time
 from typing import NamedTuple
 
 from wheelhouse_resolver.errors import OutputError
-from wheelhouse_resolver.utils.atomic import clear_drafts, give_name, make_shared_directory, sync_directory
+from wheelhouse_resolver.utils import atomic
 
-__all__ = ["TRASH", "Trashed", "clear", "discard", "identity", "restore", "trashed", "withdraw"]
+__all__ = [
+    "TRASH",
+    "Trashed",
+    "clear",
+    "file_id",
+    "move_to_trash",
+    "put_back",
+    "remove_if_unchanged",
+    "replace_at",
+    "trashed",
+]
 
 
 #: Where withdrawn wheels are kept, in the directory that they were in.
@@ -30,37 +40,37 @@ class Trashed(NamedTuple):
         return os.path.join(self.slot, self.filename)
 
 
-def identity(path: str) -> tuple[int, ...]:
-    """What tells the file or link at *path* from any other that may come to stand there. Raises `OSError`."""
-    status = os.lstat(path)  # a relative link leads elsewhere once it is taken aside
+def file_id(path: str) -> tuple[int, ...]:
+    """What identifies the file or link at *path* among all of that name. Raises `OSError`."""
+    status = os.lstat(path)  # a relative link leads elsewhere once it is moved
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
-def discard(path: str, known: tuple[int, ...]) -> bool:
-    """Remove the file at *path* for good, if it is still the one of that `identity`; False if not.
+def remove_if_unchanged(path: str, known: tuple[int, ...]) -> bool:
+    """Remove the file at *path* for good, if it is still the one with that `file_id`; False if not.
 
-    It is taken aside first and looked at there, so that a file that somebody put in its place meanwhile
-    is never lost: that one is brought back. Raises `OutputError`.
+    It is moved away first and compared there, so that a file that somebody put in its place meanwhile
+    is never lost: that one is put back. Raises `OutputError`.
     """
     try:
-        aside = withdraw(path)
+        moved = move_to_trash(path)
     except OutputError:
         if os.path.lexists(path):
             raise
-        return False  # another run has mended it
+        return False  # another run has removed it
     try:
-        if identity(aside.path) != known:
-            restore(aside)
+        if file_id(moved.path) != known:
+            put_back(moved)
             return False
-        os.unlink(aside.path)
+        os.unlink(moved.path)
         with contextlib.suppress(OSError):
-            os.rmdir(aside.slot)
+            os.rmdir(moved.slot)
     except OSError as error:
         raise OutputError.from_os(path, error) from error
     return True
 
 
-def withdraw(path: str) -> Trashed:
+def move_to_trash(path: str) -> Trashed:
     """Move the wheel at *path* out of every installer's sight, into `.trash/` of its directory.
 
     Raises `OutputError`.
@@ -71,8 +81,8 @@ def withdraw(path: str) -> Trashed:
         slot = _new_slot(directory)
         # A rename within one filesystem is one step; the slot is new, so nothing can be in the way.
         os.rename(path, os.path.join(slot, filename))
-        sync_directory(slot)
-        sync_directory(directory)
+        atomic.sync_directory(slot)
+        atomic.sync_directory(directory)
     except OSError as error:
         if slot is not None:
             with contextlib.suppress(OSError):
@@ -81,13 +91,40 @@ def withdraw(path: str) -> Trashed:
     return Trashed(filename, directory, slot)
 
 
+def replace_at(path: str, temporary: atomic.Temporary) -> bool:
+    """Put the finished *temporary* file in the place of the one at *path*, which goes to `.trash/`.
+
+    In one step: whoever looks finds one or the other. False, having changed nothing, where the filesystem
+    cannot do that. Raises `OutputError`.
+    """
+    directory, filename = os.path.split(path)
+    try:
+        slot = _new_slot(directory)
+        new = os.path.join(slot, filename)
+        done = False
+        try:
+            os.rename(temporary.path, new)  # no kill must leave the old one where it is taken for a leftover
+            done = atomic.exchange(new, path)
+        finally:
+            if not done:
+                with contextlib.suppress(FileNotFoundError):
+                    os.rename(new, temporary.path)
+                os.rmdir(slot)
+        if done:
+            atomic.sync_directory(slot)
+            atomic.sync_directory(directory)
+    except OSError as error:
+        raise OutputError.from_os(path, error) from error
+    return done
+
+
 def _new_slot(directory: str) -> str:
     """A new directory in the trash of *directory*, sorted after those that are there.
 
     They are numbered, since a clock may go back; the time is for people.
     """
     trash = os.path.join(directory, TRASH)
-    make_shared_directory(trash)
+    atomic.make_shared_directory(trash)
     numbers = [name.partition("-")[0] for name in os.listdir(trash)]
     number = max((int(text) for text in numbers if text.isdecimal()), default=0)
     while True:
@@ -110,15 +147,15 @@ def trashed(directory: str) -> list[Trashed]:
 
 
 def clear(directory: str) -> int:
-    """Remove the drafts in *directory* that no running publisher holds, and the empty slots of its trash.
+    """Remove the temporary files in *directory* that no running publisher holds, and the trash's empty slots.
 
-    Returns how many drafts. What cannot be removed stays for somebody who can.
+    Returns how many files. What cannot be removed stays for somebody who can.
     """
     for slot in _slots(directory):
         with contextlib.suppress(OSError):
             if time.time() - os.stat(slot).st_mtime > 60:  # a withdrawal may be about to use it
                 os.rmdir(slot)
-    return clear_drafts(directory)
+    return atomic.clear_temporary(directory)
 
 
 def _slots(directory: str) -> list[str]:
@@ -129,17 +166,17 @@ def _slots(directory: str) -> list[str]:
         return []
 
 
-def restore(wheel: Trashed) -> bool:
-    """Bring a withdrawn wheel back under its name; False when that is taken. Raises `OutputError`."""
+def put_back(wheel: Trashed) -> bool:
+    """Put a withdrawn wheel back under its name; False when that is taken. Raises `OutputError`."""
     path = os.path.join(wheel.directory, wheel.filename)
     try:
-        if not give_name(wheel.path, path):
+        if not atomic.give_name(wheel.path, path):
             return False
         with contextlib.suppress(FileNotFoundError):  # where there are no hard links it was moved
             os.unlink(wheel.path)
         with contextlib.suppress(OSError):
             os.rmdir(wheel.slot)
-        sync_directory(wheel.directory)
+        atomic.sync_directory(wheel.directory)
     except OSError as error:
         raise OutputError.from_os(path, error) from error
     return True

@@ -36,18 +36,12 @@ BAND = 1000
 
 
 class StampError(WheelhouseError, ValueError):
-    """A wheel whose own build number leaves no room in its band. Attributes: *filename*, *own*."""
+    """A wheel whose own build number leaves no room in its band."""
 
-    def __init__(self, filename: str, own: int) -> None:
-        super().__init__(filename, own)
-        self.filename = filename
-        self.own = own
-
-    def __str__(self) -> str:
-        return (
-            f"{self.filename}: build number {self.own} does not fit a stamp (0 to {BAND - 1}); "
-            "rename it with a lower one"
-        )
+    _message = "{filename}: build number {own} does not fit a stamp (0 to 999)"
+    _hint = "rename it with a lower one"
+    filename: str
+    own: int
 
 
 class StampState(enum.Enum):
@@ -75,15 +69,14 @@ def stamp_build(directory: Directory, own: int = 0) -> BuildTag:
 
 
 def build_text(build: BuildTag) -> str:
-    """A build tag as it stands in file names; empty for none."""
+    """A build tag as in file names; empty for none."""
     return "".join(map(str, build))
 
 
 def stamping(build: BuildTag, directory: Directory, site: Site) -> Stamping:
     """Whether *build* is the stamp of *directory*, one of another place or time, or none.
 
-    A build tag with a number above the band and an arch of the site behind it is a stamp; any
-    other is upstream's own.
+    A build tag with a number above the band and an arch of the site is a stamp; any other is upstream's own.
     """
     if not build:
         return Stamping(StampState.NONE, 0)

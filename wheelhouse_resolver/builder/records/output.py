@@ -17,45 +17,31 @@ from wheelhouse_resolver.builder.records.record import (
     record_of,
     write_record,
 )
-from wheelhouse_resolver.errors import OutputError, WheelhouseError, printable
+from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.utils import atomic
 from wheelhouse_resolver.utils.safe_io import sha256_of
 
-__all__ = ["WheelInTheWayError", "place_wheel"]
+__all__ = ["place_wheel"]
 
 #: Locked by the build that is placing its wheel in the directory.
 _LOCK = ".wheelhouse-build.lock"
 
 
-class WheelInTheWayError(WheelhouseError, FileExistsError):
-    """Another wheel has the name that the new one would get. Attributes: *path* of it."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__(path)
-        self.path = path
-
-    def __str__(self) -> str:
-        return (
-            f"{printable(self.path)} stands there with other content: remove it, name another output "
-            "directory, or give the new wheel a local label"
-        )
-
-
 def place_wheel(wheel: str, directory: str, record: BuildRecord) -> BuildRecord:
     """Place the file *wheel* into *directory* (made if missing), and *record* beside it, each in one step.
 
-    Returns *record* with the wheel and the result: `built`, or `present` when the same file stood there
-    already, or one that its own record says is made of the same (a build that was killed after it had placed
-    its wheel is run again, and few packages come out the same twice); what stands there stays.
+    Returns *record* with the wheel and the result: `built`, or `present` when a wheel with the same content
+    was there already, or one that its own record says is made of the same (a build that was killed after it
+    had placed its wheel is run again, and few packages come out the same twice); it stays.
     The record is written first, so that no kill leaves a wheel without.
 
-    Raises `WheelInTheWayError`, `OutputError`, and `OSError` when *wheel* cannot be read.
+    Raises `AlreadyExistsError`, `OutputError`, and `OSError` when *wheel* cannot be read.
     """
     filename = os.path.basename(wheel)
     target = os.path.join(directory, filename)
     record = replace(record, wheel=filename, wheel_sha256=sha256_of(wheel), result=BUILT, problem="")
-    atomic.clear_drafts(directory)
-    with atomic.draft(directory) as draft:
+    atomic.clear_temporary(directory)
+    with atomic.temporary(directory) as draft:
         try:
             with open(wheel, "rb") as file:
                 shutil.copyfileobj(file, draft.file)
@@ -64,24 +50,19 @@ def place_wheel(wheel: str, directory: str, record: BuildRecord) -> BuildRecord:
         with _turn(directory):
             if not os.path.lexists(target):
                 write_record(target + RECORD_SUFFIX, record)
-                if atomic.link_into(draft, directory, filename):
+            try:
+                if atomic.commit(draft, target):
                     return record
-            return _standing(target, record)
-
-
-def _standing(target: str, record: BuildRecord) -> BuildRecord:
-    """*record*, with the wheel that stands there already. Raises `WheelInTheWayError` for another one."""
-    try:
-        digest = sha256_of(target)
-    except OSError as error:  # a directory, a link to nowhere
-        raise WheelInTheWayError(target) from error
-    known = record_of(target)
-    if digest != record.wheel_sha256 and not (known is not None and known.is_like(record)):
-        raise WheelInTheWayError(target)
-    record = replace(record, result=PRESENT, wheel_sha256=digest)
-    if known is None:
-        write_record(target + RECORD_SUFFIX, record)
-    return record
+            except atomic.AlreadyExistsError as error:
+                known = record_of(target)
+                if known is None or not known.is_like(record):
+                    raise error.with_hint(
+                        "remove it, name another output directory, or give the new wheel a local label"
+                    ) from None
+            record = replace(record, result=PRESENT, wheel_sha256=sha256_of(target))
+            if record_of(target) is None:
+                write_record(target + RECORD_SUFFIX, record)
+            return record
 
 
 @contextlib.contextmanager

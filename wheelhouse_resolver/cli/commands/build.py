@@ -18,6 +18,7 @@ from wheelhouse_resolver.cli.options import (
     directories_of,
     files_of,
     print_json,
+    report,
     seconds,
     site_of,
     warn,
@@ -126,11 +127,11 @@ def _count(text: str) -> int:
 def run(options: argparse.Namespace) -> int:
     """Run `build`. Exit code 1 when anything failed or cannot be tried; 130 when interrupted."""
     from wheelhouse_resolver.builder.config import slurm_settings
-    from wheelhouse_resolver.builder.process.commands import adopting, interrupted_by
+    from wheelhouse_resolver.builder.process.commands import interrupted_by, subreaper
     from wheelhouse_resolver.builder.process.scratch import scratch_directory
     from wheelhouse_resolver.builder.run import carry_out
-    from wheelhouse_resolver.cli.commands.publish import ran
-    from wheelhouse_resolver.publishing.config import after_command
+    from wheelhouse_resolver.publishing.config import after_command, run_after_hook
+    from wheelhouse_resolver.publishing.errors import AfterHookError
 
     asked = _asked(options)
     if not asked.requirements:
@@ -146,7 +147,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         with (
             interrupted_by(signal.SIGTERM, signal.SIGHUP),
-            adopting(),
+            subreaper(),
             scratch_directory(build.work) as scratch,
         ):
             plan = _planned(options, site, asked, build, scratch, progress)
@@ -172,8 +173,12 @@ def run(options: argparse.Namespace) -> int:
         return 130
     _show(outcomes, as_json=options.json)
     failed = not all(outcome.ok for outcome in outcomes)
-    if after and any(outcome.places for outcome in outcomes) and not ran(after):
-        failed = True
+    if after and any(outcome.places for outcome in outcomes):
+        try:
+            run_after_hook(after)
+        except AfterHookError as error:
+            report(error)
+            failed = True
     return 1 if failed else 0
 
 
@@ -254,7 +259,7 @@ def _publisher(site: Site) -> Publish:
     from wheelhouse_resolver.builder.publish import publish_built
 
     def publish(wheel: str, record: BuildRecord) -> dict[str, bool]:
-        return {each.path: each.done != "present" for each in publish_built(wheel, site, record)}
+        return {each.path: each.result != "present" for each in publish_built(wheel, site, record)}
 
     return publish
 

@@ -111,7 +111,7 @@ if mode() == "load" or mode() == "show" then
   arch, file = choose()
 end
 if mode() == "load" and not isFile(file) then
-  LmodError("wheelhouse: " .. file .. " does not exist; write it with wheelhouse-resolver pip-conf --all")
+  LmodError("wheelhouse: " .. file .. " does not exist; write it with " .. "@write_command@")
 end
 -- pushenv: unloading gives back what was set before.
 pushenv("PIP_CONFIG_FILE", file)

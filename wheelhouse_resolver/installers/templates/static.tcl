@@ -111,7 +111,8 @@ if {[module-info mode load] || [module-info mode display]} {
     lassign [choose] arch file
 }
 if {[module-info mode load] && ![file isfile $file]} {
-    error "wheelhouse: $file does not exist; write it with wheelhouse-resolver pip-conf --all"
+    set command "@write_command@"
+    error "wheelhouse: $file does not exist; write it with $command"
 }
 # pushenv: unloading gives back what was set before.
 push PIP_CONFIG_FILE $file

@@ -87,11 +87,13 @@ class Site(_Fields):
 
         def __new__(cls, *fields, **named):
             """The site with these fields, if they fit each other."""
-            from wheelhouse_resolver.site.validation import site_problems
-
             site = super().__new__(cls, *fields, **named)
-            if found := site_problems(site):
-                raise InvalidSiteError(found)
+            builtin = site.ladder is BUILTIN_LADDER and site.layers is BUILTIN_LAYERS and not site.search
+            if not builtin or not os.path.isabs(site.root) or not site.root.isprintable():
+                from wheelhouse_resolver.site.validation import site_problems
+
+                if found := site_problems(site):
+                    raise InvalidSiteError(found)
             return site
 
     def __eq__(self, other: object) -> bool:
@@ -131,9 +133,9 @@ class Site(_Fields):
 
         Raises `SiteFileError`.
         """
-        from wheelhouse_resolver.site import config
+        from wheelhouse_resolver.site.document import parse
 
-        return _checked(config.parse(text, source, root=root))
+        return _checked(parse(text, source, root=root))
 
     @staticmethod
     def default(root: str | os.PathLike[str]) -> Site:

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from wheelhouse_resolver.errors import InvalidSiteError, SiteFileError, UnknownArchError, UnknownLayerError
 from wheelhouse_resolver.site.layout import (
@@ -26,6 +25,7 @@ from wheelhouse_resolver.site.layout import (
     HostKind,
     Layer,
     SearchPath,
+    SiteFields,
 )
 from wheelhouse_resolver.site.ranks import LAYER_RANK, TOP_RANK, rank_offsets
 
@@ -55,18 +55,7 @@ class SearchingHost(Protocol):
         ...
 
 
-class _Fields(NamedTuple):
-    root: str
-    ladder: tuple[Arch, ...] = BUILTIN_LADDER
-    layers: tuple[Layer, ...] = BUILTIN_LAYERS
-    search: Mapping[str, tuple[str, ...]] = MappingProxyType({})
-    pip: Mapping[str, Any] = MappingProxyType({})
-    tables: Mapping[str, Any] = MappingProxyType({})
-    source: str | None = None
-    options: tuple[str, ...] = ()
-
-
-class Site(_Fields):
+class Site(SiteFields):
     """A site's configuration. Raises `InvalidSiteError` when its parts contradict each other.
 
     root:     the wheelhouse's root directory, absolute.

@@ -40,7 +40,7 @@ __all__ = ["add_arguments", "run"]
 
 _COLUMNS = ("package", "version", "python", "arch", "result", "seconds", "wheel or problem")
 
-#: How much of a problem stands in the table (characters).
+#: How much of a problem the table shows (characters).
 _SHORT = 60
 
 
@@ -290,7 +290,7 @@ def _last_cell(outcome: Outcome) -> str:
     if outcome.ok:
         return ", ".join(outcome.places) or outcome.wheel
     short = outcome.problem if len(outcome.problem) <= _SHORT else f"{outcome.problem[:_SHORT]}..."
-    return printable(short)  # all of it, and where the log is, was told when it ended
+    return printable(short)  # all of it, and where the log is, was printed when it ended
 
 
 def _show_plan(plan: Plan, *, as_json: bool) -> None:

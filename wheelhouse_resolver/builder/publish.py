@@ -1,11 +1,12 @@
-"""Publishing what was built: to the directory that its classification names."""
+"""Publishing what was built, to the directory that its classification names."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.builder.classification.classify import classify
-from wheelhouse_resolver.errors import WheelhouseError, printable
+from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.publishing.place import Outcome, place
 from wheelhouse_resolver.publishing.plan import PublishOptions, plan
@@ -19,29 +20,23 @@ __all__ = ["UnclassifiedError", "publish_built"]
 
 
 class UnclassifiedError(WheelhouseError, ValueError):
-    """A wheel of which it cannot be told where it belongs. Attributes: *path*, *reasons*."""
+    """A wheel whose directory cannot be determined. *reasons*: why not."""
 
-    def __init__(self, path: str, reasons: tuple[str, ...]) -> None:
-        super().__init__(path, reasons)
-        self.path = path
-        self.reasons = reasons
-
-    def __str__(self) -> str:
-        return (
-            f"where it belongs cannot be told ({printable('; '.join(self.reasons))}); place it with "
-            f"`wheelhouse-resolver publish --to LAYER/ARCH {printable(self.path)}`"
-        )
+    _message = "cannot determine the target directory of {path}: {reasons}"
+    path: str
+    reasons: Sequence[str]
 
 
 def publish_built(wheel: str, site: Site, record: BuildRecord) -> list[Outcome]:
-    """Place the wheel at the path *wheel* into the wheelhouse of *site*; *record* tells how it was built.
+    """Place the wheel at the path *wheel*, which was built as *record* says, into the wheelhouse of *site*.
 
-    What stands in the wheelhouse and has to be stamped first is among what is returned. Raises
-    `UnclassifiedError`, `InvalidWheelError`, and what `publish.plan` and `publish.place` raise.
+    Existing wheels that have to be stamped first are among what is returned. Raises `UnclassifiedError`,
+    `InvalidWheelError`, and what `plan` and `place` raise.
     """
     found = classify(wheel, site, record=record)
     if found.directory is None:
-        raise UnclassifiedError(wheel, found.reasons)
+        hint = f"place it yourself: {site.command('publish', '--to', 'LAYER/ARCH', wheel)}"
+        raise UnclassifiedError(wheel, found.reasons).with_hint(hint)
     steps = plan(site, [check_wheel(wheel)], found.directory, PublishOptions())
     for directory in {step.directory.path for step in steps}:
         trash.clear(directory)

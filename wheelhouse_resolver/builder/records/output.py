@@ -1,8 +1,9 @@
-"""The end of a build: its wheel and the record of it, placed where they are to be found."""
+"""Placing a finished wheel and its record into the output directory."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
@@ -17,37 +18,32 @@ from wheelhouse_resolver.builder.records.record import (
     record_of,
     write_record,
 )
-from wheelhouse_resolver.errors import OutputError, WheelhouseError, printable
+from wheelhouse_resolver.errors import OutputError, WheelhouseError
 from wheelhouse_resolver.utils import atomic
 from wheelhouse_resolver.utils.safe_io import sha256_of
 
 __all__ = ["WheelInTheWayError", "place_wheel"]
 
-#: Locked by the build that is placing its wheel in the directory.
+#: Locked by the build that places its wheel in the directory.
 _LOCK = ".wheelhouse-build.lock"
 
 
 class WheelInTheWayError(WheelhouseError, FileExistsError):
-    """Another wheel has the name that the new one would get. Attributes: *path* of it."""
+    """Another wheel has the name that the new one would get. *path*: of it."""
 
-    def __init__(self, path: str) -> None:
-        super().__init__(path)
-        self.path = path
-
-    def __str__(self) -> str:
-        return (
-            f"{printable(self.path)} stands there with other content: remove it, name another output "
-            "directory, or give the new wheel a local label"
-        )
+    _message = "{path} already exists with different content"
+    _hint = "remove it, use another output directory, or give the new wheel a local label"
+    _errno = errno.EEXIST
+    path: str
 
 
 def place_wheel(wheel: str, directory: str, record: BuildRecord) -> BuildRecord:
-    """Place the file *wheel* into *directory* (made if missing), and *record* beside it, each in one step.
+    """Place the file *wheel* into *directory* (made if missing), and *record* beside it, each atomically.
 
-    Returns *record* with the wheel and the result: `built`, or `present` when the same file stood there
-    already, or one that its own record says is made of the same (a build that was killed after it had placed
-    its wheel is run again, and few packages come out the same twice); what stands there stays.
-    The record is written first, so that no kill leaves a wheel without.
+    Returns *record* with the wheel and the result: `built`; or `present`, with nothing changed, if the same
+    file already exists, or one whose record says that it was made from the same inputs (a build that was
+    killed after it placed its wheel is run again, and few packages build reproducibly). The record is
+    written first, so that a wheel always has one.
 
     Raises `WheelInTheWayError`, `OutputError`, and `OSError` when *wheel* cannot be read.
     """
@@ -61,22 +57,22 @@ def place_wheel(wheel: str, directory: str, record: BuildRecord) -> BuildRecord:
                 shutil.copyfileobj(file, draft.file)
         except OSError as error:
             raise OutputError.from_os(target, error) from error
-        with _turn(directory):
+        with _output_lock(directory):
             if not os.path.lexists(target):
                 write_record(target + RECORD_SUFFIX, record)
                 if atomic.link_into(draft, directory, filename):
                     return record
-            return _standing(target, record)
+            return _existing(target, record)
 
 
-def _standing(target: str, record: BuildRecord) -> BuildRecord:
-    """*record*, with the wheel that stands there already. Raises `WheelInTheWayError` for another one."""
+def _existing(target: str, record: BuildRecord) -> BuildRecord:
+    """*record*, with the wheel that already exists. Raises `WheelInTheWayError` if it is another one."""
     try:
         digest = sha256_of(target)
     except OSError as error:  # a directory, a link to nowhere
         raise WheelInTheWayError(target) from error
     known = record_of(target)
-    if digest != record.wheel_sha256 and not (known is not None and known.is_like(record)):
+    if digest != record.wheel_sha256 and not (known is not None and known.same_inputs(record)):
         raise WheelInTheWayError(target)
     record = replace(record, result=PRESENT, wheel_sha256=digest)
     if known is None:
@@ -85,10 +81,10 @@ def _standing(target: str, record: BuildRecord) -> BuildRecord:
 
 
 @contextlib.contextmanager
-def _turn(directory: str) -> Iterator[None]:
-    """Wait until no other build places its wheel in *directory*, so that none gets the record of another.
+def _output_lock(directory: str) -> Iterator[None]:
+    """One build at a time places its wheel in *directory*, so that each gets its own record.
 
-    Where the filesystem has no locks it goes on: a record that is not of its wheel is no record.
+    Without effect on a file system without locks: a record of another wheel is ignored (`record_of`).
     """
     descriptor = None
     try:

@@ -21,7 +21,7 @@ from wheelhouse_resolver.errors import (
     printable,
     reason_of,
 )
-from wheelhouse_resolver.utils.text import problem_in
+from wheelhouse_resolver.utils.text import invalid_character
 
 #: What a file system may hold: line ends of every kind, terminal codes, undecodable bytes.
 HOSTILE = "a\nb\r\x0b\x0c\x1c\x85\u2028\u2029\x1b[31m\x00\udc80\u202ez"
@@ -156,4 +156,4 @@ def test_printable_text_is_left_alone_and_all_else_is_escaped(text: str, expecte
     ids=["hostile-yet-fine", "empty", "newline", "return", "delete", "next-line", "paragraph", "bytes"],
 )
 def test_the_problem_of_a_text_that_does_not_fit_on_a_line(text: str, expected: str | None) -> None:
-    assert problem_in(text) == expected
+    assert invalid_character(text) == expected

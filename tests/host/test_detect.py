@@ -170,7 +170,7 @@ def test_an_override_of_one_family_does_not_bring_in_the_archs_of_another() -> N
         pytest.param(
             {"arch": "avx3"},
             UnknownArchError,
-            "unknown arch 'avx3': this site knows generic, sse3, avx, avx2, avx512",
+            "unknown arch 'avx3': this site has generic, sse3, avx, avx2, avx512",
             id="arch-option",
         ),
         pytest.param(
@@ -188,7 +188,7 @@ def test_an_override_of_one_family_does_not_bring_in_the_archs_of_another() -> N
         pytest.param(
             {"layer": "guix"},
             UnknownLayerError,
-            "unknown layer 'guix': this site knows nix, gentoo, none",
+            "unknown layer 'guix': this site has nix, gentoo, none",
             id="layer-option",
         ),
         pytest.param(

@@ -69,12 +69,12 @@ def test_the_options_name_the_directory(house: House, options: list[str], label:
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        (["--to", "gentoo/avx3"], "unknown arch 'avx3': this site knows generic, sse3, avx, avx2, avx512"),
+        (["--to", "gentoo/avx3"], "unknown arch 'avx3': this site has generic, sse3, avx, avx2, avx512"),
         (["--to", "../evil"], "--to ../evil: no directory of this site; it has gentoo/avx512, nix/avx512, "),
         (["--to", "gentoo"], "--to gentoo: no directory of this site; it has "),
         (["--to", ""], "--to : no directory of this site; it has "),
         (["--arch", "avx2"], "--arch avx2: name the layer too: --layer, one of nix, gentoo, none"),
-        (["--layer", "prefix"], "unknown layer 'prefix': this site knows nix, gentoo, none"),
+        (["--layer", "prefix"], "unknown layer 'prefix': this site has nix, gentoo, none"),
         (["--layer", "none", "--arch", "avx2"], "--arch avx2: name the layer too"),
         (["--to", "generic", "--arch", "avx2"], "--to generic: says it all: give it without --layer and "),
         ([], f"{PLAIN}: it holds compiled code: say where it belongs with --to LAYER/ARCH"),

@@ -247,14 +247,14 @@ def test_an_unknown_arch_is_an_error_that_lists_the_known_ones() -> None:
     with pytest.raises(UnknownArchError) as caught:
         THREE_LAYERS.search_path_for("nix", "avx3")
     assert str(caught.value) == (
-        "unknown arch 'avx3': this site knows generic, sse3, avx, avx2, avx512, x86-64-v3, x86-64-v4"
+        "unknown arch 'avx3': this site has generic, sse3, avx, avx2, avx512, x86-64-v3, x86-64-v4"
     )
 
 
 def test_an_unknown_layer_is_an_error_that_lists_the_known_ones() -> None:
     with pytest.raises(UnknownLayerError) as caught:
         BUILTIN.search_path(Host(layer="guix"))
-    assert str(caught.value) == "unknown layer 'guix': this site knows nix, gentoo, none"
+    assert str(caught.value) == "unknown layer 'guix': this site has nix, gentoo, none"
 
 
 # -- other shapes of site --------------------------------------------------------------------------------

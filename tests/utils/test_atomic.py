@@ -1,4 +1,4 @@
-"""Placing and withdrawing files: whole, readable, never over another, whatever the filesystem can do."""
+"""Placing files: whole, readable, never over another, whatever the filesystem can do."""
 
 from __future__ import annotations
 
@@ -9,57 +9,20 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.filesystems import FILESYSTEMS, NAME, put, refused, weaken
 from wheelhouse_resolver.errors import OutputError
-from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.utils import atomic
 
-NAME = "demo-1.0-1000generic-py3-none-any.whl"
 
-
-def put(directory: Path, content: bytes = b"new", name: str = NAME) -> bool:
-    """Place *content* under *name*; False when the name is taken."""
-    with atomic.draft(str(directory)) as draft:
-        draft.file.write(content)
-        return atomic.link_into(draft, str(directory), name)
-
-
-def refused(number: int) -> Callable[..., object]:
-    def refuse(*_: object, **__: object) -> object:
-        raise OSError(number, os.strerror(number))
-
-    return refuse
-
-
-class _NoRename:
-    """A C library whose kernel or filesystem cannot rename without replacing."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-    def renameat2(self, *_: object) -> int:
-        ctypes.set_errno(self.number)
-        return -1
-
-
-@pytest.fixture(
-    params=["links", "no-links", "no-links-old-kernel", "no-links-old-filesystem", "no-links-no-function"]
-)
+@pytest.fixture(params=FILESYSTEMS)
 def _filesystem(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Filesystems with fewer and fewer abilities."""
-    if request.param == "links":
-        return
-    monkeypatch.setattr(os, "link", refused(errno.EPERM))
-    codes = {"no-links-old-kernel": errno.ENOSYS, "no-links-old-filesystem": errno.EINVAL}
-    if request.param in codes:
-        library = _NoRename(codes[request.param])
-        monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: library)
-    elif request.param == "no-links-no-function":
-        monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: object())
+    weaken(request.param, monkeypatch)
 
 
 @pytest.fixture
@@ -109,8 +72,6 @@ def test_everybody_can_read_whatever_the_umask(tmp_path: Path) -> None:
     assert stat.S_IMODE((root / "gentoo" / "avx2" / NAME).stat().st_mode) == 0o644
     for directory in (root / "gentoo", root / "gentoo" / "avx2"):
         assert stat.S_IMODE(directory.stat().st_mode) == 0o755
-    trash.withdraw(str(root / "gentoo" / "avx2" / NAME))
-    assert stat.S_IMODE((root / "gentoo" / "avx2" / trash.TRASH).stat().st_mode) == 0o755
 
 
 def test_no_wheel_name_stands_for_what_is_being_written(tmp_path: Path) -> None:
@@ -277,121 +238,3 @@ def test_clearing_follows_no_link(tmp_path: Path) -> None:
 
 def test_clearing_a_directory_that_is_not_there_does_nothing(tmp_path: Path) -> None:
     assert atomic.clear_drafts(str(tmp_path / "nothing")) == 0
-
-
-# -- the trash ---------------------------------------------------------------------------------------------
-
-
-@pytest.mark.usefixtures("_filesystem")
-def test_what_is_withdrawn_is_out_of_sight_and_comes_back(tmp_path: Path) -> None:
-    put(tmp_path, b"content")
-    taken = trash.withdraw(str(tmp_path / NAME))
-    assert os.listdir(tmp_path) == [trash.TRASH]
-    assert trash.trashed(str(tmp_path)) == [taken]
-    assert trash.restore(taken)
-    assert (tmp_path / NAME).read_bytes() == b"content"
-    assert trash.trashed(str(tmp_path)) == []
-    assert os.listdir(tmp_path / trash.TRASH) == []
-
-
-@pytest.mark.usefixtures("_filesystem")
-def test_what_comes_back_takes_no_others_place(tmp_path: Path) -> None:
-    put(tmp_path, b"old")
-    taken = trash.withdraw(str(tmp_path / NAME))
-    put(tmp_path, b"new")
-    assert not trash.restore(taken)
-    assert (tmp_path / NAME).read_bytes() == b"new"
-    assert Path(taken.path).read_bytes() == b"old"
-
-
-def test_everything_ever_withdrawn_is_kept_the_latest_first(tmp_path: Path) -> None:
-    for content in (b"1", b"2", b"3"):
-        put(tmp_path, content)
-        trash.withdraw(str(tmp_path / NAME))
-    assert [Path(each.path).read_bytes() for each in trash.trashed(str(tmp_path))] == [b"3", b"2", b"1"]
-
-
-@pytest.mark.parametrize("step", [0, 1], ids=["stands-still", "goes-back"])
-def test_the_latest_is_first_whatever_the_clock_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
-) -> None:
-    years = iter([2001, 2001 - step, 2001 - 2 * step])
-    monkeypatch.setattr(time, "time_ns", lambda: 10**18)
-    monkeypatch.setattr(time, "gmtime", lambda *_: time.struct_time((next(years), 1, 1, 0, 0, 0, 0, 1, 0)))
-    for content in (b"1", b"2", b"3"):
-        put(tmp_path, content)
-        trash.withdraw(str(tmp_path / NAME))
-    assert [Path(each.path).read_bytes() for each in trash.trashed(str(tmp_path))] == [b"3", b"2", b"1"]
-
-
-def test_a_file_in_the_place_of_the_trash_is_told_and_kept(tmp_path: Path) -> None:
-    put(tmp_path, b"content")
-    (tmp_path / trash.TRASH).write_bytes(b"a file")
-    with pytest.raises(OutputError, match="Not a directory"):
-        trash.withdraw(str(tmp_path / NAME))
-    assert (tmp_path / NAME).read_bytes() == b"content"
-    assert (tmp_path / trash.TRASH).read_bytes() == b"a file"
-    assert trash.trashed(str(tmp_path)) == []
-
-
-def test_empty_slots_go_once_nobody_can_be_using_them(tmp_path: Path) -> None:
-    slot = tmp_path / trash.TRASH / "20010101T000000-0-1"
-    slot.mkdir(parents=True)
-    atomic.clear_drafts(str(tmp_path))
-    assert slot.is_dir()
-    os.utime(slot, (1, 1))
-    atomic.clear_drafts(str(tmp_path))
-    assert not slot.exists()
-
-
-# -- discarding --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.usefixtures("_filesystem")
-def test_what_is_known_is_discarded_for_good(tmp_path: Path) -> None:
-    put(tmp_path)
-    path = str(tmp_path / NAME)
-    assert trash.discard(path, trash.identity(path))
-    assert os.listdir(tmp_path) == [trash.TRASH]
-    assert os.listdir(tmp_path / trash.TRASH) == []
-
-
-@pytest.mark.usefixtures("_filesystem")
-def test_what_came_into_its_place_is_never_discarded(tmp_path: Path) -> None:
-    put(tmp_path, b"old")
-    path = str(tmp_path / NAME)
-    known = trash.identity(path)
-    os.unlink(path)
-    put(tmp_path, b"new")
-    assert not trash.discard(path, known)
-    assert (tmp_path / NAME).read_bytes() == b"new"
-
-
-def test_what_was_written_to_meanwhile_is_never_discarded(tmp_path: Path) -> None:
-    put(tmp_path, b"old")
-    path = str(tmp_path / NAME)
-    known = trash.identity(path)
-    with open(path, "ab") as file:
-        file.write(b" and more")
-    assert not trash.discard(path, known)
-    assert (tmp_path / NAME).read_bytes() == b"old and more"
-
-
-def test_what_is_gone_already_needs_no_discarding(tmp_path: Path) -> None:
-    put(tmp_path)
-    path = str(tmp_path / NAME)
-    known = trash.identity(path)
-    os.unlink(path)
-    assert not trash.discard(path, known)
-
-
-def test_a_relative_link_is_discarded_without_looking_where_it_leads(tmp_path: Path) -> None:
-    (tmp_path / "store").mkdir()
-    (tmp_path / "store" / NAME).write_bytes(b"content")
-    house = tmp_path / "house"
-    house.mkdir()
-    (house / NAME).symlink_to(f"../store/{NAME}")
-    path = str(house / NAME)
-    assert trash.discard(path, trash.identity(path))
-    assert not os.path.lexists(path)
-    assert (tmp_path / "store" / NAME).read_bytes() == b"content"

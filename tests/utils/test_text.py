@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from wheelhouse_resolver.errors import printable
-from wheelhouse_resolver.utils.text import is_true, kind_of, problem_in, unknown
+from wheelhouse_resolver.utils.text import invalid_character, is_true, suggest_name, toml_type
 from wheelhouse_resolver.utils.toml import TomlError, parse_toml
 
 
@@ -23,15 +23,17 @@ from wheelhouse_resolver.utils.toml import TomlError, parse_toml
     ],
 )
 def test_what_a_value_is(value: object, kind: str) -> None:
-    assert kind_of(value) == kind
+    assert toml_type(value) == kind
 
 
 class TestUnknownNames:
     def test_the_nearest_is_named(self) -> None:
-        assert unknown("key", "modul", ["env", "modules"]) == "unknown key 'modul': did you mean 'modules'?"
+        assert (
+            suggest_name("key", "modul", ["env", "modules"]) == "unknown key 'modul': did you mean 'modules'?"
+        )
 
     def test_or_all_in_order(self) -> None:
-        assert unknown("arch", "zzz", ["b", "a"]) == "unknown arch 'zzz': known: a, b"
+        assert suggest_name("arch", "zzz", ["b", "a"]) == "unknown arch 'zzz': known: a, b"
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,7 @@ def test_text_on_one_line(text: str, shown: str) -> None:
     ids=ascii,
 )
 def test_what_cannot_stand_on_a_line(text: str, problem: str | None) -> None:
-    assert problem_in(text) == problem
+    assert invalid_character(text) == problem
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from wheelhouse_resolver.builder.resources import GRACE, Resources
 from wheelhouse_resolver.site.layout import GENERIC
 from wheelhouse_resolver.utils.schema import Tables
-from wheelhouse_resolver.utils.text import unknown
+from wheelhouse_resolver.utils.text import suggest_name
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.site.model import Site
@@ -59,7 +59,7 @@ def slurm_settings(site: Site) -> SlurmSettings:
     names = [GENERIC, *(arch.name for arch in site.ladder)]
     for arch, _ in constraints:
         if arch not in names:
-            tables.fail("[build.slurm] constraint", unknown("arch", arch, names))
+            tables.fail("[build.slurm] constraint", suggest_name("arch", arch, names))
     options = tables.texts(table.get("options", ()), "[build.slurm] options")
     for option in options:
         if not option.startswith("-"):

@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from wheelhouse_resolver.errors import WheelhouseError, printable, reason_of
-from wheelhouse_resolver.utils.text import unknown
+from wheelhouse_resolver.utils.text import suggest_name
 
 __all__ = ["COMMANDS", "build_parser", "entry_point", "main"]
 
@@ -122,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     named = arguments[0] if arguments and arguments[0] in COMMANDS else None
     if named is None and arguments and not arguments[0].startswith("-"):
-        told = unknown("command", printable(arguments[0]), COMMANDS, most=12)
+        told = suggest_name("command", printable(arguments[0]), COMMANDS, most=12)
         return _failed(f"{told} (see `{PROGRAM} --help`)")
     try:
         if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):

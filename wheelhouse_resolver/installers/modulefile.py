@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from wheelhouse_resolver.errors import UnsafeValueError
 from wheelhouse_resolver.host.cpu import Way, ways_to
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
-from wheelhouse_resolver.utils.text import problem_in
+from wheelhouse_resolver.utils.text import invalid_character
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.site.model import Site
@@ -175,7 +175,7 @@ def _head(site: Site, layer: str | None, dialect: str) -> str:
 
 
 def _check(what: str, value: str, dialect: str) -> None:
-    problem = problem_in(value)
+    problem = invalid_character(value)
     if problem is None and dialect == "tcl" and ":" in value:
         problem = "Environment Modules keeps what pushenv saves in a list that it splits at colons"
     if problem is not None:

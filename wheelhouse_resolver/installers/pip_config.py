@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from wheelhouse_resolver.errors import UnsafeValueError
 from wheelhouse_resolver.site.layout import GENERIC
 from wheelhouse_resolver.tree import listing
-from wheelhouse_resolver.utils.text import is_true, problem_in
+from wheelhouse_resolver.utils.text import invalid_character, is_true
 from wheelhouse_resolver.utils.urls import file_url
 
 if TYPE_CHECKING:
@@ -242,7 +242,7 @@ def _texts(option: str, value: Any, where: str) -> Iterable[str]:
     items = list(value) if isinstance(value, tuple) else [value]
     for item in items:
         text = str(item).lower() if isinstance(item, bool) else str(item)
-        if problem := problem_in(text):
+        if problem := invalid_character(text):
             raise UnsafeValueError(where, text, problem)
         if option in _SEPARATED and len(text.split()) > 1 and all(map(_is_place, text.split())):
             yield from (_text(option, part, where) for part in text.split())

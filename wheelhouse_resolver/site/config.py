@@ -18,7 +18,7 @@ from wheelhouse_resolver.site.ranks import LAYER_RANK, assign_ranks, rank_offset
 from wheelhouse_resolver.utils import cache
 from wheelhouse_resolver.utils.appdirs import places
 from wheelhouse_resolver.utils.schema import Tables
-from wheelhouse_resolver.utils.text import problem_in, unknown
+from wheelhouse_resolver.utils.text import invalid_character, suggest_name
 
 __all__ = ["ORIGIN", "load", "parse"]
 
@@ -50,7 +50,7 @@ def load(
     root = os.fspath(root) if root is not None else environ.get("WHEELHOUSE_ROOT") or None
     if root is not None:
         root = os.path.abspath(root)
-        if problem := problem_in(root):
+        if problem := invalid_character(root):
             raise NoWheelhouseError(root, f"the path cannot be used: {problem}")
     # What a command needs that is run elsewhere: of the places that are looked at anyway it needs no word.
     named = file is not None and (path is not None or bool(environ.get("WHEELHOUSE_CONFIG")))
@@ -159,10 +159,10 @@ class _Reader(Tables):
                     self.fail(key, "needs either `target` or `features`")
                 target, features = builtin[name].target, builtin[name].features
             if target is not None and target not in words.families:
-                self.fail(f"{key}.target", unknown("archspec microarchitecture", target, words.families))
+                self.fail(f"{key}.target", suggest_name("archspec microarchitecture", target, words.families))
             for feature in features:
                 if feature not in words.features:
-                    self.fail(f"{key}.features", unknown("archspec feature", feature, words.features))
+                    self.fail(f"{key}.features", suggest_name("archspec feature", feature, words.features))
             stated.append((name, self._rank(entry, key)))
             needs.append((target, features))
         try:
@@ -238,11 +238,11 @@ class _Reader(Tables):
         archs = self.texts(entry.get("archs", names), f"{key}.archs")
         for arch in archs:
             if arch not in names and arch != GENERIC:
-                self.fail(f"{key}.archs", unknown("arch", arch, names))
+                self.fail(f"{key}.archs", suggest_name("arch", arch, names))
         called = self.pairs(entry.get("names", {}), f"{key}.names")
         for arch, directory in called:
             if arch not in names:
-                self.fail(f"{key}.names", unknown("arch", arch, names))
+                self.fail(f"{key}.names", suggest_name("arch", arch, names))
             if not _NAME.fullmatch(directory):
                 self.fail(f"{key}.names", f"{directory!r} is no name for a directory")
             if directory in names and directory != arch:
@@ -286,11 +286,11 @@ class _Reader(Tables):
         for arch, value in self.table(table, "search").items():
             key = f"[search] {arch}"
             if arch not in names:
-                self.fail(key, unknown("arch", arch, names))
+                self.fail(key, suggest_name("arch", arch, names))
             searched = self.texts(value, key)
             for each in searched:
                 if each not in names and each != GENERIC:
-                    self.fail(key, unknown("arch", each, names))
+                    self.fail(key, suggest_name("arch", each, names))
                 if each != GENERIC and names.index(each) > names.index(arch):
                     self.fail(key, f"{each!r} is above {arch!r}: such a host cannot run it")
             search[arch] = tuple(searched)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, NoReturn
 
 from wheelhouse_resolver.errors import SiteFileError
-from wheelhouse_resolver.utils.text import kind_of, problem_in, unknown
+from wheelhouse_resolver.utils.text import invalid_character, suggest_name, toml_type
 
 __all__ = ["Tables"]
 
@@ -29,27 +29,27 @@ class Tables:
         """Let *table*, which stands at *where*, have no key but the *known* ones."""
         for key in table:
             if key not in known:
-                problem = unknown("key", key, known)
+                problem = suggest_name("key", key, known)
                 raise SiteFileError(self._source, f"{where}: {problem}" if where else problem)
 
     def table(self, value: Any, key: str) -> Mapping[str, Any]:
         """*value*, which must be a table."""
         if not isinstance(value, Mapping):
-            self.fail(key, f"must be a table, not {kind_of(value)}")
+            self.fail(key, f"must be a table, not {toml_type(value)}")
         return value
 
     def text(self, value: Any, key: str) -> str:
         """*value*, which must be a text that fits on a line."""
         if not isinstance(value, str) or not value:
-            self.fail(key, f"must be a string that is not empty, not {kind_of(value)}")
-        if problem := problem_in(value):
+            self.fail(key, f"must be a string that is not empty, not {toml_type(value)}")
+        if problem := invalid_character(value):
             self.fail(key, f"{value!r} cannot be used: {problem}")
         return value
 
     def texts(self, value: Any, key: str) -> list[str]:
         """*value*, which must be an array of such texts."""
         if not isinstance(value, (list, tuple)):
-            self.fail(key, f"must be an array of strings, not {kind_of(value)}")
+            self.fail(key, f"must be an array of strings, not {toml_type(value)}")
         return [self.text(item, key) for item in value]
 
     def pairs(self, value: Any, key: str) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["is_true", "kind_of", "problem_in", "unknown"]
+__all__ = ["invalid_character", "is_true", "suggest_name", "toml_type"]
 
 
 #: What ends a line for some reader, besides the control characters.
@@ -17,7 +17,7 @@ def is_true(value: object) -> bool:
     return str(value).lower() in ("y", "yes", "t", "true", "on", "1")
 
 
-def problem_in(text: str) -> str | None:
+def invalid_character(text: str) -> str | None:
     """Why *text* cannot be written to one line of a text file; None when it can."""
     for char in text:
         code = ord(char)
@@ -29,7 +29,7 @@ def problem_in(text: str) -> str | None:
     return None
 
 
-def kind_of(value: object) -> str:
+def toml_type(value: object) -> str:
     """What *value* of a TOML document, frozen or not, is, for people."""
     kinds: list[tuple[Any, str]] = [
         (bool, "true or false"),
@@ -42,7 +42,7 @@ def kind_of(value: object) -> str:
     return next((word for kind, word in kinds if isinstance(value, kind)), f"{value!r}")
 
 
-def unknown(kind: str, name: str, known: Iterable[str], *, most: int | None = None) -> str:
+def suggest_name(kind: str, name: str, known: Iterable[str], *, most: int | None = None) -> str:
     """That *name* is no *kind* (a word, such as `key`), with the nearest of the *known* ones, or all.
 
     *most*: of more than that many, all are not told; None: they always are.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from wheelhouse_resolver.errors import UnsafeValueError
-from wheelhouse_resolver.utils.text import problem_in
+from wheelhouse_resolver.utils.text import invalid_character
 
 __all__ = ["file_url"]
 
@@ -19,7 +19,7 @@ def file_url(path: str) -> str:
 
     Every byte outside `[A-Za-z0-9/._~-]` is percent-encoded. Raises `UnsafeValueError`.
     """
-    if problem := problem_in(path):
+    if problem := invalid_character(path):
         raise UnsafeValueError("the path", path, problem)
     # What pathlib's `as_uri` returns (tested), without the price of importing pathlib or urllib.
     return "file://" + "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in os.fsencode(path))

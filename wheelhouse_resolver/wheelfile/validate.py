@@ -31,7 +31,7 @@ from packaging.version import InvalidVersion, Version
 
 from wheelhouse_resolver.errors import WheelhouseError, printable, reason_of
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP, open_regular
-from wheelhouse_resolver.utils.text import problem_in
+from wheelhouse_resolver.utils.text import invalid_character
 from wheelhouse_resolver.wheelfile.metadata import MOST_METADATA, Metadata, parse_headers
 from wheelhouse_resolver.wheelfile.tags import machine_of
 
@@ -108,7 +108,7 @@ def check_wheel(path: str) -> ValidatedWheel:
     Raises `InvalidWheelError` with everything that is wrong.
     """
     filename = os.path.basename(path)
-    if problem := problem_in(filename):
+    if problem := invalid_character(filename):
         raise InvalidWheelError(path, [f"its name is no wheel name: {problem}"])
     try:
         name, version, build, tags = parse_wheel_filename(filename)
@@ -227,7 +227,7 @@ class _Check:
             shown = printable(info.filename)
             parts = info.filename.removesuffix("/").split("/")
             # zipfile cuts a name at its first NUL; other readers may not.
-            if problem := problem_in(info.orig_filename):
+            if problem := invalid_character(info.orig_filename):
                 self._note(f"the name of entry {shown!r} cannot be used: {problem}")
             if info.filename.startswith("/") or ".." in parts or "\\" in info.filename:
                 self._note(f"entry {shown!r} would leave the archive")

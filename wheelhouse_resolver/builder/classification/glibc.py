@@ -13,7 +13,7 @@ from packaging.version import InvalidVersion, Version
 from wheelhouse_resolver.host.layer import expanded_pattern
 from wheelhouse_resolver.utils.elf import ElfFile, read_elf
 from wheelhouse_resolver.utils.schema import Tables
-from wheelhouse_resolver.utils.text import unknown
+from wheelhouse_resolver.utils.text import suggest_name
 from wheelhouse_resolver.wheelfile.tags import glibc_of
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def stated_glibc(site: Site) -> dict[str, Version]:
     found = {}
     for name, text in tables.pairs(site.tables.get("build", {}).get("glibc", {}), "[build.glibc]"):
         if name not in known:
-            tables.fail("[build.glibc]", unknown("layer", name, known))
+            tables.fail("[build.glibc]", suggest_name("layer", name, known))
         try:
             found[name] = Version(text)
         except InvalidVersion:

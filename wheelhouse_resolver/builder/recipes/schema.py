@@ -17,7 +17,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
 from wheelhouse_resolver.builder.recipes.model import PHASES, below, variables_in
-from wheelhouse_resolver.utils.text import kind_of, problem_in, unknown
+from wheelhouse_resolver.utils.text import invalid_character, suggest_name, toml_type
 from wheelhouse_resolver.wheelfile.rewrite import labelled
 
 __all__ = ["CONDITIONS", "KEYS", "SOURCE_KINDS", "findings_in"]
@@ -68,13 +68,13 @@ class _Table:
 
     def __call__(self, found: _Findings, value: Any, key: str) -> None:
         if not isinstance(value, Mapping):
-            found.note(key, f"must be a table, not {kind_of(value)}")
+            found.note(key, f"must be a table, not {toml_type(value)}")
             return
         for name, item in value.items():
             if name in self.schema:
                 self.schema[name](found, item, f"{key}.{name}" if key else name)
             else:
-                found.note(key, unknown("key", name, self.schema))
+                found.note(key, suggest_name("key", name, self.schema))
         for name in self.needed:
             if name not in value:
                 found.note(f"{key}.{name}", "missing")
@@ -88,7 +88,7 @@ class _Tables:
 
     def __call__(self, found: _Findings, value: Any, key: str) -> None:
         if not isinstance(value, list):
-            found.note(key, f"must be an array of tables, [[{key}]], not {kind_of(value)}")
+            found.note(key, f"must be an array of tables, [[{key}]], not {toml_type(value)}")
             return
         for number, item in enumerate(value, 1):
             self.one(found, item, f"{key}[{number}]")
@@ -99,7 +99,7 @@ def _pairs(name_problem: _Problem, item: _Checker) -> _Checker:
 
     def check(found: _Findings, value: Any, key: str) -> None:
         if not isinstance(value, Mapping):
-            found.note(key, f"must be a table, not {kind_of(value)}")
+            found.note(key, f"must be a table, not {toml_type(value)}")
             return
         for name, each in value.items():
             if problem := name_problem(name):
@@ -114,7 +114,7 @@ def _text(problem_of: _Problem = lambda _: None, *, empty: bool = True) -> _Chec
 
     def check(found: _Findings, value: Any, key: str) -> None:
         if not isinstance(value, str):
-            found.note(key, f"must be a string, not {kind_of(value)}")
+            found.note(key, f"must be a string, not {toml_type(value)}")
         elif "\0" in value:
             found.note(key, "holds a NUL character")
         elif not value:
@@ -132,7 +132,7 @@ def _texts(problem_of: _Problem = lambda _: None) -> _Checker:
 
     def check(found: _Findings, value: Any, key: str) -> None:
         if not isinstance(value, list):
-            found.note(key, f"must be an array of strings, not {kind_of(value)}")
+            found.note(key, f"must be an array of strings, not {toml_type(value)}")
             return
         for item in value:
             one(found, item, key)
@@ -148,20 +148,20 @@ def _text_or_texts(problem_of: _Problem) -> _Checker:
 
 def _flag(found: _Findings, value: Any, key: str) -> None:
     if not isinstance(value, bool):
-        found.note(key, f"must be true or false, not {kind_of(value)}")
+        found.note(key, f"must be true or false, not {toml_type(value)}")
 
 
 def _whole_number(least: int, most: int) -> _Checker:
     def check(found: _Findings, value: Any, key: str) -> None:
         if type(value) is not int or not least <= value <= most:
-            found.note(key, f"must be a whole number from {least} to {most}, not {kind_of(value)}")
+            found.note(key, f"must be a whole number from {least} to {most}, not {toml_type(value)}")
 
     return check
 
 
 def _seconds(found: _Findings, value: Any, key: str) -> None:
     if type(value) not in (int, float) or not 0 < value <= _LONGEST:
-        found.note(key, f"must be a number of seconds above 0, at most {_LONGEST}, not {kind_of(value)}")
+        found.note(key, f"must be a number of seconds above 0, at most {_LONGEST}, not {toml_type(value)}")
 
 
 # -- what can be wrong with a string ------------------------------------------------------------------------
@@ -283,7 +283,9 @@ def _check_sources(found: _Findings, document: Mapping[str, Any]) -> None:
 
 _requirements = _texts(_requirement)
 _modules = _texts(_one_of(_MODULE_NAME, "module's name"))
-_names = _text_or_texts(lambda text: f"{text!r}: {problem_in(text)}" if problem_in(text) else None)
+_names = _text_or_texts(
+    lambda text: f"{text!r}: {invalid_character(text)}" if invalid_character(text) else None
+)
 
 #: The keys of `source` that name a place.
 SOURCE_KINDS = ("url", "git", "directory")
@@ -313,7 +315,7 @@ _COMMON: dict[str, _Checker] = {
     ),
     "env": _pairs(_one_of(_VARIABLE_NAME, "name of a variable"), _text(_variables)),
     "config-settings": _pairs(
-        lambda name: "no name of a setting" if not name or "=" in name or problem_in(name) else None,
+        lambda name: "no name of a setting" if not name or "=" in name or invalid_character(name) else None,
         _text_or_texts(_variables),
     ),
     "patch": _Tables(

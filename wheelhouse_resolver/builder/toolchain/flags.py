@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.errors import SiteFileError, UnknownArchError, WheelhouseError, printable, reason_of
 from wheelhouse_resolver.site.layout import GENERIC
-from wheelhouse_resolver.utils.text import kind_of, problem_in
+from wheelhouse_resolver.utils.text import invalid_character, toml_type
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Arch
@@ -162,12 +162,12 @@ def stated_flags(site: Site) -> dict[str, str]:
     table = site.tables.get("build", {}).get("flags", {})
     where = site.source or "site"
     if not isinstance(table, Mapping):
-        raise SiteFileError(where, f"[build.flags]: must be a table, not {kind_of(table)}")
+        raise SiteFileError(where, f"[build.flags]: must be a table, not {toml_type(table)}")
     found = {}
     for name, flags in table.items():
         if not isinstance(flags, str):
-            raise SiteFileError(where, f"[build.flags] {name}: must be a string, not {kind_of(flags)}")
-        if problem := problem_in(flags):
+            raise SiteFileError(where, f"[build.flags] {name}: must be a string, not {toml_type(flags)}")
+        if problem := invalid_character(flags):
             raise SiteFileError(where, f"[build.flags] {name}: {flags!r} cannot be used: {problem}")
         try:
             arch = site.arch(name)

@@ -31,6 +31,7 @@ __all__ = [
     "CpuinfoError",
     "FileProblemError",
     "InvalidRequirementError",
+    "InvalidSiteError",
     "LockNameError",
     "MissingDirectoryError",
     "NoWheelhouseError",
@@ -148,18 +149,40 @@ class WheelhouseError(Exception):
 
 
 class SiteFileError(WheelhouseError, ValueError):
-    """A site file that cannot be used. *line*: 1-based, where it is known."""
+    """A site file that cannot be used.
+
+    problem: all that is wrong. line: 1-based, where it is known. findings: (key, problem) pairs, if they are
+    about keys.
+    """
 
     _message = "{path}: {problem}"
     path: str
     problem: str
     line: int | None = None
+    findings: Sequence[tuple[str, str]] = ()
+
+    @classmethod
+    def of(cls, path: str, findings: Sequence[tuple[str, str]]) -> Self:
+        """The error about *path* with these *findings*."""
+        problem = "; ".join(f"{key}: {problem}" if key else problem for key, problem in findings)
+        return cls(path, problem, findings=tuple(findings))
 
     @property
     def message(self) -> str:
         """What is wrong, where."""
         where = printable(self.path) + (f", line {self.line}" if self.line is not None else "")
         return f"{where}: {printable(self.problem)}"
+
+
+class InvalidSiteError(WheelhouseError, ValueError):
+    """A `Site` whose parts contradict each other. *findings*: all of them, as (key, problem) pairs."""
+
+    findings: Sequence[tuple[str, str]]
+
+    @property
+    def message(self) -> str:
+        """What is wrong."""
+        return "invalid site: " + printable("; ".join(f"{key}: {problem}" for key, problem in self.findings))
 
 
 class FileProblemError(WheelhouseError):

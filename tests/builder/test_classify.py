@@ -130,8 +130,8 @@ class TestDecided:
         ("table", "word"),
         [
             ({"glibc": {"gento": "2.37"}}, "unknown layer 'gento': did you mean 'gentoo'?"),
-            ({"glibc": {"gentoo": "new"}}, "[build.glibc] gentoo: 'new' is no version"),
-            ({"glibc": {"gentoo": 2.37}}, "[build.glibc].gentoo: must be a string"),
+            ({"glibc": {"gentoo": "new"}}, "[build.glibc] gentoo: invalid version 'new'"),
+            ({"glibc": {"gentoo": 2.37}}, "[build.glibc] gentoo: must be a string"),
             ({"glibc": "2.37"}, "[build.glibc]: must be a table"),
         ],
     )

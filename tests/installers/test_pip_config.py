@@ -99,8 +99,10 @@ class TestFindLinks:
 
     @pytest.mark.parametrize("name", ["a\nb", "a\tb", "a\x1bb", "a\x9bb", "a\u2029b"], ids=ascii)
     def test_a_control_character_in_the_root_is_refused(self, name: str, tmp_path: Path) -> None:
+        site = Site.default(tmp_path)._replace(root=str(tmp_path / name))  # as unchecked as can be
+        (tmp_path / name).mkdir()
         with pytest.raises(UnsafeValueError) as raised:
-            config_of(tmp_path / name)
+            pip_config(site, HOST, keep_missing=True)
         assert raised.value.value.startswith(str(tmp_path / name))
         assert str(raised.value).isprintable()
 

@@ -862,10 +862,10 @@ def test_it_cannot_read_what_was_meant_for_us(house: House, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("table", "problem"),
     [
-        ('[publish]\nbefore = ["x"]', "before: unknown key (known: after)"),
+        ('[publish]\nbefore = ["x"]', "[publish]: unknown key 'before': known: after"),
         ('[publish]\nafter = "sync --all"', "[publish] after: must be an array of strings"),
-        ("[publish]\nafter = [1]", "[publish] after: must be an array of strings"),
-        ('[publish]\nafter = [""]', "[publish] after: must be an array of strings"),
+        ("[publish]\nafter = [1]", "[publish] after: must be a string, not 1"),
+        ('[publish]\nafter = [""]', "[publish] after: must not be empty"),
         ("publish = 3", "publish: "),
     ],
 )

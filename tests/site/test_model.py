@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.factories import REAL_LAYOUT
-from wheelhouse_resolver.errors import UnknownArchError, UnknownLayerError
+from wheelhouse_resolver.errors import InvalidSiteError, UnknownArchError, UnknownLayerError
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.site.layout import (
     BUILTIN_LADDER,
@@ -327,6 +327,99 @@ def test_a_site_with_no_layer_and_no_arch_is_just_generic() -> None:
     assert labels(site.search_path_for(None, "generic")) == ["generic"]
 
 
+# -- kinds of hosts ----------------------------------------------------------------------------------------
+
+
+def test_a_site_knows_every_kind_of_host_that_it_can_have() -> None:
+    kinds = THREE_FAMILIES.host_kinds()
+    assert [kind.label for kind in kinds][:3] == ["none", "soft/generic", "soft/avx2"]
+    assert {kind.label: kind.family for kind in kinds} == {
+        "none": None,
+        "soft/generic": None,
+        "soft/avx2": "x86_64",
+        "soft/avx512": "x86_64",
+        "soft/neoverse_n1": "aarch64",
+        "soft/neoverse_v1": "aarch64",
+        "soft/power10": "ppc64le",
+    }
+
+
+@pytest.mark.parametrize("site", [BUILTIN, NO_LAYERS, THREE_LAYERS, THREE_FAMILIES])
+def test_each_kind_of_host_has_the_search_path_of_such_a_host(site: Site) -> None:
+    kinds = site.host_kinds()
+    assert len({(kind.layer, kind.arch) for kind in kinds}) == len(kinds)
+    for kind in kinds:
+        assert kind.search_path == site.search_path_for(kind.layer, kind.arch)
+
+
+# -- sites made by hand ------------------------------------------------------------------------------------
+
+
+def test_sites_are_equal_whatever_options_lead_to_them() -> None:
+    site = Site("/w", options=("--root", "/w"))
+    assert site == Site("/w")
+    assert hash(site) == hash(Site("/w"))
+    assert site != Site("/v")
+    assert not site != Site("/w")  # noqa: SIM202 - the operator has a method of its own
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"root": "here"}, "root: 'here' is not an absolute path"),
+        ({"root": "/a\nb"}, "root: '/a\\nb' cannot be used: it holds a newline"),
+        (
+            {"ladder": (Arch("avx2", 400, "x86_64_v3"), Arch("avx", 300, features=("avx",))), "layers": ()},
+            "[[arch]]: the rank of arch 'avx' is 300, not above 400, the one before it on the ladder",
+        ),
+        (
+            {"ladder": (Arch("avx2", 400, "x86_64_v33"),), "layers": ()},
+            "[[arch]] 'avx2'.target: unknown archspec microarchitecture 'x86_64_v33'",
+        ),
+        (
+            {"ladder": (Arch("avx", 300),), "layers": ()},
+            "[[arch]] 'avx': needs either `target` or `features`",
+        ),
+        (
+            {"ladder": (Arch("a/b", 300, features=("avx",)),), "layers": ()},
+            "[[arch]] 'a/b'.name: invalid name 'a/b'",
+        ),
+        ({"ladder": ()}, "[[layer]] 'nix'.archs: unknown arch 'sse3'"),
+        (
+            {"layers": (Layer("a", ("a",), ()), Layer("a", ("b",), ()))},
+            "[[layer]] 'a': is listed twice",
+        ),
+        (
+            {"layers": (Layer("a", ("../a",), ()),)},
+            "[[layer]] 'a'.directories: '../a' is not a plain path below the root",
+        ),
+        (
+            {"layers": (Layer("a", ("x", "y"), ()), Layer("b", ("y", "x"), ()))},
+            "[[layer]] directories: layers list the same directories in opposite orders",
+        ),
+        ({"search": {"avx": ("avx2",)}}, "[search] avx: 'avx2' is above 'avx': such a host cannot run it"),
+        ({"search": {"avx3": ()}}, "[search] avx3: unknown arch 'avx3'"),
+    ],
+)
+def test_a_site_made_by_hand_is_checked(fields: dict[str, Any], problem: str) -> None:
+    with pytest.raises(InvalidSiteError) as caught:
+        Site(**{"root": "/w", **fields})
+    assert str(caught.value).startswith(f"invalid site: {problem}")
+    assert isinstance(caught.value, ValueError)
+
+
+def test_everything_that_is_wrong_with_a_site_is_said() -> None:
+    with pytest.raises(InvalidSiteError) as caught:
+        Site(root="w", layers=(Layer("none", (), ("avx9",)),), search={"x": ("generic",)})
+    assert [key for key, _ in caught.value.findings] == [
+        "root",
+        "[[layer]] 'none'.name",
+        "[[layer]] 'none'.directories",
+        "[[layer]] 'none'.archs",
+        "[search] x",
+    ]
+
+
 # -- ranks by default --------------------------------------------------------------------------------------
 
 
@@ -402,7 +495,7 @@ def sites(draw: st.DrawFn) -> Site:
     """Sites of any shape that a site file can describe."""
     chosen = sorted(draw(st.sets(st.sampled_from(range(len(_NAMES))), max_size=6)))
     ladder = tuple(
-        Arch(_NAMES[place], rank, features=("some",), family=_FAMILIES[place])
+        Arch(_NAMES[place], rank, features=("fma",), family=_FAMILIES[place])
         for place, rank in zip(chosen, assign_ranks([(_NAMES[place], None) for place in chosen]), strict=True)
     )
     names = [arch.name for arch in ladder]

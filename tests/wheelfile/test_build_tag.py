@@ -86,7 +86,7 @@ def test_a_build_number_that_does_not_fit_is_an_error(own: str) -> None:
 def test_the_dashes_of_an_arch_are_written_as_underscores() -> None:
     site = Site(
         root="/sw",
-        ladder=(Arch(name="x86-64-v3", rank=400), Arch(name="x86-64-v4", rank=500)),
+        ladder=(Arch("x86-64-v3", 400, "x86_64_v3"), Arch("x86-64-v4", 500, "x86_64_v4")),
         layers=(Layer(name="gentoo", directories=("gentoo",), archs=("x86-64-v3", "x86-64-v4")),),
     )
     name = stamped("x-1.0-3-cp311-cp311-linux_x86_64.whl", "gentoo/x86-64-v4", site)

@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.builder.resources import GRACE, Resources
 from wheelhouse_resolver.site.layout import GENERIC
-from wheelhouse_resolver.utils.schema import Tables
-from wheelhouse_resolver.utils.text import suggest_name
+from wheelhouse_resolver.utils.schema import (
+    Pairs,
+    Table,
+    anything,
+    line,
+    lines,
+    one_of,
+    require,
+    seconds,
+    whole_number,
+)
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.site.model import Site
 
 __all__ = ["SlurmSettings", "resources_for", "slurm_settings"]
-
-#: The keys of `[build]`. `recipes`, `flags` and `glibc` are read by `recipe_file`, `flags` and `glibc`.
-_KEYS = ("flags", "glibc", "recipes", "slurm")
-
-_SLURM_KEYS = ("account", "constraint", "cores", "grace", "memory", "options", "partition", "time")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,40 +41,40 @@ class SlurmSettings:
     grace: float = GRACE
 
 
+def _schema(site: Site) -> Table:
+    """What `[build]` may say. What is in `flags` and `glibc` is checked where they are read."""
+    arch = one_of("arch", [GENERIC, *(each.name for each in site.ladder)])
+    slurm = Table(
+        {
+            "account": line(),
+            "constraint": Pairs(line(), arch),
+            "cores": whole_number(1, 9999),
+            "grace": seconds(3600, zero=True),
+            "memory": line(),
+            "options": lines(_option),
+            "partition": line(),
+            "time": line(),
+        },
+        header="build.slurm",
+    )
+    return Table({"flags": anything, "glibc": anything, "recipes": lines(), "slurm": slurm}, header="build")
+
+
+def _option(text: str) -> str | None:
+    return None if text.startswith("-") else f"invalid option {text!r}: write each as `--name=value`"
+
+
 def slurm_settings(site: Site) -> SlurmSettings:
     """What *site* says in `[build.slurm]`. All of `[build]` is checked. Raises `SiteFileError`."""
-    tables = Tables(site.source or "site")
-    build = site.tables.get("build", {})
-    tables.only_known(build, _KEYS, "[build]")
-    tables.texts(build.get("recipes", ()), "[build] recipes")
-    table = tables.table(build.get("slurm", {}), "[build.slurm]")
-    tables.only_known(table, _SLURM_KEYS, "[build.slurm]")
-    told = {
-        key: tables.text(table[key], f"[build.slurm] {key}")
-        for key in ("memory", "partition", "time")
-        if key in table
-    }
-    cores, grace = table.get("cores", 1), table.get("grace", GRACE)
-    if type(cores) is not int or cores < 1:
-        tables.fail("[build.slurm] cores", f"{cores!r} is not a whole number above 0")
-    if type(grace) not in (int, float) or not 0 <= grace < 3600:
-        tables.fail("[build.slurm] grace", f"{grace!r} is not a number of seconds below 3600")
-    constraints = tables.pairs(table.get("constraint", {}), "[build.slurm] constraint")
-    names = [GENERIC, *(arch.name for arch in site.ladder)]
-    for arch, _ in constraints:
-        if arch not in names:
-            tables.fail("[build.slurm] constraint", suggest_name("arch", arch, names))
-    options = tables.texts(table.get("options", ()), "[build.slurm] options")
-    for option in options:
-        if not option.startswith("-"):
-            tables.fail("[build.slurm] options", f"{option!r} is no option: write each as `--name=value`")
-    if "account" in table:
-        options.insert(0, f"--account={tables.text(table['account'], '[build.slurm] account')}")
+    build = require(_schema(site), site.tables.get("build", {}), site.source or "site")
+    table = build.get("slurm", {})
+    stated = {key: table[key] for key in ("cores", "memory", "partition", "time") if key in table}
+    account = [f"--account={table['account']}"] if "account" in table else []
     return SlurmSettings(
-        resources=Resources(cores=cores, **told),
-        constraints=tuple(constraints),
-        options=tuple(options),
-        grace=float(grace),
+        resources=Resources(**stated),
+        constraints=tuple(table.get("constraint", {}).items()),
+        options=(*account, *table.get("options", ())),
+        grace=float(table.get("grace", GRACE)),
     )
 
 

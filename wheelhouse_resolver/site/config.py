@@ -6,37 +6,65 @@ All that is wrong with a file is an error that names the file and the key; nothi
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from wheelhouse_resolver.errors import NoWheelhouseError, SiteFileError, reason_of
 from wheelhouse_resolver.site.layout import BUILTIN_LADDER, BUILTIN_LAYERS, GENERIC, NO_LAYER, Arch, Layer
-from wheelhouse_resolver.site.ranks import LAYER_RANK, assign_ranks, rank_offsets
+from wheelhouse_resolver.site.ranks import assign_ranks
+from wheelhouse_resolver.site.validation import HIGHEST_RANK, invalid_name
 from wheelhouse_resolver.utils import cache
 from wheelhouse_resolver.utils.appdirs import places
-from wheelhouse_resolver.utils.schema import Tables
-from wheelhouse_resolver.utils.text import invalid_character, suggest_name
+from wheelhouse_resolver.utils.schema import (
+    Check,
+    Findings,
+    Pairs,
+    Table,
+    Tables,
+    flag,
+    line,
+    lines,
+    require,
+    whole_number,
+)
+from wheelhouse_resolver.utils.text import invalid_character
 
-__all__ = ["ORIGIN", "load", "parse"]
+__all__ = ["ORIGIN", "SiteFile", "find_site_file", "from_document", "load", "parse"]
 
 
 #: The root of the site that the built-in layout comes from.
 ORIGIN = "/cvmfs/soft.computecanada.ca/custom/python/wheelhouse"
 
 
-#: Build numbers are rank * 1000 and more, and uv drops a wheel whose build number exceeds 64 bits.
-_HIGHEST_RANK = 10**9
-
-
-#: Names end up in file names and build tags.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
-
 #: Tables that other rooms read.
 _OTHER_ROOMS = ("publish", "build")
+
+
+class SiteFile(NamedTuple):
+    """Where the site is described.
+
+    path: of the file; None: the built-in site. by: what named it: `--config`, `WHEELHOUSE_CONFIG`,
+    `directories` (where it was found), or `built-in`.
+    """
+
+    path: str | None
+    by: str
+
+    @property
+    def named(self) -> bool:
+        """Whether a command that is run elsewhere has to name it, too."""
+        return self.by in ("--config", "WHEELHOUSE_CONFIG")
+
+
+def find_site_file(given: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> SiteFile:
+    """The site file: the one *given*, else the one that *environ* names, else the first that is there."""
+    if given is not None:
+        return SiteFile(os.fspath(given), "--config")
+    if named := environ.get("WHEELHOUSE_CONFIG"):
+        return SiteFile(named, "WHEELHOUSE_CONFIG")
+    found = next((path for path in places().site_files if os.path.isfile(path)), None)
+    return SiteFile(found, "directories" if found is not None else "built-in")
 
 
 def load(
@@ -46,35 +74,31 @@ def load(
     environ: Mapping[str, str],
 ) -> dict[str, Any]:
     """The fields of the site that `Site.load` describes; the parameters are the same."""
-    file = os.fspath(path) if path is not None else _found(environ)
+    found = find_site_file(path, environ)
     root = os.fspath(root) if root is not None else environ.get("WHEELHOUSE_ROOT") or None
+    options: list[str] = []
+    if found.path is not None and found.named:
+        options += ["--config", os.path.abspath(found.path)]
     if root is not None:
         root = os.path.abspath(root)
         if problem := invalid_character(root):
             raise NoWheelhouseError(root, f"the path cannot be used: {problem}")
-    # What a command needs that is run elsewhere: of the places that are looked at anyway it needs no word.
-    named = file is not None and (path is not None or bool(environ.get("WHEELHOUSE_CONFIG")))
-    options = (
-        *(("--config", os.path.abspath(file)) if named and file is not None else ()),
-        *(("--root", root) if root is not None else ()),
-    )
-    if file is None:
-        return {"root": root if root is not None else _builtin_root(), "options": options}
+        options += ["--root", root]
+    if found.path is None:
+        fields: dict[str, Any] = {"root": root if root is not None else _builtin_root()}
+    else:
+        fields = parse(_text_of(found.path), found.path, root=root)
+    return {**fields, "options": tuple(options)}
+
+
+def _text_of(file: str) -> str:
     try:
         with open(file, "rb") as stream:
-            text = stream.read().decode("utf-8")
+            return stream.read().decode("utf-8")
     except OSError as error:
         raise SiteFileError(file, f"cannot be read: {reason_of(error)}") from error
     except UnicodeDecodeError as error:
         raise SiteFileError(file, "is not UTF-8, as TOML must be") from error
-    return {**parse(text, file, root=root), "options": options}
-
-
-def _found(environ: Mapping[str, str]) -> str | None:
-    named = environ.get("WHEELHOUSE_CONFIG")
-    if named:
-        return named
-    return next((path for path in places().site_files if os.path.isfile(path)), None)
 
 
 def _builtin_root() -> str:
@@ -90,13 +114,11 @@ def _builtin_root() -> str:
 
 
 def parse(text: str, source: str, *, root: str | None = None) -> dict[str, Any]:
-    """The fields of the site that the TOML *text* describes.
+    """The fields of the site that the TOML *text* describes, of the right types; `Site` checks the rest.
 
-    *source* names the text in errors; *root* replaces its root.
-
-    Raises `SiteFileError`.
+    *source* names the text in errors; *root* replaces its root. Raises `SiteFileError`.
     """
-    return _Reader(source).site(cache.get("toml", [text], lambda: _parsed(text, source)), root)
+    return from_document(cache.get("toml", [text], lambda: _parsed(text, source)), source, root)
 
 
 def _parsed(text: str, source: str) -> dict[str, Any]:
@@ -108,225 +130,125 @@ def _parsed(text: str, source: str) -> dict[str, Any]:
         raise SiteFileError(source, error.problem, error.line) from error
 
 
-class _Reader(Tables):
-    """Turns the parsed document into values."""
+# -- what a site file may say ----------------------------------------------------------------------------
 
-    def site(self, document: dict[str, Any], root: str | None) -> dict[str, Any]:
-        known = ("root", "arch", "layer", "search", "pip", *_OTHER_ROOMS)
-        self.only_known(document, known, "")
-        stated = document.get("root")
-        if root is None:
-            if stated is None:
-                self.fail("root", "missing: name the wheelhouse's directory, or give --root")
-            root = os.path.expanduser(self.text(stated, "root"))
-            if not os.path.isabs(root):
-                self.fail("root", f"{root!r} is not an absolute path")
-        ladder = self._ladder(document["arch"]) if "arch" in document else BUILTIN_LADDER
-        layers = self._layers(document["layer"], ladder) if "layer" in document else None
-        if layers is None:
-            layers = tuple(_fitted(layer, ladder) for layer in BUILTIN_LAYERS)
-        self._check_ranks(ladder, layers)
-        return {
-            "root": os.path.normpath(root),
-            "ladder": ladder,
-            "layers": layers,
-            "search": self._search(document.get("search", {}), ladder),
-            "pip": _frozen(self._pip(document.get("pip", {}))),
-            "tables": _frozen({k: self.table(document[k], k) for k in _OTHER_ROOMS if k in document}),
-            "source": self._source,
-        }
 
-    # -- the ladder ----------------------------------------------------------------------------------
+def _pip_option(found: Findings, value: Any, key: str) -> None:
+    if isinstance(value, Mapping):
+        section = key.removeprefix("[pip] ")
+        Pairs(_scalar, header=f"pip.{section}")(found, value, key)
+    else:
+        _scalar(found, value, key)
 
-    def _ladder(self, entries: Any) -> tuple[Arch, ...]:
-        from wheelhouse_resolver.site.microarchitectures import vocabulary
 
-        words = vocabulary()
-        builtin = {arch.name: arch for arch in BUILTIN_LADDER}
-        stated: list[tuple[str, int | None]] = []
-        needs: list[tuple[str | None, tuple[str, ...]]] = []
-        for number, entry in enumerate(self._tables(entries, "arch"), 1):
-            key = f"[[arch]] number {number}"
-            self.only_known(entry, ("name", "target", "features", "rank"), key)
-            name = self._name(entry, key, reserved=GENERIC)
-            key = f"[[arch]] {name!r}"
-            if name in (already for already, _ in stated):
-                self.fail(key, "stands twice on the ladder")
-            target = self.text(entry["target"], f"{key}.target") if "target" in entry else None
-            features = tuple(self.texts(entry.get("features", []), f"{key}.features"))
-            if (target is None) == (not features):
-                if target is not None or name not in builtin or "features" in entry:
-                    self.fail(key, "needs either `target` or `features`")
-                target, features = builtin[name].target, builtin[name].features
-            if target is not None and target not in words.families:
-                self.fail(f"{key}.target", suggest_name("archspec microarchitecture", target, words.families))
-            for feature in features:
-                if feature not in words.features:
-                    self.fail(f"{key}.features", suggest_name("archspec feature", feature, words.features))
-            stated.append((name, self._rank(entry, key)))
-            needs.append((target, features))
-        try:
-            ranks = assign_ranks(stated)
-        except ValueError as error:
-            raise SiteFileError(self._source, f"[[arch]]: {error}") from error
-        return tuple(
-            Arch(name, rank, target, features, words.family_of(target, features))
-            for (name, _), rank, (target, features) in zip(stated, ranks, needs, strict=True)
-        )
+def _scalar(found: Findings, value: Any, key: str) -> None:
+    items = value if isinstance(value, list) else [value]
+    if not all(isinstance(item, (str, int)) for item in items):
+        found.note(key, "must be a string, a whole number, true, false or a list of these")
 
-    def _rank(self, entry: dict[str, Any], key: str) -> int | None:
-        rank = entry.get("rank")
-        if rank is None:
-            return None
-        if type(rank) is not int or not 0 < rank <= _HIGHEST_RANK:
-            self.fail(f"{key}.rank", f"{rank!r} is not a whole number from 1 to {_HIGHEST_RANK}")
-        return rank
 
-    def _check_ranks(self, ladder: tuple[Arch, ...], layers: tuple[Layer, ...]) -> None:
-        try:
-            offsets = rank_offsets(layers)
-        except ValueError as error:
-            raise SiteFileError(self._source, f"[[layer]] directories: {error}") from error
-        room = max(offsets.values(), default=0)
-        ranks = [(GENERIC, LAYER_RANK), *((arch.name, arch.rank) for arch in ladder)]
-        for (lower, low), (upper, high) in pairwise(ranks):
-            if high - low <= room:
-                self.fail(
-                    "[[arch]]",
-                    f"between the ranks of {lower!r} ({low}) and {upper!r} ({high}) there must be room "
-                    f"for the {room + 1} directories that a layer searches side by side",
-                )
+def _any_table(found: Findings, value: Any, key: str) -> None:
+    found.expect(Mapping, "a table", value, key)
 
-    # -- the layers ----------------------------------------------------------------------------------
 
-    def _layers(self, entries: Any, ladder: tuple[Arch, ...]) -> tuple[Layer, ...]:
-        layers: list[Layer] = []
-        for number, entry in enumerate(self._tables(entries, "layer"), 1):
-            key = f"[[layer]] number {number}"
-            known = ("name", "directories", "archs", "env", "interpreter", "names", "default")
-            self.only_known(entry, known, key)
-            name = self._name(entry, key, reserved=NO_LAYER)
-            key = f"[[layer]] {name!r}"
-            if name in (layer.name for layer in layers):
-                self.fail(key, "stands twice")
-            layers.append(self._layer(entry, name, key, ladder))
-        if sum(layer.default for layer in layers) > 1:
-            self.fail("[[layer]]", "more than one layer says `default = true`")
-        self._check_shared(layers)
-        return tuple(layers)
+_ARCH = Table(
+    {
+        "name": line(lambda name: invalid_name(name, GENERIC)),
+        "target": line(),
+        "features": lines(),
+        "rank": whole_number(1, HIGHEST_RANK),
+    },
+    needed=["name"],
+)
 
-    def _check_shared(self, layers: list[Layer]) -> None:
-        """A directory that layers share is of one arch, so that it has one rank."""
-        meant: dict[str, str] = {}
-        for layer in layers:
-            for leaf, arch in (
-                (f"{d}/{layer.name_of(a)}", a) for d in layer.directories for a in layer.archs
-            ):
-                if meant.setdefault(leaf, arch) != arch:
-                    self.fail(
-                        f"[[layer]] {layer.name!r}.names",
-                        f"{leaf!r} is {arch} here and {meant[leaf]} in another layer",
-                    )
+_LAYER = Table(
+    {
+        "name": line(lambda name: invalid_name(name, NO_LAYER)),
+        "directories": lines(),
+        "archs": lines(),
+        "names": Pairs(line()),
+        "env": Pairs(line()),
+        "interpreter": lines(),
+        "default": flag,
+    },
+    needed=["name"],
+)
 
-    def _layer(self, entry: dict[str, Any], name: str, key: str, ladder: tuple[Arch, ...]) -> Layer:
-        names = [arch.name for arch in ladder]
-        directories = self.texts(entry.get("directories", [name]), f"{key}.directories")
-        if not directories or len({*directories}) < len(directories):
-            self.fail(f"{key}.directories", "name at least one directory, each once")
-        for directory in directories:
-            self._below_root(directory, f"{key}.directories")
-        archs = self.texts(entry.get("archs", names), f"{key}.archs")
-        for arch in archs:
-            if arch not in names and arch != GENERIC:
-                self.fail(f"{key}.archs", suggest_name("arch", arch, names))
-        called = self.pairs(entry.get("names", {}), f"{key}.names")
-        for arch, directory in called:
-            if arch not in names:
-                self.fail(f"{key}.names", suggest_name("arch", arch, names))
-            if not _NAME.fullmatch(directory):
-                self.fail(f"{key}.names", f"{directory!r} is no name for a directory")
-            if directory in names and directory != arch:
-                self.fail(f"{key}.names", f"{directory!r} is another arch of the ladder, not {arch!r}")
-        leaves = [dict(called).get(arch, arch) for arch in names] + [GENERIC]
-        for leaf in leaves:
-            if leaves.count(leaf) > 1:
-                self.fail(f"{key}.names", f"two archs would share the directory {leaf!r}")
-        # A layer with a built-in one's name that states no evidence is recognised as that one is.
-        twin = next((layer for layer in BUILTIN_LAYERS if layer.name == name), None)
-        if "env" in entry or "interpreter" in entry:
-            twin = None
-        default = entry.get("default", False)
-        if not isinstance(default, bool):
-            self.fail(f"{key}.default", "must be true or false")
-        return Layer(
-            name=name,
-            directories=tuple(directories),
-            archs=tuple(arch for arch in names if arch in archs),
-            names=tuple(called),
-            env=twin.env if twin else tuple(self.pairs(entry.get("env", {}), f"{key}.env")),
-            interpreter=(
-                twin.interpreter
-                if twin
-                else tuple(self.texts(entry.get("interpreter", []), f"{key}.interpreter"))
-            ),
-            os_release=twin.os_release if twin else (),
-            default=default,
-        )
+_KEYS: dict[str, Check] = {
+    "root": line(),
+    "arch": Tables(_ARCH, named=True),
+    "layer": Tables(_LAYER, named=True),
+    "search": Pairs(lines(), header="search"),
+    "pip": Pairs(_pip_option, header="pip"),
+    **dict.fromkeys(_OTHER_ROOMS, _any_table),
+}
 
-    def _below_root(self, directory: str, key: str) -> None:
-        # One spelling for each directory: two of them would be ranked apart.
-        if directory != "." and not {"", ".", ".."}.isdisjoint(directory.split("/")):
-            self.fail(key, f"{directory!r} is not a plain path below the root")
 
-    # -- search and pip ------------------------------------------------------------------------------
+def _has_root(found: Findings, value: Any, _: str) -> None:
+    if "root" not in value:
+        found.note("root", "missing: name the wheelhouse's directory, or give --root")
 
-    def _search(self, table: Any, ladder: tuple[Arch, ...]) -> Mapping[str, tuple[str, ...]]:
-        names = [arch.name for arch in ladder]
-        search: dict[str, tuple[str, ...]] = {}
-        for arch, value in self.table(table, "search").items():
-            key = f"[search] {arch}"
-            if arch not in names:
-                self.fail(key, suggest_name("arch", arch, names))
-            searched = self.texts(value, key)
-            for each in searched:
-                if each not in names and each != GENERIC:
-                    self.fail(key, suggest_name("arch", each, names))
-                if each != GENERIC and names.index(each) > names.index(arch):
-                    self.fail(key, f"{each!r} is above {arch!r}: such a host cannot run it")
-            search[arch] = tuple(searched)
-        return MappingProxyType(search)
 
-    def _pip(self, table: Any) -> dict[str, Any]:
-        def scalar(value: Any, key: str) -> None:
-            items = value if isinstance(value, list) else [value]
-            if not all(isinstance(item, (str, int, bool)) for item in items):
-                self.fail(key, "must be a string, a whole number, true, false or a list of these")
+#: A whole site file, and one whose root is given otherwise.
+_SCHEMA, _ROOTLESS = Table(_KEYS, then=_has_root), Table(_KEYS)
 
-        for option, value in self.table(table, "pip").items():
-            if isinstance(value, dict):
-                for inner, inner_value in value.items():
-                    scalar(inner_value, f"[pip.{option}] {inner}")
-            else:
-                scalar(value, f"[pip] {option}")
-        return dict(table)
 
-    # -- shapes --------------------------------------------------------------------------------------
+# -- what it comes to ------------------------------------------------------------------------------------
 
-    def _tables(self, value: Any, key: str) -> list[dict[str, Any]]:
-        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-            self.fail(key, f"must be an array of tables: [[{key}]]")
-        return value
 
-    def _name(self, entry: dict[str, Any], key: str, *, reserved: str) -> str:
-        if "name" not in entry:
-            self.fail(f"{key}.name", "missing")
-        name = self.text(entry["name"], f"{key}.name")
-        if not _NAME.fullmatch(name) or name == reserved:
-            self.fail(
-                f"{key}.name",
-                f"{name!r} is no name (letters, digits, `.`, `_`, `-`; not {reserved!r})",
-            )
-        return name
+def from_document(document: Mapping[str, Any], source: str, root: str | None) -> dict[str, Any]:
+    """The fields of the site that a TOML *document* describes; see `parse`."""
+    require(_SCHEMA if root is None else _ROOTLESS, document, source)
+    root = root if root is not None else os.path.expanduser(document["root"])
+    ladder = _ladder(document["arch"], source) if "arch" in document else BUILTIN_LADDER
+    if "layer" in document:
+        layers = tuple(_layer(entry, [arch.name for arch in ladder]) for entry in document["layer"])
+    else:
+        layers = tuple(_fitted(layer, ladder) for layer in BUILTIN_LAYERS)
+    return {
+        "root": os.path.normpath(root),
+        "ladder": ladder,
+        "layers": layers,
+        "search": _frozen(document.get("search", {})),
+        "pip": _frozen(document.get("pip", {})),
+        "tables": _frozen({name: document[name] for name in _OTHER_ROOMS if name in document}),
+        "source": source,
+    }
+
+
+def _ladder(entries: Sequence[Mapping[str, Any]], source: str) -> tuple[Arch, ...]:
+    from wheelhouse_resolver.site.microarchitectures import vocabulary
+
+    words = vocabulary()
+    builtin = {arch.name: arch for arch in BUILTIN_LADDER}
+    try:
+        ranks = assign_ranks([(entry["name"], entry.get("rank")) for entry in entries])
+    except ValueError as error:
+        raise SiteFileError.of(source, [("[[arch]]", str(error))]) from error
+    ladder: list[Arch] = []
+    for entry, rank in zip(entries, ranks, strict=True):
+        name, target, features = entry["name"], entry.get("target"), tuple(entry.get("features", ()))
+        if name in builtin and entry.keys().isdisjoint(("target", "features")):
+            target, features = builtin[name].target, builtin[name].features
+        ladder.append(Arch(name, rank, target, features, words.family_of(target, features)))
+    return tuple(ladder)
+
+
+def _layer(entry: Mapping[str, Any], ladder: Sequence[str]) -> Layer:
+    name, archs = entry["name"], entry.get("archs", ladder)
+    # A layer with a built-in one's name that states no evidence is recognised as that one is.
+    own = not entry.keys().isdisjoint(("env", "interpreter"))
+    twin = None if own else next((layer for layer in BUILTIN_LAYERS if layer.name == name), None)
+    return Layer(
+        name=name,
+        directories=tuple(entry.get("directories", [name])),
+        archs=(*(a for a in ladder if a in archs), *(a for a in archs if a not in (*ladder, GENERIC))),
+        names=tuple(entry.get("names", {}).items()),
+        env=twin.env if twin else tuple(entry.get("env", {}).items()),
+        interpreter=twin.interpreter if twin else tuple(entry.get("interpreter", ())),
+        os_release=twin.os_release if twin else (),
+        default=entry.get("default", False),
+    )
 
 
 def _fitted(layer: Layer, ladder: tuple[Arch, ...]) -> Layer:

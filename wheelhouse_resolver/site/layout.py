@@ -12,6 +12,7 @@ __all__ = [
     "NO_LAYER",
     "Arch",
     "Directory",
+    "HostKind",
     "Layer",
     "SearchPath",
 ]
@@ -139,6 +140,26 @@ class SearchPath:
         """The same search path with just those of its directories that are in *directories*."""
         kept = frozenset(directories)
         return SearchPath([d for d in self.directories if d in kept], self.layer, self.arch)
+
+
+class HostKind(NamedTuple):
+    """A kind of host that a site can have, and what it searches.
+
+    layer:       the layer's name, or None.
+    arch:        the highest arch that it runs, among those that the layer has directories for.
+    family:      the CPU family of that arch; None: any.
+    search_path: the directories that it may use.
+    """
+
+    layer: str | None
+    arch: str
+    family: str | None
+    search_path: SearchPath
+
+    @property
+    def label(self) -> str:
+        """`layer/arch`, or `none` for a host with no layer."""
+        return f"{self.layer}/{self.arch}" if self.layer is not None else NO_LAYER
 
 
 #: What the compilers mean by these levels; Knights Landing has only F and CD of x86_64_v4, so it is avx2.

@@ -13,9 +13,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from wheelhouse_resolver.errors import UnknownArchError, UnknownLayerError
+from wheelhouse_resolver.errors import InvalidSiteError, SiteFileError, UnknownArchError, UnknownLayerError
 from wheelhouse_resolver.site.layout import (
     BUILTIN_LADDER,
     BUILTIN_LAYERS,
@@ -23,6 +23,7 @@ from wheelhouse_resolver.site.layout import (
     NO_LAYER,
     Arch,
     Directory,
+    HostKind,
     Layer,
     SearchPath,
 )
@@ -54,20 +55,7 @@ class SearchingHost(Protocol):
         ...
 
 
-class Site(NamedTuple):
-    """A site's configuration.
-
-    root:     the wheelhouse's root directory.
-    ladder:   the archs, low to high.
-    layers:   the layers, in the order of the site file.
-    search:   for some archs, the archs that a host of that arch searches; the others search their own
-              and all lower ones of the same CPU family.
-    pip:      what goes into pip's configuration: option -> value, or section -> {option: value}.
-    tables:   the tables of other rooms (`publish`, `build`), unread.
-    source:   the file it was read from; None for the built-in site.
-    options:  the command-line options that lead to this site: `--config FILE`, `--root DIR`; () if none need.
-    """
-
+class _Fields(NamedTuple):
     root: str
     ladder: tuple[Arch, ...] = BUILTIN_LADDER
     layers: tuple[Layer, ...] = BUILTIN_LAYERS
@@ -76,6 +64,46 @@ class Site(NamedTuple):
     tables: Mapping[str, Any] = MappingProxyType({})
     source: str | None = None
     options: tuple[str, ...] = ()
+
+
+class Site(_Fields):
+    """A site's configuration. Raises `InvalidSiteError` when its parts contradict each other.
+
+    root:     the wheelhouse's root directory, absolute.
+    ladder:   the archs, low to high.
+    layers:   the layers, in the order of the site file.
+    search:   for some archs, the archs that a host of that arch searches; the others search their own
+              and all lower ones of the same CPU family.
+    pip:      what goes into pip's configuration: option -> value, or section -> {option: value}.
+    tables:   the tables of other rooms (`publish`, `build`), unread.
+    source:   the file it was read from; None for the built-in site.
+    options:  the command-line options that lead to this site: `--config FILE`, `--root DIR`; () if none need.
+              Two sites that differ in these only are equal.
+    """
+
+    __slots__ = ()
+
+    if not TYPE_CHECKING:  # for type checkers, the parameters are the fields
+
+        def __new__(cls, *fields, **named):
+            """The site with these fields, if they fit each other."""
+            from wheelhouse_resolver.site.validation import site_problems
+
+            site = super().__new__(cls, *fields, **named)
+            if found := site_problems(site):
+                raise InvalidSiteError(found)
+            return site
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Site):
+            return NotImplemented
+        return self[:-1] == other[:-1]
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash((self.root, self.ladder, self.layers, self.source))
 
     @staticmethod
     def load(
@@ -95,7 +123,7 @@ class Site(NamedTuple):
         """
         from wheelhouse_resolver.site import config
 
-        return Site(**config.load(path, root=root, environ=os.environ if environ is None else environ))
+        return _checked(config.load(path, root=root, environ=os.environ if environ is None else environ))
 
     @staticmethod
     def parse(text: str, source: str, *, root: str | None = None) -> Site:
@@ -105,7 +133,7 @@ class Site(NamedTuple):
         """
         from wheelhouse_resolver.site import config
 
-        return Site(**config.parse(text, source, root=root))
+        return _checked(config.parse(text, source, root=root))
 
     @staticmethod
     def default(root: str | os.PathLike[str]) -> Site:
@@ -187,6 +215,15 @@ class Site(NamedTuple):
         found.pop(top.path, None)
         return SearchPath([*found.values(), top], chosen.name, counted)
 
+    def host_kinds(self) -> tuple[HostKind, ...]:
+        """Every kind of host that this site can have: with no layer, then of each layer, low to high."""
+        families = {arch.name: arch.family for arch in self.ladder}
+        kinds = [(layer.name, arch) for layer in self.layers for arch in (GENERIC, *layer.archs)]
+        return tuple(
+            HostKind(layer, arch, families.get(arch), self.search_path_for(layer, arch))
+            for layer, arch in [(None, GENERIC), *kinds]
+        )
+
     def directories(self) -> tuple[Directory, ...]:
         """Every directory that this site may have, once each, highest rank first."""
         found: dict[str, Directory] = {}
@@ -215,8 +252,16 @@ class Site(NamedTuple):
         return Directory(path, label, layer.name, arch, rank + rank_offsets(self.layers)[above])
 
 
+def _checked(fields: dict[str, Any]) -> Site:
+    """The site with these *fields*, which a site file gave."""
+    try:
+        return Site(**fields)
+    except InvalidSiteError as error:
+        if fields.get("source") is None:
+            raise
+        raise SiteFileError.of(fields["source"], error.findings) from None
+
+
 def searched_together(site: Site) -> list[frozenset[str]]:
     """The directories (by path) that some host of *site* searches together, for every kind of host."""
-    kinds = [(layer.name, arch) for layer in site.layers for arch in [*layer.archs, "generic"]]
-    found = [site.search_path_for(layer, arch) for layer, arch in kinds]
-    return [frozenset(directory.path for directory in path) for path in found]
+    return [frozenset(each.path for each in kind.search_path) for kind in site.host_kinds()]

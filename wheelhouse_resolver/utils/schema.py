@@ -1,57 +1,274 @@
-"""Checking the tables of a TOML document."""
+"""Checking TOML documents: a schema says what a document may hold, and all that is wrong is collected.
+
+A schema is a check, made of checks::
+
+    schema = Table({"name": line(), "rank": whole_number(1, 999)}, needed=["name"])
+    for key, problem in problems(schema, document):
+        ...
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any, NoReturn
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
 
 from wheelhouse_resolver.errors import SiteFileError
 from wheelhouse_resolver.utils.text import invalid_character, suggest_name, toml_type
 
-__all__ = ["Tables"]
+__all__ = [
+    "Check",
+    "Findings",
+    "Pairs",
+    "Problem",
+    "Table",
+    "Tables",
+    "anything",
+    "array",
+    "flag",
+    "line",
+    "lines",
+    "one_of",
+    "problems",
+    "require",
+    "seconds",
+    "text",
+    "texts",
+    "whole_number",
+]
+
+
+class Findings:
+    """What is wrong so far, as (key, problem) pairs."""
+
+    __slots__ = ("noted",)
+
+    def __init__(self) -> None:
+        self.noted: list[tuple[str, str]] = []
+
+    def note(self, key: str, problem: str) -> None:
+        """Note the *problem* of the value at *key*."""
+        self.noted.append((key, problem))
+
+    def fine(self, check: Check, value: Any, key: str) -> bool:
+        """Whether *check* has nothing to say of *value*, which is at *key*."""
+        before = len(self.noted)
+        check(self, value, key)
+        return len(self.noted) == before
+
+    def expect(self, kind: type | tuple[type, ...], name: str, value: Any, key: str) -> bool:
+        """Whether *value* is of that *kind*; *name* says what it must be."""
+        if isinstance(value, kind):
+            return True
+        self.note(key, f"must be {name}, not {toml_type(value)}")
+        return False
+
+
+#: Notes what is wrong with a value, which is at a key.
+Check = Callable[[Findings, Any, str], None]
+
+#: What is wrong with a text, or None.
+Problem = Callable[[str], "str | None"]
+
+
+def problems(schema: Check, document: Any) -> tuple[tuple[str, str], ...]:
+    """Everything that is wrong with *document*, as (key, problem) pairs."""
+    found = Findings()
+    schema(found, document, "")
+    return tuple(found.noted)
+
+
+def require(schema: Check, document: Any, source: str) -> Any:
+    """*document*, if nothing is wrong with it.
+
+    Raises `SiteFileError`, which names the file *source* and everything that is wrong.
+    """
+    if found := problems(schema, document):
+        raise SiteFileError.of(source, found)
+    return document
+
+
+# -- tables -------------------------------------------------------------------------------------------------
+
+
+def _below(key: str, name: str) -> str:
+    header = key.startswith("[") and key.endswith("]")
+    return f"{key} {name}" if header else f"{key}.{name}" if key else name
+
+
+class Table:
+    """A table with the keys of *schema* only, those in *needed* at least.
+
+    header: how the table is called in a site file (`build.slurm`); its keys read `[build.slurm] cores` then.
+    then: looks at a table whose keys are all fine.
+    """
+
+    __slots__ = ("header", "needed", "schema", "then")
+
+    def __init__(
+        self,
+        schema: Mapping[str, Check],
+        *,
+        needed: Collection[str] = (),
+        header: str = "",
+        then: Check | None = None,
+    ) -> None:
+        self.schema = schema
+        self.needed = needed
+        self.header = header
+        self.then = then
+
+    def __call__(self, found: Findings, value: Any, key: str) -> None:
+        """Note what is wrong with *value*."""
+        key = f"[{self.header}]" if self.header else key
+        if not found.expect(Mapping, "a table", value, key):
+            return
+        before = len(found.noted)
+        for name, item in value.items():
+            if name in self.schema:
+                self.schema[name](found, item, _below(key, name))
+            else:
+                found.note(key, suggest_name("key", name, self.schema))
+        for name in self.needed:
+            if name not in value:
+                found.note(_below(key, name), "missing")
+        if self.then is not None and len(found.noted) == before:
+            self.then(found, value, key)
+
+
+class Pairs:
+    """A table of any names that *name* finds nothing wrong with. header: as of `Table`."""
+
+    __slots__ = ("header", "item", "name")
+
+    def __init__(self, item: Check, name: Problem = lambda _: None, *, header: str = "") -> None:
+        self.item = item
+        self.name = name
+        self.header = header
+
+    def __call__(self, found: Findings, value: Any, key: str) -> None:
+        """Note what is wrong with *value*."""
+        key = f"[{self.header}]" if self.header else key
+        if not found.expect(Mapping, "a table", value, key):
+            return
+        for name, item in value.items():
+            if problem := self.name(name):
+                found.note(_below(key, name), problem)
+            self.item(found, item, _below(key, name))
 
 
 class Tables:
-    """Reading the tables of a site file: what is wrong in them is an error that names the file and the key.
+    """An array of tables: `patch[1]`, `patch[2]`, ...
 
-    For the tables of other rooms too, which read `Site.tables`. *source*: the file. Every method raises
-    `SiteFileError`.
+    named: whether each has a `name` by which it is called: `[[layer]] 'nix'`.
     """
 
-    def __init__(self, source: str) -> None:
-        self._source = source
+    __slots__ = ("named", "one")
 
-    def fail(self, key: str, problem: str) -> NoReturn:
-        """Say that the value of *key* has this *problem*."""
-        raise SiteFileError(self._source, f"{key}: {problem}")
+    def __init__(self, one: Table, *, named: bool = False) -> None:
+        self.one = one
+        self.named = named
 
-    def only_known(self, table: Mapping[str, Any], known: Collection[str], where: str) -> None:
-        """Let *table*, which stands at *where*, have no key but the *known* ones."""
-        for key in table:
-            if key not in known:
-                problem = suggest_name("key", key, known)
-                raise SiteFileError(self._source, f"{where}: {problem}" if where else problem)
+    def __call__(self, found: Findings, value: Any, key: str) -> None:
+        """Note what is wrong with *value*."""
+        if not found.expect((list, tuple), f"an array of tables, [[{key}]]", value, key):
+            return
+        keys = [self._key(key, number, item) for number, item in enumerate(value, 1)]
+        for number, item in enumerate(value):
+            self.one(found, item, keys[number])
+            if keys[number] in keys[:number]:
+                found.note(keys[number], "is listed twice")
 
-    def table(self, value: Any, key: str) -> Mapping[str, Any]:
-        """*value*, which must be a table."""
-        if not isinstance(value, Mapping):
-            self.fail(key, f"must be a table, not {toml_type(value)}")
-        return value
+    def _key(self, key: str, number: int, item: Any) -> str:
+        if not self.named:
+            return f"{key}[{number}]"
+        name = item.get("name") if isinstance(item, Mapping) else None
+        if name is None or problems(self.one.schema["name"], name):
+            return f"[[{key}]] number {number}"
+        return f"[[{key}]] {name!r}"
 
-    def text(self, value: Any, key: str) -> str:
-        """*value*, which must be a text that fits on a line."""
-        if not isinstance(value, str) or not value:
-            self.fail(key, f"must be a string that is not empty, not {toml_type(value)}")
-        if problem := invalid_character(value):
-            self.fail(key, f"{value!r} cannot be used: {problem}")
-        return value
 
-    def texts(self, value: Any, key: str) -> list[str]:
-        """*value*, which must be an array of such texts."""
-        if not isinstance(value, (list, tuple)):
-            self.fail(key, f"must be an array of strings, not {toml_type(value)}")
-        return [self.text(item, key) for item in value]
+def array(item: Check, of: str) -> Check:
+    """An array whose items pass *item*; *of* says what they are (`strings`)."""
 
-    def pairs(self, value: Any, key: str) -> list[tuple[str, str]]:
-        """The keys and values of *value*, which must be a table of such texts."""
-        return [(name, self.text(item, f"{key}.{name}")) for name, item in self.table(value, key).items()]
+    def check(found: Findings, value: Any, key: str) -> None:
+        if found.expect((list, tuple), f"an array of {of}", value, key):
+            for each in value:
+                item(found, each, key)
+
+    return check
+
+
+# -- values -------------------------------------------------------------------------------------------------
+
+
+def anything(found: Findings, value: Any, key: str) -> None:
+    """Whatever it is: what reads it checks it."""
+
+
+def text(problem_of: Problem = lambda _: None, *, empty: bool = True) -> Check:
+    """A string that *problem_of* finds nothing wrong with."""
+
+    def check(found: Findings, value: Any, key: str) -> None:
+        if not found.expect(str, "a string", value, key):
+            return
+        if "\0" in value:
+            found.note(key, "holds a NUL character")
+        elif not value and not empty:
+            found.note(key, "must not be empty")
+        elif value and (problem := problem_of(value)):
+            found.note(key, problem)
+
+    return check
+
+
+def texts(problem_of: Problem = lambda _: None) -> Check:
+    """An array of strings, none of them empty."""
+    return array(text(problem_of, empty=False), "strings")
+
+
+def line(problem_of: Problem = lambda _: None) -> Check:
+    """A string that is not empty and fits on a line, and that *problem_of* finds nothing wrong with."""
+
+    def problem(value: str) -> str | None:
+        found = invalid_character(value)
+        return f"{value!r} cannot be used: {found}" if found else problem_of(value)
+
+    return text(problem, empty=False)
+
+
+def lines(problem_of: Problem = lambda _: None) -> Check:
+    """An array of such strings."""
+    return array(line(problem_of), "strings")
+
+
+def one_of(kind: str, names: Iterable[str]) -> Problem:
+    """A name of a *kind* (`arch`) that has these *names* only."""
+    known = list(names)
+    return lambda name: None if name in known else suggest_name(kind, name, known)
+
+
+def flag(found: Findings, value: Any, key: str) -> None:
+    """True or false."""
+    found.expect(bool, "true or false", value, key)
+
+
+def whole_number(least: int, most: int) -> Check:
+    """A whole number from *least* to *most*."""
+
+    def check(found: Findings, value: Any, key: str) -> None:
+        if type(value) is not int or not least <= value <= most:
+            found.note(key, f"must be a whole number from {least} to {most}, not {toml_type(value)}")
+
+    return check
+
+
+def seconds(most: int, *, zero: bool = False) -> Check:
+    """A number of seconds, above 0 (with *zero*: or 0), at most *most*."""
+    least = "from 0" if zero else "above 0"
+
+    def check(found: Findings, value: Any, key: str) -> None:
+        number = type(value) in (int, float)
+        if not number or not 0 <= value <= most or (value == 0 and not zero):
+            found.note(key, f"must be a number of seconds {least}, at most {most}, not {toml_type(value)}")
+
+    return check

@@ -12,8 +12,7 @@ from packaging.version import InvalidVersion, Version
 
 from wheelhouse_resolver.host.layer import expanded_pattern
 from wheelhouse_resolver.utils.elf import ElfFile, read_elf
-from wheelhouse_resolver.utils.schema import Tables
-from wheelhouse_resolver.utils.text import suggest_name
+from wheelhouse_resolver.utils.schema import Pairs, line, one_of, require
 from wheelhouse_resolver.wheelfile.tags import glibc_of
 
 if TYPE_CHECKING:
@@ -46,17 +45,18 @@ def _highest(versions: Iterable[str]) -> Version | None:
 
 def stated_glibc(site: Site) -> dict[str, Version]:
     """What the site file says of its layers' C libraries (`[build.glibc]`). Raises `SiteFileError`."""
-    tables = Tables(site.source or "site")
-    known = [layer.name for layer in site.layers]
-    found = {}
-    for name, text in tables.pairs(site.tables.get("build", {}).get("glibc", {}), "[build.glibc]"):
-        if name not in known:
-            tables.fail("[build.glibc]", suggest_name("layer", name, known))
-        try:
-            found[name] = Version(text)
-        except InvalidVersion:
-            tables.fail(f"[build.glibc] {name}", f"{text!r} is no version, such as '2.37'")
-    return found
+    layer = one_of("layer", [each.name for each in site.layers])
+    schema = Pairs(line(_invalid_version), layer, header="build.glibc")
+    table = require(schema, site.tables.get("build", {}).get("glibc", {}), site.source or "site")
+    return {name: Version(text) for name, text in table.items()}
+
+
+def _invalid_version(text: str) -> str | None:
+    try:
+        Version(text)
+    except InvalidVersion:
+        return f"invalid version {text!r}: write one such as '2.37'"
+    return None
 
 
 def layers_glibc(layers: Sequence[Layer], environ: Mapping[str, str]) -> dict[str, Version]:

@@ -1,0 +1,144 @@
+"""Whether the parts of a site fit each other: known names, rising ranks, paths below the root."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from wheelhouse_resolver.site.layout import BUILTIN_LADDER, GENERIC, NO_LAYER, Arch, Layer
+from wheelhouse_resolver.site.ranks import LAYER_RANK, assign_ranks, rank_offsets
+from wheelhouse_resolver.utils.text import invalid_character, suggest_name
+
+if TYPE_CHECKING:
+    from wheelhouse_resolver.site.model import Site
+
+__all__ = ["HIGHEST_RANK", "invalid_name", "site_problems"]
+
+
+#: Build numbers are rank * 1000 and more, and uv drops a wheel whose build number exceeds 64 bits.
+HIGHEST_RANK = 10**9
+
+
+#: Names end up in file names and build tags.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+_Problems = Iterator[tuple[str, str]]
+
+
+def site_problems(site: Site) -> tuple[tuple[str, str], ...]:
+    """Everything that is wrong with *site*, as (key of a site file, problem) pairs."""
+    found = [*_root_problems(site.root)]
+    if site.ladder is not BUILTIN_LADDER:
+        found += _ladder_problems(site.ladder)
+    for number, layer in enumerate(site.layers):
+        found += _layer_problems(layer, site)
+        if layer.name in [each.name for each in site.layers[:number]]:
+            found.append((f"[[layer]] {layer.name!r}", "is listed twice"))
+    if not found:
+        found += _joint_problems(site)
+    return (*found, *_search_problems(site.search, [arch.name for arch in site.ladder]))
+
+
+def invalid_name(name: str, reserved: str) -> str | None:
+    """Why *name* cannot be one of a site's; None when it can. *reserved*: one that means something else."""
+    if _NAME.fullmatch(name) and name != reserved:
+        return None
+    return f"invalid name {name!r} (letters, digits, `.`, `_`, `-`; not {reserved!r})"
+
+
+def _root_problems(root: str) -> _Problems:
+    if problem := invalid_character(root):
+        yield "root", f"{root!r} cannot be used: {problem}"
+    elif not os.path.isabs(root):
+        yield "root", f"{root!r} is not an absolute path"
+
+
+def _ladder_problems(ladder: tuple[Arch, ...]) -> _Problems:
+    from wheelhouse_resolver.site.microarchitectures import vocabulary
+
+    words = vocabulary()
+    for number, arch in enumerate(ladder):
+        key = f"[[arch]] {arch.name!r}"
+        if problem := invalid_name(arch.name, GENERIC):
+            yield f"{key}.name", problem
+        if arch.name in [each.name for each in ladder[:number]]:
+            yield key, "is listed twice"
+        if (arch.target is None) == (not arch.features):
+            yield key, "needs either `target` or `features`"
+        if arch.target is not None and arch.target not in words.families:
+            yield f"{key}.target", suggest_name("archspec microarchitecture", arch.target, words.families)
+        for feature in arch.features:
+            if feature not in words.features:
+                yield f"{key}.features", suggest_name("archspec feature", feature, words.features)
+        if arch.rank > HIGHEST_RANK:
+            yield f"{key}.rank", f"{arch.rank} is above {HIGHEST_RANK}"
+    try:
+        assign_ranks([(arch.name, arch.rank) for arch in ladder])
+    except ValueError as error:
+        yield "[[arch]]", str(error)
+
+
+def _layer_problems(layer: Layer, site: Site) -> _Problems:
+    key, names = f"[[layer]] {layer.name!r}", [arch.name for arch in site.ladder]
+    if problem := invalid_name(layer.name, NO_LAYER):
+        yield f"{key}.name", problem
+    if not layer.directories or len({*layer.directories}) < len(layer.directories):
+        yield f"{key}.directories", "name at least one directory, each once"
+    for directory in layer.directories:
+        # One spelling for each directory: two of them would be ranked apart.
+        if directory != "." and not {"", ".", ".."}.isdisjoint(directory.split("/")):
+            yield f"{key}.directories", f"{directory!r} is not a plain path below the root"
+    for arch in layer.archs:
+        if arch not in (*names, GENERIC):
+            yield f"{key}.archs", suggest_name("arch", arch, names)
+    for arch, directory in layer.names:
+        if arch not in names:
+            yield f"{key}.names", suggest_name("arch", arch, names)
+        if not _NAME.fullmatch(directory):
+            yield f"{key}.names", f"invalid directory name {directory!r}"
+        if directory in names and directory != arch:
+            yield f"{key}.names", f"{directory!r} is another arch of the ladder, not {arch!r}"
+    for leaf, count in Counter([*map(layer.name_of, names), GENERIC]).items():
+        if count > 1:
+            yield f"{key}.names", f"two archs would share the directory {leaf!r}"
+
+
+def _joint_problems(site: Site) -> _Problems:
+    """What is wrong between layers that are fine by themselves."""
+    if sum(layer.default for layer in site.layers) > 1:
+        yield "[[layer]]", "more than one layer says `default = true`"
+    meant: dict[str, str] = {}
+    for layer in site.layers:
+        for leaf, arch in ((f"{d}/{layer.name_of(a)}", a) for d in layer.directories for a in layer.archs):
+            # A directory that layers share is of one arch, so that it has one rank.
+            if meant.setdefault(leaf, arch) != arch:
+                problem = f"{leaf!r} is {arch} here and {meant[leaf]} in another layer"
+                yield f"[[layer]] {layer.name!r}.names", problem
+    try:
+        room = max(rank_offsets(site.layers).values(), default=0)
+    except ValueError as error:
+        yield "[[layer]] directories", str(error)
+        return
+    ranks = [(GENERIC, LAYER_RANK), *((arch.name, arch.rank) for arch in site.ladder)]
+    for (lower, low), (upper, high) in pairwise(ranks):
+        if high - low <= room:
+            yield (
+                "[[arch]]",
+                f"between the ranks of {lower!r} ({low}) and {upper!r} ({high}) there must be room "
+                f"for the {room + 1} directories that a layer searches side by side",
+            )
+
+
+def _search_problems(search: Mapping[str, tuple[str, ...]], names: list[str]) -> _Problems:
+    for arch, searched in search.items():
+        if arch not in names:
+            yield f"[search] {arch}", suggest_name("arch", arch, names)
+        for each in searched:
+            if each not in (*names, GENERIC):
+                yield f"[search] {arch}", suggest_name("arch", each, names)
+            elif each != GENERIC and arch in names and names.index(each) > names.index(arch):
+                yield f"[search] {arch}", f"{each!r} is above {arch!r}: such a host cannot run it"

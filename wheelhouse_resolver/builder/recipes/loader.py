@@ -57,7 +57,7 @@ _ADDED = ("patch", "substitute")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecipeFile:
-    """A valid recipe file. *name*: the project. *path*: absolute. *digest*: sha256. *document*: its content."""
+    """A valid recipe file. *name*: the project. *path*: absolute. *digest*: sha256. *document*: all of it."""
 
     name: NormalizedName
     path: str
@@ -71,8 +71,8 @@ class RecipeFile:
     def applied(self, version: Version | None, python: str, layer: str | None, arch: str) -> dict[str, Any]:
         """The document for one *version* on a *python* (`3.11`) with that *layer* and *arch*.
 
-        Each `[[when]]` whose conditions all hold is merged, in the order of the file: tables key by key (but a
-        `source` with another place replaces it), `[[patch]]` and `[[substitute]]` are added, all else is
+        Each `[[when]]` whose conditions all hold is merged, in the order of the file: tables key by key (but
+        a `source` with another place replaces it), `[[patch]]` and `[[substitute]]` are added, all else is
         replaced. While the *version* is not known (None), no condition on it holds.
         """
         document = {key: value for key, value in self.document.items() if key != "when"}

@@ -531,7 +531,7 @@ def test_a_disk_that_is_full_of_other_things(workshop: Workshop, small_disk: Pat
     workshop.work.mkdir()
     with contextlib.suppress(OSError):
         (small_disk / "filler").write_bytes(bytes(2 << 20))
-    record = workshop.build()
+    record = workshop.build(workshop.lost())
     assert record.result == "failed"
     assert "No space left on device" in record.problem + record.tail
     assert workshop.placed() == []
@@ -557,10 +557,10 @@ def test_a_fault_of_ours_is_a_failed_build(quick: Workshop, monkeypatch: pytest.
 
 def test_a_work_directory_that_cannot_be_written(workshop: Workshop) -> None:
     workshop.work.write_text("a file")
-    record = workshop.build()
+    record = workshop.build(workshop.lost())
     assert (record.result, record.log) == ("failed", "")
     assert record.problem == f"cannot write {workshop.work}/logs: Not a directory"
-    record = workshop.build(logs=str(workshop.directory / "logs"))
+    record = workshop.build(workshop.lost(), logs=str(workshop.directory / "logs"))
     assert record.problem == f"cannot write {workshop.work}: File exists"
     assert json.loads(Path(record.log).with_suffix(".json").read_bytes())["problem"] == record.problem
 

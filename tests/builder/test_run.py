@@ -112,6 +112,19 @@ def test_a_wave_in_which_nothing_has_to_be_built_starts_nothing(place: Workplace
     assert len(place.executor.waves) == 1
 
 
+def test_a_source_is_fetched_once_for_all_archs(place: Workplace) -> None:
+    sdist = make_package(place.sources, "app")
+    plan = place.plan("app", archs=["generic", "sse3"])
+    sources = [entry.job.source for entry in plan.entries]
+    assert sources[0] is not None
+    assert sources[0] == sources[1]
+    assert len(list(Path(plan.settings.scratch).glob("source-*"))) == 1
+    # Nothing else is needed to build it.
+    sdist.unlink()
+    outcomes = execute(plan, place.executor, place.options, Heard())
+    assert [outcome.result for outcome in outcomes] == ["built", "present"]
+
+
 def test_one_that_was_built_without_verification_does_not_count_as_verified(place: Workplace) -> None:
     make_package(place.sources, "app")
     plan = place.plan("app")

@@ -15,7 +15,6 @@ finish:      place it into the output directory.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -100,8 +99,10 @@ def run_job(job: Job, options: BuildOptions) -> BuildRecord:
     )
     stem = f"{job.label}-{time.strftime('%Y%m%dT%H%M%S', now)}-{os.uname().nodename}-{os.getpid()}"
     logs = os.path.abspath(options.logs)
+    log = os.path.join(logs, f"{stem}-{time.monotonic_ns()}.log")
     try:
-        log = _new_log(logs, stem)
+        os.makedirs(logs, exist_ok=True)
+        open(log, "x").close()
     except OSError as error:
         return replace(record, problem=str(OutputError.from_os(logs, error)))
     build = _Build(job, job.source, options, replace(record, log=log))
@@ -119,17 +120,6 @@ def run_job(job: Job, options: BuildOptions) -> BuildRecord:
             with contextlib.suppress(OutputError):  # a full disk: the caller still gets it
                 write_record(path, build.record)
     return build.record
-
-
-def _new_log(directory: str, stem: str) -> str:
-    """The path of a new, empty file. Raises `OSError`."""
-    os.makedirs(directory, exist_ok=True)
-    for number in itertools.count(1):
-        path = os.path.join(directory, f"{stem}-{number}.log")
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
-            return path
-    raise AssertionError("counting has no end")
 
 
 class _Build(Phases):

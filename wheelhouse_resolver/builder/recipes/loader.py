@@ -178,19 +178,15 @@ def _applies(
     section: Mapping[str, Any], version: Version | None, python: str, layer: str | None, arch: str
 ) -> bool:
     """Whether all conditions of a `[[when]]` hold."""
-
-    def matches(condition: str, value: str) -> bool:
-        return condition not in section or any(
-            fnmatchcase(value, each) for each in _stated(section, condition)
-        )
-
-    if "version" in section and (
-        version is None or not SpecifierSet(section["version"]).contains(version, prereleases=True)
-    ):
-        return False
-    if "python" in section and not SpecifierSet(section["python"]).contains(python, prereleases=True):
-        return False
-    return matches("layer", layer or NO_LAYER) and matches("arch", arch)
+    for condition, number in (("version", version), ("python", python)):
+        if condition in section and (
+            number is None or not SpecifierSet(section[condition]).contains(number, prereleases=True)
+        ):
+            return False
+    return all(
+        condition not in section or any(fnmatchcase(name, each) for each in _stated(section, condition))
+        for condition, name in (("layer", layer or NO_LAYER), ("arch", arch))
+    )
 
 
 def _stated(section: Mapping[str, Any], condition: str) -> Sequence[str]:

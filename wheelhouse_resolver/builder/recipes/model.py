@@ -27,19 +27,15 @@ __all__ = [
     "UnreadableRecipeError",
     "VariableError",
     "below",
-    "expanded",
     "no_recipe",
     "pinned_version",
     "variables_in",
 ]
 
-
 _NO_EDITS = Edits()
-
 
 #: When a recipe can run shell commands during a build, in order.
 PHASES = ("after-source", "before-build", "after-build", "before-test")
-
 
 #: `${NAME}`, and `$$` for a dollar sign; a dollar sign before anything else is literal.
 _VARIABLE = re.compile(r"\$(?:\$|\{([^}]*)\})")
@@ -188,8 +184,23 @@ class Recipe:
         return f"{self.path or f'recipe of {self.name}'}: {key}"
 
     def expanded(self, text: str, environ: Mapping[str, str], version: str, key: str) -> str:
-        """*text*, the value at *key*, expanded (see `expanded`). Raises `VariableError`."""
-        return expanded(text, environ, version, self.at(key))
+        """*text*, the value at *key*, with `${NAME}` replaced by that variable, `${version}` by *version*.
+
+        `$$` is a dollar sign; one before anything else is literal. Raises `VariableError` for a variable that
+        is not set.
+        """
+
+        def value(match: re.Match[str]) -> str:
+            name = match[1]
+            if name is None:
+                return "$"
+            if name == "version":
+                return version
+            if name not in environ:
+                raise VariableError(text, name, self.at(key))
+            return environ[name]
+
+        return _VARIABLE.sub(value, text)
 
     def environment(self, environ: Mapping[str, str], version: str) -> dict[str, str]:
         """*environ* (modules are loaded) with the recipe's variables; each may use those before it.
@@ -212,26 +223,6 @@ class Recipe:
 def no_recipe(project: str) -> Recipe:
     """The recipe of a project without one."""
     return Recipe(name=canonicalize_name(project))
-
-
-def expanded(text: str, environ: Mapping[str, str], version: str, where: str = "recipe") -> str:
-    """*text* with `${NAME}` replaced by that variable of *environ*, and `${version}` by *version*.
-
-    `$$` is a dollar sign; one before anything else is literal. Raises `VariableError`, which says *where* the
-    text is, for a variable that is not set.
-    """
-
-    def value(match: re.Match[str]) -> str:
-        name = match[1]
-        if name is None:
-            return "$"
-        if name == "version":
-            return version
-        if name not in environ:
-            raise VariableError(text, name, where)
-        return environ[name]
-
-    return _VARIABLE.sub(value, text)
 
 
 def variables_in(text: str) -> list[str]:

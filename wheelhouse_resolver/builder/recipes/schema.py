@@ -198,7 +198,7 @@ CONDITIONS: Mapping[str, Check] = {
 }
 
 #: All keys but `when`; `patch` depends on the recipe's directory.
-_COMMON: Mapping[str, Check] = {
+_COMMON: dict[str, Check] = {
     "modules": Table({"build": _modules, "run": _modules}),
     "build-requires": _requirements,
     "build-isolation": flag,
@@ -262,7 +262,7 @@ _COMMON: Mapping[str, Check] = {
 
 
 def _document(directory: str) -> Table:
-    common = {**_COMMON, "patch": _patches(directory)}
+    common: dict[str, Check] = {**_COMMON, "patch": _patches(directory)}
     when = Table({**common, **CONDITIONS}, then=_check_conditions)
     return Table({**common, "when": Tables(when)}, then=_check_sources)
 

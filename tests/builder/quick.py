@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from wheelhouse_resolver.builder.executors.base import Result, Task, Watcher
+from wheelhouse_resolver.builder.executors.base import Result, Task, TaskObserver
 from wheelhouse_resolver.builder.process.commands import run_logged
 from wheelhouse_resolver.builder.records.job import Job, SourceArchive
 from wheelhouse_resolver.builder.records.output import place_wheel
@@ -37,7 +37,7 @@ class QuickExecutor:
         self.ran: list[str] = []
         self.waves: list[list[str]] = []
 
-    def run(self, tasks: Sequence[Task], watcher: Watcher) -> list[Result]:
+    def run(self, tasks: Sequence[Task], observer: TaskObserver) -> list[Result]:
         """See `Executor.run`."""
         results = []
         self.waves.append([task.name for task in tasks])
@@ -45,8 +45,8 @@ class QuickExecutor:
             self.ran.append(task.name)
             self._build(task)
             results.append(Result(task=task))
-            watcher.waiting()
-            watcher.finished(results[-1])
+            observer.waiting()
+            observer.finished(results[-1])
         return results
 
     def _build(self, task: Task) -> None:

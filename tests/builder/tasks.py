@@ -1,4 +1,4 @@
-"""Trivial tasks for the executors, and a watcher that remembers what it was told."""
+"""Trivial tasks for the executors, and a observer that remembers what it was told."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def make_task(
 
 
 class Told:
-    """A `Watcher` that remembers; interrupts once *file* is there, if one is given."""
+    """A `TaskObserver` that remembers; interrupts once *file* is there, if one is given."""
 
     def __init__(self, file: Path | None = None) -> None:
         self.results: list[Result] = []

@@ -12,7 +12,7 @@ from tests.builder.packages import make_package
 from tests.builder.quick import QuickExecutor, make_quick
 from tests.factories import make_tree, make_wheel
 from wheelhouse_resolver.builder.config import SlurmSettings
-from wheelhouse_resolver.builder.executors.base import Result, Task, Watcher
+from wheelhouse_resolver.builder.executors.base import Result, Task, TaskObserver
 from wheelhouse_resolver.builder.planning.model import Entry, Plan, PlanSettings
 from wheelhouse_resolver.builder.planning.planner import make_plan
 from wheelhouse_resolver.builder.records.job import BuildOptions
@@ -142,7 +142,7 @@ class TestTasks:
             self.tasks: list[Task] = []
             self._leaves = leaves
 
-        def run(self, tasks: Sequence[Task], watcher: Watcher) -> list[Result]:
+        def run(self, tasks: Sequence[Task], observer: TaskObserver) -> list[Result]:
             self.tasks += tasks
             results = []
             for task in tasks:
@@ -150,7 +150,7 @@ class TestTasks:
                     Path(task.result).write_text(self._leaves)
                 vanished = "" if self._leaves is not None else "the node burnt down"
                 results.append(Result(task=task, vanished=vanished))
-                watcher.finished(results[-1])
+                observer.finished(results[-1])
             return results
 
     def test_what_a_task_is_told_and_given(self, place: Workplace) -> None:

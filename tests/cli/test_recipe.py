@@ -228,7 +228,10 @@ def test_all_recipes_and_where_they_are(cli: Cli, tmp_path: Path) -> None:
         (("check",), "error: the following arguments are required: FILE"),
         (("show",), "error: the following arguments are required: NAME"),
         (("list", "numpy"), "error: unrecognized arguments: numpy"),
-        (("show", "numpy", "--version", "new"), "error: --version: invalid requirement 'new': invalid version\n"),
+        (
+            ("show", "numpy", "--version", "new"),
+            "error: --version: invalid requirement 'new': invalid version\n",
+        ),
         (("show", "numpy>=2"), "error: invalid requirement 'numpy>=2': give NAME or NAME==VERSION\n"),
         (("show", "../numpy"), "error: invalid requirement '../numpy'"),
         (("bogus",), "error: argument ACTION: invalid choice: 'bogus'"),

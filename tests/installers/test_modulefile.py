@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -14,9 +15,16 @@ import pytest
 from tests.factories import clean_environ, make_tree, run_cli
 from wheelhouse_resolver.errors import UnknownLayerError, UnsafeValueError
 from wheelhouse_resolver.installers.modulefile import DIALECTS, dynamic_modulefile, static_modulefile
+from wheelhouse_resolver.installers.template_files import filled, template, template_path
 from wheelhouse_resolver.site.model import Site
 
 SITE = Site.default("/w")
+
+
+def with_file(path: str, *options: str) -> Site:
+    """A site that was loaded with `--config PATH` and more *options*."""
+    return SITE._replace(source=path, options=("--config", path, *options))
+
 
 both = pytest.mark.parametrize("dialect", DIALECTS)
 
@@ -28,8 +36,9 @@ class TestRefusals:
         attempts: list[Callable[[], str]] = [
             lambda: static_modulefile(SITE, "nix", dialect, path),
             lambda: static_modulefile(SITE._replace(root=path), "nix", dialect, "/pip"),
-            lambda: static_modulefile(SITE._replace(source=path), "nix", dialect, "/pip"),
+            lambda: static_modulefile(with_file(path), "nix", dialect, "/pip"),
             lambda: dynamic_modulefile(SITE._replace(root=path), "nix", dialect, ["/x"]),
+            lambda: dynamic_modulefile(with_file(path), "nix", dialect, ["/x"]),
             lambda: dynamic_modulefile(SITE, "nix", dialect, [path]),
         ]
         for make in attempts:
@@ -47,8 +56,8 @@ class TestRefusals:
 def test_a_colon_is_refused_for_environment_modules_only() -> None:
     for site, directory in [
         (SITE, "/a:b"),
-        (SITE._replace(root="/a:b"), "/pip"),
-        (SITE._replace(source="/a:b"), "/pip"),
+        (Site.default("/a:b"), "/pip"),
+        (with_file("/a:b"), "/pip"),
     ]:
         with pytest.raises(UnsafeValueError, match="colon"):
             static_modulefile(site, "nix", "tcl", directory)
@@ -70,12 +79,25 @@ def test_a_relative_directory_is_where_it_is_now(dialect: str, monkeypatch: pyte
 
 
 @both
-def test_the_site_file_if_there_is_one_is_what_our_commands_are_told(dialect: str) -> None:
-    made = static_modulefile(SITE._replace(source="/etc/site.toml"), "nix", dialect, "/pip")
-    assert "WHEELHOUSE_CONFIG" in made
-    assert "WHEELHOUSE_ROOT" not in made
-    assert "--config" in dynamic_modulefile(SITE._replace(source="/etc/site.toml"), "nix", dialect, ["/x"])
-    assert "--root" in dynamic_modulefile(SITE, "nix", dialect, ["/x"])
+def test_our_commands_find_the_site_by_the_options_that_led_to_it(dialect: str) -> None:
+    sites = {
+        ("--config",): with_file("/etc/site.toml"),
+        ("--root",): SITE,
+        ("--config", "--root"): with_file("/etc/site.toml", "--root", "/w"),
+    }
+    for options, site in sites.items():
+        static = static_modulefile(site, "nix", dialect, "/pip")
+        dynamic = dynamic_modulefile(site, "nix", dialect, ["/x"])
+        for option, variable in (("--config", "WHEELHOUSE_CONFIG"), ("--root", "WHEELHOUSE_ROOT")):
+            assert (variable in static) == (variable in dynamic) == (option in dynamic)
+            assert (option in dynamic) == (option in options)
+
+
+@both
+def test_a_site_that_was_found_without_options_is_named_all_the_same(dialect: str) -> None:
+    found = SITE._replace(source="/etc/xdg/site.toml", options=())
+    assert "/etc/xdg/site.toml" in static_modulefile(found, "nix", dialect, "/pip")
+    assert "--config /etc/xdg/site.toml" in dynamic_modulefile(found, "nix", "lmod", ["/x"])
 
 
 @both
@@ -84,16 +106,80 @@ def test_the_same_site_gives_the_same_file(dialect: str) -> None:
     assert len({static_modulefile(SITE, "nix", dialect, "/pip") for _ in range(3)}) == 1
 
 
-@pytest.mark.parametrize("kind", ["static", "dynamic"])
-def test_the_lua_is_lua_of_every_version(kind: str, tmp_path: Path) -> None:
+def lua_problem(path: Path) -> str:
+    """What the Lua compilers of this machine say of the file at *path*."""
     found = [each for each in ("luac5.1", "luac5.3", "luac5.4", "luac") if shutil.which(each)]
     if not found:
         pytest.skip("no luac is installed")
-    path = tmp_path / "x.lua"
-    make = static_modulefile(SITE, "nix", "lmod", "/pip") if kind == "static" else None
-    path.write_text(make or dynamic_modulefile(SITE, "nix", "lmod", ["/x"]))
-    for luac in found:
-        assert subprocess.run([luac, "-p", str(path)]).returncode == 0
+    return "".join(
+        subprocess.run([luac, "-p", str(path)], capture_output=True, text=True).stderr for luac in found
+    )
+
+
+def tcl_problem(path: Path) -> str:
+    """What is wrong with the Tcl file at *path*: a bracket or quote without its partner, in any body."""
+    if shutil.which("tclsh") is None:
+        pytest.skip("no tclsh is installed")
+    # Each body of a `proc` is a script of its own.
+    script = """
+        set text [read [open [lindex $argv 0]]]
+        if {![info complete $text]} { puts "not complete" }
+        foreach name {module-whatis family conflict push pushenv prepend-path source-sh} {
+            proc $name args {}
+        }
+        proc module-info args { return 0 }
+        if {[catch $text problem]} { puts $problem }
+        foreach name [info procs] {
+            if {![info complete [info body $name]]} { puts "$name is not complete" }
+        }
+    """
+    checker = path.with_name("checker.tcl")
+    checker.write_text(script)
+    done = subprocess.run(["tclsh", str(checker), str(path)], capture_output=True, text=True)
+    return done.stdout + done.stderr
+
+
+class TestTemplates:
+    """Each is a file of its own language, placeholders included."""
+
+    @pytest.mark.parametrize("name", ["head", "foot", "static", "dynamic"])
+    def test_lua(self, name: str) -> None:
+        assert lua_problem(Path(template_path(f"{name}.lua"))) == ""
+
+    @pytest.mark.parametrize("name", ["head", "foot", "static", "dynamic"])
+    def test_tcl(self, name: str, tmp_path: Path) -> None:
+        # An array is made from pairs: that of the names is given one.
+        text = template(f"{name}.tcl").replace('"@called@"', '"@called@" generic')
+        (tmp_path / "x.tcl").write_text(text)
+        assert tcl_problem(tmp_path / "x.tcl") == ""
+
+    @pytest.mark.parametrize("name", ["hook.sh", "evaluate.sh"])
+    def test_sh(self, name: str) -> None:
+        assert subprocess.run(["sh", "-n", template_path(name)], stderr=subprocess.PIPE).stderr == b""
+
+    def test_fish(self) -> None:
+        if shutil.which("fish") is None:
+            pytest.skip("no fish is installed")
+        command = ["fish", "--no-execute", template_path("hook.fish")]
+        assert subprocess.run(command, stderr=subprocess.PIPE).stderr == b""
+
+    def test_all_of_them_are_looked_at(self) -> None:
+        names = {f"{name}.{end}" for name in ("head", "foot", "static", "dynamic") for end in ("lua", "tcl")}
+        assert {*os.listdir(template_path(""))} == {*names, "hook.sh", "hook.fish", "evaluate.sh"}
+
+    @pytest.mark.parametrize("value", ['"@layer@"', "\\1 \\g<0> {x} %s", ""])
+    def test_a_value_is_not_looked_at_again(self, value: str) -> None:
+        assert filled('x("@root@", "@layer@", "@")', {"root": value, "layer": "1"}) == f'x({value}, 1, "@")'
+
+
+@pytest.mark.parametrize("kind", ["static", "dynamic"])
+@both
+def test_what_is_made_is_of_its_language(kind: str, dialect: str, tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    make = static_modulefile(SITE, "nix", dialect, "/pip") if kind == "static" else None
+    path.write_text(make or dynamic_modulefile(SITE, "nix", dialect, ["/x"]))
+    assert '"@' not in path.read_text()
+    assert (lua_problem if dialect == "lmod" else tcl_problem)(path) == ""
 
 
 class TestCommandLine:

@@ -142,10 +142,10 @@ def test_the_lines_of_a_requirements_file(content: str, expected: list[str], tmp
 def test_options_that_say_where_to_look_or_how_to_install_change_nothing(line: str, tmp_path: Path) -> None:
     content = f"{line}\none\n"
     found = read(tmp_path / "requirements.txt", content)
-    assert found._replace(unheeded=()) == RequirementsFile(requirements=(parse_requirement("one"),))
+    assert found._replace(ignored_options=()) == RequirementsFile(requirements=(parse_requirement("one"),))
     name = line.partition("=")[0].partition(" ")[0]
     agreeing = ("--no-index", "--trusted-host", "--only-binary", "--prefer-binary", "--use-feature")
-    assert [each.option for each in found.unheeded] == (
+    assert [each.option for each in found.ignored_options] == (
         [] if name in agreeing else [name[:2] if name[1] != "-" else name]
     )
 
@@ -153,10 +153,10 @@ def test_options_that_say_where_to_look_or_how_to_install_change_nothing(line: s
 def test_options_that_have_no_say_are_a_warning_for_each_file(tmp_path: Path) -> None:
     (tmp_path / "inner.txt").write_text("--no-binary two\ntwo\n")
     content = "one==1 --hash=sha256:abc\n\n-f /sw\n-r inner.txt\nthree --hash=sha256:def\n"
-    found = read(tmp_path / "r.txt", content).and_also(RequirementsFile())
+    found = read(tmp_path / "r.txt", content).merge(RequirementsFile())
     assert found.warnings() == [
-        f"{tmp_path}/r.txt, lines 1, 3: --hash, -f are not heeded here: only the wheelhouse's wheels count",
-        f"{tmp_path}/inner.txt, line 1: --no-binary is not heeded here: only the wheelhouse's wheels count",
+        f"{tmp_path}/r.txt, lines 1, 3: --hash, -f are ignored: only wheels of the wheelhouse count",
+        f"{tmp_path}/inner.txt, line 1: --no-binary is ignored: only wheels of the wheelhouse count",
     ]
 
 
@@ -165,7 +165,7 @@ class TestLongFiles:
         assert asked("one\none # again\ntwo\none\none>1\n", tmp_path) == ["one", "two", "one>1"]
         twice = RequirementsFile(constraints=(parse_requirement("one<2")._replace(where="a"),))
         other = RequirementsFile(constraints=(parse_requirement("one<2")._replace(where="b"),))
-        assert [each.where for each in twice.and_also(other).constraints] == ["a"]
+        assert [each.where for each in twice.merge(other).constraints] == ["a"]
 
     def test_their_length_is_no_trouble(self, tmp_path: Path) -> None:
         """Each of these took minutes, or for ever."""

@@ -27,6 +27,7 @@ __all__ = [
     "files_of",
     "host_of",
     "print_json",
+    "print_or_write",
     "requirements_of",
     "seconds",
     "site_of",
@@ -99,7 +100,7 @@ def requirements_of(options: argparse.Namespace) -> RequirementsFile | None:
     from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
 
     asked = RequirementsFile(requirements=tuple(map(parse_requirement, options.requirement)))
-    asked = asked.and_also(files_of(options))
+    asked = asked.merge(files_of(options))
     if asked.requirements:
         return asked
     where = f" in {', '.join(map(printable, options.files))}" if options.files else ""
@@ -120,7 +121,7 @@ def files_of(options: argparse.Namespace) -> RequirementsFile:
 
     found = RequirementsFile()
     for file in options.files:
-        found = found.and_also(read_any(file, os.environ))
+        found = found.merge(read_any(file, os.environ))
     return found
 
 
@@ -186,3 +187,13 @@ def seconds(text: str) -> float:
 def print_json(value: Any) -> None:
     """Print *value* for programs: pure ASCII, two spaces a level."""
     print(json.dumps(value, indent=2))
+
+
+def print_or_write(text: str, path: str | None) -> None:
+    """Print *text*, or make it the content of the file at *path*, atomically. Raises `OutputError`."""
+    if path is None:
+        print(text, end="")
+        return
+    from wheelhouse_resolver.utils.filesystem import write_text
+
+    write_text(path, text)

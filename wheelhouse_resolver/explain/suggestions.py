@@ -155,7 +155,7 @@ def _by_changes(now: Scenario) -> list[Suggestion]:
     ways: list[list[Step]] = [
         [Step(Action.PYTHON, (each,)) for each in (*pythons, next_python)],
         [] if now.policy.prereleases else [Step(Action.PRE)],
-        [] if now.policy.takes_wheels_of(now.asked.name) else [Step(Action.BINARY)],
+        [] if now.policy.allows_binary(now.asked.name) else [Step(Action.BINARY)],
         [Step(Action.LAYER, (each,)) for each in _layers(now)],
         _archs(now),
         [Step(Action.CONSTRAINT)] if now.policy.constraints_on(now.asked.name) else [],
@@ -221,17 +221,17 @@ def _after(now: Scenario, step: Step) -> Scenario:
     """The situation when *step* is taken."""
     host, policy = now.host, now.policy
     if step.action is Action.PRE:
-        return now._replace(policy=policy.but(prereleases=True))
+        return now._replace(policy=policy.replace(prereleases=True))
     if step.action is Action.BINARY:
-        return now._replace(policy=policy.but(site=now.site._replace(pip={})))
+        return now._replace(policy=policy.replace(site=now.site._replace(pip={})))
     if step.action is Action.CONSTRAINT:
-        return now._replace(policy=policy.but(constraints=()))
+        return now._replace(policy=policy.replace(constraints=()))
     (value,) = step.values
     if step.action is Action.VERSION:
         return now.asking(SpecifierSet(value))
     if step.action is Action.PYTHON:
         python = other_version(policy.target, value)
-        return now._replace(host=host._replace(python=python), policy=policy.but(target=python))
+        return now._replace(host=host._replace(python=python), policy=policy.replace(target=python))
     if step.action is Action.LAYER:
         return now._replace(host=host._replace(layer=None if value == NO_LAYER else value))
     arch = now.site.arch(value)

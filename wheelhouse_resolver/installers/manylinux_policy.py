@@ -6,7 +6,11 @@ pip up to 20.2 knows only these, so both are written.
 
 from __future__ import annotations
 
-__all__ = ["FILENAME", "POLICY_MODULE"]
+import os
+
+from wheelhouse_resolver.utils.filesystem import make_directory, write_text
+
+__all__ = ["FILENAME", "POLICY_MODULE", "write_policy_module"]
 
 #: The name that pip and uv import.
 FILENAME = "_manylinux.py"
@@ -23,3 +27,13 @@ def manylinux_compatible(tag_major, tag_minor, tag_arch):
     """No manylinux wheel can be used, whatever glibc (tag_major.tag_minor) it asks for."""
     return False
 '''
+
+
+def write_policy_module(directory: str) -> tuple[str, bool]:
+    """Write the policy module into *directory*, which is made if missing.
+
+    Returns its path, and whether its content has changed. Raises `OutputError`.
+    """
+    make_directory(directory)
+    path = os.path.join(directory, FILENAME)
+    return path, write_text(path, POLICY_MODULE)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wheelhouse_resolver.errors import UnsafeValueError
@@ -20,10 +20,18 @@ from wheelhouse_resolver.utils.urls import file_url
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.host.detect import Host
-    from wheelhouse_resolver.site.layout import SearchPath
+    from wheelhouse_resolver.site.layout import Layer, SearchPath
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["FORMATS", "PipConfig", "Setting", "pip_config", "static_configs"]
+__all__ = [
+    "FORMATS",
+    "PipConfig",
+    "Setting",
+    "config_filename",
+    "pip_config",
+    "static_configs",
+    "write_static_configs",
+]
 
 
 #: What `PipConfig.render` can write.
@@ -45,7 +53,7 @@ _SEPARATED = frozenset(
 )
 
 
-#: Of these, the ones that name files, for which a URL may stand.
+#: Of these, the ones that name files, or URLs instead.
 _FILES = frozenset({"build-constraint", "constraint", "find-links", "requirement"})
 
 
@@ -53,23 +61,41 @@ _FILES = frozenset({"build-constraint", "constraint", "find-links", "requirement
 _COMMAS = frozenset({"no-binary", "only-binary"})
 
 
-#: What uv calls an option of pip in its environment, and what it separates several values with.
-_UV_VARIABLES = {
-    "build-constraint": ("UV_BUILD_CONSTRAINT", " "),
-    "constraint": ("UV_CONSTRAINT", " "),
-    "extra-index-url": ("UV_EXTRA_INDEX_URL", " "),
-    "find-links": ("UV_FIND_LINKS", ","),
-    "index-url": ("UV_DEFAULT_INDEX", " "),
-    "trusted-host": ("UV_INSECURE_HOST", " "),
+class _UvOption(NamedTuple):
+    """What uv calls an option of pip.
+
+    variable:  in its environment; the values are separated by *separator* there.
+    key:       in its configuration file; empty: there is none.
+    several:   whether it is a list there.
+    when_on:   the one value of an option that pip only has on or off, in both; None: it has pip's values.
+    """
+
+    variable: str
+    key: str = ""
+    separator: str = " "
+    several: bool = True
+    when_on: str | None = None
+
+
+_UV_OPTIONS = {
+    "build-constraint": _UvOption("UV_BUILD_CONSTRAINT"),
+    "constraint": _UvOption("UV_CONSTRAINT"),
+    "extra-index-url": _UvOption("UV_EXTRA_INDEX_URL", "extra-index-url"),
+    "find-links": _UvOption("UV_FIND_LINKS", "find-links", separator=","),
+    "index-url": _UvOption("UV_DEFAULT_INDEX", "index-url", several=False),
+    "no-binary": _UvOption("UV_NO_BINARY_PACKAGE", "no-binary-package"),
+    "no-index": _UvOption("UV_OFFLINE", "no-index", when_on="1"),  # uv has no variable for --no-index
+    "only-binary": _UvOption("UV_NO_BUILD_PACKAGE", "no-build-package"),
+    "pre": _UvOption("UV_PRERELEASE", "prerelease", when_on="allow"),
+    "require-hashes": _UvOption("UV_REQUIRE_HASHES", when_on="1"),
+    "trusted-host": _UvOption("UV_INSECURE_HOST", "allow-insecure-host"),
 }
 
 
-#: What uv calls an option of pip in its configuration file, and whether it is a list there.
-_UV_KEYS = {
-    "extra-index-url": ("extra-index-url", True),
-    "find-links": ("find-links", True),
-    "index-url": ("index-url", False),
-    "trusted-host": ("allow-insecure-host", True),
+#: What uv calls no-binary and only-binary when they are for `:all:`.
+_UV_ALL = {
+    "no-binary": _UvOption("UV_NO_BINARY", "no-binary", when_on="1"),
+    "only-binary": _UvOption("UV_NO_BUILD", "no-build", when_on="1"),
 }
 
 
@@ -94,7 +120,7 @@ class Setting(NamedTuple):
 class PipConfig(NamedTuple):
     """A configuration of pip for one search path.
 
-    comment:  what it is for, in words.
+    comment:  what it is for.
     settings: of every command (`[global]`), `find-links` first.
     commands: of single commands (`[install]`, ...): they beat `[global]`.
     """
@@ -117,28 +143,12 @@ class PipConfig(NamedTuple):
         for setting in self.settings:
             name = "PIP_" + setting.option.upper().replace("-", "_")
             found[name] = ("," if setting.option in _COMMAS else " ").join(setting.values)
-        for setting in self.settings:
-            if setting.option in _UV_VARIABLES:
-                name, separator = _UV_VARIABLES[setting.option]
-                found[name] = separator.join(setting.values)
-            elif setting.option == "no-index" and setting.is_true:
-                found["UV_OFFLINE"] = "1"  # uv has no variable for --no-index
-            elif setting.option == "pre" and setting.is_true:
-                found["UV_PRERELEASE"] = "allow"
-            elif setting.option == "require-hashes" and setting.is_true:
-                found["UV_REQUIRE_HASHES"] = "1"
-            elif setting.option == "only-binary" and ":all:" in setting.values:
-                found["UV_NO_BUILD"] = "1"
-            elif setting.option == "only-binary":
-                found["UV_NO_BUILD_PACKAGE"] = " ".join(setting.values)
-            elif setting.option == "no-binary" and ":all:" in setting.values:
-                found["UV_NO_BINARY"] = "1"
-            elif setting.option == "no-binary":
-                found["UV_NO_BINARY_PACKAGE"] = " ".join(setting.values)
+        for option, values in _for_uv(self.settings):
+            found[option.variable] = option.separator.join(values)
         return found
 
     def left_out(self, form: str) -> list[str]:
-        """What *form* cannot express though it bears on what is installed, in words."""
+        """What *form* cannot express though it bears on what is installed, a line each."""
         if form == "ini":
             return []
         sections = [
@@ -146,13 +156,13 @@ class PipConfig(NamedTuple):
         ]
         if form != "uv":
             return sections
-        names = {
-            "constraint": "UV_CONSTRAINT",
-            "build-constraint": "UV_BUILD_CONSTRAINT",
-            "require-hashes": "UV_REQUIRE_HASHES",
-        }
-        lost = [s.option for s in self.settings if s.option in names and (s.is_true or s.option in _FILES)]
-        return [*sections, *(f"{name}: uv.toml has no key for it; set {names[name]}" for name in lost)]
+        lost = [
+            f"{setting.option}: uv.toml has no key for it; set {option.variable}"
+            for setting in self.settings
+            for option, _ in _for_uv([setting])
+            if not option.key
+        ]
+        return sections + lost
 
     def render(self, form: str = "ini") -> str:
         """The configuration as text in one of `FORMATS`.
@@ -179,22 +189,41 @@ def pip_config(site: Site, host: Host, *, offline: bool = False, keep_missing: b
     return _for_search_path(site, site.search_path(host), offline, keep_missing)
 
 
-def static_configs(site: Site, *, offline: bool = False, keep_missing: bool = False) -> dict[str, PipConfig]:
-    """One configuration for every (layer, arch) that a host of *site* can have, by file name.
+def config_filename(layer: Layer | None, arch: str) -> str:
+    """The name of the static configuration for hosts of that *layer* and *arch*.
 
-    `pip-<arch>-<layer>.conf`, with the layer's own name for the arch; `pip-generic-<layer>.conf` for a
-    host below the ladder; `pip-generic.conf` for one with no layer.
+    `pip-<arch>-<layer>.conf`, with the layer's own name for the arch; `pip-generic.conf` without a layer.
     """
+    return f"pip-{layer.name_of(arch)}-{layer.name}.conf" if layer is not None else "pip-generic.conf"
+
+
+def static_configs(site: Site, *, offline: bool = False, keep_missing: bool = False) -> dict[str, PipConfig]:
+    """One configuration for every (layer, arch) that a host of *site* can have, by `config_filename`."""
     listing.check_root(site)
     found: dict[str, PipConfig] = {}
     for layer in site.layers:
         for arch in [*reversed(layer.archs), GENERIC]:
-            name = f"pip-{layer.name_of(arch)}-{layer.name}.conf"
             path = site.search_path_for(layer.name, arch)
-            found[name] = _for_search_path(site, path, offline, keep_missing)
+            found[config_filename(layer, arch)] = _for_search_path(site, path, offline, keep_missing)
     path = site.search_path_for(None, GENERIC)
-    found["pip-generic.conf"] = _for_search_path(site, path, offline, keep_missing)
+    found[config_filename(None, GENERIC)] = _for_search_path(site, path, offline, keep_missing)
     return found
+
+
+def write_static_configs(
+    site: Site, directory: str, *, offline: bool = False, keep_missing: bool = False
+) -> Iterator[tuple[str, bool]]:
+    """Write the `static_configs` into *directory*, which is made if missing, each atomically.
+
+    Yields each file's path and whether its content has changed. Raises `OutputError`.
+    """
+    from wheelhouse_resolver.utils.filesystem import make_directory, write_text
+
+    configs = static_configs(site, offline=offline, keep_missing=keep_missing)
+    make_directory(directory)
+    for name, config in configs.items():
+        path = os.path.join(directory, name)
+        yield path, write_text(path, config.render())
 
 
 def _for_search_path(site: Site, search_path: SearchPath, offline: bool, keep_missing: bool) -> PipConfig:
@@ -205,7 +234,7 @@ def _for_search_path(site: Site, search_path: SearchPath, offline: bool, keep_mi
     commands: list[tuple[str, tuple[Setting, ...]]] = []
     for name, table in sections.items():
         if not _OPTION.fullmatch(name) or name == "global":
-            raise UnsafeValueError(f"[pip.{name}]", name, "it is no command of pip")
+            raise UnsafeValueError(f"[pip.{name}]", name, "not a command of pip")
         commands.append((name, _settings(table, f"pip.{name}", links, False, always=False)))
     where = f"layer {search_path.layer or 'none'}, arch {search_path.arch}"
     return PipConfig(
@@ -227,9 +256,9 @@ def _settings(
     for key, value in table.items():
         option = key.replace("_", "-")
         if not _OPTION.fullmatch(option):
-            raise UnsafeValueError(f"[{where}] {key}", key, "it is no option of pip")
+            raise UnsafeValueError(f"[{where}] {key}", key, "not an option of pip")
         if option in found and option not in ("find-links", "no-index"):
-            raise UnsafeValueError(f"[{where}] {key}", key, "pip refuses an option that stands twice")
+            raise UnsafeValueError(f"[{where}] {key}", key, "pip refuses an option that is given twice")
         values = tuple(_texts(option, value, f"[{where}] {key}"))
         if values:
             found[option] = (*found.get(option, ()), *values) if option == "find-links" else values
@@ -288,28 +317,25 @@ def _ini(config: PipConfig) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _for_uv(settings: Iterable[Setting]) -> Iterator[tuple[_UvOption, tuple[str, ...]]]:
+    """Those of *settings* that uv has, too, with their values for uv."""
+    for setting in settings:
+        option = _UV_OPTIONS.get(setting.option)
+        if ":all:" in setting.values:
+            option = _UV_ALL.get(setting.option, option)
+        if option is None or (option.when_on and setting.option not in _UV_ALL and not setting.is_true):
+            continue
+        yield option, (option.when_on,) if option.when_on else setting.values
+
+
 def _uv(config: PipConfig) -> str:
-    found: dict[str, Any] = {}
-    for setting in config.settings:
-        option, values = setting
-        if option in _UV_KEYS:
-            key, several = _UV_KEYS[option]
-            found[key] = list(values) if several else values[0]
-        elif option == "no-index" and setting.is_true:
-            found["no-index"] = True
-        elif option == "pre" and setting.is_true:
-            found["prerelease"] = "allow"
-        elif option == "only-binary":
-            found.update({"no-build": True} if ":all:" in values else {"no-build-package": [*values]})
-        elif option == "no-binary":
-            found.update({"no-binary": True} if ":all:" in values else {"no-binary-package": [*values]})
     lines = [f"# {config.comment}"]
-    for key, value in found.items():
-        if isinstance(value, list):
-            # ASCII without control characters: a JSON string is a TOML string.
-            lines += [f"{key} = [", *(f"    {json.dumps(item)}," for item in value), "]"]
-        else:
-            lines.append(f"{key} = {json.dumps(value)}")
+    for (_, key, _, several, when_on), values in _for_uv(config.settings):
+        # ASCII without control characters: a JSON string is a TOML string.
+        if key and several and when_on is None:
+            lines += [f"{key} = [", *(f"    {json.dumps(value)}," for value in values), "]"]
+        elif key:
+            lines.append(f"{key} = {'true' if when_on == '1' else json.dumps(values[0])}")
     return "\n".join(lines) + "\n"
 
 

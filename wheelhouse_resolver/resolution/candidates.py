@@ -186,8 +186,8 @@ class CandidateFactory:
         """The files of the project of that normalised name."""
         if project not in self._shelves:
             name: NormalizedName = canonicalize_name(project)
-            refused = not self.policy.takes_wheels_of(name)
-            fit, unfit = self.policy.in_order(self.catalogue.files(name))
+            refused = not self.policy.allows_binary(name)
+            fit, unfit = self.policy.sort_candidates(self.catalogue.files(name))
             self._shelves[project] = ProjectCandidates(
                 versions=() if refused else tuple(map(tuple, builds_by_version(fit))),
                 constraints=tuple(self.policy.constraints_on(name)),
@@ -213,7 +213,7 @@ class CandidateFactory:
         if key not in self._allowed:
             versions = self.shelf(project).versions
             candidates = [each for builds in versions for each in builds]
-            allowed = self.policy.allowed(candidates, specifier)
+            allowed = self.policy.filter_versions(candidates, specifier)
             self._allowed[key] = list(map(tuple, builds_by_version(allowed)))
         return self._allowed[key]
 
@@ -281,7 +281,7 @@ class CandidateFactory:
 
     def _holds(self, requirement: ParsedRequirement, extras: frozenset[str], candidate: Candidate) -> bool:
         try:
-            return self.policy.concerns(requirement.marker, extras)
+            return self.policy.marker_applies(requirement.marker, extras)
         except ValueError as error:  # a comparison that has no meaning
             self._warn(f"{candidate.path}: the marker of {requirement} cannot be evaluated: {error}")
             return True

@@ -290,8 +290,8 @@ def resolve(
     stock = CandidateFactory(catalogue, policy, progress)
     asked: list[Requirement] = []
     ignored: list[str] = []
-    for each in files.and_also().requirements:
-        if policy.concerns(each.marker):
+    for each in files.merge().requirements:
+        if policy.marker_applies(each.marker):
             asked.append(each)
         else:
             ignored.append(f"ignored {each}: its marker does not hold for this Python")

@@ -212,7 +212,7 @@ def wanted_of(texts: Iterable[str], files: RequirementsFile) -> Wanted:
             raise InvalidRequirementError(text, "a pattern is one of names alone, without versions or blanks")
         else:
             patterns.append(text)
-    return Wanted(tuple(patterns), RequirementsFile(requirements=tuple(requirements)).and_also(files))
+    return Wanted(tuple(patterns), RequirementsFile(requirements=tuple(requirements)).merge(files))
 
 
 def avail(wheelhouse: Tree, host: Host, wanted: Wanted, scope: Scope = _NARROW) -> Listing:
@@ -226,12 +226,12 @@ def avail(wheelhouse: Tree, host: Host, wanted: Wanted, scope: Scope = _NARROW) 
     """
     files = wanted.files
     if scope.all_versions:
-        files = files.and_also(RequirementsFile(prereleases=True))
+        files = files.merge(RequirementsFile(prereleases=True))
     policy = Policy(wheelhouse.site, host, files)
     requirements: list[Requirement] = []
     ignored: list[Requirement] = []
     for each in files.requirements:
-        (requirements if policy.concerns(each.marker) else ignored).append(each)
+        (requirements if policy.marker_applies(each.marker) else ignored).append(each)
     named = {each.name for each in requirements}
     all_of_them = not wanted.patterns and not files.requirements
     site = wheelhouse.site
@@ -306,7 +306,7 @@ class _Selector:
 
         *checked*: whether their Requires-Python is read (it says nothing about other Pythons).
         """
-        if not self._policy.takes_wheels_of(project):
+        if not self._policy.allows_binary(project):
             return []
         whole = specifier
         for constraint in self._policy.constraints_on(project) if project in self._constrained else ():
@@ -326,7 +326,7 @@ class _Selector:
     def in_order(self, candidates: Collection[Candidate]) -> list[Candidate]:
         """*candidates*, the best first."""
         if not self._scope.all_pythons:
-            return self._policy.in_order(candidates)[0] if len(candidates) > 1 else [*candidates]
+            return self._policy.sort_candidates(candidates)[0] if len(candidates) > 1 else [*candidates]
         ordered = sorted(candidates, key=lambda each: (-each.directory.rank, each.path))
         return sorted(ordered, key=attrgetter("version"), reverse=True)
 
@@ -342,7 +342,7 @@ class _Selector:
                 # One in each directory, and listed in their order: the tags and build tags have no say.
                 yield builds if ranks == sorted({*ranks}, reverse=True) else self.in_order(builds)
         candidates = self._catalogue.candidates(project, self._fits)
-        for builds in builds_by_version(self.in_order(self._policy.allowed(candidates, specifier))):
+        for builds in builds_by_version(self.in_order(self._policy.filter_versions(candidates, specifier))):
             if builds[0].version != newest:
                 yield builds
 

@@ -207,10 +207,10 @@ def decide(
 
     *elsewhere*: the rejections of the files outside of it, asked for only when they are wanted.
     """
-    if not policy.concerns(asked.marker):
+    if not policy.marker_applies(asked.marker):
         reason = f"its marker does not hold for this Python: {asked.marker}"
         return Pick(requirement=str(asked), best=None, ignored=reason)
-    if not policy.takes_wheels_of(asked.name):
+    if not policy.allows_binary(asked.name):
         reason = "the site's [pip] table says no-binary: pip takes no wheel of it"
         return Pick(
             requirement=str(asked),
@@ -282,11 +282,11 @@ class _Chooser:
         ]
 
     def _allowed(self, files: Iterable[Candidate | InvalidFilename]) -> list[Candidate]:
-        candidates, self._unfit = self._policy.in_order(files)
+        candidates, self._unfit = self._policy.sort_candidates(files)
         whole = self._specifier
         for constraint in self._constraints:
             whole &= constraint.specifier
-        allowed = self._policy.allowed(candidates, whole)
+        allowed = self._policy.filter_versions(candidates, whole)
         passed = set(allowed)
         self._barred = [each for each in candidates if each not in passed]
         return allowed

@@ -56,7 +56,7 @@ def site_constraints(site: Site, environ: Mapping[str, str]) -> RequirementsFile
     found = RequirementsFile(prereleases=is_true(install.get("pre", site.pip.get("pre", False))))
     stated = install.get("constraint", site.pip.get("constraint", ()))
     for path in (stated,) if isinstance(stated, str) else stated:
-        found = found.and_also(read_requirements(str(path), environ, constraints=True))
+        found = found.merge(read_requirements(str(path), environ, constraints=True))
     return found
 
 
@@ -90,7 +90,7 @@ class Policy:
 
     def __init__(self, site: Site, host: Host, files: RequirementsFile | None = None) -> None:
         environ: Mapping[str, str] = host.facts.environ if host.facts is not None else {}
-        given = site_constraints(site, environ).and_also(files or RequirementsFile())
+        given = site_constraints(site, environ).merge(files or RequirementsFile())
         self.site = site
         self.target = host.python
         self.priorities = _priorities(host.python)
@@ -99,7 +99,7 @@ class Policy:
         self._environment: dict[str, str] | None = None
         self._formats: dict[str, frozenset[str]] = {}
 
-    def but(
+    def replace(
         self,
         *,
         site: Site | None = None,
@@ -121,7 +121,7 @@ class Policy:
             other.prereleases = prereleases
         return other
 
-    def concerns(self, marker: Marker | None, extras: Iterable[str] = ()) -> bool:
+    def marker_applies(self, marker: Marker | None, extras: Iterable[str] = ()) -> bool:
         """Whether *marker* holds for the target Python, with one of *extras* (or none)."""
         if marker is None:
             return True
@@ -132,9 +132,11 @@ class Policy:
 
     def constraints_on(self, project: str) -> list[Requirement]:
         """The constraints on the project of that normalised name that concern the target Python."""
-        return [each for each in self.constraints if each.name == project and self.concerns(each.marker)]
+        return [
+            each for each in self.constraints if each.name == project and self.marker_applies(each.marker)
+        ]
 
-    def takes_wheels_of(self, project: str) -> bool:
+    def allows_binary(self, project: str) -> bool:
         """Whether the site's [pip] table lets pip take wheels of *project* on install (`no-binary`)."""
         without = self._named("no-binary")
         return project not in without and (":all:" not in without or project in self._named("only-binary"))
@@ -150,7 +152,7 @@ class Policy:
             )
         return self._formats[option]
 
-    def in_order(
+    def sort_candidates(
         self, files: Iterable[Candidate | InvalidFilename]
     ) -> tuple[list[Candidate], list[Candidate | InvalidFilename]]:
         """Those of *files* that the target Python can install, the best first, and the others."""
@@ -166,7 +168,7 @@ class Policy:
         fit.sort(key=lambda candidate: policy_key(candidate, self.priorities), reverse=True)
         return fit, unfit
 
-    def allowed(self, candidates: Sequence[Candidate], specifier: SpecifierSet) -> list[Candidate]:
+    def filter_versions(self, candidates: Sequence[Candidate], specifier: SpecifierSet) -> list[Candidate]:
         """Those of one project's *candidates* that *specifier* lets pass, in the same order."""
         # All versions at once: pre-releases are let in when there is nothing else (PEP 440).
         versions = {str(candidate.version) for candidate in candidates}

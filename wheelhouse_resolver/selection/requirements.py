@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from packaging.markers import Marker
 
 __all__ = [
+    "IgnoredOption",
     "Requirement",
     "RequirementsFile",
-    "Unheeded",
     "parse_requirement",
     "read_any",
     "read_project",
@@ -87,7 +87,7 @@ _OPTIONS = {
 }
 
 #: Those that could make pip take something else. (The others agree with what is done here or change nothing.)
-_UNHEEDED = frozenset(
+_IGNORED = frozenset(
     {
         "-i",
         "--index-url",
@@ -126,7 +126,7 @@ class Requirement(NamedTuple):
         return self.text
 
 
-class Unheeded(NamedTuple):
+class IgnoredOption(NamedTuple):
     """An option of a requirements file that has no say here: its name, and where it stands first."""
 
     option: str
@@ -138,28 +138,30 @@ class RequirementsFile(NamedTuple):
     """What requirements files say, with all files that they include.
 
     requirements, constraints: in the order of the files. prereleases: whether one says `--pre`.
-    unheeded:                  the options that could make pip take something else.
+    ignored_options:                  the options that could make pip take something else.
     """
 
     requirements: tuple[Requirement, ...] = ()
     constraints: tuple[Requirement, ...] = ()
     prereleases: bool = False
-    unheeded: tuple[Unheeded, ...] = ()
+    ignored_options: tuple[IgnoredOption, ...] = ()
 
-    def and_also(self, *others: RequirementsFile) -> RequirementsFile:
+    def merge(self, *others: RequirementsFile) -> RequirementsFile:
         """What all say. What is there twice, word for word, is there once."""
         all_of_them = (self, *others)
         return RequirementsFile(
             requirements=_once(chain.from_iterable(each.requirements for each in all_of_them)),
             constraints=_once(chain.from_iterable(each.constraints for each in all_of_them)),
             prereleases=any(each.prereleases for each in all_of_them),
-            unheeded=tuple(dict.fromkeys(chain.from_iterable(each.unheeded for each in all_of_them))),
+            ignored_options=tuple(
+                dict.fromkeys(chain.from_iterable(each.ignored_options for each in all_of_them))
+            ),
         )
 
     def warnings(self) -> list[str]:
-        """A line for each file with `unheeded` options."""
+        """A line for each file with `ignored_options` options."""
         found: dict[str, dict[str, int]] = {}
-        for option, path, line in self.unheeded:
+        for option, path, line in self.ignored_options:
             found.setdefault(path, {}).setdefault(option, line)
         return [_warning(path, options) for path, options in found.items()]
 
@@ -168,7 +170,7 @@ def _warning(path: str, options: Mapping[str, int]) -> str:
     lines = sorted(set(options.values()))
     where = f"line{'s' if len(lines) > 1 else ''} {', '.join(map(str, lines))}"
     verb = "are" if len(options) > 1 else "is"
-    return f"{path}, {where}: {', '.join(options)} {verb} not heeded here: only the wheelhouse's wheels count"
+    return f"{path}, {where}: {', '.join(options)} {verb} ignored: only wheels of the wheelhouse count"
 
 
 def _once(requirements: Iterable[Requirement]) -> tuple[Requirement, ...]:
@@ -278,13 +280,13 @@ def _read(
             continue
         text = _PER_REQUIREMENT.split(line, maxsplit=1)[0].strip()
         requirement = parse_requirement(text, where)
-        unheeded = (Unheeded("--hash", path, number),) if _HASH.search(line) else ()
+        ignored_options = (IgnoredOption("--hash", path, number),) if _HASH.search(line) else ()
         if constraints:
             stated = requirement._replace(where=where)
-            found.append(RequirementsFile(constraints=(stated,), unheeded=unheeded))
+            found.append(RequirementsFile(constraints=(stated,), ignored_options=ignored_options))
         else:
-            found.append(RequirementsFile(requirements=(requirement,), unheeded=unheeded))
-    return RequirementsFile().and_also(*found)
+            found.append(RequirementsFile(requirements=(requirement,), ignored_options=ignored_options))
+    return RequirementsFile().merge(*found)
 
 
 def _options(
@@ -323,8 +325,8 @@ def _options(
                 raise RequirementsFileError(where, f"{inner} {error.problem}") from error
         elif name == "--pre":
             yield RequirementsFile(prereleases=True)
-        elif name in _UNHEEDED:
-            yield RequirementsFile(unheeded=(Unheeded(name, path, number),))
+        elif name in _IGNORED:
+            yield RequirementsFile(ignored_options=(IgnoredOption(name, path, number),))
 
 
 def _local(name: str, where: str) -> str:

@@ -15,7 +15,7 @@ from typing import Protocol
 from wheelhouse_resolver.builder.resources import Resources
 from wheelhouse_resolver.errors import OutputError, WheelhouseError, printable
 
-__all__ = ["Executor", "ExecutorError", "Result", "Task", "Watcher", "clear_result"]
+__all__ = ["Executor", "ExecutorError", "Result", "Task", "TaskObserver", "clear_result"]
 
 
 class ExecutorError(WheelhouseError, RuntimeError):
@@ -58,7 +58,7 @@ class Result:
     vanished: str = ""
 
 
-class Watcher(Protocol):
+class TaskObserver(Protocol):
     """What is told of a wave while it runs; every call comes from the thread that called `Executor.run`."""
 
     def finished(self, result: Result) -> None:
@@ -79,8 +79,8 @@ class Executor(Protocol):
     `KeyboardInterrupt` and with `ExecutorError` (the executor cannot work at all), it has stopped all tasks.
     """
 
-    def run(self, tasks: Sequence[Task], watcher: Watcher) -> list[Result]:
-        """Run *tasks*, tell *watcher*, and return how each ended."""
+    def run(self, tasks: Sequence[Task], observer: TaskObserver) -> list[Result]:
+        """Run *tasks*, tell *observer*, and return how each ended."""
 
 
 def clear_result(task: Task) -> Task:

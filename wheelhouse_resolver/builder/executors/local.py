@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from wheelhouse_resolver.builder.executors.base import Result, Task, Watcher, clear_result
+from wheelhouse_resolver.builder.executors.base import Result, Task, TaskObserver, clear_result
 from wheelhouse_resolver.builder.process.commands import (
     Finished,
     children,
@@ -23,7 +23,7 @@ __all__ = ["LocalExecutor"]
 #: How often the subprocesses are looked at (s). Not `os.pidfd_open`: Linux 4.18 of RHEL 8 lacks it.
 _POLL = 0.05
 
-#: How often the watcher is told that it is being waited (s).
+#: How often the observer is told that it is being waited (s).
 _TICK = 0.5
 
 #: How long tasks that were told to stop may take (s): each stops its own subprocesses first.
@@ -36,7 +36,7 @@ class LocalExecutor:
     def __init__(self, jobs: int) -> None:
         self.jobs = jobs
 
-    def run(self, tasks: Sequence[Task], watcher: Watcher) -> list[Result]:
+    def run(self, tasks: Sequence[Task], observer: TaskObserver) -> list[Result]:
         """See `Executor.run`. A task that ends without a result is not tried again: it would end so again."""
         waiting = [clear_result(task) for task in reversed(tasks)]
         results: dict[int, Result] = {}
@@ -53,7 +53,7 @@ class LocalExecutor:
                     started = start_logged(task.argv, log=task.log, environ=os.environ, cwd=task.cwd)
                     if isinstance(started, Finished):
                         results[id(task)] = Result(task=task, vanished=started.tail)
-                        watcher.finished(results[id(task)])
+                        observer.finished(results[id(task)])
                     else:
                         running.append((task, started))
                 ended = [each for each in running if each[1].poll() is not None]
@@ -63,12 +63,12 @@ class LocalExecutor:
                     # A task kills what it has adopted, unless it was killed itself (memory).
                     kill_children(own.union(other.pid for _, other in running))
                     results[id(task)] = _result(task, process.returncode)
-                    watcher.finished(results[id(task)])
+                    observer.finished(results[id(task)])
                 if not ended and running:
                     time.sleep(_POLL)
                 if time.monotonic() - told >= _TICK:
                     told = time.monotonic()
-                    watcher.waiting()
+                    observer.waiting()
         return [results[id(task)] for task in tasks]
 
 

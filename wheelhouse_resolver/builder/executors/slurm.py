@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from wheelhouse_resolver.builder.executors.base import ExecutorError, Result, Task, Watcher, clear_result
+from wheelhouse_resolver.builder.executors.base import ExecutorError, Result, Task, TaskObserver, clear_result
 from wheelhouse_resolver.builder.process.commands import stop, tail_of
 from wheelhouse_resolver.builder.resources import GRACE, Resources
 from wheelhouse_resolver.errors import OutputError, reason_of
@@ -179,17 +179,17 @@ class SlurmExecutor:
     poll: float = _POLL
     scheduler: Scheduler = field(default_factory=Slurm)
 
-    def run(self, tasks: Sequence[Task], watcher: Watcher) -> list[Result]:
+    def run(self, tasks: Sequence[Task], observer: TaskObserver) -> list[Result]:
         """See `Executor.run`. A task that vanished is run once more."""
         found: dict[int, Result] = {}
         for last in (False, True):
             left = [task for task in tasks if id(task) not in found]
             if left:
-                self._attempt(left, watcher, found, last=last)
+                self._attempt(left, observer, found, last=last)
         return [found[id(task)] for task in tasks]
 
     def _attempt(
-        self, tasks: Sequence[Task], watcher: Watcher, found: dict[int, Result], *, last: bool
+        self, tasks: Sequence[Task], observer: TaskObserver, found: dict[int, Result], *, last: bool
     ) -> None:
         """Run *tasks* once; add to *found* all results, and in the *last* attempt also what vanished."""
         submissions: list[_Submission] = []
@@ -204,7 +204,7 @@ class SlurmExecutor:
                     for task in [task for task in each.left if _is_there(task)]:
                         each.left.remove(task)
                         found[id(task)] = Result(task=task)
-                        watcher.finished(found[id(task)])
+                        observer.finished(found[id(task)])
                     if not each.left:
                         each.job.release()
                         submissions.remove(each)
@@ -212,9 +212,9 @@ class SlurmExecutor:
                         submissions.remove(each)
                         for task in each.left if last else ():
                             found[id(task)] = Result(task=task, vanished=_vanished(task))
-                            watcher.finished(found[id(task)])
+                            observer.finished(found[id(task)])
                 if submissions:
-                    watcher.waiting()
+                    observer.waiting()
                     time.sleep(self.poll)
         except BaseException:
             _cancel([each.job for each in submissions])

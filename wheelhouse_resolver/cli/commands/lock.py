@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
     if asked is None:
         return 2
     for file in options.constraints:
-        asked = asked.and_also(read_requirements(file, os.environ, constraints=True))
+        asked = asked.merge(read_requirements(file, os.environ, constraints=True))
     warn(asked.warnings())
     site = site_of(options)
     host = host_of(options, site, for_python=True)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
-from wheelhouse_resolver.cli.options import add_examples, add_site_options, site_of
-from wheelhouse_resolver.host.detect import detect_host
-from wheelhouse_resolver.installers.modulefile import DIALECTS, dynamic_modulefile, static_modulefile
+from wheelhouse_resolver.cli.options import add_examples, add_site_options, print_or_write, site_of
+from wheelhouse_resolver.installers.modulefile import DIALECTS, modulefile
 
 __all__ = ["add_arguments", "run"]
 
@@ -46,17 +44,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run `modulefile`."""
     site = site_of(options)
-    layer = site.layer(options.layer if options.layer is not None else detect_host(site=site).layer)
-    name = layer.name if layer is not None else None
-    if options.dynamic:
-        command = [sys.executable, "-m", "wheelhouse_resolver"]
-        text = dynamic_modulefile(site, name, options.dialect, command)
-    else:
-        text = static_modulefile(site, name, options.dialect, options.static)
-    if options.output is None:
-        print(text, end="")
-    else:
-        from wheelhouse_resolver.utils.filesystem import write_text
-
-        write_text(options.output, text)
+    text = modulefile(site, options.dialect, layer=options.layer, directory=options.static)
+    print_or_write(text, options.output)
     return 0

@@ -11,10 +11,11 @@ from wheelhouse_resolver.cli.options import (
     add_host_options,
     add_site_options,
     host_of,
+    print_or_write,
     site_of,
     warn,
 )
-from wheelhouse_resolver.installers.pip_config import FORMATS, PipConfig, pip_config, static_configs
+from wheelhouse_resolver.installers.pip_config import FORMATS, pip_config, write_static_configs
 
 __all__ = ["add_arguments", "run"]
 
@@ -55,39 +56,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run `pip-conf`."""
     if options.all != (options.output_dir is not None):
-        return _wrong("--all and --output-dir go together")
+        return _usage_error("--all and --output-dir go together")
     if options.all and (options.output is not None or options.format != "ini"):
-        return _wrong("--all writes INI files into --output-dir: leave out --output and --format")
+        return _usage_error("--all writes INI files into --output-dir: leave out --output and --format")
     site = site_of(options)
     if options.view is not None:
         site = site._replace(root=os.path.abspath(options.view))
     flags = {"offline": options.offline, "keep_missing": options.keep_missing}
     if options.all:
-        return _write_all(options.output_dir, static_configs(site, **flags))
+        for path, written in write_static_configs(site, options.output_dir, **flags):
+            print(f"{'wrote' if written else 'kept '} {path}")
+        return 0
     config = pip_config(site, host_of(options, site), **flags)
     warn(config.left_out(options.format))
     if not config.find_links:
         warn([f"no directory of this host's search path exists below {site.root}"])
-    text = config.render(options.format)
-    if options.output is None:
-        print(text, end="")
-    else:
-        from wheelhouse_resolver.utils.filesystem import write_text
-
-        write_text(options.output, text)
+    print_or_write(config.render(options.format), options.output)
     return 0
 
 
-def _write_all(directory: str, configs: dict[str, PipConfig]) -> int:
-    from wheelhouse_resolver.utils.filesystem import make_directory, write_text
-
-    make_directory(directory)
-    for name, config in configs.items():
-        path = os.path.join(directory, name)
-        print(f"{'wrote' if write_text(path, config.render()) else 'kept '} {path}")
-    return 0
-
-
-def _wrong(message: str) -> int:
+def _usage_error(message: str) -> int:
     print(f"error: {message} (see `wheelhouse-resolver pip-conf --help`)", file=sys.stderr)
     return 2

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 
 from wheelhouse_resolver.cli.options import add_examples
-from wheelhouse_resolver.installers.manylinux_policy import FILENAME, POLICY_MODULE
-from wheelhouse_resolver.utils.filesystem import make_directory, write_text
+from wheelhouse_resolver.installers.manylinux_policy import write_policy_module
 
 __all__ = ["add_arguments", "run"]
 
@@ -30,7 +28,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run `policy-module`."""
-    make_directory(options.output)
-    path = os.path.join(options.output, FILENAME)
-    print(f"{'wrote' if write_text(path, POLICY_MODULE) else 'kept '} {path}")
+    path, written = write_policy_module(options.output)
+    print(f"{'wrote' if written else 'kept '} {path}")
     return 0

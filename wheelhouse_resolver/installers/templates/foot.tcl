@@ -1,0 +1,3 @@
+push WHEELHOUSE_LAYER "@layer@"
+# Our own commands find the same site.
+foreach {name value} {"@site@"} { push $name $value }

@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import zipfile
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
@@ -24,11 +25,27 @@ from wheelhouse_resolver.builder.recipes.loader import (
     recipe_files,
 )
 from wheelhouse_resolver.builder.recipes.model import Patch, Recipe, RecipeError, Source, Substitution, Test
-from wheelhouse_resolver.builder.recipes.schema import CONDITIONS, KEYS
+from wheelhouse_resolver.builder.recipes.schema import CONDITIONS, recipe_schema
 from wheelhouse_resolver.builder.resources import Resources
 from wheelhouse_resolver.errors import SiteFileError
 from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.utils.schema import Check, Table, Tables
 from wheelhouse_resolver.wheelfile.edit import Edits
+
+
+def _keys(schema: Mapping[str, Check], above: str = "") -> Iterator[str]:
+    for name, check in schema.items():
+        one = check.one if isinstance(check, Tables) else check
+        if name == "when":
+            yield from (f"when.{condition}" for condition in CONDITIONS)
+        elif isinstance(one, Table):
+            yield from _keys(one.schema, f"{above}{name}.")
+        else:
+            yield above + name
+
+
+#: Every key that a recipe may have (`source.url`); in a `[[when]]` all of them, and its conditions.
+KEYS = tuple(_keys(recipe_schema("").schema))
 
 #: A recipe with every key there is.
 WHOLE = """\
@@ -504,7 +521,10 @@ def test_a_directory_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wrong", ["recipes", 3, ("a", 3)], ids=str)
 def test_directories_that_are_no_list_of_strings_are_an_error(wrong: Any) -> None:
-    with pytest.raises(SiteFileError, match=r"^/s\.toml: \[build\] recipes: must be an array of directories"):
+    with pytest.raises(
+        SiteFileError,
+        match=r"^/s\.toml: \[build\] recipes: must be a(n array of strings| string), not (a string|3)$",
+    ):
         recipe_directories(site_with(wrong, "/s.toml"))
 
 

@@ -89,7 +89,7 @@ def written(
     site: Site, tmp_path: Path, runnable: tuple[str, ...], job: Job = JOB, **more: Any
 ) -> Mapping[str, str]:
     how = {key: more.pop(key) for key in ("constraints", "upstream") if key in more}
-    options = BuildOptions(site=site, work="/work", output=str(tmp_path / "out"), **more)
+    options = BuildOptions(site=site, work="/work", logs="/logs", output=str(tmp_path / "out"), **more)
     parser = configparser.RawConfigParser()
     parser.read_string(pip_text(job, options, runnable, **how))
     assert parser.sections() == ["global"]

@@ -11,18 +11,17 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from wheelhouse_resolver.builder.config import SlurmSettings, resources_for
 from wheelhouse_resolver.builder.executors.base import Executor, Result, Task
-from wheelhouse_resolver.builder.pipeline.phases import describe
 from wheelhouse_resolver.builder.planning.model import Entry, Plan
 from wheelhouse_resolver.builder.process.commands import tail_of
 from wheelhouse_resolver.builder.records.job import BuildOptions
 from wheelhouse_resolver.builder.records.output import place_wheel
 from wheelhouse_resolver.builder.records.previous import same_wheel
-from wheelhouse_resolver.builder.records.record import BUILT, FAILED, PRESENT, BuildRecord
+from wheelhouse_resolver.builder.records.record import BUILT, FAILED, PRESENT, BuildRecord, describe
 from wheelhouse_resolver.builder.worker import task_text
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.tree.compatibility import fits
@@ -145,57 +144,49 @@ def execute(
     return [run.outcomes[entry.key] for entry in plan.entries]
 
 
+@dataclass(slots=True)
 class _Run:
     """The execution of a plan; also the `TaskObserver` of each wave."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        executor: Executor,
-        options: BuildOptions,
-        reporter: BuildReporter,
-        slurm: SlurmSettings,
-        publish: PublishWheel | None,
-    ) -> None:
-        self._plan = plan
-        self._executor = executor
-        self._options = options
-        self._reporter = reporter
-        self._slurm = slurm
-        self._publish = publish
-        self._running: dict[str, Entry] = {}
-        self._published: dict[tuple[str, str | None], tuple[str, ...]] = {}
-        self.outcomes: dict[tuple[str, int, int], BuildOutcome] = {}
+    plan: Plan
+    executor: Executor
+    options: BuildOptions
+    reporter: BuildReporter
+    slurm: SlurmSettings
+    publish: PublishWheel | None
+    running: dict[str, Entry] = field(default_factory=dict)
+    published: dict[tuple[str, str | None], tuple[str, ...]] = field(default_factory=dict)
+    outcomes: dict[tuple[str, int, int], BuildOutcome] = field(default_factory=dict)
 
     def build_wave(self, wave: Sequence[Entry]) -> None:
         """Build *wave*; everything that it needs has an outcome."""
         tasks: list[Task] = []
-        self._running = {}
+        self.running = {}
         for entry in wave:
             outcome = self._without_building(entry)
             if outcome is not None:
                 self._end(outcome)
             else:
                 tasks.append(self._make_task(entry))
-                self._running[tasks[-1].result] = entry
-        self._reporter.began(list(self._running.values()))
+                self.running[tasks[-1].result] = entry
+        self.reporter.began(list(self.running.values()))
         if tasks:
-            self._executor.run(tasks, self)
-        if self._publish is not None:
+            self.executor.run(tasks, self)
+        if self.publish is not None:
             for entry in wave:
-                self._publish_one(self.outcomes[entry.key], self._publish)
+                self._publish_one(self.outcomes[entry.key], self.publish)
 
     def finished(self, result: Result) -> None:
         """See `TaskObserver.finished`."""
-        self._end(_read_outcome(self._running[result.task.result], result))
+        self._end(_read_outcome(self.running[result.task.result], result))
 
     def waiting(self) -> None:
         """See `TaskObserver.waiting`."""
-        self._reporter.waiting()
+        self.reporter.waiting()
 
     def _end(self, outcome: BuildOutcome) -> None:
         self.outcomes[outcome.entry.key] = outcome
-        self._reporter.ended(outcome)
+        self.reporter.ended(outcome)
 
     def _without_building(self, entry: Entry) -> BuildOutcome | None:
         """The outcome of *entry* if nothing has to be run for it."""
@@ -211,8 +202,8 @@ class _Run:
             entry.output,
             entry.job.project,
             (entry.version, _source_id(entry), entry.recipe.digest),
-            self._plan.settings.targets[entry.target].python,
-            verified=self._options.verify,
+            self.plan.settings.targets[entry.target].python,
+            verified=self.options.verify,
         )
         if found is not None:
             return BuildOutcome(entry=entry, result=PRESENT, wheel=found[0], record=found[1])
@@ -231,7 +222,7 @@ class _Run:
             tag.platform != "any" for tag in check_wheel(other.wheel).tags
         ):
             return False
-        return fits(other.wheel, self._plan.settings.targets[entry.target].python)
+        return fits(other.wheel, self.plan.settings.targets[entry.target].python)
 
     def _share(self, other: BuildOutcome, entry: Entry) -> BuildOutcome:
         """The outcome of *entry* with the wheel of *other*, placed with those of its own arch too."""
@@ -243,8 +234,8 @@ class _Run:
         return BuildOutcome(entry=entry, result=PRESENT, wheel=wheel, record=record)
 
     def _make_task(self, entry: Entry) -> Task:
-        options = replace(self._options, output=os.path.abspath(entry.output))
-        scratch, label = self._plan.settings.scratch, entry.job.label
+        options = replace(self.options, output=os.path.abspath(entry.output))
+        scratch, label = self.plan.settings.scratch, entry.job.label
         for directory in (options.logs, *(os.path.join(scratch, name) for name in ("tasks", "results"))):
             make_directory(directory)
         file, result = (os.path.join(scratch, name, f"{label}.json") for name in ("tasks", "results"))
@@ -255,7 +246,7 @@ class _Run:
             cwd=scratch,
             result=result,
             log=os.path.join(options.logs, f"{label}.task.log"),
-            resources=resources_for(entry.recipe.resources, entry.job.arch, self._slurm),
+            resources=resources_for(entry.recipe.resources, entry.job.arch, self.slurm),
         )
 
     def _publish_one(self, outcome: BuildOutcome, publish: PublishWheel) -> None:
@@ -266,15 +257,15 @@ class _Run:
         try:
             key = (record.wheel_sha256, record.directory)
             placed: tuple[str, ...] = ()
-            if key not in self._published:
+            if key not in self.published:
                 found = publish(outcome.wheel, record)
-                self._published[key] = tuple(found)
+                self.published[key] = tuple(found)
                 placed = tuple(path for path, new in found.items() if new)
-            outcome = replace(outcome, places=self._published[key], placed=placed)
+            outcome = replace(outcome, places=self.published[key], placed=placed)
         except WheelhouseError as error:
             outcome = replace(outcome, result=FAILED, problem=f"publish: {describe(error)}", log=record.log)
         self.outcomes[outcome.entry.key] = outcome
-        self._reporter.published(outcome)
+        self.reporter.published(outcome)
 
 
 def _source_id(entry: Entry) -> str:

@@ -22,14 +22,21 @@ from dataclasses import replace
 
 from packaging.version import Version
 
-from wheelhouse_resolver.builder.pipeline.phases import PhaseFailed, Phases, describe
+from wheelhouse_resolver.builder.pipeline.phases import PhaseFailed, Phases
 from wheelhouse_resolver.builder.process.scratch import scratch_directory
 from wheelhouse_resolver.builder.process.virtualenvs import make_environment
 from wheelhouse_resolver.builder.recipes.loader import find_recipe, recipe_directories
 from wheelhouse_resolver.builder.recipes.model import Recipe, no_recipe
 from wheelhouse_resolver.builder.records.job import BuildOptions, Job, SourceArchive, phase_file
 from wheelhouse_resolver.builder.records.output import place_wheel
-from wheelhouse_resolver.builder.records.record import BUILT, FAILED, RECORD_SUFFIX, BuildRecord, write_record
+from wheelhouse_resolver.builder.records.record import (
+    BUILT,
+    FAILED,
+    RECORD_SUFFIX,
+    BuildRecord,
+    describe,
+    write_record,
+)
 from wheelhouse_resolver.builder.sources.fetch import check_archive, unpack_source
 from wheelhouse_resolver.builder.sources.fetched import Fetched
 from wheelhouse_resolver.builder.sources.patch import prepare

@@ -12,16 +12,16 @@ from dataclasses import replace
 
 from wheelhouse_resolver.builder.process.commands import run_logged, tail_of
 from wheelhouse_resolver.builder.process.log_tail import FULL
-from wheelhouse_resolver.builder.records.record import BuildRecord, Phase
-from wheelhouse_resolver.errors import WheelhouseError, printable, reason_of
+from wheelhouse_resolver.builder.records.record import BuildRecord, Phase, describe
+from wheelhouse_resolver.errors import WheelhouseError, printable
 
-__all__ = ["PhaseFailed", "Phases", "describe"]
+__all__ = ["PhaseFailed", "Phases"]
 
 _INTERRUPTED = "interrupted"
 
 
-class PhaseFailed(Exception):
-    """A phase cannot continue; the text is the problem, on one line."""
+class PhaseFailed(WheelhouseError):
+    """A phase cannot continue; the text is the problem."""
 
 
 class Phases:
@@ -46,7 +46,7 @@ class Phases:
             problem = ""
         except Exception as error:
             problem = describe(error)
-            if not isinstance(error, (PhaseFailed, WheelhouseError, OSError)):
+            if not isinstance(error, (WheelhouseError, OSError)):
                 for line in traceback.format_exc().splitlines():
                     self.say(line)
             raise PhaseFailed(problem) from error
@@ -83,15 +83,3 @@ class Phases:
         """Run *commands*, each in a shell of its own, which exits at the first failure."""
         for command in commands:
             self.run(["bash", "-euo", "pipefail", "-c", command], f"{what} command {command!r}", environ, cwd)
-
-
-def describe(error: Exception) -> str:
-    """What went wrong, and what to do about it, on one line."""
-    if isinstance(error, WheelhouseError):
-        return f"{error} (hint: {error.hint})" if error.hint else str(error)
-    if isinstance(error, PhaseFailed):
-        return printable(error)
-    if isinstance(error, OSError):
-        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else ""
-        return printable(f"{where}{reason_of(error)}")
-    return f"internal error: {type(error).__name__}: {printable(error)}"

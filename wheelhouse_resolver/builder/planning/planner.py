@@ -22,6 +22,7 @@ from wheelhouse_resolver.builder.recipes.loader import RecipeFile, find_recipe, 
 from wheelhouse_resolver.builder.recipes.model import Recipe, no_recipe, pinned_version
 from wheelhouse_resolver.builder.records.job import BuildOptions, Job
 from wheelhouse_resolver.builder.records.previous import built_wheels
+from wheelhouse_resolver.builder.records.record import describe
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.host.target_python import marker_environment
@@ -213,7 +214,7 @@ class _Planner:
             if (exact.source, exact.takes_wheel) != (recipe.source, recipe.takes_wheel):
                 fetched = self._sources.fetch(exact, job, options, log)
         except WheelhouseError as error:
-            return _failed(entry, f"source: {error}", log)
+            return _failed(entry, f"source: {describe(error)}", log)
         entry = replace(entry, job=replace(job, source=fetched.archive), recipe=exact)
         if not self._settings.recursive:
             return _Node(entry, "", ())
@@ -221,7 +222,7 @@ class _Planner:
             requires = self._sources.get_requires_dist(fetched, exact, job, options, log)
             return _Node(entry, "", self._parse(requires, f"{name} {fetched.version}"))
         except WheelhouseError as error:
-            return _failed(entry, f"metadata: {error}", log)
+            return _failed(entry, f"metadata: {describe(error)}", log)
 
 
 def _resolve(file: RecipeFile | None, job: Job, version: str | None) -> Recipe:

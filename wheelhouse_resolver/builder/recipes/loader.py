@@ -28,7 +28,7 @@ from wheelhouse_resolver.builder.resources import Resources
 from wheelhouse_resolver.errors import SiteFileError, reason_of
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 from wheelhouse_resolver.utils.safe_io import open_regular
-from wheelhouse_resolver.utils.text import toml_type
+from wheelhouse_resolver.utils.schema import Table, lines, require
 from wheelhouse_resolver.utils.toml import TomlError, parse_toml
 from wheelhouse_resolver.wheelfile.edit import Edits
 
@@ -88,10 +88,7 @@ def recipe_directories(site: Site) -> list[str]:
     Relative paths are relative to the site file. Raises `SiteFileError`, also for one that does not exist.
     """
     stated = site.tables.get("build", {}).get("recipes", ())
-    several = isinstance(stated, (list, tuple))
-    if wrong := [each for each in stated if not isinstance(each, str)] if several else [stated]:
-        problem = f"[build] recipes: must be an array of directories, not {toml_type(wrong[0])}"
-        raise SiteFileError(site.source or "site", problem)
+    require(Table({"recipes": lines()}, header="build"), {"recipes": stated}, site.source or "site")
     beside = os.path.dirname(os.path.abspath(site.source)) if site.source else os.getcwd()
     found = [below(beside, os.path.expanduser(each)) for each in stated]
     for path in found:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -33,7 +33,7 @@ from wheelhouse_resolver.utils.schema import (
 from wheelhouse_resolver.utils.text import invalid_character
 from wheelhouse_resolver.wheelfile.rewrite import labelled
 
-__all__ = ["CONDITIONS", "KEYS", "SOURCE_KINDS", "recipe_problems"]
+__all__ = ["CONDITIONS", "SOURCE_KINDS", "recipe_problems", "recipe_schema"]
 
 #: The longest time limit of a test (s).
 _LONGEST = 7 * 24 * 3600
@@ -41,7 +41,7 @@ _LONGEST = 7 * 24 * 3600
 
 def recipe_problems(document: Mapping[str, Any], directory: str) -> tuple[tuple[str, str], ...]:
     """Everything that is wrong with the *document* of a recipe in *directory*, as (key, problem) pairs."""
-    return problems(_document(directory), document)
+    return problems(recipe_schema(directory), document)
 
 
 # -- what can be wrong with a string ------------------------------------------------------------------------
@@ -261,22 +261,8 @@ _COMMON: dict[str, Check] = {
 }
 
 
-def _document(directory: str) -> Table:
+def recipe_schema(directory: str) -> Table:
+    """What a recipe in *directory* may contain."""
     common: dict[str, Check] = {**_COMMON, "patch": _patches(directory)}
     when = Table({**common, **CONDITIONS}, then=_check_conditions)
     return Table({**common, "when": Tables(when)}, then=_check_sources)
-
-
-def _keys(schema: Mapping[str, Check], above: str = "") -> Iterator[str]:
-    for name, check in schema.items():
-        one = check.one if isinstance(check, Tables) else check
-        if name == "when":
-            yield from (f"when.{condition}" for condition in CONDITIONS)
-        elif isinstance(one, Table):
-            yield from _keys(one.schema, f"{above}{name}.")
-        else:
-            yield above + name
-
-
-#: Every key that a recipe may have (`source.url`); in a `[[when]]` all of them, and its conditions.
-KEYS = tuple(_keys(_document("").schema))

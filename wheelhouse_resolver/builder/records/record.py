@@ -6,10 +6,12 @@ It is written beside the wheel (`<wheel>.build.json`), and beside the log of eve
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from wheelhouse_resolver.errors import WheelhouseError, printable, reason_of
 from wheelhouse_resolver.utils.filesystem import write_text
 from wheelhouse_resolver.utils.safe_io import sha256_of
 from wheelhouse_resolver.utils.serialise import from_plain, to_plain
@@ -21,6 +23,7 @@ __all__ = [
     "RECORD_SUFFIX",
     "BuildRecord",
     "Phase",
+    "describe",
     "record_of",
     "write_record",
 ]
@@ -134,3 +137,13 @@ def record_of(wheel: str) -> BuildRecord | None:
         return record if record.wheel_sha256 == sha256_of(wheel) else None
     except (OSError, ValueError, RecursionError):
         return None
+
+
+def describe(error: Exception) -> str:
+    """What went wrong, and what to do about it, on one line: the problem of a record."""
+    if isinstance(error, WheelhouseError):
+        return f"{error} (hint: {error.hint})" if error.hint else str(error)
+    if isinstance(error, OSError):
+        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else ""
+        return printable(f"{where}{reason_of(error)}")
+    return f"internal error: {type(error).__name__}: {printable(error)}"

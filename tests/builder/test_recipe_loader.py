@@ -607,8 +607,8 @@ def test_the_recipes_and_what_downloading_needs_are_in_our_own_wheel(tmp_path: P
     assert run_pip("wheel", "--no-deps", "--wheel-dir", tmp_path, project).returncode == 0
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        inside = {name for name in archive.namelist() if "/recipes/" in name or "/sdist_only/" in name}
+        inside = {name for name in archive.namelist() if "/shipped/" in name or "/pip_shim/" in name}
     assert inside == {
-        *(f"wheelhouse_resolver/recipes/{name}.toml" for name in ("cython", "h5py", "numpy")),
-        "wheelhouse_resolver/build/sdist_only/sitecustomize.py",
+        *(f"wheelhouse_resolver/builder/recipes/shipped/{name}.toml" for name in ("cython", "h5py", "numpy")),
+        "wheelhouse_resolver/builder/sources/pip_shim/sitecustomize.py",
     }

@@ -19,10 +19,10 @@ NAME = "demo-1.0-1000generic-py3-none-any.whl"
 
 
 def put(directory: Path, content: bytes = b"new", name: str = NAME) -> bool:
-    """Place *content* under *name*; False when the name is taken."""
-    with atomic.draft(str(directory)) as draft:
+    """Place *content* under *name*; False when it is there. Raises `AlreadyExistsError`."""
+    with atomic.temporary(str(directory)) as draft:
         draft.file.write(content)
-        return atomic.link_into(draft, str(directory), name)
+        return atomic.commit(draft, str(directory / name))
 
 
 def refused(number: int) -> Callable[..., object]:

@@ -26,7 +26,7 @@ from tests.programs import (
     program_of,
 )
 from wheelhouse_resolver.audit.findings import Finding, Severity
-from wheelhouse_resolver.audit.order import host_kinds, policy_choice
+from wheelhouse_resolver.audit.order import policy_choice
 from wheelhouse_resolver.audit.run import audit
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.installers.ordering import INSTALLERS, PythonKind, choice
@@ -150,14 +150,15 @@ def compare(seed: int, projects: int, program: Program, work: Path) -> tuple[int
     with_errors = {each.project for each in findings if each.severity is Severity.ERROR}
     right = wrong = 0
     for label in ("nix/avx512", "gentoo/avx2"):
-        (host,) = [kind for kind in host_kinds(site) if kind.label == label]
-        candidates = seen(site, host.paths)
+        (host,) = [kind for kind in site.host_kinds() if kind.label == label]
+        paths = [directory.path for directory in host.search_path]
+        candidates = seen(site, paths)
         predicted = {
             project: chosen
             for project, each in candidates.items()
             if (chosen := choice(program.model, each, program.kind)) is not None
         }
-        links = [file_url(path) for path in host.paths]
+        links = [file_url(path) for path in paths]
         random.shuffle(links)
         taken = program.install(links, list(predicted), work / "work")
         expected = {project: f"{each.directory.label}/{each.filename}" for project, each in predicted.items()}

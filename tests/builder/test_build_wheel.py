@@ -492,7 +492,7 @@ def test_a_build_that_makes_not_one_wheel(quick: Workshop, command: str, made: s
 def test_another_wheel_of_that_name_is_in_the_way(quick: Workshop) -> None:
     quick.package()
     standing = make_wheel(quick.output, WHEEL, files={"demo.py": "other"}).read_bytes()
-    problem = f"{quick.output / WHEEL} already exists with different content"
+    problem = f"{quick.output / WHEEL}: already exists with different content"
     assert_failed(quick.build(), quick, "finish", problem)
     assert (quick.output / WHEEL).read_bytes() == standing
 

@@ -13,9 +13,10 @@ import pytest
 from tests.builder.test_record import RECORD
 from tests.factories import make_wheel
 from tests.whole import assert_whole
-from wheelhouse_resolver.builder.records.output import WheelInTheWayError, place_wheel
+from wheelhouse_resolver.builder.records.output import place_wheel
 from wheelhouse_resolver.builder.records.record import BuildRecord, record_of
 from wheelhouse_resolver.utils import atomic
+from wheelhouse_resolver.utils.atomic import AlreadyExistsError
 from wheelhouse_resolver.utils.safe_io import sha256_of
 
 NAME = "demo-1.0-py3-none-any.whl"
@@ -76,20 +77,20 @@ def test_one_made_of_the_same_is_present_though_it_came_out_otherwise(tmp_path: 
 )
 def test_one_made_of_something_else_is_in_the_way(tmp_path: Path, change: dict[str, Any]) -> None:
     place(tmp_path)
-    with pytest.raises(WheelInTheWayError):
+    with pytest.raises(AlreadyExistsError):
         place(tmp_path, "two", **change)
 
 
 def test_a_directory_is_not_taken_for_the_same(tmp_path: Path) -> None:
     place(tmp_path, source_sha256="", source="file:///source")
-    with pytest.raises(WheelInTheWayError):
+    with pytest.raises(AlreadyExistsError):
         place(tmp_path, "two", source_sha256="", source="file:///source")
 
 
 def test_a_commit_is_the_same(tmp_path: Path) -> None:
     place(tmp_path, source_sha256="", source="git+https://example.org/demo@1234")
     assert place(tmp_path, "two", source_sha256="", source="git+https://example.org/demo@1234").ok
-    with pytest.raises(WheelInTheWayError):
+    with pytest.raises(AlreadyExistsError):
         place(tmp_path, "two", source_sha256="", source="git+https://example.org/demo@5678")
 
 
@@ -146,7 +147,7 @@ def test_nothing_is_written_over(tmp_path: Path, way: str) -> None:
         target.parent.mkdir()
         target.mkdir() if way == "directory" else target.symlink_to("nowhere")
     before = everything(target.parent)
-    with pytest.raises(WheelInTheWayError, match=r"already exists with different content$") as caught:
+    with pytest.raises(AlreadyExistsError, match=r"already exists with different content$") as caught:
         place(tmp_path)
     assert caught.value.hint.startswith("remove it, use another output directory")
     assert everything(target.parent) == before
@@ -155,15 +156,15 @@ def test_nothing_is_written_over(tmp_path: Path, way: str) -> None:
 def test_one_that_comes_in_between_is_not_written_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    link = atomic.link_into
+    commit = atomic.commit
     other = make_wheel(tmp_path / "other", NAME, files={"demo.py": "meanwhile"})
 
-    def late(source: atomic.Draft, directory: str, filename: str) -> bool:
-        shutil.copy(other, directory)
-        return link(source, directory, filename)
+    def late(source: atomic.Temporary, path: str) -> bool:
+        shutil.copy(other, path)
+        return commit(source, path)
 
-    monkeypatch.setattr(atomic, "link_into", late)
-    with pytest.raises(WheelInTheWayError):
+    monkeypatch.setattr(atomic, "commit", late)
+    with pytest.raises(AlreadyExistsError):
         place(tmp_path)
     assert (tmp_path / "out" / NAME).read_bytes() == other.read_bytes()
     assert record_of(str(tmp_path / "out" / NAME)) is None

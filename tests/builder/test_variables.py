@@ -26,7 +26,6 @@ from wheelhouse_resolver.builder.toolchain.variables import (
     without_pip,
 )
 from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.utils.redact import without_secrets
 from wheelhouse_resolver.utils.urls import file_url
 
 JOB = Job(
@@ -283,10 +282,3 @@ def test_what_bears_on_a_build_is_recorded() -> None:
         "INDEX": "https://example.org/simple",
         "PATH": "/bin",
     }
-
-
-def test_passwords_of_urls_are_no_part_of_a_text() -> None:
-    text = "git+https://me:pass@example.org/x@v1 and ssh://git@host/y and https://example.org/a@b"
-    assert (
-        without_secrets(text) == "git+https://example.org/x@v1 and ssh://host/y and https://example.org/a@b"
-    )

@@ -1,4 +1,4 @@
-"""`doctor` in real environments: real pips, real files. Each check fires, and what it says mends it."""
+"""`doctor` in real environments: real pips, real files. Each check fires, and what it says fixes it."""
 
 from __future__ import annotations
 
@@ -22,12 +22,11 @@ from tests.faults.test_disk import mounted
 from tests.host.binaries import copy_of_true
 from tests.pips import fetch, pip_environ
 from tests.programs import python_that_runs
-from wheelhouse_resolver.doctor.diagnose import diagnose
-from wheelhouse_resolver.doctor.facts import Facts, PythonFacts
-from wheelhouse_resolver.doctor.findings import Finding
+from wheelhouse_resolver.doctor.diagnose import Diagnosis, diagnose
+from wheelhouse_resolver.doctor.diagnostics import Diagnostic
+from wheelhouse_resolver.doctor.facts import EnvironmentFacts
 from wheelhouse_resolver.doctor.pip_settings import PipSetting
 from wheelhouse_resolver.doctor.probes import machine
-from wheelhouse_resolver.doctor.probes.gather import Asked, gather
 from wheelhouse_resolver.doctor.probes.target import ask_target
 from wheelhouse_resolver.errors import PythonError, UnknownArchError, UnknownLayerError
 from wheelhouse_resolver.host.detect import detect_host
@@ -128,29 +127,38 @@ class Environment:
         site = site._replace(root=view or site.root)
         self.config.write_text(pip_config(site, host, offline=True).render())
 
-    def gather(self, python: str | None = None, **asked: str) -> Facts:
-        return gather(Asked(python=python or self.python, **asked), self.environ)
+    def diagnose(self, python: str | None = None, **asked: str) -> Diagnosis:
+        return diagnose(python=python or self.python, environ=self.environ, **asked)
 
-    def findings(self, python: str | None = None, **asked: str) -> list[Finding]:
-        return diagnose(self.gather(python, **asked))
+    def gather(self, python: str | None = None, **asked: str) -> EnvironmentFacts:
+        return self.diagnose(python, **asked).facts
+
+    def findings(self, python: str | None = None, **asked: str) -> list[Diagnostic]:
+        return [*self.diagnose(python, **asked).diagnostics]
 
     def told(self, python: str | None = None) -> list[tuple[str, str]]:
         """(check, severity) of all findings."""
         return [(each.check, each.severity.value) for each in self.findings(python)]
 
-    def one(self, check: str, severity: str, python: str | None = None) -> Finding:
+    def one(self, check: str, severity: str, python: str | None = None) -> Diagnostic:
         """The one finding there is: of this check."""
         (finding,) = self.findings(python)
         assert (finding.check, finding.severity.value) == (check, severity)
         return finding
 
-    def mend(self, finding: Finding, python: str | None = None) -> None:
+    def fix(self, finding: Diagnostic, python: str | None = None) -> None:
         """Do what *finding* says, in the user's shell; then the doctor must not say it again."""
+        self.do(finding.fix)
+        told = [(each.check, each.message) for each in self.findings(python)]
+        assert (finding.check, finding.message) not in told
+
+    def do(self, line: str) -> None:
+        """Run *line* in the user's shell, from another directory; what it exports stays."""
         after = self.above / "environ"
         done = subprocess.run(
-            ["bash", "-c", f'{finding.mend} >/dev/null\nenv -0 >"$0"', after],
-            env=self.environ,
-            cwd=self.above,
+            ["bash", "-c", f'{line} >/dev/null\nenv -0 >"$0"', after],
+            env={"EDITOR": "cat", **self.environ},
+            cwd=self.above / "nothing",
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -158,8 +166,6 @@ class Environment:
         assert (done.returncode, done.stderr) == (0, "")
         variables = os.fsdecode(after.read_bytes()).split("\0")
         self.environ = dict(each.split("=", 1) for each in variables if each)
-        told = [(each.check, each.what) for each in self.findings(python)]
-        assert (finding.check, finding.what) not in told
 
 
 @pytest.fixture
@@ -179,7 +185,7 @@ def venv(env: Environment) -> Iterator[Path]:
 
 def test_a_healthy_environment(env: Environment) -> None:
     facts = env.gather()
-    assert diagnose(facts) == []
+    assert env.findings() == []
     assert [(each.directory.label, each.wheels) for each in facts.searched] == [
         ("gentoo/base", 0),
         ("gentoo/generic", 0),
@@ -206,7 +212,7 @@ def test_the_command(env: Environment) -> None:
     done = run_cli("doctor", "--python", env.python, environ=env.environ)
     assert done.returncode == 1
     assert "\nerror: no-binary: pip takes no wheel at all (PIP_NO_BINARY)\n    why:  " in done.stdout
-    assert "\n    mend: unset PIP_NO_BINARY\n\n1 error, 0 warnings, 0 notes\n" in done.stdout
+    assert "\n    fix:  unset PIP_NO_BINARY\n\n1 error, 0 warnings, 0 notes\n" in done.stdout
 
     done = run_cli("doctor", "--json", "--python", env.python, environ=env.environ)
     answer = json.loads(done.stdout)
@@ -232,46 +238,57 @@ class TestSite:
         env.environ["PIP_NO_BINARY"] = ":all:"
         found = {each.check: each for each in env.findings()}
         assert {"site-file", "no-binary"} <= found.keys()
-        assert "/nowhere/site.toml: cannot be read: No such file or directory" in found["site-file"].what
-        env.mend(found["site-file"])
+        assert "/nowhere/site.toml: cannot be read: No such file or directory" in found["site-file"].message
+        env.fix(found["site-file"])
 
     def test_an_invalid_site_file(self, env: Environment) -> None:
         env.site.write_text(f'root = "{env.root}"\n[[arch]\n')
         finding = env.one("site-file", "error")
-        assert finding.mend == f"${{EDITOR:-vi}} +2 {env.site}"
+        assert finding.fix == f"${{EDITOR:-vi}} +2 {env.site}"
 
     def test_a_root_that_is_not_there(self, env: Environment) -> None:
         env.environ["WHEELHOUSE_ROOT"] = "/nowhere/wheels"
         finding = env.one("root", "error")
-        assert "/nowhere/wheels (named by WHEELHOUSE_ROOT): does not exist" in finding.what
-        env.mend(finding)
+        assert "/nowhere/wheels (named by WHEELHOUSE_ROOT): does not exist" in finding.message
+        env.fix(finding)
 
     def test_a_root_of_the_site_file_that_is_not_there(self, env: Environment) -> None:
         shutil.move(env.root, env.above / "moved")
-        assert env.one("root", "error").mend == f"${{EDITOR:-vi}} {env.site}"
+        assert env.one("root", "error").fix == f"${{EDITOR:-vi}} {env.site}"
 
     def test_no_wheelhouse_at_all(self, env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("wheelhouse_resolver.site.config.ORIGIN", "/nowhere/at/all")
         del env.environ["WHEELHOUSE_CONFIG"]
         known = env.one("root", "warning")  # pip's file still names one
-        assert f"[global] find-links in {env.config} names what may be its wheelhouse: load" in known.what
-        assert known.mend == ""
+        assert f"[global] find-links in {env.config} names what may be its wheelhouse: load" in known.message
+        assert known.fix == ""
         assert "none of the site's wheels" not in known.why
         del env.environ["PIP_CONFIG_FILE"]
         env.environ["PIP_NO_INDEX"] = "1"
         (finding,) = [each for each in env.findings() if each.check == "root"]
         assert finding.severity.value == "error"
-        assert finding.what.startswith("no wheelhouse found (tried /nowhere/at/all")
-        assert finding.mend == "wheelhouse-resolver init"
+        assert finding.message.startswith("no wheelhouse found (tried /nowhere/at/all")
+        assert finding.fix == "wheelhouse-resolver init"
 
     def test_the_options_are_part_of_the_commands(self, env: Environment) -> None:
         shutil.rmtree(env.root)
         env.root.mkdir()
         found = env.findings(config=str(env.site), root=str(env.root))
         (finding,) = [each for each in found if each.check == "empty-search-path"]
-        assert finding.mend == f"wheelhouse-resolver init --config {env.site} --root {env.root}"
-        env.mend(finding)
+        assert finding.fix == f"wheelhouse-resolver init --config {env.site} --root {env.root}"
+        env.fix(finding)
         assert (env.root / "gentoo/base").is_dir()
+
+    def test_so_are_those_of_the_host(self, env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+        """For another layer than the detected one, by paths that hold from here only."""
+        monkeypatch.chdir(env.above)
+        del env.environ["PIP_CONFIG_FILE"], env.environ["WHEELHOUSE_CONFIG"]
+        env.environ["PIP_NO_INDEX"] = "1"
+        asked = {"config": env.site.name, "root": env.root.name, "layer": "nix"}
+        found = {each.check: each for each in env.findings(**asked)}
+        env.do(found["no-find-links"].fix)
+        assert f"file://{env.root}/nix/base" in env.environ["PIP_FIND_LINKS"]
+        assert env.findings(**asked) == []
 
     def test_a_wheelhouse_without_a_wheel(self, env: Environment) -> None:
         (env.root / f"generic/demo-1.0-1000generic-{TAGS}.whl").unlink()
@@ -294,25 +311,25 @@ class TestSite:
             closed.chmod(0o755)
         assert outcome.code == 1
         found = {each["check"]: each for each in json.loads(outcome.out)["findings"]}
-        assert found["unreadable-directory"]["mend"] == f"chmod a+rx {closed}"
+        assert found["unreadable-directory"]["fix"] == f"chmod a+rx {closed}"
         assert found["unreadable-directory"]["severity"] == "error"
 
     @pytest.mark.parametrize("variable", ["RSNT_ARCH", "WHEELHOUSE_ARCH", "WHEELHOUSE_LAYER"])
     def test_an_override_that_the_site_does_not_know(self, variable: str, env: Environment) -> None:
         env.environ[variable] = "mmx"
         finding = env.one("unknown-override", "error")
-        assert finding.what.startswith(f"{variable}: unknown ")
-        env.mend(finding)
+        assert finding.message.startswith(f"{variable}: unknown ")
+        env.fix(finding)
 
     def test_an_arch_above_and_below_the_cpu(self, env: Environment) -> None:
         env.environ["RSNT_ARCH"] = "foreign"
         found = {each.check: each for each in env.findings()}
         assert found["arch-override"].severity.value == "error"
-        assert "RSNT_ARCH=foreign is above what this CPU can run: base" in found["arch-override"].what
-        env.mend(found["arch-override"])
+        assert "RSNT_ARCH=foreign is above what this CPU can run: base" in found["arch-override"].message
+        env.fix(found["arch-override"])
         env.environ["RSNT_ARCH"] = "generic"
         env.write_config()
-        assert "below what this CPU can run: base" in env.one("arch-override", "note").what
+        assert "below what this CPU can run: base" in env.one("arch-override", "note").message
         env.environ["RSNT_ARCH"] = "base"
         env.write_config()
         assert env.told() == []
@@ -321,12 +338,12 @@ class TestSite:
         for label in ("gentoo/base", "generic"):
             make_wheel(env.root / label, f"tie-1.0-{TAGS}.whl", files={"tie.py": f"MARK = {label!r}\n"})
         finding = env.one("unstamped-ties", "warning")
-        assert finding.what.startswith("1 version stands in several directories")
+        assert finding.message.startswith("1 version is in several directories")
         assert finding.data == {
             "count": 1,
             "examples": [{"project": "tie", "version": "1.0", "directories": ["gentoo/base", "generic"]}],
         }
-        env.mend(finding)
+        env.fix(finding)
 
     def test_ties_are_found_by_names_alone(self, env: Environment) -> None:
         for label in ("gentoo/base", "generic"):
@@ -347,8 +364,8 @@ class TestFindLinks:
         del env.environ["PIP_CONFIG_FILE"]
         env.environ["PIP_NO_INDEX"] = "1"
         finding = {each.check: each for each in env.findings()}["no-find-links"]
-        assert finding.what == "no `find-links` is in force, and PIP_CONFIG_FILE is not set"
-        env.mend(finding)
+        assert finding.message == "no `find-links` is in force, and PIP_CONFIG_FILE is not set"
+        env.fix(finding)
 
     def test_variables_do_as_well_as_a_file(self, env: Environment) -> None:
         site = Site.load(environ=env.environ)
@@ -360,40 +377,40 @@ class TestFindLinks:
     def test_a_variable_replaces_that_of_the_file(self, env: Environment) -> None:
         env.environ["PIP_FIND_LINKS"] = str(env.above)
         finding = env.one("find-links-replaced", "error")
-        assert f"PIP_FIND_LINKS replaces [global] find-links in {env.config}" in finding.what
-        env.mend(finding)
+        assert f"PIP_FIND_LINKS replaces [global] find-links in {env.config}" in finding.message
+        env.fix(finding)
 
     def test_a_section_of_the_environments_file_replaces_it(self, env: Environment, venv: Path) -> None:
         (venv / "pip.conf").write_text(f"[install]\nfind-links = {env.above}\n")
         found = {each.check: each for each in env.findings()}
         assert {*found} == {"find-links-replaced", "environment-config"}
-        env.mend(found["find-links-replaced"])
+        env.fix(found["find-links-replaced"])
         assert "find-links" not in (venv / "pip.conf").read_text()
 
     def test_made_for_another_host(self, env: Environment) -> None:
         env.write_config("foreign", "gentoo")
         finding = env.one("stale-find-links", "error")
-        assert finding.what == (
+        assert finding.message == (
             f"[global] find-links in {env.config} is for layer gentoo, arch foreign; "
             "this host is layer gentoo, arch base"
         )
-        env.mend(finding)
+        env.fix(finding)
 
     def test_made_for_another_layer(self, env: Environment) -> None:
         env.write_config(layer="nix")
-        assert "is for layer nix, arch base; this host" in env.one("stale-find-links", "error").what
+        assert "is for layer nix, arch base; this host" in env.one("stale-find-links", "error").message
 
     def test_made_before_a_directory_was_there_and_after_one_is_gone(self, env: Environment) -> None:
         (env.root / "gentoo/generic").rmdir()
-        assert env.one("stale-find-links", "note").what.endswith(
+        assert env.one("stale-find-links", "note").message.endswith(
             f"of which pip warns, and uv fails: {(env.root / 'gentoo/generic').as_uri()}"
         )
         env.write_config()
         assert env.told() == []
         (env.root / "gentoo/generic").mkdir()
         finding = env.one("stale-find-links", "error")
-        assert finding.what.endswith("leaves out directories that this host can use: gentoo/generic")
-        env.mend(finding)
+        assert finding.message.endswith("leaves out directories that this host can use: gentoo/generic")
+        env.fix(finding)
 
     def test_a_view(self, env: Environment) -> None:
         make_view(Site.load(environ=env.environ), str(env.above / "view"))
@@ -414,8 +431,8 @@ class TestConfigFile:
         env.environ["PIP_CONFIG_FILE"] = str(env.above / "a dir" / "pip.conf")
         env.environ["PIP_NO_INDEX"] = "1"
         found = {each.check: each for each in env.findings()}
-        assert found["config-file"].what.endswith("which pip cannot use: No such file or directory")
-        env.mend(found["config-file"])
+        assert found["config-file"].message.endswith("which pip cannot use: No such file or directory")
+        env.fix(found["config-file"])
         assert "no-find-links" in found
 
     @pytest.mark.parametrize("kind", ["directory", "null device"])
@@ -423,8 +440,8 @@ class TestConfigFile:
         env.environ["PIP_CONFIG_FILE"] = str(env.above) if kind == "directory" else os.devnull
         env.environ["PIP_NO_INDEX"] = "1"
         found = {each.check: each for each in env.findings()}
-        assert kind in found["config-file"].what
-        env.mend(found["config-file"])
+        assert kind in found["config-file"].message
+        env.fix(found["config-file"])
 
     def test_not_readable(
         self,
@@ -440,7 +457,7 @@ class TestConfigFile:
         cli(*arguments)
         outcome = as_nobody(lambda: cli(*arguments))
         found = {each["check"]: each for each in json.loads(outcome.out)["findings"]}
-        assert found["config-file"]["mend"] == f"chmod a+r {config}"
+        assert found["config-file"]["fix"] == f"chmod a+r {config}"
 
     @pytest.mark.parametrize("text", ["find-links = /x\n", "[global\n", "[global]\nno-index\n"])
     def test_that_pip_refuses(self, text: str, env: Environment) -> None:
@@ -448,7 +465,7 @@ class TestConfigFile:
         env.environ["PIP_NO_INDEX"] = "1"
         found = {each.check: each for each in env.findings()}
         assert found["config-broken"].severity.value == "error"
-        assert found["config-broken"].mend == f"${{EDITOR:-vi}} {env.config}"
+        assert found["config-broken"].fix == f"${{EDITOR:-vi}} {env.config}"
 
     def test_the_users_own_is_not_read(self, env: Environment) -> None:
         own = env.above / "home/.config/pip/pip.conf"
@@ -456,7 +473,7 @@ class TestConfigFile:
         own.write_text("[global]\ntimeout = 3\n")
         assert env.one("ignored-config", "note").data == {"path": str(own)}
         assert "timeout" not in env.gather().pip.in_force
-        assert env.findings()[0].mend == ""  # without the variable, pip would not find the wheelhouse
+        assert env.findings()[0].fix == ""  # without the variable, pip would not find the wheelhouse
 
     def test_quiet_does_not_silence_the_answer(self, env: Environment) -> None:
         with env.config.open("a") as file:
@@ -487,8 +504,8 @@ def test_a_variable_that_fights_the_wheelhouse(
     env.environ[variable] = value
     (finding,) = [each for each in env.findings() if each.check == check]
     assert finding.severity.value == severity
-    assert finding.mend == f"unset {variable}"
-    env.mend(finding)
+    assert finding.fix == f"unset {variable}"
+    env.fix(finding)
 
 
 def test_a_file_that_fights_the_wheelhouse(env: Environment, venv: Path) -> None:
@@ -499,7 +516,7 @@ def test_a_file_that_fights_the_wheelhouse(env: Environment, venv: Path) -> None
     assert {"no-binary", "overridden-setting", "environment-config"} <= found.keys()
     assert found["environment-config"].data["options"] == ["no-binary", "no-index"]
     for check in ("no-binary", "overridden-setting"):
-        env.mend(found[check])
+        env.fix(found[check])
     assert (venv / "pip.conf").read_text().count("=") == 1
 
 
@@ -528,7 +545,7 @@ class TestIndex:
         assert f"\nindex       http://***@127.0.0.1:{port}/simple (PIP_INDEX_URL)\n" in done.stdout
         assert f"\n            http://***@127.0.0.1:{port}/more (PIP_EXTRA_INDEX_URL)\n" in done.stdout
         assert "secret" not in done.stdout
-        assert f"http://***@127.0.0.1:{port}/simple (PIP_INDEX_URL)" in finding.what
+        assert f"http://***@127.0.0.1:{port}/simple (PIP_INDEX_URL)" in finding.message
 
     def test_the_default_one(self, env: Environment, monkeypatch: pytest.MonkeyPatch, port: int) -> None:
         """It is asked of pip itself; here somebody else answers instead of it."""
@@ -542,9 +559,9 @@ class TestIndex:
         monkeypatch.setattr(machine, "_default_index", answer)
         env.config.write_text(env.config.read_text().replace("no-index = true", ""))
         finding = env.one("index", "note")
-        assert f"pip also asks http://127.0.0.1:{port}/simple (pip's default)" in finding.what
+        assert f"pip also asks http://127.0.0.1:{port}/simple (pip's default)" in finding.message
         assert re.fullmatch(r"https://[\w.]+/simple/?", told[0])
-        env.mend(finding)
+        env.fix(finding)
         assert [each for each in env.told() if each[1] != "note"] == []
 
     def test_one_that_does_not(self, env: Environment) -> None:
@@ -553,7 +570,7 @@ class TestIndex:
         self.use(env, port)
         found = {each.check: each for each in env.findings()}
         assert found["index-unreachable"].data["problem"] == "Connection refused"
-        env.mend(found["index-unreachable"])
+        env.fix(found["index-unreachable"])
 
     def test_one_that_keeps_silent_is_waited_for_shortly(
         self, env: Environment, monkeypatch: pytest.MonkeyPatch
@@ -615,18 +632,17 @@ def test_what_each_pip_tells(version: str, env: Environment, pips_directory: Pat
         pytest.skip(f"no Python on this machine runs {release}")
     environ = {**env.environ, "PYTHONPATH": str(fetch(release, pips_directory))}
     environ |= {"PIP_TIMEOUT": "7", "PIP_QUIET": "1"}
-    answer = ask_target(python, environ)
-    assert isinstance(answer.python, PythonFacts)
-    assert answer.pip_version is not None
-    numbers = tuple(int(each) for each in answer.pip_version.split(".")[:2])
+    _, pip = ask_target(python, environ)
+    assert pip.version is not None
+    numbers = tuple(int(each) for each in pip.version.split(".")[:2])
     asked = "config debug" if numbers >= (20, 2) else "config list" if numbers >= (10, 0) else ""
-    assert answer.asked == asked
-    assert answer.pip_problem == ""
-    ours = {each.option: each for each in answer.settings if each.option in ("find-links", "no-index")}
-    if answer.asked == "":
-        assert answer.settings == ()
+    assert pip.asked == asked
+    assert pip.problem == ""
+    ours = {each.option: each for each in pip.settings if each.option in ("find-links", "no-index")}
+    if pip.asked == "":
+        assert pip.settings == ()
     else:
-        origin, file = ("env", str(env.config)) if answer.asked == "config debug" else ("files", "")
+        origin, file = ("env", str(env.config)) if pip.asked == "config debug" else ("files", "")
         assert ours["no-index"] == PipSetting(origin=origin, file=file, option="no-index", value="true")
         assert ours["find-links"].values == [
             (env.root / label).as_uri() for label in ("gentoo/base", "gentoo/generic", "generic")
@@ -635,11 +651,11 @@ def test_what_each_pip_tells(version: str, env: Environment, pips_directory: Pat
     told = env.told(python)
     assert (("pip-too-old", "error") in told) == (numbers < (19, 3))
     assert (("config-unread", "note") in told) == (numbers < (20, 2))
-    assert "no-find-links" not in dict(told) or answer.asked == ""
+    assert "no-find-links" not in dict(told) or pip.asked == ""
 
 
 @pytest.mark.network
-def test_a_pip_that_is_too_old_is_mended(env: Environment, tmp_path: Path, pips_directory: Path) -> None:
+def test_a_pip_that_is_too_old_is_fixed(env: Environment, tmp_path: Path, pips_directory: Path) -> None:
     python = python_that_runs("pip==19.2.3")
     if python is None:
         pytest.skip("no Python on this machine runs pip 19.2.3")
@@ -655,11 +671,11 @@ def test_a_pip_that_is_too_old_is_mended(env: Environment, tmp_path: Path, pips_
     env.environ["PATH"] = f"{made}/bin:{env.environ['PATH']}"
     own = str(made / "bin/python")
     (finding,) = [each for each in env.findings(own) if each.check == "pip-too-old"]
-    assert finding.mend == f"{own} -m pip install --upgrade pip"
+    assert finding.fix == f"{own} -m pip install --upgrade pip"
     # Where pip is to come from is for the index to say.
     environ = {k: v for k, v in pip_environ().items() if k != "PIP_CONFIG_FILE"}
     real = {k: v for k, v in os.environ.items() if k.startswith("PIP_")}
-    subprocess.run(finding.mend, shell=True, check=True, env={**environ, **real}, capture_output=True)
+    subprocess.run(finding.fix, shell=True, check=True, env={**environ, **real}, capture_output=True)
     assert "pip-too-old" not in dict(env.told(own))
 
 
@@ -667,16 +683,16 @@ def test_no_pip(env: Environment) -> None:
     python = make_venv(env.above / "bare", "--no-pip")
     env.environ["VIRTUAL_ENV"] = str(env.above / "bare")
     (finding,) = [each for each in env.findings(str(python)) if each.check == "pip-missing"]
-    assert finding.what.startswith(f"{python} has no pip that works: No module named ")
+    assert finding.message.startswith(f"{python} has no pip that works: No module named ")
     if subprocess.run([python, "-c", "import ensurepip"]).returncode == 0:
-        env.mend(finding, str(python))
+        env.fix(finding, str(python))
 
 
 def test_a_pip_that_cannot_be_imported(env: Environment) -> None:
     (env.above / "broken/pip").mkdir(parents=True)
     (env.above / "broken/pip/__init__.py").write_text("raise RuntimeError('half installed')\n")
     env.environ["PYTHONPATH"] = str(env.above / "broken")
-    assert "RuntimeError: half installed" in env.one("pip-missing", "error").what
+    assert "RuntimeError: half installed" in env.one("pip-missing", "error").message
 
 
 def test_the_command_pip_is_of_another_python(env: Environment) -> None:
@@ -684,7 +700,7 @@ def test_the_command_pip_is_of_another_python(env: Environment) -> None:
     env.environ["PATH"] = f"{other.parent}:{env.environ['PATH']}"
     finding = env.one("other-pip", "warning")
     assert finding.data == {"command": f"{other.parent}/pip", "its_python": str(other), "target": env.python}
-    assert finding.mend == f"wheelhouse-resolver doctor --python {other}"
+    assert finding.fix == f"wheelhouse-resolver doctor --config {env.site} --python {other}"
 
 
 def test_a_uv_that_knows_no_wheelhouse(env: Environment) -> None:
@@ -695,7 +711,7 @@ def test_a_uv_that_knows_no_wheelhouse(env: Environment) -> None:
     assert env.told() == []
     del env.environ["UV_FIND_LINKS"]
     finding = env.one("uv", "note")
-    env.mend(finding)
+    env.fix(finding)
 
 
 # -- the target Python -------------------------------------------------------------------------------------
@@ -705,20 +721,20 @@ class TestPython:
     def test_a_version_alone(self, env: Environment) -> None:
         assert (
             "3.9 is a version, not a Python that can be asked"
-            in {each.check: each for each in env.findings("3.9")}["target"].what
+            in {each.check: each for each in env.findings("3.9")}["target"].message
         )
 
     def test_the_directory_of_an_environment(self, env: Environment, venv: Path) -> None:
         facts = env.gather(str(venv))
         assert facts.python is not None
         assert facts.python.executable == env.python
-        assert diagnose(facts) == []
+        assert env.findings(str(venv)) == []
 
     def test_one_of_another_node(self, env: Environment) -> None:
         python = copy_of_true(env.above / "python3", "/nowhere/ld-linux.so.2")
         found = {each.check: each for each in env.findings(str(python))}
         assert found["target"].severity.value == "error"
-        assert "it needs /nowhere/ld-linux.so.2, which is not there" in found["target"].what
+        assert "it needs /nowhere/ld-linux.so.2, which is not there" in found["target"].message
 
     def test_one_that_hangs(self, env: Environment) -> None:
         python = env.above / "python3"
@@ -732,9 +748,9 @@ class TestPython:
         env.environ["EPREFIX"] = "/cvmfs/gentoo"
         (finding,) = [each for each in env.findings() if each.check == "other-layer"]
         assert finding.severity.value == "error"
-        assert "is of layer nix" in finding.what
-        assert "yet layer gentoo is loaded (EPREFIX=/cvmfs/gentoo)" in finding.what
-        assert finding.mend == ""  # no Python of that layer is on PATH
+        assert "is of layer nix" in finding.message
+        assert "yet layer gentoo is loaded (EPREFIX=/cvmfs/gentoo)" in finding.message
+        assert finding.fix == ""  # no Python of that layer is on PATH
 
     def test_a_python_of_the_layer_is_named(self, env: Environment) -> None:
         python = copy_of_true(env.above / "layer/bin/python3")
@@ -744,7 +760,7 @@ class TestPython:
         env.environ |= {"X": "1", "PATH": f"{python.parent}:{env.environ['PATH']}"}
         (finding,) = [each for each in env.findings() if each.check == "other-layer"]
         prefix = Path(env.python).parent.parent
-        assert finding.mend == f"deactivate; {python} -m venv {prefix}-other"
+        assert finding.fix == f"deactivate; {python} -m venv {prefix}-other"
 
     def test_of_the_layer_that_is_loaded(self, env: Environment) -> None:
         env.write_site(prefix=sys.base_prefix)
@@ -760,12 +776,12 @@ class TestPython:
     def test_of_conda(self, env: Environment, venv: Path) -> None:
         (venv / "conda-meta").mkdir()
         finding = env.one("conda", "error")
-        assert f"of the conda environment {venv}, and the wheels are for layer gentoo" in finding.what
+        assert f"of the conda environment {venv}, and the wheels are for layer gentoo" in finding.message
 
     def test_beside_an_active_conda_environment(self, env: Environment) -> None:
         env.environ["CONDA_PREFIX"] = "/opt/conda"
         finding = env.one("conda", "warning")
-        assert finding.mend == "conda deactivate"
+        assert finding.fix == "conda deactivate"
 
     @pytest.mark.parametrize("how", ["active", "named"])
     def test_a_virtual_environment_whose_python_is_gone(self, how: str, env: Environment) -> None:
@@ -780,9 +796,9 @@ class TestPython:
         named = str(venv / "bin/python") if how == "named" else None
         found = {each.check: each for each in env.findings(named)}
         assert found["broken-environment"].severity.value == "error"
-        assert "does not exist" in found["broken-environment"].what
+        assert "does not exist" in found["broken-environment"].message
         python = "python{}.{}".format(*sys.version_info[:2])
-        assert found["broken-environment"].mend == f"deactivate; {python} -m venv {venv}-new"
+        assert found["broken-environment"].fix == f"deactivate; {python} -m venv {venv}-new"
         if how == "named":
             assert "target" in found
 
@@ -790,12 +806,12 @@ class TestPython:
         other = make_venv(env.above / "other", "--no-pip")
         env.environ["VIRTUAL_ENV"] = str(env.above / "other")
         finding = env.one("other-environment", "note")
-        assert finding.mend == f"wheelhouse-resolver doctor --python {other}"
+        assert finding.fix == f"wheelhouse-resolver doctor --config {env.site} --python {other}"
 
     def test_a_module_of_another_version(self, env: Environment) -> None:
         env.environ["LOADEDMODULES"] = "gcc/12.3:python/2.7.18:mpi/5"
         finding = env.one("other-version", "warning")
-        assert "the module that is loaded is Python 2.7" in finding.what
+        assert "the module that is loaded is Python 2.7" in finding.message
         env.environ["LOADEDMODULES"] = "python/{}.{}.0".format(*sys.version_info[:2])
         assert env.told() == []
 
@@ -805,7 +821,7 @@ class TestPython:
             (POLICY_MODULE, "note", "refuses manylinux wheels; it is what `policy-module` writes"),
             ("def manylinux_compatible(*_): return False\n", "note", "refuses manylinux wheels; it is not"),
             ("manylinux2014_compatible = True\n", "note", "allows manylinux wheels"),
-            ("", "note", "says nothing"),
+            ("", "note", "has no opinion"),
             ("1 / 0\n", "error", "ZeroDivisionError"),
             ("import sys; sys.exit(3)\n", "error", "SystemExit"),
         ],
@@ -816,20 +832,20 @@ class TestPython:
         (library / FILENAME).write_text(text)
         env.environ["PYTHONPATH"] = str(library)
         finding = env.one("manylinux-policy", severity)
-        assert words in finding.what
-        assert str(library / FILENAME) in finding.what
+        assert words in finding.message
+        assert str(library / FILENAME) in finding.message
         if severity == "error":  # it fails in our own process, too, and when the host is detected
             done = run_cli("doctor", "--python", env.python, environ=env.environ)
             assert words in done.stdout
-        if finding.mend:
-            env.mend(finding)
+        if finding.fix:
+            env.fix(finding)
 
     def test_pythonpath_hides_what_is_installed(self, env: Environment) -> None:
         (env.above / "mine/pip-0.1.dist-info").mkdir(parents=True)
         env.environ["PYTHONPATH"] = str(env.above / "mine")
         finding = env.one("shadowed", "note")
-        assert finding.what.startswith(f"{env.above}/mine comes before what is installed: pip 0.1 (hides ")
-        env.mend(finding)
+        assert finding.message.startswith(f"{env.above}/mine comes before what is installed: pip 0.1 (hides ")
+        env.fix(finding)
 
     def test_the_users_own_packages_hide_what_is_installed(self, env: Environment) -> None:
         (env.above / "base").mkdir()
@@ -845,8 +861,8 @@ class TestPython:
         name = names[0].name.partition("-")[0]
         Path(user, f"{name}-0.0.1.dist-info").mkdir(parents=True)
         found = {each.check: each for each in env.findings(python)}
-        assert found["shadowed"].mend == "export PYTHONNOUSERSITE=1"
-        env.mend(found["shadowed"], python)
+        assert found["shadowed"].fix == "export PYTHONNOUSERSITE=1"
+        env.fix(found["shadowed"], python)
 
 
 # -- the machine -------------------------------------------------------------------------------------------
@@ -855,27 +871,27 @@ class TestPython:
 class TestMachine:
     def test_no_temporary_directory(self, env: Environment) -> None:
         env.environ["TMPDIR"] = str(env.above / "a new one")
-        env.mend(env.one("temporary-directory", "error"))
+        env.fix(env.one("temporary-directory", "error"))
         env.environ["TMPDIR"] = "/proc"
-        env.mend(env.one("temporary-directory", "error"))
+        env.fix(env.one("temporary-directory", "error"))
 
     def test_a_temporary_directory_where_nothing_runs(self, env: Environment) -> None:
         for _ in mounted(env.above / "tmp2", "-t", "tmpfs", "-o", "size=1m,noexec", "tmpfs"):
             env.environ["TMPDIR"] = str(env.above / "tmp2")
             finding = env.one("temporary-directory", "error")
-            assert "programs cannot run there (noexec)" in finding.what
-            env.mend(finding)
+            assert "programs cannot run there (noexec)" in finding.message
+            env.fix(finding)
 
     def test_a_full_home(self, env: Environment) -> None:
         for _ in mounted(env.above / "full", "-t", "tmpfs", "-o", "size=64k", "tmpfs"):
             (env.above / "full/file").write_bytes(b"x" * 60000)
             env.environ["HOME"] = str(env.above / "full")
-            assert "No space left on device" in env.one("home", "note").what
+            assert "No space left on device" in env.one("home", "note").message
 
     def test_a_cache_that_cannot_be_written(self, env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("XDG_CACHE_HOME", "/proc/no/such")
         finding = env.one("cache", "note")
-        assert "/proc/no/such/wheelhouse-resolver" in finding.what
+        assert "/proc/no/such/wheelhouse-resolver" in finding.message
 
 
 # -- bad input, secrets, and everything at once ------------------------------------------------------------

@@ -5,6 +5,7 @@ Each pair has a project of its own, of which both directories hold the same vers
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -12,9 +13,8 @@ from random import Random
 from typing import NamedTuple
 
 from tests.factories import make_wheel
-from wheelhouse_resolver.audit.order import host_kinds
-from wheelhouse_resolver.publishing.place import place
-from wheelhouse_resolver.publishing.plan import PublishOptions, check_all, plan
+from wheelhouse_resolver.publishing.plan import PublishOptions
+from wheelhouse_resolver.publishing.publish import publish
 from wheelhouse_resolver.publishing.view import make_view
 from wheelhouse_resolver.site.layout import Directory
 from wheelhouse_resolver.site.model import Site
@@ -92,7 +92,7 @@ SITES: dict[str, Callable[[Path], Site]] = {"built-in": builtin_site, "side-by-s
 
 def pairs(site: Site) -> list[tuple[Directory, Directory]]:
     """All pairs of directories that some host searches both of, the more specific one first."""
-    together = [kind.paths for kind in host_kinds(site)]
+    together = [{each.path for each in kind.search_path} for kind in site.host_kinds()]
     return [
         (higher, lower)
         for higher, lower in combinations(site.directories(), 2)
@@ -106,10 +106,9 @@ def _project(higher: Directory, lower: Directory) -> str:
 
 def place_wheel(site: Site, directory: Directory, wheel: Path, options: PublishOptions) -> str:
     """Publish *wheel*; returns the file name that it got."""
-    sound, refused = check_all([str(wheel)])
-    assert not refused
-    outcomes = [place(step) for step in plan(site, sound, directory, options)]
-    return outcomes[-1].step.filename
+    report = publish(site, [wheel], directory, options)
+    assert report.ok
+    return os.path.basename(report.changes[-1].path)
 
 
 def _sources(site: Site, work: Path, tag: str) -> tuple[dict[str, str], list[tuple[Directory, Path]]]:

@@ -15,10 +15,11 @@ import pytest
 from packaging.tags import parse_tag
 
 from tests.factories import make_tree
-from wheelhouse_resolver.doctor.diagnose import CHECKS, diagnose
+from wheelhouse_resolver.doctor.diagnose import CHECKS, run_checks
+from wheelhouse_resolver.doctor.diagnostics import Diagnostic, DiagnosticSeverity
 from wheelhouse_resolver.doctor.facts import (
     DirectoryState,
-    Facts,
+    EnvironmentFacts,
     IndexState,
     LinkState,
     PathState,
@@ -31,7 +32,6 @@ from wheelhouse_resolver.doctor.facts import (
     UnknownOverride,
     VenvState,
 )
-from wheelhouse_resolver.doctor.findings import Finding, Severity
 from wheelhouse_resolver.doctor.pip_settings import (
     PipFile,
     PipSetting,
@@ -46,7 +46,6 @@ from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.host.layer import Evidence
 from wheelhouse_resolver.host.target_python import TargetPython
 from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.utils.redact import masked
 from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 ROOT = "/sw/the wheelhouse"
@@ -76,7 +75,7 @@ def link_states(settings: tuple[PipSetting, ...]) -> tuple[LinkState, ...]:
     )
 
 
-def healthy(**changes: Any) -> Facts:
+def healthy(**changes: Any) -> EnvironmentFacts:
     """An environment in which everything is right: an avx2 host of the layer gentoo."""
     site = Site.default(ROOT)
     host = Host(
@@ -98,7 +97,7 @@ def healthy(**changes: Any) -> Facts:
         setting("find-links", links_to(*(each.label for each in searched))),
         setting("no-index", "true"),
     )
-    facts = Facts(
+    facts = EnvironmentFacts(
         site=SiteFacts(site=site, root=ROOT, real_root=ROOT),
         host=host,
         directories=directories,
@@ -120,19 +119,19 @@ def with_settings(pip: PipFacts, *settings: PipSetting, **changes: Any) -> PipFa
     )
 
 
-def and_also(*more: PipSetting, **changes: Any) -> Facts:
+def and_also(*more: PipSetting, **changes: Any) -> EnvironmentFacts:
     """The healthy environment with *more* settings of pip."""
     facts = healthy()
     return replace(facts, pip=with_settings(facts.pip, *facts.pip.settings, *more, **changes))
 
 
-def only_finding(facts: Facts) -> Finding:
-    (finding,) = diagnose(facts)
+def only_finding(facts: EnvironmentFacts) -> Diagnostic:
+    (finding,) = run_checks(facts)
     return finding
 
 
 def test_in_a_healthy_environment_there_is_nothing_to_say() -> None:
-    assert diagnose(healthy()) == []
+    assert run_checks(healthy()) == []
 
 
 def test_the_names_of_checks_are_unique_and_plain() -> None:
@@ -235,55 +234,28 @@ def test_a_command_section_beats_global_of_every_file_and_variables_beat_both() 
     assert in_force(settings, "list")["format"].value == "columns"
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("https://me:secret@example.org/simple", "https://***@example.org/simple"),
-        ("https://secret@example.org/simple", "https://***@example.org/simple"),
-        ("https://me:sec@ret@example.org/a@1", "https://***@example.org/a@1"),
-        ("https://me:sec/ret@example.org/", "https://***@example.org/"),
-        ("a https://m:secret@x/ https://m:secret@y/", "a https://***@x/ https://***@y/"),
-        ("me:secret@proxy:3128", "***@proxy:3128"),
-        ("index-url = https://me:secret@x\\n'", "index-url = https://***@x\\n'"),
-        ("PIP_PROXY='me:secret@x'", "PIP_PROXY='***@x'"),
-        ("https://x/simple?token=secret#a", "https://x/simple?***#a"),
-        ("git+ssh://git@x/a.git@v1", "git+ssh://***@x/a.git@v1"),
-        ("file:///a@b/c:d@e /f:g@h /who?/x", "file:///a@b/c:d@e /f:g@h /who?/x"),
-        ("https://example.org:8080/simple", "https://example.org:8080/simple"),
-        ("", ""),
-    ],
-)
-def test_no_password_is_kept(text: str, expected: str) -> None:
-    assert masked(text) == expected
-
-
-@pytest.mark.parametrize("name", ["PIP_TOKEN", "UV_INDEX_X_PASSWORD", "api-key", "client-secret"])
-def test_the_value_of_a_secret_is_masked_whole(name: str) -> None:
-    assert masked("plain", name) == "***"
-
-
 # -- each check --------------------------------------------------------------------------------------------
 
 
-def host_with(**changes: Any) -> Facts:
+def host_with(**changes: Any) -> EnvironmentFacts:
     return healthy(host=healthy().host._replace(**changes))
 
 
-def python_with(**changes: Any) -> Facts:
+def python_with(**changes: Any) -> EnvironmentFacts:
     python = healthy().python
     assert python is not None
     return healthy(python=replace(python, **changes))
 
 
-def pip_with(**changes: Any) -> Facts:
+def pip_with(**changes: Any) -> EnvironmentFacts:
     return healthy(pip=replace(healthy().pip, **changes))
 
 
-def site_with(**changes: Any) -> Facts:
+def site_with(**changes: Any) -> EnvironmentFacts:
     return healthy(site=SiteFacts(site=Site.default(ROOT), root=ROOT, **changes), directories=())
 
 
-def directories_with(label: str, **changes: Any) -> Facts:
+def directories_with(label: str, **changes: Any) -> EnvironmentFacts:
     return healthy(
         directories=tuple(
             replace(each, **changes) if label in (each.directory.label, "*") else each
@@ -296,22 +268,22 @@ def numpy_in(directory: str) -> Shadowed:
     return Shadowed(name="numpy", version="1.0", by=directory, hidden_version="2.0", hidden="/s")
 
 
-def stated_arch(evidence: Evidence) -> Facts:
+def stated_arch(evidence: Evidence) -> EnvironmentFacts:
     return host_with(arch_evidence=(evidence, Evidence("cpu", "avx2", "x")))
 
 
-def around(value: str | None, *, python: str | None = "gentoo") -> Facts:
+def around(value: str | None, *, python: str | None = "gentoo") -> EnvironmentFacts:
     evidence = [Evidence("prefix", python, "prefix /p")] if python else []
     return host_with(layer=python or value, layer_evidence=(*evidence, Evidence("environment", value, "A=1")))
 
 
-#: What each check finds: (name, facts, severity, what its line says, the command that mends it).
-CASES: list[tuple[str, Facts, str, str, str]] = [
+#: What each check finds: (name, facts, severity, what its line says, the command that fixes it).
+CASES: list[tuple[str, EnvironmentFacts, str, str, str]] = [
     (
         "site-file",
         site_with(problem="/e/s.toml, line 3: bad", file="/e/s.toml", line=3, file_by="directories"),
         "error",
-        "/e/s.toml, line 3: bad; the built-in site was taken",
+        "/e/s.toml, line 3: bad; the built-in site was used",
         "${EDITOR:-vi} +3 /e/s.toml",
     ),
     (
@@ -340,7 +312,7 @@ CASES: list[tuple[str, Facts, str, str, str]] = [
         replace(site_with(root_problem="none found"), pip=PipFacts(version="26.3", asked="config debug")),
         "error",
         "none found",
-        "wheelhouse-resolver init",
+        "wheelhouse-resolver init --root '/sw/the wheelhouse'",
     ),
     (
         "root",
@@ -369,14 +341,14 @@ CASES: list[tuple[str, Facts, str, str, str]] = [
         directories_with("*", exists=False),
         "error",
         "none of the directories that this host searches exists: gentoo/avx2, gentoo/avx",
-        "wheelhouse-resolver init",
+        "wheelhouse-resolver init --root '/sw/the wheelhouse'",
     ),
     (
         "empty-search-path",
         directories_with("*", wheels=0),
         "warning",
         "hold no wheel",
-        "wheelhouse-resolver detect",
+        "wheelhouse-resolver detect --root '/sw/the wheelhouse'",
     ),
     (
         "unknown-override",
@@ -405,14 +377,14 @@ CASES: list[tuple[str, Facts, str, str, str]] = [
         ),
         "note",
         "below what this CPU can run: avx2",
-        "wheelhouse-resolver doctor",
+        "wheelhouse-resolver doctor --root '/sw/the wheelhouse'",
     ),
     (
         "unstamped-ties",
         healthy(ties=Ties(count=7, examples=(("numpy", "1.0", ("gentoo/avx2", "generic")),))),
         "warning",
         "in several directories without current stamps: numpy 1.0 in gentoo/avx2, generic; ...",
-        "wheelhouse-resolver restamp",
+        "wheelhouse-resolver restamp --root '/sw/the wheelhouse'",
     ),
     (
         "pip-missing",
@@ -433,14 +405,15 @@ CASES: list[tuple[str, Facts, str, str, str]] = [
         pip_with(command="/usr/bin/pip", command_python="/usr/bin/python3", command_is_other=True),
         "warning",
         f"/usr/bin/pip and installs for /usr/bin/python3, not for {PYTHON}",
-        "wheelhouse-resolver doctor --python /usr/bin/python3",
+        "wheelhouse-resolver doctor --root '/sw/the wheelhouse' --python /usr/bin/python3",
     ),
     (
         "config-file",
         pip_with(config_file="/a b/pip.conf", config_file_problem="No such file or directory"),
         "error",
         "PIP_CONFIG_FILE names /a b/pip.conf",
-        "mkdir -p '/a b' && wheelhouse-resolver pip-conf --output '/a b/pip.conf'",
+        "mkdir -p '/a b' && "
+        "wheelhouse-resolver pip-conf --root '/sw/the wheelhouse' --output '/a b/pip.conf'",
     ),
     (
         "config-file",
@@ -571,14 +544,14 @@ CASES: list[tuple[str, Facts, str, str, str]] = [
         healthy(uv="/bin/uv"),
         "note",
         "/bin/uv knows no wheelhouse",
-        'eval "$(wheelhouse-resolver pip-conf --format sh)"',
+        "eval \"$(wheelhouse-resolver pip-conf --root '/sw/the wheelhouse' --format sh)\"",
     ),
     (
         "target",
         healthy(python=None, target_problem="/x/python cannot be run here"),
         "error",
-        "nothing is known of the target Python's pip: /x/python cannot be run here",
-        "wheelhouse-resolver doctor --python /gentoo/bin/python3",
+        "the target Python's pip is unknown: /x/python cannot be run here",
+        "wheelhouse-resolver doctor --root '/sw/the wheelhouse' --python /gentoo/bin/python3",
     ),
     (
         "target",
@@ -589,7 +562,7 @@ CASES: list[tuple[str, Facts, str, str, str]] = [
         ),
         "note",
         "a version",
-        "wheelhouse-resolver doctor --python /gentoo/bin/python3",
+        "wheelhouse-resolver doctor --root '/sw/the wheelhouse' --python /gentoo/bin/python3",
     ),
     (
         "other-layer",
@@ -603,14 +576,14 @@ CASES: list[tuple[str, Facts, str, str, str]] = [
         replace(around("nix"), other_python="/nix/python3", other_layer="nix"),
         "error",
         f"{PYTHON} is of layer gentoo (prefix /p), yet layer nix is loaded (A=1)",
-        "wheelhouse-resolver doctor --python /nix/python3",
+        "wheelhouse-resolver doctor --root '/sw/the wheelhouse' --python /nix/python3",
     ),
     (
         "other-layer",
         around("gentoo", python=None),
         "warning",
         "is of no layer, yet layer gentoo is loaded",
-        "wheelhouse-resolver doctor --python /gentoo/bin/python3",
+        "wheelhouse-resolver doctor --root '/sw/the wheelhouse' --python /gentoo/bin/python3",
     ),
     (
         "other-layer",
@@ -670,8 +643,8 @@ CASES: list[tuple[str, Facts, str, str, str]] = [
         "other-environment",
         healthy(venvs=(VenvState(path="/other", active=True), VenvState(path="/third"))),
         "note",
-        f"/other is active; looked at was {PYTHON}",
-        "wheelhouse-resolver doctor --python /other/bin/python",
+        f"/other is active; this report is about {PYTHON}",
+        "wheelhouse-resolver doctor --root '/sw/the wheelhouse' --python /other/bin/python",
     ),
     (
         "other-version",
@@ -685,7 +658,7 @@ CASES: list[tuple[str, Facts, str, str, str]] = [
         healthy(environ={"EBVERSIONPYTHON": "3.12.1"}),
         "warning",
         f"{PYTHON} has Python 3.11; the module that is loaded is Python 3.12",
-        "wheelhouse-resolver doctor --python /gentoo/bin/python3",
+        "wheelhouse-resolver doctor --root '/sw/the wheelhouse' --python /gentoo/bin/python3",
     ),
     (
         "manylinux-policy",
@@ -698,7 +671,7 @@ CASES: list[tuple[str, Facts, str, str, str]] = [
         "manylinux-policy",
         python_with(policy_module=PolicyModuleState(path="/l/_manylinux.py")),
         "note",
-        "says nothing; it is not what",
+        "has no opinion; it is not what",
         "mv /l/_manylinux.py /l/_manylinux.py.off",
     ),
     (
@@ -757,26 +730,26 @@ CASES: list[tuple[str, Facts, str, str, str]] = [
         "cache",
         healthy(cache=PathState(path="/c", problem="Read-only file system")),
         "note",
-        "nothing can be remembered in /c: Read-only file system",
+        "cannot write to the cache /c: Read-only file system",
         'export XDG_CACHE_HOME=/tmp/cache-"$USER"',
     ),
 ]
 
 
 @pytest.mark.parametrize(
-    ("check", "facts", "severity", "what", "mend"), CASES, ids=[f"{case[0]}-{case[2]}" for case in CASES]
+    ("check", "facts", "severity", "what", "fix"), CASES, ids=[f"{case[0]}-{case[2]}" for case in CASES]
 )
-def test_what_a_check_finds(check: str, facts: Facts, severity: str, what: str, mend: str) -> None:
+def test_what_a_check_finds(check: str, facts: EnvironmentFacts, severity: str, what: str, fix: str) -> None:
     finding = only_finding(facts)
     assert (finding.check, finding.severity.value) == (check, severity)
-    assert what in finding.what
-    assert finding.mend == mend
+    assert what in finding.message
+    assert finding.fix == fix
     assert finding.why
-    assert "--clear" not in finding.mend
+    assert "--clear" not in finding.fix
     assert json.loads(json.dumps(finding.to_dict()))["check"] == check
 
 
-def test_only_the_reason_that_applies_is_told() -> None:
+def test_only_the_reason_that_applies_is_given() -> None:
     cpu = Evidence("cpu", "avx2", "x")
     for arch, why in (("avx512", "programs die of an illegal"), ("sse3", "programs run slower than they")):
         finding = only_finding(host_with(arch_evidence=(Evidence("option", arch, f"given as {arch}"), cpu)))
@@ -787,14 +760,16 @@ def test_only_the_reason_that_applies_is_told() -> None:
 def test_a_file_that_may_be_the_sites_stays_in_force() -> None:
     facts = replace(healthy(), directories=())
     facts = replace(facts, pip=replace(facts.pip, ignored=("/home/me/.pip/pip.conf",)))
-    assert only_finding(facts).mend == ""
+    assert only_finding(facts).fix == ""
 
 
 class TestFindLinks:
     def found(self, *settings: PipSetting) -> list[tuple[str, str, str]]:
         facts = healthy()
         pip = with_settings(facts.pip, *settings)
-        return [(each.check, each.severity.value, each.what) for each in diagnose(replace(facts, pip=pip))]
+        return [
+            (each.check, each.severity.value, each.message) for each in run_checks(replace(facts, pip=pip))
+        ]
 
     ALL = links_to("gentoo/avx2", "gentoo/avx", "gentoo/sse3", "gentoo/generic", "generic")
 
@@ -809,7 +784,7 @@ class TestFindLinks:
 
     def test_none_without_a_file(self) -> None:
         finding = only_finding(healthy(pip=PipFacts(version="26.3", asked="config debug")))
-        assert finding.what == "no `find-links` is in force, and PIP_CONFIG_FILE is not set"
+        assert finding.message == "no `find-links` is in force, and PIP_CONFIG_FILE is not set"
 
     def test_of_somewhere_else(self) -> None:
         assert self.found(setting("find-links", links_to("elsewhere"), "env_var"))[0] == (
@@ -824,7 +799,7 @@ class TestFindLinks:
         given = setting("find-links", f"{self.ALL} {own.value} {web.value}")
         pip = with_settings(healthy().pip, setting("no-index", "1"), given)
         pip = replace(pip, links=(*pip.links[:-2], own, web))
-        assert diagnose(healthy(pip=pip)) == []
+        assert run_checks(healthy(pip=pip)) == []
 
     def test_a_variable_replaces_those_of_the_file(self) -> None:
         (found,) = self.found(
@@ -835,9 +810,9 @@ class TestFindLinks:
 
     def test_a_command_section_replaces_those_of_the_file(self) -> None:
         facts = and_also(setting("find-links", links_to("gone/x"), "site", "install"))
-        finding = diagnose(facts)[0]
+        finding = run_checks(facts)[0]
         assert finding.check == "find-links-replaced"
-        assert finding.mend == f"'{PYTHON}' -m pip config --site unset install.find-links"
+        assert finding.fix == f"'{PYTHON}' -m pip config --site unset install.find-links"
 
     def test_of_another_arch_and_layer(self) -> None:
         ((check, severity, what),) = self.found(
@@ -868,10 +843,10 @@ class TestFindLinks:
         facts = directories_with("nix/avx", exists=False)
         labels = ("nix/avx2", "nix/sse3", "nix/generic", "generic")
         facts = replace(facts, pip=with_settings(facts.pip, setting("find-links", links_to(*labels))))
-        assert "is for layer nix, arch avx2; this host" in only_finding(facts).what
+        assert "is for layer nix, arch avx2; this host" in only_finding(facts).message
         assert (
             "names directories that are for other hosts"
-            in only_finding(replace(facts, directories=healthy().directories)).what
+            in only_finding(replace(facts, directories=healthy().directories)).message
         )
 
     def test_some_are_left_out(self) -> None:
@@ -888,19 +863,19 @@ class TestFindLinks:
             setting("no-index", "1"),
             setting("find-links", links_to("gentoo/avx", "gentoo/sse3", "gentoo/generic", "generic")),
         )
-        assert diagnose(replace(facts, pip=pip)) == []
+        assert run_checks(replace(facts, pip=pip)) == []
 
     def test_missing_ones(self) -> None:
         below, outside = f"file://{ROOT}/gentoo/avx3".replace(" ", "%20"), "file:///gone/wheels"
         given = setting("find-links", f"{self.ALL} {below} {outside}")
         pip = with_settings(healthy().pip, setting("no-index", "1"), given)
         gone = LinkState(value=below, real=f"{ROOT}/gentoo/avx3", exists=False)
-        findings = diagnose(healthy(pip=replace(pip, links=(*pip.links[:-2], gone, pip.links[-1]))))
+        findings = run_checks(healthy(pip=replace(pip, links=(*pip.links[:-2], gone, pip.links[-1]))))
         assert [(each.check, each.severity.value) for each in findings] == [
             ("stale-find-links", "error"),
             ("stale-find-links", "warning"),
         ]
-        assert all("does not exist" in each.what for each in findings)
+        assert all("does not exist" in each.message for each in findings)
 
     def test_a_view_stands_for_the_wheelhouse(self) -> None:
         labels = ["gentoo/avx2", "gentoo/avx", "gentoo/sse3", "gentoo/generic", "generic"]
@@ -910,7 +885,7 @@ class TestFindLinks:
             for each in [*labels, "gentoo/avx512"]
         ]
         pip = replace(with_settings(healthy().pip, setting("no-index", "1"), given), links=tuple(links))
-        assert diagnose(healthy(pip=pip)) == []
+        assert run_checks(healthy(pip=pip)) == []
         more = replace(given, value=f"{given.value} file:///view/gentoo/avx512")
         pip = replace(with_settings(healthy().pip, setting("no-index", "1"), more), links=tuple(links))
         assert only_finding(healthy(pip=pip)).check == "stale-find-links"
@@ -919,59 +894,62 @@ class TestFindLinks:
         facts = replace(
             site_with(root_by="--root", root_problem="x"), pip=PipFacts(version="26.3", asked="config debug")
         )
-        assert [each.check for each in diagnose(facts)] == ["root"]
+        assert [each.check for each in run_checks(facts)] == ["root"]
 
 
 class TestIndex:
-    def facts(self, *settings: PipSetting) -> Facts:
+    def facts(self, *settings: PipSetting) -> EnvironmentFacts:
         kept = [each for each in healthy().pip.settings if each.option == "find-links"]
         return healthy(pip=with_settings(healthy().pip, *kept, *settings))
 
     def test_of_the_users(self) -> None:
         for option in ("index-url", "extra-index-url"):
             finding = only_finding(self.facts(setting(option, "https://x/simple", "env_var")))
-            assert (finding.check, finding.severity) == ("index", Severity.NOTE)
-            assert "https://x/simple (PIP_" in finding.what
+            assert (finding.check, finding.severity) == ("index", DiagnosticSeverity.NOTE)
+            assert "https://x/simple (PIP_" in finding.message
 
     def test_none_by_the_users_wish(self) -> None:
         finding = only_finding(self.facts(setting("no-index", "1", "env_var")))
-        assert (finding.check, finding.mend) == ("index", "unset PIP_NO_INDEX")
+        assert (finding.check, finding.fix) == ("index", "unset PIP_NO_INDEX")
 
-    def asking(self, *settings: PipSetting, **changes: Any) -> Facts:
+    def asking(self, *settings: PipSetting, **changes: Any) -> EnvironmentFacts:
         return replace(self.facts(*settings), index=IndexState(url="https://default/simple"), **changes)
 
     def test_the_default_one_is_one_note(self) -> None:
         finding = only_finding(self.asking())
-        assert (finding.check, finding.severity) == ("index", Severity.NOTE)
-        assert finding.what == (
+        assert (finding.check, finding.severity) == ("index", DiagnosticSeverity.NOTE)
+        assert finding.message == (
             "pip also asks https://default/simple (pip's default): a newer version there wins over the "
-            "wheelhouse's; what avail and pick tell is what the wheelhouse has"
+            "wheelhouse's; avail and pick show only what the wheelhouse has"
         )
-        assert finding.mend == 'eval "$(wheelhouse-resolver pip-conf --offline --format sh)"'
+        assert (
+            finding.fix
+            == f'eval "$(wheelhouse-resolver pip-conf --root {shlex.quote(ROOT)} --offline --format sh)"'
+        )
 
     def test_several_are_one_note(self) -> None:
         finding = only_finding(self.asking(setting("extra-index-url", "https://x/ https://y/", "env_var")))
         where = "(PIP_EXTRA_INDEX_URL)"
         assert (
             f"https://default/simple (pip's default) and https://x/ {where} and https://y/ {where}:"
-            in finding.what
+            in finding.message
         )
-        assert finding.mend == "unset PIP_EXTRA_INDEX_URL"
+        assert finding.fix == "unset PIP_EXTRA_INDEX_URL"
 
     def test_one_that_the_site_wants_is_a_note_too(self) -> None:
         pip: Mapping[str, Any] = {"index-url": "https://x/simple"}
         site = SiteFacts(site=Site.default(ROOT)._replace(pip=MappingProxyType(pip)))
         finding = only_finding(self.asking(setting("index-url", "https://x/simple"), site=site))
-        assert "pip also asks https://x/simple ([global] index-url in " in finding.what
-        assert "--offline" in finding.mend
+        assert "pip also asks https://x/simple ([global] index-url in " in finding.message
+        assert "--offline" in finding.fix
 
     def test_none_is_asked_or_the_site_limits_versions(self) -> None:
-        assert diagnose(self.asking(setting("no-index", "1"))) == []
+        assert run_checks(self.asking(setting("no-index", "1"))) == []
         pip: Mapping[str, Any] = {"constraint": "/sw/constraints.txt"}
         limits = setting("constraint", "/sw/constraints.txt")
         assert only_finding(self.asking(limits)).check == "index"
         site = SiteFacts(site=Site.default(ROOT)._replace(pip=MappingProxyType(pip)))
-        assert diagnose(self.asking(limits, site=site)) == []
+        assert run_checks(self.asking(limits, site=site)) == []
 
     def test_nothing_wins_over_a_wheelhouse_that_pip_does_not_know(self) -> None:
         pip = with_settings(healthy().pip)
@@ -992,9 +970,9 @@ def test_what_the_site_itself_wants_fights_nothing() -> None:
         setting("prefer-binary", "true"),
         setting("require-hashes", "true", "env", "install"),
     )
-    assert {each.check for each in diagnose(facts)} == {"no-binary", "selection"}
+    assert {each.check for each in run_checks(facts)} == {"no-binary", "selection"}
     site = SiteFacts(site=Site.default(ROOT)._replace(pip=MappingProxyType(pip)))
-    assert diagnose(replace(facts, site=site)) == []
+    assert run_checks(replace(facts, site=site)) == []
 
 
 @pytest.mark.parametrize(
@@ -1008,19 +986,19 @@ def test_what_the_site_itself_wants_fights_nothing() -> None:
     ids=lambda given: given[0].option,
 )
 def test_a_setting_that_is_switched_off_fights_nothing(settings: list[PipSetting]) -> None:
-    assert diagnose(and_also(*settings)) == []
+    assert run_checks(and_also(*settings)) == []
 
 
 def test_user_in_a_virtual_environment_is_an_error() -> None:
     facts = replace(and_also(setting("user", "1", "env_var")), python=python_with(in_venv=True).python)
     finding = only_finding(facts)
-    assert (finding.check, finding.severity) == ("install-place", Severity.ERROR)
-    assert "refuses in a virtual environment" in finding.what
+    assert (finding.check, finding.severity) == ("install-place", DiagnosticSeverity.ERROR)
+    assert "refuses in a virtual environment" in finding.message
 
 
 @pytest.mark.parametrize("version", ["19.3", "19.3.1", "20.0.2", "26.3.dev0"])
 def test_a_pip_that_obeys_build_tags_is_new_enough(version: str) -> None:
-    assert diagnose(pip_with(version=version)) == []
+    assert run_checks(pip_with(version=version)) == []
 
 
 def test_the_worst_comes_first() -> None:
@@ -1028,21 +1006,34 @@ def test_the_worst_comes_first() -> None:
         and_also(setting("no-binary", ":all:", "env_var"), setting("prefer-binary", "1", "env_var")),
         ties=Ties(count=1, examples=(("a", "1", ("x", "y")),)),
     )
-    assert [each.severity.value for each in diagnose(facts)] == ["error", "warning", "note"]
+    assert [each.severity.value for each in run_checks(facts)] == ["error", "warning", "note"]
 
 
 @pytest.mark.parametrize(
     ("shell", "unset", "load"),
     [
-        ("bash", "unset PIP_X", "eval \"$(wheelhouse-resolver pip-conf --format sh --root '/a b')\""),
-        ("tcsh", "unsetenv PIP_X", "eval \"`wheelhouse-resolver pip-conf --format csh --root '/a b'`\""),
-        ("fish", "set -e PIP_X", "wheelhouse-resolver pip-conf --format fish --root '/a b' | source"),
+        (
+            "bash",
+            "unset PIP_X",
+            "eval \"$(wheelhouse-resolver pip-conf --root '/a b' --layer nix --format sh)\"",
+        ),
+        (
+            "tcsh",
+            "unsetenv PIP_X",
+            "eval \"`wheelhouse-resolver pip-conf --root '/a b' --layer nix --format csh`\"",
+        ),
+        (
+            "fish",
+            "set -e PIP_X",
+            "wheelhouse-resolver pip-conf --root '/a b' --layer nix --format fish | source",
+        ),
     ],
 )
 def test_commands_are_those_of_the_users_shell(shell: str, unset: str, load: str) -> None:
     from wheelhouse_resolver.doctor import fixes
 
-    facts = healthy(shell=shell, options=("--root", "/a b"))
+    site = SiteFacts(site=Site.default("/a b"))
+    facts = healthy(shell=shell, site=site, host_options=("--layer", "nix"))
     assert fixes.unset(facts, "PIP_X") == unset
     assert fixes.load_settings(facts) == load
     assert shlex.quote("1 2") in fixes.export(facts, "A", "1 2")
@@ -1102,15 +1093,17 @@ def test_what_shadows_what_is_decided_by_the_path(tmp_path: Path) -> None:
 
 def test_facts_are_json_without_what_is_not_ascii() -> None:
     facts = healthy(environ={"HOME": "/home/\udcffü"}, venvs=(VenvState(path="/v"),))
-    text = json.dumps({"facts": facts.to_dict(), "findings": [each.to_dict() for each in diagnose(facts)]})
+    text = json.dumps({"facts": facts.to_dict(), "findings": [each.to_dict() for each in run_checks(facts)]})
     assert text.isascii()
     assert json.loads(text)["facts"]["pip"]["in_force"]["no-index"]["origin"] == "env"
 
 
-def test_the_documentation_has_the_same_table() -> None:
+def test_the_documentation_describes_each_check() -> None:
     page = Path(__file__).parents[2] / "docs/doctor.md"
-    rows = [line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
-    assert rows == [f"| `{c.name}` | {c.what} | {c.why} | {c.mend} |" for c in CHECKS]
+    lines = page.read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("| `")]
+    assert [(name, why) for name, _, why, _ in rows] == [(f"`{each.name}`", each.why) for each in CHECKS]
+    assert all(looks_for and fix for _, looks_for, _, fix in rows)
 
 
 def test_every_check_is_among_the_cases() -> None:

@@ -21,7 +21,8 @@ from wheelhouse_resolver.explain.suggestions import Action, Step, Suggestion
 from wheelhouse_resolver.explain.why_not import Answer, Exclusion, Verdict, grouped, python_labels, why_not
 from wheelhouse_resolver.host.cpu import Cpu
 from wheelhouse_resolver.host.detect import Host, Machine
-from wheelhouse_resolver.host.target_python import Answers, TargetPython, target_python
+from wheelhouse_resolver.host.python_probe import Answers
+from wheelhouse_resolver.host.target_python import TargetPython, target_python
 from wheelhouse_resolver.selection.pick import Rule, pick
 from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement, read_requirements
 from wheelhouse_resolver.site.layout import BUILTIN_LADDER, Arch, Layer
@@ -350,8 +351,11 @@ class TestHelps:
         found = why_not(Wheelhouse(site), "demo", HOST)
         assert [*stops(found).values()] == [(Exclusion(Rule.OUTSIDE, "arch", ("neoverse",)),)]
         assert steps(found) == [(Step(Action.BUILD),)]
-        facts = Machine(Cpu("aarch64", "ARM", "", frozenset(), frozenset()), None, {}, {})
-        host = HOST._replace(arch="generic", archs=(), facts=facts, judged_by=(site.ladder, site.layers))
+        cpu = Cpu("aarch64", "ARM", "", frozenset(), frozenset())
+        machine = Machine(cpu, HOST.python, {}, {})
+        host = HOST._replace(
+            arch="generic", archs=(), machine=machine, detected_for=(site.ladder, site.layers)
+        )
         assert steps(why_not(Wheelhouse(site), "demo", host)) == [(Step(Action.NODE, ("neoverse",)),)]
 
     def test_a_constraint_of_the_site(self, tmp_path: Path) -> None:

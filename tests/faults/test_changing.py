@@ -101,7 +101,9 @@ def test_what_is_placed_was_given_whole_whatever_happens_to_the_source(
             if ran.code:
                 assert ran.err
                 assert "fault in" not in ran.err
-                assert all(line.startswith(("refused ", "error: ")) for line in ran.err.splitlines())
+                assert all(
+                    line.startswith(("refused ", "error: ", "hint: ")) for line in ran.err.splitlines()
+                )
             assert leftovers(case.root) == []
     assert outcomes <= {0, 1, 2}
 
@@ -115,14 +117,14 @@ def test_a_wheel_that_changes_between_check_and_copy_is_not_placed(
     case = Case(tmp_path)
     case.again()
     wheel = case.given(PURE, mark="first")
-    identity = trash.identity
+    file_id = trash.file_id
 
     def meanwhile(path: str) -> tuple[int, ...]:
-        found = identity(path)
+        found = file_id(path)
         make_wheel(case.inbox, PURE, files={"module.py": b"second", "data": b"", "pkg/x": b""})
         return found
 
-    monkeypatch.setattr(trash, "identity", meanwhile)
+    monkeypatch.setattr(trash, "file_id", meanwhile)
     assert main(["publish", str(wheel), "--root", str(case.root)]) == 1
     assert capsys.readouterr().err == (
         f"error: {wheel}: changed while it was read (module.py); nothing placed\n"
@@ -141,10 +143,10 @@ def test_a_wheel_that_is_something_else_by_then_is_not_placed(
     case = Case(tmp_path)
     case.again()
     wheel = case.given(PURE)
-    identity = trash.identity
+    file_id = trash.file_id
 
     def meanwhile(path: str) -> tuple[int, ...]:
-        found = identity(path)
+        found = file_id(path)
         content = wheel.read_bytes()
         wheel.unlink()
         if what == "pipe":
@@ -155,7 +157,7 @@ def test_a_wheel_that_is_something_else_by_then_is_not_placed(
             wheel.write_bytes(content[: len(content) // 2 if what == "half" else 0])
         return found
 
-    monkeypatch.setattr(trash, "identity", meanwhile)
+    monkeypatch.setattr(trash, "file_id", meanwhile)
     assert main(["publish", str(wheel), "--root", str(case.root)]) != 0
     told = capsys.readouterr().err
     assert told.startswith("error: ")

@@ -49,8 +49,8 @@ def test_sixteen_publishers_of_overlapping_sets(
     assert all(content in given[name] for name, content in placed.items())
     assert leftovers(case.root) == []
     for each, command in zip(ran, commands, strict=True):
-        told = [line for line in each.err.splitlines() if "stands there with other content" in line]
-        assert each.err.splitlines() == told
+        told = [line for line in each.err.splitlines() if "already exists with different content" in line]
+        assert [line for line in each.err.splitlines() if not line.startswith("hint: ")] == told
         others = [
             wheel
             for wheel in command
@@ -75,7 +75,7 @@ def test_sixteen_who_replace_each_other_lose_nothing(runner: Runner, tmp_path: P
     done = [wheel for wheel, each in zip(wheels, ran, strict=True) if each.code == 0]
     assert {content_of(wheel) for wheel in done} <= contents(case.root)
     assert done
-    assert all(each.err.count("\n") == (1 if each.code else 0) for each in ran)
+    assert all(each.err.count("error: ") == (1 if each.code else 0) for each in ran)
 
 
 def test_sixteen_rebuilds_get_numbers_of_their_own_or_are_told(runner: Runner, tmp_path: Path) -> None:

@@ -234,7 +234,7 @@ def test_a_source_that_one_may_not_remove_is_told(runner: Runner, open_directory
     case.inbox.chmod(0o555)
     user = NOBODY if os.geteuid() == 0 else None
     ran = runner.run("publish", wheel, "--remove-source", "--root", case.root, user=user)
-    assert (ran.code, ran.err) == (1, f"error: {wheel} is placed, but not removed: Permission denied\n")
+    assert (ran.code, ran.err) == (1, f"error: {wheel}: placed, but not removed: Permission denied\n")
     assert [path.name for path in wheels_below(case.root)] == [STAMPED]
 
 
@@ -251,7 +251,7 @@ def all_commands(runner: Runner, case: Case, root: Path, without: tuple[str, ...
     second = make_wheel(case.base / "second", PURE, files={"m.py": b"second"})
     code, told = run("publish", second)
     assert code == 1
-    assert "stands there with other content" in told
+    assert "already exists with different content" in told
     assert run("publish", second, "--rebuild") == (0, "")
     assert run("publish", second, "--replace") == (0, "")
     assert run("withdraw", STAMPED) == (0, "")

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from wheelhouse_resolver.errors import CpuinfoError
-from wheelhouse_resolver.host.cpu import archs_of, captured_cpu, parse_cpuinfo, running_cpu, why_not
+from wheelhouse_resolver.host.cpu import archs_of, captured_cpu, missing_for, parse_cpuinfo, running_cpu
 from wheelhouse_resolver.site.layout import BUILTIN_LADDER
 from wheelhouse_resolver.site.model import Site
 
@@ -107,6 +107,54 @@ def test_a_ladder_may_hold_archs_of_several_cpu_families(name: str, archs: tuple
 
 
 @pytest.mark.parametrize(
+    ("lines", "target", "others"),
+    [
+        pytest.param("isa : rv64\nuarch : sifive,u74-mc\n", "u74mc", ["x60"], id="sifive"),
+        pytest.param("isa : rv64\nuarch : spacemit,x60\n", "x60", ["u74mc"], id="spacemit"),
+        pytest.param("isa : rv64\nmodel name : Spacemit(R) X60\n", "x60", ["u74mc"], id="spacemit-model"),
+        pytest.param("isa : rv64\nuarch : thead,c910\n", "riscv64", ["u74mc", "x60"], id="other-riscv"),
+        pytest.param("isa : rv64\n", "riscv64", ["u74mc", "x60"], id="bare-riscv"),
+    ],
+)
+def test_a_riscv_cpu_is_what_archspec_calls_it(
+    lines: str, target: str, others: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "cpuinfo"
+    path.write_text(lines)
+    targets = captured_cpu(str(path)).targets
+    assert {target, "riscv64"} <= targets
+    assert targets.isdisjoint(others)
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "other"),
+    [
+        ("0xd49", "neoverse_n2", "neoverse_v2"),
+        ("0xd4f", "neoverse_v2", "neoverse_n2"),
+        ("0xd40", "neoverse_v1", "neoverse_v2"),
+    ],
+)
+def test_an_arm_cpu_of_a_known_part_is_not_another_with_the_same_features(
+    part: str, name: str, other: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "cpuinfo"
+    flags = " ".join(archspec_cpu.TARGETS[name].features)
+    path.write_text(f"Features : {flags}\nCPU implementer : 0x41\nCPU part : {part}\n")
+    targets = captured_cpu(str(path)).targets
+    assert {name, "neoverse_n1", "aarch64"} <= targets
+    assert other not in targets
+
+
+def test_an_arm_cpu_is_at_least_every_lesser_model_whose_features_it_has(tmp_path: Path) -> None:
+    path = tmp_path / "cpuinfo"
+    flags = " ".join(
+        archspec_cpu.TARGETS["neoverse_v2"].features | archspec_cpu.TARGETS["neoverse_v1"].features
+    )
+    path.write_text(f"Features : {flags}\nCPU implementer : 0x41\nCPU part : 0xd4f\n")
+    assert {"neoverse_v2", "neoverse_v1", "neoverse_n1"} <= captured_cpu(str(path)).targets
+
+
+@pytest.mark.parametrize(
     ("name", "arch", "reason"),
     [
         ("intel-knl", "avx512", "the CPU is not at least x86_64_v4"),
@@ -118,7 +166,7 @@ def test_a_ladder_may_hold_archs_of_several_cpu_families(name: str, archs: tuple
 )
 def test_why_a_cpu_cannot_run_an_arch(name: str, arch: str, reason: str) -> None:
     (meant,) = [each for each in BUILTIN_LADDER if each.name == arch]
-    assert why_not(captured(name), meant) == reason
+    assert missing_for(captured(name), meant) == reason
 
 
 def test_all_features_of_an_arch_are_needed() -> None:
@@ -129,7 +177,7 @@ def test_all_features_of_an_arch_are_needed() -> None:
     ).ladder
     guest = captured("vm-virtualbox-avx2-only")
     assert archs_of(guest, [both, one]) == ("b",)
-    assert why_not(guest, both) == "the CPU lacks fma"
+    assert missing_for(guest, both) == "the CPU lacks fma"
 
 
 @pytest.mark.parametrize(

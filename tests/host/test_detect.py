@@ -325,7 +325,7 @@ def test_a_host_is_judged_anew_by_each_site() -> None:
         "soft/generic",
         "generic",
     ]
-    assert (found.on(own).arch, found.on(own).layer) == ("neoverse_v1", "soft")
+    assert (found.for_site(own).arch, found.for_site(own).layer) == ("neoverse_v1", "soft")
 
 
 def test_an_override_that_another_site_does_not_know_is_an_error_there() -> None:
@@ -336,7 +336,7 @@ def test_an_override_that_another_site_does_not_know_is_an_error_there() -> None
 
 def test_a_host_that_was_stated_is_what_was_stated() -> None:
     stated = Host(arch="avx", layer="gentoo")
-    assert stated.on(BUILTIN) is stated
+    assert stated.for_site(BUILTIN) is stated
     assert stated.cpu is None
     assert stated.to_dict()["evidence"]["arch"] == {"decided": None, "agreeing": [], "overruled": []}
 

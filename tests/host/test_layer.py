@@ -13,7 +13,6 @@ import pytest
 from tests.host.binaries import copy_of_true, hand_made_elf, script, set_program_interpreter
 from wheelhouse_resolver.host.cpu import Cpu
 from wheelhouse_resolver.host.detect import Host, Machine, detect_host
-from wheelhouse_resolver.host.detect import _judged as judged
 from wheelhouse_resolver.host.layer import Evidence, layer_evidence, parse_os_release
 from wheelhouse_resolver.host.program_interpreter import NotElfError, program_interpreter
 from wheelhouse_resolver.host.target_python import Interpreter, TargetPython
@@ -59,16 +58,16 @@ def host(
     layers: Sequence[Layer] = BUILTIN_LAYERS,
     option: str | None = None,
 ) -> Host:
-    """The host of which these facts are known."""
-    facts = Machine(
+    """The host of which this is known."""
+    machine = Machine(
         cpu=CPU,
-        interpreter=interpreter,
+        python=TargetPython("running", interpreter),
         environ=environ or {},
         os_release={"ID": os_release} if os_release else {},
         layer=option,
     )
     site = Site(root="/w", layers=tuple(layers))
-    return judged(facts, site, TargetPython("running", interpreter), ())
+    return machine.host(site)
 
 
 def decided(found: Host) -> tuple[str | None, str | None]:

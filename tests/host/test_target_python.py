@@ -17,9 +17,9 @@ from packaging.version import Version
 from tests.factories import clean_environ, make_tree, run_cli
 from tests.host.binaries import copy_of_true, hand_made_elf, script
 from wheelhouse_resolver.errors import PythonError
-from wheelhouse_resolver.host import target_python as python_room
+from wheelhouse_resolver.host import python_probe
+from wheelhouse_resolver.host.python_probe import Answers
 from wheelhouse_resolver.host.target_python import (
-    Answers,
     TargetPython,
     found_python,
     marker_environment,
@@ -421,7 +421,7 @@ def test_a_name_that_is_not_on_the_path_is_an_error(
 def test_a_python_that_hangs_is_an_error_after_a_while(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(python_room, "_TIMEOUT", 0.2)
+    monkeypatch.setattr(python_probe, "_TIMEOUT", 0.2)
     path = script(tmp_path / "python", "#!/bin/sh\nexec sleep 60\n")
     with pytest.raises(PythonError, match="did not answer within"):
         target_python(str(path))

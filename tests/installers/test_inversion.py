@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.tags import parse_tag
 
-from wheelhouse_resolver.audit.order import host_kinds, policy_choice
+from wheelhouse_resolver.audit.order import policy_choice, visible
 from wheelhouse_resolver.installers.inversion import beats, concerned_pythons, inversions, retagged
 from wheelhouse_resolver.installers.ordering import INSTALLERS, PythonKind, choice, tag_priorities
 from wheelhouse_resolver.site.layout import Layer
@@ -203,11 +203,11 @@ def test_stamped_wheels_without_an_inversion_are_taken_as_policy_says(wheels: di
     candidates = [stamped(label, tags) for label, tags in wheels.items()]
     found = inversions(candidates, TOGETHER)
     wrong = False
-    for host, installer in product(host_kinds(SITE), INSTALLERS):
-        visible = [each for each in candidates if each.directory.path in host.paths]
+    for host, installer in product(SITE.host_kinds(), INSTALLERS):
+        seen = visible(candidates, host)
         for python in concerned_pythons(candidates):
-            chosen = choice(installer, visible, python)
-            wrong = wrong or chosen != policy_choice(visible, python, installer)
+            chosen = choice(installer, seen, python)
+            wrong = wrong or chosen != policy_choice(seen, python, installer)
     assert wrong == bool(found)
 
 

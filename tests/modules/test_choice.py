@@ -253,6 +253,7 @@ EVERY_TARGET = [
 ]
 WORDS = sorted({word for target in TARGETS.values() for word in target.features} | {"pni", "lm", "svm"})
 FEATURES = ["sse3", "avx512", "fma", "sve", "asimd", "altivec", "neon", "sse4.1", "avx", "atomics"]
+PARTS = sorted({target.cpu_part for target in TARGETS.values()} | {"0xfff"})
 POWERS = ["POWER8E (raw)", "POWER9, altivec supported", "POWER10 (architected)", "POWER", "PPC970"]
 
 
@@ -279,8 +280,10 @@ def cpuinfos(draw: st.DrawFn) -> str:
         f"flags\t\t: {words}",
         f"Features\t: {words}",
         f"CPU implementer\t: {draw(code)}",
+        f"CPU part\t: {draw(st.sampled_from(PARTS))}",
+        f"model name\t: {draw(st.sampled_from(['Spacemit(R) X60', 'Intel(R) Xeon(R) CPU']))}",
         f"cpu\t\t: {draw(st.sampled_from(POWERS))}",
-        f"uarch\t\t: {draw(st.sampled_from(['sifive,u74-mc', 'u74mc', 'riscv64']))}",
+        f"uarch\t\t: {draw(st.sampled_from(['sifive,u74-mc', 'spacemit,x60', 'u74mc', 'riscv64']))}",
         "isa\t\t: rv64imafdc",
         "processor\t: 0",
         "",
@@ -304,6 +307,13 @@ def of_everything(language: Language, everything: Site, tmp_path_factory: pytest
 )
 @given(text=cpuinfos())
 @example(text="flags : mmx sse sse2 sse3 ssse3\nCPU implementer : GenuineIntel\n")
+@example(
+    text="Features : "
+    + " ".join(TARGETS["neoverse_v2"].features)
+    + "\nCPU implementer : 0x41\nCPU part : 0xd49\n"
+)
+@example(text="isa : rv64\nmodel name : Spacemit(R) X60\n")
+@example(text="isa : rv64\nuarch : sifive,u74-mc\n")
 @example(text="processor : 0\n\nvendor_id : GenuineIntel\nflags : ssse3\n")
 @example(text="flags : avx\nflags : avx512f\n\nflags : pni\n")
 def test_any_cpu_has_the_archs_that_archspec_says(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house import House, everything_below
+from tests.wheelhouse import WheelhouseFixture, everything_below
 from tests.whole import assert_whole, content_of, wheels_below
 from wheelhouse_resolver.publishing import trash
 
@@ -19,20 +19,20 @@ STAMPED = "demo-1.0-1000generic-py3-none-any.whl"
 
 
 @pytest.fixture
-def house(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> House:
-    return House(tmp_path, capsys)
+def house(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> WheelhouseFixture:
+    return WheelhouseFixture(tmp_path, capsys)
 
 
 def one(marks: str) -> dict[str, dict[str, bytes]]:
     return {"files": {"demo.py": f"MARK = {marks!r}\n".encode()}}
 
 
-def test_every_wheel_gets_the_stamp_of_its_directory(house: House) -> None:
+def test_every_wheel_gets_the_stamp_of_its_directory(house: WheelhouseFixture) -> None:
     standing = [
-        house.stand("generic", "demo-1.0-py3-none-any.whl"),
-        house.stand("gentoo/avx", "demo-1.0-2-cp311-cp311-linux_x86_64.whl"),
-        house.stand("gentoo/avx2", "demo-1.0-999003avx2-cp311-cp311-linux_x86_64.whl"),
-        house.stand("nix/avx512", "demo-1.0-400004avx2-cp311-cp311-linux_x86_64.whl"),
+        house.add("generic", "demo-1.0-py3-none-any.whl"),
+        house.add("gentoo/avx", "demo-1.0-2-cp311-cp311-linux_x86_64.whl"),
+        house.add("gentoo/avx2", "demo-1.0-999003avx2-cp311-cp311-linux_x86_64.whl"),
+        house.add("nix/avx512", "demo-1.0-400004avx2-cp311-cp311-linux_x86_64.whl"),
     ]
     contents = sorted(map(content_of, standing))
     done = house.run("restamp")
@@ -49,17 +49,17 @@ def test_every_wheel_gets_the_stamp_of_its_directory(house: House) -> None:
     assert [line.split()[0] for line in done.out.splitlines()] == ["stamped"] * 4
 
 
-def test_the_most_specific_directory_comes_first(house: House) -> None:
+def test_the_most_specific_directory_comes_first(house: WheelhouseFixture) -> None:
     for label in ("generic", "gentoo/generic", "gentoo/avx512", "gentoo/sse3"):
-        house.stand(label, PLAIN)
+        house.add(label, PLAIN)
     lines = house.run("restamp").out.splitlines()
     assert [line.split("/house/")[1].rpartition("/")[0] for line in lines] == [
         "gentoo/avx512", "gentoo/sse3", "gentoo/generic", "generic",
     ]  # fmt: skip
 
 
-def test_a_second_run_changes_nothing(house: House) -> None:
-    house.stand("generic", PURE)
+def test_a_second_run_changes_nothing(house: WheelhouseFixture) -> None:
+    house.add("generic", PURE)
     house.run("restamp")
     before = everything_below(house.root)
     done = house.run("restamp")
@@ -67,8 +67,8 @@ def test_a_second_run_changes_nothing(house: House) -> None:
     assert everything_below(house.root) == before
 
 
-def test_a_dry_run_says_it_and_touches_nothing(house: House) -> None:
-    path = house.stand("generic", PURE)
+def test_a_dry_run_says_it_and_touches_nothing(house: WheelhouseFixture) -> None:
+    path = house.add("generic", PURE)
     (house.root / "generic/.wheelhouse-draft-h-1-1-1.part").touch()
     before = everything_below(house.root)
     done = house.run("restamp", "--dry-run")
@@ -76,11 +76,11 @@ def test_a_dry_run_says_it_and_touches_nothing(house: House) -> None:
     assert everything_below(house.root) == before
 
 
-def test_what_a_killed_run_left_is_finished_and_cleared(house: House) -> None:
+def test_what_a_killed_run_left_is_finished_and_cleared(house: WheelhouseFixture) -> None:
     # The stamped one was placed, and the unstamped one not yet removed.
-    house.stand("generic", PURE)
+    house.add("generic", PURE)
     house.publish(house.wheel(PURE))
-    house.stand("generic", PURE)
+    house.add("generic", PURE)
     (house.root / "gentoo/avx/.wheelhouse-draft-h-1-1-1.part").write_bytes(b"half")
     assert sorted(house.wheels("generic")) == [STAMPED, PURE]
     assert house.run("restamp").code == 0
@@ -88,22 +88,23 @@ def test_what_a_killed_run_left_is_finished_and_cleared(house: House) -> None:
     assert os.listdir(house.root / "gentoo/avx") == []
 
 
-def test_a_stamped_wheel_with_other_content_is_told_and_both_stay(house: House) -> None:
+def test_a_stamped_wheel_with_other_content_is_told_and_both_stay(house: WheelhouseFixture) -> None:
     house.publish(house.wheel(PURE, **one("stamped")))
-    unstamped = house.stand("generic", PURE, **one("unstamped"))
-    house.stand("gentoo/avx", "other-1.0-cp311-cp311-linux_x86_64.whl")
+    unstamped = house.add("generic", PURE, **one("unstamped"))
+    house.add("gentoo/avx", "other-1.0-cp311-cp311-linux_x86_64.whl")
     done = house.run("restamp")
     assert done.code == 1
     assert done.err == (
-        f"error: {unstamped}: cannot be stamped: {STAMPED} stands there with other content, and wins; "
-        f"withdraw one of the two (`wheelhouse-resolver withdraw {PURE}`)\n"
+        f"error: {unstamped}: cannot be stamped: {STAMPED} already exists with different content\n"
+        "hint: installers take the stamped one; to withdraw the other: "
+        f"`{house.site.command('withdraw', '--to', 'generic', PURE)}`\n"
     )
     assert sorted(house.wheels("generic")) == [STAMPED, PURE]
     assert house.wheels("gentoo") == ["avx/other-1.0-300000avx-cp311-cp311-linux_x86_64.whl"]
 
 
 @pytest.mark.parametrize("kind", ["damaged", "pipe", "directory", "build-number"])
-def test_what_cannot_be_stamped_is_told_and_the_others_are(house: House, kind: str) -> None:
+def test_what_cannot_be_stamped_is_told_and_the_others_are(house: WheelhouseFixture, kind: str) -> None:
     bad = house.root / "generic/bad-1.0-py3-none-any.whl"
     if kind == "damaged":
         bad.write_bytes(b"half")
@@ -112,29 +113,29 @@ def test_what_cannot_be_stamped_is_told_and_the_others_are(house: House, kind: s
     elif kind == "directory":
         bad.mkdir()
     else:
-        house.stand("generic", "bad-1.0-20240101-py3-none-any.whl")
+        house.add("generic", "bad-1.0-20240101-py3-none-any.whl")
     (house.root / "generic/not a wheel.whl").touch()
-    house.stand("generic", PURE)
+    house.add("generic", PURE)
     done = house.run("restamp")
     assert done.code == 1
     assert "bad-1.0-" in done.err
-    assert done.err.count("\n") == 1
+    assert done.err.count("error: ") == 1
     assert STAMPED in house.wheels("generic")
 
 
 def test_a_file_that_came_in_place_of_the_old_one_is_never_lost(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: WheelhouseFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Between being read and being removed, somebody puts another wheel of the name there.
-    path = house.stand("generic", PURE, **one("old"))
-    discard = trash.discard
+    path = house.add("generic", PURE, **one("old"))
+    remove = trash.remove_if_unchanged
 
     def meanwhile(what: str, known: tuple[int, ...]) -> bool:
         path.unlink()
-        house.stand("generic", PURE, **one("new"))
-        return discard(what, known)
+        house.add("generic", PURE, **one("new"))
+        return remove(what, known)
 
-    monkeypatch.setattr(trash, "discard", meanwhile)
+    monkeypatch.setattr(trash, "remove_if_unchanged", meanwhile)
     house.run("restamp")
     assert sorted(house.wheels("generic")) == [STAMPED, PURE]
     assert b"'new'" in zipfile.ZipFile(path).read("demo.py")
@@ -142,17 +143,17 @@ def test_a_file_that_came_in_place_of_the_old_one_is_never_lost(
 
 
 def test_a_wheel_that_changes_between_check_and_copy_is_told_and_stays(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: WheelhouseFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = house.stand("generic", PURE, **one("old"))
-    identity = trash.identity
+    path = house.add("generic", PURE, **one("old"))
+    file_id = trash.file_id
 
     def meanwhile(what: str) -> tuple[int, ...]:
-        found = identity(what)
-        house.stand("generic", PURE, **one("new"))
+        found = file_id(what)
+        house.add("generic", PURE, **one("new"))
         return found
 
-    monkeypatch.setattr(trash, "identity", meanwhile)
+    monkeypatch.setattr(trash, "file_id", meanwhile)
     done = house.run("restamp")
     assert done.code == 1
     assert done.err == f"error: {path}: changed while it was read (demo.py); nothing placed\n"
@@ -162,7 +163,7 @@ def test_a_wheel_that_changes_between_check_and_copy_is_told_and_stays(
 
 @pytest.mark.parametrize("relative", [True, False], ids=["relative", "absolute"])
 def test_a_link_is_replaced_by_a_stamped_wheel_and_its_target_stays(
-    house: House, tmp_path: Path, relative: bool
+    house: WheelhouseFixture, tmp_path: Path, relative: bool
 ) -> None:
     store = house.wheel(PURE)
     target = os.path.relpath(store, house.root / "generic") if relative else str(store)
@@ -175,10 +176,10 @@ def test_a_link_is_replaced_by_a_stamped_wheel_and_its_target_stays(
 
 
 def test_a_full_disk_ends_the_run_at_once_with_one_line(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: WheelhouseFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house.stand("generic", PURE)
-    house.stand("gentoo/avx2", PLAIN)
+    house.add("generic", PURE)
+    house.add("gentoo/avx2", PLAIN)
 
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -196,9 +197,9 @@ def test_a_full_disk_ends_the_run_at_once_with_one_line(
 # -- tag inversions ----------------------------------------------------------------------------------------
 
 
-def test_retag_gives_wheels_tags_that_leave_no_inversion(house: House) -> None:
-    house.stand("generic", "demo-1.0-cp311-cp311-manylinux_2_17_x86_64.whl")
-    house.stand("gentoo/avx2", PLAIN)
+def test_retag_gives_wheels_tags_that_leave_no_inversion(house: WheelhouseFixture) -> None:
+    house.add("generic", "demo-1.0-cp311-cp311-manylinux_2_17_x86_64.whl")
+    house.add("gentoo/avx2", PLAIN)
     assert house.run("restamp").code == 0
     assert house.run("audit").code == 1
     done = house.run("restamp", "--retag")
@@ -210,23 +211,22 @@ def test_retag_gives_wheels_tags_that_leave_no_inversion(house: House) -> None:
     assert house.run("audit").code == 0
 
 
-def test_what_no_tags_can_mend_is_told_and_stays(house: House) -> None:
+def test_what_no_tags_can_mend_is_told_and_stays(house: WheelhouseFixture) -> None:
     # To take on the lower one's tag would offer the higher one to Pythons that it is not for.
-    house.stand("generic", "demo-1.0-1000generic-cp311-abi3-linux_x86_64.whl")
-    house.stand("gentoo/avx2", "demo-1.0-400000avx2-cp311-none-any.whl")
+    house.add("generic", "demo-1.0-1000generic-cp311-abi3-linux_x86_64.whl")
+    house.add("gentoo/avx2", "demo-1.0-400000avx2-cp311-none-any.whl")
     before = house.wheels()
     done = house.run("restamp", "--retag")
     assert (done.code, done.out) == (1, "")
-    assert "a tag inversion that new tags cannot mend: " in done.err
-    assert done.err.endswith("; withdraw one of the two\n")
-    assert done.err.count("\n") == 1
+    assert "a tag inversion that new tags cannot fix: " in done.err
+    assert "\nhint: withdraw one of the two: `" in done.err
     assert house.wheels() == before
 
 
-def test_a_damaged_wheel_in_an_inversion_is_told_and_the_others_are_mended(house: House) -> None:
+def test_a_damaged_wheel_in_an_inversion_is_told_and_the_others_are_mended(house: WheelhouseFixture) -> None:
     for name in ("demo", "other"):
-        house.stand("generic", f"{name}-1.0-1000generic-cp311-cp311-manylinux_2_17_x86_64.whl")
-        house.stand("gentoo/avx2", f"{name}-1.0-400000avx2-cp311-cp311-linux_x86_64.whl")
+        house.add("generic", f"{name}-1.0-1000generic-cp311-cp311-manylinux_2_17_x86_64.whl")
+        house.add("gentoo/avx2", f"{name}-1.0-400000avx2-cp311-cp311-linux_x86_64.whl")
     damaged = house.root / "gentoo/avx2/demo-1.0-400000avx2-cp311-cp311-linux_x86_64.whl"
     damaged.write_bytes(b"half")
     done = house.run("restamp", "--retag")

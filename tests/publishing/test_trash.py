@@ -35,10 +35,10 @@ def _umask() -> Iterator[None]:
 @pytest.mark.usefixtures("_filesystem")
 def test_what_is_withdrawn_is_out_of_sight_and_comes_back(tmp_path: Path) -> None:
     put(tmp_path, b"content")
-    taken = trash.withdraw(str(tmp_path / NAME))
+    taken = trash.move_to_trash(str(tmp_path / NAME))
     assert os.listdir(tmp_path) == [trash.TRASH]
     assert trash.trashed(str(tmp_path)) == [taken]
-    assert trash.restore(taken)
+    assert trash.put_back(taken)
     assert (tmp_path / NAME).read_bytes() == b"content"
     assert trash.trashed(str(tmp_path)) == []
     assert os.listdir(tmp_path / trash.TRASH) == []
@@ -47,9 +47,9 @@ def test_what_is_withdrawn_is_out_of_sight_and_comes_back(tmp_path: Path) -> Non
 @pytest.mark.usefixtures("_filesystem")
 def test_what_comes_back_takes_no_others_place(tmp_path: Path) -> None:
     put(tmp_path, b"old")
-    taken = trash.withdraw(str(tmp_path / NAME))
+    taken = trash.move_to_trash(str(tmp_path / NAME))
     put(tmp_path, b"new")
-    assert not trash.restore(taken)
+    assert not trash.put_back(taken)
     assert (tmp_path / NAME).read_bytes() == b"new"
     assert Path(taken.path).read_bytes() == b"old"
 
@@ -57,7 +57,7 @@ def test_what_comes_back_takes_no_others_place(tmp_path: Path) -> None:
 def test_everything_ever_withdrawn_is_kept_the_latest_first(tmp_path: Path) -> None:
     for content in (b"1", b"2", b"3"):
         put(tmp_path, content)
-        trash.withdraw(str(tmp_path / NAME))
+        trash.move_to_trash(str(tmp_path / NAME))
     assert [Path(each.path).read_bytes() for each in trash.trashed(str(tmp_path))] == [b"3", b"2", b"1"]
 
 
@@ -70,7 +70,7 @@ def test_the_latest_is_first_whatever_the_clock_does(
     monkeypatch.setattr(time, "gmtime", lambda *_: time.struct_time((next(years), 1, 1, 0, 0, 0, 0, 1, 0)))
     for content in (b"1", b"2", b"3"):
         put(tmp_path, content)
-        trash.withdraw(str(tmp_path / NAME))
+        trash.move_to_trash(str(tmp_path / NAME))
     assert [Path(each.path).read_bytes() for each in trash.trashed(str(tmp_path))] == [b"3", b"2", b"1"]
 
 
@@ -78,7 +78,7 @@ def test_a_file_in_the_place_of_the_trash_is_told_and_kept(tmp_path: Path) -> No
     put(tmp_path, b"content")
     (tmp_path / trash.TRASH).write_bytes(b"a file")
     with pytest.raises(OutputError, match="Not a directory"):
-        trash.withdraw(str(tmp_path / NAME))
+        trash.move_to_trash(str(tmp_path / NAME))
     assert (tmp_path / NAME).read_bytes() == b"content"
     assert (tmp_path / trash.TRASH).read_bytes() == b"a file"
     assert trash.trashed(str(tmp_path)) == []
@@ -97,12 +97,12 @@ def test_empty_slots_go_once_nobody_can_be_using_them(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("_umask")
 def test_everybody_can_read_the_trash_whatever_the_umask(tmp_path: Path) -> None:
     put(tmp_path)
-    trash.withdraw(str(tmp_path / NAME))
+    trash.move_to_trash(str(tmp_path / NAME))
     assert stat.S_IMODE((tmp_path / trash.TRASH).stat().st_mode) == 0o755
 
 
 def test_clearing_removes_dead_drafts_too_and_counts_them(tmp_path: Path) -> None:
-    (tmp_path / f"{atomic.DRAFT_PREFIX}host-1-1.part").touch()
+    (tmp_path / f"{atomic.TEMPORARY_PREFIX}host-1-1.part").touch()
     assert trash.clear(str(tmp_path)) == 1
     assert os.listdir(tmp_path) == []
 
@@ -114,7 +114,7 @@ def test_clearing_removes_dead_drafts_too_and_counts_them(tmp_path: Path) -> Non
 def test_what_is_known_is_discarded_for_good(tmp_path: Path) -> None:
     put(tmp_path)
     path = str(tmp_path / NAME)
-    assert trash.discard(path, trash.identity(path))
+    assert trash.remove_if_unchanged(path, trash.file_id(path))
     assert os.listdir(tmp_path) == [trash.TRASH]
     assert os.listdir(tmp_path / trash.TRASH) == []
 
@@ -123,29 +123,29 @@ def test_what_is_known_is_discarded_for_good(tmp_path: Path) -> None:
 def test_what_came_into_its_place_is_never_discarded(tmp_path: Path) -> None:
     put(tmp_path, b"old")
     path = str(tmp_path / NAME)
-    known = trash.identity(path)
+    known = trash.file_id(path)
     os.unlink(path)
     put(tmp_path, b"new")
-    assert not trash.discard(path, known)
+    assert not trash.remove_if_unchanged(path, known)
     assert (tmp_path / NAME).read_bytes() == b"new"
 
 
 def test_what_was_written_to_meanwhile_is_never_discarded(tmp_path: Path) -> None:
     put(tmp_path, b"old")
     path = str(tmp_path / NAME)
-    known = trash.identity(path)
+    known = trash.file_id(path)
     with open(path, "ab") as file:
         file.write(b" and more")
-    assert not trash.discard(path, known)
+    assert not trash.remove_if_unchanged(path, known)
     assert (tmp_path / NAME).read_bytes() == b"old and more"
 
 
 def test_what_is_gone_already_needs_no_discarding(tmp_path: Path) -> None:
     put(tmp_path)
     path = str(tmp_path / NAME)
-    known = trash.identity(path)
+    known = trash.file_id(path)
     os.unlink(path)
-    assert not trash.discard(path, known)
+    assert not trash.remove_if_unchanged(path, known)
 
 
 def test_a_relative_link_is_discarded_without_looking_where_it_leads(tmp_path: Path) -> None:
@@ -155,6 +155,6 @@ def test_a_relative_link_is_discarded_without_looking_where_it_leads(tmp_path: P
     house.mkdir()
     (house / NAME).symlink_to(f"../store/{NAME}")
     path = str(house / NAME)
-    assert trash.discard(path, trash.identity(path))
+    assert trash.remove_if_unchanged(path, trash.file_id(path))
     assert not os.path.lexists(path)
     assert (tmp_path / "store" / NAME).read_bytes() == b"content"

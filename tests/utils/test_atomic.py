@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -17,6 +18,7 @@ import pytest
 from tests.filesystems import FILESYSTEMS, NAME, put, refused, weaken
 from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.utils import atomic
+from wheelhouse_resolver.utils.atomic import AlreadyExistsError
 
 
 @pytest.fixture(params=FILESYSTEMS)
@@ -43,7 +45,10 @@ def _umask() -> Iterator[None]:
 @pytest.mark.usefixtures("_filesystem")
 def test_a_file_is_placed_once_and_never_over_another(tmp_path: Path) -> None:
     assert put(tmp_path, b"first")
-    assert not put(tmp_path, b"second")
+    with pytest.raises(AlreadyExistsError, match="already exists with different content") as error:
+        put(tmp_path, b"second")
+    assert (error.value.errno, error.value.filename) == (errno.EEXIST, str(tmp_path / NAME))
+    assert not put(tmp_path, b"first")
     assert (tmp_path / NAME).read_bytes() == b"first"
     assert os.listdir(tmp_path) == [NAME]
 
@@ -59,7 +64,8 @@ def test_whatever_has_the_name_keeps_it(tmp_path: Path, kind: str) -> None:
     else:
         os.mkfifo(path)
     before = path.lstat()
-    assert not put(tmp_path)
+    with pytest.raises(AlreadyExistsError):
+        put(tmp_path)
     assert (path.lstat().st_ino, path.lstat().st_mode) == (before.st_ino, before.st_mode)
     assert not (tmp_path / "nothing").exists()
 
@@ -75,7 +81,7 @@ def test_everybody_can_read_whatever_the_umask(tmp_path: Path) -> None:
 
 
 def test_no_wheel_name_stands_for_what_is_being_written(tmp_path: Path) -> None:
-    with atomic.draft(str(tmp_path)) as draft:
+    with atomic.temporary(str(tmp_path)) as draft:
         draft.file.write(b"part")
         draft.file.flush()
         (name,) = os.listdir(tmp_path)
@@ -148,11 +154,12 @@ def test_of_many_who_want_one_name_one_gets_it(tmp_path: Path) -> None:
     placed: list[bytes] = []
 
     def publish(content: bytes) -> None:
-        with atomic.draft(str(tmp_path)) as draft:
+        with atomic.temporary(str(tmp_path)) as draft:
             draft.file.write(content)
             barrier.wait()
-            if atomic.link_into(draft, str(tmp_path), NAME):
-                placed.append(content)
+            with contextlib.suppress(AlreadyExistsError):
+                if atomic.commit(draft, str(tmp_path / NAME)):
+                    placed.append(content)
 
     threads = [threading.Thread(target=publish, args=(bytes([number]),)) for number in range(8)]
     for thread in threads:
@@ -167,7 +174,7 @@ def test_of_many_who_want_one_name_one_gets_it(tmp_path: Path) -> None:
 
 
 def left_behind(directory: Path) -> Path:
-    path = directory / f"{atomic.DRAFT_PREFIX}host-1-1-1.part"
+    path = directory / f"{atomic.TEMPORARY_PREFIX}host-1-1-1.part"
     path.write_bytes(b"half a whee")
     return path
 
@@ -175,15 +182,15 @@ def left_behind(directory: Path) -> Path:
 def test_what_a_killed_publisher_left_is_cleared(tmp_path: Path) -> None:
     path = left_behind(tmp_path)
     (tmp_path / "other.part").touch()
-    (tmp_path / f"{atomic.DRAFT_PREFIX}notes.txt").touch()
-    assert atomic.drafts(str(tmp_path)) == [str(path)]
-    assert atomic.clear_drafts(str(tmp_path)) == 1
-    assert sorted(os.listdir(tmp_path)) == [f"{atomic.DRAFT_PREFIX}notes.txt", "other.part"]
+    (tmp_path / f"{atomic.TEMPORARY_PREFIX}notes.txt").touch()
+    assert atomic.temporary_files(str(tmp_path)) == [str(path)]
+    assert atomic.clear_temporary(str(tmp_path)) == 1
+    assert sorted(os.listdir(tmp_path)) == [f"{atomic.TEMPORARY_PREFIX}notes.txt", "other.part"]
 
 
 def test_what_a_running_publisher_writes_is_not_cleared(tmp_path: Path) -> None:
-    with atomic.draft(str(tmp_path)) as draft:
-        assert atomic.clear_drafts(str(tmp_path)) == 0
+    with atomic.temporary(str(tmp_path)) as draft:
+        assert atomic.clear_temporary(str(tmp_path)) == 0
         assert os.path.exists(draft.path)
 
 
@@ -196,7 +203,7 @@ def test_a_draft_that_is_taken_for_a_leftover_as_it_is_made_is_made_again(
 
     def slowly(descriptor: int, operation: int) -> None:
         if not cleaners:
-            (path,) = atomic.drafts(str(tmp_path))
+            (path,) = atomic.temporary_files(str(tmp_path))
             other = os.open(path, os.O_RDWR)
             flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
@@ -218,11 +225,11 @@ def test_a_draft_that_is_taken_for_a_leftover_as_it_is_made_is_made_again(
 @pytest.mark.usefixtures("_no_locks")
 def test_where_there_are_no_locks_a_draft_is_a_leftover_after_a_day(tmp_path: Path) -> None:
     path = left_behind(tmp_path)
-    assert atomic.clear_drafts(str(tmp_path)) == 0
+    assert atomic.clear_temporary(str(tmp_path)) == 0
     assert put(tmp_path)
     a_day_ago = time.time() - 24 * 3600 - 60
     os.utime(path, (a_day_ago, a_day_ago))
-    assert atomic.clear_drafts(str(tmp_path)) == 1
+    assert atomic.clear_temporary(str(tmp_path)) == 1
     assert os.listdir(tmp_path) == [NAME]
 
 
@@ -231,10 +238,10 @@ def test_clearing_follows_no_link(tmp_path: Path) -> None:
     victim.write_bytes(b"precious")
     house = tmp_path / "house"
     house.mkdir()
-    (house / f"{atomic.DRAFT_PREFIX}x.part").symlink_to(victim)
-    atomic.clear_drafts(str(house))
+    (house / f"{atomic.TEMPORARY_PREFIX}x.part").symlink_to(victim)
+    atomic.clear_temporary(str(house))
     assert victim.read_bytes() == b"precious"
 
 
 def test_clearing_a_directory_that_is_not_there_does_nothing(tmp_path: Path) -> None:
-    assert atomic.clear_drafts(str(tmp_path / "nothing")) == 0
+    assert atomic.clear_temporary(str(tmp_path / "nothing")) == 0

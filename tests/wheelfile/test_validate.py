@@ -144,14 +144,14 @@ def test_sha512_in_record_is_as_good_as_sha256(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_name_that_is_no_wheel_name_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"")
-    assert findings(tmp_path / name)[0].startswith("its name is no wheel name: ")
+    assert findings(tmp_path / name)[0].startswith("invalid wheel file name: ")
 
 
 @pytest.mark.parametrize("odd", ["\n", "\t", "\x1b", "\u2028", "\udcff"], ids=ascii)
 def test_a_name_that_would_break_a_line_is_refused_and_told_on_one(tmp_path: Path, odd: str) -> None:
     path = tmp_path / f"demo-1.0{odd}-py3-none-any.whl"
     path.write_bytes(b"")
-    assert findings(path)[0].startswith("its name is no wheel name: it ")
+    assert findings(path)[0].startswith("invalid wheel file name: it ")
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import enum
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-__all__ = ["Finding", "Kind", "Severity"]
+if TYPE_CHECKING:
+    from wheelhouse_resolver.tree.candidate import Candidate
+
+__all__ = ["Finding", "FindingKind", "Severity"]
 
 
 class Severity(enum.Enum):
@@ -15,7 +19,7 @@ class Severity(enum.Enum):
     WARNING = "warning"
 
 
-class Kind(enum.Enum):
+class FindingKind(enum.Enum):
     """What a finding is about; the value is its name in JSON."""
 
     ORDER = "wrong-order"
@@ -32,14 +36,29 @@ class Kind(enum.Enum):
     LEFTOVER = "leftover"
     OUTSIDE = "outside-the-site"
 
+    @property
+    def severity(self) -> Severity:
+        """How bad it is."""
+        return Severity.ERROR if self in _ERRORS else Severity.WARNING
+
+
+_ERRORS = frozenset(
+    {
+        FindingKind.ORDER,
+        FindingKind.INVERSION,
+        FindingKind.REQUIRES_PYTHON,
+        FindingKind.BROKEN,
+        FindingKind.UNREADABLE,
+    }
+)
+
 
 class Finding(NamedTuple):
     """Something that audit found.
 
-    kind, severity: what it is and how bad.
-    message: in words.
+    message: what is wrong.
     paths:   the files it is about.
-    mend:    the command that mends it, or what to do.
+    fix:     the command that fixes it, as a shell takes it; or what to do, where no command can.
     project, version: of the wheels, where it is about some.
     wanted:  the path of the wheel that policy wants, for a wrong order.
     chosen:  (installer, path of the wheel that it would take instead) pairs.
@@ -47,17 +66,30 @@ class Finding(NamedTuple):
     pythons: the Pythons concerned.
     """
 
-    kind: Kind
-    severity: Severity
+    kind: FindingKind
     message: str
     paths: tuple[str, ...]
-    mend: str
+    fix: str
     project: str = ""
     version: str = ""
     wanted: str = ""
     chosen: tuple[tuple[str, str], ...] = ()
     hosts: tuple[str, ...] = ()
     pythons: tuple[str, ...] = ()
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is."""
+        return self.kind.severity
+
+    @classmethod
+    def about(
+        cls, candidates: Sequence[Candidate], kind: FindingKind, message: str, fix: str, **more: Any
+    ) -> Finding:
+        """A finding about these wheels of one version."""
+        paths = tuple(each.path for each in candidates)
+        project, version = str(candidates[0].name), str(candidates[0].version)
+        return cls(kind, message, paths, fix, project, version, **more)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wheelhouse_resolver.audit.findings import Finding, Kind, Severity
+from wheelhouse_resolver.audit.findings import Finding, FindingKind
 from wheelhouse_resolver.installers.inversion import beats, concerned_pythons
 from wheelhouse_resolver.installers.ordering import (
     INSTALLERS,
@@ -17,41 +17,22 @@ from wheelhouse_resolver.installers.ordering import (
     tag_priorities,
 )
 from wheelhouse_resolver.selection.policy import policy_key
-from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.wheelfile.build_tag import StampState, stamping
 
 if TYPE_CHECKING:
     from packaging.tags import Tag
 
+    from wheelhouse_resolver.site.layout import HostKind
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["HostKind", "Memory", "check_order", "host_kinds", "policy_choice"]
+__all__ = ["Memory", "check_order", "policy_choice", "visible"]
 
 
-class HostKind(NamedTuple):
-    """A kind of host that the site can have, by the directories that it searches.
-
-    label: `layer/arch`, or `none`. family: its CPU family; None: any. paths: of the directories it searches.
-    """
-
-    label: str
-    family: str | None
-    paths: frozenset[str]
-
-
-def host_kinds(site: Site) -> list[HostKind]:
-    """Every (layer, arch) that a host of *site* can have."""
-    families = {arch.name: arch.family for arch in site.ladder}
-
-    def kind(layer: str | None, arch: str, label: str) -> HostKind:
-        searched = site.search_path_for(layer, arch)
-        return HostKind(label, families.get(arch), frozenset(each.path for each in searched))
-
-    found = [kind(None, GENERIC, NO_LAYER)]
-    for layer in site.layers:
-        found += [kind(layer.name, arch, f"{layer.name}/{arch}") for arch in [*layer.archs, GENERIC]]
-    return found
+def visible(candidates: Sequence[Candidate], host: HostKind) -> list[Candidate]:
+    """Those of *candidates* that *host* searches."""
+    searched = {directory.path for directory in host.search_path}
+    return [each for each in candidates if each.directory.path in searched]
 
 
 def policy_choice(
@@ -129,7 +110,7 @@ class Memory:
 
 
 def _in_order(candidates: Sequence[Candidate], site: Site, memory: Memory) -> bool:
-    """Whether a glance tells that all is well: current stamps throughout, and no tag in their way.
+    """Whether a quick check finds nothing wrong: current stamps throughout, and no tag in their way.
 
     So it is in every tree that was published or restamped: build tags then say what policy says.
     """
@@ -156,18 +137,19 @@ def check_order(
     pythons = concerned_pythons(candidates)
     found: dict[tuple[str, str], list[_Difference]] = defaultdict(list)
     for host in hosts:
-        visible = [each for each in candidates if each.directory.path in host.paths]
-        if len(visible) < 2:
+        seen = visible(candidates, host)
+        if len(seen) < 2:
             continue
         for python in pythons:
             if host.family not in (None, python.machine):
                 continue
-            able = [each for each in visible if memory.accepts(python, each.tags)]
+            able = [each for each in seen if memory.accepts(python, each.tags)]
             for wanted, chosen, installer in memory.differing(able, python) if len(able) > 1 else ():
                 case = _Difference(able[wanted], able[chosen], installer, host.label, python)
                 found[case.wanted.path, case.chosen.path].append(case)
     for cases in found.values():
-        yield from map(_order_finding, _alike(cases))
+        for alike in _alike(cases):
+            yield _order_finding(site, alike)
 
 
 def _differences(able: Sequence[Candidate], python: PythonKind) -> list[tuple[int, int, Installer]]:
@@ -200,7 +182,7 @@ def _alike(cases: Sequence[_Difference]) -> list[list[_Difference]]:
     return list(groups.values())
 
 
-def _order_finding(cases: Sequence[_Difference]) -> Finding:
+def _order_finding(site: Site, cases: Sequence[_Difference]) -> Finding:
     wanted, chosen = cases[0].wanted, cases[0].chosen
     installers = {case.installer.name: case.chosen.path for case in cases}
     platforms = frozenset(tag.platform for tag in wanted.tags | chosen.tags)
@@ -208,19 +190,14 @@ def _order_finding(cases: Sequence[_Difference]) -> Finding:
         beats(chosen, wanted, tag_priorities(case.python, platforms, case.installer.linux_first))
         for case in cases
     )
-    told = ", ".join(installers)
-    return Finding(
-        kind=Kind.INVERSION if by_tag else Kind.ORDER,
-        severity=Severity.ERROR,
-        message=(
-            f"policy wants {wanted.directory.label}/{wanted.filename}, "
-            f"{told} would take {chosen.directory.label}/{chosen.filename}"
-            + (": a better wheel tag" if by_tag else "")
-        ),
-        paths=(wanted.path, chosen.path),
-        mend="wheelhouse-resolver restamp" + (" --retag" if by_tag else ""),
-        project=str(wanted.name),
-        version=str(wanted.version),
+    names = ", ".join(installers)
+    return Finding.about(
+        [wanted, chosen],
+        FindingKind.INVERSION if by_tag else FindingKind.ORDER,
+        f"policy wants {wanted.directory.label}/{wanted.filename}, "
+        f"{names} would take {chosen.directory.label}/{chosen.filename}"
+        + (": a better wheel tag" if by_tag else ""),
+        site.command("restamp", *(["--retag"] if by_tag else [])),
         wanted=wanted.path,
         chosen=tuple(installers.items()),
         hosts=tuple(dict.fromkeys(case.host for case in cases)),

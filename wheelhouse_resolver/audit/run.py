@@ -1,7 +1,7 @@
 """Auditing: where an installer's order would differ from policy, and what else is wrong in a tree.
 
 Read project by project: memory holds the file names and one project's wheels; findings are yielded as they
-are found. Nothing is changed. Every finding names the command that mends it.
+are found. Nothing is changed. Every finding names the command that fixes it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,11 @@ from wheelhouse_resolver.audit.files import (
     check_names,
     check_requires_python,
     check_stamp,
-    strays,
-    withdrawal,
 )
-from wheelhouse_resolver.audit.findings import Finding, Kind, Severity
-from wheelhouse_resolver.audit.order import HostKind, Memory, check_order, host_kinds
-from wheelhouse_resolver.errors import reason_of
+from wheelhouse_resolver.audit.findings import Finding, FindingKind
+from wheelhouse_resolver.audit.order import Memory, check_order
+from wheelhouse_resolver.errors import UnreadableDirectoryError
+from wheelhouse_resolver.publishing.withdrawal import withdraw_command
 from wheelhouse_resolver.tree import listing
 from wheelhouse_resolver.tree.candidate import Candidate, parse_candidate
 from wheelhouse_resolver.utils import atomic
@@ -34,7 +33,7 @@ from wheelhouse_resolver.utils import atomic
 if TYPE_CHECKING:
     from packaging.version import Version
 
-    from wheelhouse_resolver.site.layout import Directory
+    from wheelhouse_resolver.site.layout import Directory, HostKind
     from wheelhouse_resolver.site.model import Site
 
 __all__ = ["audit"]
@@ -46,14 +45,14 @@ def audit(
     """Everything that is wrong with *site*'s wheelhouse, project by project.
 
     *jobs*: how many processes look into the wheels (more than one are forked, so call it early then).
-    *progress* is told how many of how many wheels have been looked at. Raises `NoWheelhouseError`.
+    *progress* is called with how many of how many wheels have been looked at. Raises `NoWheelhouseError`.
     """
     listing.check_root(site)
     directories = site.directories()
     wheels: list[tuple[str, str, int]] = []
     for number, directory in enumerate(directories):
-        yield from _read_directory(directory, number, wheels)
-    yield from strays(site, directories)
+        yield from _read_directory(site, directory, number, wheels)
+    yield from _outside(site)
     wheels.sort(key=lambda entry: (entry[0], entry[2], entry[1]))
     projects = (list(group) for _, group in groupby(wheels, key=lambda entry: entry[0]))
     look = _Look(site)
@@ -90,7 +89,7 @@ class _Look:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._directories = site.directories()
-        self._hosts = host_kinds(site)
+        self._hosts = site.host_kinds()
         self._memory = Memory()
 
     def __call__(self, batch: list[_Entries]) -> tuple[int, list[Finding]]:
@@ -123,34 +122,35 @@ def _look(batch: list[_Entries]) -> tuple[int, list[Finding]]:
 
 
 def _read_directory(
-    directory: Directory, number: int, wheels: list[tuple[str, str, int]]
+    site: Site, directory: Directory, number: int, wheels: list[tuple[str, str, int]]
 ) -> Iterator[Finding]:
     """Add the wheels of *directory* to *wheels* as (project, file name, number); yield what else is there."""
     try:
-        with os.scandir(directory.path) as entries:
-            names = sorted(entry.name for entry in entries)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except OSError as error:
-        yield Finding(
-            Kind.UNREADABLE,
-            Severity.ERROR,
-            f"the directory cannot be listed: {reason_of(error)}",
-            (directory.path,),
-            f"chmod a+rx {shlex.quote(directory.path)}",
-        )
+        names = sorted(listing.all_names(directory))
+    except UnreadableDirectoryError as error:
+        message = f"the directory cannot be listed: {error.problem}"
+        fix = shlex.join(["chmod", "a+rx", directory.path])
+        yield Finding(FindingKind.UNREADABLE, message, (directory.path,), fix)
         return
     for name in names:
         if name.endswith(listing.SUFFIX):
             wheels.append((canonicalize_name(name.partition("-")[0]), name, number))
-        elif name.startswith(atomic.DRAFT_PREFIX):
-            yield Finding(
-                Kind.LEFTOVER,
-                Severity.WARNING,
-                "a draft of a publisher, at work or killed",
-                (os.path.join(directory.path, name),),
-                "wheelhouse-resolver restamp",
-            )
+        elif name.startswith(atomic.TEMPORARY_PREFIX):
+            path = os.path.join(directory.path, name)
+            message = "a temporary file of a publisher that is running or was killed"
+            yield Finding(FindingKind.LEFTOVER, message, (path,), site.command("restamp"))
+
+
+def _outside(site: Site) -> Iterator[Finding]:
+    """Wheels in directories of the tree that no host searches."""
+    for path, count in listing.unsearched(site):
+        yield Finding(
+            FindingKind.OUTSIDE,
+            f"{count} wheel{'s' * (count > 1)} in a directory that is not one of the site's: "
+            "no host searches it",
+            (path,),
+            "publish them into a directory of the site, or add a [[layer]] with this one to the site file",
+        )
 
 
 def _project(
@@ -163,18 +163,18 @@ def _project(
         if isinstance(each, Candidate):
             by_version[each.version].append(each)
         else:
-            mend = withdrawal(each)
-            yield Finding(Kind.MISNAMED, Severity.WARNING, each.problem, (each.path,), mend)
+            fix = withdraw_command(site, each.directory, each.filename)
+            yield Finding(FindingKind.MISNAMED, each.problem, (each.path,), fix)
     contents: dict[str, Content] = {}
     for version in sorted(by_version):
         same = by_version[version]
         there: list[Candidate] = []
         for candidate in same:
-            exists = yield from check_file(candidate, contents, several=len(same) > 1)
+            exists = yield from check_file(site, candidate, contents, several=len(same) > 1)
             if exists:
                 there.append(candidate)
                 yield from check_stamp(site, candidate)
         if len(there) > 1:
             yield from check_order(there, site, hosts, memory)
-            yield from check_requires_python(there, hosts, contents)
-            yield from check_names(there, hosts, contents)
+            yield from check_requires_python(site, there, hosts, contents)
+            yield from check_names(site, there, hosts, contents)

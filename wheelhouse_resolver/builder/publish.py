@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.builder.classification.classify import classify
 from wheelhouse_resolver.errors import WheelhouseError
-from wheelhouse_resolver.publishing import trash
-from wheelhouse_resolver.publishing.place import Outcome, place
-from wheelhouse_resolver.publishing.plan import PublishOptions, plan
-from wheelhouse_resolver.wheelfile.validate import check_wheel
+from wheelhouse_resolver.publishing.plan import PublishOptions
+from wheelhouse_resolver.publishing.publish import publish
+from wheelhouse_resolver.publishing.report import FileChange
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.builder.records.record import BuildRecord
@@ -27,17 +26,17 @@ class UnclassifiedError(WheelhouseError, ValueError):
     reasons: Sequence[str]
 
 
-def publish_built(wheel: str, site: Site, record: BuildRecord) -> list[Outcome]:
+def publish_built(wheel: str, site: Site, record: BuildRecord) -> list[FileChange]:
     """Place the wheel at the path *wheel*, which was built as *record* says, into the wheelhouse of *site*.
 
-    Existing wheels that have to be stamped first are among what is returned. Raises `UnclassifiedError`,
-    `InvalidWheelError`, and what `plan` and `place` raise.
+    Existing wheels that have to be stamped first are among what is returned. Raises `UnclassifiedError`, and
+    what `publish` raises or reports.
     """
     found = classify(wheel, site, record=record)
     if found.directory is None:
         hint = f"place it yourself: {site.command('publish', '--to', 'LAYER/ARCH', wheel)}"
         raise UnclassifiedError(wheel, found.reasons).with_hint(hint)
-    steps = plan(site, [check_wheel(wheel)], found.directory, PublishOptions())
-    for directory in {step.directory.path for step in steps}:
-        trash.clear(directory)
-    return [place(step) for step in steps]
+    done = publish(site, [wheel], found.directory, PublishOptions(run_after=False))
+    for error in (*done.refused, *done.errors):
+        raise error
+    return list(done.changes)

@@ -14,6 +14,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any, NoReturn
 
+from wheelhouse_resolver.cli.options import report
 from wheelhouse_resolver.errors import WheelhouseError, printable, reason_of
 from wheelhouse_resolver.utils.text import suggest_name
 
@@ -31,7 +32,7 @@ COMMANDS = {
     "avail": "list what this host can install, newest first",
     "why-not": "say why pip finds no wheel, or took that one, and what would help",
     "lock": "resolve requirements and all they need, and write a lock file for stock installers",
-    "doctor": "say what is wrong with this environment, and the command that mends it",
+    "doctor": "find what is wrong with this environment, with the command that fixes it",
     "publish": "check wheels, stamp them, and place them into the wheelhouse",
     "withdraw": "take a wheel out of every search path, restorably",
     "restore": "bring a withdrawn wheel back",
@@ -136,7 +137,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
         return code
     except WheelhouseError as error:
-        return _failed(str(error))
+        report(error)
+        return 2
     except BrokenPipeError:
         # The reader has seen enough (`| head`). Python flushes stdout once more at exit: give it somewhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

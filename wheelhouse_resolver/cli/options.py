@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from wheelhouse_resolver.errors import MissingDirectoryError, NoWheelhouseError
+from wheelhouse_resolver.errors import MissingDirectoryError, NoWheelhouseError, WheelhouseError
 from wheelhouse_resolver.host.detect import Host, detect_host
 from wheelhouse_resolver.site.model import Site
 
@@ -28,6 +28,7 @@ __all__ = [
     "host_of",
     "print_json",
     "print_or_write",
+    "report",
     "requirements_of",
     "seconds",
     "site_of",
@@ -163,6 +164,11 @@ def host_of(
         other = other_active(os.environ)
         warn([other] if other is not None else [])
     return host
+
+
+def report(error: WheelhouseError) -> None:
+    """Print *error* on stderr, and its hint on the next line."""
+    print(f"error: {error.message}" + (f"\nhint: {error.hint}" if error.hint else ""), file=sys.stderr)
 
 
 def warn(warnings: Iterable[str]) -> None:

@@ -1,26 +1,67 @@
-"""The doctor's checks: the one table of them, and `diagnose`, which runs them all."""
+"""What is wrong with an environment: `diagnose`, and all the checks that it runs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from wheelhouse_resolver.doctor.checks.machine import MACHINE_CHECKS
-from wheelhouse_resolver.doctor.checks.pip import PIP_CHECKS
-from wheelhouse_resolver.doctor.checks.python import PYTHON_CHECKS
-from wheelhouse_resolver.doctor.checks.site import SITE_CHECKS
-from wheelhouse_resolver.doctor.findings import Finding, Severity
+from wheelhouse_resolver.doctor.checks import links, machine, pip, site
+from wheelhouse_resolver.doctor.checks import python as target
+from wheelhouse_resolver.doctor.diagnostics import Check, Diagnostic, DiagnosticSeverity
+from wheelhouse_resolver.doctor.facts import EnvironmentFacts
+from wheelhouse_resolver.doctor.probes.gather import Overrides, gather
 
-if TYPE_CHECKING:
-    from wheelhouse_resolver.doctor.facts import Facts
+__all__ = ["CHECKS", "Diagnosis", "diagnose", "run_checks"]
 
-__all__ = ["CHECKS", "diagnose"]
+#: Every check, in the order in which diagnostics of one severity are listed.
+CHECKS = tuple(
+    each
+    for module in (site, pip, links, target, machine)
+    for each in vars(module).values()
+    if isinstance(each, Check)
+)
 
-#: Every check, in the order in which findings of one severity are told.
-CHECKS = (*SITE_CHECKS, *PIP_CHECKS, *PYTHON_CHECKS, *MACHINE_CHECKS)
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Diagnosis:
+    """An environment, and all that was found about it, the worst first."""
+
+    facts: EnvironmentFacts
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether something must be fixed."""
+        return any(each.severity is DiagnosticSeverity.ERROR for each in self.diagnostics)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {"facts": self.facts.to_dict(), "findings": [each.to_dict() for each in self.diagnostics]}
 
 
-def diagnose(facts: Facts) -> list[Finding]:
-    """All findings about *facts*, the worst first."""
-    found = [finding for check in CHECKS for finding in check.findings(facts)]
-    order = list(Severity)
+def diagnose(
+    *,
+    config: str | None = None,
+    root: str | None = None,
+    arch: str | None = None,
+    layer: str | None = None,
+    python: str | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Diagnosis:
+    """What is wrong with this environment. Nothing is changed.
+
+    The parameters are the options of the command `doctor`; *environ* is used instead of `os.environ`. Raises
+    `PythonError`, `UnknownArchError`, `UnknownLayerError` for one that does not exist.
+    """
+    overrides = Overrides(config=config, root=root, arch=arch, layer=layer, python=python)
+    facts = gather(overrides, os.environ if environ is None else environ)
+    return Diagnosis(facts=facts, diagnostics=tuple(run_checks(facts)))
+
+
+def run_checks(facts: EnvironmentFacts) -> list[Diagnostic]:
+    """What the checks find in *facts*, the worst first."""
+    order = list(DiagnosticSeverity)
+    found = [each for check in CHECKS for each in check.run(facts)]
     return sorted(found, key=lambda each: order.index(each.severity))

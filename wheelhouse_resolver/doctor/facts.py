@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from wheelhouse_resolver.doctor.pip_settings import PipFile, PipSetting, in_force, indexes
+from wheelhouse_resolver.utils.serialise import to_plain
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.host.detect import Host
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DirectoryState",
-    "Facts",
+    "EnvironmentFacts",
     "IndexState",
     "LinkState",
     "PathState",
@@ -77,7 +78,7 @@ class DirectoryState:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ties:
-    """Versions that stand in several directories of the search path with a stamp missing or stale.
+    """Versions that are in several directories of the search path, with a stamp missing or stale.
 
     examples: (project, version, labels of the directories).
     """
@@ -107,8 +108,8 @@ class PipFacts:
     """pip of the target Python and its settings.
 
     version:  None when there is no pip.
-    problem:  what it said when it refused to start, masked.
-    asked:    `config debug`, `config list`, or empty for one that can tell neither.
+    problem:  its message when it refused to start, masked.
+    asked:    `config debug`, `config list`, or empty for one that has neither.
     settings: of files and variables.
     config_file: what PIP_CONFIG_FILE says; None when it is unset.
     config_file_problem: why pip cannot read that file; empty when it can.
@@ -164,7 +165,7 @@ class Shadowed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PythonFacts:
-    """What the target Python said of itself.
+    """What the target Python says of itself.
 
     in_venv:   whether it runs in a virtual environment.
     conda:     the conda environment that it is from, or None.
@@ -224,7 +225,7 @@ class IndexState:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UnknownOverride:
-    """A variable that names an arch or layer which the site does not have. *problem* in words."""
+    """A variable that names an arch or layer which the site does not have. *problem*: a line that says so."""
 
     variable: str
     name: str
@@ -232,10 +233,10 @@ class UnknownOverride:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Facts:
+class EnvironmentFacts:
     """All that the checks know.
 
-    options:       --config and --root as they were given, to be repeated in commands.
+    host_options:  --arch, --layer and --python as they were given, to be repeated in commands.
     target_problem: why the target Python could not be asked; empty when it could.
     uv:            the uv on PATH, or None. shell: the name of the user's shell.
     index:         None when pip would ask none, or nobody looked.
@@ -245,7 +246,7 @@ class Facts:
 
     site: SiteFacts
     host: Host
-    options: tuple[str, ...] = ()
+    host_options: tuple[str, ...] = ()
     unknown_overrides: tuple[UnknownOverride, ...] = ()
     directories: tuple[DirectoryState, ...] = ()
     ties: Ties = field(default_factory=Ties)
@@ -273,48 +274,32 @@ class Facts:
         """The indexes that pip would ask: (URL, where it was set). None where nobody looked (see *index*)."""
         return indexes(self.pip.in_force, self.index.url) if self.index is not None else []
 
+    def command(self, *words: str) -> str:
+        """A command of this program, about the same site, as a shell's user can run it."""
+        return self.site.site.command(*words)
+
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        source = self.site
+        site = self.site
+        same = ("python", "target_problem", "other_python", "other_layer", "host")
+        places = ("index", "temporary", "home", "cache", "uv", "environ")
         return {
             "site": {
-                "file": source.site.source,
-                "file_by": source.file_by,
-                "root": source.root or None,
-                "root_by": source.root_by,
-                "problem": source.problem or source.root_problem or None,
+                "file": site.site.source,
+                "root": site.root or None,
+                "problem": site.problem or site.root_problem or None,
+                **to_plain(site, "file_by", "root_by"),
             },
-            "host": self.host.to_dict(),
             "search_path": [
-                {
-                    **each.directory.to_dict(),
-                    "exists": each.exists,
-                    "problem": each.problem or None,
-                    "wheels": each.wheels,
-                }
+                {**to_plain(each.directory), **to_plain(each, "exists", "problem", "wheels")}
                 for each in self.searched
             ],
-            "unstamped_ties": asdict(self.ties),
-            "python": asdict(self.python) if self.python else None,
-            "target_problem": self.target_problem or None,
-            "other_python": self.other_python,
-            "other_layer": self.other_layer,
-            "pip": {
-                "version": self.pip.version,
-                "problem": self.pip.problem or None,
-                "asked": self.pip.asked or None,
-                "config_file": self.pip.config_file,
-                "files": [asdict(each) for each in self.pip.files],
-                "settings": [each.to_dict() for each in self.pip.settings],
-                "in_force": {name: each.to_dict() for name, each in self.pip.in_force.items()},
-                "command": self.pip.command,
-            },
-            "virtual_environments": [asdict(each) for each in self.venvs],
-            "index": asdict(self.index) if self.index else None,
+            "unstamped_ties": to_plain(self.ties),
+            "pip": to_plain(
+                self.pip,
+                *("version", "problem", "asked", "config_file", "files", "settings", "in_force", "command"),
+            ),
+            "virtual_environments": to_plain(self.venvs),
             "indexes": [{"url": url, "where": where} for url, where in self.indexes],
-            "temporary": asdict(self.temporary) if self.temporary else None,
-            "home": asdict(self.home) if self.home else None,
-            "cache": asdict(self.cache) if self.cache else None,
-            "uv": self.uv,
-            "environ": dict(self.environ),
+            **to_plain(self, *same, *places),
         }

@@ -1,27 +1,38 @@
-"""The command lines that mend what was found, quoted for the user's shell."""
+"""The command lines that fix what was found, complete, quoted for the user's shell."""
 
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from wheelhouse_resolver.doctor.facts import Facts
+    from wheelhouse_resolver.doctor.facts import EnvironmentFacts
     from wheelhouse_resolver.doctor.pip_settings import PipSetting
 
-__all__ = ["edit", "export", "line", "load_settings", "ours", "pip_of_target", "unset", "unset_setting"]
-
-_PROGRAM = "wheelhouse-resolver"
+__all__ = ["command_line", "edit", "export", "load_settings", "pip_of_target", "unset", "unset_setting"]
 
 
-def line(*words: str) -> str:
+class _Shell(NamedTuple):
+    """How a shell sets a variable, unsets it, and evaluates what a command prints in the *form*."""
+
+    form: str
+    set: str
+    unset: str
+    evaluate: str
+
+
+_SH = _Shell("sh", "export {}={}", "unset {}", 'eval "$({})"')
+_CSH = _Shell("csh", "setenv {} {}", "unsetenv {}", 'eval "`{}`"')
+_SHELLS = {"fish": _Shell("fish", "set -gx {} {}", "set -e {}", "{} | source"), "csh": _CSH, "tcsh": _CSH}
+
+
+def _shell(facts: EnvironmentFacts) -> _Shell:
+    return _SHELLS.get(facts.shell, _SH)
+
+
+def command_line(*words: str) -> str:
     """*words* as a command line."""
     return shlex.join(words)
-
-
-def ours(facts: Facts, *words: str) -> str:
-    """A command of this program, for the same site."""
-    return line(_PROGRAM, *words, *facts.options)
 
 
 def edit(path: str, number: int | None = None) -> str:
@@ -29,44 +40,34 @@ def edit(path: str, number: int | None = None) -> str:
     return f"${{EDITOR:-vi}} {f'+{number} ' if number else ''}{shlex.quote(path)}"
 
 
-def unset(facts: Facts, variable: str) -> str:
+def unset(facts: EnvironmentFacts, variable: str) -> str:
     """Takes a *variable* out of the shell's environment."""
-    if facts.shell == "fish":
-        return f"set -e {variable}"
-    return f"{'unsetenv' if facts.shell in ('csh', 'tcsh') else 'unset'} {variable}"
+    return _shell(facts).unset.format(variable)
 
 
-def export(facts: Facts, variable: str, value: str) -> str:
+def export(facts: EnvironmentFacts, variable: str, value: str) -> str:
     """Puts a *variable* into the shell's environment."""
-    value = shlex.quote(value)
-    if facts.shell == "fish":
-        return f"set -gx {variable} {value}"
-    if facts.shell in ("csh", "tcsh"):
-        return f"setenv {variable} {value}"
-    return f"export {variable}={value}"
+    return _shell(facts).set.format(variable, shlex.quote(value))
 
 
-def load_settings(facts: Facts, *words: str) -> str:
+def load_settings(facts: EnvironmentFacts, *words: str) -> str:
     """Sets, in this shell, what makes pip and uv search what this host may use. *words*: more options."""
-    if facts.shell == "fish":
-        return f"{ours(facts, 'pip-conf', *words, '--format', 'fish')} | source"
-    if facts.shell in ("csh", "tcsh"):
-        return f'eval "`{ours(facts, "pip-conf", *words, "--format", "csh")}`"'
-    return f'eval "$({ours(facts, "pip-conf", *words, "--format", "sh")})"'
+    shell = _shell(facts)
+    words = ("pip-conf", *facts.host_options, *words, "--format", shell.form)
+    return shell.evaluate.format(facts.command(*words))
 
 
-def pip_of_target(facts: Facts, *words: str) -> str:
+def pip_of_target(facts: EnvironmentFacts, *words: str) -> str:
     """A command of the target Python's pip."""
     python = facts.python.executable if facts.python else facts.host.python.name
-    return line(python, "-m", "pip", *words)
+    return command_line(python, "-m", "pip", *words)
 
 
-def unset_setting(facts: Facts, setting: PipSetting) -> str:
-    """Takes a *setting* of pip away, where it stands."""
+def unset_setting(facts: EnvironmentFacts, setting: PipSetting) -> str:
+    """Takes a *setting* of pip away, where it was made."""
     if setting.origin == "env_var":
         return unset(facts, setting.variable)
     if setting.origin in ("global", "user", "site"):
-        return pip_of_target(
-            facts, "config", f"--{setting.origin}", "unset", f"{setting.section}.{setting.option}"
-        )
+        option = f"{setting.section}.{setting.option}"
+        return pip_of_target(facts, "config", f"--{setting.origin}", "unset", option)
     return edit(setting.file) if setting.file else pip_of_target(facts, "config", "edit")

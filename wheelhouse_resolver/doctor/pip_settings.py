@@ -1,4 +1,4 @@
-"""pip's settings, as `pip config debug` and `pip config list` tell them, and which of them are in force.
+"""pip's settings, as `pip config debug` and `pip config list` print them, and which of them are in force.
 
 `config debug` (pip >= 20.2) names the file of every setting, `config list` (pip >= 10) only the outcome of
 all files. pip < 26.3 repeats, below each of several files of one kind, what all of them say together.
@@ -12,9 +12,8 @@ import ast
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from wheelhouse_resolver.utils.redact import masked
+from wheelhouse_resolver.utils.redact import redact
 from wheelhouse_resolver.utils.text import is_true
 
 __all__ = [
@@ -28,22 +27,17 @@ __all__ = [
     "parse_list",
 ]
 
-
 #: Where settings come from, weakest first (pip: `Configuration`, override order): the machine's files, the
 #: user's, the virtual environment's, the file that PIP_CONFIG_FILE names, PIP_* variables. `files`: pip did
 #: not say which.
 ORIGINS = ("files", "global", "user", "site", "env", "env_var")
 
-
 #: What `config debug` calls the kinds of files; its `env_var` holds what the environment says anyway.
 _HEADER = re.compile(r"(env_var|env|global|site|user):")
 
-
 _FILE = re.compile(r"  (.*), exists: (True|False)")
 
-
 _DEBUG_SETTING = re.compile(r"    ([A-Za-z][\w-]*)\.([A-Za-z][\w-]*): (.*)")
-
 
 _LIST_SETTING = re.compile(r"([^\s.=]+)\.([^\s=]+)=(.*)")
 
@@ -62,7 +56,7 @@ class PipSetting:
     """One setting of pip, whether or not another one beats it.
 
     origin:  one of `ORIGINS`.
-    file:    the file it stands in; empty for a variable.
+    file:    the file that it is in; empty for a variable.
     section: `global`, or the command that it is for.
     option:  as on the command line, without `--`.
     value:   masked.
@@ -81,7 +75,7 @@ class PipSetting:
 
     @property
     def where(self) -> str:
-        """Where it was set, in words."""
+        """Where it was set, for people."""
         if self.origin == "env_var":
             return self.variable
         return f"[{self.section}] {self.option} in {self.file or 'a file that this pip does not name'}"
@@ -91,35 +85,28 @@ class PipSetting:
         """The environment variable that sets this option."""
         return "PIP_" + self.option.upper().replace("-", "_")
 
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {
-            "origin": self.origin,
-            "file": self.file or None,
-            "section": self.section,
-            "option": self.option,
-            "value": self.value,
-        }
 
-
-def _normal(option: str) -> str:
-    return option.lower().replace("_", "-")
+def _setting(origin: str, file: str, section: str, option: str, value: str) -> PipSetting:
+    """A setting as it was read, its option in pip's spelling, its value masked."""
+    option = option.lower().replace("_", "-")
+    value = redact(value.strip(), option)
+    return PipSetting(origin=origin, file=file, section=section, option=option, value=value)
 
 
 def environment_settings(environ: Mapping[str, str]) -> tuple[PipSetting, ...]:
     """The settings that PIP_* variables make. An empty one sets nothing."""
-    found = []
-    for name, value in sorted(environ.items()):
-        option = _normal(name.removeprefix("PIP_"))
-        if name.startswith("PIP_") and value and option not in ("config-file", "version", "help"):
-            found.append(PipSetting(origin="env_var", option=option, value=masked(value, name)))
-    return tuple(found)
+    settings = [
+        _setting("env_var", "", "global", name.removeprefix("PIP_"), value)
+        for name, value in sorted(environ.items())
+        if name.startswith("PIP_") and value
+    ]
+    return tuple(each for each in settings if each.option not in ("config-file", "version", "help"))
 
 
 def parse_debug(text: str) -> tuple[tuple[PipFile, ...], tuple[PipSetting, ...]]:
     """The files and their settings that `pip config debug` prints; what it says of variables is left out."""
     files: list[PipFile] = []
-    settings: list[dict[str, str]] = []
+    found: list[list[str]] = []  # origin, file, section, option, value
     origin = "env_var"
     for line in text.splitlines():
         if header := _HEADER.fullmatch(line):
@@ -128,21 +115,11 @@ def parse_debug(text: str) -> tuple[tuple[PipFile, ...], tuple[PipSetting, ...]]
             continue
         elif file := _FILE.fullmatch(line):
             files.append(PipFile(origin=origin, path=file[1], exists=file[2] == "True"))
-        elif files and (found := _DEBUG_SETTING.fullmatch(line)):
-            settings.append(
-                {
-                    "origin": origin,
-                    "file": files[-1].path,
-                    "section": found[1],
-                    "option": _normal(found[2]),
-                    "value": found[3],
-                }
-            )
-        elif settings and line.strip():  # a value of several lines
-            settings[-1]["value"] += "\n" + line.strip()
-    return tuple(files), tuple(
-        PipSetting(**{**each, "value": masked(each["value"].strip(), each["option"])}) for each in settings
-    )
+        elif files and (setting := _DEBUG_SETTING.fullmatch(line)):
+            found.append([origin, files[-1].path, *setting.groups()])
+        elif found and line.strip():  # a value of several lines
+            found[-1][-1] += "\n" + line.strip()
+    return tuple(files), tuple(_setting(*each) for each in found)
 
 
 def parse_list(text: str) -> tuple[PipSetting, ...]:
@@ -156,9 +133,7 @@ def parse_list(text: str) -> tuple[PipSetting, ...]:
             value = str(ast.literal_eval(each[3]))
         except (ValueError, SyntaxError):
             continue
-        option = _normal(each[2])
-        value = masked(value.strip(), option)
-        found.append(PipSetting(origin="files", section=each[1], option=option, value=value))
+        found.append(_setting("files", "", each[1], each[2], value))
     return tuple(found)
 
 

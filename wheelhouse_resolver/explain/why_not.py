@@ -184,7 +184,7 @@ def why_not(
     Raises what `pick` raises.
     """
     site = wheelhouse.site
-    host = host.on(site)
+    host = host.for_site(site)
     asked = parse_requirement(requirement) if isinstance(requirement, str) else requirement
     policy = Policy(site, host, files)
     found = tuple(wheelhouse.read(asked.name, site.directories()))

@@ -14,14 +14,24 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from wheelhouse_resolver.errors import CpuinfoError, reason_of
 from wheelhouse_resolver.site.microarchitectures import archspec_identity
 from wheelhouse_resolver.utils import cache
+from wheelhouse_resolver.utils.serialise import to_plain
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Arch
 
-__all__ = ["Cpu", "Way", "archs_of", "captured_cpu", "parse_cpuinfo", "running_cpu", "ways_to", "why_not"]
+__all__ = [
+    "Cpu",
+    "CpuRequirement",
+    "archs_of",
+    "captured_cpu",
+    "missing_for",
+    "parse_cpuinfo",
+    "requirements_for",
+    "running_cpu",
+]
 
 #: The keys of /proc/cpuinfo that say what a CPU is; all others (frequencies, core numbers) vary.
-_TELLING = frozenset(
+_IDENTIFYING = frozenset(
     {
         "vendor_id",
         "model name",
@@ -38,6 +48,12 @@ _TELLING = frozenset(
 #: Linux calls SSE3 by the code name it had before release ("Prescott New Instructions").
 _KERNEL_NAMES = {"pni": "sse3"}
 
+#: What kernels call CPUs that archspec has another name for (archspec 0.2.5 knows the same).
+_RISCV_NAMES = {"sifive,u74-mc": "u74mc", "spacemit,x60": "x60", "Spacemit(R) X60": "x60"}
+
+#: Of `_compatible_targets`: another number for other answers, which are remembered between releases.
+_RULES = 2
+
 #: More than any kernel writes for one processor; the rest of the file repeats it.
 _FIRST_PROCESSOR = 1 << 16
 
@@ -45,7 +61,7 @@ _FIRST_PROCESSOR = 1 << 16
 class Cpu(NamedTuple):
     """A CPU in archspec's words.
 
-    family:   `x86_64`, `aarch64`, `ppc64le`, ...; `unknown` when a capture doesn't tell.
+    family:   `x86_64`, `aarch64`, `ppc64le`, ...; `unknown` when a capture doesn't say.
     vendor:   as archspec names it (`GenuineIntel`, `ARM`, ...); `generic` when unknown.
     model:    as the kernel names it, for people.
     features: archspec's feature names, aliases included.
@@ -60,22 +76,17 @@ class Cpu(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {
-            "family": self.family,
-            "vendor": self.vendor,
-            "model": self.model,
-            "features": sorted(self.features),
-            "targets": sorted(self.targets),
-        }
+        found: dict[str, Any] = to_plain(self)
+        return found
 
 
 def archs_of(cpu: Cpu, ladder: Sequence[Arch]) -> tuple[str, ...]:
     """The archs of *ladder* that *cpu* can run, low to high."""
-    return tuple(arch.name for arch in ladder if not why_not(cpu, arch))
+    return tuple(arch.name for arch in ladder if not missing_for(cpu, arch))
 
 
-def why_not(cpu: Cpu, arch: Arch) -> str:
-    """Why *cpu* cannot run *arch*, in words; empty when it can."""
+def missing_for(cpu: Cpu, arch: Arch) -> str:
+    """What *cpu* lacks to run *arch*, as a clause (`the CPU lacks fma`); empty when it lacks nothing."""
     if arch.target is not None and arch.target not in cpu.targets:
         return f"the CPU is not at least {arch.target}"
     missing = [feature for feature in arch.features if feature not in cpu.features]
@@ -85,7 +96,7 @@ def why_not(cpu: Cpu, arch: Arch) -> str:
 
 
 def parse_cpuinfo(text: str) -> dict[str, str]:
-    """The telling lines of the first processor in the text of a /proc/cpuinfo.
+    """The lines that identify the CPU, of the first processor in the text of a /proc/cpuinfo.
 
     Lines of a trailing, processor-less block (`platform`, `machine` on POWER) are not among them.
     """
@@ -94,13 +105,13 @@ def parse_cpuinfo(text: str) -> dict[str, str]:
         key, colon, value = line.partition(":")
         if not colon and found:
             break
-        if key.strip() in _TELLING:
+        if key.strip() in _IDENTIFYING:
             found[key.strip()] = value.strip()
     return found
 
 
 def _family_of(lines: Mapping[str, str]) -> str:
-    """The CPU family that a capture's keys give away; each kernel port has its own."""
+    """The CPU family, by the keys of a capture; each kernel port has its own."""
     if "flags" in lines:
         return "x86_64"
     if "Features" in lines or "CPU implementer" in lines:
@@ -112,7 +123,7 @@ def _family_of(lines: Mapping[str, str]) -> str:
     return "unknown"
 
 
-#: What `_family_of` can tell.
+#: What `_family_of` returns.
 _CAPTURED_FAMILIES = ("x86_64", "aarch64", "ppc64le", "riscv64")
 
 
@@ -160,7 +171,7 @@ def _cpu(answer: Mapping[str, Any], lines: Mapping[str, str]) -> Cpu:
 
 
 def _remembered(family: str, lines: Mapping[str, str], ask: Any) -> Any:
-    key = [ask.__name__, family, dict(sorted(lines.items())), archspec_identity()]
+    key = [_RULES, ask.__name__, family, dict(sorted(lines.items())), archspec_identity()]
     return cache.get("cpu", key, lambda: ask(family, lines))
 
 
@@ -171,60 +182,51 @@ def _ask_about_this_machine(family: str, _lines: Mapping[str, str]) -> dict[str,
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a sandbox without /proc: the answer is then its family alone
-        info = detect.detected_info()
-    named = (info.name,) if info.name else ()
-    return _told(family, info.vendor, info.features, info.generation, named)
+        return _compatible_targets(family, [detect.detected_info()])
 
 
 def _ask_about_lines(family: str, lines: Mapping[str, str]) -> dict[str, Any]:
-    """What archspec would read from these lines on that machine."""
+    """What archspec would read from these lines on that machine: its own reader takes no other file."""
+    from archspec.cpu.detect import partial_uarch
     from archspec.cpu.schema import TARGETS_JSON
 
+    infos = [partial_uarch(vendor="generic")]
     if family == "x86_64":
         flags = set(lines["flags"].split())
-        return _told(family, lines.get("vendor_id", "generic"), flags)
-    if family == "aarch64":
+        infos = [partial_uarch(vendor=lines.get("vendor_id", "generic"), features=flags)]
+    elif family == "aarch64":
         code = lines.get("CPU implementer", "generic")
         vendor = TARGETS_JSON["conversions"]["arm_vendors"].get(code, code)
-        return _told(family, vendor, set(lines.get("Features", "").split()))
-    if family == "ppc64le":
+        flags = set(lines.get("Features", "").split())
+        infos = [partial_uarch("", vendor, flags, cpu_part=lines.get("CPU part", ""))]
+    elif family == "ppc64le":
         digits = lines["cpu"].partition("POWER")[2]
         generation = digits[: len(digits) - len(digits.lstrip("0123456789"))]
-        return _told(family, "generic", set(), int(generation or 0))
-    return _told(family, "generic", set(), 0, (lines.get("uarch", family),))
+        infos = [partial_uarch(vendor="generic", generation=int(generation or 0))]
+    elif family == "riscv64":
+        names = [lines[key] for key in ("uarch", "model name") if key in lines]
+        infos += [partial_uarch(_RISCV_NAMES.get(name, name), "generic") for name in names]
+    return _compatible_targets(family, infos)
 
 
-def _told(
-    family: str,
-    vendor: str,
-    flags: set[str],
-    generation: int = 0,
-    named: tuple[str, ...] = (),
-) -> dict[str, Any]:
-    """Everything that archspec's data says of such a CPU.
+def _compatible_targets(family: str, infos: Sequence[Any]) -> dict[str, Any]:
+    """Everything that archspec says of such a CPU, by its own compatibility checks.
 
-    The rules are those of archspec's own detection: x86 and Arm by vendor and features, POWER by
-    generation, the others by name; and a CPU is also at least all ancestors of what it is.
+    infos: what was read of it: archspec's partial microarchitectures, all of which count.
     """
     from archspec.cpu import TARGETS, Microarchitecture
 
-    features = {*flags, *(_KERNEL_NAMES[flag] for flag in flags if flag in _KERNEL_NAMES)}
-    by_features = family in ("x86_64", "aarch64")
-    targets: set[str] = set()
+    vendor, generation = infos[0].vendor, infos[0].generation
+    features = {*infos[0].features}
+    features |= {_KERNEL_NAMES[flag] for flag in features if flag in _KERNEL_NAMES}
+    seen = [Microarchitecture(i.name, [], vendor, features, {}, generation) for i in infos]
+    targets = {family} & TARGETS.keys()
     for target in TARGETS.values():
-        if str(target.family) != family:
+        if infos[0].cpu_part in _other_parts(target):
             continue
-        if by_features and (target.vendor not in (vendor, "generic") or not target.features <= features):
-            continue
-        # archspec cannot tell an Arm generation (armv8.2a) from features: only as an ancestor of a model.
-        if family == "aarch64" and target.vendor == "generic" and target.name != family:
-            continue
-        if family.startswith("ppc64") and target.generation > generation:
-            continue
-        if not by_features and not family.startswith("ppc64") and target.name not in (family, *named):
-            continue
-        targets |= {target.name, *(str(ancestor) for ancestor in target.ancestors)}
-    whole = Microarchitecture("", [], vendor, set(features), {}, generation)
+        if any(_is_compatible(family, info, target) for info in seen):
+            targets |= {target.name, *(str(ancestor) for ancestor in target.ancestors)}
+    whole = Microarchitecture("", [], vendor, features, {}, generation)
     whole.parents = [TARGETS[family]] if family in TARGETS else []
     features |= {alias for alias in Microarchitecture.feature_aliases if alias in whole}
     return {
@@ -235,14 +237,37 @@ def _told(
     }
 
 
-class Way(NamedTuple):
-    """One way for a CPU to have an arch, in the words of /proc/cpuinfo; all of it must hold.
+def _is_compatible(family: str, info: Any, target: Any) -> bool:
+    from archspec.cpu.detect import COMPATIBILITY_CHECKS
 
-    family:     the CPU family.
-    vendors:    values of `vendor_id` or `CPU implementer`, one of which it must have; empty: any.
-    flags:      of each group the CPU must have one flag.
-    generation: the POWER generation that it must reach; 0: any.
-    names:      values of `uarch`, one of which it must have; empty: any.
+    if family.startswith("ppc64"):  # archspec's check asks for the family of the machine that it runs on
+        return str(target.family) == family and target.generation <= info.generation
+    return family in COMPATIBILITY_CHECKS and bool(COMPATIBILITY_CHECKS[family](info, target))
+
+
+@lru_cache(maxsize=512)
+def _other_parts(target: Any) -> tuple[str, ...]:
+    """The Arm parts of which a CPU is not *target*, whatever its features: those of models that need no more.
+
+    So a Neoverse N2 is not a V2, although archspec knows the same features of both.
+    """
+    from archspec.cpu import TARGETS
+
+    others = [t for t in TARGETS.values() if t.vendor == target.vendor and target.cpu_part != t.cpu_part]
+    return tuple(
+        sorted(t.cpu_part for t in others if t.cpu_part and t.features <= target.features and not t >= target)
+    )
+
+
+class CpuRequirement(NamedTuple):
+    """What /proc/cpuinfo must show of a CPU, all of it, in the kernel's words.
+
+    family:      the CPU family.
+    vendors:     values of `vendor_id` or `CPU implementer`, one of which it must have; empty: any.
+    flags:       of each group the CPU must have one flag.
+    generation:  the POWER generation that it must reach; 0: any.
+    names:       values of `uarch` or `model name`, one of which it must have; empty: any.
+    other_parts: values of `CPU part` that it must not have.
     """
 
     family: str
@@ -250,10 +275,11 @@ class Way(NamedTuple):
     flags: tuple[tuple[str, ...], ...] = ()
     generation: int = 0
     names: tuple[str, ...] = ()
+    other_parts: tuple[str, ...] = ()
 
 
-def ways_to(arch: Arch) -> tuple[Way, ...]:
-    """What /proc/cpuinfo must show for a CPU to have *arch*: any one of these ways.
+def requirements_for(arch: Arch) -> tuple[CpuRequirement, ...]:
+    """What /proc/cpuinfo must show for a CPU to run *arch*: any one of these.
 
     The same decision as `archs_of`, as a table, for languages in which there is no archspec.
     """
@@ -262,47 +288,53 @@ def ways_to(arch: Arch) -> tuple[Way, ...]:
     if arch.target is None:
         families = (arch.family,) if arch.family else _CAPTURED_FAMILIES
         return tuple(
-            Way(family, flags=tuple(filter(None, (_synonyms(feature, family) for feature in arch.features))))
+            CpuRequirement(
+                family, flags=tuple(filter(None, (_synonyms(feature, family) for feature in arch.features)))
+            )
             for family in families
         )
     wanted = TARGETS[arch.target]
-    ways: list[Way] = []
-    # A CPU is also at least all ancestors of what it is; of the ways, those that need more are idle.
+    found: list[CpuRequirement] = []
+    # A CPU is also at least all ancestors of what it is; what needs more than another is left out.
     for target in [wanted, *(t for t in TARGETS.values() if wanted in t.ancestors)]:
-        way = _way_to(target)
-        if way is not None and not any(_implied(way, known) for known in ways):
-            ways.append(way)
-    return tuple(ways)
+        needed = _requirement(target)
+        if needed is not None and not any(_implies(needed, known) for known in found):
+            found.append(needed)
+    return tuple(found)
 
 
-def _way_to(target: Any) -> Way | None:
-    """How /proc/cpuinfo shows a CPU to be *target* itself; None when it never does."""
+def _requirement(target: Any) -> CpuRequirement | None:
+    """What /proc/cpuinfo shows of *target* itself; None if nothing."""
     from archspec.cpu.schema import TARGETS_JSON
 
     family = str(target.family)
+    root, generic = target.name == family, target.vendor == "generic"
+    if family.startswith("ppc64"):
+        return CpuRequirement(family, generation=target.generation)
     if family in ("x86_64", "aarch64"):
-        generic = target.vendor == "generic"
-        if family == "aarch64" and generic and target.name != family:
-            return None  # see `_told`
+        if family == "aarch64" and generic and not root:
+            return None  # archspec: how to detect a version of the architecture is not clear
         vendors = (target.vendor,)
         if family == "aarch64":
             codes = TARGETS_JSON["conversions"]["arm_vendors"]
             vendors = (target.vendor, *(code for code, name in codes.items() if name == target.vendor))
         # Here archspec wants each feature by its own name: its aliases count in `Arch.features` only.
         flags = tuple((feature, *_kernel_names(feature)) for feature in sorted(target.features))
-        return Way(family, () if generic else vendors, flags)
-    if family.startswith("ppc64"):
-        return Way(family, generation=target.generation)
-    return Way(family, names=() if target.name == family else (target.name,))
+        return CpuRequirement(
+            family, () if generic else vendors, flags, other_parts=() if root else _other_parts(target)
+        )
+    own = (target.name, *(name for name, meant in _RISCV_NAMES.items() if meant == target.name))
+    return CpuRequirement(family, names=() if root else own)
 
 
-def _implied(way: Way, known: Way) -> bool:
-    """Whether a CPU that goes *way* goes the *known* one too."""
+def _implies(needed: CpuRequirement, known: CpuRequirement) -> bool:
+    """Whether a CPU with all that is *needed* has what is *known* to be enough, too."""
     return (
-        (not known.vendors or (set(way.vendors) <= {*known.vendors} and bool(way.vendors)))
-        and set(known.flags) <= set(way.flags)
-        and known.generation <= way.generation
-        and (not known.names or (bool(way.names) and set(way.names) <= set(known.names)))
+        (not known.vendors or (set(needed.vendors) <= {*known.vendors} and bool(needed.vendors)))
+        and set(known.flags) <= set(needed.flags)
+        and known.generation <= needed.generation
+        and (not known.names or (bool(needed.names) and set(needed.names) <= set(known.names)))
+        and set(known.other_parts) <= set(needed.other_parts)
     )
 
 

@@ -1,7 +1,7 @@
 """The host: its arch, its layer and its target Python, with the evidence for each.
 
-`detect_host` gathers the facts through thin probes; what they mean is decided by `Host.on`, a pure function
-of the facts and a site's ladder and layers.
+`probe_machine` looks at the machine, through thin probes; what that means is decided by `Machine.host`, a
+pure function of what was found and a site's ladder and layers.
 """
 
 from __future__ import annotations
@@ -11,16 +11,26 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wheelhouse_resolver.errors import NoWheelhouseError
-from wheelhouse_resolver.host.cpu import Cpu, archs_of, captured_cpu, running_cpu, why_not
+from wheelhouse_resolver.host.cpu import Cpu, archs_of, captured_cpu, missing_for, running_cpu
 from wheelhouse_resolver.host.layer import Evidence, layer_evidence, parse_os_release
 from wheelhouse_resolver.host.target_python import Interpreter, TargetPython, target_python
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.utils.serialise import to_plain
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Arch, Layer
 
-__all__ = ["Cpu", "Evidence", "Host", "Interpreter", "Machine", "TargetPython", "detect_host"]
+__all__ = [
+    "Cpu",
+    "Evidence",
+    "Host",
+    "Interpreter",
+    "Machine",
+    "TargetPython",
+    "detect_host",
+    "probe_machine",
+]
 
 #: Environment variables that override the CPU's arch, the first that is set; RSNT_ARCH is that of sites
 #: descending from Compute Canada's software stack.
@@ -34,20 +44,55 @@ class Machine(NamedTuple):
     """What was found on the machine or given instead, before any site makes sense of it.
 
     cpu:         the CPU.
-    interpreter: where the target Python is from.
+    python:      the target Python.
     environ:     the environment.
     os_release:  the assignments of /etc/os-release.
     arch, layer: what the caller insists on, or None.
     cpu_source:  where the CPU's description is from.
+    warnings:    about the target Python, one line each.
     """
 
     cpu: Cpu
-    interpreter: Interpreter | None
+    python: TargetPython
     environ: Mapping[str, str]
     os_release: Mapping[str, str]
     arch: str | None = None
     layer: str | None = None
     cpu_source: str = "/proc/cpuinfo"
+    warnings: tuple[str, ...] = ()
+
+    def host(self, site: Site) -> Host:
+        """The host that this machine is to *site*. Pure.
+
+        Raises `UnknownArchError` or `UnknownLayerError` when an override names what the site doesn't have.
+        """
+        layers = list(_override(self.layer, self.environ, (LAYER_VARIABLE,)))
+        for evidence in layers:
+            site.layer(evidence.value)
+        detected = layer_evidence(site.layers, self.python.interpreter, self.environ, self.os_release)
+        stated = [e._replace(value=None) if e.value == NO_LAYER else e for e in layers]
+        # What was stated is a decision; what was seen and says otherwise is a conflict worth a warning.
+        conflict = [] if stated else [e for e in detected if e.value != detected[0].value]
+        conflicts = [
+            f"{detected[0].source} says layer {detected[0].value} ({detected[0].detail}), "
+            f"{e.source} says {e.value} ({e.detail}): took {detected[0].value}; --layer decides"
+            for e in conflict
+            if e.source != "default"
+        ]
+        layer_found = (*stated, *detected)
+        layer = layer_found[0].value if layer_found else None
+        arch, archs, arch_found, more = _detect_arch(self, site, site.layer(layer))
+        return Host(
+            arch=arch,
+            layer=layer,
+            archs=archs,
+            python=self.python,
+            arch_evidence=arch_found,
+            layer_evidence=layer_found,
+            warnings=(*self.warnings, *conflicts, *more),
+            machine=self,
+            detected_for=(site.ladder, site.layers),
+        )
 
 
 class Host(NamedTuple):
@@ -59,8 +104,8 @@ class Host(NamedTuple):
     python:         the target Python.
     arch_evidence, layer_evidence: what speaks for each, the one that decided first.
     warnings:       one line each: evidence in conflict, an override above the CPU, ...
-    facts:          what it was detected from; None for a host that was simply stated.
-    judged_by:      the ladder and layers that gave the facts this meaning.
+    machine:        what it was detected from; None for a host that was simply stated.
+    detected_for:   the ladder and layers that gave the machine this meaning.
     """
 
     arch: str = GENERIC
@@ -70,42 +115,38 @@ class Host(NamedTuple):
     arch_evidence: tuple[Evidence, ...] = ()
     layer_evidence: tuple[Evidence, ...] = ()
     warnings: tuple[str, ...] = ()
-    facts: Machine | None = None
-    judged_by: tuple[Any, ...] | None = None
+    machine: Machine | None = None
+    detected_for: tuple[Any, ...] | None = None
 
-    def on(self, site: Site) -> Host:
-        """This host as *site* sees it: its facts judged by that site's ladder and layers.
+    def for_site(self, site: Site) -> Host:
+        """This host as *site* sees it; what was stated rather than detected stays as it is.
 
-        Raises `UnknownArchError` or `UnknownLayerError` when an override names what the site doesn't have.
+        Raises as `Machine.host` does.
         """
-        if self.facts is None or self.judged_by == (site.ladder, site.layers):
+        if self.machine is None or self.detected_for == (site.ladder, site.layers):
             return self
-        return _judged(self.facts, site, self.python, ())
+        return self.machine._replace(warnings=()).host(site)._replace(python=self.python)
 
     @property
     def cpu(self) -> Cpu | None:
         """The CPU that was detected; None for a host that was simply stated."""
-        return self.facts.cpu if self.facts is not None else None
+        return self.machine.cpu if self.machine is not None else None
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
 
-        def told(evidence: tuple[Evidence, ...], value: str | None) -> dict[str, Any]:
+        def weighed(evidence: tuple[Evidence, ...], value: str | None) -> dict[str, Any]:
             return {
-                "decided": evidence[0].to_dict() if evidence else None,
-                "agreeing": [e.to_dict() for e in evidence[1:] if e.value == value],
-                "overruled": [e.to_dict() for e in evidence[1:] if e.value != value],
+                "decided": evidence[0]._asdict() if evidence else None,
+                "agreeing": [e._asdict() for e in evidence[1:] if e.value == value],
+                "overruled": [e._asdict() for e in evidence[1:] if e.value != value],
             }
 
         return {
-            "arch": self.arch,
-            "archs": list(self.archs),
-            "layer": self.layer,
-            "python": self.python.to_dict(),
-            "cpu": self.cpu.to_dict() if self.cpu is not None else None,
+            **to_plain(self, "arch", "archs", "layer", "python", "cpu"),
             "evidence": {
-                "arch": told(self.arch_evidence, self.arch),
-                "layer": told(self.layer_evidence, self.layer),
+                "arch": weighed(self.arch_evidence, self.arch),
+                "layer": weighed(self.layer_evidence, self.layer),
             },
             "warnings": list(self.warnings),
         }
@@ -127,8 +168,8 @@ def detect_host(
     cpuinfo: a copy of another node's /proc/cpuinfo; None for this machine's CPU.
     environ: stands for `os.environ`.
     arch, layer: overrides; they beat `WHEELHOUSE_ARCH`, `RSNT_ARCH` and `WHEELHOUSE_LAYER`.
-    site:    whose ladder and layers judge; by default `Site.load()`'s, or the built-in ones where no
-             wheelhouse is. Every `Site` judges anew by its own when asked for a search path.
+    site:    whose ladder and layers count; by default `Site.load()`'s, or the built-in ones where no
+             wheelhouse is. Every `Site` goes by its own when asked for a search path.
 
     Raises `PythonError`, `CpuinfoError`, `UnknownArchError`, `UnknownLayerError`, `SiteFileError`.
     """
@@ -138,17 +179,24 @@ def detect_host(
             site = Site.load(environ=environ)
         except NoWheelhouseError:
             site = Site.default("/")
+    return probe_machine(python, cpuinfo, environ)._replace(arch=arch, layer=layer).host(site)
+
+
+def probe_machine(
+    python: str | os.PathLike[str] | None = None,
+    cpuinfo: str | os.PathLike[str] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Machine:
+    """What this machine is; the parameters are as of `detect_host`. Raises `PythonError`, `CpuinfoError`."""
     target, warnings = target_python(os.fspath(python) if python is not None else None)
-    facts = Machine(
+    return Machine(
         cpu=captured_cpu(os.fspath(cpuinfo)) if cpuinfo is not None else running_cpu(),
-        interpreter=target.interpreter,
-        environ=environ,
+        python=target,
+        environ=dict(os.environ if environ is None else environ),
         os_release=_os_release(),
-        arch=arch,
-        layer=layer,
         cpu_source=os.fspath(cpuinfo) if cpuinfo is not None else "/proc/cpuinfo",
+        warnings=tuple(warnings),
     )
-    return _judged(facts, site, target, tuple(warnings))
 
 
 def _os_release() -> dict[str, str]:
@@ -161,45 +209,13 @@ def _os_release() -> dict[str, str]:
     return {}
 
 
-def _judged(facts: Machine, site: Site, target: TargetPython, warnings: tuple[str, ...]) -> Host:
-    """What *facts* mean to *site*. Pure."""
-    layers = list(_override(facts.layer, facts.environ, (LAYER_VARIABLE,)))
-    for evidence in layers:
-        site.layer(evidence.value)
-    detected = layer_evidence(site.layers, facts.interpreter, facts.environ, facts.os_release)
-    stated = [e._replace(value=None) if e.value == NO_LAYER else e for e in layers]
-    # What was stated is a decision; what was seen and says otherwise is a conflict worth a word.
-    conflict = [] if stated else [e for e in detected if e.value != detected[0].value]
-    words = [
-        f"{detected[0].source} says layer {detected[0].value} ({detected[0].detail}), "
-        f"{e.source} says {e.value} ({e.detail}): took {detected[0].value}; --layer decides"
-        for e in conflict
-        if e.source != "default"
-    ]
-    layer_found = (*stated, *detected)
-    layer = layer_found[0].value if layer_found else None
-
-    arch, archs, arch_found, more = _judged_arch(facts, site, site.layer(layer))
-    return Host(
-        arch=arch,
-        layer=layer,
-        archs=archs,
-        python=target,
-        arch_evidence=arch_found,
-        layer_evidence=layer_found,
-        warnings=(*warnings, *words, *more),
-        facts=facts,
-        judged_by=(site.ladder, site.layers),
-    )
-
-
-def _judged_arch(
-    facts: Machine, site: Site, layer: Layer | None
+def _detect_arch(
+    machine: Machine, site: Site, layer: Layer | None
 ) -> tuple[str, tuple[str, ...], tuple[Evidence, ...], list[str]]:
-    able = archs_of(facts.cpu, site.ladder)
+    able = archs_of(machine.cpu, site.ladder)
     highest = able[-1] if able else GENERIC
-    by_cpu = Evidence("cpu", highest, _described(facts, site, able))
-    stated = list(_override(facts.arch, facts.environ, ARCH_VARIABLES))
+    by_cpu = Evidence("cpu", highest, _described(machine, site, able))
+    stated = list(_override(machine.arch, machine.environ, ARCH_VARIABLES))
     if not stated:
         return highest, able, (by_cpu,), []
     meant: list[tuple[Evidence, Arch | None]] = []
@@ -213,7 +229,7 @@ def _judged_arch(
     lower = site.lower(chosen)
     if chosen.name in able:
         return chosen.name, tuple(a for a in lower if a in able), spoken, []
-    reason = why_not(facts.cpu, chosen)
+    reason = missing_for(machine.cpu, chosen)
     warning = (
         f"{stated[0].source} says arch {chosen.name}, above what the host can run ({highest}: {reason}); "
         "its wheels may crash here"
@@ -231,8 +247,8 @@ def _override(
     return tuple(found)
 
 
-def _described(facts: Machine, site: Site, able: tuple[str, ...]) -> str:
-    cpu = facts.cpu
+def _described(machine: Machine, site: Site, able: tuple[str, ...]) -> str:
+    cpu = machine.cpu
     above = [arch for arch in site.ladder if arch.name not in able and arch.family in (None, cpu.family)]
-    missing = f"; not {above[0].name}: {why_not(cpu, above[0])}" if above else ""
-    return f"{cpu.model} ({cpu.family}), {facts.cpu_source}{missing}"
+    missing = f"; not {above[0].name}: {missing_for(cpu, above[0])}" if above else ""
+    return f"{cpu.model} ({cpu.family}), {machine.cpu_source}{missing}"

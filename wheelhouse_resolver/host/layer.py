@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.host.target_python import Interpreter
@@ -25,10 +25,6 @@ class Evidence(NamedTuple):
     source: str
     value: str | None
     detail: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {"source": self.source, "value": self.value, "detail": self.detail}
 
 
 def layer_evidence(

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Inversion", "beats", "concerned_pythons", "inversions", "retagged"]
 
-
 #: Wheels for all Pythons (py3, abi3) are compared as these see them, besides those that other wheels name.
 _USUAL = tuple(((3, minor), "") for minor in range(8, 15))
 

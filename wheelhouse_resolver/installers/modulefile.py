@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from wheelhouse_resolver.errors import UnsafeValueError
-from wheelhouse_resolver.host.cpu import ways_to
+from wheelhouse_resolver.host.cpu import requirements_for
 from wheelhouse_resolver.host.detect import detect_host
 from wheelhouse_resolver.installers.pip_config import config_filename
 from wheelhouse_resolver.installers.template_files import filled, template, template_path
@@ -73,6 +73,9 @@ def static_modulefile(
         "cpuinfo": cpuinfo,
         "generic": config_filename(chosen, GENERIC),
         "levels": _items(list(_levels(site, chosen)), dialect),
+        "write_command": site._replace(options=_options(site)).command(
+            "pip-conf", "--all", "--output-dir", directory
+        ),
         "called": _items(_called(site, chosen), dialect),
     }
     return _modulefile("static", site, layer, dialect, values)
@@ -155,7 +158,7 @@ def _levels(site: Site, layer: Layer | None) -> Iterator[dict[str, Any]]:
         needs = dict.fromkeys(each.arch for each in reversed(path) if each.arch != GENERIC)
         yield {
             "name": arch.name,
-            "ways": [way._asdict() for way in ways_to(arch)],
+            "ways": [way._asdict() for way in requirements_for(arch)],
             "lower": site.lower(arch),
             "file": config_filename(layer, arch.name) if has else "",
             "needs": tuple(needs),

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["INSTALLERS", "Installer", "PythonKind", "Tie", "accepted_by", "choice", "tag_priorities"]
 
-
 #: uv keeps build numbers in 64 bits and drops a wheel whose number does not fit.
 _UV_BUILD_LIMIT = 1 << 64
 
@@ -157,9 +156,7 @@ def choice(installer: Installer, candidates: Sequence[Candidate], python: Python
 #: uv's order of interpreters, ABIs and platforms; what is none of these comes after them.
 _UV_INTERPRETERS = ("none", "py", "cp", "pp", "graalpy", "pyston")
 
-
 _UV_ABIS = ("none", "abi3", "cp")
-
 
 _UV_PLATFORMS = (
     "any",

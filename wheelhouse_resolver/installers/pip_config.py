@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wheelhouse_resolver.errors import UnsafeValueError
-from wheelhouse_resolver.site.layout import GENERIC
 from wheelhouse_resolver.tree import listing
 from wheelhouse_resolver.utils.text import invalid_character, is_true
 from wheelhouse_resolver.utils.urls import file_url
@@ -33,10 +32,8 @@ __all__ = [
     "write_static_configs",
 ]
 
-
 #: What `PipConfig.render` can write.
 FORMATS = ("ini", "sh", "csh", "fish", "json", "uv")
-
 
 #: pip splits the values of these at white space; so each may be several, and none may hold a space.
 _SEPARATED = frozenset(
@@ -52,10 +49,8 @@ _SEPARATED = frozenset(
     }
 )
 
-
 #: Of these, the ones that name files, or URLs instead.
 _FILES = frozenset({"build-constraint", "constraint", "find-links", "requirement"})
-
 
 #: pip splits the values of these at commas.
 _COMMAS = frozenset({"no-binary", "only-binary"})
@@ -91,16 +86,13 @@ _UV_OPTIONS = {
     "trusted-host": _UvOption("UV_INSECURE_HOST", "allow-insecure-host"),
 }
 
-
 #: What uv calls no-binary and only-binary when they are for `:all:`.
 _UV_ALL = {
     "no-binary": _UvOption("UV_NO_BINARY", "no-binary", when_on="1"),
     "only-binary": _UvOption("UV_NO_BUILD", "no-build", when_on="1"),
 }
 
-
 _OPTION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
@@ -200,14 +192,12 @@ def config_filename(layer: Layer | None, arch: str) -> str:
 def static_configs(site: Site, *, offline: bool = False, keep_missing: bool = False) -> dict[str, PipConfig]:
     """One configuration for every (layer, arch) that a host of *site* can have, by `config_filename`."""
     listing.check_root(site)
-    found: dict[str, PipConfig] = {}
-    for layer in site.layers:
-        for arch in [*reversed(layer.archs), GENERIC]:
-            path = site.search_path_for(layer.name, arch)
-            found[config_filename(layer, arch)] = _for_search_path(site, path, offline, keep_missing)
-    path = site.search_path_for(None, GENERIC)
-    found[config_filename(None, GENERIC)] = _for_search_path(site, path, offline, keep_missing)
-    return found
+    return {
+        config_filename(site.layer(kind.layer), kind.arch): _for_search_path(
+            site, kind.search_path, offline, keep_missing
+        )
+        for kind in reversed(site.host_kinds())
+    }
 
 
 def write_static_configs(

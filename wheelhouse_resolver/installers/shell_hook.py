@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SHELLS", "shell_hook"]
 
-
 #: The shells that `shell_hook` knows: sh is dash, bash, zsh, ksh; csh is tcsh.
 SHELLS = ("sh", "csh", "fish")
 

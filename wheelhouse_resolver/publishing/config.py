@@ -1,15 +1,20 @@
-"""The `[publish]` table of the site file."""
+"""The `[publish]` table of the site file: the command to run after wheels were placed."""
 
 from __future__ import annotations
 
+import shlex
+import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from wheelhouse_resolver.errors import reason_of
+from wheelhouse_resolver.publishing.errors import AfterHookError
 from wheelhouse_resolver.utils.schema import Table, require, texts
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["after_command"]
+__all__ = ["after_command", "run_after_hook"]
 
 _SCHEMA = Table({"after": texts()}, header="publish")
 
@@ -18,3 +23,18 @@ def after_command(site: Site) -> list[str]:
     """The site's `[publish] after` command; empty for none. Raises `SiteFileError`."""
     table = require(_SCHEMA, site.tables.get("publish", {}), site.source or "site")
     return list(table.get("after", ()))
+
+
+def run_after_hook(command: Sequence[str]) -> None:
+    """Run the site's `after` *command*, whose output is ours. Raises `AfterHookError` when it fails."""
+    import subprocess
+
+    if sys.stdout is not None:
+        sys.stdout.flush()  # what we said comes before what it says
+    try:
+        code = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
+        problem = f"exited with {code}" if code else ""
+    except OSError as error:
+        problem = reason_of(error)
+    if problem:
+        raise AfterHookError(shlex.join(command), problem)

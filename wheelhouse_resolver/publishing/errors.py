@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from wheelhouse_resolver.errors import WheelhouseError, printable
+from wheelhouse_resolver.errors import WheelhouseError
 
-__all__ = ["PublishError"]
+__all__ = ["AfterHookError", "PublishError"]
 
 
 class PublishError(WheelhouseError, ValueError):
-    """Something that cannot be published. Attributes: *filename*, *problem*."""
+    """Something that cannot be published. *what*: the file or option that it is about."""
 
-    def __init__(self, filename: str, problem: str) -> None:
-        super().__init__(filename, problem)
-        self.filename = filename
-        self.problem = problem
+    _message = "{what}: {problem}"
+    what: str
+    problem: str
 
-    def __str__(self) -> str:
-        return f"{printable(self.filename)}: {printable(self.problem)}"
+
+class AfterHookError(WheelhouseError, RuntimeError):
+    """The site's `[publish] after` command failed; the wheels stay. *command*: as in a shell."""
+
+    _message = "[publish] after: `{command}` {problem}; the wheels are published"
+    command: str
+    problem: str

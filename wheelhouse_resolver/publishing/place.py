@@ -2,105 +2,73 @@
 
 from __future__ import annotations
 
-import zipfile
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.publishing.errors import PublishError
-from wheelhouse_resolver.publishing.plan import Step
+from wheelhouse_resolver.publishing.plan import PlannedWheel, publish_command
+from wheelhouse_resolver.publishing.report import FileChange
+from wheelhouse_resolver.publishing.withdrawal import withdraw_command
 from wheelhouse_resolver.utils import atomic
-from wheelhouse_resolver.utils.safe_io import BAD_ZIP, open_regular
+from wheelhouse_resolver.utils.safe_io import BAD_ZIP
 from wheelhouse_resolver.wheelfile.rewrite import rewrite
 
-__all__ = ["Outcome", "place"]
+if TYPE_CHECKING:
+    from wheelhouse_resolver.site.model import Site
+
+__all__ = ["place"]
 
 
-class Outcome(NamedTuple):
-    """What became of a step.
+def place(site: Site, planned: PlannedWheel) -> FileChange:
+    """Write, sync and name *planned*; then, if it is for the place of its source, remove that.
 
-    done:   `placed`, `present` (it was there already) or `replaced`.
-    source: the `placement.identity` of the file that it was made from.
+    Publishing again what is there with the same content is a success. Raises `PublishError` when the wheel
+    changed since it was checked, or its name was withdrawn; `AlreadyExistsError`; `OutputError`.
     """
-
-    step: Step
-    path: str
-    done: str
-    source: tuple[int, ...]
-
-
-def place(step: Step) -> Outcome:
-    """Carry *step* out: write, sync, name; then, if it mends, remove what it was made from.
-
-    Publishing again what already stands there is a success. Raises `PublishError` when something else
-    does, or when the wheel changed since it was checked; `OutputError` when the disk does not take it.
-    """
-    directory = step.directory.path
-    with atomic.draft(directory) as draft:
+    with atomic.temporary(planned.directory.path) as temporary:
         try:
-            source = trash.identity(step.wheel.path)
-            rewrite(step.wheel, step.change, draft.file)
+            source = trash.file_id(planned.wheel.path)
+            rewrite(planned.wheel, planned.change, temporary.file)
         except (*BAD_ZIP, FileNotFoundError) as error:  # ChangedWhileReadError is a ValueError
             raise PublishError(
-                step.wheel.path, f"changed while it was read ({error}); nothing placed"
+                planned.wheel.path, f"changed while it was read ({error}); nothing placed"
             ) from error
         except OSError as error:
-            raise OutputError.from_os(step.path, error) from error
-        done = _settle(step, draft)
-    if step.mends:
-        trash.discard(step.wheel.path, source)
-    return Outcome(step, step.path, done, source)
+            raise OutputError.from_os(planned.path, error) from error
+        result = _commit(site, planned, temporary)
+    if planned.in_place:
+        trash.remove_if_unchanged(planned.wheel.path, source)
+        result = "stamped"
+    return FileChange(planned.wheel.path, planned.path, result, source)
 
 
-def _settle(step: Step, draft: atomic.Draft) -> str:
-    """Give the finished draft its name, or find that the name is taken and by what."""
-    directory, filename = step.directory.path, step.filename
-    former = next((t for t in trash.trashed(directory) if t.filename == filename), None)
-    if former is not None and not step.options.replace and not _same(former.path, draft):
+def _commit(site: Site, planned: PlannedWheel, temporary: atomic.Temporary) -> str:
+    """Give the finished file its name; what came of it."""
+    replace = planned.options.replace
+    if planned.former and not replace and not atomic.same_content(planned.former, temporary):
         raise PublishError(
-            filename,
-            "a wheel of this name with other content was withdrawn, and uv may have it cached; "
-            "publish with --rebuild for a new build number, or with --replace",
-        )
-    replaced = False
-    while not atomic.link_into(draft, directory, filename):
-        if _same(step.path, draft):
-            return "present"
-        if step.mends:
-            raise PublishError(
-                step.wheel.path,
-                f"cannot be stamped: {step.filename} stands there with other content, and wins; "
-                f"withdraw one of the two (`wheelhouse-resolver withdraw {step.wheel.filename}`)",
-            )
-        if not step.options.replace:
-            raise PublishError(
-                step.path,
-                "stands there with other content; publish with --rebuild to add a corrected build, "
-                "or with --replace to move the old one to .trash/",
-            )
-        trash.withdraw(step.path)
-        replaced = True
-    return "replaced" if replaced else "placed"
+            planned.filename,
+            "a wheel of this name with different content was withdrawn, and uv may have it cached",
+        ).with_hint(_ways_out(site, planned))
+    result = "placed"
+    while True:
+        try:
+            return result if atomic.commit(temporary, planned.path) else "present"
+        except atomic.AlreadyExistsError as error:
+            if planned.in_place:
+                old = planned.wheel
+                command = withdraw_command(site, planned.directory, old.filename)
+                raise PublishError(
+                    old.path, f"cannot be stamped: {planned.filename} already exists with different content"
+                ).with_hint(f"installers take the stamped one; to withdraw the other: `{command}`") from None
+            if not replace:
+                raise error.with_hint(_ways_out(site, planned)) from None
+        trash.move_to_trash(planned.path)
+        result = "replaced"
 
 
-def _same(path: str, draft: atomic.Draft) -> bool:
-    """Whether the wheel at *path* holds the same files as the draft, and is undamaged.
-
-    Not compared byte for byte: another release of zlib compresses the same files differently.
-    """
-    try:
-        draft.file.flush()
-        with (
-            open_regular(path) as file,
-            zipfile.ZipFile(file) as one,
-            zipfile.ZipFile(draft.path) as other,
-        ):
-            return _listing(one) == _listing(other) and one.testzip() is None
-    except FileNotFoundError:
-        return False  # withdrawn in between
-    except (*BAD_ZIP, OSError):
-        return False
-
-
-def _listing(archive: zipfile.ZipFile) -> list[tuple[str, int, int]]:
-    return sorted((info.filename, info.CRC, info.file_size) for info in archive.infolist())
+def _ways_out(site: Site, planned: PlannedWheel) -> str:
+    rebuild = publish_command(site, planned, rebuild=True)
+    replace = publish_command(site, planned, replace=True)
+    return f"to add it as a corrected build: `{rebuild}`; to move the old one to .trash/: `{replace}`"

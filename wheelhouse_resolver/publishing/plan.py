@@ -1,13 +1,9 @@
-"""Publishing: a checked wheel, stamped, into its directory; and taking wheels out again.
-
-Two halves. `plan` decides, from the checked wheels and what the tree holds, what goes where under which name;
-`place` carries one step out through `placement`. A run that was killed is simply run again.
-"""
+"""What goes where under which name: decided from the checked wheels and from what the tree holds."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.tags import Tag, parse_tag
@@ -15,9 +11,9 @@ from packaging.tags import Tag, parse_tag
 from wheelhouse_resolver.installers.inversion import Inversion, inversions, retagged
 from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.publishing.errors import PublishError
-from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
+from wheelhouse_resolver.publishing.withdrawal import withdraw_command
+from wheelhouse_resolver.site.layout import GENERIC
 from wheelhouse_resolver.site.model import searched_together
-from wheelhouse_resolver.tree import listing
 from wheelhouse_resolver.tree.candidate import Candidate, parse_candidate
 from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.wheelfile.build_tag import (
@@ -32,33 +28,36 @@ from wheelhouse_resolver.wheelfile.build_tag import (
 )
 from wheelhouse_resolver.wheelfile.rewrite import Rewrite, labelled
 from wheelhouse_resolver.wheelfile.tags import compressed_tags
-from wheelhouse_resolver.wheelfile.validate import InvalidWheelError, ValidatedWheel, check_wheel
+from wheelhouse_resolver.wheelfile.validate import ValidatedWheel, check_wheel
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Directory
     from wheelhouse_resolver.site.model import Site
 
 __all__ = [
+    "PlannedWheel",
     "PublishOptions",
-    "Step",
-    "check_all",
-    "destination",
     "involving",
     "is_current",
-    "plan",
-    "restamp_step",
+    "make_plan",
+    "publish_command",
+    "restamped",
 ]
 
 
 class PublishOptions(NamedTuple):
     """How to publish.
 
-    local_label: appended to the version's local label; empty for none.
-    retag:       mend tag inversions by changing the new wheel's tags.
-    glibc:       add this manylinux level to `linux_*` tags, as `2.36`; empty for none.
-    rebuild:     take the next free build number of the band.
-    replace:     withdraw what stands under the name with other content.
-    restamp:     stamp the unstamped wheels of the same version in other directories first.
+    local_label:   appended to the version's local label; empty for none.
+    retag:         fix tag inversions by changing the new wheel's tags.
+    glibc:         add this manylinux level to `linux_*` tags, as `2.36`; `own`: that of the running Python;
+                   empty for none.
+    rebuild:       take the next free build number of the band.
+    replace:       move a wheel of the name with different content to `.trash/`.
+    restamp:       stamp the unstamped wheels of the same version in other directories first.
+    remove_source: remove the given files once they are placed.
+    run_after:     run the site's `[publish] after` command once something is placed.
+    dry_run:       check and plan only.
     """
 
     local_label: str = ""
@@ -67,82 +66,78 @@ class PublishOptions(NamedTuple):
     rebuild: bool = False
     replace: bool = False
     restamp: bool = True
+    remove_source: bool = False
+    run_after: bool = True
+    dry_run: bool = False
 
 
-class Step(NamedTuple):
+class PlannedWheel(NamedTuple):
     """One file to place.
 
     wheel:     what it is made from.
     directory: where it goes.
     filename:  its name there.
     change:    what is changed in it.
-    mends:     it takes the place of its source, which stands in the tree under another name.
+    in_place:  it takes the place of its source, which is in the tree under another name.
     options:   how conflicts are met.
+    former:    the path of the wheel of that name that was withdrawn last, if one was.
     """
 
     wheel: ValidatedWheel
     directory: Directory
     filename: str
     change: Rewrite
-    mends: bool = False
+    in_place: bool = False
     options: PublishOptions = PublishOptions()
+    former: str | None = None
 
     @property
     def path(self) -> str:
         """Where the file will be."""
         return os.path.join(self.directory.path, self.filename)
 
+    @property
+    def candidate(self) -> Candidate:
+        """What the file will be for installers."""
+        found = parse_candidate(self.filename, self.directory)
+        assert isinstance(found, Candidate)  # it was made from a valid name
+        return found
 
-def destination(site: Site, to: str | None, layer: str | None, arch: str | None) -> Directory | None:
-    """The directory that the options name: `--to LAYER/ARCH`, a directory's own path, or layer and arch.
+    @property
+    def own(self) -> int:
+        """The own build number that its stamp carries."""
+        number, _ = self.candidate.build or (0, "")
+        return number % BAND
 
-    None when they name none. Where a layer has several directories side by side, the most specific is
-    meant. Raises `PublishError`, listing the directories, and `UnknownLayerError` or `UnknownArchError`.
-    """
-    directories = site.directories()
-    if to is not None and (layer is not None or arch is not None):
-        raise PublishError(f"--to {to}", "says it all: give it without --layer and --arch")
-    if to is not None:
-        exact = next((d for d in directories if d.label == to.strip("/")), None)
-        if exact is not None:
-            return exact
-        layer, _, arch = to.strip("/").rpartition("/")
-        if not any(layer == each.name for each in site.layers):
-            known = ", ".join(d.label for d in directories)
-            raise PublishError(f"--to {to}", f"no directory of this site; it has {known}")
-    elif layer is None and arch is None:
-        return None
-    chosen = site.layer(layer)
-    found = site.arch(arch if arch is not None else GENERIC, chosen)
-    name = found.name if found is not None else GENERIC
-    if chosen is None and name != GENERIC:
-        raise PublishError(f"--arch {arch}", f"name the layer too: --layer, one of {_layers(site)}")
-    if chosen is not None and name != GENERIC and name not in chosen.archs:
-        raise PublishError(f"--arch {arch}", f"layer {chosen.name} has no directory for it")
-    # One may publish into a directory that [search] leaves out.
-    whole = site._replace(search={}).search_path_for(chosen.name if chosen else None, name)
-    return next(each for each in whole if each.arch == name)
+    def stamped(self, own: int) -> PlannedWheel:
+        """The same with the build tag for *own*, and the file name that follows from the rest."""
+        change = self.change
+        build = stamp_build(self.directory, own)
+        tags = compressed_tags(change.tags) if change.tags is not None else None
+        filename = renamed(self.wheel.filename, version=change.version, build=build, tags=tags)
+        return self._replace(filename=filename, change=change._replace(build=build_text(build)))
 
 
-def _layers(site: Site) -> str:
-    return ", ".join([*(each.name for each in site.layers), NO_LAYER])
+def publish_command(site: Site, planned: PlannedWheel, **changed: bool) -> str:
+    """The command that publishes *planned* as it was asked for, but with these options *changed*."""
+    options = planned.options._replace(**changed)
+    texts = {"--local-label": options.local_label, "--glibc-tag": options.glibc}
+    flags = {
+        "--retag": options.retag,
+        "--rebuild": options.rebuild,
+        "--replace": options.replace,
+        "--no-restamp": not options.restamp,
+        "--remove-source": options.remove_source,
+    }
+    given = [f"{name}={text}" for name, text in texts.items() if text]
+    given += [name for name, is_given in flags.items() if is_given]
+    path = os.path.abspath(planned.wheel.path)
+    return site.command("publish", "--to", planned.directory.label, *given, path)
 
 
-def check_all(paths: Iterable[str]) -> tuple[list[ValidatedWheel], list[InvalidWheelError]]:
-    """Check every wheel, and collect the refusals."""
-    sound: list[ValidatedWheel] = []
-    refused: list[InvalidWheelError] = []
-    for path in paths:
-        try:
-            sound.append(check_wheel(path))
-        except InvalidWheelError as error:
-            refused.append(error)
-    return sound, refused
-
-
-def plan(
+def make_plan(
     site: Site, wheels: Sequence[ValidatedWheel], directory: Directory | None, options: PublishOptions
-) -> list[Step]:
+) -> list[PlannedWheel]:
     """What to place, in order, so that the picks of every installer are the policy's at every moment.
 
     *directory*: where to; None: each pure-Python wheel to the top-level generic directory. Unstamped and
@@ -150,98 +145,152 @@ def plan(
 
     Raises `PublishError`, `StampError`; `InvalidWheelError` for a neighbour that would have to be restamped.
     """
-    listing.check_root(site)
-    together = searched_together(site)
-    given = {os.path.realpath(wheel.path) for wheel in wheels}
-    steps: list[Step] = []
-    taken: dict[tuple[object, ...], str] = {}
-    mended: set[str] = set()
-    for wheel in wheels:
-        target = directory if directory is not None else _for_pure(site, wheel)
-        step = _step(site, wheel, target, options)
-        neighbours = _neighbours(site, step, together)
-        step = _without_inversion(step, neighbours, together, options)
-        if options.rebuild:
-            step = _rebuilt(site, step)
-        _refuse_twin(site, step, neighbours)
-        new = _candidate(step)
-        key = (new.directory.path, new.name, new.version, new.build, new.tags)
-        if taken.setdefault(key, wheel.path) != wheel.path:
-            raise PublishError(wheel.filename, f"{taken[key]} would get the same name, {step.filename}")
+    planner = _TreePlanner(site, wheels, directory, options)
+    return [each for wheel, target in planner.targets for each in planner.steps(wheel, target)]
+
+
+class _TreePlanner:
+    """Plans one wheel after another; the tree is listed once, before the first."""
+
+    def __init__(
+        self,
+        site: Site,
+        wheels: Sequence[ValidatedWheel],
+        directory: Directory | None,
+        options: PublishOptions,
+    ) -> None:
+        self.targets = [(wheel, directory or _generic_for(site, wheel)) for wheel in wheels]
+        self._site = site
+        self._options = options
+        self._together = searched_together(site)
+        self._given = {os.path.realpath(wheel.path) for wheel in wheels}
+        self._names: dict[tuple[object, ...], str] = {}
+        self._restamped: set[str] = set()
+        targets = {target for _, target in self.targets}
+        reachable = frozenset().union(*map(self._reachable, targets))
+        seen = [each for each in site.directories() if each.path in reachable]
+        self._catalogue = Tree(site).catalogue(seen, {wheel.name for wheel in wheels})
+        self._trashed = {each.path: trash.trashed(each.path) for each in targets}
+
+    def steps(self, wheel: ValidatedWheel, target: Directory) -> Iterator[PlannedWheel]:
+        """The neighbours of *wheel* to restamp, then the wheel itself."""
+        step = self._planned(wheel, target)
+        neighbours = self._neighbours(step.candidate)
+        step = self._without_inversion(step, neighbours)
+        if self._options.rebuild:
+            step = self._rebuilt(step)
+        self._refuse_same_name(step, neighbours)
         for neighbour in neighbours:  # the most specific directory first
-            if is_current(site, neighbour) or neighbour.path in mended:
+            if self._must_be_restamped(neighbour, step):
+                self._restamped.add(neighbour.path)
+                yield restamped(self._site, neighbour)
+        former = (each.path for each in self._trashed[target.path] if each.filename == step.filename)
+        yield step._replace(former=next(former, None))
+
+    def _planned(self, wheel: ValidatedWheel, target: Directory) -> PlannedWheel:
+        own = stamping(wheel.build, target, self._site).own
+        if own >= BAND:
+            raise StampError(wheel.filename, own)
+        label, glibc = self._options.local_label, self._options.glibc
+        try:
+            version = labelled(wheel.version, label) if label else None
+        except ValueError as error:
+            raise PublishError(wheel.filename, str(error)) from error
+        tags = _with_glibc(wheel.tags, glibc) if glibc else None
+        change = Rewrite(version, "", tags)
+        return PlannedWheel(wheel, target, "", change, options=self._options).stamped(own)
+
+    def _reachable(self, target: Directory) -> frozenset[str]:
+        """The directories, by path, that some host searches together with *target*."""
+        return frozenset().union(*(paths for paths in self._together if target.path in paths))
+
+    def _neighbours(self, new: Candidate) -> list[Candidate]:
+        """The wheels of the version that some host sees together with *new*, best directory first."""
+        reachable = self._reachable(new.directory)
+        same = (each for each in self._catalogue.candidates(new.name) if each.version == new.version)
+        return [each for each in same if each.directory.path in reachable]
+
+    def _without_inversion(self, step: PlannedWheel, neighbours: Sequence[Candidate]) -> PlannedWheel:
+        new = step.candidate
+        wrong = involving(new, neighbours, self._together)
+        if not wrong:
+            return step
+        rivals = [each.higher if each.lower == new else each.lower for each in wrong]
+        withdraw = withdraw_command(self._site, rivals[0].directory, rivals[0].filename)
+        if self._options.retag:
+            change = step.change._replace(tags=retagged(new, rivals))
+            better = step._replace(change=change).stamped(step.own)
+            wrong = involving(better.candidate, neighbours, self._together)
+            if not wrong:
+                return better
+            problem = f"a tag inversion that --retag cannot fix: {wrong[0]}"
+            hint = f"build the two with equal tags, or withdraw the other: `{withdraw}`"
+        else:
+            problem = f"a tag inversion: {wrong[0]}"
+            command = publish_command(self._site, step, retag=True)
+            hint = f"to give it equal tags: `{command}`; or withdraw the other: `{withdraw}`"
+        raise PublishError(step.wheel.filename, problem).with_hint(hint)
+
+    def _rebuilt(self, step: PlannedWheel) -> PlannedWheel:
+        """*step* with the lowest own build number above all that the version ever had in its directory."""
+        new, directory = step.candidate, step.directory
+        withdrawn = (parse_candidate(each.filename, directory) for each in self._trashed[directory.path])
+        used = [
+            stamping(each.build, directory, self._site).own
+            for each in [*self._catalogue.candidates(new.name), *withdrawn]
+            if isinstance(each, Candidate)
+            and (each.name, each.version, each.directory) == (new.name, new.version, directory)
+        ]
+        own = max([step.own - 1, *used]) + 1
+        if own >= BAND:
+            raise PublishError(step.wheel.filename, f"all {BAND} build numbers of its version are taken")
+        return step.stamped(own)
+
+    def _refuse_same_name(self, step: PlannedWheel, neighbours: Sequence[Candidate]) -> None:
+        """Refuse what would tie with another given wheel, or with one whose name is spelled otherwise."""
+        new, site = step.candidate, self._site
+        for each in neighbours:
+            if (each.directory, each.tags) != (step.directory, new.tags):
                 continue
-            if os.path.realpath(neighbour.path) in given:
-                if neighbour.directory == target:
-                    continue  # it is being stamped, and stays as a given file does
-                raise PublishError(
-                    neighbour.path,
-                    "stands in the wheelhouse without a current stamp; run `wheelhouse-resolver restamp`, "
-                    "and publish what it makes of it",
-                )
-            if not options.restamp:
-                raise PublishError(
-                    wheel.filename,
-                    f"{neighbour.path} has no current stamp, so the order of the two would be wrong; "
-                    "run `wheelhouse-resolver restamp` first",
-                )
-            mended.add(neighbour.path)
-            steps.append(restamp_step(site, neighbour))
-        steps.append(step)
-    return steps
-
-
-def _refuse_twin(site: Site, step: Step, neighbours: Sequence[Candidate]) -> None:
-    """Refuse what would tie with a wheel whose name says the same in another spelling (`Demo`, `demo`)."""
-    new = _candidate(step)
-    for each in neighbours:
-        if each.directory == step.directory and each.tags == new.tags:
-            if stamping(each.build, each.directory, site).own != _own_of(step):
+            if stamping(each.build, each.directory, site).own != step.own:
                 continue
             if stamped_name(each.filename, each.build, each.directory, site) != step.filename:
-                raise PublishError(
-                    step.wheel.filename,
-                    f"{each.path} has the same name in another spelling, so neither would win; "
-                    "publish with --rebuild to add a corrected build, or withdraw that one first",
+                problem = f"{each.path} has the same name in another spelling, so neither would win"
+                rebuild = publish_command(site, step, rebuild=True)
+                withdraw = withdraw_command(site, each.directory, each.filename)
+                raise PublishError(step.wheel.filename, problem).with_hint(
+                    f"to publish a corrected build: `{rebuild}`; or withdraw the other first: `{withdraw}`"
                 )
+        key = (new.directory.path, new.name, new.version, new.build, new.tags)
+        other = self._names.setdefault(key, step.wheel.path)
+        if other != step.wheel.path:
+            raise PublishError(step.wheel.filename, f"{other} would get the same name, {step.filename}")
+
+    def _must_be_restamped(self, neighbour: Candidate, step: PlannedWheel) -> bool:
+        if is_current(self._site, neighbour) or neighbour.path in self._restamped:
+            return False
+        restamp = self._site.command("restamp")
+        if os.path.realpath(neighbour.path) in self._given:
+            if neighbour.directory == step.directory:
+                return False  # it is being stamped, and stays as a given file does
+            raise PublishError(
+                neighbour.path, "in the wheelhouse without a current stamp, and to be published"
+            ).with_hint(f"run `{restamp}`, and publish the file that it makes of this one")
+        if not self._options.restamp:
+            raise PublishError(
+                step.wheel.filename,
+                f"{neighbour.path} has no current stamp, so the order of the two would be wrong",
+            ).with_hint(f"run `{restamp}` first")
+        return True
 
 
-def _for_pure(site: Site, wheel: ValidatedWheel) -> Directory:
+def _generic_for(site: Site, wheel: ValidatedWheel) -> Directory:
     if all(tag.abi == "none" and tag.platform == "any" for tag in wheel.tags):
         return site.search_path_for(None, GENERIC)[0]
+    command = site.command("classify", os.path.abspath(wheel.path))
     raise PublishError(
-        wheel.filename,
-        "it holds compiled code: say where it belongs with --to LAYER/ARCH (`classify` may know)",
-    )
-
-
-def _step(site: Site, wheel: ValidatedWheel, directory: Directory, options: PublishOptions) -> Step:
-    own = stamping(wheel.build, directory, site).own
-    if own >= BAND:
-        raise StampError(wheel.filename, own)
-    version = _labelled(wheel, options.local_label)
-    tags = _with_glibc(wheel.tags, options.glibc) if options.glibc else None
-    return _made(Step(wheel, directory, "", Rewrite(version, "", tags), options=options), own)
-
-
-def _made(step: Step, own: int) -> Step:
-    """*step* with the build tag and the file name that follow from the rest."""
-    change = step.change
-    build = stamp_build(step.directory, own)
-    filename = renamed(
-        step.wheel.filename,
-        version=change.version,
-        build=build,
-        tags=compressed_tags(change.tags) if change.tags is not None else None,
-    )
-    return step._replace(filename=filename, change=change._replace(build=build_text(build)))
-
-
-def _labelled(wheel: ValidatedWheel, label: str) -> str | None:
-    try:
-        return labelled(wheel.version, label) if label else None
-    except ValueError as error:
-        raise PublishError(wheel.filename, str(error)) from error
+        wheel.filename, "cannot determine the target directory: the wheel holds compiled code"
+    ).with_hint(f"name it with --to LAYER/ARCH; `{command}` may know it")
 
 
 def _with_glibc(tags: frozenset[Tag], glibc: str) -> frozenset[Tag]:
@@ -252,47 +301,6 @@ def _with_glibc(tags: frozenset[Tag], glibc: str) -> frozenset[Tag]:
     return parse_tag(
         compressed_tags(frozenset(Tag(t.interpreter, t.abi, p) for t in tags for p in platforms | more))
     )
-
-
-def _candidate(step: Step) -> Candidate:
-    found = parse_candidate(step.filename, step.directory)
-    assert isinstance(found, Candidate)  # it was made from a valid name
-    return found
-
-
-def _neighbours(site: Site, step: Step, together: Sequence[frozenset[str]]) -> list[Candidate]:
-    """The wheels of the same version that some host sees together with the new one, best directory first."""
-    new = _candidate(step)
-    reachable = frozenset().union(*(paths for paths in together if step.directory.path in paths))
-    directories = [d for d in site.directories() if d.path in reachable]
-    found = Tree(site).read(new.name, directories)
-    return [each for each in found if isinstance(each, Candidate) and each.version == new.version]
-
-
-def _without_inversion(
-    step: Step, neighbours: Sequence[Candidate], together: Sequence[frozenset[str]], options: PublishOptions
-) -> Step:
-    new = _candidate(step)
-    wrong = involving(new, neighbours, together)
-    if not wrong:
-        return step
-    if options.retag:
-        rivals = [each.higher if each.lower == new else each.lower for each in wrong]
-        own = _own_of(step)
-        better = _made(step._replace(change=step.change._replace(tags=retagged(new, rivals))), own)
-        wrong = involving(_candidate(better), neighbours, together)
-        if not wrong:
-            return better
-        fix = "--retag cannot mend it: withdraw one of the two, or build them with equal tags"
-    else:
-        fix = "publish with --retag to give it equal tags, or withdraw the other"
-    raise PublishError(step.wheel.filename, f"a tag inversion: {wrong[0]}; {fix}")
-
-
-def _own_of(step: Step) -> int:
-    """The own build number that the stamp of *step* carries."""
-    number, _ = _candidate(step).build or (0, "")
-    return number % BAND
 
 
 def involving(
@@ -308,31 +316,18 @@ def involving(
     return [each for each in found if new == each.higher or (new == each.lower and not above)]
 
 
-def _rebuilt(site: Site, step: Step) -> Step:
-    """*step* with the lowest own build number above all that the version ever had in this directory."""
-    new = _candidate(step)
-    names = [each.filename for each in trash.trashed(step.directory.path)]
-    standing = Tree(site).read(new.name, [step.directory])
-    known = [*standing, *(parse_candidate(name, step.directory) for name in names)]
-    used = [
-        stamping(each.build, step.directory, site).own
-        for each in known
-        if isinstance(each, Candidate) and (each.name, each.version) == (new.name, new.version)
-    ]
-    own = max([_own_of(step) - 1, *used]) + 1
-    if own >= BAND:
-        raise PublishError(step.wheel.filename, f"all {BAND} build numbers of its version are taken")
-    return _made(step, own)
-
-
 def is_current(site: Site, candidate: Candidate) -> bool:
     """Whether *candidate* carries the stamp of its directory."""
     return stamping(candidate.build, candidate.directory, site).state is StampState.CURRENT
 
 
-def restamp_step(site: Site, candidate: Candidate) -> Step:
-    """How to mend the stamp of *candidate*. Raises `InvalidWheelError`, `StampError`."""
-    found = stamping(candidate.build, candidate.directory, site)
-    filename = stamped_name(candidate.filename, candidate.build, candidate.directory, site)
-    change = Rewrite(None, build_text(stamp_build(candidate.directory, found.own)))
-    return Step(check_wheel(candidate.path), candidate.directory, filename, change, mends=True)
+def restamped(site: Site, candidate: Candidate, tags: frozenset[Tag] | None = None) -> PlannedWheel:
+    """*candidate* with the stamp of its directory, and with other *tags* if given, in its place.
+
+    Raises `InvalidWheelError`, `StampError`.
+    """
+    own = stamping(candidate.build, candidate.directory, site).own
+    if own >= BAND:
+        raise StampError(candidate.filename, own)
+    wheel, change = check_wheel(candidate.path), Rewrite(None, "", tags)
+    return PlannedWheel(wheel, candidate.directory, "", change, in_place=True).stamped(own)

@@ -1,38 +1,73 @@
-"""Which wheels of a tree have stale stamps or wrong tags, and the steps that correct them."""
+"""Correcting the stamps and the tags of a tree in place."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.installers.inversion import Inversion, inversions, retagged
+from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.publishing.errors import PublishError
-from wheelhouse_resolver.publishing.plan import Step, involving, is_current, restamp_step
+from wheelhouse_resolver.publishing.place import place
+from wheelhouse_resolver.publishing.plan import involving, is_current, restamped
+from wheelhouse_resolver.publishing.report import FileChange, PublishObserver, PublishReport, Recorder
+from wheelhouse_resolver.publishing.withdrawal import withdraw_command
 from wheelhouse_resolver.site.model import searched_together
 from wheelhouse_resolver.tree import listing
 from wheelhouse_resolver.tree.candidate import Candidate, parse_candidate
-from wheelhouse_resolver.wheelfile.build_tag import StampError, renamed
+from wheelhouse_resolver.wheelfile.build_tag import renamed, stamped_name
 from wheelhouse_resolver.wheelfile.tags import compressed_tags
-from wheelhouse_resolver.wheelfile.validate import InvalidWheelError
 
 if TYPE_CHECKING:
+    from packaging.tags import Tag
     from packaging.version import Version
 
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["outdated", "retag_steps"]
+__all__ = ["restamp"]
 
 
-def outdated(site: Site) -> list[Candidate]:
-    """The wheels without a current stamp, the most specific directory first.
+def restamp(
+    site: Site, *, retag: bool = False, dry_run: bool = False, observer: PublishObserver | None = None
+) -> PublishReport:
+    """Give every wheel of the tree the stamp of its directory, the most specific directory first.
 
-    Mended in that order, a tree that is half done has no tie that was right before and is wrong now.
+    In that order a tree that is half done has no tie that was right before and is wrong now. *retag*: then
+    also fix tag inversions, by giving wheels equal tags. Of a dry run the report is the plan, made from the
+    names alone. A wheel that cannot be stamped does not stop the others. Raises `NoWheelhouseError`,
+    `UnreadableDirectoryError`, `OutputError`.
     """
-    return [each for each in _standing(site) if not is_current(site, each)]
+    observer = observer or PublishObserver()
+    recorder = Recorder(observer)
+
+    def work(candidate: Candidate, tags: frozenset[Tag] | None = None) -> None:
+        if not dry_run:
+            recorder.changed(place(site, restamped(site, candidate, tags)))
+            return
+        name = stamped_name(candidate.filename, candidate.build, candidate.directory, site)
+        name = renamed(name, tags=compressed_tags(tags)) if tags is not None else name
+        path = os.path.join(candidate.directory.path, name)
+        recorder.changed(FileChange(candidate.path, path, "planned"))
+
+    outdated = [each for each in _wheels(site) if not is_current(site, each)]
+    for directory in site.directories() if not dry_run else ():
+        trash.clear(directory.path)
+    for candidate in observer.progress(outdated, "restamping"):
+        with recorder.attempt():
+            work(candidate)
+    for case, tags in _inverted(site) if retag else ():
+        with recorder.attempt():
+            if tags is None:
+                command = withdraw_command(site, case.lower.directory, case.lower.filename)
+                raise PublishError(
+                    case.higher.path, f"a tag inversion that new tags cannot fix: {case}"
+                ).with_hint(f"withdraw one of the two: `{command}`")
+            work(case.higher, tags)
+    return recorder.report()
 
 
-def _standing(site: Site) -> Iterator[Candidate]:
+def _wheels(site: Site) -> Iterator[Candidate]:
     """Every well-named wheel of the tree, the most specific directory first."""
     listing.check_root(site)
     for directory in site.directories():
@@ -42,32 +77,19 @@ def _standing(site: Site) -> Iterator[Candidate]:
                 yield each
 
 
-def retag_steps(site: Site) -> tuple[list[Step], list[WheelhouseError]]:
-    """How to mend the tag inversions of the tree, and those that new tags cannot mend."""
+def _inverted(site: Site) -> Iterator[tuple[Inversion, frozenset[Tag] | None]]:
+    """A tag inversion of each wheel that has some, and the tags that fix them; None: no tags can."""
     together = searched_together(site)
     versions: dict[tuple[str, Version], list[Candidate]] = {}
-    for each in _standing(site):
+    for each in _wheels(site):
         versions.setdefault((each.name, each.version), []).append(each)
-    steps: list[Step] = []
-    hopeless: list[WheelhouseError] = []
     for same in versions.values():
-        found = inversions(same, together) if len(same) > 1 else []
         higher: dict[str, list[Inversion]] = {}
-        for inversion in found:
+        for inversion in inversions(same, together) if len(same) > 1 else ():
             higher.setdefault(inversion.higher.path, []).append(inversion)
         for cases in higher.values():
             wheel = cases[0].higher
             tags = retagged(wheel, [case.lower for case in cases])
             rivals = [each for each in same if each.path != wheel.path]
-            if involving(wheel._replace(tags=tags), rivals, together, above=True):
-                problem = f"a tag inversion that new tags cannot mend: {cases[0]}; withdraw one of the two"
-                hopeless.append(PublishError(wheel.path, problem))
-                continue
-            try:
-                step = restamp_step(site, wheel)
-            except (InvalidWheelError, StampError) as error:
-                hopeless.append(error)
-                continue
-            filename = renamed(step.filename, tags=compressed_tags(tags))
-            steps.append(step._replace(filename=filename, change=step.change._replace(tags=tags)))
-    return steps, hopeless
+            fixed = not involving(wheel._replace(tags=tags), rivals, together, above=True)
+            yield cases[0], tags if fixed else None

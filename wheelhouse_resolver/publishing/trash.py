@@ -8,9 +8,23 @@ import time
 from typing import NamedTuple
 
 from wheelhouse_resolver.errors import OutputError
-from wheelhouse_resolver.utils.atomic import clear_drafts, give_name, make_shared_directory, sync_directory
+from wheelhouse_resolver.utils.atomic import (
+    clear_temporary,
+    give_name,
+    make_shared_directory,
+    sync_directory,
+)
 
-__all__ = ["TRASH", "Trashed", "clear", "discard", "identity", "restore", "trashed", "withdraw"]
+__all__ = [
+    "TRASH",
+    "Trashed",
+    "clear",
+    "file_id",
+    "move_to_trash",
+    "put_back",
+    "remove_if_unchanged",
+    "trashed",
+]
 
 
 #: Where withdrawn wheels are kept, in the directory that they were in.
@@ -30,37 +44,37 @@ class Trashed(NamedTuple):
         return os.path.join(self.slot, self.filename)
 
 
-def identity(path: str) -> tuple[int, ...]:
-    """What tells the file or link at *path* from any other that may come to stand there. Raises `OSError`."""
-    status = os.lstat(path)  # a relative link leads elsewhere once it is taken aside
+def file_id(path: str) -> tuple[int, ...]:
+    """What tells the file or link at *path* from any other of that name. Raises `OSError`."""
+    status = os.lstat(path)  # a relative link leads elsewhere once it is moved
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
-def discard(path: str, known: tuple[int, ...]) -> bool:
-    """Remove the file at *path* for good, if it is still the one of that `identity`; False if not.
+def remove_if_unchanged(path: str, known: tuple[int, ...]) -> bool:
+    """Remove the file at *path* for good, if it is still the one with that `file_id`; False if not.
 
-    It is taken aside first and looked at there, so that a file that somebody put in its place meanwhile
-    is never lost: that one is brought back. Raises `OutputError`.
+    It is moved away first and compared there, so that a file that somebody put in its place meanwhile
+    is never lost: that one is put back. Raises `OutputError`.
     """
     try:
-        aside = withdraw(path)
+        moved = move_to_trash(path)
     except OutputError:
         if os.path.lexists(path):
             raise
-        return False  # another run has mended it
+        return False  # another run has removed it
     try:
-        if identity(aside.path) != known:
-            restore(aside)
+        if file_id(moved.path) != known:
+            put_back(moved)
             return False
-        os.unlink(aside.path)
+        os.unlink(moved.path)
         with contextlib.suppress(OSError):
-            os.rmdir(aside.slot)
+            os.rmdir(moved.slot)
     except OSError as error:
         raise OutputError.from_os(path, error) from error
     return True
 
 
-def withdraw(path: str) -> Trashed:
+def move_to_trash(path: str) -> Trashed:
     """Move the wheel at *path* out of every installer's sight, into `.trash/` of its directory.
 
     Raises `OutputError`.
@@ -110,15 +124,15 @@ def trashed(directory: str) -> list[Trashed]:
 
 
 def clear(directory: str) -> int:
-    """Remove the drafts in *directory* that no running publisher holds, and the empty slots of its trash.
+    """Remove the temporary files in *directory* that no running publisher holds, and the trash's empty slots.
 
-    Returns how many drafts. What cannot be removed stays for somebody who can.
+    Returns how many files. What cannot be removed stays for somebody who can.
     """
     for slot in _slots(directory):
         with contextlib.suppress(OSError):
             if time.time() - os.stat(slot).st_mtime > 60:  # a withdrawal may be about to use it
                 os.rmdir(slot)
-    return clear_drafts(directory)
+    return clear_temporary(directory)
 
 
 def _slots(directory: str) -> list[str]:
@@ -129,8 +143,8 @@ def _slots(directory: str) -> list[str]:
         return []
 
 
-def restore(wheel: Trashed) -> bool:
-    """Bring a withdrawn wheel back under its name; False when that is taken. Raises `OutputError`."""
+def put_back(wheel: Trashed) -> bool:
+    """Put a withdrawn wheel back under its name; False when that is taken. Raises `OutputError`."""
     path = os.path.join(wheel.directory, wheel.filename)
     try:
         if not give_name(wheel.path, path):

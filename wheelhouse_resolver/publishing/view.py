@@ -35,7 +35,7 @@ def make_view(site: Site, output: str) -> ViewReport:
     """Make, or bring up to date, the view of *site*'s wheelhouse in the directory *output*.
 
     Only what differs is touched: a link that is right stays, one whose wheel is gone goes, and files
-    that are no links into the wheelhouse are left alone. Raises `OutputError`, `NoWheelhouseError`,
+    that are not links into the wheelhouse are left alone. Raises `OutputError`, `NoWheelhouseError`,
     `UnreadableDirectoryError`.
     """
     listing.check_root(site)
@@ -109,7 +109,7 @@ def _link(place: str, name: str, target: str, present: dict[str, str]) -> list[s
             os.symlink(target, path)
         except FileExistsError:
             if not os.path.islink(path) or os.readlink(path) != target:  # else another run was faster
-                return [f"{path}: stands in the way and is not ours"]
+                return [f"{path}: already exists and is not ours"]
         return []
     temporary = os.path.join(place, f".{name}.{os.uname().nodename}.{os.getpid()}~")
     while True:

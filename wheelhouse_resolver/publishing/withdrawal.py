@@ -3,56 +3,96 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.publishing import trash
+from wheelhouse_resolver.publishing.destination import destination
 from wheelhouse_resolver.publishing.errors import PublishError
+from wheelhouse_resolver.publishing.report import FileChange, PublishObserver, PublishReport, Recorder
 from wheelhouse_resolver.tree import listing
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Directory
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["restore", "withdraw"]
+__all__ = ["restore", "withdraw", "withdraw_command"]
 
 
-def withdraw(site: Site, filename: str, directory: Directory | None = None) -> list[trash.Trashed]:
-    """Take the wheel *filename* out of every search path: out of *directory*, or of all that have it.
+def withdraw(
+    site: Site,
+    filenames: Iterable[str],
+    to: Directory | str | None = None,
+    *,
+    observer: PublishObserver | None = None,
+) -> PublishReport:
+    """Take the wheels *filenames* out of every search path: out of the directory *to*, or of all.
 
-    Raises `PublishError` when none has.
+    Nothing is withdrawn unless all are found: raises `PublishError`. Raises `OutputError`.
     """
-    listing.check_root(site)
-    _check_plain(filename)
-    directories = [directory] if directory is not None else list(site.directories())
-    paths = [os.path.join(each.path, filename) for each in directories]
-    found = [path for path in paths if os.path.lexists(path)]
-    if not found:
-        raise PublishError(filename, "stands in no directory of the wheelhouse")
-    return [trash.withdraw(path) for path in found]
+    found: list[str] = []
+    directories = _directories(site, to)
+    for filename in _checked(filenames):
+        paths = [os.path.join(each.path, filename) for each in directories]
+        there = [path for path in paths if os.path.lexists(path)]
+        if not there:
+            raise PublishError(filename, f"not in {_meant(directories)}")
+        found += there
+    recorder = Recorder(observer or PublishObserver())
+    for path in found:
+        recorder.changed(FileChange(path, trash.move_to_trash(path).path, "withdrawn"))
+    return recorder.report()
 
 
-def restore(site: Site, filename: str, directory: Directory | None = None) -> list[str]:
-    """Bring back the wheel *filename*, the one withdrawn last in each directory. Returns the paths.
+def restore(
+    site: Site,
+    filenames: Iterable[str],
+    to: Directory | str | None = None,
+    *,
+    observer: PublishObserver | None = None,
+) -> PublishReport:
+    """Put back the wheels *filenames*, of each the one that was withdrawn last from each directory.
 
-    Raises `PublishError` when none was withdrawn, or when a wheel of that name stands there.
+    Nothing is restored unless all were withdrawn: raises `PublishError`, also when one of that name exists.
+    Raises `OutputError`.
     """
+    found: list[trash.Trashed] = []
+    directories = _directories(site, to)
+    withdrawn = [trash.trashed(each.path) for each in directories]
+    for filename in _checked(filenames):
+        latest = [next((one for one in each if one.filename == filename), None) for each in withdrawn]
+        if not any(latest):
+            raise PublishError(filename, f"was not withdrawn from {_meant(directories)}")
+        found += [each for each in latest if each is not None]
+    recorder = Recorder(observer or PublishObserver())
+    for each in found:
+        path = os.path.join(each.directory, each.filename)
+        if not trash.put_back(each):
+            (directory,) = (one for one in directories if one.path == each.directory)
+            command = withdraw_command(site, directory, each.filename)
+            raise PublishError(path, "already exists").with_hint(f"to withdraw that one: `{command}`")
+        recorder.changed(FileChange(each.path, path, "restored"))
+    return recorder.report()
+
+
+def withdraw_command(site: Site, directory: Directory, filename: str) -> str:
+    """The command that takes *filename* out of *directory*, and no other file of that name."""
+    return site.command("withdraw", "--to", directory.label, *["--"][: filename.startswith("-")], filename)
+
+
+def _directories(site: Site, to: Directory | str | None) -> list[Directory]:
     listing.check_root(site)
-    _check_plain(filename)
-    directories = [directory] if directory is not None else list(site.directories())
-    restored: list[str] = []
-    for each in directories:
-        former = next((t for t in trash.trashed(each.path) if t.filename == filename), None)
-        if former is None:
-            continue
-        path = os.path.join(each.path, filename)
-        if not trash.restore(former):
-            raise PublishError(path, "stands there; withdraw it first")
-        restored.append(path)
-    if not restored:
-        raise PublishError(filename, "was withdrawn from no directory of the wheelhouse")
-    return restored
+    directory = destination(site, to)
+    return [directory] if directory is not None else list(site.directories())
 
 
-def _check_plain(filename: str) -> None:
-    if os.path.basename(filename) != filename or not filename.endswith(listing.SUFFIX):
-        raise PublishError(filename, "give the file name of a wheel, without its directory")
+def _meant(directories: list[Directory]) -> str:
+    return directories[0].label if len(directories) == 1 else "any directory of the wheelhouse"
+
+
+def _checked(filenames: Iterable[str]) -> list[str]:
+    found = list(dict.fromkeys(filenames))
+    for filename in found:
+        if os.path.basename(filename) != filename or not filename.endswith(listing.SUFFIX):
+            raise PublishError(filename, "not the file name of a wheel (without its directory)")
+    return found

@@ -89,7 +89,7 @@ class Policy:
     __slots__ = ("_environment", "_formats", "constraints", "prereleases", "priorities", "site", "target")
 
     def __init__(self, site: Site, host: Host, files: RequirementsFile | None = None) -> None:
-        environ: Mapping[str, str] = host.facts.environ if host.facts is not None else {}
+        environ: Mapping[str, str] = host.machine.environ if host.machine is not None else {}
         given = site_constraints(site, environ).merge(files or RequirementsFile())
         self.site = site
         self.target = host.python

@@ -50,8 +50,8 @@ class SearchingHost(Protocol):
         """All archs that it can run, low to high; empty: *arch* and all lower ones."""
         ...
 
-    def on(self, site: Site) -> SearchingHost:
-        """The same host, judged by the ladder and layers of *site*."""
+    def for_site(self, site: Site) -> SearchingHost:
+        """The same host, by the ladder and layers of *site*."""
         ...
 
 
@@ -180,10 +180,10 @@ class Site(_Fields):
     def search_path(self, host: SearchingHost) -> SearchPath:
         """The directories that *host* may use, most specific first, whether or not they exist.
 
-        A host that was detected for another site is judged by this one's ladder and layers. Raises
+        A host that was detected for another site goes by this one's ladder and layers. Raises
         `UnknownArchError` or `UnknownLayerError` when it names what this site does not have.
         """
-        host = host.on(self)
+        host = host.for_site(self)
         return self.search_path_for(host.layer, host.arch, runnable=host.archs)
 
     def search_path_for(

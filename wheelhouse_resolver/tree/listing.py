@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.errors import NoWheelhouseError, UnreadableDirectoryError, reason_of
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Directory, SearchPath
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["SUFFIX", "all_names", "check_root", "existing", "wheel_names"]
+__all__ = ["SUFFIX", "all_names", "check_root", "existing", "unsearched", "wheel_names"]
 
 #: How the names of wheels end; installers consider no other files.
 SUFFIX = ".whl"
@@ -81,6 +81,20 @@ def wheel_names(directory: Directory, wanted: Callable[[str], object], first: st
             return sorted([name for entry in entries if (name := entry.name)[0] in first and wanted(name)])
 
     return _listed(directory, listing)
+
+
+def unsearched(site: Site) -> Iterator[tuple[str, int]]:
+    """The directories below the root of *site* that hold wheels and that no host searches: (path, how many).
+
+    Nobody nests deeper than it looks, and hidden ones (`.trash`) are not meant for installers.
+    """
+    known = {directory.path for directory in site.directories()}
+    for path, below, names in os.walk(site.root):
+        depth = os.path.relpath(path, site.root).count(os.sep)
+        below[:] = sorted(name for name in below if not name.startswith(".")) if depth < 3 else []
+        count = sum(name.endswith(SUFFIX) for name in names)
+        if count and path not in known:
+            yield path, count
 
 
 def _listed(directory: Directory, listing: Callable[[], list[str]]) -> list[str]:

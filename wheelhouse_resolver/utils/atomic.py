@@ -1,9 +1,8 @@
-"""Putting files into a wheelhouse and taking them out: atomically, durably, never over another file.
+"""Putting files into a wheelhouse: atomically, durably, never over another file.
 
-Every change of the tree goes through here. A file is written under a name that installers ignore, synced,
-and given its name by a hard link, which fails if the name is taken. So a kill at any instant leaves whole
-wheels only, and at most a draft, which the next run clears away. What is taken out goes to `.trash/`
-of its directory, from which it can be restored.
+A file is written under a temporary name that installers ignore, synced, and given its name by a hard link,
+which fails if the name is taken. So a kill at any instant leaves whole wheels only, and at most a temporary
+file, which the next run removes.
 """
 
 from __future__ import annotations
@@ -14,31 +13,35 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
-from wheelhouse_resolver.errors import OutputError
+from wheelhouse_resolver.errors import OutputError, WheelhouseError
+from wheelhouse_resolver.utils.safe_io import BAD_ZIP, open_regular, sha256_of
 
 __all__ = [
-    "DRAFT_PREFIX",
-    "Draft",
-    "clear_drafts",
-    "draft",
-    "drafts",
+    "TEMPORARY_PREFIX",
+    "AlreadyExistsError",
+    "Temporary",
+    "clear_temporary",
+    "commit",
     "give_name",
-    "link_into",
     "make_shared_directory",
+    "same_content",
+    "sync",
     "sync_directory",
+    "temporary",
+    "temporary_files",
 ]
 
 
-#: How the names of drafts begin and end; installers look at names ending in .whl only.
-DRAFT_PREFIX = ".wheelhouse-draft-"
+#: How temporary names begin and end; installers look at names ending in .whl only.
+TEMPORARY_PREFIX = ".wheelhouse-draft-"
 
 
-_DRAFT_SUFFIX = ".part"
+_SUFFIX = ".part"
 
 
-#: On a filesystem without locks a draft is taken for dead after this long (s).
+#: On a filesystem without locks a temporary file is taken for dead after this long (s).
 _DEAD_AFTER = 24 * 3600
 
 
@@ -50,7 +53,15 @@ _FILE_MODE = 0o644
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
 
 
-class Draft(NamedTuple):
+class AlreadyExistsError(WheelhouseError, FileExistsError):
+    """A file with different content has the name that a new one should get."""
+
+    _message = "{path}: already exists with different content"
+    _errno = errno.EEXIST
+    path: str
+
+
+class Temporary(NamedTuple):
     """A file being written under a name that installers ignore."""
 
     path: str
@@ -58,19 +69,19 @@ class Draft(NamedTuple):
 
 
 @contextlib.contextmanager
-def draft(directory: str) -> Iterator[Draft]:
-    """A new, empty draft in *directory* (made if missing); gone when the block ends, whatever happened.
+def temporary(directory: str) -> Iterator[Temporary]:
+    """A new, empty temporary file in *directory* (made if missing); removed when the block ends.
 
     While it is written it is locked, so that nobody takes it for a leftover. Raises `OutputError`.
     """
     try:
         make_shared_directory(directory)
-        path, descriptor = _locked_draft(directory)
+        path, descriptor = _locked_file(directory)
     except OSError as error:
         raise OutputError.from_os(directory, error) from error
     file = open(descriptor, "w+b")  # noqa: SIM115 - closing it may fail once more on a full disk
     try:
-        yield Draft(path, file)
+        yield Temporary(path, file)
     finally:
         with contextlib.suppress(OSError):
             os.unlink(path)
@@ -91,11 +102,11 @@ def make_shared_directory(directory: str) -> None:
         sync_directory(parent)
 
 
-def _locked_draft(directory: str) -> tuple[str, int]:
+def _locked_file(directory: str) -> tuple[str, int]:
     number = 0
     while True:
         number += 1
-        name = f"{DRAFT_PREFIX}{os.uname().nodename}-{os.getpid()}-{time.time_ns()}-{number}{_DRAFT_SUFFIX}"
+        name = f"{TEMPORARY_PREFIX}{os.uname().nodename}-{os.getpid()}-{time.time_ns()}-{number}{_SUFFIX}"
         path = os.path.join(directory, name)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
@@ -124,22 +135,57 @@ def _lock(descriptor: int, *, wait: bool = False) -> bool:
     return True
 
 
-def link_into(source: Draft, directory: str, filename: str) -> bool:
-    """Give the finished draft *source* the name *filename* in *directory*, for everybody to read.
+def commit(temporary: Temporary, path: str) -> bool:
+    """Give the finished *temporary* file the name *path*, for everybody to read; its content is synced first.
 
-    Returns False, having changed nothing, when the name is taken. The content is on disk before the name is.
-    Raises `OutputError`.
+    False, having changed nothing, when a file of the same content has that name. Raises
+    `AlreadyExistsError` when something else has, and `OutputError`.
     """
-    path = os.path.join(directory, filename)
     try:
-        source.file.flush()
-        os.fchmod(source.file.fileno(), _FILE_MODE)
-        os.fsync(source.file.fileno())
-        placed = give_name(source.path, path)
-        sync_directory(directory)
+        sync(temporary, _FILE_MODE)
+        while not give_name(temporary.path, path):
+            if same_content(path, temporary):
+                return False
+            if os.path.lexists(path):
+                raise AlreadyExistsError(path)
+        sync_directory(os.path.dirname(path))
     except OSError as error:
+        if isinstance(error, AlreadyExistsError):
+            raise
         raise OutputError.from_os(path, error) from error
-    return placed
+    return True
+
+
+def sync(temporary: Temporary, mode: int) -> None:
+    """Bring the content of *temporary* to the disk, and give it the permissions *mode*. Raises `OSError`."""
+    temporary.file.flush()
+    os.fchmod(temporary.file.fileno(), mode)
+    os.fsync(temporary.file.fileno())
+
+
+def same_content(path: str, temporary: Temporary) -> bool:
+    """Whether the file at *path* holds what *temporary* does: the same bytes, or as a zip the same files.
+
+    An archive is not compared by its bytes alone, since another release of zlib compresses the same files
+    differently; one that is damaged is not the same.
+    """
+    import zipfile
+
+    def files(archive: zipfile.ZipFile) -> list[tuple[Any, ...]]:
+        return sorted((info.filename, info.CRC, info.file_size) for info in archive.infolist())
+
+    temporary.file.flush()
+    try:
+        if sha256_of(path) == sha256_of(temporary.path):
+            return True
+        with (
+            open_regular(path) as file,
+            zipfile.ZipFile(file) as one,
+            zipfile.ZipFile(temporary.path) as other,
+        ):
+            return files(one) == files(other) and one.testzip() is None
+    except (*BAD_ZIP, OSError):  # no archive, or taken away in between
+        return False
 
 
 def give_name(source: str, path: str) -> bool:
@@ -203,8 +249,8 @@ def sync_directory(directory: str) -> None:
         os.close(descriptor)
 
 
-def drafts(directory: str) -> list[str]:
-    """The paths of the drafts in *directory*, alive and dead."""
+def temporary_files(directory: str) -> list[str]:
+    """The paths of the temporary files in *directory*, whether or not their publishers are running."""
     try:
         names = os.listdir(directory)
     except OSError:
@@ -212,17 +258,17 @@ def drafts(directory: str) -> list[str]:
     return [
         os.path.join(directory, name)
         for name in sorted(names)
-        if name.startswith(DRAFT_PREFIX) and name.endswith(_DRAFT_SUFFIX)
+        if name.startswith(TEMPORARY_PREFIX) and name.endswith(_SUFFIX)
     ]
 
 
-def clear_drafts(directory: str) -> int:
-    """Remove the drafts in *directory* that no running publisher holds.
+def clear_temporary(directory: str) -> int:
+    """Remove the temporary files in *directory* that no running publisher holds.
 
     Returns how many. What cannot be removed stays for somebody who can.
     """
     cleared = 0
-    for path in drafts(directory):
+    for path in temporary_files(directory):
         with contextlib.suppress(OSError):
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             try:

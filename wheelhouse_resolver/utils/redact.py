@@ -1,39 +1,40 @@
-"""Hiding secrets in what is printed or kept."""
+"""Hiding secrets in what is printed, logged or kept."""
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["masked", "without_secrets"]
+__all__ = ["is_secret", "redact"]
 
+
+_SECRET = r"PASSW|TOKEN|SECRET|CREDENTIAL|API[_-]?KEY|PRIVATE[_-]?KEY"
+
+_SECRET_NAME = re.compile(_SECRET, re.IGNORECASE)
+
+#: `NAME=value` in a command or a log, where NAME is that of a secret.
+_ASSIGNMENT = re.compile(rf"(\b[\w-]*(?:{_SECRET})[\w-]*=)(?:'[^']*'|\"[^\"]*\"|[^\s'\"]+)", re.IGNORECASE)
 
 _URL_USER = re.compile(r"(?<=://)(?:[^\s/]*@|[^\s/@]*:[^\s@]*@)")
 
-
 _PLAIN_USER = re.compile(r"(?<![^\s'\"=,])[^\s:@/'\"=]+:[^\s@/]*@")
 
-
-_QUERY = re.compile(r"(://[^\s?#]*\?)[^\s#]+")
-
-
-_SECRET = re.compile(r"PASSWORD|PASSWD|TOKEN|SECRET|CREDENTIAL|API[_-]?KEY", re.IGNORECASE)
+_QUERY = re.compile(r"(://[^\s?#]*)\?[^\s#]+")
 
 
-def masked(text: str, name: str = "") -> str:
-    """*text* without user names and passwords in URLs, and what follows a `?` there.
+def is_secret(name: str) -> bool:
+    """Whether the variable or option of that *name* holds a secret."""
+    return _SECRET_NAME.search(name) is not None
 
-    All of it is masked when *name*, that of its variable or option, is that of a secret.
+
+def redact(text: str, name: str = "", *, mark: str = "***") -> str:
+    """*text* with a *mark* instead of each secret in it; without them if the mark is empty.
+
+    Secrets are the user names and passwords of URLs, what follows a `?` there, and the values of
+    `NAME=value` whose name is that of a secret; all of *text*, when *name* is.
     """
-    if name and _SECRET.search(name):
-        return "***"
-    text = _URL_USER.sub("***@", text)
-    text = _PLAIN_USER.sub("***@", text)  # pip's `proxy` may lack a scheme
-    return _QUERY.sub(r"\1***", text)
-
-
-_SECRET_PART = re.compile(r"(?<=://)[^/@\s]+@")
-
-
-def without_secrets(text: str) -> str:
-    """*text* without the user names and passwords of URLs in it."""
-    return _SECRET_PART.sub("", text)
+    if is_secret(name):
+        return mark
+    text = _URL_USER.sub(f"{mark}@" if mark else "", text)
+    text = _PLAIN_USER.sub(f"{mark}@" if mark else "", text)  # pip's `proxy` may lack a scheme
+    text = _QUERY.sub(rf"\1?{mark}" if mark else r"\1", text)
+    return _ASSIGNMENT.sub(rf"\1{mark}", text)

@@ -1,26 +1,49 @@
-"""Frozen values as JSON and back: what a build hands from one process to another, and leaves behind."""
+"""Frozen values as JSON and back: what is printed, handed from one process to another, and left behind."""
 
 from __future__ import annotations
 
-import dataclasses
-import types
 from collections.abc import Mapping
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from enum import Enum
+from typing import Any, TypeVar
 
 __all__ = ["from_plain", "to_plain"]
 
 _Value = TypeVar("_Value")
 
 
-def to_plain(value: Any) -> Any:
-    """*value*, a dataclass of texts, numbers, tuples, mappings and further dataclasses, as JSON holds it."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+def to_plain(value: Any, *names: str) -> Any:
+    """*value* as JSON holds it.
+
+    Of a dataclass or named tuple: its fields, or only the attributes of these *names*. What is in it is
+    as its own `to_dict` says, if it has one; an enumeration is its value, a set is sorted, and what JSON
+    does not know (a version, a requirement) is a text.
+    """
+    names = names or tuple(_fields(value) or ())
+    return {name: _inner(getattr(value, name)) for name in names} if names else _inner(value)
+
+
+def _fields(value: Any) -> Any:
+    if isinstance(value, type):
+        return None
+    return getattr(value, "__dataclass_fields__", None) or getattr(value, "_fields", None)
+
+
+def _inner(value: Any) -> Any:
+    if value is None or type(value) in (str, bool, int, float):
+        return value
+    if isinstance(value, Enum):
+        return value.value
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
+    if _fields(value):
+        return to_plain(value)
     if isinstance(value, Mapping):
-        return {key: to_plain(each) for key, each in value.items()}
-    if isinstance(value, tuple):
-        return [to_plain(each) for each in value]
-    return value
+        return {_inner(key): _inner(each) for key, each in value.items()}
+    if isinstance(value, (frozenset, set)):
+        return sorted(map(_inner, value))
+    if isinstance(value, (tuple, list)):
+        return [_inner(each) for each in value]
+    return str(value)
 
 
 def from_plain(kind: type[_Value], data: Any) -> _Value:
@@ -34,13 +57,17 @@ def from_plain(kind: type[_Value], data: Any) -> _Value:
 
 
 def _read(hint: Any, data: Any, where: str) -> Any:
+    import types
+    from dataclasses import is_dataclass
+    from typing import Union, get_args, get_origin
+
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         if data is None and type(None) in arguments:
             return None
         (hint,) = (each for each in arguments if each is not type(None))
         return _read(hint, data, where)
-    if dataclasses.is_dataclass(hint):
+    if is_dataclass(hint):
         return _read_fields(hint, _expected(dict, data, where), where)
     if origin is tuple:
         items = _expected(list, data, where)
@@ -54,6 +81,9 @@ def _read(hint: Any, data: Any, where: str) -> Any:
 
 
 def _read_fields(kind: Any, data: dict[str, Any], where: str) -> Any:
+    import dataclasses
+    from typing import get_type_hints
+
     hints = get_type_hints(kind)
     found: dict[str, Any] = {}
     for field in dataclasses.fields(kind):

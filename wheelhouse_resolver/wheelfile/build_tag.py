@@ -36,18 +36,12 @@ BAND = 1000
 
 
 class StampError(WheelhouseError, ValueError):
-    """A wheel whose own build number leaves no room in its band. Attributes: *filename*, *own*."""
+    """A wheel whose own build number leaves no room in its band."""
 
-    def __init__(self, filename: str, own: int) -> None:
-        super().__init__(filename, own)
-        self.filename = filename
-        self.own = own
-
-    def __str__(self) -> str:
-        return (
-            f"{self.filename}: build number {self.own} does not fit a stamp (0 to {BAND - 1}); "
-            "rename it with a lower one"
-        )
+    _message = "{filename}: build number {own} does not fit a stamp (0 to 999)"
+    _hint = "rename it with a lower one"
+    filename: str
+    own: int
 
 
 class StampState(enum.Enum):

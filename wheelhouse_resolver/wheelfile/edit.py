@@ -108,8 +108,8 @@ def relabel(
     rpath:            directories that its ELF files look into after those that they name already
                       (`DT_RUNPATH`, through patchelf).
 
-    Raises `InvalidWheelError` for an unsound wheel, `RelabelError` for an edit that cannot be made or when
-    the new name is taken by other content, `OutputError`.
+    Raises `InvalidWheelError` for an unsound wheel, `RelabelError` for an edit that cannot be made,
+    `AlreadyExistsError`, `OutputError`.
     """
     wheel = check_wheel(path)
     tags = _tags(path, edits.tags, wheel.tags)
@@ -138,8 +138,8 @@ def _written(
 ) -> Relabelled:
     place = os.path.dirname(wheel.path) if output_directory is None else output_directory
     directory, target = os.path.abspath(place), os.path.join(place, filename)
-    atomic.clear_drafts(directory)
-    with atomic.draft(directory) as draft:
+    atomic.clear_temporary(directory)
+    with atomic.temporary(directory) as draft:
         try:
             rewrite(wheel, change, draft.file)
         except OSError as error:
@@ -149,14 +149,12 @@ def _written(
         _check(draft, filename)
         if output_directory is None and os.path.lexists(target) and os.path.samefile(wheel.path, target):
             return Relabelled(target, _replaced(draft, target))
-        if not atomic.link_into(draft, directory, filename):
-            if not _same(draft, target):
-                raise RelabelError(
-                    target,
-                    "stands there with other content; name another --output-dir"
-                    + (", or say --in-place" if _is(wheel.path, target) else ", or remove it first"),
-                )
-            return Relabelled(target, "present")
+        try:
+            if not atomic.commit(draft, target):
+                return Relabelled(target, "present")
+        except atomic.AlreadyExistsError as error:
+            hint = "use --in-place" if _is(wheel.path, target) else "remove it first"
+            raise error.with_hint(f"name another --output-dir, or {hint}") from None
     if output_directory is not None:
         return Relabelled(target, "made")
     try:
@@ -170,7 +168,7 @@ def _is(path: str, other: str) -> bool:
     return os.path.exists(other) and os.path.samefile(path, other)
 
 
-def _check(draft: atomic.Draft, filename: str) -> None:
+def _check(draft: atomic.Temporary, filename: str) -> None:
     """Check the new wheel as it will be named. Raises `InvalidWheelError`."""
     draft.file.flush()
     with tempfile.TemporaryDirectory(prefix="wheelhouse-relabel-") as scratch:
@@ -182,33 +180,16 @@ def _check(draft: atomic.Draft, filename: str) -> None:
             raise InvalidWheelError(filename, error.findings) from error
 
 
-def _replaced(draft: atomic.Draft, target: str) -> str:
+def _replaced(draft: atomic.Temporary, target: str) -> str:
     """Put the draft into the place of the wheel that it was made from, in one step."""
-    if _same(draft, target):
+    if atomic.same_content(target, draft):
         return "present"
     try:
-        draft.file.flush()
-        os.fchmod(draft.file.fileno(), os.stat(target).st_mode & 0o777)
-        os.fsync(draft.file.fileno())
+        atomic.sync(draft, os.stat(target).st_mode & 0o777)
         os.replace(draft.path, target)
     except OSError as error:
         raise OutputError.from_os(target, error) from error
     return "replaced"
-
-
-def _same(draft: atomic.Draft, path: str) -> bool:
-    """Whether the file at *path* has the bytes of the draft."""
-    draft.file.seek(0)
-    try:
-        with open_regular(path) as other:
-            while True:
-                mine, theirs = draft.file.read(1 << 20), other.read(1 << 20)
-                if mine != theirs:
-                    return False
-                if not mine:
-                    return True
-    except OSError:
-        return False
 
 
 def _tags(path: str, text: str, own: frozenset[Tag]) -> frozenset[Tag] | None:

@@ -59,14 +59,14 @@ _INTERPRETER = re.compile(r"(py|cp|pp|ip|jy|graalpy)\d+(_\w+)?")
 
 
 class InvalidWheelError(WheelhouseError, ValueError):
-    """A wheel that is not sound. Attributes: *path*, *findings* (all of them, in words)."""
+    """A wheel that is not sound. *findings*: all that is wrong with it."""
 
-    def __init__(self, path: str, findings: Sequence[str]) -> None:
-        super().__init__(path, tuple(findings))
-        self.path = path
-        self.findings = tuple(findings)
+    path: str
+    findings: Sequence[str]
 
-    def __str__(self) -> str:
+    @property
+    def message(self) -> str:
+        """What is wrong, where."""
         return f"{printable(self.path)} refused: {'; '.join(map(printable, self.findings))}"
 
 
@@ -109,11 +109,11 @@ def check_wheel(path: str) -> ValidatedWheel:
     """
     filename = os.path.basename(path)
     if problem := invalid_character(filename):
-        raise InvalidWheelError(path, [f"its name is no wheel name: {problem}"])
+        raise InvalidWheelError(path, [f"invalid wheel file name: {problem}"])
     try:
         name, version, build, tags = parse_wheel_filename(filename)
     except InvalidWheelFilename as error:
-        raise InvalidWheelError(path, [f"its name is no wheel name: {error}"]) from error
+        raise InvalidWheelError(path, [f"invalid wheel file name: {error}"]) from error
     try:
         with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size

@@ -58,12 +58,12 @@ from wheelhouse_resolver.builder.toolchain.variables import (
 )
 from wheelhouse_resolver.builder.verification.verify import verify
 from wheelhouse_resolver.errors import OutputError
-from wheelhouse_resolver.host.cpu import running_cpu, why_not
+from wheelhouse_resolver.host.cpu import missing_for, running_cpu
 from wheelhouse_resolver.site.layout import GENERIC, Arch
 from wheelhouse_resolver.tree.listing import SUFFIX, existing
 from wheelhouse_resolver.utils import atomic
 from wheelhouse_resolver.utils.filesystem import write_text
-from wheelhouse_resolver.utils.redact import without_secrets
+from wheelhouse_resolver.utils.redact import redact
 from wheelhouse_resolver.wheelfile.edit import Edits, relabel
 from wheelhouse_resolver.wheelfile.validate import check_wheel
 
@@ -100,7 +100,7 @@ def run_job(job: Job, options: BuildOptions) -> BuildRecord:
         directory=next((d.label for d in directories if (d.layer, d.arch) == (job.layer, job.arch)), None),
         result=FAILED,
         problem="interrupted",
-        source=without_secrets(job.source.origin),
+        source=redact(job.source.origin, mark=""),
         source_sha256=job.source.content_sha256,
         started=time.strftime("%Y-%m-%dT%H:%M:%SZ", now),
     )
@@ -203,7 +203,7 @@ class _Build(Phases):
         facts, self.runnable = host_facts(site, self.job.python, os.environ)
         self.record = replace(self.record, host=facts)
         if self.options.verify and self.arch is not None and self.arch.name not in self.runnable:
-            reason = why_not(running_cpu(), self.arch)
+            reason = missing_for(running_cpu(), self.arch)
             raise PhaseFailed(
                 f"{facts['node']} cannot run {self.arch.name} ({reason}), so it cannot verify the wheel: "
                 "build on a node that can, or without verification"

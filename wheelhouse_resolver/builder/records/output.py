@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 import shutil
@@ -18,23 +17,14 @@ from wheelhouse_resolver.builder.records.record import (
     record_of,
     write_record,
 )
-from wheelhouse_resolver.errors import OutputError, WheelhouseError
+from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.utils import atomic
 from wheelhouse_resolver.utils.safe_io import sha256_of
 
-__all__ = ["WheelInTheWayError", "place_wheel"]
+__all__ = ["place_wheel"]
 
 #: Locked by the build that places its wheel in the directory.
 _LOCK = ".wheelhouse-build.lock"
-
-
-class WheelInTheWayError(WheelhouseError, FileExistsError):
-    """Another wheel has the name that the new one would get. *path*: of it."""
-
-    _message = "{path} already exists with different content"
-    _hint = "remove it, use another output directory, or give the new wheel a local label"
-    _errno = errno.EEXIST
-    path: str
 
 
 def place_wheel(wheel: str, directory: str, record: BuildRecord) -> BuildRecord:
@@ -45,13 +35,13 @@ def place_wheel(wheel: str, directory: str, record: BuildRecord) -> BuildRecord:
     killed after it placed its wheel is run again, and few packages build reproducibly). The record is
     written first, so that a wheel always has one.
 
-    Raises `WheelInTheWayError`, `OutputError`, and `OSError` when *wheel* cannot be read.
+    Raises `AlreadyExistsError`, `OutputError`, and `OSError` when *wheel* cannot be read.
     """
     filename = os.path.basename(wheel)
     target = os.path.join(directory, filename)
     record = replace(record, wheel=filename, wheel_sha256=sha256_of(wheel), result=BUILT, problem="")
-    atomic.clear_drafts(directory)
-    with atomic.draft(directory) as draft:
+    atomic.clear_temporary(directory)
+    with atomic.temporary(directory) as draft:
         try:
             with open(wheel, "rb") as file:
                 shutil.copyfileobj(file, draft.file)
@@ -60,24 +50,19 @@ def place_wheel(wheel: str, directory: str, record: BuildRecord) -> BuildRecord:
         with _output_lock(directory):
             if not os.path.lexists(target):
                 write_record(target + RECORD_SUFFIX, record)
-                if atomic.link_into(draft, directory, filename):
+            try:
+                if atomic.commit(draft, target):
                     return record
-            return _existing(target, record)
-
-
-def _existing(target: str, record: BuildRecord) -> BuildRecord:
-    """*record*, with the wheel that already exists. Raises `WheelInTheWayError` if it is another one."""
-    try:
-        digest = sha256_of(target)
-    except OSError as error:  # a directory, a link to nowhere
-        raise WheelInTheWayError(target) from error
-    known = record_of(target)
-    if digest != record.wheel_sha256 and not (known is not None and known.same_inputs(record)):
-        raise WheelInTheWayError(target)
-    record = replace(record, result=PRESENT, wheel_sha256=digest)
-    if known is None:
-        write_record(target + RECORD_SUFFIX, record)
-    return record
+            except atomic.AlreadyExistsError as error:
+                known = record_of(target)
+                if known is None or not known.same_inputs(record):
+                    raise error.with_hint(
+                        "remove it, use another output directory, or give the new wheel a local label"
+                    ) from None
+            record = replace(record, result=PRESENT, wheel_sha256=sha256_of(target))
+            if record_of(target) is None:
+                write_record(target + RECORD_SUFFIX, record)
+            return record
 
 
 @contextlib.contextmanager

@@ -8,7 +8,6 @@ a configuration of the build's own.
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -19,7 +18,7 @@ from wheelhouse_resolver.builder.records.job import BuildOptions, Job
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.installers.pip_config import Setting, pip_config
 from wheelhouse_resolver.site.layout import GENERIC
-from wheelhouse_resolver.utils.redact import without_secrets
+from wheelhouse_resolver.utils.redact import is_secret, redact
 from wheelhouse_resolver.utils.urls import file_url
 
 __all__ = [
@@ -82,9 +81,6 @@ _TELLING = frozenset(
 _FOR_USERS = frozenset(
     {"prefix", "report", "require-hashes", "require-virtualenv", "requirement", "root", "target", "user"}
 )
-
-
-_SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|PRIVATE_KEY", re.IGNORECASE)
 
 
 def base_environ(environ: Mapping[str, str], scratch: str) -> dict[str, str]:
@@ -270,7 +266,7 @@ def recorded(environ: Mapping[str, str], names: Iterable[str] = ()) -> dict[str,
     """
     wanted = {*_TELLING, *names, *(name for name in environ if name.startswith(("EBROOT", "EBVERSION")))}
     return {
-        name: without_secrets(environ[name])
+        name: redact(environ[name], mark="")
         for name in sorted(wanted - {*FLAGS})
-        if name in environ and not _SECRET_NAME.search(name)
+        if name in environ and not is_secret(name)
     }

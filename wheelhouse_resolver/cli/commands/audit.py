@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_examples(
         parser,
         ("the whole wheelhouse", "audit"),
-        ("for programs; exit code 1 tells that there are errors", "audit --json --root /sw/wheelhouse"),
+        ("for programs; exit code 1 means that there are errors", "audit --json --root /sw/wheelhouse"),
     )
 
 
@@ -47,8 +47,12 @@ def run(options: argparse.Namespace) -> int:
         print("\n]" if counts else "[]")
     else:
         errors, warnings = counts[Severity.ERROR], counts[Severity.WARNING]
-        print(f"{errors} errors, {warnings} warnings")
+        print(f"{_counted(errors, 'error')}, {_counted(warnings, 'warning')}")
     return 1 if counts[Severity.ERROR] else 0
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _show(finding: Finding) -> None:
@@ -59,4 +63,4 @@ def _show(finding: Finding) -> None:
             print(f"    {printable(path)}")
     if finding.hosts:
         print(f"    on {', '.join(finding.hosts)} with Python {', '.join(finding.pythons)}")
-    print(f"    mend: {printable(finding.mend)}")
+    print(f"    fix: {printable(finding.fix)}")

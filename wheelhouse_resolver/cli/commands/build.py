@@ -17,6 +17,7 @@ from wheelhouse_resolver.cli.options import (
     add_site_options,
     directories_of,
     print_json,
+    report,
     requirements_of,
     seconds,
     site_of,
@@ -136,8 +137,8 @@ def run(options: argparse.Namespace) -> int:
     from wheelhouse_resolver.builder.process.commands import adopting, interrupted_by
     from wheelhouse_resolver.builder.process.scratch import scratch_directory
     from wheelhouse_resolver.builder.run import execute
-    from wheelhouse_resolver.cli.commands.publish import ran
-    from wheelhouse_resolver.publishing.config import after_command
+    from wheelhouse_resolver.publishing.config import after_command, run_after_hook
+    from wheelhouse_resolver.publishing.errors import AfterHookError
 
     asked = requirements_of(options)
     if asked is None:
@@ -170,8 +171,12 @@ def run(options: argparse.Namespace) -> int:
         return 130
     _show(outcomes, as_json=options.json)
     failed = not all(outcome.ok for outcome in outcomes)
-    if after and any(outcome.places for outcome in outcomes) and not ran(after):
-        failed = True
+    if after and any(outcome.places for outcome in outcomes):
+        try:
+            run_after_hook(after)
+        except AfterHookError as error:
+            report(error)
+            failed = True
     return 1 if failed else 0
 
 
@@ -235,7 +240,7 @@ def _publisher(site: Site) -> PublishWheel:
     from wheelhouse_resolver.builder.publish import publish_built
 
     def publish(wheel: str, record: BuildRecord) -> dict[str, bool]:
-        return {each.path: each.done != "present" for each in publish_built(wheel, site, record)}
+        return {each.path: each.result != "present" for each in publish_built(wheel, site, record)}
 
     return publish
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from wheelhouse_resolver.cli.commands.publish import PublishPrinter
 from wheelhouse_resolver.cli.commands.withdraw import add_filenames
 from wheelhouse_resolver.cli.options import site_of
-from wheelhouse_resolver.publishing.plan import destination
 from wheelhouse_resolver.publishing.withdrawal import restore
 
 __all__ = ["add_arguments", "run"]
@@ -19,9 +19,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run `restore`."""
-    site = site_of(options)
-    directory = destination(site, options.to, None, None)
-    for filename in options.filename:
-        for path in restore(site, filename, directory):
-            print(f"restored {path}")
+    restore(site_of(options), options.filename, options.to, observer=PublishPrinter())
     return 0

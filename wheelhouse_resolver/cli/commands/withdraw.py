@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from wheelhouse_resolver.cli.commands.publish import PublishPrinter
 from wheelhouse_resolver.cli.options import add_examples, add_site_options, site_of
-from wheelhouse_resolver.publishing.plan import destination
 from wheelhouse_resolver.publishing.withdrawal import withdraw
 
 __all__ = ["add_arguments", "add_filenames", "run"]
@@ -31,9 +31,5 @@ def add_filenames(parser: argparse.ArgumentParser, command: str, what: str) -> N
 
 def run(options: argparse.Namespace) -> int:
     """Run `withdraw`."""
-    site = site_of(options)
-    directory = destination(site, options.to, None, None)
-    for filename in options.filename:
-        for wheel in withdraw(site, filename, directory):
-            print(f"withdrawn {wheel.path}")
+    withdraw(site_of(options), options.filename, options.to, observer=PublishPrinter())
     return 0

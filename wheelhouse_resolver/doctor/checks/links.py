@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from wheelhouse_resolver.doctor.findings import Check, Severity, Symptom
+from wheelhouse_resolver.doctor.diagnostics import (
+    Diagnostic,
+    check,
+    error,
+    note,
+    warning,
+)
 from wheelhouse_resolver.doctor.fixes import load_settings, unset_setting
+from wheelhouse_resolver.utils.serialise import to_plain
 
 if TYPE_CHECKING:
-    from wheelhouse_resolver.doctor.facts import DirectoryState, Facts, LinkState
+    from wheelhouse_resolver.doctor.facts import DirectoryState, EnvironmentFacts, LinkState
     from wheelhouse_resolver.doctor.pip_settings import PipSetting
 
-__all__ = ["LINK_CHECKS", "config_file_is_ours", "finds_wheelhouse"]
+__all__ = ["config_file_is_ours", "finds_wheelhouse"]
 
 
 class _Reading(NamedTuple):
@@ -32,7 +39,7 @@ class _Reading(NamedTuple):
         return bool(self.searched or self.other)
 
 
-def _read(facts: Facts, setting: PipSetting | None) -> _Reading:
+def _read(facts: EnvironmentFacts, setting: PipSetting | None) -> _Reading:
     named = set(setting.values) if setting is not None else set()
     by_path = {**_by_path_in_views(facts), **{each.real: each for each in facts.directories}}
     searched: set[str] = set()
@@ -53,7 +60,7 @@ def _read(facts: Facts, setting: PipSetting | None) -> _Reading:
     return _Reading(frozenset(searched), tuple(gone), tuple(other), tuple(strays))
 
 
-def _by_path_in_views(facts: Facts) -> dict[str, DirectoryState]:
+def _by_path_in_views(facts: EnvironmentFacts) -> dict[str, DirectoryState]:
     """The directories of views of the wheelhouse, and those of the site that they stand for.
 
     A view's root is where one of its directories has links; others may be empty.
@@ -71,16 +78,16 @@ def _by_path_in_views(facts: Facts) -> dict[str, DirectoryState]:
     return {root + suffix: state for suffix, state in suffixes for root in roots}
 
 
-def _wanted(facts: Facts) -> list[str]:
+def _wanted(facts: EnvironmentFacts) -> list[str]:
     return [each.directory.label for each in facts.searched if each.exists]
 
 
-def finds_wheelhouse(facts: Facts) -> bool:
+def finds_wheelhouse(facts: EnvironmentFacts) -> bool:
     """Whether the `find-links` in force names a directory of the wheelhouse."""
     return _read(facts, facts.pip.in_force.get("find-links")).is_ours
 
 
-def config_file_is_ours(facts: Facts) -> bool:
+def config_file_is_ours(facts: EnvironmentFacts) -> bool:
     """Whether the file that PIP_CONFIG_FILE names has the wheelhouse in its `find-links`, or may have it.
 
     It may have where pip does not tell the file, or the site is not known.
@@ -92,7 +99,7 @@ def config_file_is_ours(facts: Facts) -> bool:
     )
 
 
-def _beaten(facts: Facts) -> PipSetting | None:
+def _beaten(facts: EnvironmentFacts) -> PipSetting | None:
     """A `find-links` with the wheelhouse in it that another one without it beats."""
     winner = facts.pip.in_force.get("find-links")
     if winner is None or finds_wheelhouse(facts):
@@ -101,7 +108,8 @@ def _beaten(facts: Facts) -> PipSetting | None:
     return next((each for each in others if _read(facts, each).is_ours), None)
 
 
-def _absent(facts: Facts) -> Iterator[Symptom]:
+@check("no-find-links", "pip does not look into it: it installs from an index, or finds nothing")
+def _absent(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     winner = facts.pip.in_force.get("find-links")
     if facts.pip.asked == "" or facts.pip.problem:
         return  # what its files say is not known
@@ -113,26 +121,28 @@ def _absent(facts: Facts) -> Iterator[Symptom]:
         what = "no `find-links` is in force, and PIP_CONFIG_FILE is not set"
     else:
         what = f"no `find-links` is in force, though PIP_CONFIG_FILE names {facts.pip.config_file}"
-    yield Symptom(
-        severity=Severity.ERROR,
-        what=what,
-        mend=load_settings(facts),
-        data={"in_force": winner.to_dict() if winner else None},
-    )
+    yield error(what, load_settings(facts), {"in_force": to_plain(winner)})
 
 
-def _replaced(facts: Facts) -> Iterator[Symptom]:
+@check(
+    "find-links-replaced",
+    "PIP_FIND_LINKS and a section such as [install] replace `find-links`, they do not add to it",
+)
+def _replaced(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     beaten, winner = _beaten(facts), facts.pip.in_force.get("find-links")
     if beaten is not None and winner is not None:
-        yield Symptom(
-            severity=Severity.ERROR,
-            what=f"{winner.where} replaces {beaten.where}, and names no directory of the wheelhouse",
-            mend=unset_setting(facts, winner),
-            data={"beaten": beaten.to_dict(), "in_force": winner.to_dict()},
+        yield error(
+            f"{winner.where} replaces {beaten.where}, and names no directory of the wheelhouse",
+            unset_setting(facts, winner),
+            {"beaten": to_plain(beaten), "in_force": to_plain(winner)},
         )
 
 
-def _stale(facts: Facts) -> Iterator[Symptom]:
+@check(
+    "stale-find-links",
+    "it was made on another host or for an older site: pip takes wheels that crash or are slow here",
+)
+def _stale(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     setting = facts.pip.in_force.get("find-links")
     if setting is None or not facts.directories:
         return
@@ -153,36 +163,33 @@ def _stale(facts: Facts) -> Iterator[Symptom]:
             says.append(f"leaves out directories that this host can use: {', '.join(left_out)}")
     for links, problem in (
         ([link for link in below if not link.exists], "does not exist"),
-        ([link for link in below if link.exists], "is no directory of the site's"),
+        ([link for link in below if link.exists], "is not a directory of the site"),
     ):
         if links:
             says.append(f"names what {problem}: {_values(links)}")
     if says:
-        yield Symptom(
-            severity=Severity.ERROR,
-            what=f"{setting.where} {'; it '.join(says)}",
-            mend=load_settings(facts),
-            data={
+        yield error(
+            f"{setting.where} {'; it '.join(says)}",
+            load_settings(facts),
+            {
                 "other": [state.directory.label for _, state in reading.other],
                 "left_out": left_out,
                 "links": [link.value for link in below],
             },
         )
     elif reading.gone:
-        yield Symptom(
-            severity=Severity.NOTE,
-            what=f"{setting.where} names what does not exist, of which pip warns, and uv fails: "
+        yield note(
+            f"{setting.where} names what does not exist, of which pip warns, and uv fails: "
             + _values(reading.gone),
-            mend=load_settings(facts),
-            data={"links": [link.value for link in reading.gone]},
+            load_settings(facts),
+            {"links": [link.value for link in reading.gone]},
         )
     outside = [link for link in reading.strays if link not in below and not link.exists]
     if outside:
-        yield Symptom(
-            severity=Severity.WARNING,
-            what=f"{setting.where} names what does not exist: {_values(outside)}",
-            mend=unset_setting(facts, setting),
-            data={"links": [link.value for link in outside]},
+        yield warning(
+            f"{setting.where} names what does not exist: {_values(outside)}",
+            unset_setting(facts, setting),
+            {"links": [link.value for link in outside]},
         )
 
 
@@ -194,7 +201,7 @@ def _values(links: Sequence[LinkState]) -> str:
     return ", ".join(link.value for link in links)
 
 
-def _meant_for(facts: Facts, reading: _Reading) -> tuple[str | None, str] | None:
+def _meant_for(facts: EnvironmentFacts, reading: _Reading) -> tuple[str | None, str] | None:
     """The layer and arch of the other host whose search path *reading* is; None for that of no host."""
     named = {*reading.searched, *(state.directory.label for _, state in reading.other)}
     site = facts.site.site
@@ -205,28 +212,3 @@ def _meant_for(facts: Facts, reading: _Reading) -> tuple[str | None, str] | None
         if path & there <= named <= path:  # `pip-conf` leaves out what is not there
             return kind
     return None
-
-
-LINK_CHECKS = (
-    Check(
-        "no-find-links",
-        "no `find-links` in force names the wheelhouse",
-        "pip does not look into it: it installs from an index, or finds nothing",
-        "load the site's module, or evaluate `pip-conf --format sh`",
-        _absent,
-    ),
-    Check(
-        "find-links-replaced",
-        "a `find-links` of the user's replaces that of the wheelhouse",
-        "PIP_FIND_LINKS and a section such as [install] replace `find-links`, they do not add to it",
-        "unset the variable, or `pip config unset`",
-        _replaced,
-    ),
-    Check(
-        "stale-find-links",
-        "`find-links` names directories of another layer or arch, or missing ones, or leaves some out",
-        "it was made on another host or for an older site: pip takes wheels that crash or are slow here",
-        "evaluate `pip-conf --format sh`, or load the site's module anew on this node",
-        _stale,
-    ),
-)

@@ -7,37 +7,46 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from wheelhouse_resolver.doctor.checks.links import LINK_CHECKS, config_file_is_ours, finds_wheelhouse
-from wheelhouse_resolver.doctor.findings import Check, Severity, Symptom
+from wheelhouse_resolver.doctor.checks.links import config_file_is_ours, finds_wheelhouse
+from wheelhouse_resolver.doctor.diagnostics import (
+    ERROR,
+    NOTE,
+    WARNING,
+    Diagnostic,
+    DiagnosticSeverity,
+    check,
+    diagnostic,
+    error,
+    note,
+    warning,
+)
 from wheelhouse_resolver.doctor.fixes import (
+    command_line,
     edit,
     export,
-    line,
     load_settings,
-    ours,
     pip_of_target,
     unset,
     unset_setting,
 )
+from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.utils.text import is_true
 
 if TYPE_CHECKING:
-    from wheelhouse_resolver.doctor.facts import Facts
+    from wheelhouse_resolver.doctor.facts import EnvironmentFacts
     from wheelhouse_resolver.doctor.pip_settings import PipSetting
-
-__all__ = ["PIP_CHECKS"]
 
 #: The first release whose choice among equal wheels the build tag decides.
 _OBEYS_BUILD_TAGS = (19, 3)
 
 
-def _missing(facts: Facts) -> Iterator[Symptom]:
+@check("pip-missing", "nothing can be installed")
+def _missing(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if facts.python is not None and facts.pip.version is None:
-        yield Symptom(
-            severity=Severity.ERROR,
-            what=f"{facts.python.executable} has no pip that works: {facts.pip.problem}",
-            mend=line(facts.python.executable, "-m", "ensurepip", "--upgrade"),
-            data={"python": facts.python.executable},
+        yield error(
+            f"{facts.python.executable} has no pip that works: {facts.pip.problem}",
+            command_line(facts.python.executable, "-m", "ensurepip", "--upgrade"),
+            {"python": facts.python.executable},
         )
 
 
@@ -46,85 +55,87 @@ def _numbers(version: str) -> tuple[int, int]:
     return (found[0] if found else 0, found[1] if len(found) > 1 else 0)
 
 
-def _too_old(facts: Facts) -> Iterator[Symptom]:
+@check(
+    "pip-too-old", "it ignores build tags, or takes the wrong one of two, and so the wrong build of a wheel"
+)
+def _too_old(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     version = facts.pip.version
     if version is not None and _numbers(version) < _OBEYS_BUILD_TAGS:
-        yield Symptom(
-            severity=Severity.ERROR,
-            what=f"pip {version} is too old: build tags decide from 19.3 on",
-            mend=pip_of_target(facts, "install", "--upgrade", "pip"),
-            data={"version": version},
+        yield error(
+            f"pip {version} is too old: build tags decide from 19.3 on",
+            pip_of_target(facts, "install", "--upgrade", "pip"),
+            {"version": version},
         )
 
 
-def _other_pip(facts: Facts) -> Iterator[Symptom]:
+@check("other-pip", "what it installs, the target does not see; and it may choose wheels for another version")
+def _other_pip(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     pip, python = facts.pip, facts.python
     if python is not None and pip.command_python is not None and pip.command_is_other:
         theirs, own = pip.command_python, python.executable
-        yield Symptom(
-            severity=Severity.WARNING,
-            what=f"`pip` on PATH is {pip.command} and installs for {theirs}, not for {own}",
-            mend=ours(facts, "doctor", "--python", theirs),
-            data={"command": pip.command, "its_python": theirs, "target": own},
+        yield warning(
+            f"`pip` on PATH is {pip.command} and installs for {theirs}, not for {own}",
+            facts.command("doctor", "--python", theirs),
+            {"command": pip.command, "its_python": theirs, "target": own},
         )
 
 
-def _config_file(facts: Facts) -> Iterator[Symptom]:
+@check("config-file", "pip ignores it silently, and with it the wheelhouse")
+def _config_file(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     path, problem = facts.pip.config_file, facts.pip.config_file_problem
     if not problem or path is None:
         return
     if problem == "Permission denied":
-        mend = line("chmod", "a+r", path)
+        fix = command_line("chmod", "a+r", path)
     elif problem == "No such file or directory":
         above = os.path.dirname(path)
-        make = f"{line('mkdir', '-p', above)} && " if above else ""
-        mend = make + ours(facts, "pip-conf", "--output", path)
+        make = f"{command_line('mkdir', '-p', above)} && " if above else ""
+        fix = make + facts.command("pip-conf", *facts.host_options, "--output", path)
     else:
-        mend = unset(facts, "PIP_CONFIG_FILE")
-    yield Symptom(
-        severity=Severity.ERROR,
-        what=f"PIP_CONFIG_FILE names {path}, which pip cannot use: {problem}",
-        mend=mend,
-        data={"path": path, "problem": problem},
+        fix = unset(facts, "PIP_CONFIG_FILE")
+    yield error(
+        f"PIP_CONFIG_FILE names {path}, which pip cannot use: {problem}",
+        fix,
+        {"path": path, "problem": problem},
     )
 
 
-def _broken_config(facts: Facts) -> Iterator[Symptom]:
+@check("config-broken", "it refuses to run any command")
+def _broken_config(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     pip = facts.pip
     if pip.version is None or not pip.problem:
         return
     path = pip.config_file or ""
     named = re.search(r"(?:file:|reading from) ?'([^']+)'", pip.problem)
     path = named[1] if named else path
-    yield Symptom(
-        severity=Severity.ERROR,
-        what=f"pip refuses its configuration: {pip.problem}",
-        mend=edit(path) if path else pip_of_target(facts, "config", "edit"),
-        data={"problem": pip.problem, "file": path or None},
+    yield error(
+        f"pip refuses its configuration: {pip.problem}",
+        edit(path) if path else pip_of_target(facts, "config", "edit"),
+        {"problem": pip.problem, "file": path or None},
     )
 
 
-def _unread_config(facts: Facts) -> Iterator[Symptom]:
+@check("config-unread", "settings in files that conflict with the wheelhouse stay unseen")
+def _unread_config(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     pip = facts.pip
     if pip.version is None or pip.asked == "config debug" or pip.problem:
         return
     lacks = "does not say which file a setting is from" if pip.asked else "cannot say what its files set"
-    yield Symptom(
-        severity=Severity.NOTE,
-        what=f"pip {pip.version} {lacks}: only {'their outcome' if pip.asked else 'PIP_* variables'} and "
+    yield note(
+        f"pip {pip.version} {lacks}: only {'their outcome' if pip.asked else 'PIP_* variables'} and "
         "PIP_CONFIG_FILE were looked at",
-        mend=pip_of_target(facts, "install", "--upgrade", "pip"),
-        data={"version": pip.version, "asked": pip.asked or None},
+        pip_of_target(facts, "install", "--upgrade", "pip"),
+        {"version": pip.version, "asked": pip.asked or None},
     )
 
 
-def _ignored_files(facts: Facts) -> Iterator[Symptom]:
+@check("ignored-config", "PIP_CONFIG_FILE takes its place, so what it says has no effect")
+def _ignored_files(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for path in facts.pip.ignored:
-        yield Symptom(
-            severity=Severity.NOTE,
-            what=f"pip does not read {path}, because PIP_CONFIG_FILE names {facts.pip.config_file}",
-            mend="" if config_file_is_ours(facts) else unset(facts, "PIP_CONFIG_FILE"),
-            data={"path": path},
+        yield note(
+            f"pip does not read {path}, because PIP_CONFIG_FILE names {facts.pip.config_file}",
+            "" if config_file_is_ours(facts) else unset(facts, "PIP_CONFIG_FILE"),
+            {"path": path},
         )
 
 
@@ -133,7 +144,7 @@ def _words(value: object) -> frozenset[str]:
     return frozenset(word for each in items for word in re.split(r"[\s,]+", str(each).lower()) if word)
 
 
-def _is_wanted(facts: Facts, setting: PipSetting) -> bool:
+def _is_wanted(facts: EnvironmentFacts, setting: PipSetting) -> bool:
     """Whether the site itself asks for this *setting* in its `[pip]` table."""
     tables = [facts.site.site.pip, facts.site.site.pip.get("install", {})]
     return any(
@@ -144,7 +155,7 @@ def _is_wanted(facts: Facts, setting: PipSetting) -> bool:
     )
 
 
-def _fighting(facts: Facts, *options: str) -> Iterator[PipSetting]:
+def _fighting(facts: EnvironmentFacts, *options: str) -> Iterator[PipSetting]:
     """Those of *options* that are in force, switched on, and not what the site wants."""
     found = facts.pip.in_force
     for option in options:
@@ -153,36 +164,43 @@ def _fighting(facts: Facts, *options: str) -> Iterator[PipSetting]:
             yield setting
 
 
-def _no_binary(facts: Facts) -> Iterator[Symptom]:
+def _about(
+    facts: EnvironmentFacts, setting: PipSetting, severity: DiagnosticSeverity, message: str, more: str = ""
+) -> Diagnostic:
+    """What is wrong with a *setting*; *more* comes after the place where it was made. The fix unsets it."""
+    message = f"{message} ({setting.where}){more}"
+    return diagnostic(severity, message, unset_setting(facts, setting), to_plain(setting))
+
+
+@check("no-binary", "pip builds from source what the wheelhouse has as a wheel")
+def _no_binary(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for each in _fighting(facts, "no-binary"):
         everything = ":all:" in _words(each.value)
         if everything or _words(each.value) - {":none:"}:
-            yield Symptom(
-                severity=Severity.ERROR if everything else Severity.WARNING,
-                what=f"pip takes no wheel {'at all' if everything else f'of {each.value}'} ({each.where})",
-                mend=unset_setting(facts, each),
-                data=each.to_dict(),
-            )
+            severity, which = (ERROR, "at all") if everything else (WARNING, f"of {each.value}")
+            yield _about(facts, each, severity, f"pip takes no wheel {which}")
 
 
-def _selection(facts: Facts) -> Iterator[Symptom]:
+@check(
+    "selection",
+    "pip then refuses, or chooses otherwise than the site means: a hash, for one, fits one build only",
+)
+def _selection(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     words = {
-        "require-hashes": (Severity.WARNING, "pip wants a hash for every requirement"),
-        "only-binary": (Severity.NOTE, "pip builds nothing from source of {value}"),
-        "prefer-binary": (Severity.NOTE, "pip prefers an older wheel to a newer source distribution"),
+        "require-hashes": (WARNING, "pip wants a hash for every requirement"),
+        "only-binary": (NOTE, "pip builds nothing from source of {value}"),
+        "prefer-binary": (NOTE, "pip prefers an older wheel to a newer source distribution"),
     }
     for each in _fighting(facts, *words):
         severity, what = words[each.option]
         if each.option == "only-binary" or is_true(each.value):
-            yield Symptom(
-                severity=severity,
-                what=f"{what.format(value=each.value)} ({each.where})",
-                mend=unset_setting(facts, each),
-                data=each.to_dict(),
-            )
+            yield _about(facts, each, severity, what.format(value=each.value))
 
 
-def _index(facts: Facts) -> Iterator[Symptom]:
+@check(
+    "index", "from an index a newer version wins over the wheelhouse; without one only the wheelhouse counts"
+)
+def _index(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     settings = facts.pip.in_force
     offline = settings.get("no-index")
     if offline is not None and is_true(offline.value):
@@ -190,53 +208,47 @@ def _index(facts: Facts) -> Iterator[Symptom]:
         # In the file that PIP_CONFIG_FILE names it is what `pip-conf --offline` writes.
         together = offline.origin == "env" or (links is not None and links.file == offline.file)
         if not together and not _is_wanted(facts, offline):
-            yield Symptom(
-                severity=Severity.NOTE,
-                what=f"pip asks no index ({offline.where}): it finds only what `find-links` names",
-                mend=unset_setting(facts, offline),
-                data=offline.to_dict(),
-            )
+            yield _about(facts, offline, NOTE, "pip asks no index", ": it finds only what `find-links` names")
         return
     users = list(_fighting(facts, "index-url", "extra-index-url"))
     limits = settings.get("constraint")
     limited = limits is not None and _is_wanted(facts, limits)  # by the site, so that this does not happen
     if users or (finds_wheelhouse(facts) and facts.indexes and not limited):
         asked = facts.indexes or [(value, each.where) for each in users for value in each.values]
-        yield Symptom(
-            severity=Severity.NOTE,
-            what=f"pip also asks {' and '.join(f'{url} ({where})' for url, where in asked)}: a newer version "
-            "there wins over the wheelhouse's; what avail and pick tell is what the wheelhouse has",
-            mend=unset_setting(facts, users[0]) if users else load_settings(facts, "--offline"),
-            data={"indexes": [{"url": url, "where": where} for url, where in asked]},
+        yield note(
+            f"pip also asks {' and '.join(f'{url} ({where})' for url, where in asked)}: a newer version "
+            "there wins over the wheelhouse's; avail and pick show only what the wheelhouse has",
+            unset_setting(facts, users[0]) if users else load_settings(facts, "--offline"),
+            {"indexes": [{"url": url, "where": where} for url, where in asked]},
         )
 
 
-def _unreachable_index(facts: Facts) -> Iterator[Symptom]:
+@check("index-unreachable", "it tries again and again before it goes on, for each project")
+def _unreachable_index(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if facts.index is not None and facts.index.problem:
-        yield Symptom(
-            severity=Severity.WARNING,
-            what=f"pip will ask {facts.index.url}, which cannot be reached: {facts.index.problem}",
-            mend=export(facts, "PIP_NO_INDEX", "1"),
-            data={"url": facts.index.url, "problem": facts.index.problem},
+        yield warning(
+            f"pip will ask {facts.index.url}, which cannot be reached: {facts.index.problem}",
+            export(facts, "PIP_NO_INDEX", "1"),
+            {"url": facts.index.url, "problem": facts.index.problem},
         )
 
 
-def _places(facts: Facts) -> Iterator[Symptom]:
+@check("install-place", "pip installs elsewhere than into the target Python, or refuses to")
+def _places(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for each in _fighting(facts, "user", "target", "prefix", "root"):
         if each.option == "user" and not is_true(each.value):
             continue
         fails = each.option == "user" and facts.python is not None and facts.python.in_venv
         where = "the user's own site-packages" if each.option == "user" else each.value
-        yield Symptom(
-            severity=Severity.ERROR if fails else Severity.WARNING,
-            what=f"pip installs into {where} ({each.where})"
-            + (", which it refuses in a virtual environment" if fails else ", not into the target Python"),
-            mend=unset_setting(facts, each),
-            data=each.to_dict(),
-        )
+        so = ", which it refuses in a virtual environment" if fails else ", not into the target Python"
+        yield _about(facts, each, ERROR if fails else WARNING, f"pip installs into {where}", so)
 
 
-def _overridden(facts: Facts) -> Iterator[Symptom]:
+@check(
+    "overridden-setting",
+    "[install] of any file beats [global] of every file, and PIP_* variables beat all files",
+)
+def _overridden(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     settings = facts.pip.in_force
     for each in facts.pip.settings:
         winner = settings.get(each.option)
@@ -248,145 +260,34 @@ def _overridden(facts: Facts) -> Iterator[Symptom]:
             and winner.origin != "env"
             and _words(winner.value) != _words(each.value)
         ):
-            yield Symptom(
-                severity=Severity.WARNING,
-                what=f"{winner.where} = {winner.value} beats {each.where} = {each.value}",
-                mend=unset_setting(facts, winner),
-                data={"beaten": each.to_dict(), "in_force": winner.to_dict()},
+            yield warning(
+                f"{winner.where} = {winner.value} beats {each.where} = {each.value}",
+                unset_setting(facts, winner),
+                {"beaten": to_plain(each), "in_force": to_plain(winner)},
             )
 
 
-def _venv_config(facts: Facts) -> Iterator[Symptom]:
+@check("environment-config", "it beats the machine's and the user's files, and stays when modules change")
+def _venv_config(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     found: dict[str, list[str]] = {}
     for each in facts.pip.in_force.values():
         if each.origin == "site":
             found.setdefault(each.file, []).append(each.option)
     for path, options in found.items():
-        yield Symptom(
-            severity=Severity.NOTE,
-            what=f"{path}, of the target Python's own environment, sets {', '.join(sorted(options))}",
-            mend=edit(path),
-            data={"file": path, "options": sorted(options)},
+        yield note(
+            f"{path}, of the target Python's own environment, sets {', '.join(sorted(options))}",
+            edit(path),
+            {"file": path, "options": sorted(options)},
         )
 
 
-def _uv(facts: Facts) -> Iterator[Symptom]:
+@check("uv", "uv reads no pip.conf and no PIP_* variable")
+def _uv(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if facts.uv is None or facts.site.root_problem or "UV_CONFIG_FILE" in facts.environ:
         return
     if not facts.environ.get("UV_FIND_LINKS"):
-        yield Symptom(
-            severity=Severity.NOTE,
-            what=f"{facts.uv} knows no wheelhouse: UV_FIND_LINKS and UV_CONFIG_FILE are not set",
-            mend=load_settings(facts),
-            data={"uv": facts.uv},
+        yield note(
+            f"{facts.uv} knows no wheelhouse: UV_FIND_LINKS and UV_CONFIG_FILE are not set",
+            load_settings(facts),
+            {"uv": facts.uv},
         )
-
-
-PIP_CHECKS = (
-    Check(
-        "pip-missing",
-        "the target Python has no pip, or one that cannot be imported",
-        "nothing can be installed",
-        "`python -m ensurepip --upgrade`",
-        _missing,
-    ),
-    Check(
-        "pip-too-old",
-        "a pip before 19.3",
-        "it ignores build tags, or takes the wrong one of two, and so the wrong build of a wheel",
-        "`python -m pip install --upgrade pip`",
-        _too_old,
-    ),
-    Check(
-        "other-pip",
-        "the command `pip` belongs to another Python than the target",
-        "what it installs, the target does not see; and it may choose wheels for another version",
-        "run `python -m pip`, or the doctor for that Python",
-        _other_pip,
-    ),
-    Check(
-        "config-file",
-        "PIP_CONFIG_FILE names a file that is missing, unreadable or no file",
-        "pip ignores it silently, and with it the wheelhouse",
-        "write it with `pip-conf --output`, make it readable, or unset the variable",
-        _config_file,
-    ),
-    Check(
-        "config-broken",
-        "pip cannot parse one of its configuration files",
-        "it refuses to run any command",
-        "correct the file that is named",
-        _broken_config,
-    ),
-    Check(
-        "config-unread",
-        "a pip that cannot tell its settings (`config debug` came with 20.2, `config list` with 10)",
-        "settings in files that fight the wheelhouse stay unseen",
-        "`python -m pip install --upgrade pip`",
-        _unread_config,
-    ),
-    *LINK_CHECKS,
-    Check(
-        "overridden-setting",
-        "a variable or a command section beats a setting of the file that PIP_CONFIG_FILE names",
-        "[install] of any file beats [global] of every file, and PIP_* variables beat all files",
-        "unset the variable, or `pip config unset`",
-        _overridden,
-    ),
-    Check(
-        "no-binary",
-        "`no-binary` is in force",
-        "pip builds from source what the wheelhouse has as a wheel",
-        "unset the variable, or `pip config unset`",
-        _no_binary,
-    ),
-    Check(
-        "selection",
-        "`require-hashes`, `only-binary` or `prefer-binary` is in force, and not the site's wish",
-        "pip then refuses, or chooses otherwise than the site means: a hash, for one, fits one build only",
-        "unset the variable, or `pip config unset`",
-        _selection,
-    ),
-    Check(
-        "index",
-        "pip asks an index beside the wheelhouse, or no index by the user's wish",
-        "from an index a newer version wins over the wheelhouse; without one only the wheelhouse counts",
-        "`pip-conf --offline`, or a `constraint` file in the site's [pip] table; unset an index of one's own",
-        _index,
-    ),
-    Check(
-        "index-unreachable",
-        "pip would ask an index that cannot be reached",
-        "it tries again and again before it goes on, for each project",
-        "`PIP_NO_INDEX=1`, or a configuration made with `pip-conf --offline`",
-        _unreachable_index,
-    ),
-    Check(
-        "install-place",
-        "`user`, `target`, `prefix` or `root` is in force",
-        "pip installs elsewhere than into the target Python, or refuses to",
-        "unset the variable, or `pip config unset`",
-        _places,
-    ),
-    Check(
-        "ignored-config",
-        "the user's own pip.conf is not read",
-        "PIP_CONFIG_FILE takes its place, so what it says has no effect",
-        "nothing where it names the wheelhouse's own file, else unset PIP_CONFIG_FILE",
-        _ignored_files,
-    ),
-    Check(
-        "environment-config",
-        "a pip.conf of the target's own environment is in force",
-        "it beats the machine's and the user's files, and stays when modules change",
-        "edit the file",
-        _venv_config,
-    ),
-    Check(
-        "uv",
-        "uv is there and knows no wheelhouse",
-        "uv reads no pip.conf and no PIP_* variable",
-        "set UV_FIND_LINKS, as `pip-conf --format sh` does",
-        _uv,
-    ),
-)

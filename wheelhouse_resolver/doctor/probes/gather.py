@@ -1,4 +1,4 @@
-"""The probes: what is true of this machine and this environment. They decide nothing."""
+"""All probes together: what is true of this machine and this environment. They decide nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.doctor.facts import (
     DirectoryState,
-    Facts,
+    EnvironmentFacts,
+    PipFacts,
     PythonFacts,
     SiteFacts,
     Ties,
@@ -25,8 +26,8 @@ from wheelhouse_resolver.doctor.probes.machine import (
     index_state,
     temporary_directory,
 )
-from wheelhouse_resolver.doctor.probes.pip import pip_facts, starts
-from wheelhouse_resolver.doctor.probes.target import TargetAnswer, ask_target
+from wheelhouse_resolver.doctor.probes.pip import starts, with_surroundings
+from wheelhouse_resolver.doctor.probes.target import ask_target
 from wheelhouse_resolver.doctor.probes.ties import unstamped_ties
 from wheelhouse_resolver.errors import (
     NoWheelhouseError,
@@ -42,18 +43,18 @@ from wheelhouse_resolver.host.detect import ARCH_VARIABLES, LAYER_VARIABLE, Host
 from wheelhouse_resolver.host.layer import layer_evidence
 from wheelhouse_resolver.host.program_interpreter import NotElfError, program_interpreter
 from wheelhouse_resolver.host.target_python import Interpreter, found_python, supported_tags
+from wheelhouse_resolver.site.config import find_site_file
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree import listing
-from wheelhouse_resolver.utils.appdirs import places
-from wheelhouse_resolver.utils.redact import masked
+from wheelhouse_resolver.utils.redact import redact
 
 if TYPE_CHECKING:
     from packaging.tags import Tag
 
-__all__ = ["Asked", "gather"]
+__all__ = ["Overrides", "gather"]
 
 #: The variables, besides PIP_*, that a help desk wants to see.
-_TELLING = (
+_SHOWN = (
     *("WHEELHOUSE_CONFIG", "WHEELHOUSE_ROOT", "WHEELHOUSE_ARCH", "WHEELHOUSE_LAYER", "RSNT_ARCH"),
     *("EPREFIX", "EBROOTGENTOO", "EBVERSIONGENTOO", "EBROOTNIXPKGS", "EBVERSIONNIXPKGS", "EBVERSIONPYTHON"),
     *("NIXUSER_PROFILE", "NIX_PROFILES", "LOADEDMODULES", "VIRTUAL_ENV", "CONDA_PREFIX"),
@@ -65,7 +66,7 @@ _TELLING = (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class Overrides:
     """What the caller insists on; the names are those of the options of the command."""
 
     config: str | None = None
@@ -74,91 +75,75 @@ class Asked:
     layer: str | None = None
     python: str | None = None
 
+    def as_options(self, *names: str) -> tuple[str, ...]:
+        """Those of these *names* that are given, as options of a command."""
+        values = ((name, getattr(self, name)) for name in names)
+        return tuple(word for name, value in values if value for word in (f"--{name}", value))
 
-def gather(asked: Asked | None = None, environ: Mapping[str, str] | None = None) -> Facts:
-    """All facts about this environment.
 
-    *environ* stands for `os.environ`, save for the memo and for what `detect_host` asks the target. Raises
-    `PythonError`, `UnknownArchError`, `UnknownLayerError` for what was *asked* and does not exist; whatever
+def gather(overrides: Overrides, environ: Mapping[str, str]) -> EnvironmentFacts:
+    """All facts about this environment. *environ* is used, save for the cache, instead of `os.environ`.
+
+    Raises `PythonError`, `UnknownArchError`, `UnknownLayerError` for *overrides* that do not exist; whatever
     else is wrong is a fact.
     """
-    asked = asked or Asked()
-    environ = dict(os.environ if environ is None else environ)
-    site = _site(asked, environ)
-    python = _named(asked.python, environ)
-    venvs = _venvs(python, environ)
-    answer, problem = _asked(python, environ)
-    broken = answer is not None or any(each.problem and _is_in(python, each.path) for each in venvs)
-    host, unknown = _host(asked, python, site.site, environ, broken)
+    environ = dict(environ)
+    site = _site(overrides, environ)
+    python = _named(overrides.python, environ)
+    overrides = replace(overrides, python=python)
+    target, pip, problem = _ask(python, environ)
+    venvs = _venvs(python, target, environ)
+    known = target is not None or any(each.problem and _is_in(python, each.path) for each in venvs)
+    host, unknown = _host(overrides, site.site, environ, known)
     directories = _directories(site, host)
-    pip = pip_facts(answer, site.site, environ)
-    target = answer.python if answer else None
+    pip = with_surroundings(pip, target, site.site, environ)
+    index = None
+    if target and pip.asked and not pip.problem:
+        index = index_state(pip.in_force, environ, target.executable)
     on_path = shutil.which("python3", path=environ.get("PATH"))
     other = None if target and on_path and starts(on_path, target) else on_path
-    return Facts(
+    shown = {k: v for k, v in sorted(environ.items()) if k in _SHOWN or k.startswith("PIP_")}
+    return EnvironmentFacts(
         site=site,
         host=host,
-        options=_repeated(asked),
+        host_options=overrides.as_options("arch", "layer", "python"),
         unknown_overrides=tuple(unknown),
         directories=directories,
         ties=_ties(site, directories, host),
         python=target,
-        target_problem="" if answer else _not_runnable(host) or problem,
+        target_problem="" if target else _not_runnable(host) or problem,
         other_python=other,
         other_layer=_layer_of(other, site.site, environ) if other else None,
         pip=pip,
-        venvs=tuple(_with_target(each, target) for each in venvs),
-        index=(
-            index_state(pip.in_force, environ, target.executable)
-            if target and pip.asked and not pip.problem
-            else None
-        ),
+        venvs=venvs,
+        index=index,
         temporary=temporary_directory(environ),
         home=home_directory(environ),
         cache=cache_directory_state(),
         uv=shutil.which("uv", path=environ.get("PATH")),
         shell=os.path.basename(environ.get("SHELL", "sh")) or "sh",
-        environ=MappingProxyType(
-            {
-                name: masked(value, name)
-                for name, value in sorted(environ.items())
-                if name in _TELLING or name.startswith("PIP_")
-            }
-        ),
+        environ=MappingProxyType({name: redact(value, name) for name, value in shown.items()}),
     )
 
 
 # -- the site ----------------------------------------------------------------------------------------------
 
 
-def _repeated(asked: Asked) -> tuple[str, ...]:
-    pairs = (("--config", asked.config), ("--root", asked.root))
-    return tuple(word for option, value in pairs if value for word in (option, os.path.abspath(value)))
-
-
-def _site(asked: Asked, environ: Mapping[str, str]) -> SiteFacts:
-    if asked.config:
-        file, file_by = asked.config, "--config"
-    elif environ.get("WHEELHOUSE_CONFIG"):
-        file, file_by = environ["WHEELHOUSE_CONFIG"], "WHEELHOUSE_CONFIG"
+def _site(overrides: Overrides, environ: Mapping[str, str]) -> SiteFacts:
+    file = find_site_file(overrides.config, environ)
+    named = overrides.root or environ.get("WHEELHOUSE_ROOT") or ""
+    if named:
+        root_by = "--root" if overrides.root else "WHEELHOUSE_ROOT"
     else:
-        file = next((path for path in places().site_files if os.path.isfile(path)), "")
-        file_by = "directories" if file else "built-in"
-    root_by = "site file" if file else "built-in"
-    if asked.root:
-        root_by = "--root"
-    elif environ.get("WHEELHOUSE_ROOT"):
-        root_by = "WHEELHOUSE_ROOT"
-    root = asked.root or environ.get("WHEELHOUSE_ROOT") or ""
-    problem = root_problem = ""
-    line = None
+        root_by = "site file" if file.path is not None else "built-in"
+    root, problem, root_problem, line = named, "", "", None
     try:
         try:
-            site = Site.load(asked.config, root=asked.root, environ=environ)
+            site = Site.load(overrides.config, root=overrides.root, environ=environ)
             root = site.root
-        except NoWheelhouseError as error:  # the site file is judged all the same
+        except NoWheelhouseError as error:  # the site file is looked at all the same
             root_problem = error.problem
-            site = Site.load(asked.config, root="/", environ=environ)
+            site = Site.load(overrides.config, root="/", environ=environ)
     except SiteFileError as error:
         problem, line = str(error), error.line
         if not root:
@@ -169,18 +154,25 @@ def _site(asked: Asked, environ: Mapping[str, str]) -> SiteFacts:
             listing.check_root(site)
         except NoWheelhouseError as error:
             root_problem = error.problem.partition(";")[0]
+    if problem or root_problem:  # commands name what was asked for, not what was taken instead
+        site = site._replace(options=_absolute(overrides).as_options("config", "root"))
     return SiteFacts(
         site=site,
         problem=problem,
-        file=file,
-        file_missing=bool(file) and not os.path.lexists(file),
+        file=file.path or "",
+        file_missing=file.path is not None and not os.path.lexists(file.path),
         line=line,
-        file_by=file_by,
+        file_by=file.by,
         root=root,
         real_root=os.path.realpath(root) if root else "",
         root_by=root_by,
         root_problem=root_problem,
     )
+
+
+def _absolute(overrides: Overrides) -> Overrides:
+    config, root = (path and os.path.abspath(path) for path in (overrides.config, overrides.root))
+    return replace(overrides, config=config, root=root)
 
 
 def _directories(site: SiteFacts, host: Host) -> tuple[DirectoryState, ...]:
@@ -241,29 +233,32 @@ def _named(spec: str | None, environ: Mapping[str, str]) -> str | None:
         return os.path.abspath(spec) if spec and os.sep in spec else spec
 
 
-def _asked(python: str | None, environ: Mapping[str, str]) -> tuple[TargetAnswer | None, str]:
-    """What the target says, or why it cannot be asked."""
+def _ask(python: str | None, environ: Mapping[str, str]) -> tuple[PythonFacts | None, PipFacts, str]:
+    """What the target and its pip answer, or why it cannot be asked."""
     if python is not None and os.sep not in python:
-        return None, f"{python} is a version, not a Python that can be asked"
+        return None, PipFacts(), f"{python} is a version, not a Python that can be asked"
     try:
-        return ask_target(python or sys.executable, environ), ""
+        return *ask_target(python or sys.executable, environ), ""
     except PythonError as error:
-        return None, str(error)
+        return None, PipFacts(), str(error)
 
 
 def _host(
-    asked: Asked, python: str | None, site: Site, environ: Mapping[str, str], broken: bool
+    overrides: Overrides, site: Site, environ: Mapping[str, str], known: bool
 ) -> tuple[Host, list[UnknownOverride]]:
     """The host, and the overrides that had to be left out.
 
-    *broken*: a target that cannot be judged is no bad input, for it is known what ails it: its virtual
-    environment is broken, or its policy module fails. The running Python then stands for it.
+    *known*: a target that `detect_host` refuses is no bad input, for it is known what is wrong with it: its
+    virtual environment is broken, or its policy module fails. The running Python is then taken instead.
     """
+    python = overrides.python
     environ = dict(environ)
     unknown: list[UnknownOverride] = []
     while True:
         try:
-            host = detect_host(python=python, environ=environ, arch=asked.arch, layer=asked.layer, site=site)
+            host = detect_host(
+                python=python, environ=environ, arch=overrides.arch, layer=overrides.layer, site=site
+            )
         except (UnknownArchError, UnknownLayerError) as error:
             variables = ARCH_VARIABLES if isinstance(error, UnknownArchError) else (LAYER_VARIABLE,)
             named = [name for name in variables if environ.get(name) == error.name]
@@ -272,7 +267,7 @@ def _host(
             unknown.append(UnknownOverride(variable=named[0], name=error.name, problem=str(error)))
             del environ[named[0]]
         except PythonError:
-            if python is None or not broken:
+            if python is None or not known:
                 raise
             python = None
         else:
@@ -302,25 +297,21 @@ def _not_runnable(host: Host) -> str:
     return f"{python.name} cannot be run here: it needs {loader}, which is not there"
 
 
-def _venvs(python: str | None, environ: Mapping[str, str]) -> tuple[VenvState, ...]:
-    """The virtual environments that are active, or that the target *python* is in."""
-    paths = []
-    if environ.get("VIRTUAL_ENV"):
-        paths.append(environ["VIRTUAL_ENV"])
-    for each in [python, sys.executable if python is None else None]:
-        if each and os.sep in each:
-            above = os.path.dirname(os.path.dirname(each))
-            if os.path.isfile(os.path.join(above, "pyvenv.cfg")):
-                paths.append(above)
+def _venvs(
+    python: str | None, target: PythonFacts | None, environ: Mapping[str, str]
+) -> tuple[VenvState, ...]:
+    """The virtual environments that are active, or that *python* is in; *target*: what it answered."""
     active = os.path.abspath(environ["VIRTUAL_ENV"]) if environ.get("VIRTUAL_ENV") else None
+    paths = [active] if active else []
+    interpreter = sys.executable if python is None else python
+    above = os.path.abspath(os.path.dirname(os.path.dirname(interpreter)))
+    if os.sep in interpreter and os.path.isfile(os.path.join(above, "pyvenv.cfg")):
+        paths.append(above)
+    prefix = os.path.realpath(target.prefix) if target is not None else None
     return tuple(
-        replace(_venv(path), active=path == active) for path in dict.fromkeys(map(os.path.abspath, paths))
+        replace(_venv(path), active=path == active, is_target=os.path.realpath(path) == prefix)
+        for path in dict.fromkeys(paths)
     )
-
-
-def _with_target(venv: VenvState, target: PythonFacts | None) -> VenvState:
-    same = target is not None and os.path.realpath(venv.path) == os.path.realpath(target.prefix)
-    return replace(venv, is_target=same)
 
 
 def _venv(path: str) -> VenvState:
@@ -337,7 +328,7 @@ def _venv(path: str) -> VenvState:
     python = os.path.join(path, "bin", "python")
     problem = ""
     if home and not os.path.isdir(home):
-        problem = f"the Python that it was made by is gone: {home} does not exist"
+        problem = f"the Python that made it is gone: {home} does not exist"
     elif not os.path.exists(python):
         problem = f"{python} does not exist, or points to nothing"
     version = values.get("version") or values.get("version_info", "")

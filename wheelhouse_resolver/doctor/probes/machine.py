@@ -5,20 +5,21 @@ from __future__ import annotations
 import os
 import re
 import socket
-import subprocess
 import tempfile
 import threading
 from collections.abc import Mapping
+from subprocess import TimeoutExpired
 from urllib.parse import urlsplit
 
 from wheelhouse_resolver.doctor.facts import IndexState, PathState
 from wheelhouse_resolver.doctor.pip_settings import PipSetting, indexes
 from wheelhouse_resolver.errors import reason_of
 from wheelhouse_resolver.utils import cache
+from wheelhouse_resolver.utils.process import run
 
 __all__ = ["cache_directory_state", "home_directory", "index_state", "temporary_directory"]
 
-#: How long pip may take to tell its help (s).
+#: How long pip may take to print its help (s).
 _ANSWERING = 60
 
 #: How long the index may take to accept a connection (s).
@@ -43,17 +44,8 @@ def _default_index(python: str, environ: Mapping[str, str]) -> str:
     # So wide that the help does not break the URL.
     wide = {**environ, "COLUMNS": "10000"}
     try:
-        done = subprocess.run(
-            [python, "-m", "pip", "install", "--help"],
-            env=wide,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_ANSWERING,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        done = run([python, "-m", "pip", "install", "--help"], environ=wide, timeout=_ANSWERING)
+    except (OSError, TimeoutExpired):
         return ""
     found = re.search(r"\(default:? (https?://[^\s)]+)\)", done.stdout)
     return found[1] if found else ""
@@ -73,7 +65,7 @@ def _cannot_connect(url: str, settings: Mapping[str, PipSetting], environ: Mappi
             parts = urlsplit(via if "://" in via else f"http://{via}")
         address = (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
     except ValueError as error:
-        return f"no URL: {error}"
+        return f"not a URL: {error}"
     if parts.scheme == "file" or not address[0]:
         return ""
     # Resolving a name has no time limit of its own.
@@ -117,7 +109,7 @@ def home_directory(environ: Mapping[str, str]) -> PathState | None:
 
 
 def cache_directory_state() -> PathState | None:
-    """The directory of `memo`; None for a user without one."""
+    """The directory of our cache; None for a user without one."""
     path = cache.cache_directory()
     if path is None:
         return None

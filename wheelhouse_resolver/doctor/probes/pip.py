@@ -1,10 +1,11 @@
-"""The probes of pip: what configures it besides what it tells itself, and where `find-links` leads."""
+"""The probes of pip: what configures it besides what it says itself, and where `find-links` leads."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -13,10 +14,9 @@ from wheelhouse_resolver.doctor.pip_settings import PipSetting, environment_sett
 from wheelhouse_resolver.errors import reason_of
 
 if TYPE_CHECKING:
-    from wheelhouse_resolver.doctor.probes.target import TargetAnswer
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["pip_facts", "starts"]
+__all__ = ["starts", "with_surroundings"]
 
 #: How many names of a directory are looked at to find out whether it is a view.
 _SOME = 50
@@ -31,17 +31,16 @@ def starts(path: str, target: PythonFacts) -> bool:
     return all(os.path.realpath(one) == os.path.realpath(other) for one, other in pairs)
 
 
-def pip_facts(answer: TargetAnswer | None, site: Site, environ: Mapping[str, str]) -> PipFacts:
-    """What the target's pip said, what else bears on it, and where its settings point to."""
-    settings = (*(answer.settings if answer else ()), *environment_settings(environ))
+def with_surroundings(
+    pip: PipFacts, python: PythonFacts | None, site: Site, environ: Mapping[str, str]
+) -> PipFacts:
+    """*pip*, the target *python*'s, with what else bears on it, and where its settings point to."""
+    settings = (*pip.settings, *environment_settings(environ))
     config_file = environ.get("PIP_CONFIG_FILE")
     command = shutil.which("pip", path=environ.get("PATH"))
     theirs = _interpreter_of(command) if command else None
-    return PipFacts(
-        version=answer.pip_version if answer else None,
-        problem=answer.pip_problem if answer else "",
-        asked=answer.asked if answer else "",
-        files=answer.files if answer else (),
+    return replace(
+        pip,
         settings=settings,
         links=_links(settings, site),
         config_file=config_file,
@@ -49,7 +48,7 @@ def pip_facts(answer: TargetAnswer | None, site: Site, environ: Mapping[str, str
         ignored=_ignored(config_file, environ),
         command=command,
         command_python=theirs,
-        command_is_other=theirs is not None and answer is not None and not starts(theirs, answer.python),
+        command_is_other=theirs is not None and python is not None and not starts(theirs, python),
     )
 
 
@@ -77,7 +76,7 @@ def _ignored(config_file: str | None, environ: Mapping[str, str]) -> tuple[str, 
 
 
 def _interpreter_of(script: str) -> str | None:
-    """The Python that a `pip` script starts; None for what is no such script."""
+    """The Python that a `pip` script starts; None for any other file."""
     try:
         with open(script, "rb") as file:
             lines = os.fsdecode(file.read(4096)).splitlines()

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from subprocess import TimeoutExpired
 from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from wheelhouse_resolver.doctor.facts import PolicyModuleState, PythonFacts, Shadowed
+from wheelhouse_resolver.doctor.facts import PipFacts, PolicyModuleState, PythonFacts, Shadowed
 from wheelhouse_resolver.doctor.pip_settings import PipFile, PipSetting, parse_debug, parse_list
 from wheelhouse_resolver.errors import PythonError, reason_of
 from wheelhouse_resolver.installers.manylinux_policy import FILENAME, POLICY_MODULE
-from wheelhouse_resolver.utils.redact import masked
+from wheelhouse_resolver.utils.process import run
+from wheelhouse_resolver.utils.redact import redact
 
-__all__ = ["TargetAnswer", "ask_target", "conda_prefix", "shadowed"]
+__all__ = ["ask_target", "shadowed"]
 
 #: How long it may take (s): Python, pip and its configuration, on a cold network filesystem.
 _TIMEOUT = 120
@@ -80,62 +80,48 @@ if asked:
 """.replace("@MARK@", _MARK)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TargetAnswer:
-    """What the target Python and its pip said. *pip_problem*: why pip did not answer; masked."""
-
-    python: PythonFacts
-    pip_version: str | None
-    pip_problem: str
-    asked: str
-    files: tuple[PipFile, ...]
-    settings: tuple[PipSetting, ...]
-
-
-def ask_target(python: str, environ: Mapping[str, str], *, timeout: float = _TIMEOUT) -> TargetAnswer:
-    """Ask the Python at the path *python*. Raises `PythonError`. *timeout* in seconds."""
+def ask_target(
+    python: str, environ: Mapping[str, str], *, timeout: float = _TIMEOUT
+) -> tuple[PythonFacts, PipFacts]:
+    """Ask the Python at the path *python* about itself and its pip. Raises `PythonError`. *timeout* in s."""
     # A PIP_QUIET or `quiet = 1` would silence the answer; a variable beats the files.
     asking = {**environ, "PIP_QUIET": "0", "PIP_VERBOSE": "0", "PYTHONIOENCODING": "utf-8:surrogateescape"}
     try:
-        done = subprocess.run(
-            [python, "-c", _QUESTIONS],
-            env=asking,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
+        done = run([python, "-c", _QUESTIONS], environ=asking, timeout=timeout)
+    except TimeoutExpired as error:
         raise PythonError(python, f"did not answer within {timeout:g} s") from error
     except (OSError, ValueError) as error:
         reason = reason_of(error) if isinstance(error, OSError) else str(error)
         raise PythonError(python, f"cannot be run: {reason}") from error
-    before, mark, told = os.fsdecode(done.stdout).partition(_MARK)
-    line, _, rest = told.partition("\n")
+    before, _, answer = done.stdout.partition(_MARK)
+    line, _, rest = answer.partition("\n")
     try:
-        said: dict[str, Any] = json.loads(line) if mark else {}
+        said: dict[str, Any] = json.loads(line or "{}")
     except ValueError:
         said = {}
     if "executable" not in said:
-        last = (os.fsdecode(done.stderr).strip() or before.strip()).splitlines()[-1:]
+        last = (done.stderr.strip() or before.strip()).splitlines()[-1:]
         raise PythonError(
-            python, f"is no Python that works (exit code {done.returncode}) {masked(''.join(last))}"
+            python, f"not a Python that works (exit code {done.returncode}) {redact(''.join(last))}"
         )
-    problem = str(said["pip_problem"])
+    return _python_facts(said, environ), _pip_facts(said, rest, done.returncode, done.stderr)
+
+
+def _pip_facts(said: Mapping[str, Any], answer: str, code: int, complaint: str) -> PipFacts:
+    asked, problem = str(said["asked"]), str(said["pip_problem"])
     files: tuple[PipFile, ...] = ()
     settings: tuple[PipSetting, ...] = ()
-    if said["asked"] and done.returncode != 0:
-        words = [each.strip() for each in os.fsdecode(done.stderr).strip().splitlines()[-3:]]
-        problem = masked(" ".join(words)) or f"exit code {done.returncode}"
-    elif said["asked"] == "debug":
-        files, settings = parse_debug(rest)
-    elif said["asked"] == "list":
-        settings = parse_list(rest)
-    return TargetAnswer(
-        python=_python_facts(said, environ),
-        pip_version=said["pip"],
-        pip_problem=problem,
-        asked=f"config {said['asked']}" if said["asked"] else "",
+    if asked and code != 0:
+        words = [each.strip() for each in complaint.strip().splitlines()[-3:]]
+        problem = redact(" ".join(words)) or f"exit code {code}"
+    elif asked == "debug":
+        files, settings = parse_debug(answer)
+    elif asked == "list":
+        settings = parse_list(answer)
+    return PipFacts(
+        version=said["pip"],
+        problem=problem,
+        asked=asked and f"config {asked}",
         files=files,
         settings=settings,
     )
@@ -155,19 +141,20 @@ def _python_facts(said: Mapping[str, Any], environ: Mapping[str, str]) -> Python
             ours=_text_of(source) == POLICY_MODULE,
         )
     prefix, base = str(said["prefix"]), str(said["base_prefix"])
-    added = [each for each in environ.get("PYTHONPATH", "").split(os.pathsep) if each]
+    front = [each for each in environ.get("PYTHONPATH", "").split(os.pathsep) if each]
+    front += [said["user_site"]] if said["user_site"] else []
     return PythonFacts(
         executable=str(said["executable"]),
         version=str(said["version"]),
         prefix=prefix,
         base_prefix=base,
         in_venv=os.path.realpath(prefix) != os.path.realpath(base),
-        conda=conda_prefix(prefix) or conda_prefix(base),
+        conda=next(
+            (each for each in (prefix, base) if os.path.isdir(os.path.join(each, "conda-meta"))), None
+        ),
         user_site=said["user_site"],
         policy_module=state,
-        shadowed=shadowed(
-            [*added, *([said["user_site"]] if said["user_site"] else [])], said["site_packages"], said["path"]
-        ),
+        shadowed=shadowed(front, said["site_packages"], said["path"]),
     )
 
 
@@ -182,11 +169,6 @@ def _text_of(path: str) -> str:
             return file.read(1 << 16)
     except (OSError, ValueError):
         return ""
-
-
-def conda_prefix(prefix: str) -> str | None:
-    """*prefix* if it is a conda environment's: those have a `conda-meta` directory."""
-    return prefix if os.path.isdir(os.path.join(prefix, "conda-meta")) else None
 
 
 def shadowed(front: Sequence[str], behind: Sequence[str], path: Sequence[str]) -> tuple[Shadowed, ...]:

@@ -1,4 +1,4 @@
-"""Which versions stand in several directories without the stamps that make pip keep to policy.
+"""Which versions are in several directories without the stamps that make pip keep to policy.
 
 By names alone: no wheel is opened.
 """
@@ -26,7 +26,7 @@ __all__ = ["unstamped_ties"]
 def unstamped_ties(
     catalogue: Catalogue, site: Site, tags: Collection[Tag] | None = None, *, examples: int = 5
 ) -> Ties:
-    """The versions in *catalogue* that stand in more than one directory, and not all with a current stamp.
+    """The versions in *catalogue* that are in more than one directory, and not all with a current stamp.
 
     tags:     only wheels that have one of these count (those of the target Python); None: all.
     examples: how many are named.

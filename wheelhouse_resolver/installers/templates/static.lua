@@ -43,7 +43,8 @@ local function cpu()
     vendor = vendor or "",
     flags = flags,
     generation = tonumber((found["cpu"] or ""):match("POWER(%d+)")) or 0,
-    name = found["uarch"] or "",
+    names = { found["uarch"] or "", found["model name"] or "" },
+    part = found["CPU part"] or "",
   }
 end
 
@@ -57,7 +58,10 @@ end
 local function has(host, way)
   if way.family ~= host.family or host.generation < way.generation then return false end
   if #way.vendors > 0 and not contains(way.vendors, host.vendor) then return false end
-  if #way.names > 0 and not contains(way.names, host.name) then return false end
+  if #way.names > 0 and not contains(way.names, host.names[1]) and not contains(way.names, host.names[2]) then
+    return false
+  end
+  if host.family == "aarch64" and contains(way.other_parts, host.part) then return false end
   for _, group in ipairs(way.flags) do
     local any = false
     for _, flag in ipairs(group) do any = any or host.flags[flag] end
@@ -107,7 +111,7 @@ if mode() == "load" or mode() == "show" then
   arch, file = choose()
 end
 if mode() == "load" and not isFile(file) then
-  LmodError("wheelhouse: " .. file .. " does not exist; write it with wheelhouse-resolver pip-conf --all")
+  LmodError("wheelhouse: " .. file .. " does not exist; write it with " .. "@write_command@")
 end
 -- pushenv: unloading gives back what was set before.
 pushenv("PIP_CONFIG_FILE", file)

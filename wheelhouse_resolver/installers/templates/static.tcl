@@ -28,20 +28,20 @@ proc cpu {} {
         }
         close $file
     }
-    array set host {family unknown vendor {} flags {} generation 0 name {}}
+    array set host {family unknown vendor {} flags {} generation 0 name {} model {} part {}}
     set fields {}
     if {[info exists found(flags)]} {
         set host(family) x86_64
         set fields {flags flags vendor_id vendor}
     } elseif {[info exists found(Features)] || [info exists "found(CPU implementer)"]} {
         set host(family) aarch64
-        set fields {Features flags "CPU implementer" vendor}
+        set fields {Features flags "CPU implementer" vendor "CPU part" part}
     } elseif {[info exists found(cpu)] && [regexp {POWER(\d*)} $found(cpu) - host(generation)]} {
         set host(family) ppc64le
         if {$host(generation) eq {}} { set host(generation) 0 }
     } elseif {[info exists found(isa)] || [info exists found(uarch)]} {
         set host(family) riscv64
-        set fields {uarch name}
+        set fields {uarch name "model name" model}
     }
     foreach {key into} $fields {
         if {[info exists found($key)]} { set host($into) $found($key) }
@@ -54,7 +54,8 @@ proc has {way} {
     dict with way {}
     if {$family ne $host(family) || $host(generation) < $generation} { return 0 }
     if {[llength $vendors] && $host(vendor) ni $vendors} { return 0 }
-    if {[llength $names] && $host(name) ni $names} { return 0 }
+    if {[llength $names] && $host(name) ni $names && $host(model) ni $names} { return 0 }
+    if {$host(part) in $other_parts} { return 0 }
     foreach group $flags {
         set any 0
         foreach flag $group { if {[info exists present($flag)]} { set any 1 } }
@@ -110,7 +111,8 @@ if {[module-info mode load] || [module-info mode display]} {
     lassign [choose] arch file
 }
 if {[module-info mode load] && ![file isfile $file]} {
-    error "wheelhouse: $file does not exist; write it with wheelhouse-resolver pip-conf --all"
+    set command "@write_command@"
+    error "wheelhouse: $file does not exist; write it with $command"
 }
 # pushenv: unloading gives back what was set before.
 push PIP_CONFIG_FILE $file

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from enum import Enum
+from typing import Any, NamedTuple
 
 import pytest
+from packaging.version import Version
 
 from wheelhouse_resolver.utils.serialise import from_plain, to_plain
 
@@ -46,6 +50,50 @@ def test_a_value_survives_the_way_through_json() -> None:
     )
     assert to_plain(value) == FULL
     assert from_plain(Outer, FULL) == value
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+class Pair(NamedTuple):
+    colour: Colour
+    seen: frozenset[str]
+
+
+class WithItsOwn(NamedTuple):
+    version: Version
+    pairs: tuple[Pair, ...] = ()
+
+    @property
+    def label(self) -> str:
+        return f"v{self.version}"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**to_plain(self, "version", "label"), "number": len(self.pairs)}
+
+
+def test_named_tuples_enumerations_sets_and_what_json_does_not_know() -> None:
+    pair = Pair(Colour.RED, frozenset({"b", "a"}))
+    assert to_plain(pair) == {"colour": "red", "seen": ["a", "b"]}
+    assert to_plain(WithItsOwn(Version("1.0"), (pair,))) == {
+        "version": "1.0",
+        "pairs": [{"colour": "red", "seen": ["a", "b"]}],
+    }
+
+
+def test_what_is_in_a_value_is_as_it_says_itself() -> None:
+    own = WithItsOwn(Version("1.0"))
+    assert own.to_dict() == {"version": "1.0", "label": "v1.0", "number": 0}
+    assert to_plain({Colour.RED: (own, None)}) == {"red": [own.to_dict(), None]}
+
+
+def test_nothing_heavy_is_imported_for_it() -> None:
+    code = (
+        "import sys, wheelhouse_resolver.utils.serialise; print({'dataclasses', 'inspect'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "set()\n"
 
 
 def test_what_is_left_out_has_its_default_and_what_is_unknown_is_left_alone() -> None:

@@ -1,0 +1,84 @@
+"""What the doctor says: diagnostics, and the checks that make them."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from wheelhouse_resolver.utils.serialise import to_plain
+
+if TYPE_CHECKING:
+    from wheelhouse_resolver.doctor.facts import EnvironmentFacts
+
+__all__ = ["Check", "Diagnostic", "DiagnosticSeverity", "check", "diagnostic", "error", "note", "warning"]
+
+
+class DiagnosticSeverity(enum.Enum):
+    """How bad it is. An error: installing fails, or installs what policy does not want."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+ERROR, WARNING, NOTE = DiagnosticSeverity
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Diagnostic:
+    """Something that is wrong with an environment, or worth knowing.
+
+    check:   the name of the check that found it.
+    message: what was found, on one line.
+    why:     why it matters.
+    fix:     the command line that fixes it; empty where there is nothing to fix.
+    data:    the values in the message, for programs.
+    """
+
+    check: str = ""
+    severity: DiagnosticSeverity
+    message: str
+    why: str = ""
+    fix: str = ""
+    data: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {**to_plain(self), "fix": self.fix or None}
+
+
+def diagnostic(
+    severity: DiagnosticSeverity, message: str, fix: str, data: Mapping[str, Any], *, why: str = ""
+) -> Diagnostic:
+    """What a check found. The check adds its name, and its own reason unless there is a *why*."""
+    return Diagnostic(severity=severity, message=message, fix=fix, why=why, data=data)
+
+
+error, warning, note = (partial(diagnostic, severity) for severity in DiagnosticSeverity)
+
+_Look = Callable[["EnvironmentFacts"], Iterable[Diagnostic]]
+
+
+class Check(NamedTuple):
+    """One thing that the doctor looks at; docs/doctor.md describes each.
+
+    name: of its diagnostics.
+    why:  why what it finds matters.
+    look: a pure function of the facts.
+    """
+
+    name: str
+    why: str
+    look: _Look
+
+    def run(self, facts: EnvironmentFacts) -> list[Diagnostic]:
+        """What it finds in *facts*."""
+        return [replace(each, check=self.name, why=each.why or self.why) for each in self.look(facts)]
+
+
+def check(name: str, why: str) -> Callable[[_Look], Check]:
+    """Makes the function below it a `Check`."""
+    return partial(Check, name, why)

@@ -1,0 +1,133 @@
+"""Asking a Python what it is: it is started once, with a script that every Python since 2.7 understands."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+from wheelhouse_resolver.errors import PythonError, reason_of
+from wheelhouse_resolver.utils.process import run
+
+__all__ = ["Answers", "ask_python"]
+
+#: How long a Python may take to answer (s); on a cold network filesystem start-up takes seconds.
+_TIMEOUT = 120
+
+#: What a shell exits with, and so a version manager's shim, when it finds no such command.
+_NOT_FOUND = 127
+
+
+class Answers(NamedTuple):
+    """What a Python says of itself when asked (see `_QUESTIONS`); hashable."""
+
+    version: str
+    implementation: str
+    soabi: str
+    platform: str
+    libc: str
+    manylinux: tuple[str, ...]
+    markers: tuple[tuple[str, str], ...]
+    executable: str = ""
+    base_prefix: str = ""
+
+
+#: Asked of the target with `-c`; must be understood by every Python since 2.7. The policy module
+#: (`_manylinux`) is looked up as the target's own pip would: `-c` puts the working directory first, pip
+#: doesn't.
+_QUESTIONS = r"""
+import sys
+if sys.path[:1] == [""]:  # there is none under PYTHONSAFEPATH
+    del sys.path[0]
+import json, os, platform, struct, sysconfig
+libc = ""
+try:
+    libc = os.confstr("CS_GNU_LIBC_VERSION") or ""
+except (AttributeError, ValueError, OSError):  # Python 2 doesn't know that name
+    try:
+        import ctypes
+        ask = ctypes.CDLL(None).gnu_get_libc_version
+        ask.restype = ctypes.c_char_p
+        libc = "glibc " + ask().decode("ascii")
+    except (ImportError, AttributeError, OSError):
+        pass
+name = sysconfig.get_platform()
+if name == "linux-x86_64" and struct.calcsize("P") == 4:
+    name = "linux-i686"
+allowed = []
+if libc.startswith("glibc "):
+    try:
+        import _manylinux as policy
+    except ImportError:
+        policy = None
+    major, minor = [int(part) for part in libc.split()[1].split(".")[:2]]
+    old = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1"}
+    machine = name.split("-")[-1]
+    for low in range(minor, 4 if machine in ("x86_64", "i686") else 16, -1):
+        verdict = None
+        if hasattr(policy, "manylinux_compatible"):
+            verdict = policy.manylinux_compatible(major, low, machine)
+        elif (major, low) in old:
+            verdict = getattr(policy, old[major, low] + "_compatible", None)
+        if verdict is None or verdict:
+            allowed.append("%d.%d" % (major, low))
+info = sys.version_info
+full = "%d.%d.%d" % info[:3]
+if info[3] != "final":
+    full += info[3][0] + str(info[4])
+own = getattr(sys, "implementation", None)
+implementation = own.name if own else platform.python_implementation().lower()
+soabi = sysconfig.get_config_var("SOABI") or ""
+if info[0] == 2 and implementation == "cpython":
+    soabi = "cpython-%d%dm" % info[:2] + ("u" if sys.maxunicode > 0xffff else "")
+print("\n" + json.dumps({
+    "executable": sys.executable,
+    "base_prefix": getattr(sys, "base_prefix", sys.prefix),
+    "version": full,
+    "implementation": implementation,
+    "soabi": soabi,
+    "platform": name,
+    "libc": libc,
+    "manylinux": allowed,
+    "markers": {
+        "implementation_name": implementation if own else "",
+        "implementation_version": full if own else "0",
+        "os_name": os.name,
+        "platform_machine": platform.machine(),
+        "platform_python_implementation": platform.python_implementation(),
+        "platform_release": platform.release(),
+        "platform_system": platform.system(),
+        "platform_version": platform.version(),
+        "python_full_version": platform.python_version(),
+        "python_version": ".".join(platform.python_version_tuple()[:2]),
+        "sys_platform": sys.platform,
+    },
+}))
+"""
+
+
+def ask_python(path: str) -> Answers:
+    """What the Python at *path* says of itself. Raises `PythonError`."""
+    from subprocess import TimeoutExpired
+
+    try:
+        done = run([path, "-c", _QUESTIONS], timeout=_TIMEOUT)
+    except TimeoutExpired as error:
+        raise PythonError(path, f"did not answer within {_TIMEOUT} s") from error
+    except OSError as error:
+        raise PythonError(path, f"cannot be run: {reason_of(error)}") from error
+    except ValueError as error:
+        raise PythonError(path, f"cannot be run: {error}") from error
+    # Start-up files of the target may print: the answer is the last line.
+    lines = done.stdout.strip().splitlines()
+    try:
+        answer = json.loads(lines[-1]) if lines and done.returncode == 0 else None
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict) or "soabi" not in answer:
+        said = done.stderr.strip().splitlines()
+        # What is wrong comes last; but a command that is not found is told first, and advice may follow.
+        why = f": {said[0 if done.returncode == _NOT_FOUND else -1].strip()}" if said else ""
+        raise PythonError(path, f"is no Python (it exited with {done.returncode}{why})")
+    answer["manylinux"] = tuple(answer["manylinux"])
+    answer["markers"] = tuple(sorted(answer["markers"].items()))
+    return Answers(**answer)

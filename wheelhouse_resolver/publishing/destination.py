@@ -1,0 +1,49 @@
+"""Which directory of the tree is meant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wheelhouse_resolver.publishing.errors import PublishError
+from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER, Directory
+
+if TYPE_CHECKING:
+    from wheelhouse_resolver.site.model import Site
+
+__all__ = ["destination"]
+
+
+def destination(
+    site: Site, to: Directory | str | None, layer: str | None = None, arch: str | None = None
+) -> Directory | None:
+    """The directory that `--to LAYER/ARCH`, its own path below the root, or *layer* and *arch* name.
+
+    None when they name none. Where a layer has several directories side by side, the most specific is
+    meant. Raises `PublishError`, `UnknownLayerError` and `UnknownArchError`.
+    """
+    if to is not None and (layer is not None or arch is not None):
+        raise PublishError(f"--to {to}", "cannot be combined with --layer and --arch")
+    if isinstance(to, Directory):
+        return to
+    if to is not None:
+        directories = site.directories()
+        exact = next((each for each in directories if each.label == to.strip("/")), None)
+        if exact is not None:
+            return exact
+        layer, _, arch = to.strip("/").rpartition("/")
+        if not any(layer == each.name for each in site.layers):
+            known = ", ".join(each.label for each in directories)
+            raise PublishError(f"--to {to}", "not a directory of this site").with_hint(f"it has {known}")
+    elif layer is None and arch is None:
+        return None
+    chosen = site.layer(layer)
+    found = site.arch(arch if arch is not None else GENERIC, chosen)
+    name = found.name if found is not None else GENERIC
+    if chosen is None and name != GENERIC:
+        known = ", ".join([*(each.name for each in site.layers), NO_LAYER])
+        raise PublishError(f"--arch {arch}", "needs --layer").with_hint(f"one of {known}")
+    if chosen is not None and name != GENERIC and name not in chosen.archs:
+        raise PublishError(f"--arch {arch}", f"layer {chosen.name} has no directory for it")
+    # A wheel may be published into a directory that [search] leaves out.
+    whole = site._replace(search={}).search_path_for(chosen.name if chosen else None, name)
+    return next(each for each in whole if each.arch == name)

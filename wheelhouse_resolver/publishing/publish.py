@@ -1,0 +1,122 @@
+"""Publishing: wheels are checked, planned for, and placed into the wheelhouse."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
+
+from wheelhouse_resolver.errors import reason_of
+from wheelhouse_resolver.publishing import trash
+from wheelhouse_resolver.publishing.config import after_command, run_after_hook
+from wheelhouse_resolver.publishing.destination import destination
+from wheelhouse_resolver.publishing.errors import PublishError
+from wheelhouse_resolver.publishing.place import place
+from wheelhouse_resolver.publishing.plan import PublishOptions, make_plan
+from wheelhouse_resolver.publishing.report import FileChange, PublishObserver, PublishReport, Recorder
+from wheelhouse_resolver.wheelfile.validate import InvalidWheelError, ValidatedWheel, check_wheel
+
+if TYPE_CHECKING:
+    from wheelhouse_resolver.site.layout import Directory
+    from wheelhouse_resolver.site.model import Site
+
+__all__ = ["check_wheels", "publish"]
+
+
+def publish(
+    site: Site,
+    wheels: Iterable[str | os.PathLike[str]],
+    to: Directory | str | None = None,
+    options: PublishOptions = PublishOptions(),  # noqa: B008 - immutable
+    *,
+    observer: PublishObserver | None = None,
+) -> PublishReport:
+    """Check *wheels*, stamp them, and place them into the directory *to* (`LAYER/ARCH`) of the wheelhouse.
+
+    to: None: pure-Python wheels go to the top-level `generic`; others must say. options: see there; of a dry
+    run the report is the plan. observer: hears of it as it happens.
+
+    If a wheel is not sound, none is placed, and the report says all that is wrong in `refused`. One that
+    cannot be placed does not stop the others; it is among `errors`. A run that was killed is run again.
+
+    Raises `PublishError` and `StampError` for what cannot be planned, `UnknownNameError`,
+    `NoWheelhouseError`, `SiteFileError`, and `OutputError` when the disk does not take it.
+    """
+    observer = observer or PublishObserver()
+    after = after_command(site)
+    paths = list({os.path.realpath(path): os.fspath(path) for path in wheels}.values())
+    for path in paths:
+        if not os.path.exists(path):
+            raise PublishError(path, "does not exist")
+    options = options._replace(glibc=_glibc(options.glibc))
+    directory = destination(site, to)
+    sound, refused = check_wheels(paths, observer)
+    if refused:
+        return PublishReport(refused=tuple(refused))
+    plan = make_plan(site, sound, directory, options)
+    recorder = Recorder(observer)
+    if options.dry_run:
+        for each in plan:
+            recorder.changed(FileChange(each.wheel.path, each.path, "planned"))
+        return recorder.report()
+    for place_of in {each.directory.path for each in plan}:
+        trash.clear(place_of)
+    for each in observer.progress(plan, "placing"):
+        with recorder.attempt():
+            recorder.changed(place(site, each))
+    for change in recorder.changes if options.remove_source else ():
+        with recorder.attempt():
+            _remove_source(change)
+    if after and options.run_after and recorder.changes:
+        with recorder.attempt():
+            run_after_hook(after)
+    return recorder.report()
+
+
+def check_wheels(
+    paths: Collection[str], observer: PublishObserver
+) -> tuple[list[ValidatedWheel], list[InvalidWheelError]]:
+    """Check the wheels at *paths*: those that are sound, and the errors of the others."""
+    sound: list[ValidatedWheel] = []
+    refused: list[InvalidWheelError] = []
+    for path in observer.progress(paths, "checking"):
+        try:
+            sound.append(check_wheel(path))
+        except InvalidWheelError as error:
+            refused.append(error)
+    return sound, refused
+
+
+def _remove_source(change: FileChange) -> None:
+    """Remove the given file, which is placed. Raises `PublishError` when it changed since, or cannot be."""
+    path = change.source
+    where = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+    if change.result == "stamped" or where == os.path.realpath(change.path):
+        return  # the given file is the one that is in place
+    try:
+        problem = "changed after it was read" if trash.file_id(path) != change.source_id else ""
+        if not problem:
+            os.unlink(path)
+    except OSError as error:
+        problem = reason_of(error)
+    if problem:
+        raise PublishError(path, f"placed, but not removed: {problem}")
+
+
+def _glibc(given: str) -> str:
+    """The glibc level to tag with: as given, or that of the running Python."""
+    if given != "own":
+        parts = given.split(".")
+        if given and not (len(parts) == 2 and all(part.isdigit() for part in parts)):
+            raise PublishError(f"--glibc-tag {given}", "must be a glibc version, such as 2.36")
+        return given
+    from wheelhouse_resolver.host.target_python import supported_tags, target_python
+
+    python, _ = target_python()
+    for tag in supported_tags(python):
+        if tag.platform.startswith("manylinux_"):
+            major, minor = tag.platform.split("_")[1:3]
+            return f"{major}.{minor}"
+    raise PublishError("--glibc-tag", "the running Python accepts no manylinux wheels").with_hint(
+        "give the version: --glibc-tag X.Y"
+    )

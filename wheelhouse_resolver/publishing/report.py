@@ -1,0 +1,93 @@
+"""What publishing did to the tree, and how a caller hears of it as it happens."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any, NamedTuple, TypeVar
+
+from wheelhouse_resolver.errors import OutputError, WheelhouseError
+from wheelhouse_resolver.wheelfile.validate import InvalidWheelError
+
+__all__ = ["FileChange", "PublishObserver", "PublishReport", "Recorder"]
+
+T = TypeVar("T")
+
+
+class FileChange(NamedTuple):
+    """What became of one file.
+
+    source: the file that it was made or moved from. path: where it is now.
+    result: `placed`, `present` (it was there already), `replaced`, `stamped` (in the place of its source),
+            `withdrawn`, `restored`; of a dry run `planned`.
+    source_id: the `trash.file_id` of the source when it was read.
+    """
+
+    source: str
+    path: str
+    result: str
+    source_id: tuple[int, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: source, path, result."""
+        return {"source": self.source, "path": self.path, "result": self.result}
+
+
+class PublishReport(NamedTuple):
+    """What a run did. *refused*: wheels that are not sound; then nothing is placed. *errors*: what failed."""
+
+    changes: tuple[FileChange, ...] = ()
+    errors: tuple[WheelhouseError, ...] = ()
+    refused: tuple[InvalidWheelError, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether all that was asked for is done."""
+        return not (self.errors or self.refused)
+
+
+class PublishObserver:
+    """Hears of a run as it goes on; the report has the same at the end. This one ignores it all."""
+
+    def progress(self, items: Collection[T], what: str) -> Iterable[T]:
+        """*items*, each of which is worked on as it is taken; *what*: such as `checking`."""
+        del what
+        return items
+
+    def changed(self, change: FileChange) -> None:
+        """A file is in its place (or would be, in a dry run)."""
+
+    def failed(self, error: WheelhouseError) -> None:
+        """One file failed; the run goes on with the others."""
+
+
+class Recorder:
+    """Collects what happens for the report, and tells the observer."""
+
+    def __init__(self, observer: PublishObserver) -> None:
+        self.changes: list[FileChange] = []
+        self._errors: list[WheelhouseError] = []
+        self._observer = observer
+
+    def changed(self, change: FileChange) -> None:
+        """Note *change*."""
+        self.changes.append(change)
+        self._observer.changed(change)
+
+    @contextlib.contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Note an error about one file, and go on.
+
+        A full disk or a read-only tree (`OutputError`) ends the run: the next file would fare no better.
+        """
+        try:
+            yield
+        except OutputError:
+            raise
+        except WheelhouseError as error:
+            self._errors.append(error)
+            self._observer.failed(error)
+
+    def report(self) -> PublishReport:
+        """What happened."""
+        return PublishReport(tuple(self.changes), tuple(self._errors))

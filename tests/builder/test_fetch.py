@@ -262,6 +262,15 @@ def test_an_archive_by_its_url_with_the_version_in_it(place: Place, tmp_path: Pa
     )
 
 
+def test_secrets_of_a_url_are_neither_recorded_nor_logged(place: Place, tmp_path: Path, server: str) -> None:
+    pack_source(tmp_path / "v2.0.zip", sdist_files(version="2.0"), top="demo")
+    found = place.fetch(from_source("url", f"{server}/v2.0.zip?token=hush"), "demo==2.0")
+    assert found.archive.origin == f"{server}/v2.0.zip"
+    with pytest.raises(SourceError) as caught:
+        place.fetch(from_source("url", f"{server}/missing.zip?token=hush"), "demo==2.0")
+    assert "hush" not in f"{caught.value}{place.log.read_text()}"
+
+
 def test_the_version_is_that_of_the_source_where_none_is_asked_for(place: Place, tmp_path: Path) -> None:
     make_sdist(tmp_path, version="3.0")
     assert place.fetch(from_source("url", (tmp_path / "demo-3.0.tar.gz").as_uri())).version == "3.0"

@@ -281,7 +281,9 @@ class TestRecursive:
         make_package(sources, "c", requires=["a"])
         done = build("a", "--recursive")
         assert (done.code, done.out) == (2, "")
-        assert done.err.splitlines()[-1].startswith("error: a cycle of requirements: ")
+        error, hint = done.err.splitlines()[-2:]
+        assert error.startswith("error: a cycle of requirements: ")
+        assert hint.startswith("hint: remove one of these requirements with a recipe (wheel.remove-requires)")
         assert (
             "a -> b -> c -> a" in done.err or "b -> c -> a -> b" in done.err or "c -> a -> b -> c" in done.err
         )

@@ -26,7 +26,6 @@ from wheelhouse_resolver.builder.worker import task_text
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.tree.compatibility import fits
 from wheelhouse_resolver.utils.filesystem import make_directory, write_text
-from wheelhouse_resolver.utils.redact import redact
 from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.wheelfile.validate import check_wheel
 
@@ -271,7 +270,7 @@ class _Run:
 def _source_id(entry: Entry) -> str:
     """What `BuildRecord.source_id` will be."""
     source = entry.job.source
-    return source.content_sha256 or redact(source.origin, mark="") if source is not None else ""
+    return source.content_sha256 or source.origin if source is not None else ""
 
 
 def _read_outcome(entry: Entry, result: Result) -> BuildOutcome:

@@ -63,7 +63,6 @@ from wheelhouse_resolver.site.layout import GENERIC, Arch
 from wheelhouse_resolver.tree.listing import SUFFIX, existing
 from wheelhouse_resolver.utils import atomic
 from wheelhouse_resolver.utils.filesystem import write_text
-from wheelhouse_resolver.utils.redact import redact
 from wheelhouse_resolver.wheelfile.edit import Edits, relabel
 from wheelhouse_resolver.wheelfile.validate import check_wheel
 
@@ -100,7 +99,7 @@ def run_job(job: Job, options: BuildOptions) -> BuildRecord:
         directory=next((d.label for d in directories if (d.layer, d.arch) == (job.layer, job.arch)), None),
         result=FAILED,
         problem="interrupted",
-        source=redact(job.source.origin, mark=""),
+        source=job.source.origin,
         source_sha256=job.source.content_sha256,
         started=time.strftime("%Y-%m-%dT%H:%M:%SZ", now),
     )

@@ -21,7 +21,7 @@ class SourceArchive:
     kind:         `sdist`: an archive by anyone; `tree`: a git checkout or a directory, packed by us;
                   `wheel`: a pure-Python wheel that is taken as it is.
     path, sha256: of the file.
-    origin:       where it is from, for the record; for git with the commit.
+    origin:       where it is from, without secrets; for git with the commit.
     version:      PEP 440, normalised.
     subdirectory: where in it the project is.
     """

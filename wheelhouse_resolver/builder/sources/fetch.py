@@ -35,6 +35,7 @@ from wheelhouse_resolver.builder.sources.unpack import unpack
 from wheelhouse_resolver.builder.toolchain.environment_modules import module_environment
 from wheelhouse_resolver.errors import reason_of
 from wheelhouse_resolver.utils.process import run
+from wheelhouse_resolver.utils.redact import redact
 from wheelhouse_resolver.utils.safe_io import sha256_of
 from wheelhouse_resolver.utils.toml import TomlError, parse_toml
 from wheelhouse_resolver.wheelfile.metadata import parse_headers
@@ -62,8 +63,8 @@ def fetch(recipe: Recipe, job: Job, context: FetchContext) -> Fetched:
         archive = fetch_from_index(recipe, job, context)
     else:
         archive = _fetch_elsewhere(recipe, job.requirement, pinned, context)
-    if archive.kind != "wheel":
-        archive = replace(archive, subdirectory=recipe.source.subdirectory)
+    subdirectory = "" if archive.kind == "wheel" else recipe.source.subdirectory
+    archive = replace(archive, subdirectory=subdirectory, origin=redact(archive.origin, mark=""))
     fetched = unpack_source(archive, os.path.join(context.directory, "source"))
     version_text = archive.version or _stated_version(fetched.path) or pinned
     if not version_text:
@@ -140,6 +141,7 @@ def _source_environment(recipe: Recipe, pinned: str | None, environ: Mapping[str
 
 def _fetch_url(url: str, recipe: Recipe, context: FetchContext) -> SourceArchive:
     from http.client import HTTPException
+    from urllib.error import HTTPError
     from urllib.parse import unquote, urlsplit
     from urllib.request import urlopen
 
@@ -154,14 +156,18 @@ def _fetch_url(url: str, recipe: Recipe, context: FetchContext) -> SourceArchive
         with urlopen(url, timeout=_SILENCE) as response, open(archive, "wb") as file:
             shutil.copyfileobj(response, file, _CHUNK)
     except (OSError, HTTPException, ValueError) as error:
+        if isinstance(error, HTTPError):
+            error.close()
         reason = getattr(error, "reason", error)
         text = reason_of(reason) if isinstance(reason, OSError) else str(reason)
-        raise SourceError(url, f"cannot be fetched: {text}") from error
+        raise SourceError(redact(url), f"cannot be fetched: {text}") from error
     digest, wanted = sha256_of(archive), recipe.source.sha256
     if not wanted:
-        log_line(context.log, f"{url} has the sha256 {digest}; the recipe can require it (source.sha256)")
+        log_line(
+            context.log, f"{redact(url)} has the sha256 {digest}; the recipe can require it (source.sha256)"
+        )
     elif digest != wanted:
-        raise SourceError(url, f"has the sha256 {digest}, but the recipe requires {wanted}")
+        raise SourceError(redact(url), f"has the sha256 {digest}, but the recipe requires {wanted}")
     version = version_in_filename(os.path.basename(unquote(parts.path)), recipe.name)
     return SourceArchive(kind="sdist", path=archive, sha256=digest, origin=url, version=version)
 
@@ -187,7 +193,9 @@ def _fetch_git(url: str, ref: str, context: FetchContext) -> SourceArchive:
     for command in commands:
         done = run_logged(command, log=context.log, environ=environ, timeout=TIMEOUT)
         if not done.ok:
-            raise SourceError(f"{url}@{ref}" if ref else url, f"git {done.problem}: {last_error(done.tail)}")
+            raise SourceError(
+                redact(f"{url}@{ref}" if ref else url), f"git {done.problem}: {last_error(done.tail)}"
+            )
     commit = run([*inside, "rev-parse", "HEAD"], environ=environ).stdout.strip()
     archive = _pack(path, f"git+{url}@{commit}", context)
     remove_tree(path)

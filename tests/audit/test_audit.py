@@ -349,8 +349,8 @@ def a_directory(path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
-        (a_zero_byte_wheel, "not a sound zip file"),
-        (a_truncated_wheel, "not a sound zip file"),
+        (a_zero_byte_wheel, "invalid zip file"),
+        (a_truncated_wheel, "invalid zip file"),
         (a_wheel_without_metadata, "holds 0 METADATA files"),
         (a_dangling_link, "a link to nothing"),
         (a_directory, "a directory"),

@@ -11,10 +11,10 @@ import pytest
 
 from wheelhouse_resolver.builder.process.commands import (
     Finished,
-    adopting,
     children,
     interrupted_by,
     run_logged,
+    subreaper,
     tail_of,
 )
 
@@ -119,7 +119,7 @@ def test_what_has_left_the_group_is_killed_too_and_what_was_there_is_not(
 ) -> None:
     others = subprocess.Popen(["sleep", "600"])
     try:
-        with adopting():
+        with subreaper():
             run(escaping(tmp_path / "pids", then), log, timeout=5)
             left = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
             assert len(left) == 2
@@ -132,7 +132,7 @@ def test_what_has_left_the_group_is_killed_too_and_what_was_there_is_not(
 
 def test_a_library_adopts_and_kills_nothing(log: Path, tmp_path: Path) -> None:
     run(escaping(tmp_path / "pids"), log)
-    with adopting():
+    with subreaper():
         pass
     assert children() == frozenset()
     left = [int(pid) for pid in (tmp_path / "pids").read_text().split()]

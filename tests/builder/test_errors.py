@@ -13,7 +13,6 @@ from wheelhouse_resolver.builder.planning.source_metadata import SourceMetadataE
 from wheelhouse_resolver.builder.planning.waves import CycleError
 from wheelhouse_resolver.builder.process.virtualenvs import EnvironmentProblemError
 from wheelhouse_resolver.builder.publish import UnclassifiedError
-from wheelhouse_resolver.builder.verification.libraries import TooManyLibrariesError
 from wheelhouse_resolver.builder.verification.verify import NoEmulatorError
 from wheelhouse_resolver.errors import WheelhouseError
 
@@ -27,7 +26,6 @@ from wheelhouse_resolver.errors import WheelhouseError
         ExecutorError,
         NoEmulatorError,
         SourceMetadataError,
-        TooManyLibrariesError,
         UnclassifiedError,
     ],
 )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,8 +13,8 @@ from tests.builder.tasks import Told, is_alive, make_task
 from tests.builder.test_commands import escaping
 from wheelhouse_resolver.builder.executors.base import Executor, ExecutorError, Task
 from wheelhouse_resolver.builder.executors.local import LocalExecutor
-from wheelhouse_resolver.builder.executors.slurm import Job, SlurmExecutor
-from wheelhouse_resolver.builder.process.commands import adopting
+from wheelhouse_resolver.builder.executors.slurm import ArrayJob, SlurmExecutor
+from wheelhouse_resolver.builder.process.commands import subreaper
 from wheelhouse_resolver.builder.resources import Resources
 from wheelhouse_resolver.errors import OutputError
 
@@ -27,7 +28,7 @@ class FakeJob:
         self.cancelled = False
         self.released = False
 
-    def over(self) -> bool:
+    def is_over(self) -> bool:
         self.left -= 1
         if self.left == 0:
             self.after()
@@ -54,7 +55,7 @@ class FakeSlurm:
         self.refuses = False
         self.late: Callable[[], None] = lambda: None
 
-    def submit(self, options: Sequence[str], directory: str, script: str) -> Job:
+    def submit(self, options: Sequence[str], directory: str, script: str) -> ArrayJob:
         if self.refuses and self.jobs:
             raise ExecutorError("sbatch", "Invalid feature specification")
         self.given.append(list(options))
@@ -185,7 +186,7 @@ write(str(count))
         assert [result.vanished for result in LocalExecutor(1).run(tasks, Told())] == [
             "ended by SIGKILL",
             "exited with 3",
-            "ended well, yet left no result",
+            "exited with 0, but left no result",
             "/nowhere/python: No such file or directory",
         ]
 
@@ -212,7 +213,7 @@ write(str(count))
     def test_what_a_killed_task_leaves_is_killed_and_the_other_tasks_are_not(self, tmp_path: Path) -> None:
         escape = escaping(tmp_path / "pids", "os.kill(os.getpid(), 9)")
         tasks = [make_task(tmp_path, "a", escape), make_task(tmp_path, "b", "time.sleep(3); write('')")]
-        with adopting():
+        with subreaper():
             results = LocalExecutor(2).run(tasks, Told())
         assert [result.vanished for result in results] == ["ended by SIGKILL", ""]
         assert not any(is_alive(int(pid)) for pid in (tmp_path / "pids").read_text().split())
@@ -345,8 +346,9 @@ class TestSlurmsCommands:
     ) -> None:
         executor = commands()
         monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-        with pytest.raises(ExecutorError, match=r"sbatch: No such file or directory; .*on PATH"):
+        with pytest.raises(ExecutorError, match=r"^sbatch: No such file or directory$") as caught:
             executor.run([make_task(tmp_path, "a")], Told())
+        assert caught.value.hint == "--executor slurm needs Slurm's commands on PATH"
 
     def test_sbatch_refuses_in_its_own_words(
         self, commands: Callable[..., SlurmExecutor], tmp_path: Path
@@ -390,3 +392,18 @@ class TestSlurmsCommands:
         (tmp_path / "now").touch()
         with pytest.raises(ExecutorError, match="scancel: no access"):
             executor.run([make_task(tmp_path, "a")], Told(tmp_path / "now"))
+
+
+def test_executors_know_nothing_of_wheels() -> None:
+    """Neither they nor what they import read or describe one."""
+    code = (
+        "import sys; from wheelhouse_resolver.builder.executors import base, local, slurm; "
+        "print(*(name for name in sys.modules if name.startswith('wheelhouse_resolver.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = done.stdout.split()
+    assert "wheelhouse_resolver.builder.executors.slurm" in loaded
+    allowed = ("builder.executors", "builder.process", "builder.resources", "errors", "utils")
+    prefixes = tuple(f"wheelhouse_resolver.{each}" for each in (*allowed, "builder"))
+    others = [name for name in loaded if not name.startswith(prefixes[:-1]) and name != prefixes[-1]]
+    assert others == []

@@ -5,34 +5,51 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.builder.extensions import compiled
+from tests.builder.extensions import compiled, gcc
 from wheelhouse_resolver.builder.verification.libraries import (
+    LibraryProblem,
     Loader,
-    TooManyLibrariesError,
-    default_directories,
     library_path_of,
-    missing_libraries,
+    library_problems,
 )
 from wheelhouse_resolver.host.program_interpreter import program_interpreter
+from wheelhouse_resolver.utils.elf import ElfFile, read_elf
 
 PYTHON = os.path.realpath(sys.executable)
 
 
-def loader(*library_path: str) -> Loader:
-    return Loader(
-        executable=PYTHON,
-        library_path=library_path,
-        directories=tuple(default_directories(program_interpreter(PYTHON))),
+@pytest.fixture(autouse=True)
+def empty(tmp_path: Path) -> Path:
+    """Where the loader runs."""
+    (tmp_path / "empty").mkdir()
+    return tmp_path / "empty"
+
+
+def elf(path: Path) -> ElfFile:
+    with open(path, "rb") as file:
+        return read_elf(file, str(path))
+
+
+def problems(
+    *paths: Path, library_path: Sequence[str] = (), executable: str = PYTHON
+) -> list[LibraryProblem]:
+    program = program_interpreter(PYTHON)
+    assert program is not None
+    (directory,) = (each / "empty" for each in paths[0].parents if (each / "empty").is_dir())
+    loader = Loader(
+        program=program, executable=executable, directory=str(directory), library_path=tuple(library_path)
     )
+    return library_problems(map(elf, paths), loader)
 
 
 def missing(path: Path, *library_path: str) -> set[str]:
-    return {each.library for each in missing_libraries([str(path)], loader(*library_path))}
+    return {each.library for each in problems(path, library_path=library_path)}
 
 
 def missing_for_real(path: Path, *library_path: str) -> set[str]:
@@ -108,33 +125,97 @@ def test_a_library_of_the_wheel_is_judged_as_loaded_by_the_one_that_needs_it(tmp
     middle = library(tmp_path / "a.libs/middle.so", needs=[inner])
     flags = ("-Wl,-rpath,$ORIGIN/a.libs", "-Wl,--disable-new-dtags")
     outer = library(tmp_path / "outer.so", *flags, needs=[middle])
-    files = [str(each) for each in (inner, middle, outer)]
-    assert missing_libraries(files, loader()) == []
-    assert [each.library for each in missing_libraries(files[:2], loader())] == ["inner.so"]
+    assert problems(inner, middle, outer) == []
+    (found,) = problems(inner, middle)
+    assert (found.file, found.library) == (str(middle), "inner.so")
 
 
 def test_a_relative_directory_is_no_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inner = library(tmp_path / "inner.so")
     outer = library(tmp_path / "outer.so", "-Wl,-rpath,.", needs=[inner])
     monkeypatch.chdir(tmp_path)
-    assert missing(outer, ".", "") == {"inner.so"}
+    assert missing(outer, *library_path_of({"LD_LIBRARY_PATH": ".:"})) == {"inner.so"}
 
 
-def test_libraries_without_end_are_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wheelhouse_resolver.builder.verification.libraries._MOST_LOOKS", 3)
-    first = library(tmp_path / "first.so", needs=[library(tmp_path / "gone/x.so")])
-    with pytest.raises(TooManyLibrariesError, match="given up after 3 directories"):
-        missing(first)
+def test_what_a_library_outside_needs_is_looked_for_as_well(tmp_path: Path) -> None:
+    last = library(tmp_path / "gone/last.so")
+    middle = library(tmp_path / "libs/middle.so", "-Wl,-rpath,$ORIGIN/x", needs=[last])
+    first = library(tmp_path / "first.so", "-Wl,-rpath,$ORIGIN/libs", needs=[middle])
+    (found,) = problems(first)
+    assert (found.file, found.library) == (str(middle), "last.so")
+    assert f"(looked in {tmp_path}/libs/x and the loader's own directories)" in str(found)
+
+
+def test_a_loader_that_does_not_answer_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wheelhouse_resolver.builder.verification.libraries._TIMEOUT", 0)
+    first = library(tmp_path / "first.so")
+    (found,) = problems(first)
+    assert (found.file, found.library) == (str(first), "")
+    assert "did not answer within 0 s" in str(found)
+
+
+def test_an_executable_is_loaded_by_its_own_loader(tmp_path: Path) -> None:
+    inner = library(tmp_path / "libs/inner.so")
+    source = tmp_path / "tool.c"
+    source.write_text("extern int inner(void); int main(void) { return inner(); }")
+    for name, flags in {
+        "good": ["-Wl,-rpath,$ORIGIN/libs"],
+        "bad": [],
+        "odd": ["-Wl,-I,/nowhere/ld"],
+    }.items():
+        subprocess.run([gcc(), "-o", tmp_path / name, source, inner, *flags], check=True)
+    assert problems(tmp_path / "good") == []
+    assert missing(tmp_path / "bad") == missing_for_real(tmp_path / "bad") == {"inner.so"}
+    (found,) = problems(tmp_path / "odd")
+    assert str(found) == (
+        f"{tmp_path}/odd needs the loader /nowhere/ld, which cannot be run: No such file or directory"
+    )
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        pytest.param(lambda data: data[:3000], "ended by SIGBUS", id="cut"),
+        pytest.param(lambda data: data[:18] + b"\xf3" + data[19:], "cannot open shared object", id="machine"),
+    ],
+)
+def test_what_cannot_be_loaded_at_all(damage: Callable[[bytes], bytes], problem: str, tmp_path: Path) -> None:
+    first = library(tmp_path / "first.so", "-Wl,--build-id=none")
+    whole = elf(first)
+    first.write_bytes(damage(first.read_bytes()))
+    program = program_interpreter(PYTHON)
+    assert program is not None
+    loader = Loader(program=program, executable=PYTHON, directory=str(tmp_path / "empty"))
+    (found,) = library_problems([whole], loader)
+    assert str(found).startswith(f"{first} cannot be loaded: {problem}")
+
+
+def test_a_loader_of_musl(tmp_path: Path) -> None:
+    """It writes what it does not find to stderr, and needs `--list`."""
+    program = tmp_path / "ld-musl-x86_64.so.1"
+    program.write_text(
+        "#!/bin/sh\n"
+        'echo "\t$LD_PRELOAD (0x7f00)"; test "$1" = --list || exit 1\n'
+        'echo "Error loading shared library gone.so: No such file (needed by $LD_PRELOAD)" >&2; exit 127\n'
+    )
+    program.chmod(0o755)
+    file = replace(elf(library(tmp_path / "first.so")), needed=("gone.so",))
+    loader = Loader(program=str(program), executable=PYTHON, directory=str(tmp_path / "empty"))
+    assert [(each.file, each.library) for each in library_problems([file], loader)] == [
+        (file.path, "gone.so")
+    ]
 
 
 def test_what_is_not_found_says_who_needs_it_and_where_it_is_not(tmp_path: Path) -> None:
     inner = library(tmp_path / "gone.so")
     outer = library(tmp_path / "outer.so", "-Wl,-rpath,/sw/lib", needs=[inner])
     inner.unlink()
-    (found,) = missing_libraries([str(outer)], loader("/my/lib"))
+    (found,) = problems(outer, library_path=["/my/lib"])
     assert (found.file, found.library) == (str(outer), "gone.so")
-    assert {"/sw/lib", "/my/lib"} <= set(found.looked)
-    assert str(found).startswith(f"{outer} needs gone.so, which is not found (looked in /my/lib, /sw/lib, ")
+    assert str(found) == (
+        f"{outer} needs gone.so, which is not found "
+        "(looked in /my/lib, /sw/lib and the loader's own directories)"
+    )
 
 
 def test_a_library_of_another_machine_does_not_count(tmp_path: Path) -> None:
@@ -164,31 +245,10 @@ def test_what_the_python_loads_itself_is_there(tmp_path: Path) -> None:
         tmp_path / "bin/python.so", "-Wl,-rpath,$ORIGIN", needs=[library(tmp_path / "bin/own.so")]
     )
     module = library(tmp_path / "module.so", needs=[tmp_path / "bin/own.so"])
-    without = Loader(executable=PYTHON, directories=loader().directories)
-    having = Loader(executable=str(executable), directories=loader().directories)
-    assert [each.library for each in missing_libraries([str(module)], without)] == ["own.so"]
-    assert missing_libraries([str(module)], having) == []
-
-
-class TestDefaultDirectories:
-    def test_a_layers_loader_looks_below_the_layers_prefix(self, tmp_path: Path) -> None:
-        (tmp_path / "etc/ld.so.conf.d").mkdir(parents=True)
-        (tmp_path / "etc/ld.so.conf").write_text("include ld.so.conf.d/*.conf  # all\n/opt/first\n")
-        (tmp_path / "etc/ld.so.conf.d/a.conf").write_text("/opt/second\ninclude /etc/ld.so.conf.missing\n")
-        found = default_directories(f"{tmp_path}/lib64/ld-linux-x86-64.so.2")
-        assert found[:2] == ["/opt/first", "/opt/second"]
-        assert f"{tmp_path}/usr/lib64" in found
-        assert f"{tmp_path}/lib64" in found
-
-    def test_files_that_include_each_other_come_to_an_end(self, tmp_path: Path) -> None:
-        (tmp_path / "etc").mkdir()
-        (tmp_path / "etc/ld.so.conf").write_text("include ld.so.conf\ninclude *.conf\n/opt/x\n")
-        assert default_directories(f"{tmp_path}/lib/ld.so")[0] == "/opt/x"
-
-    def test_no_loader_is_the_systems(self) -> None:
-        assert "/usr/lib64" in default_directories(None)
+    assert [each.library for each in problems(module)] == ["own.so"]
+    assert problems(module, executable=str(executable)) == []
 
 
 def test_the_directories_of_the_variable() -> None:
-    assert library_path_of({"LD_LIBRARY_PATH": "/a::/b"}) == ("/a", "/b")
+    assert library_path_of({"LD_LIBRARY_PATH": "/a::x:./y:/b"}) == ("/a", "/b")
     assert library_path_of({}) == ()

@@ -21,7 +21,7 @@ from wheelhouse_resolver.builder.toolchain.variables import (
     own_flags,
     path_flags,
     pip_text,
-    recorded,
+    recorded_variables,
     with_path,
     without_pip,
 )
@@ -261,7 +261,8 @@ def test_a_compiler_that_does_not_know_how_is_not_told(compiler: str) -> None:
     assert path_flags({**os.environ, "CC": compiler}, "/scratch") == {}
 
 
-# -- what is recorded ------------------------------------------------------------------------------------
+# -- what is recorded_variables
+# ------------------------------------------------------------------------------------
 
 
 def test_what_bears_on_a_build_is_recorded() -> None:
@@ -275,7 +276,7 @@ def test_what_bears_on_a_build_is_recorded() -> None:
         "INDEX": "https://me:secret@example.org/simple",
         "GITHUB_TOKEN": "secret",
     }
-    assert recorded(environ, ["HDF5_DIR", "INDEX", "GITHUB_TOKEN", "UNSET"]) == {
+    assert recorded_variables(environ, ["HDF5_DIR", "INDEX", "GITHUB_TOKEN", "UNSET"]) == {
         "CC": "gcc",
         "EBROOTHDF5": "/easybuild/hdf5",
         "HDF5_DIR": "/hdf5",

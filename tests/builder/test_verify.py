@@ -16,7 +16,7 @@ from tests.factories import clean_environ, make_wheel, pack, record_of, wheel_fi
 from tests.pips import real_environ
 from wheelhouse_resolver.builder.classification.classify import classify
 from wheelhouse_resolver.builder.recipes.model import Test
-from wheelhouse_resolver.builder.verification.verify import Verification, python_for, verify
+from wheelhouse_resolver.builder.verification.verify import Verification, VerifyOptions, python_for, verify
 from wheelhouse_resolver.errors import PythonError
 from wheelhouse_resolver.host.interpreters import Target
 from wheelhouse_resolver.host.target_python import TargetPython
@@ -29,17 +29,15 @@ def check(quick_environments: None, tmp_path: Path) -> Any:
     (tmp_path / "links").mkdir()
 
     def run(wheel: Path, test: Test = Test(), **options: Any) -> Verification:  # noqa: B008
-        return verify(
-            str(wheel),
+        how = VerifyOptions(
             python=sys.executable,
             find_links=[str(tmp_path / "links")],
-            work=str(tmp_path / "work"),
-            log=str(tmp_path / "log.txt"),
             test=test,
             environ={**clean_environ(), **options.pop("environ", {})},
             offline=True,
             **options,
         )
+        return verify(str(wheel), how, work=str(tmp_path / "work"), log=str(tmp_path / "log.txt"))
 
     return run
 
@@ -97,15 +95,13 @@ def test_the_wheelhouse_comes_before_the_index(tmp_path: Path) -> None:
         statement = (
             f"from importlib.metadata import version as v; open({str(answer)!r}, 'w').write(v('idna'))"
         )
-        done = verify(
-            str(wheel),
+        options = VerifyOptions(
             python=sys.executable,
             find_links=[str(links)],
-            work=str(tmp_path / f"work-{name}"),
-            log=str(tmp_path / "log.txt"),
             test=Test(statements=(statement,)),
             environ=real_environ(),
         )
+        done = verify(str(wheel), options, work=str(tmp_path / f"work-{name}"), log=str(tmp_path / "log.txt"))
         assert done.findings == ()
         found[name] = answer.read_text()
     assert found["inside"] == "0.1"
@@ -187,11 +183,9 @@ class TestWhatFails:
     def test_a_python_that_is_none(self, tmp_path: Path) -> None:
         found = verify(
             str(make_wheel(tmp_path, "demo-1.0-py3-none-any.whl")),
-            python="/nowhere/python",
-            find_links=[],
+            VerifyOptions(python="/nowhere/python", environ=clean_environ()),
             work=str(tmp_path / "work"),
             log=str(tmp_path / "log.txt"),
-            environ=clean_environ(),
         )
         assert list(problems(found)) == ["environment"]
 
@@ -222,13 +216,32 @@ class TestLibraries:
         inside = {"demo.libs/libhelp.so": (tmp_path / "build/libhelp.so").read_bytes()}
         told = problems(check(self.needing(tmp_path, files=inside), Test(imports=("sys",))))
         assert told["libraries"].endswith(
-            "; the wheel holds it as demo.libs/libhelp.so, where no rpath leads"
+            "; the wheel contains it as demo.libs/libhelp.so, which no rpath leads to"
         )
 
-    def test_libraries_without_end(self, check: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("wheelhouse_resolver.builder.verification.libraries._MOST_LOOKS", 3)
-        told = problems(check(self.needing(tmp_path), Test(imports=("sys",))))
-        assert "given up after 3 directories" in told["libraries"]
+    def test_a_loader_that_does_not_answer(
+        self, check: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("wheelhouse_resolver.builder.verification.libraries._TIMEOUT", 0)
+        found = problems(check(self.needing(tmp_path), Test(imports=("sys",))))
+        assert found["libraries"].startswith("demo/fast.")
+        assert "did not answer within 0 s" in found["libraries"]
+
+    @pytest.mark.usefixtures("quick_environments")
+    def test_below_a_directory_whose_name_has_blanks(self, tmp_path: Path) -> None:
+        """LD_PRELOAD has no way to name such a path."""
+        self.needing(tmp_path)
+        inside = {"demo.libs/libhelp.so": (tmp_path / "build/libhelp.so").read_bytes()}
+        wheel = self.needing(tmp_path, "-Wl,-rpath,$ORIGIN/../demo.libs", files=inside)
+        work = tmp_path / "a: b"
+        options = VerifyOptions(
+            python=sys.executable, environ=clean_environ(), offline=True, test=Test(imports=("sys",))
+        )
+        assert verify(str(wheel), options, work=str(work), log=str(tmp_path / "log.txt")).findings == ()
+        shutil.rmtree(work)
+        wheel = self.needing(tmp_path)
+        (finding,) = verify(str(wheel), options, work=str(work), log=str(tmp_path / "log.txt")).findings
+        assert finding.problem.startswith("demo/fast.")
 
     def test_one_that_the_wheel_holds(self, check: Any, tmp_path: Path) -> None:
         self.needing(tmp_path)
@@ -288,11 +301,9 @@ def test_real_wheels_work_and_belong_to_no_layer(project: str, tmp_path: Path) -
     (wheel,) = tmp_path.glob("*.whl")
     found = verify(
         str(wheel),
-        python=sys.executable,
-        find_links=[],
+        VerifyOptions(python=sys.executable, environ=real_environ()),
         work=str(tmp_path / "work"),
         log=str(tmp_path / "log.txt"),
-        environ=real_environ(),
     )
     assert found.findings == ()
     assert found.imported

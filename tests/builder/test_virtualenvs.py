@@ -51,7 +51,9 @@ def test_a_python_that_virtualenv_refuses_gets_one_by_its_own_venv(tmp_path: Pat
 
 
 def test_one_that_cannot_be_made_is_an_error_that_says_why(tmp_path: Path, log: str) -> None:
-    with pytest.raises(EnvironmentProblemError, match=r"no environment of /nowhere/python can be made: venv"):
+    with pytest.raises(
+        EnvironmentProblemError, match=r"cannot make a virtual environment of /nowhere/python: venv"
+    ):
         make_environment("/nowhere/python", str(tmp_path / "new"), log=log, environ=os.environ)
     assert not (tmp_path / "new").exists()
 

@@ -98,8 +98,8 @@ def test_a_time_limit(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> No
     ("name", "more", "word"),
     [
         ("missing-1.0-py3-none-any.whl", (), "does not exist"),
-        ("demo.whl", (), "Invalid wheel filename"),
-        ("junk-1.0-py3-none-linux_x86_64.whl", (), "not a sound zip file"),
+        ("demo.whl", (), "invalid wheel file name: "),
+        ("junk-1.0-py3-none-linux_x86_64.whl", (), "invalid zip file"),
         ("demo-1.0-cp26-none-any.whl", (), "python2.6, which is not on PATH"),
         ("demo-1.0-py3-none-any.whl", ("--python", "/nowhere"), "does not exist"),
         ("demo-1.0-py3-none-any.whl", ("--python", "3.98"), "no python3.98 on PATH runs"),
@@ -107,7 +107,7 @@ def test_a_time_limit(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> No
         ("demo-1.0-py3-none-any.whl", ("--find-links", "nodir"), "nodir: --find-links: no such directory"),
         ("demo-1.0-py3-none-any.whl", ("--timeout", "-1"), "not a number of seconds above 0"),
         ("demo-1.0-py3-none-any.whl", ("--timeout", "nan"), "not a number of seconds above 0"),
-        ("demo-1.0-py3-none-any.whl", ("--emulate", "qemu '"), "no command line: No closing quotation"),
+        ("demo-1.0-py3-none-any.whl", ("--emulate", "qemu '"), "not a command line: No closing quotation"),
         (
             "demo-1.0-py3-none-any.whl",
             ("--emulate", "no-such-emulator -cpu x"),
@@ -162,8 +162,9 @@ def test_for_programs_there_is_a_log_of_what_fails_only(
 
 def test_what_is_no_file_is_not_waited_for(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> None:
     os.mkfifo(tmp_path / "pipe-1.0-py3-none-any.whl")
-    outcome = cli("verify", "--offline", tmp_path / "pipe-1.0-py3-none-any.whl", "--root", root, *HOST)
-    assert (outcome.code, outcome.err) == (2, f"error: {tmp_path}/pipe-1.0-py3-none-any.whl: is no file\n")
+    pipe = tmp_path / "pipe-1.0-py3-none-any.whl"
+    outcome = cli("verify", "--offline", pipe, "--root", root, *HOST)
+    assert (outcome.code, outcome.err) == (2, f"error: {pipe}: not a regular file\n")
 
 
 def test_bad_input_shows_before_anything_is_run(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> None:

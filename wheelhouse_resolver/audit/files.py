@@ -78,7 +78,7 @@ def check_file(
         fix = readable if isinstance(error, PermissionError) else withdraw
         yield unreadable(f"cannot be read: {reason_of(error)}", fix)
     except BAD_ZIP as error:
-        yield broken(f"not a sound zip file: {error}")
+        yield broken(f"invalid zip file: {error}")
     # Installers go by the name: a broken wheel still wins, and then fails.
     return True
 

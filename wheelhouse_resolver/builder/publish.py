@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.builder.classification.classify import classify
-from wheelhouse_resolver.errors import WheelhouseError
+from wheelhouse_resolver.errors import WheelhouseError, printable
 from wheelhouse_resolver.publishing.plan import PublishOptions
 from wheelhouse_resolver.publishing.publish import publish
 from wheelhouse_resolver.publishing.report import FileChange
@@ -19,11 +19,15 @@ __all__ = ["UnclassifiedError", "publish_built"]
 
 
 class UnclassifiedError(WheelhouseError, ValueError):
-    """A wheel whose directory cannot be determined. *reasons*: why not."""
+    """A wheel whose target directory cannot be determined. *reasons*: why."""
 
-    _message = "cannot determine the target directory of {path}: {reasons}"
     path: str
     reasons: Sequence[str]
+
+    @property
+    def message(self) -> str:
+        """What is wrong, and why."""
+        return f"cannot determine the target directory: {printable('; '.join(self.reasons))}"
 
 
 def publish_built(wheel: str, site: Site, record: BuildRecord) -> list[FileChange]:
@@ -34,8 +38,8 @@ def publish_built(wheel: str, site: Site, record: BuildRecord) -> list[FileChang
     """
     found = classify(wheel, site, record=record)
     if found.directory is None:
-        hint = f"place it yourself: {site.command('publish', '--to', 'LAYER/ARCH', wheel)}"
-        raise UnclassifiedError(wheel, found.reasons).with_hint(hint)
+        command = site.command("publish", "--to", "LAYER/ARCH", wheel)
+        raise UnclassifiedError(wheel, found.reasons).with_hint(f"name it: `{command}`")
     done = publish(site, [wheel], found.directory, PublishOptions(run_after=False))
     for error in (*done.refused, *done.errors):
         raise error

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from wheelhouse_resolver.builder.pipeline.build_wheel import BuildInterrupted, run_job
-from wheelhouse_resolver.builder.process.commands import adopting, interrupted_by
+from wheelhouse_resolver.builder.process.commands import interrupted_by, subreaper
 from wheelhouse_resolver.builder.records.job import BuildOptions, Job
 from wheelhouse_resolver.builder.records.record import write_record
 from wheelhouse_resolver.errors import FileProblemError, OutputError, WheelhouseError, printable
@@ -73,7 +73,7 @@ def main(argv: Sequence[str]) -> int:
     except WheelhouseError as error:
         return _failed(str(error), 2)
     os.umask(_UMASK)
-    with interrupted_by(signal.SIGTERM), adopting():
+    with interrupted_by(signal.SIGTERM), subreaper():
         try:
             record = run_job(task.job, task.options)
         except BuildInterrupted as stop:

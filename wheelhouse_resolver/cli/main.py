@@ -37,7 +37,7 @@ COMMANDS = {
     "withdraw": "take a wheel out of every search path, restorably",
     "restore": "bring a withdrawn wheel back",
     "audit": "find where an installer's order would differ from policy",
-    "restamp": "mend the stamps of an existing tree in place",
+    "restamp": "fix the stamps of an existing tree in place",
     "view": "make a tree of links that carry the stamps, touching no wheel",
     "build": "build wheels from source with recipes, verify and publish them",
     "verify": "try wheels out in fresh environments",

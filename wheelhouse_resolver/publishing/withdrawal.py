@@ -38,7 +38,7 @@ def withdraw(
         if not there:
             raise PublishError(filename, f"not in {_meant(directories)}")
         found += there
-    recorder = Recorder(observer or PublishObserver())
+    recorder = Recorder(observer)
     for path in found:
         recorder.changed(FileChange(path, trash.move_to_trash(path).path, "withdrawn"))
     return recorder.report()
@@ -64,7 +64,7 @@ def restore(
         if not any(latest):
             raise PublishError(filename, f"was not withdrawn from {_meant(directories)}")
         found += [each for each in latest if each is not None]
-    recorder = Recorder(observer or PublishObserver())
+    recorder = Recorder(observer)
     for each in found:
         path = os.path.join(each.directory, each.filename)
         if not trash.put_back(each):

@@ -19,7 +19,11 @@ from packaging.version import InvalidVersion, Version
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.host.target_python import python_version
 from wheelhouse_resolver.selection.policy import builds_by_version
-from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata, cached_metadata, needs_of_many
+from wheelhouse_resolver.wheelfile.metadata_cache import (
+    CoreMetadata,
+    cached_metadata,
+    cached_metadata_of_many,
+)
 
 if TYPE_CHECKING:
     from packaging.utils import NormalizedName
@@ -250,7 +254,7 @@ class CandidateFactory:
                     likely.setdefault(want.identifier, (builds, want.extras))
             passed.update(want.identifier for want in wants)
             paths = dict.fromkeys(builds[0].path for builds, _ in likely.values())
-            self._needs.update(needs_of_many(path for path in paths if path not in self._needs))
+            self._needs.update(cached_metadata_of_many(path for path in paths if path not in self._needs))
             options = [(self.option(builds), extras) for builds, extras in likely.values()]
             wants = [
                 want

@@ -1,7 +1,7 @@
 """Executors: who runs the tasks of a build wave, and where. They know nothing of wheels.
 
-A task is a command that writes its answer into a file; an executor runs the tasks of a wave and says for each
-whether that file is there. What stands in it is the business of who made the task.
+A task is a command that writes its answer into a file; an executor runs the tasks of a wave and reports for
+each whether that file exists. What it contains is not its business.
 """
 
 from __future__ import annotations
@@ -13,21 +13,17 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from wheelhouse_resolver.builder.resources import Resources
-from wheelhouse_resolver.errors import OutputError, WheelhouseError, printable
+from wheelhouse_resolver.errors import OutputError, WheelhouseError
 
 __all__ = ["Executor", "ExecutorError", "Result", "Task", "TaskObserver", "clear_result"]
 
 
 class ExecutorError(WheelhouseError, RuntimeError):
-    """An executor that cannot work at all. Attributes: *command* that failed, *problem* in words."""
+    """An executor that cannot work at all. *command*: the one that failed."""
 
-    def __init__(self, command: str, problem: str) -> None:
-        super().__init__(command, problem)
-        self.command = command
-        self.problem = problem
-
-    def __str__(self) -> str:
-        return f"{printable(self.command)}: {printable(self.problem)}"
+    _message = "{command}: {problem}"
+    command: str
+    problem: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,20 +55,20 @@ class Result:
 
 
 class TaskObserver(Protocol):
-    """What is told of a wave while it runs; every call comes from the thread that called `Executor.run`."""
+    """What follows a wave; every call comes from the thread that called `Executor.run`."""
 
     def finished(self, result: Result) -> None:
-        """*result* is final. Called once for each task, in the order in which they end."""
+        """A *result* is final. Called once for each task, in the order in which they end."""
 
     def waiting(self) -> None:
-        """Nothing is final that was not told. Called every second or so; must return quickly."""
+        """Tasks are still running. Called every second or so; must return quickly."""
 
 
 class Executor(Protocol):
     """Runs the tasks of a wave, which do not depend on each other.
 
     Cost: `run` lasts as long as the wave; between two calls an executor holds no process and no job.
-    Order: results are returned in the order of the tasks; nothing is said of the order in which they run.
+    Order: results are returned in the order of the tasks, which may run in any.
     Invariants: when `run` returns, each task has left its result or runs no more, and has a `Result` whose
     *vanished* is empty exactly if its result file exists. A result file that is there before is removed
     first, so that no old answer is taken for a new one. When `run` raises, which it does for
@@ -80,11 +76,11 @@ class Executor(Protocol):
     """
 
     def run(self, tasks: Sequence[Task], observer: TaskObserver) -> list[Result]:
-        """Run *tasks*, tell *observer*, and return how each ended."""
+        """Run *tasks*, keep *observer* informed, and return how each ended."""
 
 
 def clear_result(task: Task) -> Task:
-    """*task*, now certain to have no result file of an earlier run. Raises `OutputError`."""
+    """Remove the result file of an earlier run of *task*; returns *task*. Raises `OutputError`."""
     try:
         with suppress(FileNotFoundError):
             os.unlink(task.result)

@@ -20,13 +20,13 @@ from wheelhouse_resolver.builder.process.commands import (
 
 __all__ = ["LocalExecutor"]
 
-#: How often the subprocesses are looked at (s). Not `os.pidfd_open`: Linux 4.18 of RHEL 8 lacks it.
+#: How often the subprocesses are polled (s). Not `os.pidfd_open`: Linux 4.18 of RHEL 8 lacks it.
 _POLL = 0.05
 
-#: How often the observer is told that it is being waited (s).
+#: How often the observer is called while tasks run (s).
 _TICK = 0.5
 
-#: How long tasks that were told to stop may take (s): each stops its own subprocesses first.
+#: How long tasks may take to stop (s): each stops its own subprocesses first.
 _GRACE = 20.0
 
 
@@ -40,7 +40,7 @@ class LocalExecutor:
         """See `Executor.run`. A task that ends without a result is not tried again: it would end so again."""
         waiting = [clear_result(task) for task in reversed(tasks)]
         results: dict[int, Result] = {}
-        told = time.monotonic()
+        called = time.monotonic()
         own = children()
         with ExitStack() as stack:
             running: list[tuple[Task, subprocess.Popen[bytes]]] = []
@@ -60,14 +60,14 @@ class LocalExecutor:
                 for task, process in ended:
                     running.remove((task, process))
                     stop([process])
-                    # A task kills what it has adopted, unless it was killed itself (memory).
+                    # A task kills its orphans, unless it was killed itself (memory).
                     kill_children(own.union(other.pid for _, other in running))
                     results[id(task)] = _result(task, process.returncode)
                     observer.finished(results[id(task)])
                 if not ended and running:
                     time.sleep(_POLL)
-                if time.monotonic() - told >= _TICK:
-                    told = time.monotonic()
+                if time.monotonic() - called >= _TICK:
+                    called = time.monotonic()
                     observer.waiting()
         return [results[id(task)] for task in tasks]
 
@@ -75,6 +75,6 @@ class LocalExecutor:
 def _result(task: Task, code: int) -> Result:
     if os.path.exists(task.result):
         return Result(task=task)
-    problem = Finished(code, False, 0.0, "").problem or "ended well, yet left no result"
+    problem = Finished(code, False, 0.0, "").problem or "exited with 0, but left no result"
     last = tail_of(task.log, lines=1)
     return Result(task=task, vanished=f"{problem}: {last}" if last else problem)

@@ -22,10 +22,11 @@ from wheelhouse_resolver.builder.process.commands import stop, tail_of
 from wheelhouse_resolver.builder.resources import GRACE, Resources
 from wheelhouse_resolver.errors import OutputError, reason_of
 from wheelhouse_resolver.utils.filesystem import make_directory, write_text
+from wheelhouse_resolver.utils.process import run
 
-__all__ = ["Job", "Scheduler", "Slurm", "SlurmExecutor"]
+__all__ = ["ArrayJob", "Scheduler", "Slurm", "SlurmExecutor"]
 
-#: The tasks of one array job; Slurm's MaxArraySize is 1001 unless the site says otherwise.
+#: The tasks of one array job; Slurm's default MaxArraySize is 1001.
 _MOST_TASKS = 1000
 
 #: How often the results are looked for (s).
@@ -38,10 +39,10 @@ _ASK_AGAIN = 15.0
 _CANCEL = 90.0
 
 
-class Job(Protocol):
+class ArrayJob(Protocol):
     """An array job that was submitted."""
 
-    def over(self) -> bool:
+    def is_over(self) -> bool:
         """Whether no task of it is waiting or running any more.
 
         May be called every second: asks the scheduler rarely. Raises `ExecutorError` when the job was not
@@ -52,39 +53,39 @@ class Job(Protocol):
         """Stop all its tasks, and wait until they have ended. Raises `ExecutorError`."""
 
     def release(self) -> None:
-        """Let go of what watches it here. All its tasks have left their results."""
+        """End what waits for it here. All its tasks have left their results."""
 
 
 class Scheduler(Protocol):
-    """What takes jobs."""
+    """What runs jobs."""
 
-    def submit(self, options: Sequence[str], directory: str, script: str) -> Job:
+    def submit(self, options: Sequence[str], directory: str, script: str) -> ArrayJob:
         """Submit the file *script* with sbatch's *options*, as it is and at once.
 
-        *directory* is the job's own: for what the scheduler has to say of it. Raises `ExecutorError`.
+        *directory* is the job's own, for the scheduler's messages. Raises `ExecutorError`.
         """
 
 
 class Slurm:
     """The real one: sbatch, squeue and scancel as found on PATH."""
 
-    def submit(self, options: Sequence[str], directory: str, script: str) -> Job:
+    def submit(self, options: Sequence[str], directory: str, script: str) -> ArrayJob:
         """See `Scheduler.submit`."""
         # By this name the job is found again: its number is known only after it is submitted, which is too
         # late for an interrupt in between.
         name = f"wheelhouse-{os.path.basename(directory)}"
         command = ["sbatch", "--parsable", "--wait", f"--job-name={name}", *options, script]
-        said = os.path.join(directory, "sbatch.out"), os.path.join(directory, "sbatch.err")
-        with open(said[0], "wb") as out, open(said[1], "wb") as err:
+        paths = os.path.join(directory, "sbatch.out"), os.path.join(directory, "sbatch.err")
+        with open(paths[0], "wb") as out, open(paths[1], "wb") as err:
             try:
-                # A session of its own: Ctrl-C is for us, who then cancel the job.
+                # A session of its own: Ctrl-C reaches us only, and we then cancel the job.
                 process = subprocess.Popen(
                     command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
                 )
             except OSError as error:
-                problem = f"{reason_of(error)}; --executor slurm needs Slurm's commands on PATH"
-                raise ExecutorError("sbatch", problem) from error
-        return _SlurmJob(name, process, *said)
+                hint = "--executor slurm needs Slurm's commands on PATH"
+                raise ExecutorError("sbatch", reason_of(error)).with_hint(hint) from error
+        return _SlurmJob(name, process, *paths)
 
 
 class _SlurmJob:
@@ -97,14 +98,13 @@ class _SlurmJob:
         self._err = err
         self._asked = 0.0
 
-    def over(self) -> bool:
-        """See `Job.over`. `sbatch --wait` itself asks the scheduler, ever more rarely."""
+    def is_over(self) -> bool:
+        """See `ArrayJob.is_over`. `sbatch --wait` itself asks the scheduler, ever more rarely."""
         if self._waiting.poll() is None:
             return False
         if not os.path.getsize(self._out):  # no job number
-            raise ExecutorError(
-                "sbatch", _words(tail_of(self._err)) or f"exited with {self._waiting.returncode}"
-            )
+            problem = _one_line(tail_of(self._err)) or f"exited with {self._waiting.returncode}"
+            raise ExecutorError("sbatch", problem)
         # It ends when the job does, and also when it loses the controller.
         if self._asked and time.monotonic() - self._asked < _ASK_AGAIN:
             return False
@@ -112,7 +112,7 @@ class _SlurmJob:
         return not self._queued()
 
     def cancel(self) -> None:
-        """See `Job.cancel`."""
+        """See `ArrayJob.cancel`."""
         stop([self._waiting])
         _ask("scancel", f"--name={self._name}")
         deadline = time.monotonic() + _CANCEL
@@ -122,7 +122,7 @@ class _SlurmJob:
             time.sleep(_POLL)
 
     def release(self) -> None:
-        """See `Job.release`. Ending `sbatch --wait` does nothing to its job."""
+        """See `ArrayJob.release`. Ending `sbatch --wait` does nothing to its job."""
         stop([self._waiting])
 
     def _queued(self) -> bool:
@@ -131,25 +131,17 @@ class _SlurmJob:
 
 def _ask(*command: str) -> str:
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            start_new_session=True,
-        )
+        done = run(command, new_session=True)
     except OSError as error:
         raise ExecutorError(command[0], reason_of(error)) from error
     if done.returncode != 0:
-        raise ExecutorError(command[0], _words(done.stderr) or f"exited with {done.returncode}")
+        raise ExecutorError(command[0], _one_line(done.stderr) or f"exited with {done.returncode}")
     return done.stdout
 
 
-def _words(said: str) -> str:
-    """What a command of Slurm *said*, on one line and without its own name before each."""
-    lines = (line.partition(": error: ")[2] or line for line in said.splitlines())
+def _one_line(output: str) -> str:
+    """The *output* of a command of Slurm on one line, without its own name before each message."""
+    lines = (line.partition(": error: ")[2] or line for line in output.splitlines())
     return "; ".join(line.strip() for line in lines if line.strip())
 
 
@@ -157,7 +149,7 @@ def _words(said: str) -> str:
 class _Submission:
     """A job, and those of its tasks that have no result yet; *over*: since when (s) it has ended."""
 
-    job: Job
+    job: ArrayJob
     left: list[Task]
     over: float | None = None
 
@@ -167,7 +159,7 @@ class SlurmExecutor:
     """Runs each wave as array jobs, with at most *jobs* tasks of each at once.
 
     directory: of its scripts (an absolute path); on a file system that the nodes share.
-    options:   more options for sbatch, which beat ours.
+    options:   more options for sbatch, which win over ours.
     grace:     how long to wait for a missing result after its job is over (s).
     poll:      how often to look for results (s).
     """
@@ -199,7 +191,7 @@ class SlurmExecutor:
             while submissions:
                 for each in list(submissions):
                     # Asked before the results are looked for: what is over now has left them.
-                    if each.over is None and each.job.over():
+                    if each.over is None and each.job.is_over():
                         each.over = time.monotonic()
                     for task in [task for task in each.left if _is_there(task)]:
                         each.left.remove(task)
@@ -229,7 +221,7 @@ class SlurmExecutor:
         try:
             directory = tempfile.mkdtemp(prefix="wave-", dir=self.directory)
             for number, task in enumerate(tasks):
-                # What Slurm itself says of the task (a limit, a signal) goes into its log as well.
+                # Slurm's own messages on the task (a limit, a signal) go into its log as well.
                 os.symlink(os.path.abspath(task.log), os.path.join(directory, f"{number}.out"))
         except OSError as error:
             raise OutputError.from_os(self.directory, error) from error
@@ -260,7 +252,7 @@ class SlurmExecutor:
         ]
 
 
-def _cancel(jobs: Sequence[Job]) -> None:
+def _cancel(jobs: Sequence[ArrayJob]) -> None:
     """Cancel all *jobs*; what goes wrong with one is raised when all have been tried."""
     with ExitStack() as stack:
         for job in jobs:
@@ -280,7 +272,7 @@ def _groups(tasks: Iterable[Task]) -> list[list[Task]]:
 
 
 def _script(tasks: Sequence[Task]) -> str:
-    """The script of an array job. Every word of a task is quoted for the shell, which reads nothing in it."""
+    """The script of an array job. Every word of a task is quoted for the shell."""
     cases = [
         f"{number}) cd {shlex.quote(task.cwd)} && exec {shlex.join(task.argv)} ;;"
         for number, task in enumerate(tasks)

@@ -52,11 +52,11 @@ from wheelhouse_resolver.builder.toolchain.variables import (
     base_environ,
     constraint_lines,
     pip_text,
-    recorded,
+    recorded_variables,
     with_path,
     without_pip,
 )
-from wheelhouse_resolver.builder.verification.verify import verify
+from wheelhouse_resolver.builder.verification.verify import VerifyOptions, verify
 from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.host.cpu import missing_for, running_cpu
 from wheelhouse_resolver.site.layout import GENERIC, Arch
@@ -234,7 +234,7 @@ class _Build(Phases):
             self.record,
             modules=recipe.build_modules,
             flags=flags,
-            environ=recorded(environ, (name for name, _ in recipe.env)),
+            environ=recorded_variables(environ, (name for name, _ in recipe.env)),
         )
         self._run_phase("after-source", recipe, environ, fetched.path)
         prepare(fetched, recipe, log=self.record.log, environ=environ)
@@ -309,19 +309,14 @@ class _Build(Phases):
         search_path = site.search_path_for(
             self.job.layer, self.job.arch, runnable=self.runnable or (GENERIC,)
         )
-        done = verify(
-            wheel,
+        links = (self.options.output, *(d.path for d in existing(search_path)), *self.options.find_links)
+        options = VerifyOptions(
             python=self.job.python,
-            find_links=[
-                self.options.output,
-                *(d.path for d in existing(search_path)),
-                *self.options.find_links,
-            ],
-            work=work,
-            log=self.record.log,
-            test=recipe.test,
             environ=environ,
+            find_links=links,
+            test=recipe.test,
             offline=self.options.offline,
         )
+        done = verify(wheel, options, work=work, log=self.record.log)
         if not done.ok:
             raise PhaseFailed("; ".join(f"{each.check}: {each.problem}" for each in done.findings))

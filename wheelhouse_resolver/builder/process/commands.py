@@ -1,7 +1,7 @@
 """Running a command of a build: logged, limited in time, and never outliving us.
 
 What a command starts is stopped with its process group. A process that has left the group (`setsid`) outlives
-its parent, and is then found because it became our child: see `adopting`.
+its parent and becomes our child, where it is found: see `subreaper`.
 """
 
 from __future__ import annotations
@@ -20,24 +20,23 @@ from wheelhouse_resolver.errors import printable, reason_of
 
 __all__ = [
     "Finished",
-    "adopting",
     "children",
     "interrupted_by",
     "kill_children",
     "run_logged",
     "start_logged",
     "stop",
+    "subreaper",
     "tail_of",
 ]
 
 #: How much of a log's end is read for its last lines (bytes); a build may print hundreds of megabytes.
 _TAIL = 64 << 10
 
-#: How long a group of processes that was told to stop may take to do so, before it is killed (s).
+#: How long a group of processes may take to stop before it is killed (s).
 _GRACE = 5.0
 
-#: How long it is tried to kill what was left over (s), and how often it is looked for (s): what starts
-#: processes faster than they are killed is given up.
+#: For how long (s) and how often (s) left-over processes are killed; faster ones are given up.
 _KILLING, _LOOK = 5.0, 0.01
 
 #: prctl(2), since Linux 3.4.
@@ -65,7 +64,7 @@ class Finished(NamedTuple):
 
     @property
     def problem(self) -> str:
-        """Why it is not `ok`, in words; empty if it is."""
+        """Why it is not `ok`; empty if it is."""
         if self.timed_out:
             return f"stopped: it took longer than {self.seconds:.0f} s"
         if self.code < 0:
@@ -75,7 +74,7 @@ class Finished(NamedTuple):
 
     @property
     def why(self) -> str:
-        """The `problem`, and what it said last of it."""
+        """The `problem`, and the line of its output that tells most about it."""
         said = "" if self.ok else last_words(self.tail)
         return f"{self.problem}: {said}" if said else self.problem
 
@@ -91,9 +90,9 @@ def run_logged(
     """Run *command* with its output (both streams) appended to the file *log*.
 
     It gets no input and a process group of its own, which is stopped as a whole when *timeout* (s) is over or
-    when we are interrupted: a compiler started by a build does not outlive it. While we are `adopting`, nor
-    does what has left the group; so nothing else may start processes meanwhile. Never raises for what the
-    command does; `OSError` when *log* cannot be opened.
+    when we are interrupted: a compiler started by a build does not outlive it. Within `subreaper`, nor does
+    what has left the group; so nothing else may start processes meanwhile. Never raises for what the command
+    does; `OSError` when *log* cannot be opened.
     """
     start = time.monotonic()
     own = children()
@@ -161,23 +160,23 @@ def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
 
 
 @contextmanager
-def adopting() -> Iterator[None]:
-    """While this lasts, processes whose parent has ended become children of this one (Linux).
+def subreaper() -> Iterator[None]:
+    """Within this, processes whose parent has ended become children of this one (Linux).
 
-    For programs that start nothing but what is run by this module: what they adopt, they kill. Where the
-    kernel cannot do it, nothing changes.
+    For programs that start nothing but what this module runs: it kills such orphans. Where the kernel cannot,
+    nothing changes.
     """
-    before = _adopt(True)
-    _adopting.append(True)
+    before = _set_subreaper(True)
+    _active.append(True)
     try:
         yield
     finally:
-        _adopting.pop()
-        _adopt(before)
+        _active.pop()
+        _set_subreaper(before)
 
 
-def _adopt(on: bool) -> bool:
-    """Whether orphans became our children until now; from now on they do if *on*. False if it cannot be."""
+def _set_subreaper(on: bool) -> bool:
+    """Have orphans become our children, or not; returns whether they did before."""
     with suppress(ImportError, AttributeError, OSError):  # no libffi, no prctl
         import ctypes
 
@@ -189,13 +188,13 @@ def _adopt(on: bool) -> bool:
     return False
 
 
-#: One for each `adopting` that lasts.
-_adopting: list[bool] = []
+#: One for each `subreaper` that is active.
+_active: list[bool] = []
 
 
 def children() -> frozenset[int]:
-    """The numbers of our child processes; none unless we are `adopting`."""
-    if not _adopting:
+    """The numbers of our child processes; none outside of `subreaper`."""
+    if not _active:
         return frozenset()
     own = str(os.getpid())
     found = []
@@ -210,7 +209,7 @@ def children() -> frozenset[int]:
 
 
 def kill_children(spared: Collection[int]) -> None:
-    """Kill our child processes that are not *spared*, and what becomes our child by that; see `adopting`."""
+    """Kill our child processes that are not *spared*, and what becomes our child by that; see `subreaper`."""
     deadline = time.monotonic() + _KILLING
     while (left := children().difference(spared)) and time.monotonic() < deadline:
         for each in left:
@@ -222,10 +221,7 @@ def kill_children(spared: Collection[int]) -> None:
 
 
 def tail_of(log: str | os.PathLike[str], offset: int = 0, lines: int = 20) -> str:
-    """The last *lines* of what stands in the file *log* behind *offset* (bytes).
-
-    Without what pip says at the end of every failure: that would be all of them.
-    """
+    """The last *lines* of *log* after *offset* (bytes), without those that pip adds to every failure."""
     with open(log, "rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(offset, size - _TAIL))
@@ -235,10 +231,9 @@ def tail_of(log: str | os.PathLike[str], offset: int = 0, lines: int = 20) -> st
 
 @contextmanager
 def interrupted_by(*numbers: int) -> Iterator[None]:
-    """While this lasts, these signals interrupt us as Ctrl-C does: what we have started is stopped.
+    """Within this, these signals interrupt us as Ctrl-C does: what we have started is stopped.
 
-    Once: after the first, nothing is to disturb the clearing up. Afterwards they mean what they meant before.
-    For the main thread of a program.
+    Only once: after the first, nothing must disturb the clean-up. For the main thread of a program.
     """
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:

@@ -1,4 +1,4 @@
-"""What a failed command said last: the lines that tell why, without those that pip adds after them."""
+"""Why a command failed: the lines of its output that say so, without those that pip adds to them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 __all__ = ["FULL", "last_words", "without_closing"]
 
-#: How much is told of a line (characters): a build may print one of megabytes.
+#: How much of a line is kept (characters): a build may print one of megabytes.
 _LONGEST = 300
 
 #: What pip 23.1 to 26.3 print after the output of a build backend that failed, line by line.
@@ -48,10 +48,10 @@ def without_closing(lines: list[str]) -> list[str]:
 
 
 def last_words(text: str) -> str:
-    """The line of *text*, the end of a failed command's output, that tells best why it failed. Pure.
+    """The line of *text*, the end of a failed command's output, that best says why it failed. Pure.
 
-    That of a full disk if there is one; the compiler's own error if a compiler failed; else the last. Empty
-    if none tells anything.
+    That of a full disk if there is one; the compiler's own error if a compiler failed; else the last; "" if
+    there is none.
     """
     lines = [line.strip() for line in without_closing(text.splitlines()) if line.strip()]
     if not lines or _CLOSING.fullmatch(lines[-1]) or _OPENING.fullmatch(lines[-1]):

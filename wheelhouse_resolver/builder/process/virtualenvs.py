@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 
 from wheelhouse_resolver.builder.process.commands import run_logged
-from wheelhouse_resolver.errors import WheelhouseError, printable
+from wheelhouse_resolver.errors import WheelhouseError
 
 __all__ = ["EnvironmentProblemError", "isolated", "make_environment"]
 
@@ -21,15 +21,11 @@ _REACHING_IN = frozenset({"PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_
 
 
 class EnvironmentProblemError(WheelhouseError, RuntimeError):
-    """An environment that could not be made. Attributes: *python*, *problem*."""
+    """A virtual environment that could not be made."""
 
-    def __init__(self, python: str, problem: str) -> None:
-        super().__init__(python, problem)
-        self.python = python
-        self.problem = problem
-
-    def __str__(self) -> str:
-        return f"no environment of {printable(self.python)} can be made: {printable(self.problem)}"
+    _message = "cannot make a virtual environment of {python}: {problem}"
+    python: str
+    problem: str
 
 
 def isolated(environ: Mapping[str, str]) -> dict[str, str]:

@@ -119,7 +119,7 @@ def _python_module(value: str) -> str | None:
 
 def _wheel_tags(value: str) -> str | None:
     if value.count("-") != 2:
-        return f"{value!r} is not a wheel tag: write PYTHON-ABI-PLATFORM; an empty part is left unchanged"
+        return f"invalid wheel tag {value!r}: expected PYTHON-ABI-PLATFORM, parts may be empty"
     return None
 
 

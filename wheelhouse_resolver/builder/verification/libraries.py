@@ -1,253 +1,161 @@
-"""Which libraries the loader would find for ELF files: what `ldd` answers, without running anything.
+"""Which libraries the loader (`ld.so`) does not find for the ELF files of an installed wheel: it is asked.
 
-The order is ld.so's (its manual page, "DESCRIPTION"): DT_RPATH of the file and of those that load it, unless
-it has a DT_RUNPATH; LD_LIBRARY_PATH; DT_RUNPATH; the cache and the default directories of the loader.
+With LD_TRACE_LOADED_OBJECTS the loader lists what it would load for a program and ends, as `ldd` shows; no
+code of the program or of a library is run. The program is the Python, preloading one file of the wheel: what
+the Python loads at its start is then there already, and its DT_RPATH counts, as when it imports the file.
 """
 
 from __future__ import annotations
 
-import glob
 import os
 import re
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from wheelhouse_resolver.errors import WheelhouseError, printable
-from wheelhouse_resolver.utils.elf import MAGIC, ElfFile, read_elf
+from wheelhouse_resolver.builder.process.commands import Finished
+from wheelhouse_resolver.errors import reason_of
+from wheelhouse_resolver.utils.elf import ElfFile, read_elf
+from wheelhouse_resolver.utils.process import run
 
-__all__ = [
-    "Loader",
-    "Missing",
-    "TooManyLibrariesError",
-    "default_directories",
-    "library_path_of",
-    "missing_libraries",
-]
+__all__ = ["LibraryProblem", "Loader", "library_path_of", "library_problems"]
 
-#: Where a loader looks by itself, below the prefix that it belongs to.
-_DEFAULTS = ("lib64", "usr/lib64", "lib", "usr/lib")
+#: How long the loader may take for one file (s).
+_TIMEOUT = 60
 
-#: Below each directory, libraries for higher CPU levels can stand apart (glibc >= 2.33).
-_LEVELS = ("glibc-hwcaps/x86-64-v4", "glibc-hwcaps/x86-64-v3", "glibc-hwcaps/x86-64-v2")
+#: A line of the trace: a name, and where it was found.
+_TRACED = re.compile(r"\t(\S.*?)(?: => (.*?))?(?: \(0x[0-9a-f]+\))?")
+_NOT_FOUND = "not found"
 
-#: More includes in an ld.so.conf than any system has.
-_MOST_INCLUDES = 1000
+#: What musl says of a library that it does not find.
+_MUSL_NOT_FOUND = re.compile(r"Error loading shared library (.+?): ")
 
-#: More directories than are looked into for any real wheel (scipy with its 114 files: 2,000).
-_MOST_LOOKS = 1_000_000
+#: What glibc says of a file that it cannot load. Too low a CPU level is for an import to find out.
+_REFUSED = re.compile(r"cannot be preloaded \((?!CPU ISA level)(.*)\): ignored")
 
 
-class TooManyLibrariesError(WheelhouseError, RuntimeError):
-    """Libraries that need more of one another than those of any real wheel. Attributes: *path*, *looks*."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LibraryProblem:
+    """What the loader cannot do for *file*; *library*: the one that it does not find, if that is it."""
 
-    def __init__(self, path: str, looks: int) -> None:
-        super().__init__(path, looks)
-        self.path = path
-        self.looks = looks
+    file: str
+    problem: str
+    library: str = ""
 
     def __str__(self) -> str:
-        return f"{printable(self.path)}: given up after {self.looks} directories were looked into"
+        return f"{self.file} {self.problem}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Loader:
-    """What the loader of a Python knows besides the files themselves.
+    """The loader of a Python.
 
-    executable:   the Python's own binary; what it loads is there already.
-    library_path: the directories of LD_LIBRARY_PATH.
-    directories:  that the loader looks into by itself, see `default_directories`.
+    program:      `ld-linux`. executable: the Python's own binary.
+    directory:    an empty one, to run in: a relative directory of a search path leads nowhere from it.
+    library_path: what LD_LIBRARY_PATH holds, see `library_path_of`.
     """
 
+    program: str
     executable: str
+    directory: str
     library_path: tuple[str, ...] = ()
-    directories: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Missing:
-    """A library that the loader would not find.
+class _Trace(NamedTuple):
+    """What the loader says: the paths of what it loads, the names that it does not find, a problem."""
 
-    file: the one that needs it. library: its name. looked: the directories in which it is not, in order.
+    paths: Sequence[str] = ()
+    missing: Sequence[str] = ()
+    problem: str = ""
+
+
+def library_problems(files: Iterable[ElfFile], loader: Loader) -> list[LibraryProblem]:
+    """What the loader does not find for these installed files, or for what they load.
+
+    A file that another one of *files* needs is judged as loaded for that one, whose DT_RPATH may count.
     """
-
-    file: str
-    library: str
-    looked: tuple[str, ...]
-
-    def __str__(self) -> str:
-        shown = ", ".join(self.looked[:6]) + (", ..." if len(self.looked) > 6 else "")
-        return f"{self.file} needs {self.library}, which is not found (looked in {shown or 'no directory'})"
-
-
-def default_directories(program_interpreter: str | None) -> list[str]:
-    """Where the loader at that path (`ld-linux`) looks by itself: beside it, and what its ld.so.conf names.
-
-    A layer's loader belongs to the layer's prefix, the system's to `/`.
-    """
-    found: list[str] = []
-    beside = os.path.dirname(program_interpreter) if program_interpreter else "/lib64"
-    prefix = beside
-    while (name := os.path.basename(prefix)) in ("lib", "lib64", "usr") or "-linux-gnu" in name:
-        prefix = os.path.dirname(prefix)
-    found += _configured(os.path.join(prefix, "etc/ld.so.conf"))
-    found += [os.path.join(prefix, each) for each in _DEFAULTS]
-    if program_interpreter:
-        found += [beside, os.path.dirname(os.path.realpath(program_interpreter))]
-    return list(dict.fromkeys(found))
-
-
-def _configured(path: str) -> list[str]:
-    """The directories that an ld.so.conf names, with the files that it includes."""
-    found: list[str] = []
-    waiting, seen = [path], set[str]()
-    while waiting and len(seen) < _MOST_INCLUDES:
-        current = waiting.pop(0)
-        if current in seen:
+    found: set[LibraryProblem] = set()
+    known = {file.path: file for file in files}
+    needed = {library for file in known.values() for library in file.needed}
+    reached: set[str] = set()
+    for path in sorted(known, key=lambda path: (os.path.basename(path) in needed, path)):
+        if not known[path].dynamic or os.path.realpath(path) in reached:
             continue
-        seen.add(current)
-        try:
-            with open(current, encoding="utf-8", errors="surrogateescape") as file:
-                lines = file.read().splitlines()
-        except OSError:
-            continue
-        for line in lines:
-            words = line.partition("#")[0].split()
-            if words[:1] == ["include"]:
-                for pattern in words[1:]:
-                    waiting += sorted(glob.glob(os.path.join(os.path.dirname(current), pattern)))
-            elif words:
-                found.append(words[0])
-    return found
+        trace = _trace(known[path], loader)
+        reached.update(map(os.path.realpath, trace.paths))
+        if trace.problem:
+            found.add(LibraryProblem(file=path, problem=trace.problem))
+        if trace.missing:
+            loaded = [known[path], *(known.get(each) or _read(each) for each in trace.paths)]
+            found |= {_missing(library, loaded, loader) for library in trace.missing}
+    return sorted(found, key=lambda each: (each.file, each.library))
 
 
-def missing_libraries(files: Sequence[str], loader: Loader) -> list[Missing]:
-    """The libraries that the loader would not find for the ELF files at these paths, or for what they load.
-
-    What the Python loads at its start counts as found. A file that another one of *files* needs is judged as
-    loaded for that one, by whose DT_RPATH its own needs may be found. Raises `TooManyLibrariesError`.
-    """
-    _elf.cache_clear()  # files may have changed since the last time
-    _is_there.cache_clear()
-    resolver = _Resolver(loader)
-    at_start = resolver.follow(loader.executable, (), frozenset(), {})
-    missing: dict[Missing, None] = {}
-    needed = {library for path in files for library in _needed(path)}
-    for path in sorted(files, key=lambda path: (os.path.basename(path) in needed, path)):
-        if os.path.realpath(path) not in resolver.reached:
-            resolver.follow(path, (loader.executable,), at_start, missing)
-    return sorted(missing, key=lambda each: (each.file, each.library))
-
-
-def _needed(path: str) -> tuple[str, ...]:
-    elf = _elf(os.path.realpath(path))
-    return elf.needed if elf is not None else ()
-
-
-class _Resolver:
-    """Follows needed libraries, as the loader does when it is asked for one file. *reached*: all it met."""
-
-    def __init__(self, loader: Loader) -> None:
-        self.reached: set[str] = set()
-        self._loader = loader
-        self._looks = 0
-
-    def follow(
-        self, path: str, above: tuple[str, ...], known: frozenset[str], missing: dict[Missing, None]
-    ) -> frozenset[str]:
-        """The names of all libraries that loading *path* loads; what is not found goes to *missing*.
-
-        above: the files that it is loaded for, outermost first. known: names that are loaded already.
-        """
-        loaded = set(known)
-        waiting = deque([(path, above)])  # first those that the file itself needs: so does the loader
-        while waiting:
-            current, chain = waiting.popleft()
-            self.reached.add(os.path.realpath(current))
-            for library in _needed(current):
-                if library in loaded:
-                    continue
-                found, looked = self._found(library, current, chain)
-                if found is None:
-                    missing[Missing(file=current, library=library, looked=looked)] = None
-                    continue
-                loaded |= {library, found.soname}
-                waiting.append((found.path, (*chain, current)))
-        return frozenset(loaded)
-
-    def _found(
-        self, library: str, path: str, above: tuple[str, ...]
-    ) -> tuple[ElfFile | None, tuple[str, ...]]:
-        """The file that the loader takes for *library*, needed by the one at *path*; else where it looked."""
-        elf = _elf(os.path.realpath(path))
-        assert elf is not None  # it needs something
-        if "/" in library:
-            return _fitting(_origin(library, path), elf.machine), ()
-        looked = list(dict.fromkeys(self._directories(elf, path, above)))
-        self._looks += len(looked)
-        if self._looks > _MOST_LOOKS:
-            raise TooManyLibrariesError(path, _MOST_LOOKS)
-        for directory in looked:
-            for level in (*_LEVELS, ""):
-                found = _fitting(os.path.join(directory, level, library), elf.machine)
-                if found is not None:
-                    return found, ()
-        return None, tuple(looked)
-
-    def _directories(self, elf: ElfFile, path: str, above: tuple[str, ...]) -> Iterator[str]:
-        """Where the loader looks. A relative directory is left out: it is another one for every user."""
-        found: list[str] = []
-        if not elf.runpath:
-            found += [_origin(each, path) for each in elf.rpath]
-            for other in reversed(above):
-                parent = _elf(os.path.realpath(other))
-                if parent is not None and not parent.runpath:
-                    found += [_origin(each, other) for each in parent.rpath]
-        found += self._loader.library_path
-        found += [_origin(each, path) for each in elf.runpath]
-        found += self._loader.directories
-        return (each for each in found if each.startswith("/"))
-
-
-def _origin(text: str, path: str) -> str:
-    """*text* of a search path, with `$ORIGIN` and `$LIB` as they are for the file at *path*.
-
-    The origin of a library is where it was found: the loader follows no link for it.
-    """
-    here = os.path.dirname(path)
-    for name, value in (("ORIGIN", here), ("LIB", "lib64")):
-        text = text.replace(f"${{{name}}}", value).replace(f"${name}", value)
-    return os.path.normpath(text)
-
-
-def _fitting(path: str, machine: str) -> ElfFile | None:
-    """The file at *path*, called by that path, if it can be loaded into a process of that *machine*."""
-    if not _is_there(path):
-        return None
-    elf = _elf(os.path.realpath(path))
-    return replace(elf, path=path) if elf is not None and elf.machine == machine else None
-
-
-@lru_cache(maxsize=1 << 16)
-def _is_there(path: str) -> bool:
-    return os.path.isfile(path)
-
-
-@lru_cache(maxsize=8192)
-def _elf(real: str) -> ElfFile | None:
-    """The ELF file at that real path; None when there is none that can be read."""
+def _trace(file: ElfFile, loader: Loader) -> _Trace:
+    """Ask for *file*: an executable's own loader, else the Python's."""
+    program, target = loader.program, loader.executable
+    environ = {"LD_LIBRARY_PATH": ":".join(loader.library_path)}
+    preload = os.path.relpath(file.path, loader.directory)
+    if file.interpreter and not file.soname:
+        program, target = file.interpreter, file.path
+    elif re.search(r"[\s:]", preload):  # LD_PRELOAD cannot name it
+        target = file.path
+    else:
+        environ["LD_PRELOAD"] = preload
+    command = [program, target]
+    if "musl" in os.path.basename(program):
+        command.insert(1, "--list")
+    else:
+        environ["LD_TRACE_LOADED_OBJECTS"] = "1"
     try:
-        with open(real, "rb") as file:
-            if file.read(len(MAGIC)) != MAGIC:
-                return None
-            file.seek(0)
-            elf = read_elf(file, real)
-    except OSError:
-        return None
-    return elf if not elf.problem else None
+        done = run(command, environ=environ, cwd=loader.directory, timeout=_TIMEOUT)
+    except OSError as error:
+        return _Trace(problem=f"needs the loader {program}, which cannot be run: {reason_of(error)}")
+    except subprocess.TimeoutExpired:
+        return _Trace(problem=f"cannot be loaded: {program} did not answer within {_TIMEOUT} s")
+    lines = [match.groups() for match in map(_TRACED.fullmatch, done.stdout.splitlines()) if match]
+    missing = [name for name, path in lines if path == _NOT_FOUND] + _MUSL_NOT_FOUND.findall(done.stderr)
+    paths = [path or name for name, path in lines if path != _NOT_FOUND]
+    problem = ""
+    if refused := _REFUSED.search(done.stderr):
+        problem = f"cannot be loaded: {refused[1]}"
+    elif not lines and not missing:
+        said = done.stderr.splitlines()[-1:] or ["no answer"]
+        problem = f"cannot be loaded: {Finished(done.returncode, False, 0.0, '').problem or said[0]}"
+    return _Trace(
+        [os.path.normpath(os.path.join(loader.directory, path)) for path in paths], missing, problem
+    )
+
+
+def _missing(library: str, loaded: Sequence[ElfFile], loader: Loader) -> LibraryProblem:
+    """That *library* is not found, for the first of the files *loaded* that needs it."""
+    file = next((each for each in loaded if library in each.needed), loaded[0])
+    # A library with a DT_RUNPATH has no other; without one, the DT_RPATH of what loads it counts as well.
+    rpath = [] if file.runpath else [*_expanded(file, file.rpath), *_expanded(loaded[0], loaded[0].rpath)]
+    looked = dict.fromkeys([*rpath, *loader.library_path, *_expanded(file, file.runpath)])
+    shown = ", ".join([*list(looked)[:6], *(["..."] if len(looked) > 6 else [])])
+    where = f"{shown} and the loader's own directories" if looked else "the loader's own directories"
+    return LibraryProblem(
+        file=file.path, library=library, problem=f"needs {library}, which is not found (looked in {where})"
+    )
+
+
+def _expanded(file: ElfFile, directories: Iterable[str]) -> list[str]:
+    """*directories* with `$ORIGIN`, which is where *file* was found: the loader follows no link for it."""
+    origin = re.compile(r"\$ORIGIN\b|\$\{ORIGIN\}")
+    here = os.path.dirname(file.path)
+    return [os.path.normpath(origin.sub(lambda _: here, each)) for each in directories]
+
+
+def _read(path: str) -> ElfFile:
+    try:
+        with open(path, "rb") as file:
+            return read_elf(file, path)
+    except OSError as error:  # the kernel's own is not a file
+        return ElfFile(path=path, problem=reason_of(error))
 
 
 def library_path_of(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The directories of LD_LIBRARY_PATH."""
-    return tuple(each for each in re.split("[:;]", environ.get("LD_LIBRARY_PATH", "")) if each)
+    """The directories of LD_LIBRARY_PATH that are the same for every user."""
+    return tuple(each for each in re.split("[:;]", environ.get("LD_LIBRARY_PATH", "")) if os.path.isabs(each))

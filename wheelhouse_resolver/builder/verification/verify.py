@@ -1,22 +1,21 @@
-"""Verifying a wheel: whether it works for those who will install it.
+"""Verifying a wheel: whether it works for its users.
 
 It is installed into a fresh environment with what it requires, and everything that it contains is imported
 there, each in a process of its own: a wheel that crashes or hangs is a failed verification, not a failed
-verifier. Nothing stops at the first failure; all findings are told.
+verifier. Nothing stops at the first failure; all findings are reported.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
-
-from packaging.utils import parse_wheel_filename
 
 from wheelhouse_resolver.builder.process.commands import Finished, run_logged
 from wheelhouse_resolver.builder.process.virtualenvs import (
@@ -26,44 +25,43 @@ from wheelhouse_resolver.builder.process.virtualenvs import (
 )
 from wheelhouse_resolver.builder.recipes.model import Test
 from wheelhouse_resolver.builder.verification.imports import import_names
-from wheelhouse_resolver.builder.verification.libraries import (
-    Loader,
-    TooManyLibrariesError,
-    default_directories,
-    library_path_of,
-    missing_libraries,
-)
-from wheelhouse_resolver.errors import PythonError, WheelhouseError, printable, reason_of
+from wheelhouse_resolver.builder.verification.libraries import Loader, library_path_of, library_problems
+from wheelhouse_resolver.errors import PythonError, WheelhouseError
 from wheelhouse_resolver.host.interpreters import target_of
 from wheelhouse_resolver.host.program_interpreter import NotElfError, program_interpreter
 from wheelhouse_resolver.host.target_python import supported_tags, target_python
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP
+from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.wheelfile.elf import elf_files
 from wheelhouse_resolver.wheelfile.tags import pythons_of
+from wheelhouse_resolver.wheelfile.validate import WheelName
 
-__all__ = ["Finding", "NoEmulatorError", "Verification", "python_for", "verify"]
+__all__ = ["FailedCheck", "NoEmulatorError", "Verification", "VerifyOptions", "python_for", "verify"]
 
 #: How long installing may take (s).
 _INSTALLING = 1800
 
-_NO_TEST = Test()
+#: Where an environment keeps what wheels contain (`sysconfig`'s names).
+_SCHEMES = ("purelib", "platlib", "scripts", "data")
+
+#: Prints these directories and the Python's own binary.
+_WHERE = f"""\
+import os, sysconfig
+print(*map(sysconfig.get_path, {_SCHEMES}), os.path.realpath("/proc/self/exe"), sep="\\n")
+"""
 
 
 class NoEmulatorError(WheelhouseError, FileNotFoundError):
-    """An emulator that is not there. Attributes: *program*."""
+    """An emulator that is not installed."""
 
-    def __init__(self, program: str) -> None:
-        super().__init__(program)
-        self.program = program
-
-    def __str__(self) -> str:
-        return (
-            f"no program {printable(self.program)} on PATH to emulate with (qemu's are in Debian's qemu-user)"
-        )
+    _message = "no program {program} on PATH to emulate with"
+    _hint = "qemu's emulators are in Debian's package qemu-user"
+    _errno = errno.ENOENT
+    program: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
+class FailedCheck:
     """What is wrong.
 
     check: `environment`, `install`, `requirements`, `import NAME`, `statement`, `command` or `libraries`.
@@ -83,7 +81,7 @@ class Verification:
     """
 
     wheel: str
-    findings: tuple[Finding, ...]
+    findings: tuple[FailedCheck, ...]
     imported: tuple[str, ...]
     seconds: float
     log: str
@@ -95,91 +93,69 @@ class Verification:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {
-            "wheel": self.wheel,
-            "ok": self.ok,
-            "findings": [{"check": each.check, "problem": each.problem} for each in self.findings],
-            "imported": list(self.imported),
-            "seconds": round(self.seconds, 3),
-            "log": self.log,
-        }
+        return {**to_plain(self), "ok": self.ok, "seconds": round(self.seconds, 3)}
 
 
-def verify(
-    wheel: str,
-    *,
-    python: str,
-    find_links: Sequence[str],
-    work: str,
-    log: str,
-    test: Test = _NO_TEST,
-    environ: Mapping[str, str],
-    library_dirs: Sequence[str] = (),
-    offline: bool = False,
-    emulate: Sequence[str] = (),
-) -> Verification:
-    """Install *wheel* into a fresh environment of *python* (a path) below *work*, and try it out there.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VerifyOptions:
+    """How a wheel is verified.
 
-    find_links:   directories from which what it requires is taken; where they do not suffice, also from the
-                  index that pip is configured for in *environ*, unless *offline*.
-    test:         what to import and run besides; without imports of its own: all that the wheel contains.
+    python:       the path of the Python.
     environ:      of everything that runs; the variables that reach into other environments are dropped.
-    library_dirs: where the layer has libraries, besides where its loader looks by itself.
+    find_links:   directories with what the wheel requires; if they do not suffice, it is also taken from the
+                  index that pip is configured for in *environ*, unless *offline*.
+    test:         what to import and run; without imports of its own: all that the wheel contains.
+    library_dirs: where the layer has libraries, as if in LD_LIBRARY_PATH.
     emulate:      a command that runs the environment's Python: `qemu-x86_64 -cpu Haswell`.
+    """
+
+    python: str
+    environ: Mapping[str, str]
+    find_links: Sequence[str] = ()
+    test: Test = field(default_factory=Test)
+    library_dirs: Sequence[str] = ()
+    offline: bool = False
+    emulate: Sequence[str] = ()
+
+
+def verify(wheel: str, options: VerifyOptions, *, work: str, log: str) -> Verification:
+    """Install *wheel* into a fresh environment below the directory *work*, and try it out there.
 
     Never raises for what the wheel does. Raises `NoEmulatorError`, and `OSError` for a *work* or *log* that
     cannot be written.
     """
-    if emulate and shutil.which(emulate[0]) is None:
-        raise NoEmulatorError(emulate[0])
-    return _Verifying(
-        wheel, python, find_links, work, log, test, environ, library_dirs, offline, emulate
-    ).result()
+    if options.emulate and shutil.which(options.emulate[0]) is None:
+        raise NoEmulatorError(options.emulate[0])
+    return _Verifying(wheel, options, work, log).result()
 
 
 class _Verifying:
     """A verification under way."""
 
-    def __init__(
-        self,
-        wheel: str,
-        python: str,
-        find_links: Sequence[str],
-        work: str,
-        log: str,
-        test: Test,
-        environ: Mapping[str, str],
-        library_dirs: Sequence[str],
-        offline: bool,
-        emulate: Sequence[str],
-    ) -> None:
+    def __init__(self, wheel: str, options: VerifyOptions, work: str, log: str) -> None:
         self._given, self._wheel = wheel, os.path.abspath(wheel)
-        self._python = python
-        self._find_links = find_links
+        self._options, self._test = options, options.test
+        self._environ = isolated(options.environ)
         self._work = os.path.abspath(work)
         self._log = log
-        self._test = test
-        self._environ = isolated(environ)
-        self._library_dirs = library_dirs
-        self._offline = offline
-        self._emulate = emulate
-        self._findings: list[Finding] = []
+        self._findings: list[FailedCheck] = []
         self._imported: list[str] = []
-        #: Where the tests run: a directory in which nothing stands that could be imported instead.
+        #: Where the tests run: a directory that holds nothing that could be imported instead.
         self._empty = os.path.join(self._work, "empty")
 
     def result(self) -> Verification:
         start = time.monotonic()
         os.makedirs(self._empty, exist_ok=True)
+        place = os.path.join(self._work, "verification")
         try:
-            own = make_environment(
-                self._python, os.path.join(self._work, "verification"), log=self._log, environ=self._environ
-            )
+            python = make_environment(self._options.python, place, log=self._log, environ=self._environ)
         except EnvironmentProblemError as error:
             self._find("environment", str(error))
         else:
-            if self._install(own):
-                self._try(own)
+            if self._install(python):
+                self._activate(python)
+                self._run_tests([*self._options.emulate, python])
+                self._look_at_libraries(python)
         return Verification(
             wheel=self._given,
             findings=tuple(self._findings),
@@ -189,7 +165,7 @@ class _Verifying:
         )
 
     def _find(self, check: str, problem: str) -> None:
-        self._findings.append(Finding(check=check, problem=problem))
+        self._findings.append(FailedCheck(check=check, problem=problem))
 
     def _run(self, command: Sequence[str], timeout: float) -> Finished:
         return run_logged(command, log=self._log, environ=self._environ, cwd=self._empty, timeout=timeout)
@@ -197,11 +173,11 @@ class _Verifying:
     def _install(self, python: str) -> bool:
         """Whether the wheel could be installed with all that it requires."""
         pip = [python, "-m", "pip", "--disable-pip-version-check", "--no-input"]
-        links = [part for each in self._find_links for part in ("--find-links", each)]
-        # Not for the user, nor elsewhere, whatever pip's own configuration says.
+        links = [part for each in self._options.find_links for part in ("--find-links", each)]
+        # Into the environment, whatever pip's own configuration says.
         install = [*pip, "install", "--no-user", "--prefer-binary", *links, self._wheel, *self._test.requires]
         done = self._run([*install, "--no-index"], _INSTALLING)
-        if not done.ok and not self._offline:
+        if not done.ok and not self._options.offline:
             done = self._run(install, _INSTALLING)
         if not done.ok:
             self._find("install", done.why)
@@ -211,36 +187,30 @@ class _Verifying:
             self._find("requirements", "; ".join(done.tail.splitlines()) or done.problem)
         return True
 
-    def _try(self, python: str) -> None:
-        """Import, run and look at what was installed."""
-        timeout = self._test.timeout
-        self._environ["PATH"] = (
-            f"{os.path.dirname(python)}{os.pathsep}{self._environ.get('PATH', os.defpath)}"
-        )
-        runner = [*self._emulate, python]
+    def _activate(self, python: str) -> None:
+        path = self._environ.get("PATH", os.defpath)
+        self._environ["PATH"] = f"{os.path.dirname(python)}{os.pathsep}{path}"
+
+    def _run_tests(self, runner: Sequence[str]) -> None:
+        """Import what the wheel contains, and run the recipe's tests; *runner*: the command of the Python."""
         try:
             names = self._test.imports or tuple(import_names(self._wheel))
         except (OSError, *BAD_ZIP) as error:
-            self._find(
-                "install", f"cannot be read: {reason_of(error) if isinstance(error, OSError) else error}"
-            )
+            self._find("install", f"cannot be read: {error}")
             return
-        for name in names:
-            code = f"import importlib; importlib.import_module({name!r})"
-            done = self._run([*runner, "-c", code], timeout)
-            if done.ok:
-                self._imported.append(name)
-            else:
-                self._find(f"import {name}", done.why)
-        for statement in self._test.statements:
-            done = self._run([*runner, "-c", statement], timeout)
+        tests = [
+            (f"import {each}", "", [*runner, "-c", f"import importlib; importlib.import_module({each!r})"])
+            for each in names
+        ]
+        tests += [("statement", f"{each!r}: ", [*runner, "-c", each]) for each in self._test.statements]
+        if command := self._test.command:
+            tests.append(("command", f"{command!r}: ", ["bash", "-euo", "pipefail", "-c", command]))
+        for check, what, arguments in tests:
+            done = self._run(arguments, self._test.timeout)
             if not done.ok:
-                self._find("statement", f"{statement!r}: {done.why}")
-        if self._test.command:
-            done = self._run(["bash", "-euo", "pipefail", "-c", self._test.command], timeout)
-            if not done.ok:
-                self._find("command", f"{self._test.command!r}: {done.why}")
-        self._look_at_libraries(python)
+                self._find(check, f"{what}{done.why}")
+            elif check.startswith("import "):
+                self._imported.append(check.removeprefix("import "))
 
     def _look_at_libraries(self, python: str) -> None:
         try:
@@ -253,54 +223,40 @@ class _Verifying:
                 self._find("libraries", f"{each.path}: {each.problem}")
         if not any(each.dynamic for each in inside):
             return
-        where = self._run_for_paths(python)
-        if where is None:
+        done = self._run([python, "-c", _WHERE], self._test.timeout)
+        lines = done.tail.splitlines()[-len(_SCHEMES) - 1 :]
+        if not done.ok or len(lines) != len(_SCHEMES) + 1:
+            self._find("libraries", f"cannot determine the paths of the environment: {done.why}")
             return
-        executable = os.path.realpath(python)
+        where = dict(zip((*_SCHEMES, "python"), lines, strict=True))
         try:
-            loader = program_interpreter(executable)
-        except NotElfError:
-            loader = None
-        files = [path for each in inside if (path := _installed(where, each.path)) is not None]
-        known = Loader(
-            executable=executable,
-            library_path=library_path_of(self._environ),
-            directories=(*self._library_dirs, *default_directories(loader)),
+            program = program_interpreter(where["python"])
+        except NotElfError as error:
+            self._find("libraries", f"cannot determine the loader of {error}")
+            return
+        if program is None:  # a static Python loads no libraries
+            return
+        loader = Loader(
+            program=program,
+            executable=where["python"],
+            directory=self._empty,
+            library_path=(*library_path_of(self._environ), *self._options.library_dirs),
         )
-        try:
-            missing = missing_libraries(files, known)
-        except TooManyLibrariesError as error:
-            self._find("libraries", str(error))
-            return
-        inside_names = {os.path.basename(each.path): each.path for each in inside}
-        for one in missing:
-            held = inside_names.get(one.library)
-            hint = f"; the wheel holds it as {held}, where no rpath leads" if held is not None else ""
+        installed = [replace(e, path=path) for e in inside if (path := _installed(where, e.path)) is not None]
+        held = {os.path.basename(each.path): each.path for each in inside}
+        for one in library_problems(installed, loader):
+            name = held.get(one.library)
+            hint = f"; the wheel contains it as {name}, which no rpath leads to" if name is not None else ""
             self._find("libraries", str(one).replace(f"{where['platlib']}/", "") + hint)
-
-    def _run_for_paths(self, python: str) -> dict[str, str] | None:
-        """Where the environment keeps what wheels hold (`sysconfig`'s names)."""
-        code = (
-            "import sysconfig; "
-            "print(*(sysconfig.get_path(n) for n in ('purelib', 'platlib', 'scripts', 'data')), sep='\\n')"
-        )
-        done = self._run([python, "-c", code], self._test.timeout)
-        lines = done.tail.splitlines()[-4:]
-        if not done.ok or len(lines) != 4:
-            self._find("libraries", f"the environment does not tell its paths: {done.why}")
-            return None
-        return dict(zip(("purelib", "platlib", "scripts", "data"), lines, strict=True))
 
 
 def _installed(where: Mapping[str, str], path: str) -> str | None:
-    """The path of the file that stands in the wheel as *path*, once installed; None if it was not."""
+    """The path of the file *path* of the wheel, once installed; None if it was not."""
     first, _, rest = path.partition("/")
+    candidates = [where["platlib"], where["purelib"]]
     if first.endswith(".data"):
-        scheme, _, rest = rest.partition("/")
+        scheme, _, path = rest.partition("/")
         candidates = [where[scheme]] if scheme in where else []
-        path = rest
-    else:
-        candidates = [where["platlib"], where["purelib"]]
     found = (os.path.join(each, path) for each in candidates)
     return next((each for each in found if os.path.exists(each)), None)
 
@@ -309,9 +265,9 @@ def python_for(wheel: str) -> str:
     """The path of a Python on this machine that can install the wheel of that file name.
 
     The running one if it can, else the one on PATH of the version that the wheel's tags name, the newest
-    of several. Raises `PythonError`, and `packaging.utils.InvalidWheelFilename` for what is no wheel's name.
+    of several. Raises `PythonError`, and `ValueError` for an invalid file name.
     """
-    _, _, _, tags = parse_wheel_filename(os.path.basename(wheel))
+    tags = WheelName.parse(os.path.basename(wheel)).tags
     running, _ = target_python()
     if not tags.isdisjoint(supported_tags(running)):
         return sys.executable

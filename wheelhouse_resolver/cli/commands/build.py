@@ -134,7 +134,7 @@ def run(options: argparse.Namespace) -> int:
     """Run `build`. Exit code 1 when anything failed or cannot be tried; 130 when interrupted."""
     from wheelhouse_resolver.builder.config import slurm_settings
     from wheelhouse_resolver.builder.planning.planner import make_plan
-    from wheelhouse_resolver.builder.process.commands import adopting, interrupted_by
+    from wheelhouse_resolver.builder.process.commands import interrupted_by, subreaper
     from wheelhouse_resolver.builder.process.scratch import scratch_directory
     from wheelhouse_resolver.builder.run import execute
     from wheelhouse_resolver.publishing.config import after_command, run_after_hook
@@ -152,7 +152,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         with (
             interrupted_by(signal.SIGTERM, signal.SIGHUP),
-            adopting(),
+            subreaper(),
             scratch_directory(build.work) as scratch,
         ):
             plan = make_plan(asked, _plan_settings(options, site, scratch), build, say=progress.say)

@@ -1,4 +1,4 @@
-"""`verify`: whether wheels work, tried out in fresh environments."""
+"""`verify`: whether wheels work, tested in fresh environments."""
 
 from __future__ import annotations
 
@@ -8,18 +8,14 @@ import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import NamedTuple
 
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-
-from wheelhouse_resolver.builder.process.commands import adopting
+from wheelhouse_resolver.builder.process.commands import subreaper
 from wheelhouse_resolver.builder.recipes.loader import find_recipe, load_recipe, recipe_directories
-from wheelhouse_resolver.builder.recipes.model import Test, no_recipe
+from wheelhouse_resolver.builder.recipes.model import no_recipe
 from wheelhouse_resolver.builder.toolchain.environment_modules import module_environment
-from wheelhouse_resolver.builder.verification.verify import Verification, python_for, verify
+from wheelhouse_resolver.builder.verification.verify import Verification, VerifyOptions, python_for, verify
 from wheelhouse_resolver.cli.options import (
     add_examples,
     add_host_options,
@@ -39,6 +35,7 @@ from wheelhouse_resolver.host.target_python import python_version
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree import listing
 from wheelhouse_resolver.wheelfile.metadata import read_metadata
+from wheelhouse_resolver.wheelfile.validate import WheelName
 
 __all__ = ["add_arguments", "run"]
 
@@ -50,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--recipe",
         metavar="FILE|none",
-        help="what to try, instead of the recipe that is found for each project; `none`: imports alone",
+        help="the recipe that says what to test, instead of each project's own; `none`: imports only",
     )
     how.add_argument("--timeout", type=seconds, metavar="SECONDS", help="of each import and test")
     how.add_argument(
@@ -58,14 +55,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="DIR",
-        help="a directory with what wheels require, besides the wheelhouse; may be given several times",
+        help="a directory with what the wheels require, besides the wheelhouse; may be given several times",
     )
     how.add_argument(
         "--library-dir",
         action="append",
         default=[],
         metavar="DIR",
-        help="a directory with libraries of the layer, besides where its loader looks by itself",
+        help="a directory with libraries of the layer, as if it were in LD_LIBRARY_PATH",
     )
     how.add_argument("--offline", action="store_true", help="take requirements from these directories only")
     how.add_argument(
@@ -75,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="COMMAND",
         help="import by this emulator of a lower CPU, such as 'qemu-x86_64 -cpu Haswell'",
     )
-    how.add_argument("--keep", action="store_true", help="keep the environments, and say where they are")
+    how.add_argument("--keep", action="store_true", help="keep the environments and print where they are")
     add_json_option(parser)
     add_host_options(parser)
     add_site_options(parser)
@@ -93,17 +90,7 @@ def _words(text: str) -> list[str]:
     try:
         return shlex.split(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no command line: {error}") from error
-
-
-class _Case(NamedTuple):
-    """What is to be verified: the wheel *path*, and how."""
-
-    path: str
-    python: str
-    find_links: list[str]
-    test: Test
-    environ: Mapping[str, str]
+        raise argparse.ArgumentTypeError(f"{text!r} is not a command line: {error}") from error
 
 
 def run(options: argparse.Namespace) -> int:
@@ -112,14 +99,14 @@ def run(options: argparse.Namespace) -> int:
     work = tempfile.mkdtemp(prefix="wheelhouse-verify-")
     results = []
     try:
-        # What is told of each wheel shows how far it is; JSON comes at the end.
+        # What is printed of each wheel shows the progress; JSON comes at the end.
         steps = shown(cases, "verifying", len(cases)) if options.json else cases
-        for number, case in enumerate(steps, 1):
-            with adopting():
-                result = _verified(options, case, os.path.join(work, str(number)))
+        for number, (path, how) in enumerate(steps, 1):
+            with subreaper():
+                result = _verify(path, how, os.path.join(work, str(number)), keep=options.keep)
             results.append(result)
             if not options.json:
-                _tell(result)
+                _print(result)
     finally:
         if options.keep:
             print(f"kept: {work}", file=sys.stderr)
@@ -132,45 +119,36 @@ def run(options: argparse.Namespace) -> int:
     return 0 if all(each.ok for each in results) else 1
 
 
-def _verified(options: argparse.Namespace, case: _Case, work: str) -> Verification:
+def _verify(path: str, how: VerifyOptions, work: str, *, keep: bool) -> Verification:
     log = f"{work}.log"
     failed = False
     try:
-        result = verify(
-            case.path,
-            python=case.python,
-            find_links=case.find_links,
-            work=work,
-            log=log,
-            test=case.test,
-            environ=case.environ,
-            library_dirs=[os.path.abspath(each) for each in options.library_dir],
-            offline=options.offline,
-            emulate=options.emulate,
-        )
+        result = verify(path, how, work=work, log=log)
         failed = not result.ok
         return result
     finally:
-        if not options.keep:
+        if not keep:
             shutil.rmtree(work, ignore_errors=True)
             if not failed:
                 with suppress(FileNotFoundError):
                     os.unlink(log)
 
 
-def _cases(options: argparse.Namespace, site: Site) -> list[_Case]:
+def _cases(options: argparse.Namespace, site: Site) -> list[tuple[str, VerifyOptions]]:
+    """Each wheel, and how it is verified."""
     given = load_recipe(options.recipe) if options.recipe not in (None, "none") else None
     more = directories_of(options.find_links, "--find-links")
     hosts: dict[str, Host] = {}
     found = []
     for path in options.wheel:
         if not os.path.isfile(path):  # pip would wait for somebody to write into a pipe
-            raise UnreadableWheelError(path, "is no file" if os.path.exists(path) else "does not exist")
+            problem = "not a regular file" if os.path.exists(path) else "does not exist"
+            raise UnreadableWheelError(path, problem)
         try:
-            name, version, _, _ = parse_wheel_filename(os.path.basename(path))
-        except InvalidWheelFilename as error:
+            name, version, _, _ = WheelName.parse(os.path.basename(path))
+        except ValueError as error:
             raise UnreadableWheelError(path, str(error)) from error
-        read_metadata(path)  # raises for what is no wheel inside
+        read_metadata(path)  # raises if it cannot be read
         python = target_of(options.python).path if options.python is not None else python_for(path)
         if python not in hosts:
             hosts[python] = host_of(argparse.Namespace(**{**vars(options), "python": python}), site)
@@ -184,12 +162,20 @@ def _cases(options: argparse.Namespace, site: Site) -> list[_Case]:
                 running = f"{target.major}.{target.minor}"
                 recipe = file.resolve(version, running, host.layer, search_path.arch)
         test = recipe.test if options.timeout is None else replace(recipe.test, timeout=options.timeout)
-        links = [*more, *(directory.path for directory in listing.existing(search_path))]
-        found.append(_Case(path, python, links, test, module_environment(recipe.run_modules, os.environ)))
+        how = VerifyOptions(
+            python=python,
+            environ=module_environment(recipe.run_modules, os.environ),
+            find_links=[*more, *(directory.path for directory in listing.existing(search_path))],
+            test=test,
+            library_dirs=[os.path.abspath(each) for each in options.library_dir],
+            offline=options.offline,
+            emulate=options.emulate,
+        )
+        found.append((path, how))
     return found
 
 
-def _tell(result: Verification) -> None:
+def _print(result: Verification) -> None:
     done = ", ".join(result.imported) or "nothing to import"
     if result.ok:
         print(f"{printable(result.wheel)}: works ({printable(done)}; {result.seconds:.0f} s)")

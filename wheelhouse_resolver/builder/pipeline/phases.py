@@ -20,8 +20,11 @@ __all__ = ["PhaseFailed", "Phases"]
 _INTERRUPTED = "interrupted"
 
 
-class PhaseFailed(WheelhouseError):
-    """A phase cannot continue; the text is the problem."""
+class PhaseFailed(WheelhouseError, RuntimeError):
+    """A phase cannot continue."""
+
+    _message = "{problem}"
+    problem: str
 
 
 class Phases:

@@ -32,7 +32,7 @@ def refused(number: int) -> Callable[..., object]:
     return refuse
 
 
-class _NoRename:
+class NoRename:
     """A C library whose kernel or filesystem cannot rename without replacing."""
 
     def __init__(self, number: int) -> None:
@@ -50,7 +50,7 @@ def weaken(filesystem: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "link", refused(errno.EPERM))
     codes = {"no-links-old-kernel": errno.ENOSYS, "no-links-old-filesystem": errno.EINVAL}
     if filesystem in codes:
-        library = _NoRename(codes[filesystem])
+        library = NoRename(codes[filesystem])
         monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: library)
     elif filesystem == "no-links-no-function":
         monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: object())

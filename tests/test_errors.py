@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import errno
 import importlib
 import inspect
@@ -8,6 +9,7 @@ import pkgutil
 import types
 from collections.abc import Iterable, Mapping
 from enum import Enum
+from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
@@ -239,3 +241,29 @@ def test_printable_text_is_left_alone_and_all_else_is_escaped(text: str, expecte
 )
 def test_the_problem_of_a_text_that_does_not_fit_on_a_line(text: str, expected: str | None) -> None:
     assert invalid_character(text) == expected
+
+
+def test_what_the_system_said_is_never_the_whole_message() -> None:
+    """Nobody can do anything about `Permission denied` alone: an error says of what, too."""
+    package = Path(wheelhouse_resolver.__file__).parent
+    alone, count = [], 0
+    for path in sorted(package.rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(call, ast.Call):
+                given = [*call.args, *(each.value for each in call.keywords)]
+                reasons = [each for each in given if _is_reason(each)]
+                count += len(reasons)
+                name = ast.unparse(call.func)
+                others = len(given) - len(reasons)
+                if reasons and not others and not name.endswith(".append"):
+                    alone.append(f"{path.relative_to(package)}:{call.lineno}: {name}")
+    assert alone == []
+    assert count  # it finds some
+
+
+def _is_reason(node: ast.expr) -> bool:
+    if isinstance(node, ast.JoinedStr):
+        return len(node.values) == 1 and _is_reason(node.values[0])
+    if isinstance(node, ast.FormattedValue):
+        return _is_reason(node.value)
+    return isinstance(node, ast.Call) and ast.unparse(node.func).endswith("reason_of")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from random import Random
 
@@ -119,7 +119,7 @@ def random_tree(random: Random, root: Path, projects: int, kind: PythonKind) -> 
     return make_tree(root, {label: sorted(names) for label, names in wheels.items()})
 
 
-def seen(site: Site, paths: frozenset[str]) -> dict[str, list[Candidate]]:
+def seen(site: Site, paths: Collection[str]) -> dict[str, list[Candidate]]:
     """The candidates of each project in the directories at *paths*."""
     found: dict[str, list[Candidate]] = defaultdict(list)
     directories = [directory for directory in site.directories() if directory.path in paths]

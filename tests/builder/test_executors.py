@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -209,6 +210,7 @@ write(str(count))
         assert not any(map(is_alive, pids))
         assert not (tmp_path / "never.pid").exists()
 
+    @pytest.mark.slow
     def test_what_a_killed_task_leaves_is_killed_and_the_other_tasks_are_not(self, tmp_path: Path) -> None:
         escape = escaping(tmp_path / "pids", "os.kill(os.getpid(), 9)")
         tasks = [make_task(tmp_path, "a", escape), make_task(tmp_path, "b", "time.sleep(3); write('')")]
@@ -345,8 +347,9 @@ class TestSlurmsCommands:
     ) -> None:
         executor = commands()
         monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-        with pytest.raises(ExecutorError, match=r"sbatch: No such file or directory; .*on PATH"):
+        with pytest.raises(ExecutorError, match=r"^sbatch: No such file or directory$") as caught:
             executor.run([make_task(tmp_path, "a")], Told())
+        assert caught.value.hint == "--executor slurm needs Slurm's commands on PATH"
 
     def test_sbatch_refuses_in_its_own_words(
         self, commands: Callable[..., SlurmExecutor], tmp_path: Path
@@ -390,3 +393,18 @@ class TestSlurmsCommands:
         (tmp_path / "now").touch()
         with pytest.raises(ExecutorError, match="scancel: no access"):
             executor.run([make_task(tmp_path, "a")], Told(tmp_path / "now"))
+
+
+def test_executors_know_nothing_of_wheels() -> None:
+    """Neither they nor what they import read or describe one."""
+    code = (
+        "import sys; from wheelhouse_resolver.builder.executors import base, local, slurm; "
+        "print(*(name for name in sys.modules if name.startswith('wheelhouse_resolver.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = done.stdout.split()
+    assert "wheelhouse_resolver.builder.executors.slurm" in loaded
+    allowed = ("builder.executors", "builder.process", "builder.resources", "errors", "utils")
+    prefixes = tuple(f"wheelhouse_resolver.{each}" for each in (*allowed, "builder"))
+    others = [name for name in loaded if not name.startswith(prefixes[:-1]) and name != prefixes[-1]]
+    assert others == []

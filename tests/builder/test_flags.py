@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from archspec.cpu import TARGETS
 
+from tests.requires import compiles, requires
 from wheelhouse_resolver.builder.toolchain.flags import (
     FlagsError,
     Toolchain,
@@ -87,6 +88,7 @@ def test_the_flags_of_a_sites_own_archs(arch: Arch, tools: Toolchain, flags: str
     assert arch_flags(arch, tools) == flags
 
 
+@requires("gcc")
 def test_every_feature_of_x86_64_has_the_compilers_name(tmp_path: Path) -> None:
     """By the real gcc; what it does not know are options of later ones, and no options at all."""
     features = {f for each in TARGETS.values() if str(each.family) == "x86_64" for f in each.features}
@@ -140,7 +142,7 @@ def test_flags_that_nobody_knows_are_an_error_that_says_where_to_name_them(
     with pytest.raises(FlagsError) as caught:
         compiler_environment(arch, SITE, toolchain=tools)
     assert problem in str(caught.value)
-    assert f"[build.flags] {arch.name} = " in str(caught.value)
+    assert f"[build.flags] {arch.name} = " in caught.value.hint
 
 
 def test_what_the_site_file_states_replaces_them_and_the_mark_stays() -> None:
@@ -164,8 +166,8 @@ def test_flags_may_be_stated_by_a_layers_own_name_of_the_arch() -> None:
     [
         ("-O3", r"\[build\.flags\]: must be a table, not a string"),
         ({"avx2": 3}, r"\[build\.flags\] avx2: must be a string, not 3"),
-        ({"avx3": "-O3"}, r"\[build\.flags\]: unknown arch 'avx3'"),
-        ({"avx2": "-O3\n"}, r"\[build\.flags\] avx2: .* cannot be used: it holds a newline"),
+        ({"avx3": "-O3"}, r"\[build\.flags\] avx3: unknown arch 'avx3'"),
+        ({"avx2": "-O3\n"}, r"\[build\.flags\] avx2: it holds a newline"),
     ],
     ids=["no-table", "no-string", "no-arch", "two-lines"],
 )
@@ -234,10 +236,10 @@ def test_cc_names_the_compiler_and_may_have_arguments(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("environ", "problem"),
     [
-        ({"PATH": "/nowhere"}, "compiler gcc: there is no such program"),
-        ({"CC": "/etc/passwd", "PATH": ""}, "compiler /etc/passwd: it cannot be run: Permission denied"),
-        ({"CC": "true", "PATH": "/usr/bin:/bin"}, "compiler true: it is none whose flags are known"),
-        ({"CC": "gcc '", "PATH": ""}, "this is no command"),
+        ({"PATH": "/nowhere"}, "compiler gcc: command not found"),
+        ({"CC": "/etc/passwd", "PATH": ""}, "compiler /etc/passwd: cannot be run: Permission denied"),
+        ({"CC": "true", "PATH": "/usr/bin:/bin"}, "compiler true: unknown compiler"),
+        ({"CC": "gcc '", "PATH": ""}, "invalid command line"),
     ],
     ids=["missing", "no-program", "no-compiler", "no-command"],
 )
@@ -245,9 +247,10 @@ def test_without_a_compiler_it_says_what_to_do(environ: dict[str, str], problem:
     with pytest.raises(ToolchainError) as caught:
         compiler_environment(LADDER["avx2"], SITE, environ=environ)
     assert problem in str(caught.value)
-    assert "arch-flags = false" in str(caught.value)
+    assert "arch-flags = false" in caught.value.hint
 
 
+@compiles
 def test_what_is_compiled_with_them_is_what_they_say_and_the_loader_is_told(tmp_path: Path) -> None:
     """By the real compiler: the library uses AVX2, and bears the mark of x86-64-v3."""
     tools = probe_toolchain(os.environ)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.factories import make_tree
+from tests.requires import requires
 from wheelhouse_resolver.builder.records.job import BuildOptions, Job
 from wheelhouse_resolver.builder.toolchain.variables import (
     base_environ,
@@ -21,7 +22,7 @@ from wheelhouse_resolver.builder.toolchain.variables import (
     own_flags,
     path_flags,
     pip_text,
-    recorded,
+    recorded_variables,
     with_path,
     without_pip,
 )
@@ -231,6 +232,7 @@ def test_time_is_one_that_a_zip_file_can_hold(tmp_path: Path) -> None:
     assert build_variables(str(tmp_path), 1)["SOURCE_DATE_EPOCH"] == "315532800"
 
 
+@requires("git")
 def test_of_a_checkout_time_is_that_of_the_commit(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     git = ["git", "-C", str(tmp_path), "-c", "user.name=n", "-c", "user.email=e"]
@@ -244,6 +246,7 @@ def test_of_a_checkout_time_is_that_of_the_commit(tmp_path: Path) -> None:
     assert build_variables(str(tmp_path), 1)["SOURCE_DATE_EPOCH"] == "1500000000"
 
 
+@requires("cc")
 def test_the_path_of_the_build_is_kept_out_of_what_is_compiled(tmp_path: Path) -> None:
     source = tmp_path / "demo.c"
     source.write_text("const char *where(void) { return __FILE__; }\n")
@@ -261,7 +264,8 @@ def test_a_compiler_that_does_not_know_how_is_not_told(compiler: str) -> None:
     assert path_flags({**os.environ, "CC": compiler}, "/scratch") == {}
 
 
-# -- what is recorded ------------------------------------------------------------------------------------
+# -- what is recorded_variables
+# ------------------------------------------------------------------------------------
 
 
 def test_what_bears_on_a_build_is_recorded() -> None:
@@ -275,7 +279,7 @@ def test_what_bears_on_a_build_is_recorded() -> None:
         "INDEX": "https://me:secret@example.org/simple",
         "GITHUB_TOKEN": "secret",
     }
-    assert recorded(environ, ["HDF5_DIR", "INDEX", "GITHUB_TOKEN", "UNSET"]) == {
+    assert recorded_variables(environ, ["HDF5_DIR", "INDEX", "GITHUB_TOKEN", "UNSET"]) == {
         "CC": "gcc",
         "EBROOTHDF5": "/easybuild/hdf5",
         "HDF5_DIR": "/hdf5",

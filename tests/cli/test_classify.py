@@ -8,6 +8,7 @@ import pytest
 from tests.builder.extensions import extension_wheel
 from tests.cli.conftest import Cli
 from tests.factories import make_tree, make_wheel
+from tests.requires import compiles
 from wheelhouse_resolver.builder.records.record import BuildRecord, write_record
 from wheelhouse_resolver.utils.safe_io import sha256_of
 
@@ -21,27 +22,26 @@ def root(tmp_path: Path) -> Path:
 def test_where_and_why(cli: Cli, root: Path, tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, "demo-1.0-py3-none-any.whl")
     outcome = cli("classify", wheel, "--root", root)
-    assert outcome == (0, f"{wheel}: generic\n    it holds no compiled code: it runs anywhere\n", "")
+    assert outcome == (0, f"{wheel}: generic\n    it contains no compiled code: it runs anywhere\n", "")
 
 
+@compiles
 def test_undecided_is_a_negative_answer_that_says_what_to_do(cli: Cli, root: Path, tmp_path: Path) -> None:
     wheel = extension_wheel(tmp_path)
     outcome = cli("classify", wheel, "--root", root)
     assert outcome.code == 1
-    assert outcome.out.startswith(f"{wheel}: undecided\n    nothing says which layer it is for\n")
-    start = f"undecided: {wheel}: say where it belongs with `publish --to`: gentoo/avx512, nix/avx512, "
-    assert outcome.err.startswith(start)
+    assert outcome.out.startswith(f"{wheel}: undecided\n    no evidence for a layer\n")
+    start = f"warning: cannot determine the target directory of {wheel}; publish it with --to and one of: "
+    assert outcome.err.startswith(f"{start}gentoo/avx512, nix/avx512, ")
     assert outcome.err.endswith(", nix/generic, generic\n")
     refused = cli("publish", wheel, "--root", root)
-    assert (
-        refused.code,
-        "say where it belongs with --to LAYER/ARCH (`classify` may know)" in refused.err,
-    ) == (2, True)
+    assert (refused.code, "cannot determine the target directory" in refused.err) == (2, True)
     (_, first, *_) = outcome.err.rsplit(": ", 1)[1].split(", ")
     placed = cli("publish", "--to", first, wheel, "--root", root)
     assert (placed.code, len(list((root / first).glob("fast-*.whl")))) == (0, 1)
 
 
+@compiles
 def test_the_record_beside_the_wheel_counts_while_it_is_of_that_wheel(
     cli: Cli, root: Path, tmp_path: Path
 ) -> None:

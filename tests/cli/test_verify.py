@@ -11,6 +11,7 @@ import pytest
 from tests.builder.extensions import compiled, extension_wheel
 from tests.cli.conftest import Cli
 from tests.factories import make_tree, make_wheel
+from tests.requires import compiles
 
 HOST = ("--arch", "generic", "--layer", "none")
 
@@ -63,6 +64,7 @@ def test_one_that_fails_keeps_its_log_and_the_others_are_tried(
     assert [each for each in scratch.rglob("*") if each.is_file()] == [path]
 
 
+@compiles
 def test_for_programs_and_a_crash(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> None:
     wheel = extension_wheel(tmp_path, body="abort();")
     outcome = cli("verify", "--offline", "--json", "--keep", wheel, "--root", root, *HOST)
@@ -98,8 +100,8 @@ def test_a_time_limit(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> No
     ("name", "more", "word"),
     [
         ("missing-1.0-py3-none-any.whl", (), "does not exist"),
-        ("demo.whl", (), "Invalid wheel filename"),
-        ("junk-1.0-py3-none-linux_x86_64.whl", (), "not a sound zip file"),
+        ("demo.whl", (), "invalid wheel file name: "),
+        ("junk-1.0-py3-none-linux_x86_64.whl", (), "invalid zip file"),
         ("demo-1.0-cp26-none-any.whl", (), "python2.6, which is not on PATH"),
         ("demo-1.0-py3-none-any.whl", ("--python", "/nowhere"), "does not exist"),
         ("demo-1.0-py3-none-any.whl", ("--python", "3.98"), "no python3.98 on PATH runs"),
@@ -124,9 +126,11 @@ def test_bad_input(
         (tmp_path / name).write_bytes(b"junk")
     outcome = cli("verify", "--offline", tmp_path / name, *more, "--root", root, *HOST)
     assert (outcome.code, outcome.out) == (2, "")
-    assert outcome.err.startswith("error: ")
-    assert word in outcome.err
-    assert outcome.err.count("\n") == 1
+    error, *hint = outcome.err.splitlines()
+    assert error.startswith("error: ")
+    assert word in error
+    assert [line.partition(": ")[0] for line in hint] == ["hint"] * len(hint)
+    assert len(hint) <= 1
     assert os.listdir(scratch) == []
 
 
@@ -162,11 +166,9 @@ def test_for_programs_there_is_a_log_of_what_fails_only(
 
 def test_what_is_no_file_is_not_waited_for(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> None:
     os.mkfifo(tmp_path / "pipe-1.0-py3-none-any.whl")
-    outcome = cli("verify", "--offline", tmp_path / "pipe-1.0-py3-none-any.whl", "--root", root, *HOST)
-    assert (outcome.code, outcome.err) == (
-        2,
-        f"error: {tmp_path}/pipe-1.0-py3-none-any.whl: not a regular file\n",
-    )
+    pipe = tmp_path / "pipe-1.0-py3-none-any.whl"
+    outcome = cli("verify", "--offline", pipe, "--root", root, *HOST)
+    assert (outcome.code, outcome.err) == (2, f"error: {pipe}: not a regular file\n")
 
 
 def test_bad_input_shows_before_anything_is_run(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> None:
@@ -184,6 +186,7 @@ def test_an_emulator_runs_the_imports(cli: Cli, root: Path, tmp_path: Path, scra
     assert cli(*given, "--emulate", "env LOWER=1").code == 0
 
 
+@compiles
 def test_directories_of_libraries(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> None:
     library = compiled(
         tmp_path / "layer/libhelp.so", "int help(void) { return 1; }", "-Wl,-soname,libhelp.so"

@@ -276,7 +276,7 @@ class TestWhatWouldHelp:
         (ask.root / "gentoo/avx/demo-2.0-py3-none-any.whl").write_bytes(b"PK")
         assert ask.told("demo") == golden("""
             demo: BROKEN WHEEL: pip chooses gentoo/avx/demo-2.0-py3-none-any.whl and fails (Python 3.11, layer gentoo, arch avx)
-              not a sound zip file (2 bytes): File is not a zip file
+              invalid zip file (2 bytes): File is not a zip file
             what would help:
               1. leave out what is broken: !=2.0
                  pip install 'demo!=2.0'

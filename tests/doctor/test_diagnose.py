@@ -15,6 +15,7 @@ import pytest
 from packaging.tags import parse_tag
 
 from tests.factories import make_tree
+from wheelhouse_resolver.cli.main import build_parser
 from wheelhouse_resolver.doctor.diagnose import CHECKS, run_checks
 from wheelhouse_resolver.doctor.diagnostics import Diagnostic, DiagnosticSeverity
 from wheelhouse_resolver.doctor.facts import (
@@ -747,6 +748,14 @@ def test_what_a_check_finds(check: str, facts: EnvironmentFacts, severity: str, 
     assert finding.why
     assert "--clear" not in finding.fix
     assert json.loads(json.dumps(finding.to_dict()))["check"] == check
+
+
+@pytest.mark.parametrize("fix", sorted({case[4] for case in CASES if "wheelhouse-resolver" in case[4]}))
+def test_a_command_of_ours_can_be_parsed_and_names_the_site(fix: str) -> None:
+    found = re.search(r"wheelhouse-resolver ([^)`|]*)", fix)
+    assert found is not None
+    words = shlex.split(found[1])
+    assert build_parser(words[0]).parse_args(words).root == ROOT
 
 
 def test_only_the_reason_that_applies_is_given() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
@@ -464,7 +464,7 @@ class TestBroken:
         broken.write_bytes(b"PK")
         found = answer(tmp_path, {"generic": ["demo-1.0-py3-none-any.whl"]}, "demo")
         assert (found.verdict, found.positive) == (Verdict.BROKEN, False)
-        assert "not a sound zip file" in found.problem
+        assert "invalid zip file" in found.problem
         assert steps(found) == [(Step(Action.VERSION, ("!=2.0",)),), (Step(Action.REPLACE, (str(broken),)),)]
         assert found.suggestions[0].command == "pip install 'demo!=2.0'"
         assert where(found.suggestions[0]) == "generic/demo-1.0-py3-none-any.whl"
@@ -614,7 +614,8 @@ class Asked:
             yield self.picks(self.host._replace(layer=layer))
         for arch in _ARCHS:
             yield self.picks(self.host._replace(arch=arch, archs=()))
-        for specifier in ("", *(f"=={version}" for version in _VERSIONS)):
+        # `==1.0` takes the site's own 1.0+site, too; `===1.0` does not.
+        for specifier in ("", *(f"{sign}{version}" for sign in ("==", "===") for version in _VERSIONS)):
             yield self.picks(requirement=f"demo{specifier}")
         yield self.picks(files=self.files._replace(prereleases=True))
         yield self.picks(files=self.files._replace(constraints=()))
@@ -637,6 +638,19 @@ class Asked:
 
 
 @settings(max_examples=150, deadline=None)
+@example(  # what helps is `===1.0`
+    wheels=[
+        ("demo-0.9-py3-none-any.whl", "generic", None, True),
+        ("demo-1.0-py3-none-any.whl", "generic", None, False),
+        ("demo-1.0+site-py3-none-any.whl", "generic", None, True),
+    ],
+    requirement="demo",
+    python="3.8",
+    layer="gentoo",
+    arch="generic",
+    constraint="",
+    prereleases=False,
+)
 @given(
     wheels=st.lists(_WHEELS, max_size=6, unique_by=lambda each: each[:2]),
     requirement=_REQUIREMENTS,

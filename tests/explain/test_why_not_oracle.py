@@ -135,6 +135,7 @@ def test_nothing_is_installable_for_us_when_it_is_not_for_pip_and_the_other_way_
         assert house.install(requirement) == [], requirement
 
 
+@pytest.mark.slow
 @pytest.mark.network
 def test_what_would_help_does(site: Site, newest_pip: list[str], tmp_path: Path) -> None:
     house = House(site, newest_pip, tmp_path)

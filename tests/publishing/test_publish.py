@@ -233,7 +233,7 @@ def test_a_local_label_is_appended_everywhere_the_version_stands(
 def test_what_is_no_local_label_is_refused(house: WheelhouseFixture, label: str) -> None:
     done = house.run("publish", house.wheel(PURE), f"--local-label={label}")
     assert done.code == 2
-    assert "is no local label (letters, digits, dots)" in done.err
+    assert "(letters, digits, dots)" in done.err
     assert done.err.count("\n") == 1
     assert house.wheels() == []
 
@@ -335,9 +335,9 @@ def test_every_finding_of_every_wheel_is_listed_and_nothing_is_placed(house: Whe
     assert done.code == 1
     assert done.out == ""
     assert done.err.splitlines() == [
-        f"refused {evil}: entry '../evil' would leave the archive",
-        f"refused {evil}: entry '/evil' would leave the archive",
-        f"refused {empty}: an empty file",
+        f"refused {evil}: entry '../evil' is outside of the archive",
+        f"refused {evil}: entry '/evil' is outside of the archive",
+        f"refused {empty}: empty file",
         "error: 2 wheels refused, nothing placed",
     ]
     assert house.wheels() == []
@@ -622,7 +622,7 @@ def test_a_neighbour_that_cannot_be_stamped_is_told_and_nothing_is_placed(house:
     (house.root / "generic" / PLAIN).write_bytes(b"half")
     done = house.run("publish", house.wheel(PLAIN), "--to", "gentoo/avx2")
     assert done.code == 2
-    assert f"{house.root}/generic/{PLAIN} refused: not a sound zip file" in done.err
+    assert f"{house.root}/generic/{PLAIN}: invalid wheel: invalid zip file" in done.err
     assert house.wheels() == [f"generic/{PLAIN}"]
 
 
@@ -1193,7 +1193,7 @@ def test_one_that_is_not_sound_stops_all(house: WheelhouseFixture) -> None:
     good, bad = house.wheel(PURE), house.inbox / "bad-1.0-py3-none-any.whl"
     bad.touch()
     report = publish(house.site, [good, bad])
-    assert [(error.path, error.findings) for error in report.refused] == [(str(bad), ("an empty file",))]
+    assert [(error.path, error.findings) for error in report.refused] == [(str(bad), ("empty file",))]
     assert (report.changes, report.ok, house.wheels()) == ((), False, [])
 
 

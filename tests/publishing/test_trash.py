@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
 import stat
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.filesystems import FILESYSTEMS, NAME, put, weaken
+from tests.filesystems import FILESYSTEMS, NAME, NoRename, put, weaken
 from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.utils import atomic
@@ -158,3 +161,62 @@ def test_a_relative_link_is_discarded_without_looking_where_it_leads(tmp_path: P
     assert trash.remove_if_unchanged(path, trash.file_id(path))
     assert not os.path.lexists(path)
     assert (tmp_path / "store" / NAME).read_bytes() == b"content"
+
+
+# -- replacing ---------------------------------------------------------------------------------------------
+
+
+def replaced(directory: Path, content: bytes) -> bool:
+    with atomic.temporary(str(directory)) as temporary:
+        temporary.file.write(content)
+        atomic.sync(temporary, 0o644)
+        return trash.replace_at(str(directory / NAME), temporary)
+
+
+def test_what_is_replaced_is_in_the_trash(tmp_path: Path) -> None:
+    put(tmp_path, b"old")
+    assert replaced(tmp_path, b"new")
+    assert (tmp_path / NAME).read_bytes() == b"new"
+    assert stat.S_IMODE((tmp_path / NAME).stat().st_mode) == 0o644
+    assert [Path(each.path).read_bytes() for each in trash.trashed(str(tmp_path))] == [b"old"]
+    assert sorted(os.listdir(tmp_path)) == [trash.TRASH, NAME]
+
+
+def test_a_reader_finds_one_or_the_other_at_every_moment(tmp_path: Path) -> None:
+    put(tmp_path, b"old")
+    over = threading.Event()
+    seen: set[bytes] = set()
+
+    def read() -> None:
+        while not over.is_set():
+            try:
+                seen.add((tmp_path / NAME).read_bytes())
+            except FileNotFoundError:
+                seen.add(b"missing")
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(100):
+        assert replaced(tmp_path, b"new %d" % number)
+    over.set()
+    reader.join()
+    assert seen
+    assert b"missing" not in seen
+    assert len(trash.trashed(str(tmp_path))) == 100
+
+
+@pytest.mark.parametrize("answer", [errno.EIO, errno.EINVAL], ids=["error", "cannot"])
+def test_when_it_cannot_be_replaced_the_old_one_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: int
+) -> None:
+    put(tmp_path, b"old")
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: NoRename(answer))
+    if answer == errno.EIO:
+        with pytest.raises(OutputError, match="Input/output error"):
+            replaced(tmp_path, b"new")
+    else:
+        assert not replaced(tmp_path, b"new")
+    assert (tmp_path / NAME).read_bytes() == b"old"
+    assert sorted(os.listdir(tmp_path)) == [trash.TRASH, NAME]
+    assert trash.trashed(str(tmp_path)) == []
+    assert os.listdir(tmp_path / trash.TRASH) == []

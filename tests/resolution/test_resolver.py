@@ -21,7 +21,7 @@ from wheelhouse_resolver.resolution import resolver as module
 from wheelhouse_resolver.resolution.lockfile import lock
 from wheelhouse_resolver.resolution.resolver import Resolution
 from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata, needs_of_many
+from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata, cached_metadata_of_many
 
 HOST = Host(arch="avx2", layer="gentoo", python=target_python("3.11")[0])
 
@@ -176,7 +176,7 @@ class TestBrokenWheels:
     def test_no_zip_file(self, tmp_path: Path) -> None:
         house(tmp_path, {"a-1.0": []})
         (tmp_path / "generic/a-2.0-py3-none-any.whl").write_bytes(b"PK\3\4 not really")
-        self.left_out(tmp_path, "not a sound zip file")
+        self.left_out(tmp_path, "invalid zip file")
 
     def test_no_metadata(self, tmp_path: Path) -> None:
         house(tmp_path, {"a-1.0": []})
@@ -403,9 +403,9 @@ def test_wheels_are_read_a_generation_at_once(tmp_path: Path, monkeypatch: pytes
     def counted(paths: Iterable[str]) -> dict[str, CoreMetadata]:
         listed = list(paths)
         asked.append([Path(path).name.partition("-")[0] for path in listed])
-        return needs_of_many(listed)
+        return cached_metadata_of_many(listed)
 
-    monkeypatch.setattr(candidates, "needs_of_many", counted)
+    monkeypatch.setattr(candidates, "cached_metadata_of_many", counted)
     wheels = {"a-1.0": ["b", "c[x]"], "b-1.0": ["d", "a"], "c-1.0": ["d"], "d-1.0": [], "d-2.0": []}
     lock(["a"], house(tmp_path, wheels), HOST)
     assert asked == [["a"], ["b", "c"], ["d"]]

@@ -77,9 +77,8 @@ def test_a_build_number_that_does_not_fit_is_an_error(own: str) -> None:
     assert isinstance(error, ValueError)
     assert error.filename == filename
     assert error.own == int(own.rstrip("x"))
-    assert str(error) == (
-        f"{filename}: build number {error.own} does not fit a stamp (0 to 999); rename it with a lower one"
-    )
+    assert str(error) == f"{filename}: build number {error.own} does not fit a stamp (0 to 999)"
+    assert error.hint == "rename it with a lower one"
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 

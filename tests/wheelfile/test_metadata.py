@@ -109,12 +109,12 @@ class TestUnreadable:
     @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"<html>not found</html>" * 9])
     def test_no_zip_file(self, content: bytes, tmp_path: Path) -> None:
         (tmp_path / "a.whl").write_bytes(content)
-        assert self.problem(tmp_path / "a.whl").startswith(f"not a sound zip file ({len(content)} bytes)")
+        assert self.problem(tmp_path / "a.whl").startswith(f"invalid zip file ({len(content)} bytes)")
 
     def test_a_zip_file_cut_short(self, tmp_path: Path) -> None:
         wheel = make_wheel(tmp_path, "demo-1.0-py3-none-any.whl")
         wheel.write_bytes(wheel.read_bytes()[:-100])
-        assert self.problem(wheel).startswith("not a sound zip file")
+        assert self.problem(wheel).startswith("invalid zip file")
 
     def test_no_metadata(self, tmp_path: Path) -> None:
         assert self.problem(write(tmp_path / "a.whl", x=b"")) == "holds 0 METADATA files instead of one"

@@ -9,7 +9,11 @@ import pytest
 from tests.factories import make_wheel, pack, wheel_files
 from wheelhouse_resolver.errors import UnreadableWheelError
 from wheelhouse_resolver.wheelfile import metadata
-from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata, cached_metadata, needs_of_many
+from wheelhouse_resolver.wheelfile.metadata_cache import (
+    CoreMetadata,
+    cached_metadata,
+    cached_metadata_of_many,
+)
 
 NAME = "demo-1.0-py3-none-any.whl"
 
@@ -61,12 +65,12 @@ def test_many_at_once_without_those_that_cannot_be_read(tmp_path: Path, opened: 
     cached_metadata(wheels[0])
     (tmp_path / "broken.whl").write_bytes(b"")
     gone = str(tmp_path / "gone.whl")
-    found = needs_of_many([*wheels, str(tmp_path / "broken.whl"), gone])
+    found = cached_metadata_of_many([*wheels, str(tmp_path / "broken.whl"), gone])
     assert {path: needs.name for path, needs in found.items()} == {
         path: f"p{number}" for number, path in enumerate(wheels)
     }
     assert sorted(opened) == sorted([*wheels, str(tmp_path / "broken.whl"), gone])
-    assert needs_of_many(wheels) == found
+    assert cached_metadata_of_many(wheels) == found
     assert len(opened) == len(wheels) + 2
     with pytest.raises(UnreadableWheelError):
         cached_metadata(gone)
@@ -79,5 +83,5 @@ def test_without_a_home_nothing_is_remembered_and_all_works(
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
     wheels = [str(make_wheel(tmp_path, f"p{number}-1-py3-none-any.whl")) for number in range(3)]
     for _ in range(2):
-        assert [needs.name for needs in needs_of_many(wheels).values()] == ["p0", "p1", "p2"]
+        assert [needs.name for needs in cached_metadata_of_many(wheels).values()] == ["p0", "p1", "p2"]
     assert len(opened) == 6

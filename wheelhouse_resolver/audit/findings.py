@@ -6,6 +6,8 @@ import enum
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from wheelhouse_resolver.utils.serialise import to_plain
+
 if TYPE_CHECKING:
     from wheelhouse_resolver.tree.candidate import Candidate
 
@@ -93,12 +95,4 @@ class Finding(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {
-            **self._asdict(),
-            "kind": self.kind.value,
-            "severity": self.severity.value,
-            "paths": list(self.paths),
-            "chosen": dict(self.chosen),
-            "hosts": list(self.hosts),
-            "pythons": list(self.pythons),
-        }
+        return {**to_plain(self), "severity": self.severity.value, "chosen": dict(self.chosen)}

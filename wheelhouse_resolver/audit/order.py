@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from wheelhouse_resolver.audit.findings import Finding, FindingKind
 from wheelhouse_resolver.installers.inversion import beats, concerned_pythons
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import HostKind
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["Memory", "check_order", "policy_choice", "visible"]
+__all__ = ["Memory", "accepts", "check_order", "policy_choice", "visible"]
 
 
 def visible(candidates: Sequence[Candidate], host: HostKind) -> list[Candidate]:
@@ -45,16 +46,15 @@ def policy_choice(
     able, priorities = accepted_by(installer, candidates, python)
     if not able:
         return None
-    return min(
-        sorted(able, key=lambda each: each.path),
-        key=lambda each: _descending(policy_key(each, priorities)),
-    )
+    by_path = sorted(able, key=lambda each: each.path)  # of equal ones the first
+    return max(by_path, key=lambda each: policy_key(each, priorities)[1:])
 
 
-def _descending(key: tuple[Any, int, int, tuple[int, str]]) -> tuple[int, int, int, list[int]]:
-    _, rank, tag, (number, text) = key
-    # Of texts that begin alike the longer one is greater, so it must come first here.
-    return (-rank, -tag, -number, [*(-ord(char) for char in text), 1])
+@lru_cache(maxsize=1 << 15)
+def accepts(python: PythonKind, tags: frozenset[Tag]) -> bool:
+    """Whether *python* accepts a wheel with these *tags*."""
+    accepted = tag_priorities(python, frozenset(tag.platform for tag in tags), linux_first=True)
+    return any(tag in accepted for tag in tags)
 
 
 class _Difference(NamedTuple):
@@ -72,7 +72,6 @@ class Memory:
 
     def __init__(self) -> None:
         self.differences: dict[tuple[object, ...], list[tuple[int, int, Installer]]] = {}
-        self.accepted: dict[tuple[PythonKind, frozenset[Tag]], bool] = {}
         self.invertible: dict[tuple[frozenset[Tag], frozenset[Tag]], bool] = {}
 
     def may_invert(self, lower: Candidate, higher: Candidate) -> bool:
@@ -86,15 +85,6 @@ class Memory:
                 for linux_first in (False, True)
             )
         return self.invertible[key]
-
-    def accepts(self, python: PythonKind, tags: frozenset[Tag]) -> bool:
-        """Whether *python* accepts a wheel with these *tags*."""
-        key = (python, tags)
-        if key not in self.accepted:
-            platforms = frozenset(tag.platform for tag in tags)
-            accepted = tag_priorities(python, platforms, linux_first=True)
-            self.accepted[key] = any(tag in accepted for tag in tags)
-        return self.accepted[key]
 
     def differing(self, able: Sequence[Candidate], python: PythonKind) -> list[tuple[int, int, Installer]]:
         """`_differences` of *able*, which must be sorted by directory and file name."""
@@ -143,7 +133,7 @@ def check_order(
         for python in pythons:
             if host.family not in (None, python.machine):
                 continue
-            able = [each for each in seen if memory.accepts(python, each.tags)]
+            able = [each for each in seen if accepts(python, each.tags)]
             for wanted, chosen, installer in memory.differing(able, python) if len(able) > 1 else ():
                 case = _Difference(able[wanted], able[chosen], installer, host.label, python)
                 found[case.wanted.path, case.chosen.path].append(case)

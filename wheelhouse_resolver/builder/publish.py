@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.builder.classification.classify import classify
@@ -18,29 +19,27 @@ __all__ = ["UnclassifiedError", "publish_built"]
 
 
 class UnclassifiedError(WheelhouseError, ValueError):
-    """A wheel of which it cannot be told where it belongs. Attributes: *path*, *reasons*."""
+    """A wheel whose target directory cannot be determined. *reasons*: why."""
 
-    def __init__(self, path: str, reasons: tuple[str, ...]) -> None:
-        super().__init__(path, reasons)
-        self.path = path
-        self.reasons = reasons
+    path: str
+    reasons: Sequence[str]
 
-    def __str__(self) -> str:
-        return (
-            f"where it belongs cannot be told ({printable('; '.join(self.reasons))}); place it with "
-            f"`wheelhouse-resolver publish --to LAYER/ARCH {printable(self.path)}`"
-        )
+    @property
+    def message(self) -> str:
+        """What is wrong, and why."""
+        return f"cannot determine the target directory: {printable('; '.join(self.reasons))}"
 
 
 def publish_built(wheel: str, site: Site, record: BuildRecord) -> list[FileChange]:
-    """Place the wheel at the path *wheel* into the wheelhouse of *site*; *record* tells how it was built.
+    """Place the wheel at the path *wheel* into the wheelhouse of *site*; *record*: how it was built.
 
     What is there unstamped and has to be stamped first is among what is returned. Raises
     `UnclassifiedError`, and what `publish` raises or reports.
     """
     found = classify(wheel, site, record=record)
     if found.directory is None:
-        raise UnclassifiedError(wheel, found.reasons)
+        command = site.command("publish", "--to", "LAYER/ARCH", wheel)
+        raise UnclassifiedError(wheel, found.reasons).with_hint(f"name it: `{command}`")
     done = publish(site, [wheel], found.directory, PublishOptions(run_after=False))
     for error in (*done.refused, *done.errors):
         raise error

@@ -275,7 +275,8 @@ class _Run:
                 placed = tuple(path for path, new in found.items() if new)
             outcome = replace(outcome, places=self._published[key], placed=placed)
         except WheelhouseError as error:
-            outcome = replace(outcome, result=FAILED, problem=f"publish: {error}", log=record.log)
+            problem = f"publish: {error}" + (f"; {error.hint}" if error.hint else "")
+            outcome = replace(outcome, result=FAILED, problem=problem, log=record.log)
         self.outcomes[outcome.entry.key] = outcome
         self._report.published(outcome)
 

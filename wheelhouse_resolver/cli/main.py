@@ -208,8 +208,8 @@ def entry_point() -> NoReturn:
     sys.stdout, output = guarded(sys.stdout, "standard output")
     sys.stderr, _ = guarded(sys.stderr, "standard error")
     code = main()
-    if output is not None and sys.stdout is not None:
+    if sys.stdout is not None:
         sys.stdout.flush()
-        if output.problem is not None:
-            code = _failed(output.problem, PROGRAM, as_json="--json" in sys.argv)
+    if output is not None and output.problem is not None:
+        code = _failed(output.problem, PROGRAM, as_json="--json" in sys.argv)
     sys.exit(code)

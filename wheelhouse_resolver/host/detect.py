@@ -84,7 +84,12 @@ class Machine(NamedTuple):
         layer = layer_found[0].value if layer_found else None
         arch, archs, arch_found, more = _detect_arch(self, site, site.layer(layer))
         info(__name__, "arch %s: %s", arch, arch_found[0].detail)
-        info(__name__, "layer %s: %s", layer or NO_LAYER, layer_found[0].detail if layer_found else "no evidence of one")
+        info(
+            __name__,
+            "layer %s: %s",
+            layer or NO_LAYER,
+            layer_found[0].detail if layer_found else "no evidence of one",
+        )
         return Host(
             arch=arch,
             layer=layer,

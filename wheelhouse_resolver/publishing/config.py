@@ -30,11 +30,12 @@ def run_after_hook(command: Sequence[str]) -> None:
     import subprocess
 
     if sys.stdout is not None:
-        sys.stdout.flush()  # what we said comes before what it says
+        sys.stdout.flush()  # its output comes after ours
     try:
         code = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
         problem = f"exited with {code}" if code else ""
     except OSError as error:
         problem = reason_of(error)
     if problem:
-        raise AfterHookError(shlex.join(command), problem)
+        problem = f"`{shlex.join(command)}` {problem}; the wheels are published"
+        raise AfterHookError("[publish] after", problem)

@@ -15,9 +15,5 @@ class PublishError(WheelhouseError, ValueError):
     problem: str
 
 
-class AfterHookError(WheelhouseError, RuntimeError):
-    """The site's `[publish] after` command failed; the wheels stay. *command*: as in a shell."""
-
-    _message = "[publish] after: `{command}` {problem}; the wheels are published"
-    command: str
-    problem: str
+class AfterHookError(PublishError):
+    """The site's `[publish] after` command failed. The wheels are published all the same."""

@@ -64,11 +64,13 @@ def _commit(site: Site, planned: PlannedWheel, temporary: atomic.Temporary) -> s
                 ).with_hint(f"installers take the stamped one; to withdraw the other: `{command}`") from None
             if not replace:
                 raise error.with_hint(_ways_out(site, planned)) from None
+        if trash.replace_at(planned.path, temporary):
+            return "replaced"
         trash.move_to_trash(planned.path)
         result = "replaced"
 
 
 def _ways_out(site: Site, planned: PlannedWheel) -> str:
-    rebuild = publish_command(site, planned, rebuild=True)
-    replace = publish_command(site, planned, replace=True)
+    rebuild = publish_command(site, planned, "--rebuild")
+    replace = publish_command(site, planned, "--replace")
     return f"to add it as a corrected build: `{rebuild}`; to move the old one to .trash/: `{replace}`"

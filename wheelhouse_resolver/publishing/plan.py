@@ -118,21 +118,19 @@ class PlannedWheel(NamedTuple):
         return self._replace(filename=filename, change=change._replace(build=build_text(build)))
 
 
-def publish_command(site: Site, planned: PlannedWheel, **changed: bool) -> str:
-    """The command that publishes *planned* as it was asked for, but with these options *changed*."""
-    options = planned.options._replace(**changed)
-    texts = {"--local-label": options.local_label, "--glibc-tag": options.glibc}
-    flags = {
+def publish_command(site: Site, planned: PlannedWheel, flag: str) -> str:
+    """The command that publishes *planned* as it was asked for, and with *flag*."""
+    options = planned.options
+    given = {
+        f"--local-label={options.local_label}": options.local_label,
+        f"--glibc-tag={options.glibc}": options.glibc,
         "--retag": options.retag,
-        "--rebuild": options.rebuild,
-        "--replace": options.replace,
         "--no-restamp": not options.restamp,
         "--remove-source": options.remove_source,
     }
-    given = [f"{name}={text}" for name, text in texts.items() if text]
-    given += [name for name, is_given in flags.items() if is_given]
+    more = [option for option, is_given in given.items() if is_given]
     path = os.path.abspath(planned.wheel.path)
-    return site.command("publish", "--to", planned.directory.label, *given, path)
+    return site.command("publish", "--to", planned.directory.label, flag, *more, path)
 
 
 def make_plan(
@@ -227,7 +225,7 @@ class _TreePlanner:
             hint = f"build the two with equal tags, or withdraw the other: `{withdraw}`"
         else:
             problem = f"a tag inversion: {wrong[0]}"
-            command = publish_command(self._site, step, retag=True)
+            command = publish_command(self._site, step, "--retag")
             hint = f"to give it equal tags: `{command}`; or withdraw the other: `{withdraw}`"
         raise PublishError(step.wheel.filename, problem).with_hint(hint)
 
@@ -256,7 +254,7 @@ class _TreePlanner:
                 continue
             if stamped_name(each.filename, each.build, each.directory, site) != step.filename:
                 problem = f"{each.path} has the same name in another spelling, so neither would win"
-                rebuild = publish_command(site, step, rebuild=True)
+                rebuild = publish_command(site, step, "--rebuild")
                 withdraw = withdraw_command(site, each.directory, each.filename)
                 raise PublishError(step.wheel.filename, problem).with_hint(
                     f"to publish a corrected build: `{rebuild}`; or withdraw the other first: `{withdraw}`"
@@ -295,12 +293,9 @@ def _generic_for(site: Site, wheel: ValidatedWheel) -> Directory:
 
 def _with_glibc(tags: frozenset[Tag], glibc: str) -> frozenset[Tag]:
     level = "manylinux_" + glibc.replace(".", "_") + "_"
-    platforms = {tag.platform for tag in tags}
-    plain = {platform for platform in platforms if platform.startswith("linux_")}
-    more = {level + platform.removeprefix("linux_") for platform in plain}
-    return parse_tag(
-        compressed_tags(frozenset(Tag(t.interpreter, t.abi, p) for t in tags for p in platforms | more))
-    )
+    plain = [tag for tag in tags if tag.platform.startswith("linux_")]
+    more = {Tag(t.interpreter, t.abi, level + t.platform.removeprefix("linux_")) for t in plain}
+    return parse_tag(compressed_tags(tags | more))
 
 
 def involving(

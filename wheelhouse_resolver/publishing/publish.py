@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.errors import reason_of
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Directory
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["check_wheels", "publish"]
+__all__ = ["publish"]
 
 
 def publish(
@@ -42,7 +42,7 @@ def publish(
     Raises `PublishError` and `StampError` for what cannot be planned, `UnknownNameError`,
     `NoWheelhouseError`, `SiteFileError`, and `OutputError` when the disk does not take it.
     """
-    observer = observer or PublishObserver()
+    recorder = Recorder(observer)
     after = after_command(site)
     paths = list({os.path.realpath(path): os.fspath(path) for path in wheels}.values())
     for path in paths:
@@ -50,18 +50,23 @@ def publish(
             raise PublishError(path, "does not exist")
     options = options._replace(glibc=_glibc(options.glibc))
     directory = destination(site, to)
-    sound, refused = check_wheels(paths, observer)
+    sound: list[ValidatedWheel] = []
+    refused: list[InvalidWheelError] = []
+    for path in recorder.observer.progress(paths, "checking"):
+        try:
+            sound.append(check_wheel(path))
+        except InvalidWheelError as error:
+            refused.append(error)
     if refused:
         return PublishReport(refused=tuple(refused))
     plan = make_plan(site, sound, directory, options)
-    recorder = Recorder(observer)
     if options.dry_run:
         for each in plan:
             recorder.changed(FileChange(each.wheel.path, each.path, "planned"))
         return recorder.report()
     for place_of in {each.directory.path for each in plan}:
         trash.clear(place_of)
-    for each in observer.progress(plan, "placing"):
+    for each in recorder.observer.progress(plan, "placing"):
         with recorder.attempt():
             recorder.changed(place(site, each))
     for change in recorder.changes if options.remove_source else ():
@@ -71,20 +76,6 @@ def publish(
         with recorder.attempt():
             run_after_hook(after)
     return recorder.report()
-
-
-def check_wheels(
-    paths: Collection[str], observer: PublishObserver
-) -> tuple[list[ValidatedWheel], list[InvalidWheelError]]:
-    """Check the wheels at *paths*: those that are sound, and the errors of the others."""
-    sound: list[ValidatedWheel] = []
-    refused: list[InvalidWheelError] = []
-    for path in observer.progress(paths, "checking"):
-        try:
-            sound.append(check_wheel(path))
-        except InvalidWheelError as error:
-            refused.append(error)
-    return sound, refused
 
 
 def _remove_source(change: FileChange) -> None:

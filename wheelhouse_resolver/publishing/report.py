@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 from wheelhouse_resolver.errors import OutputError, WheelhouseError
+from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.wheelfile.validate import InvalidWheelError
 
 __all__ = ["FileChange", "PublishObserver", "PublishReport", "Recorder"]
@@ -30,7 +31,8 @@ class FileChange(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: source, path, result."""
-        return {"source": self.source, "path": self.path, "result": self.result}
+        plain: dict[str, Any] = to_plain(self, "source", "path", "result")
+        return plain
 
 
 class PublishReport(NamedTuple):
@@ -62,31 +64,28 @@ class PublishObserver:
 
 
 class Recorder:
-    """Collects what happens for the report, and tells the observer."""
+    """Collects what happens for the report, and passes it on to the observer."""
 
-    def __init__(self, observer: PublishObserver) -> None:
+    def __init__(self, observer: PublishObserver | None) -> None:
         self.changes: list[FileChange] = []
+        self.observer = observer or PublishObserver()
         self._errors: list[WheelhouseError] = []
-        self._observer = observer
 
     def changed(self, change: FileChange) -> None:
         """Note *change*."""
         self.changes.append(change)
-        self._observer.changed(change)
+        self.observer.changed(change)
 
     @contextlib.contextmanager
     def attempt(self) -> Iterator[None]:
-        """Note an error about one file, and go on.
-
-        A full disk or a read-only tree (`OutputError`) ends the run: the next file would fare no better.
-        """
+        """Note an error about one file, and go on; but not when the disk is full or read-only."""
         try:
             yield
         except OutputError:
-            raise
+            raise  # the next file would fare no better
         except WheelhouseError as error:
             self._errors.append(error)
-            self._observer.failed(error)
+            self.observer.failed(error)
 
     def report(self) -> PublishReport:
         """What happened."""

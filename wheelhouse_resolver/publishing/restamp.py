@@ -38,7 +38,6 @@ def restamp(
     names alone. A wheel that cannot be stamped does not stop the others. Raises `NoWheelhouseError`,
     `UnreadableDirectoryError`, `OutputError`.
     """
-    observer = observer or PublishObserver()
     recorder = Recorder(observer)
 
     def work(candidate: Candidate, tags: frozenset[Tag] | None = None) -> None:
@@ -53,7 +52,7 @@ def restamp(
     outdated = [each for each in _wheels(site) if not is_current(site, each)]
     for directory in site.directories() if not dry_run else ():
         trash.clear(directory.path)
-    for candidate in observer.progress(outdated, "restamping"):
+    for candidate in recorder.observer.progress(outdated, "restamping"):
         with recorder.attempt():
             work(candidate)
     for case, tags in _inverted(site) if retag else ():

@@ -8,12 +8,7 @@ import time
 from typing import NamedTuple
 
 from wheelhouse_resolver.errors import OutputError
-from wheelhouse_resolver.utils.atomic import (
-    clear_temporary,
-    give_name,
-    make_shared_directory,
-    sync_directory,
-)
+from wheelhouse_resolver.utils import atomic
 
 __all__ = [
     "TRASH",
@@ -23,6 +18,7 @@ __all__ = [
     "move_to_trash",
     "put_back",
     "remove_if_unchanged",
+    "replace_at",
     "trashed",
 ]
 
@@ -45,7 +41,7 @@ class Trashed(NamedTuple):
 
 
 def file_id(path: str) -> tuple[int, ...]:
-    """What tells the file or link at *path* from any other of that name. Raises `OSError`."""
+    """What identifies the file or link at *path* among all of that name. Raises `OSError`."""
     status = os.lstat(path)  # a relative link leads elsewhere once it is moved
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
@@ -85,8 +81,8 @@ def move_to_trash(path: str) -> Trashed:
         slot = _new_slot(directory)
         # A rename within one filesystem is one step; the slot is new, so nothing can be in the way.
         os.rename(path, os.path.join(slot, filename))
-        sync_directory(slot)
-        sync_directory(directory)
+        atomic.sync_directory(slot)
+        atomic.sync_directory(directory)
     except OSError as error:
         if slot is not None:
             with contextlib.suppress(OSError):
@@ -95,13 +91,40 @@ def move_to_trash(path: str) -> Trashed:
     return Trashed(filename, directory, slot)
 
 
+def replace_at(path: str, temporary: atomic.Temporary) -> bool:
+    """Put the finished *temporary* file in the place of the one at *path*, which goes to `.trash/`.
+
+    In one step: whoever looks finds one or the other. False, having changed nothing, where the filesystem
+    cannot do that. Raises `OutputError`.
+    """
+    directory, filename = os.path.split(path)
+    try:
+        slot = _new_slot(directory)
+        new = os.path.join(slot, filename)
+        done = False
+        try:
+            os.rename(temporary.path, new)  # no kill must leave the old one where it is taken for a leftover
+            done = atomic.exchange(new, path)
+        finally:
+            if not done:
+                with contextlib.suppress(FileNotFoundError):
+                    os.rename(new, temporary.path)
+                os.rmdir(slot)
+        if done:
+            atomic.sync_directory(slot)
+            atomic.sync_directory(directory)
+    except OSError as error:
+        raise OutputError.from_os(path, error) from error
+    return done
+
+
 def _new_slot(directory: str) -> str:
     """A new directory in the trash of *directory*, sorted after those that are there.
 
     They are numbered, since a clock may go back; the time is for people.
     """
     trash = os.path.join(directory, TRASH)
-    make_shared_directory(trash)
+    atomic.make_shared_directory(trash)
     numbers = [name.partition("-")[0] for name in os.listdir(trash)]
     number = max((int(text) for text in numbers if text.isdecimal()), default=0)
     while True:
@@ -132,7 +155,7 @@ def clear(directory: str) -> int:
         with contextlib.suppress(OSError):
             if time.time() - os.stat(slot).st_mtime > 60:  # a withdrawal may be about to use it
                 os.rmdir(slot)
-    return clear_temporary(directory)
+    return atomic.clear_temporary(directory)
 
 
 def _slots(directory: str) -> list[str]:
@@ -147,13 +170,13 @@ def put_back(wheel: Trashed) -> bool:
     """Put a withdrawn wheel back under its name; False when that is taken. Raises `OutputError`."""
     path = os.path.join(wheel.directory, wheel.filename)
     try:
-        if not give_name(wheel.path, path):
+        if not atomic.give_name(wheel.path, path):
             return False
         with contextlib.suppress(FileNotFoundError):  # where there are no hard links it was moved
             os.unlink(wheel.path)
         with contextlib.suppress(OSError):
             os.rmdir(wheel.slot)
-        sync_directory(wheel.directory)
+        atomic.sync_directory(wheel.directory)
     except OSError as error:
         raise OutputError.from_os(path, error) from error
     return True

@@ -38,7 +38,7 @@ def withdraw(
         if not there:
             raise PublishError(filename, f"not in {_meant(directories)}")
         found += there
-    recorder = Recorder(observer or PublishObserver())
+    recorder = Recorder(observer)
     for path in found:
         recorder.changed(FileChange(path, trash.move_to_trash(path).path, "withdrawn"))
     return recorder.report()
@@ -64,7 +64,7 @@ def restore(
         if not any(latest):
             raise PublishError(filename, f"was not withdrawn from {_meant(directories)}")
         found += [each for each in latest if each is not None]
-    recorder = Recorder(observer or PublishObserver())
+    recorder = Recorder(observer)
     for each in found:
         path = os.path.join(each.directory, each.filename)
         if not trash.put_back(each):
@@ -77,7 +77,8 @@ def restore(
 
 def withdraw_command(site: Site, directory: Directory, filename: str) -> str:
     """The command that takes *filename* out of *directory*, and no other file of that name."""
-    return site.command("withdraw", "--to", directory.label, *["--"][: filename.startswith("-")], filename)
+    end = ["--"] if filename.startswith("-") else []  # of the options
+    return site.command("withdraw", "--to", directory.label, *end, filename)
 
 
 def _directories(site: Site, to: Directory | str | None) -> list[Directory]:

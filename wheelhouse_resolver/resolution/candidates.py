@@ -21,7 +21,11 @@ from packaging.version import InvalidVersion, Version
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.host.target_python import python_version
 from wheelhouse_resolver.selection.policy import builds_by_version
-from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata, cached_metadata, needs_of_many
+from wheelhouse_resolver.wheelfile.metadata_cache import (
+    CoreMetadata,
+    cached_metadata,
+    cached_metadata_of_many,
+)
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.selection.policy import Policy
@@ -217,7 +221,9 @@ class CandidateFactory:
                     likely.setdefault(each.identifier, (builds, each.extras))
             passed.update(each.identifier for each in requirements)
             paths = dict.fromkeys(builds[0].path for builds, _ in likely.values())
-            self._metadata.update(needs_of_many(path for path in paths if path not in self._metadata))
+            self._metadata.update(
+                cached_metadata_of_many(path for path in paths if path not in self._metadata)
+            )
             made = [(self.candidate_of(builds), extras) for builds, extras in likely.values()]
             requirements = [
                 requirement

@@ -24,6 +24,7 @@ __all__ = [
     "Temporary",
     "clear_temporary",
     "commit",
+    "exchange",
     "give_name",
     "make_shared_directory",
     "same_content",
@@ -51,6 +52,11 @@ _FILE_MODE = 0o644
 
 #: What a filesystem answers that has no hard links (vfat, some FUSE and object stores).
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
+
+
+#: The flags of renameat2, and what it answers where it cannot do that.
+_NO_REPLACE, _EXCHANGE = 1, 2
+_NO_RENAMEAT2 = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 class AlreadyExistsError(WheelhouseError, FileExistsError):
@@ -204,27 +210,42 @@ def give_name(source: str, path: str) -> bool:
 def _rename(source: str, path: str) -> bool:
     """Rename *source* to *path* unless that exists: where there are no hard links.
 
-    Linux can do it in one step (renameat2 with RENAME_NOREPLACE, Linux 3.15). Where the filesystem
-    cannot, the directory is locked against other publishers in between.
+    Linux can do it in one step. Where the filesystem cannot, the directory is locked against other
+    publishers in between.
     """
-    import ctypes
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    if hasattr(libc, "renameat2"):
-        at_cwd, no_replace = -100, 1
-        done = libc.renameat2(at_cwd, os.fsencode(source), at_cwd, os.fsencode(path), no_replace)
-        if done == 0:
-            return True
-        code = ctypes.get_errno()
-        if code == errno.EEXIST:
-            return False
-        if code not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
-            raise OSError(code, os.strerror(code))
+    code = _renameat2(source, path, _NO_REPLACE)
+    if code in (0, errno.EEXIST):
+        return code == 0
+    if code not in _NO_RENAMEAT2:
+        raise OSError(code, os.strerror(code))
     with _directory_lock(os.path.dirname(path)):
         if os.path.lexists(path):
             return False
         os.rename(source, path)
         return True
+
+
+def exchange(one: str, other: str) -> bool:
+    """Exchange the names of two files in one step; False where the filesystem cannot, or one is missing.
+
+    Raises `OSError`.
+    """
+    code = _renameat2(one, other, _EXCHANGE)
+    if code and code not in (*_NO_RENAMEAT2, errno.ENOENT):
+        raise OSError(code, os.strerror(code), other)
+    return code == 0
+
+
+def _renameat2(source: str, path: str, flags: int) -> int:
+    """Linux's renameat2 (3.15): 0, or the number of the error."""
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(libc, "renameat2"):
+        return errno.ENOSYS
+    at_cwd = -100
+    done = libc.renameat2(at_cwd, os.fsencode(source), at_cwd, os.fsencode(path), flags)
+    return 0 if done == 0 else ctypes.get_errno()
 
 
 @contextlib.contextmanager

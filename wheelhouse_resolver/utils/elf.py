@@ -1,4 +1,4 @@
-"""What the ELF files of a wheel say of themselves (pyelftools); nothing is executed."""
+"""Reading ELF files (pyelftools); nothing is executed."""
 
 from __future__ import annotations
 
@@ -13,17 +13,11 @@ __all__ = ["MAGIC", "ElfFile", "read_elf"]
 
 MAGIC = b"\x7fELF"
 
-
-#: A sound file has far fewer of anything; a hostile one can hold a list without end.
+#: A valid file has far fewer of anything; a hostile one can have an endless list.
 _MOST = 10_000
 
-
-#: How often, and how much (bytes), is read of one file. Headers, dynamic sections and notes are small; only a
-#: hostile file has names of a gigabyte, or headers that send one through all of it.
-_MOST_READS = 1_000_000
-
-
-_MOST_BYTES = 64 << 20
+#: How often, and how much (bytes), is read of one file: headers, dynamic sections and notes are small.
+_MOST_READS, _MOST_BYTES = 1_000_000, 64 << 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,8 +49,8 @@ class ElfFile:
     problem: str = ""
 
 
-class _Limited:
-    """A file for reading, of which no more is read than a sound ELF file asks for."""
+class _BoundedReader:
+    """A file of which no more is read than a valid ELF file asks for."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -66,7 +60,7 @@ class _Limited:
     def read(self, size: int = -1) -> bytes:
         self._reads -= 1
         if self._reads < 0 or not 0 <= size <= self._bytes:
-            raise ValueError("more to read than in any sound file")
+            raise ValueError("more to read than in any valid file")
         data = self._stream.read(size)
         self._bytes -= len(data)
         return data
@@ -76,23 +70,21 @@ def read_elf(stream: IO[bytes], path: str) -> ElfFile:
     """The ELF file that *stream* holds; *path* is its name. A damaged one has a `problem`."""
     from elftools.elf.elffile import ELFFile
 
-    limited: Any = _Limited(stream)
+    limited: Any = _BoundedReader(stream)
     try:
         elf = ELFFile(limited)
         tags = list(_tags(elf))
-        texts: dict[str, list[str]] = {}
-        for tag in tags:
-            for name in ("needed", "soname", "rpath", "runpath"):
-                if hasattr(tag, name):
-                    texts.setdefault(name, []).append(str(getattr(tag, name)))
+        texts: dict[str, list[str]] = {name: [] for name in ("needed", "soname", "rpath", "runpath")}
+        for name, found in texts.items():
+            found += [str(getattr(tag, name)) for tag in tags if hasattr(tag, name)]
         return ElfFile(
             path=path,
             machine=f"{elf.get_machine_arch()}-{elf.elfclass}",
             dynamic=bool(tags),
-            soname=next(iter(texts.get("soname", ())), ""),
-            needed=tuple(texts.get("needed", ())),
-            rpath=_split(texts.get("rpath", ())),
-            runpath=_split(texts.get("runpath", ())),
+            soname=next(iter(texts["soname"]), ""),
+            needed=tuple(texts["needed"]),
+            rpath=_split(texts["rpath"]),
+            runpath=_split(texts["runpath"]),
             interpreter=next(_interpreters(elf), ""),
             isa_needed=_isa_needed(elf),
             versions=tuple(sorted(set(_versions(elf)))),
@@ -148,4 +140,4 @@ def _defined(elf: Any) -> Iterator[str]:
     for section in elf.iter_sections():
         if isinstance(section, GNUVerDefSection):
             for _, names in islice(section.iter_versions(), _MOST):
-                yield from (str(each.name) for each in islice(names, 1))  # behind it stand its parents
+                yield from (str(each.name) for each in islice(names, 1))  # its parents follow

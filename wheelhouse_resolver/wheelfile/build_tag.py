@@ -69,15 +69,14 @@ def stamp_build(directory: Directory, own: int = 0) -> BuildTag:
 
 
 def build_text(build: BuildTag) -> str:
-    """A build tag as it stands in file names; empty for none."""
+    """A build tag as in file names; empty for none."""
     return "".join(map(str, build))
 
 
 def stamping(build: BuildTag, directory: Directory, site: Site) -> Stamping:
     """Whether *build* is the stamp of *directory*, one of another place or time, or none.
 
-    A build tag with a number above the band and an arch of the site behind it is a stamp; any
-    other is upstream's own.
+    A build tag with a number above the band and an arch of the site is a stamp; any other is upstream's own.
     """
     if not build:
         return Stamping(StampState.NONE, 0)

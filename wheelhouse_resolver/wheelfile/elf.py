@@ -10,21 +10,16 @@ from wheelhouse_resolver.utils.safe_io import open_regular
 
 __all__ = ["elf_files"]
 
-
-#: What is held in memory of an unpacked file (bytes); a larger one goes to a temporary file.
+#: A larger unpacked file (bytes) goes to a temporary file.
 _IN_MEMORY = 64 << 20
 
-
-#: Larger files are not looked into (bytes), nor are large ones that were packed into less than this part of
-#: their size (numpy's: a third to a sixth): a wheel of a megabyte could fill the disk.
-_LARGEST = 8 << 30
-
-
-_MOST_PACKED = 100
+#: Larger files (bytes) are not read, nor large ones that were compressed by more than this factor (numpy's: 3
+#: to 6): a wheel of a megabyte could fill the disk.
+_LARGEST, _MOST_PACKED = 8 << 30, 100
 
 
 def elf_files(wheel: str) -> list[ElfFile]:
-    """Every ELF file in the wheel at that path. Raises `OSError` and `metadata.BAD_ZIP` as they come."""
+    """Every ELF file in the wheel at that path. Raises `OSError` and `BAD_ZIP` as they come."""
     found = []
     with open_regular(wheel) as file, zipfile.ZipFile(file) as archive:
         for info in archive.infolist():

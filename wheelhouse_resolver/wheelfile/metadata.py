@@ -14,7 +14,7 @@ from wheelhouse_resolver.utils.safe_io import BAD_ZIP, open_regular
 __all__ = ["MOST_METADATA", "Metadata", "header_lines", "metadata_of", "parse_headers", "read_metadata"]
 
 
-#: More than any real METADATA holds (bytes); what claims more is not unpacked.
+#: The largest METADATA (bytes) that is unpacked; real ones are far smaller.
 MOST_METADATA = 16 << 20
 
 
@@ -51,7 +51,7 @@ def parse_headers(text: str) -> Metadata:
 
 
 def header_lines(text: str) -> Iterator[str]:
-    """The headers at the start of *text* as they stand there, each with the lines that continue it."""
+    """The headers at the start of *text* as they are, each with the lines that continue it."""
     header: list[str] = []  # joined at its end: a hostile one goes on for millions of lines
     # Not `splitlines`: form feeds and the like are part of a value.
     for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
@@ -72,7 +72,7 @@ def header_lines(text: str) -> Iterator[str]:
 def read_metadata(path: str) -> Metadata:
     """The headers of the METADATA of the wheel at *path* (core metadata specification).
 
-    Raises `UnreadableWheelError` when the file is no sound zip with one METADATA of sensible size.
+    Raises `UnreadableWheelError` when the file is not a valid zip with one METADATA of sensible size.
     """
     try:
         with open_regular(path) as file, zipfile.ZipFile(file) as archive:
@@ -83,7 +83,7 @@ def read_metadata(path: str) -> Metadata:
         raise UnreadableWheelError(path, f"cannot be read: {reason_of(error)}") from error
     except BAD_ZIP as error:
         size = f"{os.path.getsize(path)} bytes" if os.path.exists(path) else "gone"
-        raise UnreadableWheelError(path, f"not a sound zip file ({size}): {error}") from error
+        raise UnreadableWheelError(path, f"invalid zip file ({size}): {error}") from error
 
 
 def metadata_of(archive: zipfile.ZipFile, path: str) -> Metadata:
@@ -102,8 +102,7 @@ def metadata_of(archive: zipfile.ZipFile, path: str) -> Metadata:
     if found[0].file_size > MOST_METADATA:
         raise UnreadableWheelError(path, f"its METADATA claims {found[0].file_size} bytes")
     with archive.open(found[0]) as file:
-        # The directory of a hostile archive may lie about the size.
-        content = file.read(MOST_METADATA + 1)
+        content = file.read(MOST_METADATA + 1)  # the size in the archive's directory may be wrong
     if len(content) > MOST_METADATA:
         raise UnreadableWheelError(path, f"its METADATA exceeds {MOST_METADATA} bytes")
     return parse_headers(content.decode("utf-8", "replace"))

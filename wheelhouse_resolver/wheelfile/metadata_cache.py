@@ -1,6 +1,6 @@
-"""What a wheel needs, in its own words: its METADATA, read once and remembered.
+"""The METADATA of wheels, read once and cached.
 
-Apart from `metadata`, which opens wheels: for a wheel that is known already, what opens one is not imported.
+Apart from `metadata`, which opens wheels: it is not imported for a wheel that is cached.
 """
 
 from __future__ import annotations
@@ -11,17 +11,14 @@ from typing import Any, NamedTuple
 
 from wheelhouse_resolver.utils import cache
 
-__all__ = ["CoreMetadata", "cached_metadata", "needs_of_many"]
+__all__ = ["CoreMetadata", "cached_metadata", "cached_metadata_of_many"]
 
-#: What the memo calls them.
+#: What the cache calls them.
 _KIND = "metadata"
 
 
 class CoreMetadata(NamedTuple):
-    """What a wheel's METADATA says of itself and of what it needs, unparsed (core metadata specification).
-
-    A single value that METADATA does not have is "".
-    """
+    """Some fields of a wheel's METADATA, unparsed (core metadata specification); "" for a missing one."""
 
     name: str
     version: str
@@ -31,15 +28,12 @@ class CoreMetadata(NamedTuple):
 
 
 def cached_metadata(path: str) -> CoreMetadata:
-    """The needs of the wheel at *path*, remembered while the file is the same (see `memo`).
-
-    Raises `UnreadableWheelError`.
-    """
+    """The cached metadata of the wheel at *path*. Raises `UnreadableWheelError`."""
     return _of(cache.get_for_file(_KIND, path, partial(_read, path)))
 
 
-def needs_of_many(paths: Iterable[str]) -> dict[str, CoreMetadata]:
-    """The needs of the wheels at *paths*, several read at once; without those that cannot be read."""
+def cached_metadata_of_many(paths: Iterable[str]) -> dict[str, CoreMetadata]:
+    """The metadata of the wheels at *paths*, several read at once; without those that cannot be read."""
     return {path: _of(answer) for path, answer in cache.get_for_files(_KIND, paths, _read).items()}
 
 

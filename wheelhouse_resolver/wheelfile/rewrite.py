@@ -1,4 +1,4 @@
-"""Rewriting a wheel: its local label, build tag, wheel tags and requirements, everywhere they stand.
+"""Rewriting a wheel: its local label, build tag, wheel tags and requirements, everywhere they are written.
 
 The result holds the same files byte for byte, but for METADATA (version and requirements), WHEEL (`Build` and
 `Tag`), RECORD and what the caller replaces; it depends on nothing but the input, so doing it twice gives
@@ -15,7 +15,7 @@ import os
 import re
 import stat
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import IO, NamedTuple
 
@@ -32,7 +32,7 @@ _CHUNK = 1 << 20
 
 
 class ChangedWhileReadError(ValueError):
-    """The wheel is not any more what was checked. Its text is the entry that differs."""
+    """The wheel has changed since it was checked. Its text is the entry that differs."""
 
 
 class Rewrite(NamedTuple):
@@ -55,13 +55,13 @@ class Rewrite(NamedTuple):
 def labelled(version: Version, label: str) -> str | None:
     """*version* with *label* appended to its local label (PEP 440); None when it ends so already.
 
-    Raises `ValueError` when *label* is none.
+    Raises `ValueError` for an invalid *label*.
     """
     parts = version.local.split(".") if version.local else []
     try:
         new = Version(f"{version.public}+{'.'.join([*parts, label])}")
     except InvalidVersion as error:
-        raise ValueError(f"{label!r} is no local label (letters, digits, dots)") from error
+        raise ValueError(f"invalid local label {label!r} (letters, digits, dots)") from error
     assert new.local is not None
     added = new.local.split(".")[len(parts) :]
     return None if parts[-len(added) :] == added else str(new)
@@ -70,26 +70,14 @@ def labelled(version: Version, label: str) -> str | None:
 def rewrite(wheel: ValidatedWheel, change: Rewrite, output: IO[bytes]) -> None:
     """Write *wheel*, changed as *change* says, to *output*.
 
-    Every file is hashed on the way, and must be what RECORD said when the wheel was checked: raises
+    Every file is hashed, and must be what RECORD said when the wheel was checked: raises
     `ChangedWhileReadError` otherwise, and `OSError` and `zipfile.BadZipFile` as they come.
     """
-    old_info, new_info = wheel.info_directory, wheel.info_directory
-    if change.version is not None:
-        stem = wheel.info_directory.removesuffix(".dist-info").rpartition("-")[0]
-        new_info = f"{stem}-{change.version}.dist-info"
-    moved = {
-        old_info: new_info,
-        old_info.removesuffix(".dist-info") + ".data": new_info.removesuffix(".dist-info") + ".data",
-    }
-    if any(name.startswith(f"{new_info.removesuffix('.dist-info')}.data/") for name in wheel.digests):
-        moved = {old_info: new_info}  # what moved there could meet a file of the same name
-    edits: dict[str, Callable[[bytes], bytes]] = {
-        f"{old_info}/WHEEL": lambda text: _wheel_text(text, change),
-    }
-    unseen = set(wheel.digests)
+    info_directory, moved = wheel.info_directory, _moved(wheel, change)
+    edits = {f"{info_directory}/WHEEL": _wheel_text}
     if change.version is not None or change.requires is not None:
-        edits[f"{old_info}/METADATA"] = lambda text: _metadata_text(text, change)
-
+        edits[f"{info_directory}/METADATA"] = _metadata_text
+    unseen = set(wheel.digests)
     rows: list[tuple[str, str, str]] = []
     record: zipfile.ZipInfo | None = None
     with (
@@ -98,55 +86,62 @@ def rewrite(wheel: ValidatedWheel, change: Rewrite, output: IO[bytes]) -> None:
         zipfile.ZipFile(output, "w") as target,
     ):
         for info in source.infolist():
-            if info.is_dir() or is_signature(info.filename, old_info):
+            if info.is_dir() or is_signature(info.filename, info_directory):
                 continue  # a signature is one of the old RECORD
             top, slash, rest = info.filename.partition("/")
-            name = moved.get(top, top) + slash + rest
-            if info.filename == f"{old_info}/RECORD":
-                record = _entry(info, f"{new_info}/RECORD")
+            entry = _entry(info, moved.get(top, top) + slash + rest)
+            if info.filename == f"{info_directory}/RECORD":
+                record = entry
                 continue
             if info.filename not in unseen:
                 raise ChangedWhileReadError(info.filename)
             unseen.remove(info.filename)
-            edit = edits.get(info.filename)
-            entry = _entry(info, name)
-            if edit is not None:
-                old = source.read(info)
-                _compare(wheel, info.filename, hashlib.sha256(old))
-                data = edit(old)
-                entry.file_size = len(data)
-                target.writestr(entry, data, compress_type=info.compress_type)
-                digest, size = hashlib.sha256(data), len(data)
+            digest = wheel.digests[info.filename]
+            if edit := edits.get(info.filename):
+                data = source.read(info)
+                if hashlib.sha256(data).hexdigest() != digest:
+                    raise ChangedWhileReadError(info.filename)
+                data = edit(data, change)
+                rows.append(_copy(io.BytesIO(data), len(data), target, entry))
             elif info.filename in change.replaced:
-                with open(change.replaced[info.filename], "rb") as replacement:
-                    entry.file_size = os.fstat(replacement.fileno()).st_size
-                    digest, size = _copy(replacement, target, entry)
+                with open(change.replaced[info.filename], "rb") as reader:
+                    rows.append(_copy(reader, os.fstat(reader.fileno()).st_size, target, entry))
             else:
-                entry.file_size = info.file_size
                 with source.open(info) as reader:
-                    digest, size = _copy(reader, target, entry)
-                _compare(wheel, info.filename, digest)
-            rows.append((name, "sha256=" + _base64(digest.digest()), str(size)))
+                    rows.append(_copy(reader, info.file_size, target, entry))
+                if _base64(bytes.fromhex(digest)) != rows[-1][1].removeprefix("sha256="):
+                    raise ChangedWhileReadError(info.filename)
         if record is None or unseen:
-            raise ChangedWhileReadError(min(unseen, default=f"{old_info}/RECORD"))
+            raise ChangedWhileReadError(min(unseen, default=f"{info_directory}/RECORD"))
         rows.append((record.filename, "", ""))
         target.writestr(record, _csv(rows), compress_type=zipfile.ZIP_DEFLATED)
 
 
-def _copy(reader: IO[bytes], target: zipfile.ZipFile, entry: zipfile.ZipInfo) -> tuple[hashlib._Hash, int]:
-    """Write what *reader* gives as *entry* of *target*; returns its digest and size."""
-    digest, size = hashlib.sha256(), 0
+def _moved(wheel: ValidatedWheel, change: Rewrite) -> dict[str, str]:
+    """The top-level directories that are named after the version: old name -> new name."""
+    if change.version is None:
+        return {}
+    stem = wheel.info_directory.removesuffix(".dist-info")
+    new = f"{stem.rpartition('-')[0]}-{change.version}"
+    moved = {f"{stem}.dist-info": f"{new}.dist-info"}
+    # Where there is such a data directory already, files of the same name could meet.
+    if not any(name.startswith(f"{new}.data/") for name in wheel.digests):
+        moved[f"{stem}.data"] = f"{new}.data"
+    return moved
+
+
+def _copy(
+    reader: IO[bytes], size: int, target: zipfile.ZipFile, entry: zipfile.ZipInfo
+) -> tuple[str, str, str]:
+    """Write the *size* bytes of *reader* as *entry* of *target*; returns its line in RECORD."""
+    entry.file_size = size
+    found, count = hashlib.sha256(), 0
     with target.open(entry, "w") as writer:
         while chunk := reader.read(_CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
+            found.update(chunk)
+            count += len(chunk)
             writer.write(chunk)
-    return digest, size
-
-
-def _compare(wheel: ValidatedWheel, filename: str, digest: hashlib._Hash) -> None:
-    if wheel.digests[filename] != digest.hexdigest():
-        raise ChangedWhileReadError(filename)
+    return entry.filename, "sha256=" + _base64(found.digest()), str(count)
 
 
 def _entry(info: zipfile.ZipInfo, name: str) -> zipfile.ZipInfo:
@@ -171,7 +166,7 @@ def _csv(rows: list[tuple[str, str, str]]) -> bytes:
 
 
 def _wheel_text(text: bytes, change: Rewrite) -> bytes:
-    """The WHEEL file with `Build` and `Tag` as *change* has them; what no reader takes for a header goes."""
+    """The WHEEL file with `Build` and `Tag` as *change* has them, and nothing but headers."""
     dropped = ("build:",) if change.tags is None else ("build:", "tag:")
     kept = [each for each in header_lines(text.decode("utf-8")) if not each.lower().startswith(dropped)]
     if change.tags is not None:
@@ -185,7 +180,7 @@ def _wheel_text(text: bytes, change: Rewrite) -> bytes:
 _VERSION = re.compile(rb"(?:\A|(?<=[\r\n]))version:[^\r\n]*(?:(?:\r\n|\r|\n)[ \t][^\r\n]*)*", re.IGNORECASE)
 
 
-#: Lines with what ends them, as `header_lines` tells them apart.
+#: Lines with what ends them, as `header_lines` separates them.
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _REQUIRES = b"requires-dist:"
 
@@ -200,7 +195,7 @@ def _metadata_text(text: bytes, change: Rewrite) -> bytes:
 
 
 def _with_requires(text: bytes, requires: tuple[str, ...]) -> bytes:
-    """*text* with these requirements where the first one stood, or behind the last header."""
+    """*text* with these requirements in the place of the first one, or after the last header."""
     count = len(list(header_lines(text.decode("utf-8"))))
     lines = _LINE.findall(text)
     newline = b"\r\n" if lines[0].endswith(b"\r\n") else b"\n"

@@ -1,4 +1,4 @@
-"""What the tags of a wheel ask for."""
+"""What the tags of a wheel require."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ __all__ = ["MANYLINUX", "compressed_tags", "glibc_of", "machine_of", "pythons_of
 
 
 def compressed_tags(tags: frozenset[Tag]) -> str:
-    """*tags* as a compressed tag set (PEP 425), which may stand for more tags than these."""
+    """*tags* as a compressed tag set (PEP 425), which may expand to more tags than these."""
     return "-".join(
         ".".join(sorted({getattr(tag, part) for tag in tags})) for part in ("interpreter", "abi", "platform")
     )
 
 
 MANYLINUX = re.compile(r"manylinux_(\d+)_(\d+)_(.+)")
-
 
 _LEGACY = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}
 

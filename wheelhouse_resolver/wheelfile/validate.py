@@ -1,4 +1,4 @@
-"""Checking a wheel before it is let into the wheelhouse. The file may be anything, and hostile.
+"""Checking a wheel before it enters the wheelhouse. The file may be anything, and hostile.
 
 Every finding is collected before a wheel is refused (binary distribution format, PEP 427; core metadata).
 """
@@ -35,12 +35,12 @@ from wheelhouse_resolver.utils.text import invalid_character
 from wheelhouse_resolver.wheelfile.metadata import MOST_METADATA, Metadata, parse_headers
 from wheelhouse_resolver.wheelfile.tags import machine_of
 
-__all__ = ["InvalidWheelError", "ValidatedWheel", "check_wheel", "is_signature"]
+__all__ = ["InvalidWheelError", "ValidatedWheel", "WheelName", "check_wheel", "is_signature"]
 
-#: More than any real one holds (bytes); METADATA no more than those who read it later take.
+#: The largest ones that are read (bytes).
 _MOST_TEXT = {"METADATA": MOST_METADATA, "WHEEL": 1 << 20, "RECORD": 64 << 20}
 
-#: More tags than any real file name stands for.
+#: More tags than any real file name expands to.
 _MOST_TAGS = 1000
 
 #: So much, and so many times the file's own size, no real wheel unpacks to (bytes, times).
@@ -59,7 +59,7 @@ _INTERPRETER = re.compile(r"(py|cp|pp|ip|jy|graalpy)\d+(_\w+)?")
 
 
 class InvalidWheelError(WheelhouseError, ValueError):
-    """A wheel that is not sound. *findings*: all that is wrong with it."""
+    """An invalid wheel, with everything that is wrong with it."""
 
     path: str
     findings: Sequence[str]
@@ -67,18 +67,38 @@ class InvalidWheelError(WheelhouseError, ValueError):
     @property
     def message(self) -> str:
         """What is wrong, where."""
-        return f"{printable(self.path)} refused: {'; '.join(map(printable, self.findings))}"
+        return f"{printable(self.path)}: invalid wheel: {'; '.join(map(printable, self.findings))}"
+
+
+class WheelName(NamedTuple):
+    """The parts of a wheel's file name (PEP 427)."""
+
+    name: NormalizedName
+    version: Version
+    build: BuildTag
+    tags: frozenset[Tag]
+
+    @classmethod
+    def parse(cls, filename: str) -> WheelName:
+        """The parts of *filename*. Raises `ValueError`, whose text says what is wrong."""
+        if problem := invalid_character(filename):
+            raise ValueError(f"invalid wheel file name: {problem}")
+        try:
+            return cls(*parse_wheel_filename(filename))
+        except InvalidWheelFilename as error:
+            problem = str(error).removeprefix("Invalid wheel filename ").rpartition(": ")[0]
+            raise ValueError(f"invalid wheel file name: {problem.strip('()')}") from error
 
 
 class ValidatedWheel(NamedTuple):
-    """A wheel that was found sound.
+    """A wheel in which nothing is wrong.
 
-    path:           of the file.
+    path:            of the file.
     name, version, build, tags: of its file name.
-    info_directory: its `.dist-info` directory.
-    digests:        file in it -> sha256 (hex), all but RECORD.
+    info_directory:  its `.dist-info` directory.
+    digests:         file in it -> sha256 (hex), all but RECORD.
     requires_python: as METADATA states it.
-    pure:           whether it says that it holds no compiled code (`Root-Is-Purelib`).
+    pure:            whether it says that it contains no compiled code (`Root-Is-Purelib`).
     """
 
     path: str
@@ -103,43 +123,32 @@ def is_signature(filename: str, info_directory: str) -> bool:
 
 
 def check_wheel(path: str) -> ValidatedWheel:
-    """The wheel at *path*, if it is sound: its name, structure, metadata and every RECORD hash.
+    """The wheel at *path*, if it is valid: its name, structure, metadata and every RECORD hash.
 
     Raises `InvalidWheelError` with everything that is wrong.
     """
-    filename = os.path.basename(path)
-    if problem := invalid_character(filename):
-        raise InvalidWheelError(path, [f"invalid wheel file name: {problem}"])
     try:
-        name, version, build, tags = parse_wheel_filename(filename)
-    except InvalidWheelFilename as error:
-        raise InvalidWheelError(path, [f"invalid wheel file name: {error}"]) from error
+        stated = WheelName.parse(os.path.basename(path))
+    except ValueError as error:
+        raise InvalidWheelError(path, [str(error)]) from error
     try:
         with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             if size == 0:
-                raise InvalidWheelError(path, ["an empty file"])
+                raise InvalidWheelError(path, ["empty file"])
             with zipfile.ZipFile(file) as archive:
-                check = _Check(archive, size, name, version, build, tags)
+                check = _Check(archive, size, stated)
                 check.run()
     except OSError as error:
         raise InvalidWheelError(path, [f"cannot be read: {reason_of(error)}"]) from error
     except BAD_ZIP as error:
         if isinstance(error, InvalidWheelError):
             raise
-        raise InvalidWheelError(path, [f"not a sound zip file: {_told(error)}"]) from error
+        raise InvalidWheelError(path, [f"invalid zip file: {_text_of(error)}"]) from error
     if check.findings:
         raise InvalidWheelError(path, check.findings)
     return ValidatedWheel(
-        path=path,
-        name=name,
-        version=version,
-        build=build,
-        tags=tags,
-        info_directory=check.info_directory,
-        digests=check.digests,
-        requires_python=check.requires_python,
-        pure=check.pure,
+        path, *stated, check.info_directory, check.digests, check.requires_python, check.pure
     )
 
 
@@ -149,7 +158,7 @@ def _few(items: Iterable[str]) -> str:
     return ", ".join(ordered[:5]) + (", ..." if len(ordered) > 5 else "")
 
 
-def _told(error: BaseException) -> str:
+def _text_of(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
@@ -158,23 +167,12 @@ class _Enough(Exception):
 
 
 class _Check:
-    """Looks at one archive of *size* bytes and collects what is wrong with it."""
+    """Looks at one archive of *size* bytes, called as *stated*, and collects what is wrong with it."""
 
-    def __init__(
-        self,
-        archive: zipfile.ZipFile,
-        size: int,
-        name: NormalizedName,
-        version: Version,
-        build: BuildTag,
-        tags: frozenset[Tag],
-    ) -> None:
+    def __init__(self, archive: zipfile.ZipFile, size: int, stated: WheelName) -> None:
         self._archive = archive
         self._size = size
-        self._name = name
-        self._version = version
-        self._build = build
-        self._tags = tags
+        self._stated = stated
         self.findings: list[str] = []
         self.info_directory = ""
         self.digests: dict[str, str] = {}
@@ -185,7 +183,7 @@ class _Check:
         try:
             self._look()
         except _Enough:
-            self.findings.append("and more, not looked at")
+            self.findings.append("and more, not checked")
 
     def _look(self) -> None:
         self._check_tags()
@@ -212,14 +210,14 @@ class _Check:
             raise _Enough
 
     def _check_tags(self) -> None:
-        if len(self._tags) > _MOST_TAGS:
-            self._note(f"its name stands for {len(self._tags)} tags: more than that of any real wheel")
+        if len(self._stated.tags) > _MOST_TAGS:
+            self._note(f"its name expands to {len(self._stated.tags)} tags: too many")
             return
-        for tag in sorted(self._tags, key=str):
+        for tag in self._stated.tags:
             known = tag.platform == "any" or machine_of(tag.platform) is not None
             if known and _INTERPRETER.fullmatch(tag.interpreter):
                 return
-        self._note(f"no Python on Linux can run its tags ({_few(map(str, self._tags))})")
+        self._note(f"no Python on Linux can use its tags ({_few(map(str, self._stated.tags))})")
 
     def _check_names(self) -> None:
         seen: set[str] = set()
@@ -228,18 +226,18 @@ class _Check:
             parts = info.filename.removesuffix("/").split("/")
             # zipfile cuts a name at its first NUL; other readers may not.
             if problem := invalid_character(info.orig_filename):
-                self._note(f"the name of entry {shown!r} cannot be used: {problem}")
+                self._note(f"invalid name of entry {shown!r}: {problem}")
             if info.filename.startswith("/") or ".." in parts or "\\" in info.filename:
-                self._note(f"entry {shown!r} would leave the archive")
+                self._note(f"entry {shown!r} is outside of the archive")
             elif "" in parts or "." in parts:
-                self._note(f"entry {shown!r} is no plain path")
+                self._note(f"entry {shown!r} is not a normalised path")
             name = "/".join(parts)
             if name in seen:
-                self._note(f"entry {shown!r} stands twice")
+                self._note(f"duplicate entry {shown!r}")
             seen.add(name)
             kind = stat.S_IFMT(info.external_attr >> 16)
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-                what = "a symbolic link" if kind == stat.S_IFLNK else "no regular file"
+                what = "a symbolic link" if kind == stat.S_IFLNK else "not a regular file"
                 self._note(f"entry {shown!r} is {what}")
             if info.flag_bits & 1:
                 self._note(f"entry {shown!r} is encrypted")
@@ -255,7 +253,7 @@ class _Check:
         if packed > self._size:
             self._note(f"its entries overlap: they claim {packed} bytes of a file of {self._size}")
         if unpacked > max(_LARGE, _MOST_RATIO * self._size):
-            self._note(f"a zip bomb: its {self._size} bytes claim to unpack to {unpacked}")
+            self._note(f"zip bomb: its {self._size} bytes claim to unpack to {unpacked}")
 
     def _find_info_directory(self) -> None:
         tops = {info.filename.partition("/")[0] for info in self._archive.infolist()}
@@ -265,79 +263,75 @@ class _Check:
             return
         name, _, version = found[0].removesuffix(".dist-info").rpartition("-")
         try:
-            same = canonicalize_name(name) == self._name and Version(version) == self._version
+            same = canonicalize_name(name) == self._stated.name and Version(version) == self._stated.version
         except InvalidVersion:
             same = False
         if not same:
-            self._note(f"{found[0]} is not that of {self._name} {self._version}")
+            self._note(f"{found[0]} does not match the file name")
         self.info_directory = found[0]
 
     def _text(self, name: str) -> bytes | None:
-        path = f"{self.info_directory}/{name}"
+        path, most = f"{self.info_directory}/{name}", _MOST_TEXT[name]
         try:
             info = self._archive.getinfo(path)
         except KeyError:
             self._note(f"{path} is missing")
             return None
-        most = _MOST_TEXT[name]
         if info.file_size > most:
-            self._note(f"{path} claims {info.file_size} bytes: more than any real one holds")
+            self._note(f"{path} claims {info.file_size} bytes: too large")
             return None
         try:
             with self._archive.open(info) as file:
-                # What the archive's directory says of the size may be a lie: read no more than that.
-                data = file.read(most + 1)
+                data = file.read(most + 1)  # the size in the archive's directory may be wrong
         except BAD_ZIP as error:
-            self._note(f"{path} is damaged: {_told(error)}")
+            self._note(f"{path} is damaged: {_text_of(error)}")
             return None
         if len(data) > most:
-            self._note(f"{path} is larger than any real one")
+            self._note(f"{path} is too large")
             return None
         return data
 
     def _headers(self, name: str) -> Metadata | None:
         data = self._text(name)
-        if data is None:
-            return None
         try:
-            return parse_headers(data.decode("utf-8"))
+            return parse_headers(data.decode("utf-8")) if data is not None else None
         except UnicodeDecodeError:
             self._note(f"{self.info_directory}/{name} is not UTF-8")
             return None
 
     def _check_metadata(self, metadata: Metadata) -> None:
         name, version = metadata.get("Name") or "", metadata.get("Version") or ""
-        if canonicalize_name(name) != self._name:
-            self._note(f"METADATA is of project {name!r}, the file name of {self._name!r}")
+        if canonicalize_name(name) != self._stated.name:
+            self._note(f"METADATA has name {name!r}, the file name {str(self._stated.name)!r}")
         try:
-            same = Version(version) == self._version
+            same = Version(version) == self._stated.version
         except InvalidVersion:
             same = False
         if not same:
-            self._note(f"METADATA says version {version!r}, the file name {str(self._version)!r}")
+            self._note(f"METADATA has version {version!r}, the file name {str(self._stated.version)!r}")
         self.requires_python = metadata.get("Requires-Python") or ""
 
     def _check_wheel(self, wheel: Metadata) -> None:
         format_version = wheel.get("Wheel-Version") or ""
         if format_version.partition(".")[0] != "1":
-            self._note(f"WHEEL says format {format_version!r}: installers know 1.x only")
+            self._note(f"WHEEL has Wheel-Version {format_version!r}: installers support 1.x only")
         stated: set[Tag] = set()
         others: list[str] = []
         for text in wheel.get_all("Tag"):
             parts = [set(part.lower().split(".")) for part in text.split("-")]
             if len(parts) != 3:
-                self._note(f"WHEEL has a tag of {len(parts)} parts: {text!r}")
-            elif prod(map(len, parts)) > len(self._tags):  # not spelled out: it may stand for billions
+                self._note(f"WHEEL has an invalid tag {text!r}")
+            elif prod(map(len, parts)) > len(self._stated.tags):  # not expanded: it may mean billions
                 others.append(text)
             else:
                 stated |= {Tag(*each) for each in product(*parts)}
-        if others or stated != self._tags:
+        if others or stated != self._stated.tags:
             shown = _few([*map(str, stated), *others]) or "none"
-            self._note(f"WHEEL says tags {shown}, the file name {_few(map(str, self._tags))}")
+            self._note(f"WHEEL has tags {shown}, the file name {_few(map(str, self._stated.tags))}")
         build = wheel.get("Build") or ""
-        own = "".join(map(str, self._build))
+        own = "".join(map(str, self._stated.build))
         if build and build.lstrip("0") != own.lstrip("0"):
-            self._note(f"WHEEL says build {build!r}, the file name {own!r}")
+            self._note(f"WHEEL has build {build!r}, the file name {own!r}")
         self.pure = (wheel.get("Root-Is-Purelib") or "").lower() == "true"
 
     def _check_record(self) -> None:
@@ -358,7 +352,7 @@ class _Check:
                 if row[0] in entries:
                     listed[row[0]] = row
                 else:
-                    self._note(f"RECORD lists {row[0]!r}, which is not there")
+                    self._note(f"RECORD lists {row[0]!r}, which is missing")
         except (UnicodeDecodeError, csv.Error) as error:
             self._note(f"RECORD cannot be read: {error}")
             return
@@ -386,11 +380,11 @@ class _Check:
                     if algorithm != "sha256":
                         found.update(chunk)
         except (*BAD_ZIP, OSError) as error:  # bz2 calls damaged data an OSError
-            self._note(f"{info.filename!r} is damaged: {_told(error)}")
+            self._note(f"{info.filename!r} is damaged: {_text_of(error)}")
             return
         digest = own.digest() if algorithm == "sha256" else found.digest()
         if base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii") != expected.rstrip("="):
-            self._note(f"{info.filename!r} is not what RECORD says ({algorithm} differs)")
+            self._note(f"{info.filename!r} does not match its {algorithm} in RECORD")
         elif size and size != str(length):
             self._note(f"{info.filename!r} has {length} bytes, RECORD says {size}")
         elif length != info.file_size:

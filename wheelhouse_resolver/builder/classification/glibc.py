@@ -44,7 +44,7 @@ def _highest(versions: Iterable[str]) -> Version | None:
 
 
 def stated_glibc(site: Site) -> dict[str, Version]:
-    """What the site file says of its layers' C libraries (`[build.glibc]`). Raises `SiteFileError`."""
+    """The C libraries of layers that the site file states (`[build.glibc]`). Raises `SiteFileError`."""
     layer = one_of("layer", [each.name for each in site.layers])
     schema = Pairs(line(_invalid_version), layer, header="build.glibc")
     table = require(schema, site.tables.get("build", {}).get("glibc", {}), site.source or "site")

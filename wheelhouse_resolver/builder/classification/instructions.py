@@ -1,7 +1,7 @@
 """Which wide registers the code in a wheel uses (objdump). That proves nothing about the CPU it needs.
 
-A library may choose among its instructions at run time: numpy's own holds tens of thousands with AVX-512
-registers, and runs on CPUs without.
+A library may choose among its instructions at run time: numpy's core library has tens of thousands with
+AVX-512 registers, and runs on CPUs without.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import tempfile
 import zipfile
 from collections.abc import Sequence
 
-__all__ = ["REGISTERS", "instructions"]
+__all__ = ["count_instructions"]
 
 #: The widest first; AVX has ymm registers, AVX-512 has zmm ones.
-REGISTERS = ("zmm", "ymm")
+_REGISTERS = ("zmm", "ymm")
 
 
-def instructions(wheel: str, paths: Sequence[str]) -> dict[tuple[str, str], int]:
+def count_instructions(wheel: str, paths: Sequence[str]) -> dict[tuple[str, str], int]:
     """How many instructions the ELF files at *paths* in *wheel* have with each kind of register, if any.
 
     By (path, register); one with several kinds counts for the widest. Raises `OSError` when objdump cannot be
@@ -39,7 +39,7 @@ def instructions(wheel: str, paths: Sequence[str]) -> dict[tuple[str, str], int]
             ) as process:
                 assert process.stdout is not None
                 for line in process.stdout:
-                    register = next((each for each in REGISTERS if each.encode() in line), None)
+                    register = next((each for each in _REGISTERS if each.encode() in line), None)
                     if register is not None:
                         counts[path, register] = counts.get((path, register), 0) + 1
     return counts

@@ -1,7 +1,7 @@
 """Executors: who runs the tasks of a build wave, and where. They know nothing of wheels.
 
-A task is a command that writes its answer into a file; an executor runs the tasks of a wave and says for each
-whether that file is there. What it contains is not its business.
+A task is a command that writes its answer into a file; an executor runs the tasks of a wave and reports for
+each whether that file exists. What it contains is not its business.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from wheelhouse_resolver.builder.process.commands import (
 
 __all__ = ["LocalExecutor"]
 
-#: How often the subprocesses are looked at (s). Not `os.pidfd_open`: Linux 4.18 of RHEL 8 lacks it.
+#: How often the subprocesses are polled (s). Not `os.pidfd_open`: Linux 4.18 of RHEL 8 lacks it.
 _POLL = 0.05
 
 #: How often the observer is called while tasks run (s).

@@ -26,7 +26,7 @@ from wheelhouse_resolver.utils.process import run
 
 __all__ = ["Job", "Scheduler", "Slurm", "SlurmExecutor"]
 
-#: The tasks of one array job; Slurm's MaxArraySize is 1001 unless the site says otherwise.
+#: The tasks of one array job; Slurm's default MaxArraySize is 1001.
 _MOST_TASKS = 1000
 
 #: How often the results are looked for (s).
@@ -78,7 +78,7 @@ class Slurm:
         paths = os.path.join(directory, "sbatch.out"), os.path.join(directory, "sbatch.err")
         with open(paths[0], "wb") as out, open(paths[1], "wb") as err:
             try:
-                # A session of its own: Ctrl-C is for us, who then cancel the job.
+                # A session of its own: Ctrl-C reaches us only, and we then cancel the job.
                 process = subprocess.Popen(
                     command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
                 )
@@ -221,7 +221,7 @@ class SlurmExecutor:
         try:
             directory = tempfile.mkdtemp(prefix="wave-", dir=self.directory)
             for number, task in enumerate(tasks):
-                # What Slurm itself says of the task (a limit, a signal) goes into its log as well.
+                # Slurm's own messages on the task (a limit, a signal) go into its log as well.
                 os.symlink(os.path.abspath(task.log), os.path.join(directory, f"{number}.out"))
         except OSError as error:
             raise OutputError.from_os(self.directory, error) from error

@@ -46,7 +46,7 @@ from wheelhouse_resolver.builder.toolchain.variables import (
     base_environ,
     constraint_lines,
     pip_text,
-    recorded,
+    recorded_variables,
     with_path,
     without_pip,
 )
@@ -252,7 +252,7 @@ class _Build(Phases):
             self.record,
             modules=recipe.build_modules,
             flags=flags,
-            environ=recorded(environ, (name for name, _ in recipe.env)),
+            environ=recorded_variables(environ, (name for name, _ in recipe.env)),
         )
         self._run_phase("after-source", recipe, environ, fetched.path)
         prepare(fetched, recipe, log=self.record.log, environ=environ)

@@ -1,7 +1,7 @@
-"""The temporary directory of a build, and clearing away those of builds that were killed.
+"""The temporary directory of a build, and removing those of builds that were killed.
 
-Many builds, on many nodes, may share the directory that these are in. So the name of each says which process
-it belongs to; it is removed by another one only when it is certain that its owner has ended.
+Many builds, on many nodes, may share the directory that these are in. So the name of each identifies its
+owner, a process; others remove it only when its owner has certainly ended.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from wheelhouse_resolver.errors import OutputError
 
 __all__ = ["Owner", "clear_leftovers", "is_over", "scratch_directory", "this_process"]
 
-#: How the names of these directories begin; one that is to be kept is nobody's to clear away.
+#: How the names of these directories begin; one that is kept is never removed.
 _PREFIX, _KEPT_PREFIX = "build-", "kept-"
 
 #: Only a node's name may have a `-` in it.
@@ -29,13 +29,11 @@ _NAME = re.compile(
 
 
 class Owner(NamedTuple):
-    """A process, so named that no other one, now or later, here or on another node, is taken for it.
+    """A process, identified across nodes and time.
 
-    node:  the node's name.
-    boot:  which start of that node (the beginning of the kernel's boot id); empty where it is not told.
+    node:  the node's name. boot: the beginning of the kernel's boot id; empty where it is unknown.
     space: its namespace of process numbers: those of a container mean nothing outside.
-    pid:   its number.
-    start: when it started (clock ticks since the node did), for numbers are used again.
+    pid:   its number. start: when it started (clock ticks since the node did), as numbers are used again.
     """
 
     node: str
@@ -51,10 +49,10 @@ class Owner(NamedTuple):
 def this_process() -> Owner:
     """The running process."""
     boot = _read("/proc/sys/kernel/random/boot_id").replace("-", "")[:12]
+    space = ""
     with contextlib.suppress(OSError):
         space = re.sub(r"\D", "", os.readlink("/proc/self/ns/pid"))
-        return Owner(os.uname().nodename, boot, space, os.getpid(), _start_of(os.getpid()))
-    return Owner(os.uname().nodename, boot, "", os.getpid(), _start_of(os.getpid()))
+    return Owner(os.uname().nodename, boot, space, os.getpid(), _start_of(os.getpid()))
 
 
 def _read(path: str) -> str:
@@ -72,9 +70,9 @@ def _start_of(pid: int) -> str:
 
 
 def is_over(owner: Owner, observer: Owner, start: str) -> bool:
-    """Whether *owner* has certainly ended, as far as *observer* can tell. Pure.
+    """Whether *owner* has certainly ended, as the process *observer* sees it. Pure.
 
-    *start*: when the process that now has the owner's number on the observer's node started; empty: none has.
+    *start*: of the process that now has the owner's number on the observer's node; empty: there is none.
     """
     if owner.node != observer.node or not owner.boot or not observer.boot:
         return False
@@ -84,7 +82,7 @@ def is_over(owner: Owner, observer: Owner, start: str) -> bool:
 
 
 def clear_leftovers(directory: str) -> list[str]:
-    """Remove what killed builds have left in *directory*; returns the names. What cannot be removed stays."""
+    """Remove what killed builds have left in *directory*, as far as possible; returns the names."""
     here = this_process()
     cleared = []
     with contextlib.suppress(OSError):
@@ -101,9 +99,9 @@ def clear_leftovers(directory: str) -> list[str]:
 
 @contextlib.contextmanager
 def scratch_directory(parent: str, *, keep: bool = False) -> Iterator[str]:
-    """A new directory in *parent*, of this process; removed when the block ends, unless *keep*.
+    """A new directory in *parent*, removed when the block ends, unless *keep*. Raises `OutputError`.
 
-    What killed processes left there is cleared away first. Raises `OutputError`.
+    What killed processes left in *parent* is removed first.
     """
     try:
         os.makedirs(parent, exist_ok=True)

@@ -23,7 +23,7 @@ __all__ = ["CommandEnvironment", "SourceTree", "command_environment"]
 
 
 class SourceTree(Protocol):
-    """What commands must know of a source: the directory that it is in, and its version, if known."""
+    """A source: the directory that it is in, and its version, if known."""
 
     @property
     def path(self) -> str:
@@ -37,7 +37,7 @@ class SourceTree(Protocol):
 
 
 class CommandEnvironment(NamedTuple):
-    """All that is set (*environ*), and what of the *flags* we set, which a recipe may have changed."""
+    """All that is set (*environ*), and the *flags* that we set, which a recipe may have changed."""
 
     environ: dict[str, str]
     flags: dict[str, str]
@@ -46,14 +46,14 @@ class CommandEnvironment(NamedTuple):
 def command_environment(
     recipe: Recipe, source: SourceTree, job: Job, site: Site, *, environ: Mapping[str, str], scratch: str
 ) -> CommandEnvironment:
-    """What the commands have that build *source* as *recipe* and *job* say, or ask its backend for metadata.
+    """The environment of what builds *source* as *recipe* and *job* say, or asks its backend for metadata.
 
     environ: that of the build (`base_environ`). scratch: its directory, with its `pip.conf`.
 
     Raises `ModulesError`, `VariableError`, and what `compiler_environment` raises.
     """
     loaded = without_pip(module_environment(recipe.build_modules, environ), scratch)
-    # Each stands behind what it may have to overrule.
+    # Each comes after what it may have to overrule.
     flags = joined_flags(own_flags(optimisation_of(job.python, loaded)), loaded)
     if recipe.march:
         arch = site.arch(job.arch, site.layer(job.layer))

@@ -1,4 +1,4 @@
-"""Loading environment modules (Lmod or Environment Modules), really: in a login shell, as users do."""
+"""Loading environment modules (Lmod or Environment Modules) in a login shell, as users do."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from wheelhouse_resolver.builder.process.commands import run_logged
-from wheelhouse_resolver.errors import WheelhouseError, printable
+from wheelhouse_resolver.errors import WheelhouseError
 
 __all__ = ["ModulesError", "module_environment"]
 
-#: How long loading may take (s): module trees stand on network filesystems.
+#: How long loading may take (s): module trees are on network filesystems.
 _TIMEOUT = 300
 
-#: Loads the modules in its arguments behind the first, which is a directory for what comes of it.
+#: Loads the modules in its arguments after the first, which is a directory for the results.
 _LOAD = """
 into=$1
 shift
 type module >/dev/null 2>&1 || exit 90
-module load "$@" >"$into/said" 2>&1 || exit 91
+module load "$@" >"$into/messages" 2>&1 || exit 91
 env -0 >"$into/environment" || exit 92
 """
 _NO_MODULE, _NOT_LOADED = 90, 91
@@ -29,27 +29,23 @@ _NO_MODULE, _NOT_LOADED = 90, 91
 #: What a shell sets for itself.
 _OF_THE_SHELL = frozenset({"_", "SHLVL", "PWD", "OLDPWD"})
 
-#: How Environment Modules before 4 tells what it could not load; the exit code says that all is well.
+#: What Environment Modules before 4 prints of a module that it could not load; it exits with 0.
 _FAILED = re.compile(r"\bERROR\b")
 
 
 class ModulesError(WheelhouseError, RuntimeError):
-    """Modules that could not be loaded. Attributes: *modules*, *problem*."""
+    """Modules that could not be loaded."""
 
-    def __init__(self, modules: Sequence[str], problem: str) -> None:
-        super().__init__(tuple(modules), problem)
-        self.modules = tuple(modules)
-        self.problem = problem
-
-    def __str__(self) -> str:
-        return f"cannot load modules {printable(' '.join(self.modules))}: {printable(self.problem)}"
+    _message = "cannot load modules {modules}: {problem}"
+    modules: Sequence[str]
+    problem: str
 
 
 def module_environment(modules: Sequence[str], environ: Mapping[str, str]) -> dict[str, str]:
     """The environment after `module load MODULES` in a login shell that was started with *environ*.
 
-    Each set of modules is loaded once in a process, and then remembered. No modules: *environ* as it is.
-    Raises `ModulesError` when there is no `module` command, or when a module cannot be loaded.
+    Each set of modules is loaded once in a process. No modules: *environ* as it is. Raises `ModulesError`
+    when there is no `module` command, or when a module cannot be loaded.
     """
     if not modules:
         return dict(environ)
@@ -62,29 +58,27 @@ def _loaded(modules: tuple[str, ...], environ: tuple[tuple[str, str], ...]) -> t
         command = ["bash", "--login", "-c", _LOAD, "bash", scratch, *modules]
         log = os.path.join(scratch, "log")
         done = run_logged(command, log=log, environ=dict(environ), timeout=_TIMEOUT)
-        said = _told(_read(scratch, "said"))
+        messages = _one_line(_read(scratch, "messages"))
         if done.code == _NO_MODULE:
-            raise ModulesError(
-                modules,
-                "this machine has no `module` command in a login shell; build where the modules are, "
-                "or use a recipe without them",
-            )
+            error = ModulesError(modules, "this machine has no `module` command in a login shell")
+            raise error.with_hint("build where the modules are, or use a recipe without them")
         if not done.ok:
             last = "" if done.code == _NOT_LOADED else done.tail
-            raise ModulesError(modules, said or f"the login shell {done.problem} {_told(last)}".rstrip())
+            problem = f"the login shell {done.problem} {_one_line(last)}".rstrip()
+            raise ModulesError(modules, messages or problem)
         entries = _read(scratch, "environment").split("\0")
     found = {name: value for name, equals, value in (entry.partition("=") for entry in entries) if equals}
     if not found:
-        raise ModulesError(modules, "the login shell ended before it had loaded them: see its start files")
-    if _FAILED.search(said):
+        raise ModulesError(modules, "the login shell ended before that: check its start-up files")
+    if _FAILED.search(messages):
         loaded = {each.partition("/")[0] for each in found.get("LOADEDMODULES", "").split(":")}
         if missing := [each for each in modules if each.partition("/")[0] not in loaded]:
-            raise ModulesError(missing, said)
+            raise ModulesError(missing, messages)
     return tuple((name, value) for name, value in found.items() if name not in _OF_THE_SHELL)
 
 
 def _read(directory: str, name: str) -> str:
-    """What the shell wrote to the file *name*; empty if it did not come to that."""
+    """What the shell wrote to the file *name*; empty if there is none."""
     try:
         with open(os.path.join(directory, name), "rb") as file:
             return os.fsdecode(file.read())
@@ -92,6 +86,5 @@ def _read(directory: str, name: str) -> str:
         return ""
 
 
-def _told(output: str) -> str:
-    """What was said, on one line."""
+def _one_line(output: str) -> str:
     return " ".join(output.split())[:1000]

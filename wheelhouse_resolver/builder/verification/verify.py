@@ -1,4 +1,4 @@
-"""Verifying a wheel: whether it works for those who will install it.
+"""Verifying a wheel: whether it works for its users.
 
 It is installed into a fresh environment with what it requires, and everything that it contains is imported
 there, each in a process of its own: a wheel that crashes or hangs is a failed verification, not a failed
@@ -17,8 +17,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from packaging.utils import parse_wheel_filename
-
 from wheelhouse_resolver.builder.process.commands import Finished, run_logged
 from wheelhouse_resolver.builder.process.virtualenvs import (
     EnvironmentProblemError,
@@ -36,6 +34,7 @@ from wheelhouse_resolver.utils.safe_io import BAD_ZIP
 from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.wheelfile.elf import elf_files
 from wheelhouse_resolver.wheelfile.tags import pythons_of
+from wheelhouse_resolver.wheelfile.validate import WheelName
 
 __all__ = ["FailedCheck", "NoEmulatorError", "Verification", "VerifyOptions", "python_for", "verify"]
 
@@ -103,10 +102,10 @@ class VerifyOptions:
 
     python:       the path of the Python.
     environ:      of everything that runs; the variables that reach into other environments are dropped.
-    find_links:   directories from which what the wheel requires is taken; if they do not suffice, also from
-                  the index that pip is configured for in *environ*, unless *offline*.
+    find_links:   directories with what the wheel requires; if they do not suffice, it is also taken from the
+                  index that pip is configured for in *environ*, unless *offline*.
     test:         what to import and run; without imports of its own: all that the wheel contains.
-    library_dirs: where the layer has libraries, besides where its loader looks by itself.
+    library_dirs: where the layer has libraries, as if in LD_LIBRARY_PATH.
     emulate:      a command that runs the environment's Python: `qemu-x86_64 -cpu Haswell`.
     """
 
@@ -175,7 +174,7 @@ class _Verifying:
         """Whether the wheel could be installed with all that it requires."""
         pip = [python, "-m", "pip", "--disable-pip-version-check", "--no-input"]
         links = [part for each in self._options.find_links for part in ("--find-links", each)]
-        # Not for the user, nor elsewhere, whatever pip's own configuration says.
+        # Into the environment, whatever pip's own configuration says.
         install = [*pip, "install", "--no-user", "--prefer-binary", *links, self._wheel, *self._test.requires]
         done = self._run([*install, "--no-index"], _INSTALLING)
         if not done.ok and not self._options.offline:
@@ -266,9 +265,9 @@ def python_for(wheel: str) -> str:
     """The path of a Python on this machine that can install the wheel of that file name.
 
     The running one if it can, else the one on PATH of the version that the wheel's tags name, the newest
-    of several. Raises `PythonError`, and `packaging.utils.InvalidWheelFilename`.
+    of several. Raises `PythonError`, and `ValueError` for an invalid file name.
     """
-    _, _, _, tags = parse_wheel_filename(os.path.basename(wheel))
+    tags = WheelName.parse(os.path.basename(wheel)).tags
     running, _ = target_python()
     if not tags.isdisjoint(supported_tags(running)):
         return sys.executable

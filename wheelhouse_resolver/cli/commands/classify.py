@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 
 from wheelhouse_resolver.builder.classification.classify import Classification, classify
 from wheelhouse_resolver.builder.records.record import record_of
@@ -27,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scan",
         action="store_true",
-        help="also warn of libraries with AVX and AVX-512 instructions (needs objdump; no proof of anything)",
+        help="also warn of libraries with AVX and AVX-512 instructions (needs objdump; proves nothing)",
     )
     add_json_option(parser)
     add_site_options(parser)
@@ -35,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser,
         ("where a wheel belongs, and why", "classify numpy-1.26.4-cp311-cp311-linux_x86_64.whl"),
         (
-            "for programs; exit code 1 tells that it cannot be decided",
+            "for programs; exit code 1 if it cannot be decided",
             "classify --json demo-1.0-py3-none-any.whl",
         ),
     )
@@ -52,18 +51,17 @@ def run(options: argparse.Namespace) -> int:
         print_json([each.to_dict() for each in found])
     else:
         for each in found:
-            _tell(each)
+            _print(each)
     undecided = [each for each in found if each.directory is None]
-    for each in undecided:
-        print(
-            f"undecided: {printable(each.wheel)}: say where it belongs with `publish --to`: "
-            f"{printable(', '.join(each.possible))}",
-            file=sys.stderr,
-        )
+    warn(
+        f"cannot determine the target directory of {each.wheel}; publish it with --to and one of: "
+        + ", ".join(each.possible)
+        for each in undecided
+    )
     return 1 if undecided else 0
 
 
-def _tell(found: Classification) -> None:
+def _print(found: Classification) -> None:
     label = found.directory.label if found.directory is not None else "undecided"
     print(f"{printable(found.wheel)}: {label}")
     for reason in found.reasons:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from wheelhouse_resolver.cli.options import add_examples, add_json_option, print_json
+from wheelhouse_resolver.cli.options import add_examples, add_json_option, print_json, report
 from wheelhouse_resolver.errors import OutputError, WheelhouseError, printable
 from wheelhouse_resolver.wheelfile.edit import Edits, malformed, relabel, requirements_of
 
@@ -18,23 +18,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "wheel", nargs="+", metavar="WHEEL", help="the wheels; without an edit: print what they require"
     )
     edits = parser.add_argument_group("edits")
-    edits.add_argument(
-        "--add-requires", action="append", default=[], metavar="REQUIREMENT", help="add a requirement"
-    )
-    edits.add_argument(
-        "--remove-requires",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="remove all requirements on a project",
-    )
-    edits.add_argument(
-        "--replace-requires",
-        action="append",
-        default=[],
-        metavar="REQUIREMENT",
-        help="put a requirement in the place of all that are on its project",
-    )
+    for option, metavar, help_text in (
+        ("--add-requires", "REQUIREMENT", "add a requirement"),
+        ("--remove-requires", "NAME", "remove all requirements on a project"),
+        ("--replace-requires", "REQUIREMENT", "replace all requirements on its project by this one"),
+        ("--rpath", "DIR", "a directory that its libraries also look into, after their own (needs patchelf)"),
+    ):
+        edits.add_argument(option, action="append", default=[], metavar=metavar, help=help_text)
     edits.add_argument(
         "--local-label", default="", metavar="LABEL", help="append it to the version: 1.0 becomes 1.0+LABEL"
     )
@@ -44,26 +34,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PYTHON-ABI-PLATFORM",
         help="other wheel tags; an empty part stays as it is (write --tags=-abi3- where the first is empty)",
     )
-    edits.add_argument(
-        "--rpath",
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="a directory that its libraries shall look into, after their own ones (needs patchelf)",
-    )
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
-        "--output-dir", default=".", metavar="DIR", help="where the new wheels go; here unless told otherwise"
+        "--output-dir",
+        default=".",
+        metavar="DIR",
+        help="where the new wheels go (default: the current directory)",
     )
-    where.add_argument(
-        "--in-place", action="store_true", help="put each new wheel into the place of the one it is made from"
-    )
+    where.add_argument("--in-place", action="store_true", help="replace each wheel by the new one")
     add_json_option(parser)
     add_examples(
         parser,
         ("what a wheel requires", "relabel h5py-3.11.0-cp311-cp311-linux_x86_64.whl"),
         (
-            "a wheel that needs a newer numpy, and says whose it is",
+            "a wheel that needs a newer numpy, with a label of the site",
             "relabel --replace-requires 'numpy>=2' --local-label site --output-dir new "
             "h5py-3.11.0-cp311-cp311-linux_x86_64.whl",
         ),
@@ -71,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run `relabel`. Exit code 1 when a wheel could not be edited, the others are; 2 for what is no edit."""
+    """Run `relabel`. Exit code 1 when a wheel could not be edited (the others are); 2 for an invalid edit."""
     edits = Edits(
         add=tuple(options.add_requires),
         remove=tuple(options.remove_requires),
@@ -90,9 +74,9 @@ def run(options: argparse.Namespace) -> int:
         try:
             result = relabel(path, edits, directory, rpath=options.rpath)
         except OutputError:
-            raise  # the next one would fare no better
+            raise  # the next one would fail as well
         except WheelhouseError as error:
-            print(f"error: {error}", file=sys.stderr)
+            report(error)
             continue
         made.append({"wheel": path, "path": result.path, "done": result.done})
         if not options.json:

@@ -1,4 +1,4 @@
-"""`verify`: whether wheels work, tried out in fresh environments."""
+"""`verify`: whether wheels work, tested in fresh environments."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import sys
 import tempfile
 from contextlib import suppress
 from dataclasses import replace
-
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from wheelhouse_resolver.builder.process.commands import subreaper
 from wheelhouse_resolver.builder.recipes.loader import find_recipe, load_recipe, recipe_directories
@@ -37,6 +35,7 @@ from wheelhouse_resolver.host.target_python import python_version
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree import listing
 from wheelhouse_resolver.wheelfile.metadata import read_metadata
+from wheelhouse_resolver.wheelfile.validate import WheelName
 
 __all__ = ["add_arguments", "run"]
 
@@ -48,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--recipe",
         metavar="FILE|none",
-        help="what to try, instead of the recipe that is found for each project; `none`: imports alone",
+        help="the recipe that says what to test, instead of each project's own; `none`: imports only",
     )
     how.add_argument("--timeout", type=seconds, metavar="SECONDS", help="of each import and test")
     how.add_argument(
@@ -56,14 +55,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="DIR",
-        help="a directory with what wheels require, besides the wheelhouse; may be given several times",
+        help="a directory with what the wheels require, besides the wheelhouse; may be given several times",
     )
     how.add_argument(
         "--library-dir",
         action="append",
         default=[],
         metavar="DIR",
-        help="a directory with libraries of the layer, besides where its loader looks by itself",
+        help="a directory with libraries of the layer, as if it were in LD_LIBRARY_PATH",
     )
     how.add_argument("--offline", action="store_true", help="take requirements from these directories only")
     how.add_argument(
@@ -73,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="COMMAND",
         help="import by this emulator of a lower CPU, such as 'qemu-x86_64 -cpu Haswell'",
     )
-    how.add_argument("--keep", action="store_true", help="keep the environments, and say where they are")
+    how.add_argument("--keep", action="store_true", help="keep the environments and print where they are")
     add_json_option(parser)
     add_host_options(parser)
     add_site_options(parser)
@@ -146,8 +145,8 @@ def _cases(options: argparse.Namespace, site: Site) -> list[tuple[str, VerifyOpt
             problem = "not a regular file" if os.path.exists(path) else "does not exist"
             raise UnreadableWheelError(path, problem)
         try:
-            name, version, _, _ = parse_wheel_filename(os.path.basename(path))
-        except InvalidWheelFilename as error:
+            name, version, _, _ = WheelName.parse(os.path.basename(path))
+        except ValueError as error:
             raise UnreadableWheelError(path, str(error)) from error
         read_metadata(path)  # raises if it cannot be read
         python = target_of(options.python).path if options.python is not None else python_for(path)

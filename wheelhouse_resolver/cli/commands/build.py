@@ -265,7 +265,7 @@ def _publisher(site: Site) -> Publish:
 
 
 def _show(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
-    from wheelhouse_resolver.cli.tables import look_of, text_table
+    from wheelhouse_resolver.cli.tables import Table, style_of, text_table
 
     if as_json:
         print_json([outcome.to_dict() for outcome in outcomes])
@@ -283,7 +283,7 @@ def _show(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
         for outcome in outcomes
     ]
     if rows:
-        print(text_table(_COLUMNS, rows, look_of(sys.stdout, os.environ)))
+        print(text_table(Table(_COLUMNS, rows), style_of(sys.stdout, os.environ)))
 
 
 def _last_cell(outcome: Outcome) -> str:

@@ -292,7 +292,7 @@ def test_where_a_source_can_be(text: str, expected: tuple[str, str], tmp_path: P
         ("[test]\ntimeout = 0", "test.timeout", "must be a number of seconds above 0"),
         ("[test]\nrequires = ['-e .']", "test.requires", "invalid requirement '-e .'"),
         ("[wheel]\nlocal-label = 'no way'", "wheel.local-label", "no way"),
-        ("[wheel]\ntags = 'py3'", "wheel.tags", "invalid wheel tag 'py3'"),
+        ("[wheel]\ntags = 'py3'", "wheel.tags", "'py3' is no wheel tag"),
         ("[wheel]\nremove-requires = ['a>1']", "wheel.remove-requires", "'a>1' is no name of a project"),
         ("[resources]\nmemory = 'much'", "resources.memory", "'much' is no amount of memory"),
         ("[resources]\ntime = '1 day'", "resources.time", "'1 day' is no time limit"),

@@ -28,31 +28,6 @@ else:
         return lambda kind: kind
 
 
-__all__ = [
-    "CpuinfoError",
-    "FileProblemError",
-    "InvalidRequirementError",
-    "InvalidSiteError",
-    "LockNameError",
-    "MissingDirectoryError",
-    "NoWheelhouseError",
-    "OutputError",
-    "PythonError",
-    "RequirementsFileError",
-    "SiteFileError",
-    "TooComplexError",
-    "UnknownArchError",
-    "UnknownLayerError",
-    "UnknownNameError",
-    "UnreadableDirectoryError",
-    "UnreadableWheelError",
-    "UnsafeValueError",
-    "WheelhouseError",
-    "printable",
-    "reason_of",
-]
-
-
 def printable(text: object) -> str:
     """*text* on one line: control characters and undecodable bytes are written as escapes."""
     return "".join(

@@ -28,8 +28,6 @@ from wheelhouse_resolver.tree.compatibility import fits
 from wheelhouse_resolver.utils.filesystem import make_directory, write_text
 from wheelhouse_resolver.wheelfile.validate import check_wheel
 
-__all__ = ["SKIPPED", "Outcome", "Publish", "Report", "carry_out"]
-
 #: The result of a build that was not tried, because something that it needs failed.
 SKIPPED = "skipped"
 

@@ -20,8 +20,6 @@ from wheelhouse_resolver.builder.records.job import BuildOptions, Job
 from wheelhouse_resolver.builder.records.record import write_record
 from wheelhouse_resolver.errors import FileProblemError, OutputError, WheelhouseError, printable, reason_of
 
-__all__ = ["Task", "TaskFileError", "main", "read_task", "task_text"]
-
 #: Wheels are for everybody to read, whoever builds them: files in them get their permissions from this.
 _UMASK = 0o022
 

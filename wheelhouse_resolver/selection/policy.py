@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.selection.requirements import Requirement
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["Policy", "builds_by_version", "policy_key", "site_constraints"]
-
 
 def policy_key(
     candidate: Candidate, priorities: Mapping[Tag, int]

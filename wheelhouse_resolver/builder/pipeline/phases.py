@@ -15,8 +15,6 @@ from wheelhouse_resolver.builder.process.log_tail import FULL
 from wheelhouse_resolver.builder.records.record import BuildRecord, Phase
 from wheelhouse_resolver.errors import WheelhouseError, printable, reason_of
 
-__all__ = ["PhaseFailed", "Phases", "told"]
-
 _INTERRUPTED = "interrupted"
 
 

@@ -37,8 +37,6 @@ from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.utils.filesystem import make_directory, write_text
 from wheelhouse_resolver.wheelfile.metadata_cache import cached_metadata
 
-__all__ = ["Entry", "Plan", "Satisfied", "make_plan"]
-
 #: pip's configuration without what the site itself has made.
 _UPSTREAM = "upstream.conf"
 

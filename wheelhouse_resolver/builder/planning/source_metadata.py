@@ -20,8 +20,6 @@ from wheelhouse_resolver.errors import WheelhouseError, printable
 from wheelhouse_resolver.wheelfile.edit import edited_requirements, requirements_of
 from wheelhouse_resolver.wheelfile.metadata import Metadata, parse_headers
 
-__all__ = ["NeedsError", "requirements_of_source", "static_requirements"]
-
 
 class NeedsError(WheelhouseError, RuntimeError):
     """A source whose requirements cannot be told. Attributes: *project*, *problem*, *log* of the attempt."""

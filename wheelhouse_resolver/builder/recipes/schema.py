@@ -20,8 +20,6 @@ from wheelhouse_resolver.builder.recipes.model import PHASES, below, variables_i
 from wheelhouse_resolver.utils.text import invalid_character, suggest_name, toml_type
 from wheelhouse_resolver.wheelfile.rewrite import labelled
 
-__all__ = ["CONDITIONS", "KEYS", "SOURCE_KINDS", "findings_in"]
-
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MODULE_NAME = re.compile(r"[\w.+/@:=][\w.+/@:=-]*")
 _PROJECT = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")

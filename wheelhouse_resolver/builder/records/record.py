@@ -14,17 +14,6 @@ from wheelhouse_resolver.utils.filesystem import write_text
 from wheelhouse_resolver.utils.safe_io import sha256_of
 from wheelhouse_resolver.utils.serialise import from_plain, to_plain
 
-__all__ = [
-    "BUILT",
-    "FAILED",
-    "PRESENT",
-    "RECORD_SUFFIX",
-    "BuildRecord",
-    "Phase",
-    "record_of",
-    "write_record",
-]
-
 #: What the name of a wheel's record has behind the wheel's own.
 RECORD_SUFFIX = ".build.json"
 

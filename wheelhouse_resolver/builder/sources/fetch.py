@@ -48,9 +48,6 @@ from wheelhouse_resolver.utils.safe_io import sha256_of
 from wheelhouse_resolver.utils.toml import TomlError, parse_toml
 from wheelhouse_resolver.wheelfile.metadata import parse_headers
 
-__all__ = ["fetch"]
-
-
 #: How long one download or checkout may take (s).
 _TIMEOUT = 3600
 

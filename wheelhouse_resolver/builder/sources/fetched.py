@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from wheelhouse_resolver.errors import WheelhouseError, printable
 
-__all__ = ["Fetched", "SourceError"]
-
 
 class SourceError(WheelhouseError, RuntimeError):
     """A source that cannot be had. Attributes: *source*, *problem*."""

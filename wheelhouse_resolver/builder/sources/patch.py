@@ -17,8 +17,6 @@ from wheelhouse_resolver.errors import WheelhouseError, printable
 if TYPE_CHECKING:
     from wheelhouse_resolver.builder.sources.fetched import Fetched
 
-__all__ = ["ChangeError", "prepare", "tell"]
-
 #: How long one patch may take (s).
 _TIMEOUT = 600
 

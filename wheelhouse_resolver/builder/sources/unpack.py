@@ -11,8 +11,6 @@ from pathlib import PurePosixPath
 from wheelhouse_resolver.errors import FileProblemError, printable, reason_of
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP
 
-__all__ = ["ArchiveError", "unpack"]
-
 #: So much no source unpacks to (bytes).
 _MOST = 16 << 30
 

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.selection.requirements import RequirementsFile
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["add_arguments", "run"]
-
 _COLUMNS = ("package", "version", "python", "arch", "result", "seconds", "wheel or problem")
 
 #: How much of a problem stands in the table (characters).

@@ -19,8 +19,6 @@ import zipfile
 from types import ModuleType
 from typing import Any
 
-__all__: list[str] = []
-
 #: What tells the processes that pip starts the file name of the archive, and that pip has started them.
 _ARCHIVE = "WHEELHOUSE_RESOLVER_SDIST"
 

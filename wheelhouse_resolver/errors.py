@@ -15,6 +15,7 @@ An error class declares its fields as annotations and its text as a template of 
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -25,31 +26,6 @@ else:
     def dataclass_transform(**_):
         """What type checkers read: the annotations of a subclass are its parameters (PEP 681)."""
         return lambda kind: kind
-
-
-__all__ = [
-    "CpuinfoError",
-    "FileProblemError",
-    "InvalidRequirementError",
-    "InvalidSiteError",
-    "LockNameError",
-    "MissingDirectoryError",
-    "NoWheelhouseError",
-    "OutputError",
-    "PythonError",
-    "RequirementsFileError",
-    "SiteFileError",
-    "TooComplexError",
-    "UnknownArchError",
-    "UnknownLayerError",
-    "UnknownNameError",
-    "UnreadableDirectoryError",
-    "UnreadableWheelError",
-    "UnsafeValueError",
-    "WheelhouseError",
-    "printable",
-    "reason_of",
-]
 
 
 def printable(text: object) -> str:
@@ -83,9 +59,9 @@ class _Field:
 
 
 def _describe(error: OSError, code: int, fields: dict[str, Any]) -> None:
-    """Set what every `OSError` has."""
-    error.errno, error.strerror = code, fields.get("problem")
-    error.filename = fields.get("path") or fields.get("root")
+    """Set what every `OSError` has; the first field of ours is the file."""
+    error.errno, error.strerror = code, fields.get("problem") or os.strerror(code)
+    error.filename = next(iter(fields.values()))
 
 
 @dataclass_transform()

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.selection.pick import Pick
     from wheelhouse_resolver.site.layout import Directory
 
-__all__ = ["Wheelhouse"]
-
 
 class Wheelhouse(Tree):
     """The wheels of a *site*, read from its directories when asked for.

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.site.model import Site
     from wheelhouse_resolver.tree.candidate import Candidate
 
-__all__ = ["Content", "check_file", "check_names", "check_requires_python", "check_stamp"]
-
 
 class Content(NamedTuple):
     """What is in a wheel: its files, and Requires-Python where that was asked for."""

@@ -11,8 +11,6 @@ from wheelhouse_resolver.utils.serialise import to_plain
 if TYPE_CHECKING:
     from wheelhouse_resolver.tree.candidate import Candidate
 
-__all__ = ["Finding", "FindingKind", "Severity"]
-
 
 class Severity(enum.Enum):
     """How bad a finding is: an error makes somebody install what policy does not want, or fail."""

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import HostKind
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["Memory", "accepts", "check_order", "policy_choice", "visible"]
-
 
 def visible(candidates: Sequence[Candidate], host: HostKind) -> list[Candidate]:
     """Those of *candidates* that *host* searches."""

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Directory, HostKind
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["audit"]
-
 
 def audit(
     site: Site, *, jobs: int = 1, progress: Callable[[int, int], None] | None = None

@@ -22,8 +22,6 @@ from wheelhouse_resolver.utils.schema import (
 if TYPE_CHECKING:
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["SlurmSettings", "resources_for", "slurm_settings"]
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SlurmSettings:

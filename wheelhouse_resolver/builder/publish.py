@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.builder.records.record import BuildRecord
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["UnclassifiedError", "publish_built"]
-
 
 class UnclassifiedError(WheelhouseError, ValueError):
     """A wheel whose target directory cannot be determined. *reasons*: why."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["GRACE", "Resources"]
-
 #: How long a result may take to become visible after its job is over (s): an NFS client believes for up to
 #: 60 s that a file is not there (nfs(5): acdirmax).
 GRACE = 60.0

@@ -29,8 +29,6 @@ from wheelhouse_resolver.utils.filesystem import make_directory, write_text
 from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.wheelfile.validate import check_wheel
 
-__all__ = ["SKIPPED", "BuildOutcome", "BuildReporter", "PublishWheel", "execute"]
-
 #: The result of a build that was not tried, because something that it needs failed.
 SKIPPED = "skipped"
 

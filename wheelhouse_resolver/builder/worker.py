@@ -21,8 +21,6 @@ from wheelhouse_resolver.builder.records.record import write_record
 from wheelhouse_resolver.errors import FileProblemError, OutputError, WheelhouseError, printable
 from wheelhouse_resolver.utils.serialise import from_plain, to_plain
 
-__all__ = ["BuildTask", "TaskFileError", "main", "read_task", "task_text"]
-
 #: For the permissions of files in wheels, which are for everybody to read, whoever builds them.
 _UMASK = 0o022
 

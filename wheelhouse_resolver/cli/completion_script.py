@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["LISTS", "SHELLS", "completion_script", "listed"]
-
 #: The shells that there is a script for.
 SHELLS = ("bash", "zsh", "fish")
 

@@ -21,8 +21,6 @@ from wheelhouse_resolver.cli.streams import guarded
 from wheelhouse_resolver.errors import WheelhouseError, printable, reason_of
 from wheelhouse_resolver.utils.text import suggest_name
 
-__all__ = ["COMMANDS", "build_parser", "entry_point", "main"]
-
 PROGRAM = "wheelhouse-resolver"
 
 #: Command -> what it does, in the order of `--help`. The module has its name, with `_` for `-`.

@@ -16,27 +16,6 @@ from wheelhouse_resolver.site.model import Site
 if TYPE_CHECKING:
     from wheelhouse_resolver.selection.requirements import RequirementsFile
 
-__all__ = [
-    "UsageError",
-    "add_examples",
-    "add_files_option",
-    "add_host_options",
-    "add_json_option",
-    "add_requirement_options",
-    "add_site_options",
-    "directories_of",
-    "files_of",
-    "host_of",
-    "print_json",
-    "print_or_write",
-    "report",
-    "requirements_of",
-    "seconds",
-    "site_of",
-    "site_without_wheelhouse",
-    "warn",
-]
-
 
 class UsageError(WheelhouseError, ValueError):
     """A command line that does not say what to do."""

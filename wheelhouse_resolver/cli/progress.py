@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.builder.planning.model import Entry
     from wheelhouse_resolver.builder.run import BuildOutcome
 
-__all__ = ["Advance", "BuildProgress", "bar", "progress"]
-
 T = TypeVar("T")
 
 #: How much is shown of the end of a failed build's log (lines).

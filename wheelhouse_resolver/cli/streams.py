@@ -13,8 +13,6 @@ from typing import TextIO
 
 from wheelhouse_resolver.errors import OutputError, reason_of
 
-__all__ = ["Stream", "guarded"]
-
 
 class Stream(io.FileIO):
     """The descriptor of an output stream. After the first write that fails, all goes to the null device.

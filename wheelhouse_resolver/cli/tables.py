@@ -17,19 +17,6 @@ from typing import Any, NamedTuple, TextIO
 from wheelhouse_resolver.cli.options import print_json
 from wheelhouse_resolver.errors import printable
 
-__all__ = [
-    "FORMATS",
-    "Table",
-    "TableStyle",
-    "add_table_options",
-    "csv_table",
-    "html_table",
-    "markdown_table",
-    "print_table",
-    "style_of",
-    "text_table",
-]
-
 FORMATS = ("table", "json", "csv", "markdown", "html")
 
 _BOLD, _DIM, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"

@@ -13,8 +13,6 @@ from wheelhouse_resolver.doctor.diagnostics import Check, Diagnostic, Diagnostic
 from wheelhouse_resolver.doctor.facts import EnvironmentFacts
 from wheelhouse_resolver.doctor.probes.gather import Overrides, gather
 
-__all__ = ["CHECKS", "Diagnosis", "diagnose", "run_checks"]
-
 #: Every check, in the order in which diagnostics of one severity are listed.
 CHECKS = tuple(
     each

@@ -13,8 +13,6 @@ from wheelhouse_resolver.utils.serialise import to_plain
 if TYPE_CHECKING:
     from wheelhouse_resolver.doctor.facts import EnvironmentFacts
 
-__all__ = ["Check", "Diagnostic", "DiagnosticSeverity", "check", "diagnostic", "error", "note", "warning"]
-
 
 class DiagnosticSeverity(enum.Enum):
     """How bad it is. An error: installing fails, or installs what policy does not want."""

@@ -15,22 +15,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Directory
     from wheelhouse_resolver.site.model import Site
 
-__all__ = [
-    "DirectoryState",
-    "EnvironmentFacts",
-    "IndexState",
-    "LinkState",
-    "PathState",
-    "PipFacts",
-    "PolicyModuleState",
-    "PythonFacts",
-    "Shadowed",
-    "SiteFacts",
-    "Ties",
-    "UnknownOverride",
-    "VenvState",
-]
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SiteFacts:

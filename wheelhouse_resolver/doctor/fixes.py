@@ -9,8 +9,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.doctor.facts import EnvironmentFacts
     from wheelhouse_resolver.doctor.pip_settings import PipSetting
 
-__all__ = ["command_line", "edit", "export", "load_settings", "pip_of_target", "unset", "unset_setting"]
-
 
 class _Shell(NamedTuple):
     """How a shell sets a variable, unsets it, and evaluates what a command prints in the *form*."""

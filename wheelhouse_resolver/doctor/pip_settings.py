@@ -16,17 +16,6 @@ from dataclasses import dataclass
 from wheelhouse_resolver.utils.redact import redact
 from wheelhouse_resolver.utils.text import is_true
 
-__all__ = [
-    "ORIGINS",
-    "PipFile",
-    "PipSetting",
-    "environment_settings",
-    "in_force",
-    "indexes",
-    "parse_debug",
-    "parse_list",
-]
-
 #: Where settings come from, weakest first (pip: `Configuration`, override order): the machine's files, the
 #: user's, the virtual environment's, the file that PIP_CONFIG_FILE names, PIP_* variables. `files`: pip did
 #: not say which.

@@ -15,8 +15,6 @@ from wheelhouse_resolver.site.layout import NO_LAYER
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree.candidate import Candidate
 
-__all__ = ["Answer", "Verdict"]
-
 #: {value}: what the step goes to.
 _ADVICE = {
     Action.NAME: "did you mean {value}?",

@@ -22,8 +22,6 @@ from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
 from wheelhouse_resolver.wheelfile.metadata_cache import cached_metadata
 
-__all__ = ["Scenario", "contradictory", "problem_of"]
-
 
 class Scenario(NamedTuple):
     """All that the policy goes by, so that one thing of it can be changed.

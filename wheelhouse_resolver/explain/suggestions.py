@@ -27,8 +27,6 @@ from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.wheelfile.metadata_cache import cached_metadata
 from wheelhouse_resolver.wheelfile.tags import pythons_of
 
-__all__ = ["Action", "Step", "Suggestion", "suggestions"]
-
 #: So many suggestions that take several changes are made.
 _MOST_COMBINED = 3
 

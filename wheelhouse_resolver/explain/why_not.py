@@ -23,8 +23,6 @@ from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.utils import cache
 
-__all__ = ["why_not", "why_not_each"]
-
 
 def why_not(
     wheelhouse: Tree, requirement: str | Requirement, host: Host, *, files: RequirementsFile | None = None

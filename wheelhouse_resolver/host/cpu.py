@@ -18,17 +18,6 @@ from wheelhouse_resolver.utils import cache
 if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Arch
 
-__all__ = [
-    "Cpu",
-    "CpuRequirement",
-    "archs_of",
-    "captured_cpu",
-    "missing_for",
-    "parse_cpuinfo",
-    "requirements_for",
-    "running_cpu",
-]
-
 #: The keys of /proc/cpuinfo that say what a CPU is; all others (frequencies, core numbers) vary.
 _IDENTIFYING = frozenset(
     {

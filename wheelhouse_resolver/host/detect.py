@@ -13,24 +13,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from wheelhouse_resolver.errors import NoWheelhouseError
 from wheelhouse_resolver.host.cpu import Cpu, archs_of, captured_cpu, missing_for, running_cpu
 from wheelhouse_resolver.host.layer import Evidence, layer_evidence, parse_os_release
-from wheelhouse_resolver.host.target_python import Interpreter, TargetPython, target_python
+from wheelhouse_resolver.host.target_python import TargetPython, target_python
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.log import info
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Arch, Layer
-
-__all__ = [
-    "Cpu",
-    "Evidence",
-    "Host",
-    "Interpreter",
-    "Machine",
-    "TargetPython",
-    "detect_host",
-    "probe_machine",
-]
 
 #: Environment variables that override the CPU's arch, the first that is set; RSNT_ARCH is that of sites
 #: descending from Compute Canada's software stack.

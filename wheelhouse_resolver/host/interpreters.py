@@ -16,8 +16,6 @@ from wheelhouse_resolver.host.target_python import (
     target_python,
 )
 
-__all__ = ["Target", "target_of", "targets_of"]
-
 
 class Target(NamedTuple):
     """A Python to build for. *path* of the interpreter, its *version* (`3.11`), what it says of itself."""

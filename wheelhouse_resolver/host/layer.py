@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.host.target_python import Interpreter
     from wheelhouse_resolver.site.layout import Layer
 
-__all__ = ["Evidence", "expanded_pattern", "layer_evidence", "parse_os_release", "path_evidence"]
-
 
 class Evidence(NamedTuple):
     """One thing that speaks for an arch or a layer.

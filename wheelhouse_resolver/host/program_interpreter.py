@@ -7,8 +7,6 @@ import os
 from wheelhouse_resolver.errors import reason_of
 from wheelhouse_resolver.utils import cache
 
-__all__ = ["NotElfError", "program_interpreter"]
-
 
 class NotElfError(ValueError):
     """The file is not an ELF file, or a damaged one. Its text says which."""

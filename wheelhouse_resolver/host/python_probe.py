@@ -8,8 +8,6 @@ from typing import NamedTuple
 from wheelhouse_resolver.errors import PythonError, reason_of
 from wheelhouse_resolver.utils.process import run
 
-__all__ = ["Answers", "ask_python"]
-
 #: How long a Python may take to answer (s); on a cold network filesystem start-up takes seconds.
 _TIMEOUT = 120
 

@@ -23,18 +23,6 @@ if TYPE_CHECKING:
 
     from wheelhouse_resolver.host.python_probe import Answers
 
-__all__ = [
-    "Interpreter",
-    "TargetPython",
-    "found_python",
-    "marker_environment",
-    "other_active",
-    "other_version",
-    "python_version",
-    "supported_tags",
-    "target_python",
-]
-
 _HOW_TO_NAME = "give the path of a Python, or a version such as 3.11"
 
 _VERSION = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?(t?)")

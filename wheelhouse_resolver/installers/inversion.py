@@ -18,8 +18,6 @@ from wheelhouse_resolver.wheelfile.tags import compressed_tags, machine_of, pyth
 if TYPE_CHECKING:
     from wheelhouse_resolver.tree.candidate import Candidate
 
-__all__ = ["Inversion", "beats", "concerned_pythons", "inversions", "retagged"]
-
 #: Wheels for all Pythons (py3, abi3) are compared as these see them, besides those that other wheels name.
 _USUAL = tuple(((3, minor), "") for minor in range(8, 15))
 

@@ -10,8 +10,6 @@ import os
 
 from wheelhouse_resolver.utils.filesystem import make_directory, write_text
 
-__all__ = ["FILENAME", "POLICY_MODULE", "write_policy_module"]
-
 #: The name that pip and uv import.
 FILENAME = "_manylinux.py"
 

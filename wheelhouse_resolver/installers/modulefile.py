@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Layer
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["DIALECTS", "dynamic_modulefile", "modulefile", "static_modulefile"]
-
 #: The module languages: Lmod's Lua, and the Tcl of Environment Modules (>= 5.1), which Lmod reads too.
 DIALECTS = ("lmod", "tcl")
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from wheelhouse_resolver.tree.candidate import Candidate
 
-__all__ = ["INSTALLERS", "Installer", "PythonKind", "Tie", "accepted_by", "choice", "tag_priorities"]
-
 #: uv keeps build numbers in 64 bits and drops a wheel whose number does not fit.
 _UV_BUILD_LIMIT = 1 << 64
 

@@ -22,16 +22,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Layer, SearchPath
     from wheelhouse_resolver.site.model import Site
 
-__all__ = [
-    "FORMATS",
-    "PipConfig",
-    "Setting",
-    "config_filename",
-    "pip_config",
-    "static_configs",
-    "write_static_configs",
-]
-
 #: What `PipConfig.render` can write.
 FORMATS = ("ini", "sh", "csh", "fish", "json", "uv")
 

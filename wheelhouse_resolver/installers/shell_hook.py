@@ -9,8 +9,6 @@ from wheelhouse_resolver.installers.template_files import template
 if TYPE_CHECKING:
     from wheelhouse_resolver.installers.pip_config import PipConfig
 
-__all__ = ["SHELLS", "shell_hook"]
-
 #: The shells that `shell_hook` knows: sh is dash, bash, zsh, ksh; csh is tcsh.
 SHELLS = ("sh", "csh", "fish")
 

@@ -10,8 +10,6 @@ import os
 import re
 from collections.abc import Mapping
 
-__all__ = ["filled", "template", "template_path"]
-
 _PLACEHOLDER = re.compile(r'"@(\w+)@"')
 
 

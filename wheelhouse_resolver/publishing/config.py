@@ -14,8 +14,6 @@ from wheelhouse_resolver.utils.schema import Table, require, texts
 if TYPE_CHECKING:
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["after_command", "run_after_hook"]
-
 _SCHEMA = Table({"after": texts()}, header="publish")
 
 

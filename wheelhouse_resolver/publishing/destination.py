@@ -10,8 +10,6 @@ from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER, Directory
 if TYPE_CHECKING:
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["destination"]
-
 
 def destination(
     site: Site, to: Directory | str | None, layer: str | None = None, arch: str | None = None

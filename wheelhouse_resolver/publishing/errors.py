@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from wheelhouse_resolver.errors import WheelhouseError
 
-__all__ = ["AfterHookError", "PublishError"]
-
 
 class PublishError(WheelhouseError, ValueError):
     """Something that cannot be published. *what*: the file or option that it is about."""

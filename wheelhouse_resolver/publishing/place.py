@@ -17,8 +17,6 @@ from wheelhouse_resolver.wheelfile.rewrite import rewrite
 if TYPE_CHECKING:
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["place"]
-
 
 def place(site: Site, planned: PlannedWheel) -> FileChange:
     """Write, sync and name *planned*; then, if it is for the place of its source, remove that.

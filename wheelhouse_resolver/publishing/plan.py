@@ -34,16 +34,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Directory
     from wheelhouse_resolver.site.model import Site
 
-__all__ = [
-    "PlannedWheel",
-    "PublishOptions",
-    "involving",
-    "is_current",
-    "make_plan",
-    "publish_command",
-    "restamped",
-]
-
 
 class PublishOptions(NamedTuple):
     """How to publish.

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Directory
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["publish"]
-
 
 def publish(
     site: Site,

@@ -10,8 +10,6 @@ from wheelhouse_resolver.errors import OutputError, WheelhouseError
 from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.wheelfile.validate import InvalidWheelError
 
-__all__ = ["FileChange", "PublishObserver", "PublishReport", "Recorder"]
-
 T = TypeVar("T")
 
 

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["restamp"]
-
 
 def restamp(
     site: Site, *, retag: bool = False, dry_run: bool = False, observer: PublishObserver | None = None

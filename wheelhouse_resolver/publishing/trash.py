@@ -10,19 +10,6 @@ from typing import NamedTuple
 from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.utils import atomic
 
-__all__ = [
-    "TRASH",
-    "Trashed",
-    "clear",
-    "file_id",
-    "move_to_trash",
-    "put_back",
-    "remove_if_unchanged",
-    "replace_at",
-    "trashed",
-]
-
-
 #: Where withdrawn wheels are kept, in the directory that they were in.
 TRASH = ".trash"
 

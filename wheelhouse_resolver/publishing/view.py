@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Directory
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["ViewReport", "make_view"]
-
 
 class ViewReport(NamedTuple):
     """What a run changed: the links *made*, *kept* and *removed*, and the wheels left out with the reason."""

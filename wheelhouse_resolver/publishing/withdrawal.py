@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Directory
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["restore", "withdraw", "withdraw_command"]
-
 
 def withdraw(
     site: Site,

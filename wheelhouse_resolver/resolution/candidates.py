@@ -33,15 +33,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
     from wheelhouse_resolver.tree.catalogue import Catalogue
 
-__all__ = [
-    "PYTHON",
-    "CandidateFactory",
-    "ProjectCandidates",
-    "ResolverCandidate",
-    "ResolverRequirement",
-    "requirements_from",
-]
-
 #: The name of the target Python among the projects; no project can be called so.
 PYTHON = "<Python>"
 

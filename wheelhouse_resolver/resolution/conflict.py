@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
     from wheelhouse_resolver.selection.requirements import Requirement
 
-__all__ = ["Asked", "Conflict", "Demand", "Exists", "Fact", "Seen", "explain"]
-
 #: Facts, each with the candidates that state it.
 Seen = Mapping["Fact", Iterable[ResolverCandidate]]
 

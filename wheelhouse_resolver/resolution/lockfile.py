@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.host.detect import Host
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["FORMATS", "check_name", "lock", "lock_text"]
-
 #: What `lock_text` can write.
 FORMATS = ("pylock", "requirements")
 

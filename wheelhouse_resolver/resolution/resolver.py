@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.tree.candidate import Candidate
     from wheelhouse_resolver.tree.reader import Tree
 
-__all__ = ["Locked", "Resolution", "resolve"]
-
 #: When to give up (pip: 200,000 rounds).
 _ROUNDS = 200_000
 

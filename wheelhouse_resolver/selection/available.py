@@ -40,19 +40,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.host.detect import Host
     from wheelhouse_resolver.site.layout import Directory
 
-__all__ = [
-    "CHECKED",
-    "COLUMNS",
-    "Listing",
-    "Row",
-    "Scope",
-    "Wanted",
-    "avail",
-    "condensed",
-    "texts_of",
-    "wanted_of",
-]
-
 #: Of as many projects that patterns match, the Requires-Python is read.
 CHECKED = 50
 

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Directory
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["able_archs", "reachable", "why_not_searched"]
-
 
 def able_archs(site: Site, host: Host) -> tuple[str, ...]:
     """The archs that *host* can run, low to high, as the ladder names them."""

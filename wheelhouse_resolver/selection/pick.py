@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.tree.catalogue import Catalogue
     from wheelhouse_resolver.tree.reader import Tree
 
-__all__ = ["Pick", "ProjectFiles", "decide", "forbidding", "pick", "picks", "requires_python", "skipped"]
-
 #: What a wheel lost by: the parts of `policy_key`, in their order.
 _LOST = (Rule.LOST_VERSION, Rule.LOST_RANK, Rule.LOST_TAG, Rule.LOST_BUILD)
 

@@ -12,8 +12,6 @@ from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
 if TYPE_CHECKING:
     from packaging.tags import Tag
 
-__all__ = ["Exclusion", "FileStatus", "Group", "Rule", "grouped", "place_of", "python_labels"]
-
 
 class Rule(enum.Enum):
     """The rule that excludes a file; the value is its name in JSON."""

@@ -21,16 +21,6 @@ from wheelhouse_resolver.errors import InvalidRequirementError, RequirementsFile
 if TYPE_CHECKING:
     from packaging.markers import Marker
 
-__all__ = [
-    "IgnoredOption",
-    "Requirement",
-    "RequirementsFile",
-    "parse_requirement",
-    "read_any",
-    "read_project",
-    "read_requirements",
-]
-
 #: A requirement that is a project's name and nothing else (PEP 508, `identifier`).
 _BARE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 

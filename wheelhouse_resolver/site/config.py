@@ -11,9 +11,6 @@ from wheelhouse_resolver.utils.appdirs import places
 from wheelhouse_resolver.utils.log import info
 from wheelhouse_resolver.utils.text import invalid_character
 
-__all__ = ["ORIGIN", "SiteFile", "find_site_file", "load"]
-
-
 #: The root of the site that the built-in layout comes from.
 ORIGIN = "/cvmfs/soft.computecanada.ca/custom/python/wheelhouse"
 

@@ -12,8 +12,6 @@ from wheelhouse_resolver.site.template import site_template
 from wheelhouse_resolver.utils.appdirs import places
 from wheelhouse_resolver.utils.filesystem import make_directory, write_text
 
-__all__ = ["CreatedWheelhouse", "create_wheelhouse"]
-
 
 class CreatedWheelhouse(NamedTuple):
     """What `create_wheelhouse` did.

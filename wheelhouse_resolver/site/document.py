@@ -25,9 +25,6 @@ from wheelhouse_resolver.utils.schema import (
     whole_number,
 )
 
-__all__ = ["from_document", "parse"]
-
-
 #: Tables that other rooms read.
 _OTHER_ROOMS = ("publish", "build")
 

@@ -6,20 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-__all__ = [
-    "BUILTIN_LADDER",
-    "BUILTIN_LAYERS",
-    "GENERIC",
-    "NO_LAYER",
-    "Arch",
-    "Directory",
-    "HostKind",
-    "Layer",
-    "SearchPath",
-    "SiteFields",
-]
-
-
 #: The arch that needs nothing of a CPU; it is below every ladder.
 GENERIC = "generic"
 

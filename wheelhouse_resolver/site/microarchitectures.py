@@ -11,8 +11,6 @@ from typing import NamedTuple
 
 from wheelhouse_resolver.utils import cache
 
-__all__ = ["Vocabulary", "archspec_identity", "vocabulary"]
-
 
 class Vocabulary(NamedTuple):
     """archspec's names: each microarchitecture's family, and the families that have each feature."""

@@ -29,8 +29,6 @@ from wheelhouse_resolver.site.layout import (
 )
 from wheelhouse_resolver.site.ranks import LAYER_RANK, TOP_RANK, rank_offsets
 
-__all__ = ["SearchingHost", "Site", "searched_together"]
-
 
 class SearchingHost(Protocol):
     """What a site must know of a host to say what it searches."""

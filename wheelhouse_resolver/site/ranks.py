@@ -9,9 +9,6 @@ from types import MappingProxyType
 
 from wheelhouse_resolver.site.layout import Layer
 
-__all__ = ["LAYER_RANK", "TOP_RANK", "assign_ranks", "rank_offsets"]
-
-
 #: Rank of the top-level generic directory.
 TOP_RANK = 1
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 
-__all__ = ["site_template"]
-
 _TEMPLATE = """\
 # The site file of wheelhouse-resolver. All that is commented out shows the built-in values, or an example.
 # It is found through --config, WHEELHOUSE_CONFIG, or as wheelhouse-resolver/site.toml in the user's or the

@@ -12,9 +12,6 @@ from wheelhouse_resolver.site.layout import BUILTIN_LADDER, GENERIC, NO_LAYER, A
 from wheelhouse_resolver.site.ranks import LAYER_RANK, assign_ranks, rank_offsets
 from wheelhouse_resolver.utils.text import invalid_character, suggest_name
 
-__all__ = ["HIGHEST_RANK", "invalid_name", "site_problems"]
-
-
 #: Build numbers are rank * 1000 and more, and uv drops a wheel whose build number exceeds 64 bits.
 HIGHEST_RANK = 10**9
 

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
     from wheelhouse_resolver.site.layout import Directory
 
-__all__ = ["Candidate", "InvalidFilename", "ending_of", "parse_candidate", "version_of"]
-
-
 #: How many different parts of file names are remembered, of each kind. The names of a tree are made of few:
 #: 50,000 wheels have some thousand versions and projects, and some dozen build tags and tag sets.
 _REMEMBERED = 1 << 15

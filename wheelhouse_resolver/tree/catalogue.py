@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
     from wheelhouse_resolver.site.layout import Directory
 
-__all__ = ["Catalogue", "Fits"]
-
-
 #: Whether a wheel with these tags will do.
 Fits: TypeAlias = Callable[["frozenset[Tag]"], object]
 

@@ -10,8 +10,6 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from wheelhouse_resolver.host.target_python import TargetPython, python_version, supported_tags
 from wheelhouse_resolver.wheelfile.metadata_cache import cached_metadata
 
-__all__ = ["fits"]
-
 
 def fits(wheel: str, python: TargetPython) -> bool:
     """Whether the wheel at the path *wheel* can be installed for *python*: its tags, its Requires-Python."""

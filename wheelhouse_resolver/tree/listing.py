@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Directory, SearchPath
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["SUFFIX", "all_names", "check_root", "existing", "unsearched", "wheel_names"]
-
 #: How the names of wheels end; installers consider no other files.
 SUFFIX = ".whl"
 

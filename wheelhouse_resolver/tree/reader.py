@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Directory
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["Tree"]
-
-
 #: To look for the files of more projects than these costs more than to go through all.
 _FEW = 8
 

@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 from wheelhouse_resolver.utils import cache
 
-__all__ = ["APPLICATION", "Places", "places"]
-
 #: The name of our directory in the configuration and cache directories.
 APPLICATION = "wheelhouse-resolver"
 

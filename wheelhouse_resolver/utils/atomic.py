@@ -18,23 +18,6 @@ from typing import IO, Any, NamedTuple
 from wheelhouse_resolver.errors import OutputError, WheelhouseError
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP, open_regular, sha256_of
 
-__all__ = [
-    "TEMPORARY_PREFIX",
-    "AlreadyExistsError",
-    "Temporary",
-    "clear_temporary",
-    "commit",
-    "exchange",
-    "give_name",
-    "make_shared_directory",
-    "same_content",
-    "sync",
-    "sync_directory",
-    "temporary",
-    "temporary_files",
-]
-
-
 #: How temporary names begin and end; installers look at names ending in .whl only.
 TEMPORARY_PREFIX = ".wheelhouse-draft-"
 

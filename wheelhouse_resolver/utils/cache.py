@@ -23,8 +23,6 @@ from typing import Any
 
 from wheelhouse_resolver.errors import WheelhouseError
 
-__all__ = ["cache_directory", "get", "get_for_file", "get_for_files", "identity_of"]
-
 #: As many files are looked into at once.
 _AT_ONCE = 16
 

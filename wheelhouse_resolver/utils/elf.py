@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import IO, Any
 
-__all__ = ["MAGIC", "ElfFile", "read_elf"]
-
-
 MAGIC = b"\x7fELF"
 
 #: A valid file has far fewer of anything; a hostile one can have an endless list.

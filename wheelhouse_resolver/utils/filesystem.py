@@ -7,8 +7,6 @@ import stat
 
 from wheelhouse_resolver.errors import OutputError
 
-__all__ = ["make_directory", "write_text"]
-
 
 def write_text(path: str, text: str) -> bool:
     """Make *text* (as UTF-8) the content of the file at *path*, atomically.

@@ -11,8 +11,6 @@ from typing import Any
 
 from wheelhouse_resolver.errors import printable
 
-__all__ = ["debug", "info"]
-
 
 def info(room: str, message: str, *values: object) -> None:
     """Log what was decided. *room*: the module's `__name__`; *message*: with a `%s` for each of *values*."""

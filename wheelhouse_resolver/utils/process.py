@@ -10,8 +10,6 @@ from wheelhouse_resolver.utils.log import debug
 if TYPE_CHECKING:
     import subprocess
 
-__all__ = ["run"]
-
 
 def run(
     argv: Sequence[str],

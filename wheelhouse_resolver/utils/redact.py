@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["is_secret", "redact"]
-
-
 _SECRET = r"PASSW|TOKEN|SECRET|CREDENTIAL|API[_-]?KEY|PRIVATE[_-]?KEY"
 
 _SECRET_NAME = re.compile(_SECRET, re.IGNORECASE)

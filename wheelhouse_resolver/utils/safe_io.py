@@ -9,9 +9,6 @@ import zipfile
 import zlib
 from typing import IO
 
-__all__ = ["BAD_ZIP", "never_waiting", "open_regular", "sha256_of"]
-
-
 try:
     from lzma import LZMAError as _LZMAError
 except ImportError:  # a Python that was built without it; zipfile then says NotImplementedError

@@ -15,27 +15,6 @@ from typing import Any
 from wheelhouse_resolver.errors import SiteFileError
 from wheelhouse_resolver.utils.text import invalid_character, suggest_name, toml_type
 
-__all__ = [
-    "Check",
-    "Findings",
-    "Pairs",
-    "Problem",
-    "Table",
-    "Tables",
-    "anything",
-    "array",
-    "flag",
-    "line",
-    "lines",
-    "one_of",
-    "problems",
-    "require",
-    "seconds",
-    "text",
-    "texts",
-    "whole_number",
-]
-
 
 class Findings:
     """What is wrong so far, as (key, problem) pairs."""

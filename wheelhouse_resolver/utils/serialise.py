@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, TypeVar
 
-__all__ = ["from_plain", "to_plain"]
-
 _Value = TypeVar("_Value")
 
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["invalid_character", "is_true", "suggest_name", "toml_type"]
-
-
 #: What ends a line for some reader, besides the control characters.
 _LINE_ENDS = "\u2028\u2029"
 

@@ -6,8 +6,6 @@ import re
 import sys
 from typing import Any
 
-__all__ = ["TomlError", "parse_toml"]
-
 
 class TomlError(ValueError):
     """Text that is not TOML. *problem*: why. *line*: 1-based, where it is known."""

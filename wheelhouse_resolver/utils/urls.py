@@ -7,9 +7,6 @@ import os
 from wheelhouse_resolver.errors import UnsafeValueError
 from wheelhouse_resolver.utils.text import invalid_character
 
-__all__ = ["file_url"]
-
-
 #: The bytes that stand for themselves in a URL's path (RFC 3986, unreserved, and `/`).
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._~-")
 

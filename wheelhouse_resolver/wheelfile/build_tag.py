@@ -19,18 +19,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Directory
     from wheelhouse_resolver.site.model import Site
 
-__all__ = [
-    "BAND",
-    "StampError",
-    "StampState",
-    "Stamping",
-    "build_text",
-    "renamed",
-    "stamp_build",
-    "stamped_name",
-    "stamping",
-]
-
 #: How many build numbers each rank has.
 BAND = 1000
 

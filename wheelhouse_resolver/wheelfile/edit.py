@@ -31,16 +31,6 @@ from wheelhouse_resolver.wheelfile.rewrite import Rewrite, labelled, rewrite
 from wheelhouse_resolver.wheelfile.tags import compressed_tags
 from wheelhouse_resolver.wheelfile.validate import InvalidWheelError, ValidatedWheel, check_wheel
 
-__all__ = [
-    "Edits",
-    "RelabelError",
-    "Relabelled",
-    "edited_requirements",
-    "malformed",
-    "relabel",
-    "requirements_of",
-]
-
 
 class RelabelError(FileProblemError, ValueError):
     """An edit that cannot be made. *path*: of the wheel."""

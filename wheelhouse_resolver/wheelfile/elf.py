@@ -8,8 +8,6 @@ import zipfile
 from wheelhouse_resolver.utils.elf import MAGIC, ElfFile, read_elf
 from wheelhouse_resolver.utils.safe_io import open_regular
 
-__all__ = ["elf_files"]
-
 #: A larger unpacked file (bytes) goes to a temporary file.
 _IN_MEMORY = 64 << 20
 

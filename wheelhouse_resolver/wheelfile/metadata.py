@@ -11,9 +11,6 @@ from typing import NamedTuple
 from wheelhouse_resolver.errors import UnreadableWheelError, reason_of
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP, open_regular
 
-__all__ = ["MOST_METADATA", "Metadata", "header_lines", "metadata_of", "parse_headers", "read_metadata"]
-
-
 #: The largest METADATA (bytes) that is unpacked; real ones are far smaller.
 MOST_METADATA = 16 << 20
 

@@ -11,8 +11,6 @@ from typing import Any, NamedTuple
 
 from wheelhouse_resolver.utils import cache
 
-__all__ = ["CoreMetadata", "cached_metadata", "cached_metadata_of_many"]
-
 #: What the cache calls them.
 _KIND = "metadata"
 

@@ -26,8 +26,6 @@ from wheelhouse_resolver.utils.safe_io import open_regular
 from wheelhouse_resolver.wheelfile.metadata import header_lines
 from wheelhouse_resolver.wheelfile.validate import ValidatedWheel, is_signature
 
-__all__ = ["ChangedWhileReadError", "Rewrite", "labelled", "rewrite"]
-
 _CHUNK = 1 << 20
 
 

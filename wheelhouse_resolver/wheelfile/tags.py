@@ -7,8 +7,6 @@ from collections.abc import Iterable
 
 from packaging.tags import Tag
 
-__all__ = ["MANYLINUX", "compressed_tags", "glibc_of", "machine_of", "pythons_of"]
-
 
 def compressed_tags(tags: frozenset[Tag]) -> str:
     """*tags* as a compressed tag set (PEP 425), which may expand to more tags than these."""

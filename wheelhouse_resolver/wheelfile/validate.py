@@ -35,8 +35,6 @@ from wheelhouse_resolver.utils.text import invalid_character
 from wheelhouse_resolver.wheelfile.metadata import MOST_METADATA, Metadata, parse_headers
 from wheelhouse_resolver.wheelfile.tags import machine_of
 
-__all__ = ["InvalidWheelError", "ValidatedWheel", "WheelName", "check_wheel", "is_signature"]
-
 #: The largest ones that are read (bytes).
 _MOST_TEXT = {"METADATA": MOST_METADATA, "WHEEL": 1 << 20, "RECORD": 64 << 20}
 

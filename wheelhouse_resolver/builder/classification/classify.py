@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Directory
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["Classification", "ClassifyError", "classify", "decide"]
-
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 

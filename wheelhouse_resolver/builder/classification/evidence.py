@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.site.model import Site
     from wheelhouse_resolver.utils.elf import ElfFile
 
-__all__ = ["Evidence", "Subject", "arch_evidence", "bit_of", "highest_mark", "layer_evidence", "level_name"]
-
 #: The x86-64 levels as archspec names them, by the bit that stands for each in the ELF note.
 _LEVELS = {1: None, 2: "x86_64_v2", 4: "x86_64_v3", 8: "x86_64_v4"}
 

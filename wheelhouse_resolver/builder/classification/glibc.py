@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Layer
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["glibc_needed", "glibc_promised", "layers_glibc", "stated_glibc"]
-
 _VERSION = re.compile(r"GLIBC_(\d+(?:\.\d+)+)")
 
 #: Where a layer keeps its C library, below its prefix.

@@ -13,8 +13,6 @@ import tempfile
 import zipfile
 from collections.abc import Sequence
 
-__all__ = ["count_instructions"]
-
 #: The widest first; AVX has ymm registers, AVX-512 has zmm ones.
 _REGISTERS = ("zmm", "ymm")
 

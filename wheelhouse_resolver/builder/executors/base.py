@@ -15,8 +15,6 @@ from typing import Protocol
 from wheelhouse_resolver.builder.resources import Resources
 from wheelhouse_resolver.errors import OutputError, WheelhouseError
 
-__all__ = ["Executor", "ExecutorError", "Result", "Task", "TaskObserver", "clear_result"]
-
 
 class ExecutorError(WheelhouseError, RuntimeError):
     """An executor that cannot work at all. *command*: the one that failed."""

@@ -18,8 +18,6 @@ from wheelhouse_resolver.builder.process.commands import (
     tail_of,
 )
 
-__all__ = ["LocalExecutor"]
-
 #: How often the subprocesses are polled (s). Not `os.pidfd_open`: Linux 4.18 of RHEL 8 lacks it.
 _POLL = 0.05
 

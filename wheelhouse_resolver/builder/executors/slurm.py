@@ -24,8 +24,6 @@ from wheelhouse_resolver.errors import OutputError, reason_of
 from wheelhouse_resolver.utils.filesystem import make_directory, write_text
 from wheelhouse_resolver.utils.process import run
 
-__all__ = ["ArrayJob", "Scheduler", "Slurm", "SlurmExecutor"]
-
 #: The tasks of one array job; Slurm's default MaxArraySize is 1001.
 _MOST_TASKS = 1000
 

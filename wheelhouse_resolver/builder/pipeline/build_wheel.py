@@ -66,8 +66,6 @@ from wheelhouse_resolver.utils.filesystem import write_text
 from wheelhouse_resolver.wheelfile.edit import Edits, relabel
 from wheelhouse_resolver.wheelfile.validate import check_wheel
 
-__all__ = ["BuildInterrupted", "run_job"]
-
 #: The first pip whose `pip wheel` takes `--config-settings` more than once.
 _OLDEST_PIP = Version("23.1")
 

@@ -15,8 +15,6 @@ from wheelhouse_resolver.builder.process.log_tail import FULL
 from wheelhouse_resolver.builder.records.record import BuildRecord, Phase, describe
 from wheelhouse_resolver.errors import WheelhouseError, printable
 
-__all__ = ["PhaseFailed", "Phases"]
-
 _INTERRUPTED = "interrupted"
 
 

@@ -9,8 +9,6 @@ from wheelhouse_resolver.builder.recipes.model import Recipe
 from wheelhouse_resolver.builder.records.job import Job
 from wheelhouse_resolver.host.interpreters import Target
 
-__all__ = ["Entry", "Plan", "PlanSettings", "Satisfied"]
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlanSettings:

@@ -33,8 +33,6 @@ from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.utils.filesystem import make_directory
 from wheelhouse_resolver.wheelfile.metadata_cache import cached_metadata
 
-__all__ = ["make_plan"]
-
 
 @dataclass(kw_only=True, slots=True)
 class _Want:

@@ -22,8 +22,6 @@ from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.wheelfile.edit import edited_requirements, requirements_of
 from wheelhouse_resolver.wheelfile.metadata import Metadata, parse_headers
 
-__all__ = ["SourceMetadataError", "get_requires_dist", "static_requirements"]
-
 
 class SourceMetadataError(WheelhouseError, RuntimeError):
     """A source whose requirements cannot be determined. *log*: of the attempt."""

@@ -15,8 +15,6 @@ from wheelhouse_resolver.builder.toolchain.variables import base_environ, pip_te
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.utils.filesystem import make_directory, write_text
 
-__all__ = ["SourceFetcher"]
-
 #: pip's configuration without what the site itself has built.
 _UPSTREAM = "upstream.conf"
 

@@ -9,8 +9,6 @@ from typing import Any, TypeVar
 
 from wheelhouse_resolver.errors import WheelhouseError, printable
 
-__all__ = ["CycleError", "sharing_order", "waves"]
-
 Node = TypeVar("Node")
 
 

@@ -21,19 +21,6 @@ from wheelhouse_resolver.errors import printable, reason_of
 from wheelhouse_resolver.utils.log import info
 from wheelhouse_resolver.utils.redact import redact
 
-__all__ = [
-    "Finished",
-    "children",
-    "interrupted_by",
-    "is_full",
-    "kill_children",
-    "run_logged",
-    "start_logged",
-    "stop",
-    "subreaper",
-    "tail_of",
-]
-
 #: How much of a log's end is read for its last lines (bytes); a build may print hundreds of megabytes.
 _TAIL = 64 << 10
 

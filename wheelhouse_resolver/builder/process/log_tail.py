@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["FULL", "last_words", "without_closing"]
-
 #: How much of a line is kept (characters): a build may print one of megabytes.
 _LONGEST = 300
 

@@ -17,8 +17,6 @@ from typing import NamedTuple
 
 from wheelhouse_resolver.errors import OutputError
 
-__all__ = ["Owner", "clear_leftovers", "is_over", "scratch_directory", "this_process"]
-
 #: How the names of these directories begin; one that is kept is never removed.
 _PREFIX, _KEPT_PREFIX = "build-", "kept-"
 

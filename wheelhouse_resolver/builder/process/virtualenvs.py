@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from wheelhouse_resolver.builder.process.commands import is_full, run_logged
 from wheelhouse_resolver.errors import WheelhouseError
 
-__all__ = ["EnvironmentProblemError", "isolated", "make_environment"]
-
 #: How long making one may take (s); on a cold network filesystem a Python starts in seconds.
 _TIMEOUT = 600
 

@@ -35,17 +35,6 @@ from wheelhouse_resolver.wheelfile.edit import Edits
 if TYPE_CHECKING:
     from wheelhouse_resolver.site.model import Site
 
-__all__ = [
-    "SHIPPED",
-    "SUFFIX",
-    "RecipeFile",
-    "find_recipe",
-    "load_recipe",
-    "recipe_directories",
-    "recipe_files",
-    "unmatched_conditions",
-]
-
 SUFFIX = ".toml"
 
 #: Where the recipes that come with this program are.

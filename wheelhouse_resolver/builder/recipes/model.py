@@ -16,22 +16,6 @@ from wheelhouse_resolver.builder.resources import Resources
 from wheelhouse_resolver.errors import WheelhouseError, printable
 from wheelhouse_resolver.wheelfile.edit import Edits
 
-__all__ = [
-    "PHASES",
-    "Patch",
-    "Recipe",
-    "RecipeError",
-    "Source",
-    "Substitution",
-    "Test",
-    "UnreadableRecipeError",
-    "VariableError",
-    "below",
-    "no_recipe",
-    "pinned_version",
-    "variables_in",
-]
-
 _NO_EDITS = Edits()
 
 #: When a recipe can run shell commands during a build, in order.

@@ -33,8 +33,6 @@ from wheelhouse_resolver.utils.schema import (
 from wheelhouse_resolver.utils.text import invalid_character
 from wheelhouse_resolver.wheelfile.rewrite import labelled
 
-__all__ = ["CONDITIONS", "SOURCE_KINDS", "recipe_problems", "recipe_schema"]
-
 #: The longest time limit of a test (s).
 _LONGEST = 7 * 24 * 3600
 

@@ -11,8 +11,6 @@ from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.serialise import from_plain, to_plain
 
-__all__ = ["BuildOptions", "Job", "SourceArchive", "phase_file", "phase_of"]
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceArchive:

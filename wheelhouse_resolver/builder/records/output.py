@@ -21,8 +21,6 @@ from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.utils import atomic
 from wheelhouse_resolver.utils.safe_io import sha256_of
 
-__all__ = ["place_wheel"]
-
 #: Locked by the build that places its wheel in the directory.
 _LOCK = ".wheelhouse-build.lock"
 

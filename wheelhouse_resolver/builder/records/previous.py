@@ -12,8 +12,6 @@ from wheelhouse_resolver.host.target_python import TargetPython
 from wheelhouse_resolver.tree.compatibility import fits
 from wheelhouse_resolver.tree.listing import SUFFIX
 
-__all__ = ["built_wheels", "same_wheel"]
-
 
 def built_wheels(directory: str, project: str) -> Iterator[tuple[str, BuildRecord]]:
     """The wheels of *project* in *directory* that have a valid record, sorted by name."""

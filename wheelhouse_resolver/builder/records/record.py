@@ -16,18 +16,6 @@ from wheelhouse_resolver.utils.filesystem import write_text
 from wheelhouse_resolver.utils.safe_io import sha256_of
 from wheelhouse_resolver.utils.serialise import from_plain, to_plain
 
-__all__ = [
-    "BUILT",
-    "FAILED",
-    "PRESENT",
-    "RECORD_SUFFIX",
-    "BuildRecord",
-    "Phase",
-    "describe",
-    "record_of",
-    "write_record",
-]
-
 #: Appended to a wheel's file name, this is the name of its record.
 RECORD_SUFFIX = ".build.json"
 

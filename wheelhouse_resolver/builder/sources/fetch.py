@@ -40,8 +40,6 @@ from wheelhouse_resolver.utils.safe_io import sha256_of
 from wheelhouse_resolver.utils.toml import TomlError, parse_toml
 from wheelhouse_resolver.wheelfile.metadata import parse_headers
 
-__all__ = ["check_archive", "fetch", "unpack_source"]
-
 #: How long a server may send nothing (s).
 _SILENCE = 120
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from wheelhouse_resolver.builder.records.job import SourceArchive
 from wheelhouse_resolver.errors import WheelhouseError, printable
 
-__all__ = ["FetchContext", "Fetched", "SourceError", "log_line"]
-
 
 class SourceError(WheelhouseError, RuntimeError):
     """A source that cannot be fetched."""

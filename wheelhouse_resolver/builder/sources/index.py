@@ -29,8 +29,6 @@ from wheelhouse_resolver.builder.records.job import Job, SourceArchive
 from wheelhouse_resolver.builder.sources.fetched import FetchContext, SourceError, log_line
 from wheelhouse_resolver.utils.safe_io import sha256_of
 
-__all__ = ["TIMEOUT", "fetch_from_index", "last_error", "version_in_filename"]
-
 #: How long one download or checkout may take (s).
 TIMEOUT = 3600
 

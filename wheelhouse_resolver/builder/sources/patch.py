@@ -14,8 +14,6 @@ from wheelhouse_resolver.builder.sources.fetched import Fetched, log_line
 from wheelhouse_resolver.builder.toolchain.flags import native_word, replace_native, rewrite
 from wheelhouse_resolver.errors import WheelhouseError
 
-__all__ = ["ChangeError", "prepare"]
-
 #: How long one patch may take (s).
 _TIMEOUT = 600
 

@@ -8,8 +8,6 @@ import tarfile
 from wheelhouse_resolver.builder.sources.fetched import SourceError
 from wheelhouse_resolver.errors import reason_of
 
-__all__ = ["pack_tree", "unpack_tree"]
-
 
 def pack_tree(directory: str, archive: str, *, leave_out: str) -> None:
     """Pack *directory*, but for *leave_out* if that is below it, into the new tar file *archive*.

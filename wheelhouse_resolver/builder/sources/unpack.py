@@ -11,8 +11,6 @@ from pathlib import PurePosixPath
 from wheelhouse_resolver.errors import FileProblemError
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP
 
-__all__ = ["ArchiveError", "unpack"]
-
 #: No source is larger when unpacked (bytes).
 _MOST = 16 << 30
 

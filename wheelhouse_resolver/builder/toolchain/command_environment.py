@@ -19,8 +19,6 @@ from wheelhouse_resolver.builder.toolchain.variables import (
 )
 from wheelhouse_resolver.site.model import Site
 
-__all__ = ["CommandEnvironment", "SourceTree", "command_environment"]
-
 
 class SourceTree(Protocol):
     """A source: the directory that it is in, and its version, if known."""

@@ -11,8 +11,6 @@ from functools import lru_cache
 from wheelhouse_resolver.builder.process.commands import run_logged
 from wheelhouse_resolver.errors import WheelhouseError
 
-__all__ = ["ModulesError", "module_environment"]
-
 #: How long loading may take (s): module trees are on network filesystems.
 _TIMEOUT = 300
 

@@ -22,21 +22,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Arch
     from wheelhouse_resolver.site.model import Site
 
-__all__ = [
-    "FlagsError",
-    "Toolchain",
-    "ToolchainError",
-    "arch_flags",
-    "compiler_environment",
-    "compiler_of",
-    "level_of",
-    "native_word",
-    "probe_toolchain",
-    "replace_native",
-    "rewrite",
-    "stated_flags",
-]
-
 #: The variables that build systems read compiler flags from.
 _VARIABLES = ("CFLAGS", "CXXFLAGS", "FFLAGS", "FCFLAGS")
 

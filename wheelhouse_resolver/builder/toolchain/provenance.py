@@ -17,15 +17,6 @@ from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.process import run
 
-__all__ = [
-    "host_facts",
-    "installed",
-    "layer_warnings",
-    "optimisation_of",
-    "patchelf_version",
-    "tool_versions",
-]
-
 #: How long a program may take to say its version (s); on a cold network filesystem it takes seconds.
 _TIMEOUT = 60
 

@@ -22,21 +22,6 @@ from wheelhouse_resolver.utils.process import run
 from wheelhouse_resolver.utils.redact import is_secret, redact
 from wheelhouse_resolver.utils.urls import file_url
 
-__all__ = [
-    "FLAGS",
-    "base_environ",
-    "build_variables",
-    "constraint_lines",
-    "joined_flags",
-    "own_flags",
-    "path_flags",
-    "pip_text",
-    "recorded_variables",
-    "with_path",
-    "without_pip",
-]
-
-
 #: The variables with flags for compilers and linkers (GNU make's names, which all build systems read).
 FLAGS = ("CFLAGS", "CXXFLAGS", "FFLAGS", "FCFLAGS", "LDFLAGS")
 

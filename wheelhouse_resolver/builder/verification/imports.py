@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from keyword import iskeyword
 from typing import Any
 
-__all__ = ["import_names"]
-
 #: The file names of extension modules: the module's name, and how they end.
 _EXTENSION = re.compile(r"([A-Za-z_]\w*)(\.(abi3|cpython|pypy|graalpy)[\w.-]*)?\.so", re.ASCII)
 

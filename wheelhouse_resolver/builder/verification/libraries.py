@@ -19,8 +19,6 @@ from wheelhouse_resolver.errors import reason_of
 from wheelhouse_resolver.utils.elf import ElfFile, read_elf
 from wheelhouse_resolver.utils.process import run
 
-__all__ = ["LibraryProblem", "Loader", "library_path_of", "library_problems"]
-
 #: How long the loader may take for one file (s).
 _TIMEOUT = 60
 

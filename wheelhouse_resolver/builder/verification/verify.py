@@ -36,8 +36,6 @@ from wheelhouse_resolver.wheelfile.elf import elf_files
 from wheelhouse_resolver.wheelfile.tags import pythons_of
 from wheelhouse_resolver.wheelfile.validate import WheelName
 
-__all__ = ["FailedCheck", "NoEmulatorError", "Verification", "VerifyOptions", "python_for", "verify"]
-
 #: How long installing may take (s).
 _INSTALLING = 1800
 

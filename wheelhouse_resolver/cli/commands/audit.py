@@ -13,8 +13,6 @@ from wheelhouse_resolver.cli.options import add_examples, add_json_option, add_s
 from wheelhouse_resolver.cli.progress import bar
 from wheelhouse_resolver.errors import printable
 
-__all__ = ["add_arguments", "run"]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `audit`."""

@@ -32,8 +32,6 @@ from wheelhouse_resolver.selection.available import (
 )
 from wheelhouse_resolver.tree.reader import Tree
 
-__all__ = ["add_arguments", "run"]
-
 #: What a narrow terminal goes without, unless the columns were chosen; `local` only if it is empty.
 _DROPPABLE = ("platform", "abi", "build", "python", "layer")
 

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.builder.run import BuildOutcome, PublishWheel
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["add_arguments", "run"]
-
 _COLUMNS = ("package", "version", "python", "arch", "result", "seconds", "wheel or problem")
 
 #: How much of a problem the table shows (characters).

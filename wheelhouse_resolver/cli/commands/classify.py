@@ -17,8 +17,6 @@ from wheelhouse_resolver.cli.options import (
 )
 from wheelhouse_resolver.errors import printable
 
-__all__ = ["add_arguments", "run"]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `classify`."""

@@ -9,8 +9,6 @@ from wheelhouse_resolver.cli.options import UsageError, add_examples
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.site.model import Site
 
-__all__ = ["add_arguments", "run"]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `completion`."""

@@ -17,8 +17,6 @@ from wheelhouse_resolver.errors import printable
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.host.layer import Evidence
 
-__all__ = ["add_arguments", "run"]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `detect`."""

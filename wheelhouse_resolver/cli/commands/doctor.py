@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.doctor.facts import EnvironmentFacts
     from wheelhouse_resolver.host.layer import Evidence
 
-__all__ = ["add_arguments", "run"]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `doctor`."""

@@ -7,8 +7,6 @@ import argparse
 from wheelhouse_resolver.cli.options import add_examples, add_site_options
 from wheelhouse_resolver.site.create import create_wheelhouse
 
-__all__ = ["add_arguments", "run"]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `init`."""

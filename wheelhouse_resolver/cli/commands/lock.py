@@ -20,8 +20,6 @@ from wheelhouse_resolver.cli.options import (
 )
 from wheelhouse_resolver.cli.progress import bar
 
-__all__ = ["add_arguments", "run"]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `lock`."""

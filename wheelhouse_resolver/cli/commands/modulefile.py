@@ -7,8 +7,6 @@ import argparse
 from wheelhouse_resolver.cli.options import add_examples, add_site_options, print_or_write, site_of
 from wheelhouse_resolver.installers.modulefile import DIALECTS, modulefile
 
-__all__ = ["add_arguments", "run"]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `modulefile`."""

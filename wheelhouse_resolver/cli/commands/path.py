@@ -15,8 +15,6 @@ from wheelhouse_resolver.cli.options import (
 )
 from wheelhouse_resolver.tree import listing
 
-__all__ = ["add_arguments", "run"]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `path`."""

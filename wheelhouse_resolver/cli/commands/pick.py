@@ -22,8 +22,6 @@ from wheelhouse_resolver.selection.pick import Pick, picks, skipped
 from wheelhouse_resolver.selection.reasons import place_of
 from wheelhouse_resolver.tree.reader import Tree
 
-__all__ = ["add_arguments", "run"]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `pick`."""

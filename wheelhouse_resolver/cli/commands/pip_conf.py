@@ -17,8 +17,6 @@ from wheelhouse_resolver.cli.options import (
 )
 from wheelhouse_resolver.installers.pip_config import FORMATS, pip_config, write_static_configs
 
-__all__ = ["add_arguments", "run"]
-
 _HINT = "see wheelhouse-resolver pip-conf --help"
 
 

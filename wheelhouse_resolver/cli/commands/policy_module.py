@@ -7,8 +7,6 @@ import argparse
 from wheelhouse_resolver.cli.options import add_examples
 from wheelhouse_resolver.installers.manylinux_policy import write_policy_module
 
-__all__ = ["add_arguments", "run"]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `policy-module`."""

@@ -15,8 +15,6 @@ from wheelhouse_resolver.publishing.plan import PublishOptions
 from wheelhouse_resolver.publishing.publish import publish
 from wheelhouse_resolver.publishing.report import FileChange, PublishObserver
 
-__all__ = ["PublishPrinter", "add_arguments", "run"]
-
 T = TypeVar("T")
 
 

@@ -34,8 +34,6 @@ from wheelhouse_resolver.host.target_python import python_version
 from wheelhouse_resolver.selection.requirements import parse_requirement
 from wheelhouse_resolver.site.model import Site
 
-__all__ = ["add_arguments", "run"]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `recipe`, which has three actions."""

@@ -9,8 +9,6 @@ from wheelhouse_resolver.cli.options import add_examples, add_json_option, print
 from wheelhouse_resolver.errors import OutputError, WheelhouseError, printable
 from wheelhouse_resolver.wheelfile.edit import Edits, malformed, relabel, requirements_of
 
-__all__ = ["add_arguments", "run"]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `relabel`."""

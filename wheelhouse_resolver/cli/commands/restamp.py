@@ -10,8 +10,6 @@ from wheelhouse_resolver.cli.options import add_examples, add_site_options, site
 from wheelhouse_resolver.publishing.report import FileChange
 from wheelhouse_resolver.publishing.restamp import restamp
 
-__all__ = ["add_arguments", "run"]
-
 
 class _RestampPrinter(PublishPrinter):
     def changed(self, change: FileChange) -> None:

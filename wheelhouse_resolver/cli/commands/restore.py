@@ -9,8 +9,6 @@ from wheelhouse_resolver.cli.commands.withdraw import add_filenames
 from wheelhouse_resolver.cli.options import site_of
 from wheelhouse_resolver.publishing.withdrawal import restore
 
-__all__ = ["add_arguments", "run"]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `restore`."""

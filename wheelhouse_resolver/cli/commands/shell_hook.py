@@ -15,8 +15,6 @@ from wheelhouse_resolver.cli.options import (
 from wheelhouse_resolver.installers.pip_config import pip_config
 from wheelhouse_resolver.installers.shell_hook import SHELLS, shell_hook
 
-__all__ = ["add_arguments", "run"]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `shell-hook`."""

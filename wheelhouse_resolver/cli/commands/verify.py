@@ -37,8 +37,6 @@ from wheelhouse_resolver.tree import listing
 from wheelhouse_resolver.wheelfile.metadata import read_metadata
 from wheelhouse_resolver.wheelfile.validate import WheelName
 
-__all__ = ["add_arguments", "run"]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `verify`."""

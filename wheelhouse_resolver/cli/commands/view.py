@@ -7,8 +7,6 @@ import argparse
 from wheelhouse_resolver.cli.options import add_examples, add_site_options, site_of, warn
 from wheelhouse_resolver.publishing.view import make_view
 
-__all__ = ["add_arguments", "run"]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `view`."""

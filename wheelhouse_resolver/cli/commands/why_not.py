@@ -19,8 +19,6 @@ from wheelhouse_resolver.cli.options import (
 from wheelhouse_resolver.explain.why_not import why_not_each
 from wheelhouse_resolver.tree.reader import Tree
 
-__all__ = ["add_arguments", "run"]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `why-not`."""

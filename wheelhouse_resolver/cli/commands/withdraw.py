@@ -8,8 +8,6 @@ from wheelhouse_resolver.cli.commands.publish import PublishPrinter
 from wheelhouse_resolver.cli.options import add_examples, add_site_options, site_of
 from wheelhouse_resolver.publishing.withdrawal import withdraw
 
-__all__ = ["add_arguments", "add_filenames", "run"]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `withdraw`."""

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.doctor.facts import DirectoryState, EnvironmentFacts, LinkState
     from wheelhouse_resolver.doctor.pip_settings import PipSetting
 
-__all__ = ["config_file_is_ours", "finds_wheelhouse"]
-
 
 class _Reading(NamedTuple):
     """What one `find-links` names.

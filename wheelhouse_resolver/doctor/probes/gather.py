@@ -51,8 +51,6 @@ from wheelhouse_resolver.utils.redact import redact
 if TYPE_CHECKING:
     from packaging.tags import Tag
 
-__all__ = ["Overrides", "gather"]
-
 #: The variables, besides PIP_*, that a help desk wants to see.
 _SHOWN = (
     *("WHEELHOUSE_CONFIG", "WHEELHOUSE_ROOT", "WHEELHOUSE_ARCH", "WHEELHOUSE_LAYER", "RSNT_ARCH"),

@@ -17,8 +17,6 @@ from wheelhouse_resolver.errors import reason_of
 from wheelhouse_resolver.utils import cache
 from wheelhouse_resolver.utils.process import run
 
-__all__ = ["cache_directory_state", "home_directory", "index_state", "temporary_directory"]
-
 #: How long pip may take to print its help (s).
 _ANSWERING = 60
 

@@ -16,8 +16,6 @@ from wheelhouse_resolver.errors import reason_of
 if TYPE_CHECKING:
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["starts", "with_surroundings"]
-
 #: How many names of a directory are looked at to find out whether it is a view.
 _SOME = 50
 

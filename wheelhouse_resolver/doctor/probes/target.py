@@ -17,8 +17,6 @@ from wheelhouse_resolver.installers.manylinux_policy import FILENAME, POLICY_MOD
 from wheelhouse_resolver.utils.process import run
 from wheelhouse_resolver.utils.redact import redact
 
-__all__ = ["ask_target", "shadowed"]
-
 #: How long it may take (s): Python, pip and its configuration, on a cold network filesystem.
 _TIMEOUT = 120
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.tree.candidate import Candidate
     from wheelhouse_resolver.tree.catalogue import Catalogue
 
-__all__ = ["unstamped_ties"]
-
 
 def unstamped_ties(
     catalogue: Catalogue, site: Site, tags: Collection[Tag] | None = None, *, examples: int = 5

@@ -41,8 +41,10 @@ types: $(VENV)/.installed-lint  ## check the types, strictly
 
 docs: $(VENV)/.installed-docs  ## build the documentation and run its examples; warnings are errors
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --fresh-env -b html docs docs/_build/html
-	$(BIN)/sphinx-build --fail-on-warning --keep-going -b doctest docs docs/_build/doctest
 	$(BIN)/python examples/demo.py >docs/_build/demo.txt
+	$(BIN)/sphinx-build --fail-on-warning --keep-going -b doctest docs docs/_build/doctest
+	@grep -q '^ *[1-9][0-9]* tests$$' docs/_build/doctest/output.txt || { \
+	  echo "error: no example of the documentation was run" >&2; exit 1; }
 	$(BIN)/python -m doctest README.md
 
 # Without byte code, every start of the program would be measured with its compilation.

@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from run import Comparison, Failed, Group, Row, Work, check, measured, table, tell
+from measure import Comparison, Failed, Group, Row, Work, check, measured, report, table
 
 import wheelhouse_resolver
 from wheelhouse_resolver.installers.modulefile import dynamic_modulefile, static_modulefile
@@ -127,10 +127,10 @@ def main() -> int:
             (scratch / "pip" / f"pip-{arch}-gentoo.conf").write_text(text)
         found = engines()
         for name in {"Lmod", "Modules"} - {*found}:
-            tell(f"{name} is not here: its rows are left out")
+            report(f"{name} is not here: its rows are left out")
         try:
             for name, (dialect, command) in found.items():
-                tell(f"measuring {rounds} loads each in {name}")
+                report(f"measuring {rounds} loads each in {name}")
                 rows += measured(group(name, dialect, command, site, scratch, rounds))
         except Failed as error:
             print(f"error: {error}", file=sys.stderr)

@@ -4,7 +4,7 @@ python benchmarks/run.py [--quick] [--format markdown]     (or: make bench BENCH
 
 What is compared runs in turns (A B C A B C ...), each time as a new process, so that a slow moment of the
 machine meets all alike; a table shows medians and their ratio. Claims are about ratios, and a claim that
-does not hold is told, not an error: the exit code is 0 unless something failed to run or answered wrongly.
+does not hold is reported and no error: the exit code is 0 unless something failed to run or answered wrongly.
 """
 
 from __future__ import annotations
@@ -15,17 +15,14 @@ import json
 import os
 import platform
 import re
-import shlex
 import shutil
-import statistics
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 
 import tree
+from measure import Comparison, Failed, Group, Row, Work, check, measured, report, table
 
 import wheelhouse_resolver
 
@@ -33,60 +30,8 @@ HERE = Path(__file__).resolve().parent
 TREES = HERE / ".trees"
 ARCH, LAYER = "avx512", "gentoo"
 
-#: Prints the peak memory (KiB) of the command in its arguments. A process of its own, and a small one, for
-#: a child's peak counts from what its parent had when it was forked.
-_PEAK = """
-import os, sys
-out = os.open(os.devnull, os.O_WRONLY)
-pid = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, out, 1)])
-_, status, usage = os.wait4(pid, 0)
-print(usage.ru_maxrss)
-sys.exit(os.waitstatus_to_exitcode(status))
-"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Work:
-    """A command to be measured.
-
-    name:    what it does, for the table.
-    command: its argument vector.
-    environ: variables that it needs besides the common ones.
-    prepare: called before every run, off the clock.
-    """
-
-    name: str
-    command: Sequence[str]
-    environ: Mapping[str, str] = field(default_factory=dict)
-    prepare: Callable[[], object] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
-    """One row: *ours* against *other*, by seconds or by peak memory.
-
-    at_most: the claim, as the greatest ratio of ours to the other's; None for no claim.
-    """
-
-    ours: Work
-    other: Work
-    at_most: float | None
-    measure: str = "seconds"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Group:
-    """Comparisons whose commands take turns, *rounds* times."""
-
-    rounds: int
-    comparisons: Sequence[Comparison]
-
-
-class Failed(Exception):
-    """A command that was to be measured failed, or answered wrongly."""
-
-
-# -- what is measured -------------------------------------------------------------------------------------
+#: Our commands that answer for many requirements at once.
+COMMANDS_OF_MANY = ("avail", "pick", "why-not")
 
 
 class Tools:
@@ -113,7 +58,7 @@ class Tools:
         root = self.trees / str(size)
         start = time.perf_counter()
         if tree.make(root, tree.Recipe(size=size)):
-            tell(f"made {root} in {time.perf_counter() - start:.0f} s")
+            report(f"made {root} in {time.perf_counter() - start:.0f} s")
         return root
 
     def ours(self, command: str, *arguments: str, root: Path | None = None, **more: object) -> Work:
@@ -121,6 +66,14 @@ class Tools:
         line = [command, *arguments, "--root", str(root or self.root), "--arch", ARCH, "--layer", LAYER]
         name = str(more.pop("name", command))
         return Work(name=name, command=[sys.executable, "-m", "wheelhouse_resolver", *line], **more)
+
+    def of_many(self, command: str, *options: str) -> Work:
+        """Our *command* for a file of many requirements, about projects from all over the alphabet."""
+        file = self._scratch / "many.txt"
+        if not file.exists():
+            names = sorted({each["name"] for each in json.loads(check(self.ours("avail", "--json")))})
+            file.write_text("\n".join(names[:: len(names) // tree.MANY][: tree.MANY]) + "\n")
+        return self.ours(command, "-r", str(file), *options, name=f"{command} of {tree.MANY} requirements")
 
     def bare(self) -> Work:
         """The least that any Python program takes."""
@@ -204,13 +157,14 @@ def groups(tools: Tools, rounds: int) -> list[Group]:
     )
     avail = tools.ours("avail", tree.ASKED_FOR, name="avail of one project")
     everything = tools.ours("avail", name="avail of everything")
+    listed, picked, explained = map(tools.of_many, COMMANDS_OF_MANY)
     against = [Comparison(ours=pick, other=tools.pip("index", "versions", tree.ASKED_FOR), at_most=1 / 10)]
     of_lock = [Comparison(ours=tools.lock(again=False), other=tools.pip_lock(), at_most=1)]
     if tools.uv:
         against.append(Comparison(ours=pick, other=tools.uv_install(), at_most=1))
         of_lock.append(Comparison(ours=tools.lock(again=True), other=tools.uv_lock(), at_most=1))
     else:
-        tell("uv is not here: its rows are left out")
+        report("uv is not here: its rows are left out")
     return [
         Group(
             rounds=4 * rounds,
@@ -227,6 +181,13 @@ def groups(tools: Tools, rounds: int) -> list[Group]:
                 Comparison(ours=pick, other=tools.listing(), at_most=3),
                 Comparison(ours=avail, other=tools.listing(), at_most=3),
                 Comparison(ours=everything, other=tools.listing(), at_most=6),
+            ],
+        ),
+        Group(
+            rounds=2 * rounds,
+            comparisons=[
+                Comparison(ours=picked, other=listed, at_most=1.3),
+                Comparison(ours=explained, other=listed, at_most=1.3),
             ],
         ),
         Group(rounds=rounds, comparisons=against),
@@ -253,6 +214,20 @@ def same_answer(tools: Tools) -> str:
     if len({*answers.values()}) != 1:
         raise Failed(f"the tools chose different versions of {tree.ASKED_FOR}: {answers}")
     return f"{tree.ASKED_FOR} {answers['pick']} ({', '.join(answers)})"
+
+
+def same_picks(tools: Tools) -> str:
+    """How many wheels all of our commands choose for many requirements. Raises `Failed` when they differ."""
+    answers = {command: json.loads(check(tools.of_many(command, "--json"))) for command in COMMANDS_OF_MANY}
+    rows: dict[str, str] = {}
+    for row in answers["avail"]:
+        rows.setdefault(row["name"], row["path"])
+    chosen = {"avail": [*rows.values()]}
+    for command in ("pick", "why-not"):
+        chosen[command] = sorted(each["best"]["path"] for each in answers[command])
+    if any(paths != sorted(chosen["avail"]) for paths in (chosen["pick"], chosen["why-not"])):
+        raise Failed(f"avail, pick and why-not chose different wheels: {chosen}")
+    return f"{len(rows)} wheels for {tree.MANY} requirements ({', '.join(answers)})"
 
 
 def same_stack(tools: Tools) -> str:
@@ -282,135 +257,6 @@ def versions(tools: Tools) -> str:
     )
 
 
-# -- how it is measured -----------------------------------------------------------------------------------
-
-
-def environment(work: Work) -> dict[str, str]:
-    """The caller's environment without what configures the tools or keeps Python from using byte code."""
-    prefixes = ("PIP_", "UV_", "WHEELHOUSE_", "RSNT_", "PYTHON", "EB", "NIX")
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
-    return {**environ, **work.environ}
-
-
-def check(work: Work) -> str:
-    """Run *work* and return all that it printed. Raises `Failed`."""
-    if work.prepare:
-        work.prepare()
-    done = subprocess.run([*work.command], env=environment(work), capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise Failed(f"{shlex.join(work.command)} exited with {done.returncode}:\n{done.stderr}")
-    # uv answers on standard error.
-    return done.stdout + (done.stderr if "uv" in Path(work.command[0]).name else "")
-
-
-def seconds(work: Work) -> float:
-    if work.prepare:
-        work.prepare()
-    environ = environment(work)
-    start = time.perf_counter()
-    code = subprocess.call([*work.command], env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    took = time.perf_counter() - start
-    if code != 0:
-        raise Failed(f"{shlex.join(work.command)} exited with {code}")
-    return took
-
-
-def peak_memory(work: Work) -> float:
-    """Peak resident memory in MiB."""
-    if work.prepare:
-        work.prepare()
-    wrapped = [sys.executable, "-I", "-S", "-c", _PEAK, *work.command]
-    return int(check(Work(name=work.name, command=wrapped, environ=work.environ))) / 1024
-
-
-_MEASURES: dict[str, tuple[Callable[[Work], float], str]] = {
-    "seconds": (seconds, "{:.3f} s"),
-    "peak memory": (peak_memory, "{:.1f} MiB"),
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """A comparison and its medians."""
-
-    comparison: Comparison
-    ours: float
-    other: float
-
-    @property
-    def ratio(self) -> float:
-        """Ours to the other."""
-        return self.ours / self.other
-
-    def cells(self) -> tuple[str, ...]:
-        """The row as text, in the order of `_HEADER`."""
-        comparison = self.comparison
-        form = _MEASURES[comparison.measure][1]
-        claim, holds = "none", ""
-        if comparison.at_most is not None:
-            claim = f"at most {comparison.at_most:g}"
-            holds = "yes" if self.ratio <= comparison.at_most else "NO"
-        return (
-            comparison.ours.name,
-            form.format(self.ours),
-            comparison.other.name,
-            form.format(self.other),
-            f"{self.ratio:.2f}" if self.ratio >= 0.1 else f"{self.ratio:.3f}",
-            claim,
-            holds,
-        )
-
-
-def measured(group: Group) -> list[Row]:
-    """Run the commands of *group* in turns."""
-    distinct: dict[tuple[str, str], Work] = {}
-    for each in group.comparisons:
-        distinct.update({(each.measure, work.name): work for work in (each.ours, each.other)})
-    for work in distinct.values():
-        check(work)  # not counted: it warms the caches, and says more when it fails
-    taken: dict[tuple[str, str], list[float]] = {key: [] for key in distinct}
-    for _ in range(group.rounds):
-        for (measure, name), work in distinct.items():
-            taken[measure, name].append(_MEASURES[measure][0](work))
-    median = {key: statistics.median(values) for key, values in taken.items()}
-    return [
-        Row(
-            comparison=each,
-            ours=median[each.measure, each.ours.name],
-            other=median[each.measure, each.other.name],
-        )
-        for each in group.comparisons
-    ]
-
-
-# -- how it is told ---------------------------------------------------------------------------------------
-
-_HEADER = ("work", "median", "compared with", "median", "ratio", "claim", "holds")
-
-
-def table(rows: Sequence[Row], form: str) -> str:
-    cells = [_HEADER, *(row.cells() for row in rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(_HEADER))]
-    between, edge = (" | ", "|") if form == "markdown" else ("  ", "")
-    numbers = (1, 3, 4)
-    lines = []
-    for line in cells:
-        padded = [
-            text.rjust(width) if column in numbers else text.ljust(width)
-            for column, (text, width) in enumerate(zip(line, widths, strict=True))
-        ]
-        body = between.join(padded)
-        lines.append(f"{edge} {body} {edge}" if edge else body.rstrip())
-    rule = ["-" * (w - 1) + ":" if c in numbers else "-" * w for c, w in enumerate(widths)]
-    lines.insert(1, f"| {' | '.join(rule)} |" if edge else "  ".join("-" * width for width in widths))
-    return "\n".join(lines)
-
-
-def tell(text: str) -> None:
-    """Progress, on standard error: standard output holds the table alone."""
-    print(text, file=sys.stderr, flush=True)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a small tree and few rounds: does it run?")
@@ -426,13 +272,14 @@ def main() -> int:
     compileall.compile_dir(os.path.dirname(wheelhouse_resolver.__file__), quiet=1)
     try:
         tools = Tools(options.trees.absolute(), size)
-        tell(versions(tools))
-        tell(f"all tools chose {same_answer(tools)}")
-        tell(f"all tools chose {same_stack(tools)}")
+        report(versions(tools))
+        report(f"all tools chose {same_answer(tools)}")
+        report(f"all tools chose {same_stack(tools)}")
+        report(f"all commands chose {same_picks(tools)}")
         rows: list[Row] = []
         for group in groups(tools, rounds):
             names = {work.name: None for each in group.comparisons for work in (each.ours, each.other)}
-            tell(f"measuring {group.rounds} times each: {', '.join(names)}")
+            report(f"measuring {group.rounds} times each: {', '.join(names)}")
             rows += measured(group)
     except Failed as error:
         print(f"error: {error}", file=sys.stderr)

@@ -28,6 +28,9 @@ from wheelhouse_resolver import Directory, Site
 #: The project that the tools are asked for: many versions, for many Pythons, in every directory.
 ASKED_FOR = "numpy"
 
+#: For so many requirements at once our own commands are compared with each other.
+MANY = 30
+
 #: The projects that a lock of the scientific stack is asked for, and what their wheels need.
 STACK_ASKED_FOR = ("numpy", "scipy", "pandas", "matplotlib", "ipython", "sympy", "pytest")
 STACK = Path(__file__).resolve().parent / "stack.json"

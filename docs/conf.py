@@ -25,6 +25,7 @@ myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
+autodoc_default_options = {"members": True, "show-inheritance": True}
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 
@@ -42,7 +43,7 @@ for _name in wheelhouse_resolver.__all__:
     setattr(wheelhouse_resolver, _name, getattr(wheelhouse_resolver, _name))
 
 #: How our docstrings list parameters and fields: `name:  what it is`, continued on indented lines.
-_ENTRY = re.compile(r"([a-z]\w*(?:, [a-z]\w*)*): +(\S.*)")
+_ENTRY = re.compile(r"([A-Za-z][\w.]*(?:, [A-Za-z][\w.]*)*): +(\S.*)")
 
 
 def _lists_of_names(
@@ -55,20 +56,20 @@ def _lists_of_names(
             paragraphs[-1].append(line)
         elif paragraphs[-1]:
             paragraphs.append([])
-    told: list[str] = []
+    found: list[str] = []
     for paragraph in paragraphs:
         if all(_ENTRY.match(line) or line.startswith(" ") for line in paragraph) and _ENTRY.match(
             "".join(paragraph[:1])
         ):
             for line in paragraph:
                 if entry := _ENTRY.match(line):
-                    told += [f"**{entry[1]}**", f"    {entry[2]}"]
+                    found += [f"**{entry[1]}**", f"    {entry[2]}"]
                 else:
-                    told.append(f"    {line.strip()}")
+                    found.append(f"    {line.strip()}")
         else:
-            told += paragraph
-        told.append("")
-    lines[:] = told
+            found += paragraph
+        found.append("")
+    lines[:] = found
 
 
 def _is_noise(

@@ -27,7 +27,7 @@ DEMO = Path("demo")  # below PROJECT, where all commands run
 ROOT = DEMO / "wheelhouse"
 LAYER = "gentoo"
 
-#: What stands in the wheelhouse: directory -> versions of the made-up project demo-kernels.
+#: What is in the wheelhouse: directory -> versions of the made-up project demo-kernels.
 WHEELS = {
     "generic": ["1.0", "1.1", "1.2rc1"],
     "gentoo/generic": ["1.0", "1.1"],
@@ -104,19 +104,22 @@ def tool(*arguments: str, show: bool = True) -> str:
     return run(["-m", "wheelhouse_resolver", *arguments], show=show)
 
 
-def main() -> int:
-    for made in (ROOT, DEMO / "installed"):
-        shutil.rmtree(PROJECT / made, ignore_errors=True)
+def make_wheelhouse() -> None:
+    """Make ROOT below PROJECT, with all of WHEELS."""
+    shutil.rmtree(PROJECT / ROOT, ignore_errors=True)
     (PROJECT / DEMO).mkdir(exist_ok=True)
-
-    heading("A wheelhouse: the built-in layout, and a site file that says where it is")
     run(["-m", "wheelhouse_resolver", "init", "--root", str(ROOT)], WHEELHOUSE_CONFIG="")
-    count = 0
     for directory in Site.default(PROJECT / ROOT).directories():
         for version in WHEELS.get(directory.label, []):
             build = f"{directory.rank * 1000}{directory.arch}"
             write_wheel(Path(directory.path), version, build, directory.label)
-            count += 1
+
+
+def main() -> int:
+    shutil.rmtree(PROJECT / DEMO / "installed", ignore_errors=True)
+    heading("A wheelhouse: the built-in layout, and a site file that says where it is")
+    make_wheelhouse()
+    count = sum(map(len, WHEELS.values()))
     print(
         f"   ... and {count} wheels of a made-up project, demo-kernels, in {len(WHEELS)} of its directories."
     )

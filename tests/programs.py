@@ -15,6 +15,7 @@ import sys
 import zipfile
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from glob import escape, glob
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -37,6 +38,7 @@ __all__ = [
     "one_of_each_everyday",
     "program_of",
     "python_that_runs",
+    "pythons",
     "write_index",
 ]
 
@@ -109,7 +111,7 @@ def _numbers(version: str) -> tuple[int, int]:
 def python_that_runs(release: str) -> str | None:
     """A Python of this machine that runs *release*: preferably that of the tests; None if there is none."""
     needs = _needs(release)
-    for python in _pythons():
+    for python in pythons():
         version = _version_of(python, needs.module)
         if version is not None and needs.lowest <= version <= needs.highest:
             return python
@@ -117,16 +119,14 @@ def python_that_runs(release: str) -> str | None:
 
 
 @lru_cache(maxsize=1)
-def _pythons() -> list[str]:
-    """The Pythons of this machine, that of the tests first."""
+def pythons() -> list[str]:
+    """The Pythons of this machine, that of the tests first; not all need run (a version manager's shims)."""
     environ = real_environ()
-    names = [f"python3.{minor}" for minor in range(13, 7, -1)]
+    names = [f"python3.{minor}" for minor in range(15, 5, -1)]
     found = [shutil.which(name, path=environ.get("PATH")) for name in names]
     # Where people keep several; a machine without any of it has one or two on PATH.
-    kept = Path(environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv"), "versions")
-    more = (
-        [str(kept / name / "bin" / "python3") for name in sorted(os.listdir(kept))] if kept.is_dir() else []
-    )
+    kept = environ.get("PYENV_ROOT") or os.path.join(environ.get("HOME", ""), ".pyenv")
+    more = sorted(glob(os.path.join(escape(kept), "versions", "*", "bin", "python")))
     return list(dict.fromkeys([sys.executable, *(each for each in found if each), *reversed(more)]))
 
 

@@ -9,61 +9,56 @@
     print(Wheelhouse(site).pick("numpy>=1.20", host).best)
     print(pip_config(site, host).render("ini"))
 
-Names are imported when first used, so that importing the package costs next to nothing.
+The names in `__all__` are stable; everything else in this package may change in any release. They are
+imported when first used, so that importing the package costs next to nothing. Type checkers read
+`__init__.pyi`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.errors import WheelhouseError as WheelhouseError
-    from wheelhouse_resolver.host.detect import Host as Host
-    from wheelhouse_resolver.host.detect import detect_host as detect_host
-    from wheelhouse_resolver.installers.pip_config import PipConfig as PipConfig
-    from wheelhouse_resolver.installers.pip_config import pip_config as pip_config
-    from wheelhouse_resolver.selection.pick import Pick as Pick
-    from wheelhouse_resolver.site.layout import Arch as Arch
-    from wheelhouse_resolver.site.layout import Directory as Directory
-    from wheelhouse_resolver.site.layout import Layer as Layer
-    from wheelhouse_resolver.site.layout import SearchPath as SearchPath
-    from wheelhouse_resolver.site.model import Site as Site
-    from wheelhouse_resolver.tree.candidate import Candidate as Candidate
-    from wheelhouse_resolver.wheelhouse import Wheelhouse as Wheelhouse
-
-    __version__: str
-
-__all__ = [
-    "Arch",
-    "Candidate",
-    "Directory",
-    "Host",
-    "Layer",
-    "Pick",
-    "PipConfig",
-    "SearchPath",
-    "Site",
-    "Wheelhouse",
-    "WheelhouseError",
-    "detect_host",
-    "pip_config",
-]
-
-_ROOMS = {
-    "Arch": "site.layout",
-    "Candidate": "tree.candidate",
-    "Directory": "site.layout",
-    "Host": "host.detect",
-    "Layer": "site.layout",
-    "Pick": "selection.pick",
-    "PipConfig": "installers.pip_config",
-    "SearchPath": "site.layout",
-    "Site": "site.model",
-    "Wheelhouse": "wheelhouse",
-    "WheelhouseError": "errors",
-    "detect_host": "host.detect",
-    "pip_config": "installers.pip_config",
+#: Module -> the public names that it has.
+_MODULES = {
+    "audit.findings": "Finding FindingKind Severity",
+    "builder.classification.classify": "Classification ClassifyError classify",
+    "builder.recipes.model": "Test",
+    "builder.records.record": "BuildRecord Phase",
+    "builder.verification.verify": "FailedCheck NoEmulatorError Verification VerifyOptions verify",
+    "errors": (
+        "CpuinfoError FileProblemError InvalidRequirementError InvalidSiteError NoWheelhouseError "
+        "OutputError PythonError RequirementsFileError SiteFileError TooComplexError UnknownArchError "
+        "UnknownLayerError UnknownNameError UnreadableDirectoryError UnreadableWheelError "
+        "UnsafeValueError WheelhouseError"
+    ),
+    "explain.answer": "Answer Verdict",
+    "explain.suggestions": "Action Step Suggestion",
+    "host.cpu": "Cpu",
+    "host.detect": "Host Machine detect_host probe_machine",
+    "host.layer": "Evidence",
+    "host.python_probe": "Answers",
+    "host.target_python": "Interpreter TargetPython",
+    "installers.pip_config": "PipConfig Setting pip_config",
+    "publishing.errors": "AfterHookError PublishError",
+    "publishing.plan": "PublishOptions",
+    "publishing.report": "FileChange PublishObserver PublishReport",
+    "resolution.conflict": "Asked Conflict Demand Exists",
+    "resolution.lockfile": "lock_text",
+    "resolution.resolver": "Locked Resolution",
+    "selection.available": "Listing Row Scope",
+    "selection.pick": "Pick",
+    "selection.reasons": "Exclusion FileStatus Rule",
+    "selection.requirements": "Requirement",
+    "site.layout": "Arch Directory HostKind Layer SearchPath",
+    "site.model": "SearchingHost Site",
+    "tree.candidate": "Candidate InvalidFilename",
+    "wheelfile.build_tag": "StampError",
+    "wheelfile.validate": "InvalidWheelError",
+    "wheelhouse": "Wheelhouse",
 }
+
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}
+
+__all__ = list(_MODULE_OF)
+__all__.sort()
 
 
 def __getattr__(name: str) -> object:
@@ -72,10 +67,10 @@ def __getattr__(name: str) -> object:
         from importlib.metadata import version
 
         return version("wheelhouse-resolver")
-    if name not in _ROOMS:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)
+    value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
     globals()[name] = value
     return value

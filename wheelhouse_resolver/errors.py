@@ -65,7 +65,7 @@ def reason_of(error: OSError) -> str:
 
 
 class _Field:
-    """A field in a message: on one line; `!r` quotes it."""
+    """A field in a template: on one line; `!r` quotes it, `{line:, line %s}` is there unless it is None."""
 
     __slots__ = ("_value",)
 
@@ -76,8 +76,10 @@ class _Field:
         return repr(self._value)
 
     def __format__(self, spec: str) -> str:
+        if self._value is None:
+            return ""
         value = ", ".join(map(str, self._value)) if isinstance(self._value, tuple) else self._value
-        return printable("" if value is None else value)
+        return printable((spec or "%s") % value)
 
 
 def _describe(error: OSError, code: int, fields: dict[str, Any]) -> None:
@@ -122,13 +124,16 @@ class WheelhouseError(Exception):
         """What is wrong and where, on one line."""
         if not self._fields:
             return printable(super().__str__())
-        return self._message.format_map({name: _Field(getattr(self, name)) for name in self._fields})
+        return self._filled(self._message)
 
     @property
     def hint(self) -> str:
         """What to do about it, on one line; empty if there is nothing to say."""
         stated: str = self.__dict__.get("_stated_hint", "")
-        return stated or self._hint.format_map({name: _Field(getattr(self, name)) for name in self._fields})
+        return stated or self._filled(self._hint)
+
+    def _filled(self, template: str) -> str:
+        return template.format_map({name: _Field(getattr(self, name)) for name in self._fields})
 
     def with_hint(self, hint: str) -> Self:
         """The same error, with this *hint*."""
@@ -155,7 +160,7 @@ class SiteFileError(WheelhouseError, ValueError):
     about keys.
     """
 
-    _message = "{path}: {problem}"
+    _message = "{path}{line:, line %s}: {problem}"
     path: str
     problem: str
     line: int | None = None
@@ -166,12 +171,6 @@ class SiteFileError(WheelhouseError, ValueError):
         """The error about *path* with these *findings*."""
         problem = "; ".join(f"{key}: {problem}" if key else problem for key, problem in findings)
         return cls(path, problem, findings=tuple(findings))
-
-    @property
-    def message(self) -> str:
-        """What is wrong, where."""
-        where = printable(self.path) + (f", line {self.line}" if self.line is not None else "")
-        return f"{where}: {printable(self.problem)}"
 
 
 class InvalidSiteError(WheelhouseError, ValueError):
@@ -196,7 +195,7 @@ class FileProblemError(WheelhouseError):
     def from_os(cls, path: str, error: OSError, problem: str = "") -> Self:
         """The error about *path* that *error* of the operating system means, with its errno.
 
-        *problem*: what stands before the system's reason, such as `cannot be read`.
+        *problem*: what precedes the system's reason, such as `cannot be read`.
         """
         reason = f"{problem}: {reason_of(error)}" if problem else reason_of(error)
         made = cls(path, reason)
@@ -228,15 +227,10 @@ class UnknownLayerError(UnknownNameError):
 class NoWheelhouseError(WheelhouseError, FileNotFoundError):
     """No wheelhouse at the root. *root*: None when none was found."""
 
+    _message = "{root:wheelhouse %s: }{problem}"
     _errno = errno.ENOENT
     root: str | None
     problem: str
-
-    @property
-    def message(self) -> str:
-        """What is wrong, where."""
-        where = f"wheelhouse {printable(self.root)}: " if self.root is not None else ""
-        return where + printable(self.problem)
 
 
 class UnreadableDirectoryError(FileProblemError, OSError):
@@ -262,15 +256,10 @@ class UnsafeValueError(WheelhouseError, ValueError):
 class InvalidRequirementError(WheelhouseError, ValueError):
     """A requirement that cannot be understood or served. *where*: the file and line, if it has one."""
 
+    _message = "{where:%s: }invalid requirement {text!r}: {problem}"
     text: str
     problem: str
     where: str | None = None
-
-    @property
-    def message(self) -> str:
-        """What is wrong, where."""
-        where = f"{printable(self.where)}: " if self.where else ""
-        return f"{where}invalid requirement {self.text!r}: {printable(self.problem)}"
 
 
 class TooComplexError(WheelhouseError, RuntimeError):

@@ -1,4 +1,4 @@
-"""The public facade: the wheels of a site, and what can be asked of them in one call each."""
+"""The public facade: the wheels of a site, with one call for each question and each change."""
 
 from __future__ import annotations
 
@@ -7,16 +7,26 @@ from typing import TYPE_CHECKING
 from wheelhouse_resolver.tree.reader import Tree
 
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from wheelhouse_resolver.audit.findings import Finding
+    from wheelhouse_resolver.explain.answer import Answer
     from wheelhouse_resolver.host.detect import Host
+    from wheelhouse_resolver.publishing.plan import PublishOptions
+    from wheelhouse_resolver.publishing.report import PublishObserver, PublishReport
+    from wheelhouse_resolver.resolution.resolver import Resolution
+    from wheelhouse_resolver.selection.available import Listing, Scope
     from wheelhouse_resolver.selection.pick import Pick
+    from wheelhouse_resolver.site.layout import Directory
 
 __all__ = ["Wheelhouse"]
 
 
 class Wheelhouse(Tree):
-    """The wheels of a site, read from its directories when asked for.
+    """The wheels of a *site*, read from its directories when asked for.
 
-    Raises `NoWheelhouseError` from every method when the root is not there, and
+    Every method raises `NoWheelhouseError` when there is no wheelhouse at the root, and
     `UnreadableDirectoryError` for a directory that cannot be listed.
     """
 
@@ -25,8 +35,107 @@ class Wheelhouse(Tree):
     def pick(self, requirement: str, host: Host) -> Pick:
         """The wheel that policy chooses for *requirement* on *host*, and why it chose no other.
 
-        See `wheelhouse_resolver.selection.pick.pick`, which this calls with this wheelhouse.
+        pip's rules hold where pip has one: an extra or marker in the requirement, pre-releases only when
+        asked for or when there is nothing else (PEP 440), `===`, Requires-Python read only of the wheel that
+        would win, and of a version whose best build is incompatible no lower build is taken (pip >= 20.3).
+        Raises `InvalidRequirementError`, `RequirementsFileError` for the site's constraints, `PythonError`.
         """
         from wheelhouse_resolver.selection.pick import pick
 
         return pick(self, requirement, host)
+
+    def available(self, host: Host, wanted: Iterable[str] = (), scope: Scope | None = None) -> Listing:
+        """What *host* can install, newest first: of every project the newest version, or what *scope* says.
+
+        wanted: requirements, and patterns of project names (with `*`, `?` or `[...]`); none: everything.
+        Raises `InvalidRequirementError`, `RequirementsFileError`, `PythonError`.
+        """
+        from wheelhouse_resolver.selection.available import Scope, avail, wanted_of
+        from wheelhouse_resolver.selection.requirements import RequirementsFile
+
+        return avail(self, host, wanted_of(wanted, RequirementsFile()), scope or Scope())
+
+    def why_not(self, requirement: str, host: Host) -> Answer:
+        """Why *requirement* gets no wheel on *host*, or that one, and what would help.
+
+        Raises what `pick` raises.
+        """
+        from wheelhouse_resolver.explain.why_not import why_not
+
+        return why_not(self, requirement, host)
+
+    def lock(self, requirements: Sequence[str], host: Host, *, constraints: Sequence[str] = ()) -> Resolution:
+        """The wheels that *requirements* and all they need come to on *host*, resolved as pip resolves them.
+
+        *constraints*, with those of the site, restrict the versions. When there is no solution, the
+        resolution's `conflict` says why. `lock_text` writes it as a lock file.
+        Raises `InvalidRequirementError`, `RequirementsFileError`, `PythonError`, `TooComplexError`.
+        """
+        from wheelhouse_resolver.resolution.lockfile import lock
+
+        return lock(requirements, self.site, host, constraints=constraints)
+
+    def publish(
+        self,
+        wheels: Iterable[str | os.PathLike[str]],
+        to: Directory | str | None = None,
+        options: PublishOptions | None = None,
+        *,
+        observer: PublishObserver | None = None,
+    ) -> PublishReport:
+        """Check *wheels*, stamp them, and place them into the directory *to*, such as `gentoo/avx2`.
+
+        to: None: pure-Python wheels go to the top-level `generic`; others must say. options: see there; the
+        report of a dry run is the plan. observer: is called as the run goes on.
+
+        If a wheel is not sound, none is placed, and the report has all that is wrong in `refused`. One that
+        cannot be placed does not stop the others; it is among `errors`. A run that was killed is simply run
+        again. Raises `PublishError` and `StampError` for what cannot be planned, `UnknownLayerError`,
+        `UnknownArchError`, `SiteFileError`, and `OutputError` when the disk does not take it.
+        """
+        from wheelhouse_resolver.publishing.plan import PublishOptions
+        from wheelhouse_resolver.publishing.publish import publish
+
+        return publish(self.site, wheels, to, options or PublishOptions(), observer=observer)
+
+    def withdraw(self, filenames: Iterable[str], to: Directory | str | None = None) -> PublishReport:
+        """Take the wheels *filenames* out of every search path: out of the directory *to*, or of all.
+
+        They can be restored. Raises `PublishError` unless all are found, `OutputError`.
+        """
+        from wheelhouse_resolver.publishing.withdrawal import withdraw
+
+        return withdraw(self.site, filenames, to)
+
+    def restore(self, filenames: Iterable[str], to: Directory | str | None = None) -> PublishReport:
+        """Put back the wheels *filenames*, of each the one that was withdrawn last from each directory.
+
+        Raises `PublishError` unless all were withdrawn, also when one of that name exists; `OutputError`.
+        """
+        from wheelhouse_resolver.publishing.withdrawal import restore
+
+        return restore(self.site, filenames, to)
+
+    def restamp(
+        self, *, retag: bool = False, dry_run: bool = False, observer: PublishObserver | None = None
+    ) -> PublishReport:
+        """Give every wheel the stamp of its directory; *retag*: and fix tag inversions by equal tags.
+
+        The report of a dry run is the plan. A wheel that cannot be stamped does not stop the others.
+        Raises `OutputError`.
+        """
+        from wheelhouse_resolver.publishing.restamp import restamp
+
+        return restamp(self.site, retag=retag, dry_run=dry_run, observer=observer)
+
+    def audit(
+        self, *, jobs: int = 1, progress: Callable[[int, int], None] | None = None
+    ) -> Iterator[Finding]:
+        """Where an installer's order would differ from policy, and what else is wrong, project by project.
+
+        jobs: how many processes look into the wheels (they are forked: call it early).
+        progress: called with how many wheels of how many have been looked at.
+        """
+        from wheelhouse_resolver.audit.run import audit
+
+        return audit(self.site, jobs=jobs, progress=progress)

@@ -525,6 +525,31 @@ def test_several_processes_find_the_same_in_the_same_order(tmp_path: Path) -> No
     assert json.loads(outputs[0]) == [each.to_dict() for each in alone]
 
 
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("Pool", "OSError(errno.EAGAIN, 'Resource temporarily unavailable')"),  # ulimit -u
+        ("SimpleQueue", "PermissionError(errno.EACCES, 'Permission denied')"),  # /dev/shm is not writable
+        ("SimpleQueue", "ImportError('no sem_open')"),
+    ],
+    ids=["no-processes", "no-semaphores", "a-system-without-semaphores"],
+)
+def test_where_no_processes_can_be_had_one_does_it(name: str, error: str, tmp_path: Path) -> None:
+    site = big_tree(tmp_path, 20)
+    code = (
+        "import errno, multiprocessing.context as context, sys\n"
+        "def fail(*_, **__):\n"
+        f"    raise {error}\n"
+        f"context.BaseContext.{name} = fail\n"
+        "from wheelhouse_resolver.cli.main import main\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    command = [sys.executable, "-c", code, "audit", "--json", "--jobs", "2", "--root", str(tmp_path)]
+    done = subprocess.run(command, env=clean_environ(), capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert json.loads(done.stdout) == [each.to_dict() for each in audit(site)]
+
+
 def test_progress_goes_up_to_all_wheels(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     list(audit(big_tree(tmp_path, 250), progress=lambda done, total: told.append((done, total))))
@@ -588,7 +613,7 @@ def test_a_reader_that_has_seen_enough_is_no_failure(tmp_path: Path) -> None:
             process.stdout.readline()
             process.stdout.close()
             assert process.stderr.read() == b""
-        assert process.returncode == 0
+        assert process.returncode == 1  # that of the answer
 
 
 @pytest.mark.parametrize("form", ["", "--json"])

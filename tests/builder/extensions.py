@@ -13,7 +13,16 @@ import pytest
 
 from tests.factories import make_wheel
 
-__all__ = ["PLATFORM", "WELL", "compiled", "extension_wheel", "gcc", "platform_wheel"]
+__all__ = [
+    "PLATFORM",
+    "WELL",
+    "compiled",
+    "extension_wheel",
+    "gcc",
+    "level_source",
+    "platform_wheel",
+    "source",
+]
 
 PLATFORM = sysconfig.get_platform().replace("-", "_").replace(".", "_")
 
@@ -30,7 +39,7 @@ def gcc() -> str:
 
 
 def source(name: str, body: str = WELL, before: str = "") -> str:
-    """The C text of an extension module whose initialisation runs *body*."""
+    """The C text of an extension module whose initialisation runs *body* once it has made `module`."""
     return f"""
 #include <Python.h>
 #include <stdlib.h>
@@ -39,10 +48,33 @@ def source(name: str, body: str = WELL, before: str = "") -> str:
 static struct PyModuleDef definition = {{PyModuleDef_HEAD_INIT, "{name}", 0, -1, 0}};
 PyMODINIT_FUNC PyInit_{name}(void)
 {{
+    PyObject *module = PyModule_Create(&definition);
     {body}
-    return PyModule_Create(&definition);
+    return module;
 }}
 """
+
+
+#: Which level a C file is compiled for.
+_LEVEL = """\
+#if defined(__AVX512F__)
+#define LEVEL "avx512"
+#elif defined(__AVX2__)
+#define LEVEL "avx2"
+#elif defined(__AVX__)
+#define LEVEL "avx"
+#else
+#define LEVEL "baseline"
+#endif
+"""
+
+
+def level_source(name: str) -> str:
+    """The same of a module that says which CPU level it was compiled for, in `LEVEL` and in its bytes."""
+    body = """\
+PyModule_AddStringConstant(module, "LEVEL", LEVEL);
+    PyModule_AddStringConstant(module, "TOLD", "LEVEL IS " LEVEL ".");"""
+    return source(name, body, _LEVEL)
 
 
 def compiled(path: Path, text: str, *flags: str) -> Path:

@@ -9,40 +9,22 @@ import tarfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from tests.builder.extensions import level_source
 from tests.factories import clean_environ
+from tests.requires import need
 
-__all__ = ["LEVEL_C", "make_repository", "make_sdist", "pack_source", "sdist_files"]
+__all__ = ["make_repository", "make_sdist", "pack_source", "sdist_files"]
 
 #: The time of every file in a source (s since the epoch).
 TIME = 1_600_000_000
 
-#: A C extension, for the name NAME, whose `LEVEL` is the CPU level that it was compiled for.
-LEVEL_C = """\
-#include <Python.h>
-#if defined(__AVX512F__)
-#define LEVEL "avx512"
-#elif defined(__AVX2__)
-#define LEVEL "avx2"
-#elif defined(__AVX__)
-#define LEVEL "avx"
-#else
-#define LEVEL "baseline"
-#endif
-static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_NAME", NULL, -1, NULL};
-PyMODINIT_FUNC PyInit__NAME(void)
-{
-    PyObject *module = PyModule_Create(&definition);
-    PyModule_AddStringConstant(module, "LEVEL", LEVEL);
-    return module;
-}
-"""
-
 #: Packs every module beside it; compiles `_NAME.c`, if there is one, with the flags of the environment.
-#: `built.json` in the wheel tells the environment and the config-settings of the build. What the sdist was
-#: told to do stands in `backend.json`: `prepare` and `build` are run as Python.
+#: What it was told to do is in `backend.json`: `prepare` and `build` are run as Python, `tag` is that of the
+#: wheel. With `say`, `NAME_built.json` in the wheel has the environment and the config-settings of the build.
 _BACKEND = """\
-import base64, hashlib, json, os, pathlib, shlex, subprocess, sys, sysconfig, zipfile
+import base64, hashlib, json, os, pathlib, shlex, subprocess, sys, sysconfig, time, zipfile
 
 TOLD = json.loads(pathlib.Path("backend.json").read_text())
 NAME, VERSION = TOLD["name"], TOLD["version"]
@@ -50,13 +32,13 @@ INFO = f"{NAME}-{VERSION}.dist-info"
 SOURCE = pathlib.Path(f"_{NAME}.c")
 
 def _tag():
-    if not SOURCE.exists():
-        return "py3-none-any"
-    own = "cp{}{}".format(*sys.version_info[:2])
-    return f"{own}-{own}-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
+    platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+    tag = TOLD["tag"] or (f"OWN-OWN-{platform}" if SOURCE.exists() else "py3-none-any")
+    return tag.replace("OWN", "cp{}{}".format(*sys.version_info[:2]))
 
 def _metadata():
-    lines = ["Metadata-Version: 2.1", f"Name: {NAME}", f"Version: {VERSION}"]
+    lines = ["Metadata-Version: 2.2", f"Name: {NAME}", f"Version: {VERSION}"]
+    lines += [f"Provides-Extra: {each}" for each in TOLD["extras"]]
     return "\\n".join([*lines, *(f"Requires-Dist: {each}" for each in TOLD["requires"]), ""])
 
 def get_requires_for_build_wheel(config_settings=None):
@@ -70,8 +52,10 @@ def prepare_metadata_for_build_wheel(directory, config_settings=None):
 
 def build_wheel(directory, config_settings=None, metadata_directory=None):
     exec(TOLD["build"])
-    told = {"environ": dict(os.environ), "settings": config_settings}
-    files = {f"{NAME}_built.json": json.dumps(told).encode()}
+    files = {}
+    if TOLD["say"]:
+        told = {"environ": dict(os.environ), "settings": config_settings}
+        files[f"{NAME}_built.json"] = json.dumps(told).encode()
     for path in pathlib.Path(".").glob("*.py"):
         if path.name not in ("backend.py", "setup.py"):
             files[path.name] = path.read_bytes()
@@ -82,7 +66,7 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
         command = ["gcc", "-shared", "-fPIC", include, str(SOURCE), "-o", library, *flags]
         subprocess.run(command, check=True)
         files[library] = pathlib.Path(library).read_bytes()
-    pure = "false" if SOURCE.exists() else "true"
+    pure = str(_tag().endswith("-any")).lower()
     wheel = f"Wheel-Version: 1.0\\nGenerator: sources\\nRoot-Is-Purelib: {pure}\\nTag: {_tag()}\\n"
     files[f"{INFO}/METADATA"] = _metadata().encode()
     files[f"{INFO}/WHEEL"] = wheel.encode()
@@ -107,25 +91,29 @@ def sdist_files(
     requires: Sequence[str] = (),
     build_requires: Sequence[str] = (),
     extension: bool = False,
-    prepare: str = "",
-    build: str = "",
+    **told: object,
 ) -> dict[str, str]:
     """The files of a source that its own backend makes a wheel of.
 
     files:     besides the module NAME.py and what the backend needs.
     requires:  of the wheel. build_requires: of the backend, which needs none.
     extension: with the C extension `_NAME`, which tells the level that it was compiled for.
-    prepare, build: Python that the backend runs before it makes the metadata, or the wheel.
+    told:      the backend. `prepare`, `build`: Python that it runs before the metadata is made, or the wheel.
+               `tag`: of the wheel, in which `OWN` is the building Python's, as `cp311`. `extras`: of it.
+               `say=False`: nothing of the build is in the wheel.
     """
-    told = {"name": name, "version": version, "requires": [*requires], "prepare": prepare, "build": build}
+    data = {
+        "name": name, "version": version, "requires": [*requires],
+        "prepare": "", "build": "", "tag": "", "extras": [], "say": True, **told,
+    }  # fmt: skip
     project = f"[build-system]\nrequires = {json.dumps([*build_requires])}\n"
     return {
         "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
         "pyproject.toml": project + 'build-backend = "backend"\nbackend-path = ["."]\n',
         "backend.py": _BACKEND,
-        "backend.json": json.dumps(told),
+        "backend.json": json.dumps(data),
         f"{name}.py": f"VERSION = {version!r}\n",
-        **({f"_{name}.c": LEVEL_C.replace("_NAME", f"_{name}")} if extension else {}),
+        **({f"_{name}.c": level_source(f"_{name}")} if extension else {}),
         **(files or {}),
     }
 
@@ -147,28 +135,16 @@ def pack_source(path: Path, files: Mapping[str, str], *, top: str) -> Path:
     return path
 
 
-def make_sdist(
-    directory: Path,
-    name: str = "demo",
-    version: str = "1.0",
-    *,
-    files: Mapping[str, str] | None = None,
-    requires: Sequence[str] = (),
-    build_requires: Sequence[str] = (),
-    extension: bool = False,
-    prepare: str = "",
-    build: str = "",
-) -> Path:
-    """The source distribution NAME-VERSION.tar.gz in *directory*; the rest as for `sdist_files`."""
-    inside = sdist_files(
-        name, version, files=files, requires=requires, build_requires=build_requires,
-        extension=extension, prepare=prepare, build=build,
-    )  # fmt: skip
+def make_sdist(directory: Path, name: str = "demo", version: str = "1.0", **options: Any) -> Path:
+    """The source distribution NAME-VERSION.tar.gz in *directory*; *options* as for `sdist_files`."""
+    inside = sdist_files(name, version, **options)
     return pack_source(directory / f"{name}-{version}.tar.gz", inside, top=f"{name}-{version}")
 
 
 def make_repository(directory: Path, files: Mapping[str, str], *tags: str) -> str:
     """A git repository of *files* in *directory*, with one commit that has those *tags*; returns its hash."""
+
+    need("git")
 
     def git(*arguments: str) -> str:
         author = ["-c", "user.name=t", "-c", "user.email=t@example.org"]

@@ -22,6 +22,7 @@ from tests.builder.test_commands import is_alive
 from tests.builder.workshop import Workshop
 from tests.factories import make_wheel, pack, wheel_files
 from tests.faults.test_disk import mounted
+from tests.requires import compiles, need, requires
 from tests.whole import assert_whole
 from wheelhouse_resolver.builder.pipeline import build_wheel
 from wheelhouse_resolver.builder.records.record import BuildRecord, record_of
@@ -209,10 +210,12 @@ def library_of(wheel: Path) -> tuple[bytes, str]:
     with zipfile.ZipFile(wheel) as archive:
         (name,) = [each for each in archive.namelist() if each.endswith(".so")]
         library = Path(archive.extract(name, wheel.parent / "unpacked"))
+    need("readelf")
     notes = subprocess.run(["readelf", "-n", library], capture_output=True, text=True, check=True).stdout
     return library.read_bytes(), notes
 
 
+@compiles
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="the built-in ladder is that of x86-64")
 @pytest.mark.parametrize("arch", ["generic", "avx2"])
 def test_a_c_extension_is_compiled_for_its_arch_and_comes_out_the_same_again(
@@ -298,7 +301,8 @@ def test_a_pure_wheel_of_the_index_is_taken_as_it_is_and_what_the_site_made_of_i
     assert (again.result, again.wheel, again.wheel_sha256) == ("present", first.wheel, first.wheel_sha256)
 
 
-@pytest.mark.skipif(shutil.which("readelf") is None, reason="there is no readelf")
+@compiles
+@requires("readelf")
 def test_the_rpath_of_the_recipe_stands_in_the_libraries(quick: Workshop) -> None:
     quick.package(extension=True)
     quick.recipe("demo", 'env.SITE = "/site"\n[wheel]\nrpath = ["${SITE}/lib"]')
@@ -497,6 +501,7 @@ def test_another_wheel_of_that_name_is_in_the_way(quick: Workshop) -> None:
     assert (quick.output / WHEEL).read_bytes() == standing
 
 
+@pytest.mark.slow
 def test_a_command_that_hangs_is_stopped(quick: Workshop) -> None:
     quick.package(build="import time; print('waiting', flush=True); time.sleep(600)")
     start = time.monotonic()
@@ -596,6 +601,7 @@ def test_an_interrupted_build_says_so_and_leaves_nothing(quick: Workshop) -> Non
     assert not is_alive(int(pid.read_text()))
 
 
+@pytest.mark.slow
 def test_two_builds_of_one_package_at_once(workshop: Workshop) -> None:
     workshop.package(build="import time; time.sleep(1)")
     records: list[BuildRecord] = []

@@ -12,6 +12,7 @@ import pytest
 
 from tests.builder.extensions import compiled, extension_wheel, gcc
 from tests.factories import REAL_LAYOUT, make_wheel
+from tests.requires import compiles
 from wheelhouse_resolver.builder.classification.classify import (
     Classification,
     ClassifyError,
@@ -140,6 +141,7 @@ class TestDecided:
         with pytest.raises(SiteFileError, match=re.escape(word)):
             found(BUILTIN._replace(tables={"build": table}), elf())
 
+    @compiles
     def test_the_c_library_of_a_layer_is_read_from_it(self, tmp_path: Path) -> None:
         """Two layers of which one has a newer libc; both are small libraries that say so."""
         for name, version in (("2020", "2.30"), ("2023", "2.37")):
@@ -321,12 +323,14 @@ class TestRealWheels:
         wheel = make_wheel(tmp_path, "demo-1.0-py3-none-any.whl")
         assert label(classify(str(wheel), BUILTIN)) == "generic"
 
+    @compiles
     @pytest.mark.skipif(os.uname().machine != "x86_64", reason="the mark is one of x86-64")
     @pytest.mark.parametrize(("level", "arch"), [("v2", "avx"), ("v3", "avx2"), ("v4", "avx512")])
     def test_marked_ones(self, level: str, arch: str, tmp_path: Path) -> None:
         wheel = extension_wheel(tmp_path, flags=[f"-march=x86-64-{level}", f"-Wl,-z,x86-64-{level}"])
         assert label(classify(str(wheel), GENTOO_ONLY)) == f"gentoo/{arch}"
 
+    @compiles
     @pytest.mark.skipif(os.uname().machine != "x86_64", reason="the registers are those of x86-64")
     def test_instructions_are_a_warning_and_prove_nothing(self, tmp_path: Path) -> None:
         body = "volatile double a[64], b[64]; for (int i = 0; i < 64; i++) a[i] = b[i] * 2;"
@@ -345,6 +349,7 @@ class TestRealWheels:
         assert any("demo/x.so holds" in each and "zmm" in each for each in answer.warnings)
         assert classify(str(wheel), GENTOO_ONLY).warnings == ()
 
+    @compiles
     def test_a_scan_without_objdump_says_so(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         gcc()
         wheel = extension_wheel(tmp_path, flags=["-Wl,-z,x86-64-v2"])

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,6 +14,7 @@ from wheelhouse_resolver.builder.process.commands import (
     Finished,
     children,
     interrupted_by,
+    is_full,
     run_logged,
     subreaper,
     tail_of,
@@ -64,6 +66,7 @@ def test_one_that_cannot_be_started(log: Path, tmp_path: Path) -> None:
     assert "No such file or directory" in log.read_text()
 
 
+@pytest.mark.slow
 def test_one_that_hangs_is_stopped_with_all_that_it_started(log: Path, tmp_path: Path) -> None:
     code = (
         "import subprocess, sys, time;"
@@ -82,6 +85,7 @@ def test_one_that_hangs_is_stopped_with_all_that_it_started(log: Path, tmp_path:
     assert not is_alive(int((tmp_path / "pid").read_text()))
 
 
+@pytest.mark.slow
 def test_one_that_ignores_being_told_to_stop_is_killed(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wheelhouse_resolver.builder.process.commands._GRACE", 0.2)
     code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
@@ -113,7 +117,10 @@ def escaping(pid: Path, then: str = "") -> str:
     return ESCAPE.replace("PID", repr(str(pid))) + then
 
 
-@pytest.mark.parametrize("then", ["", "time.sleep(600)"], ids=["ended", "timed-out"])
+@pytest.mark.parametrize(
+    "then",
+    [pytest.param("", id="ended"), pytest.param("time.sleep(600)", id="timed-out", marks=pytest.mark.slow)],
+)
 def test_what_has_left_the_group_is_killed_too_and_what_was_there_is_not(
     then: str, log: Path, tmp_path: Path
 ) -> None:
@@ -153,6 +160,26 @@ def test_the_tail_of_a_log(log: Path) -> None:
     log.write_bytes(b"first\n" + b"\xff\n" * 30 + b"last")
     assert tail_of(log, lines=2) == "\ufffd\nlast"
     assert tail_of(log, offset=log.stat().st_size) == ""
+
+
+@pytest.mark.parametrize(
+    ("free", "files", "free_files", "full"),
+    [(9, 9, 9, False), (0, 9, 9, True), (9, 9, 0, True), (9, 0, 0, False)],
+    ids=["room", "no-room", "no-more-files", "files-not-counted"],
+)
+def test_a_disk_is_full_when_it_takes_no_data_or_no_file(
+    free: int, files: int, free_files: int, full: bool, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = SimpleNamespace(f_bavail=free, f_files=files, f_favail=free_files)
+    monkeypatch.setattr("os.statvfs", lambda _: disk)
+    assert is_full(log.parent) == full
+    done = run("raise SystemExit('oh no')", log)
+    assert done.why == "exited with 1: oh no" + (": No space left on device" if full else "")
+    assert run("", log).why == ""
+
+
+def test_no_disk_is_not_full(tmp_path: Path) -> None:
+    assert not is_full(tmp_path / "missing")
 
 
 def test_signals_interrupt_once_and_afterwards_mean_what_they_meant_before() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.builder.extensions import compiled, extension_wheel, source
 from tests.factories import make_wheel
+from tests.requires import compiles
 from wheelhouse_resolver.utils.elf import read_elf
 from wheelhouse_resolver.wheelfile.elf import elf_files
 
@@ -21,6 +22,7 @@ def test_a_wheel_without_compiled_code_has_none(tmp_path: Path) -> None:
     assert elf_files(str(wheel)) == []
 
 
+@compiles
 def test_what_a_library_says_of_itself(tmp_path: Path) -> None:
     other = compiled(tmp_path / "libother.so", "int other(void) { return 1; }", "-Wl,-soname,libother.so.1")
     wheel = extension_wheel(
@@ -42,12 +44,14 @@ def test_what_a_library_says_of_itself(tmp_path: Path) -> None:
     assert soname == "libother.so.1"
 
 
+@compiles
 def test_an_old_rpath_is_told_from_a_runpath(tmp_path: Path) -> None:
     library = compiled(tmp_path / "x.so", "int x;", "-Wl,-rpath,/sw/lib", "-Wl,--disable-new-dtags")
     found = read_elf(io.BytesIO(library.read_bytes()), "x.so")
     assert (found.rpath, found.runpath) == (("/sw/lib",), ())
 
 
+@compiles
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="the note is one of x86-64")
 @pytest.mark.parametrize(
     ("flag", "bits"),
@@ -64,6 +68,7 @@ def test_the_mark_of_the_linker(tmp_path: Path, flag: str, bits: int) -> None:
     assert found.isa_needed == bits
 
 
+@compiles
 def test_a_damaged_file_is_told_and_nothing_else_happens(tmp_path: Path) -> None:
     library = compiled(tmp_path / "x.so", source("x")).read_bytes()
     chance = random.Random(1)
@@ -78,6 +83,7 @@ def test_a_damaged_file_is_told_and_nothing_else_happens(tmp_path: Path) -> None
     assert problems > 20
 
 
+@compiles
 def test_the_symbol_versions_that_a_library_has_for_others(tmp_path: Path) -> None:
     (tmp_path / "map").write_text("OWN_1.0 { global: old; local: *; }; OWN_1.1 { global: new; } OWN_1.0;")
     text = "int old(void) { return 1; } int new(void) { return 2; }"
@@ -144,6 +150,7 @@ class TestHostile:
         assert found.problem == "a damaged ELF file (ValueError)"
 
 
+@compiles
 def test_one_damaged_file_does_not_hide_the_others(tmp_path: Path) -> None:
     wheel = extension_wheel(tmp_path, files={"odd.so": b"\x7fELF and nothing more"})
     problems = {each.path: each.problem for each in elf_files(str(wheel))}

@@ -210,6 +210,7 @@ write(str(count))
         assert not any(map(is_alive, pids))
         assert not (tmp_path / "never.pid").exists()
 
+    @pytest.mark.slow
     def test_what_a_killed_task_leaves_is_killed_and_the_other_tasks_are_not(self, tmp_path: Path) -> None:
         escape = escaping(tmp_path / "pids", "os.kill(os.getpid(), 9)")
         tasks = [make_task(tmp_path, "a", escape), make_task(tmp_path, "b", "time.sleep(3); write('')")]

@@ -218,6 +218,7 @@ def test_an_sdist_that_is_a_zip_file(place: Place) -> None:
 
 
 @pytest.mark.network
+@pytest.mark.slow
 def test_from_a_real_index(place: Place) -> None:
     """numpy's backend would build all of it for the metadata; PyYAML has a backend of its own."""
     for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS"):

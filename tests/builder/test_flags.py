@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from archspec.cpu import TARGETS
 
+from tests.requires import compiles, requires
 from wheelhouse_resolver.builder.toolchain.flags import (
     FlagsError,
     Toolchain,
@@ -87,6 +88,7 @@ def test_the_flags_of_a_sites_own_archs(arch: Arch, tools: Toolchain, flags: str
     assert arch_flags(arch, tools) == flags
 
 
+@requires("gcc")
 def test_every_feature_of_x86_64_has_the_compilers_name(tmp_path: Path) -> None:
     """By the real gcc; what it does not know are options of later ones, and no options at all."""
     features = {f for each in TARGETS.values() if str(each.family) == "x86_64" for f in each.features}
@@ -248,6 +250,7 @@ def test_without_a_compiler_it_says_what_to_do(environ: dict[str, str], problem:
     assert "arch-flags = false" in caught.value.hint
 
 
+@compiles
 def test_what_is_compiled_with_them_is_what_they_say_and_the_loader_is_told(tmp_path: Path) -> None:
     """By the real compiler: the library uses AVX2, and bears the mark of x86-64-v3."""
     tools = probe_toolchain(os.environ)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.builder.extensions import compiled, gcc
+from tests.builder.extensions import compiled
+from tests.requires import compiles, need
 from wheelhouse_resolver.builder.verification.libraries import (
     LibraryProblem,
     Loader,
@@ -54,6 +55,7 @@ def missing(path: Path, *library_path: str) -> set[str]:
 
 def missing_for_real(path: Path, *library_path: str) -> set[str]:
     """What `ldd` says."""
+    need("ldd")
     environ = {"PATH": os.environ["PATH"], "LC_ALL": "C", "LD_LIBRARY_PATH": ":".join(library_path)}
     done = subprocess.run(["ldd", path], capture_output=True, text=True, env=environ)
     return {line.split()[0] for line in done.stdout.splitlines() if "not found" in line}
@@ -68,6 +70,7 @@ def library(path: Path, *flags: str, needs: Sequence[Path] = (), soname: str = "
     return compiled(path, f"{calls}int {name}(void) {{ return {body}; }}", *linked, *flags)
 
 
+@compiles
 @pytest.mark.parametrize(
     ("flags", "where", "library_path", "found"),
     [
@@ -91,6 +94,7 @@ def test_where_a_library_is_looked_for(
     assert missing(outer, *paths) == missing_for_real(outer, *paths)
 
 
+@compiles
 @pytest.mark.parametrize("new", [True, False], ids=["runpath", "rpath"])
 def test_only_an_rpath_is_for_what_is_loaded_further_down(tmp_path: Path, new: bool) -> None:
     last = library(tmp_path / "libs/last.so")
@@ -101,6 +105,7 @@ def test_only_an_rpath_is_for_what_is_loaded_further_down(tmp_path: Path, new: b
     assert missing(first) == missing_for_real(first)
 
 
+@compiles
 @pytest.mark.parametrize("beside", ["link", "target"])
 def test_the_origin_of_a_library_is_where_it_was_found(beside: str, tmp_path: Path) -> None:
     last = library(tmp_path / beside / "last.so")
@@ -112,6 +117,7 @@ def test_the_origin_of_a_library_is_where_it_was_found(beside: str, tmp_path: Pa
     assert missing(first) == missing_for_real(first)
 
 
+@compiles
 def test_a_name_that_is_loaded_already_is_not_looked_for_again(tmp_path: Path) -> None:
     inner = library(tmp_path / "libs/inner.so")
     middle = library(tmp_path / "libs/middle.so", needs=[inner])
@@ -120,6 +126,7 @@ def test_a_name_that_is_loaded_already_is_not_looked_for_again(tmp_path: Path) -
     assert missing(middle) == missing_for_real(middle) == {"inner.so"}
 
 
+@compiles
 def test_a_library_of_the_wheel_is_judged_as_loaded_by_the_one_that_needs_it(tmp_path: Path) -> None:
     inner = library(tmp_path / "a.libs/inner.so")
     middle = library(tmp_path / "a.libs/middle.so", needs=[inner])
@@ -130,6 +137,7 @@ def test_a_library_of_the_wheel_is_judged_as_loaded_by_the_one_that_needs_it(tmp
     assert (found.file, found.library) == (str(middle), "inner.so")
 
 
+@compiles
 def test_a_relative_directory_is_no_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inner = library(tmp_path / "inner.so")
     outer = library(tmp_path / "outer.so", "-Wl,-rpath,.", needs=[inner])
@@ -137,6 +145,7 @@ def test_a_relative_directory_is_no_place(tmp_path: Path, monkeypatch: pytest.Mo
     assert missing(outer, *library_path_of({"LD_LIBRARY_PATH": ".:"})) == {"inner.so"}
 
 
+@compiles
 def test_what_a_library_outside_needs_is_looked_for_as_well(tmp_path: Path) -> None:
     last = library(tmp_path / "gone/last.so")
     middle = library(tmp_path / "libs/middle.so", "-Wl,-rpath,$ORIGIN/x", needs=[last])
@@ -146,6 +155,7 @@ def test_what_a_library_outside_needs_is_looked_for_as_well(tmp_path: Path) -> N
     assert f"(looked in {tmp_path}/libs/x and the loader's own directories)" in str(found)
 
 
+@compiles
 def test_a_loader_that_does_not_answer_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wheelhouse_resolver.builder.verification.libraries._TIMEOUT", 0)
     first = library(tmp_path / "first.so")
@@ -154,6 +164,7 @@ def test_a_loader_that_does_not_answer_is_given_up(tmp_path: Path, monkeypatch: 
     assert "did not answer within 0 s" in str(found)
 
 
+@compiles
 def test_an_executable_is_loaded_by_its_own_loader(tmp_path: Path) -> None:
     inner = library(tmp_path / "libs/inner.so")
     source = tmp_path / "tool.c"
@@ -163,7 +174,7 @@ def test_an_executable_is_loaded_by_its_own_loader(tmp_path: Path) -> None:
         "bad": [],
         "odd": ["-Wl,-I,/nowhere/ld"],
     }.items():
-        subprocess.run([gcc(), "-o", tmp_path / name, source, inner, *flags], check=True)
+        subprocess.run(["gcc", "-o", tmp_path / name, source, inner, *flags], check=True)
     assert problems(tmp_path / "good") == []
     assert missing(tmp_path / "bad") == missing_for_real(tmp_path / "bad") == {"inner.so"}
     (found,) = problems(tmp_path / "odd")
@@ -172,6 +183,7 @@ def test_an_executable_is_loaded_by_its_own_loader(tmp_path: Path) -> None:
     )
 
 
+@compiles
 @pytest.mark.parametrize(
     ("damage", "problem"),
     [
@@ -190,6 +202,7 @@ def test_what_cannot_be_loaded_at_all(damage: Callable[[bytes], bytes], problem:
     assert str(found).startswith(f"{first} cannot be loaded: {problem}")
 
 
+@compiles
 def test_a_loader_of_musl(tmp_path: Path) -> None:
     """It writes what it does not find to stderr, and needs `--list`."""
     program = tmp_path / "ld-musl-x86_64.so.1"
@@ -206,6 +219,7 @@ def test_a_loader_of_musl(tmp_path: Path) -> None:
     ]
 
 
+@compiles
 def test_what_is_not_found_says_who_needs_it_and_where_it_is_not(tmp_path: Path) -> None:
     inner = library(tmp_path / "gone.so")
     outer = library(tmp_path / "outer.so", "-Wl,-rpath,/sw/lib", needs=[inner])
@@ -218,6 +232,7 @@ def test_what_is_not_found_says_who_needs_it_and_where_it_is_not(tmp_path: Path)
     )
 
 
+@compiles
 def test_a_library_of_another_machine_does_not_count(tmp_path: Path) -> None:
     inner = library(tmp_path / "inner.so")
     outer = library(tmp_path / "outer.so", "-Wl,-rpath,$ORIGIN", needs=[inner])
@@ -227,6 +242,7 @@ def test_a_library_of_another_machine_does_not_count(tmp_path: Path) -> None:
     assert missing(outer) == {"inner.so"}
 
 
+@compiles
 def test_libraries_that_need_each_other_come_to_an_end(tmp_path: Path) -> None:
     first = library(tmp_path / "first.so", "-Wl,-rpath,$ORIGIN")
     second = library(tmp_path / "second.so", "-Wl,-rpath,$ORIGIN", needs=[first])
@@ -234,11 +250,13 @@ def test_libraries_that_need_each_other_come_to_an_end(tmp_path: Path) -> None:
     assert missing(first) == set()
 
 
+@compiles
 def test_the_systems_own_libraries_are_found(tmp_path: Path) -> None:
     outer = compiled(tmp_path / "x.so", "double sin(double); double x(double y) { return sin(y); }", "-lm")
     assert missing(outer) == set()
 
 
+@compiles
 def test_what_the_python_loads_itself_is_there(tmp_path: Path) -> None:
     """Python's own executable needs it, so that the name is taken by the time a module is loaded."""
     executable = library(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.requires import requires
 from wheelhouse_resolver.builder.recipes.model import Patch, Source, Substitution, VariableError, no_recipe
 from wheelhouse_resolver.builder.records.job import SourceArchive
 from wheelhouse_resolver.builder.sources.fetched import Fetched
@@ -63,6 +64,7 @@ def test_nothing_is_changed_without_need(source: Path, log: Path) -> None:
 # -- patches -----------------------------------------------------------------------------------------------
 
 
+@requires("patch")
 def test_patches_are_applied_and_told(source: Path, log: Path, tmp_path: Path) -> None:
     change(source, log, patches=(patch(tmp_path, PATCH),))
     assert (source / "sub/code.py").read_text() == "first\nchanged\nthird\n"
@@ -70,6 +72,7 @@ def test_patches_are_applied_and_told(source: Path, log: Path, tmp_path: Path) -
     assert not list(source.rglob("*.orig"))
 
 
+@requires("patch")
 def test_the_directories_that_a_patch_begins_with_are_stripped(
     source: Path, log: Path, tmp_path: Path
 ) -> None:
@@ -77,6 +80,7 @@ def test_the_directories_that_a_patch_begins_with_are_stripped(
     assert "changed" in (source / "sub/code.py").read_text()
 
 
+@requires("patch")
 def test_one_that_does_not_apply_is_an_error_with_what_was_rejected(
     source: Path, log: Path, tmp_path: Path
 ) -> None:
@@ -94,6 +98,7 @@ def test_one_that_does_not_apply_is_an_error_with_what_was_rejected(
     assert not list(source.rglob("*.rej"))
 
 
+@requires("patch")
 def test_of_a_file_that_is_not_there_the_patch_is_quoted_once(
     source: Path, log: Path, tmp_path: Path
 ) -> None:
@@ -102,6 +107,7 @@ def test_of_a_file_that_is_not_there_the_patch_is_quoted_once(
     assert str(caught.value).count("+++ ") == 1
 
 
+@requires("patch")
 def test_one_that_was_applied_before_is_an_error(source: Path, log: Path, tmp_path: Path) -> None:
     wanted = (patch(tmp_path, PATCH),)
     change(source, log, patches=wanted)
@@ -110,6 +116,7 @@ def test_one_that_was_applied_before_is_an_error(source: Path, log: Path, tmp_pa
     assert "changed" in (source / "sub/code.py").read_text()
 
 
+@requires("patch")
 @pytest.mark.parametrize("name", ["../outside", "link/outside"])
 def test_a_patch_changes_nothing_outside_of_the_source(
     name: str, source: Path, log: Path, tmp_path: Path
@@ -227,6 +234,7 @@ def test_a_recipe_may_leave_them_alone(source: Path, log: Path) -> None:
     assert (source / "setup.py").read_text() == "-march=native"
 
 
+@requires("patch")
 def test_a_patch_may_bring_such_a_flag_in(source: Path, log: Path, tmp_path: Path) -> None:
     """So the flags are replaced last."""
     text = PATCH.replace("+changed", "+-march=native")

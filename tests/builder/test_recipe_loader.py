@@ -602,6 +602,7 @@ def test_mkl_and_the_hdf5_of_a_module_are_said_with_the_same_keys(tmp_path: Path
 
 
 @pytest.mark.network
+@pytest.mark.slow
 def test_the_recipes_and_what_downloading_needs_are_in_our_own_wheel(tmp_path: Path) -> None:
     project = Path(__file__).parents[2]
     assert run_pip("wheel", "--no-deps", "--wheel-dir", tmp_path, project).returncode == 0

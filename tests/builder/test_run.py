@@ -11,6 +11,7 @@ import pytest
 from tests.builder.packages import make_package
 from tests.builder.quick import QuickExecutor, make_quick
 from tests.factories import make_tree, make_wheel
+from tests.requires import requires
 from wheelhouse_resolver.builder.config import SlurmSettings
 from wheelhouse_resolver.builder.executors.base import Result, Task, TaskObserver
 from wheelhouse_resolver.builder.planning.model import Entry, Plan, PlanSettings
@@ -153,6 +154,7 @@ class TestTasks:
                 observer.finished(results[-1])
             return results
 
+    @requires("gcc")  # whose flags are those of the arch
     def test_what_a_task_is_told_and_given(self, place: Workplace) -> None:
         make_package(place.sources, "app")
         executor = self.Remembers()
@@ -184,6 +186,7 @@ class TestTasks:
 
 
 class TestPublishing:
+    @requires("gcc")
     def test_after_each_wave_and_a_wheel_for_several_archs_once(self, place: Workplace) -> None:
         make_package(place.sources, "app", requires=["base"])
         make_package(place.sources, "base")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.factories import make_tree
+from tests.requires import requires
 from wheelhouse_resolver.builder.records.job import BuildOptions, Job
 from wheelhouse_resolver.builder.toolchain.variables import (
     base_environ,
@@ -231,6 +232,7 @@ def test_time_is_one_that_a_zip_file_can_hold(tmp_path: Path) -> None:
     assert build_variables(str(tmp_path), 1)["SOURCE_DATE_EPOCH"] == "315532800"
 
 
+@requires("git")
 def test_of_a_checkout_time_is_that_of_the_commit(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     git = ["git", "-C", str(tmp_path), "-c", "user.name=n", "-c", "user.email=e"]
@@ -244,6 +246,7 @@ def test_of_a_checkout_time_is_that_of_the_commit(tmp_path: Path) -> None:
     assert build_variables(str(tmp_path), 1)["SOURCE_DATE_EPOCH"] == "1500000000"
 
 
+@requires("cc")
 def test_the_path_of_the_build_is_kept_out_of_what_is_compiled(tmp_path: Path) -> None:
     source = tmp_path / "demo.c"
     source.write_text("const char *where(void) { return __FILE__; }\n")

@@ -14,6 +14,7 @@ import pytest
 from tests.builder.extensions import compiled, extension_wheel, platform_wheel
 from tests.factories import clean_environ, make_wheel, pack, record_of, wheel_files
 from tests.pips import real_environ
+from tests.requires import compiles
 from wheelhouse_resolver.builder.classification.classify import classify
 from wheelhouse_resolver.builder.recipes.model import Test
 from wheelhouse_resolver.builder.verification.verify import Verification, VerifyOptions, python_for, verify
@@ -58,6 +59,7 @@ class TestWhatWorks:
         assert found.to_dict()["imported"] == ["demo", "single"]
         assert found.seconds > 0
 
+    @compiles
     def test_an_extension(self, check: Any, tmp_path: Path) -> None:
         found = check(extension_wheel(tmp_path))
         assert (found.findings, found.imported) == ((), ("fast",))
@@ -84,6 +86,7 @@ class TestWhatWorks:
 
 
 @pytest.mark.network
+@pytest.mark.slow
 def test_the_wheelhouse_comes_before_the_index(tmp_path: Path) -> None:
     """An old release in the wheelhouse is taken, though the index has newer ones; what it lacks is not."""
     links = tmp_path / "links"
@@ -133,11 +136,13 @@ class TestWhatFails:
         assert list(told) == ["install"]
         assert "nowhere-to-be-found>=3" in told["install"]
 
+    @compiles
     def test_a_crash(self, check: Any, tmp_path: Path) -> None:
         found = check(extension_wheel(tmp_path, body="abort();", files={"good.py": ""}))
         assert problems(found)["import fast"].startswith("ended by SIGABRT")
         assert found.imported == ("good",)
 
+    @compiles
     def test_a_segmentation_fault(self, check: Any, tmp_path: Path) -> None:
         found = check(extension_wheel(tmp_path, body="*(volatile int *)0 = 1;"))
         assert problems(found)["import fast"].startswith("ended by SIGSEGV")
@@ -160,13 +165,16 @@ class TestWhatFails:
         told = problems(check(pack(tmp_path / "demo-1.0-py3-none-any.whl", files)))
         assert told == {"requirements": "demo 1.0 is not supported on this platform"}
 
+    @compiles
     def test_a_hang(self, check: Any, tmp_path: Path) -> None:
         found = check(extension_wheel(tmp_path, body="for (;;) sleep(1);"), Test(timeout=3))
         assert "took longer than 3 s" in problems(found)["import fast"]
 
+    @pytest.mark.slow
     def test_something_that_prints_without_end_is_no_trouble(self, check: Any, tmp_path: Path) -> None:
         files = {
-            "demo.py": "import sys\nfor _ in range(300_000): print('x' * 100)\nraise SystemExit('enough')"
+            "demo.py": "import sys\nfor _ in range(300_000): print('x' * 100)\n"
+            "sys.stdout.flush()\nraise SystemExit('enough')"
         }
         wheel = make_wheel(tmp_path, "demo-1.0-py3-none-any.whl", files=files)
         assert problems(check(wheel)) == {"import demo": "exited with 1: enough"}
@@ -190,6 +198,7 @@ class TestWhatFails:
         assert list(problems(found)) == ["environment"]
 
 
+@compiles
 class TestLibraries:
     def needing(self, tmp_path: Path, *flags: str, files: Mapping[str, bytes] | None = None) -> Path:
         """A wheel whose extension calls into libhelp.so."""

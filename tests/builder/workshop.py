@@ -12,6 +12,7 @@ from typing import Any
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from tests.builder.extensions import level_source
 from tests.builder.sources import TIME, make_sdist, pack_source, sdist_files
 from tests.factories import make_tree
 from wheelhouse_resolver.builder.pipeline.build_wheel import run_job
@@ -37,22 +38,7 @@ from setuptools import Extension, setup
 
 setup(name="fast", version="1.0", ext_modules=[Extension("fast", ["fast.c"])])
 """,
-    "fast.c": """\
-#include <Python.h>
-
-static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "fast", 0, -1, 0};
-
-PyMODINIT_FUNC PyInit_fast(void)
-{
-    PyObject *module = PyModule_Create(&definition);
-#ifdef __AVX2__
-    PyModule_AddStringConstant(module, "arch", "avx2");
-#else
-    PyModule_AddStringConstant(module, "arch", "baseline");
-#endif
-    return module;
-}
-""",
+    "fast.c": level_source("fast"),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,27 @@ class Outcome(NamedTuple):
     code: int
     out: str
     err: str
+
+    @property
+    def error(self) -> str:
+        """The error of a command that failed: its one line, and its hint on the next one if it has one.
+
+        Of `--json`, the same out of the JSON on stderr.
+        """
+        assert (self.code, self.out) == (2, "")
+        lines = self.err.splitlines()
+        if self.err.startswith("{"):
+            (line,) = lines
+            found = json.loads(line)
+            assert set(found) == {"error", "message", "hint"}
+            assert found["error"].isidentifier()
+            lines = [f"error: {found['message']}", *([f"hint: {found['hint']}"] if found["hint"] else [])]
+        first, *rest = lines
+        assert first.startswith("error: ")
+        assert not rest or rest[0].startswith("hint: ")
+        assert len(rest) <= 1
+        assert all(line.isprintable() and not line.endswith(": ") for line in lines)
+        return " ".join(lines)
 
 
 Cli = Callable[..., Outcome]

@@ -1,17 +1,21 @@
-"""Every bad input is exit code 2 and one line on stderr that says what and where, and nothing is written."""
+"""Every bad input is exit code 2, an error that says what and where, maybe a hint; nothing is written."""
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Cli, Outcome
 from tests.factories import clean_environ, make_tree, make_wheel
+from wheelhouse_resolver.cli.main import COMMANDS as ALL
 
 #: A host that every machine is.
 HOST = ("--arch", "generic", "--layer", "gentoo")
@@ -49,12 +53,8 @@ def root(tmp_path: Path) -> Path:
 
 
 def refused(outcome: Outcome, *words: str) -> None:
-    assert (outcome.code, outcome.out) == (2, "")
-    (line,) = outcome.err.splitlines()
-    assert line.startswith("error: ")
-    assert line.isprintable()
     for word in words:
-        assert word in line
+        assert word in outcome.error
     assert os.listdir("out") == []
 
 
@@ -84,7 +84,7 @@ class TestRoot:
         self, command: tuple[str, ...], cli: Cli, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("wheelhouse_resolver.site.config.ORIGIN", "/nowhere/at/all")
-        refused(cli(*command, *host_of(command)), "no wheelhouse found", "/nowhere/at/all", "--root", "init")
+        refused(cli(*command, *host_of(command)), "no wheelhouse found", "/nowhere/at/all")
 
     def test_a_root_that_others_may_not_enter(
         self,
@@ -157,8 +157,8 @@ class TestHost:
             ("/nowhere/python", "does not exist"),
             ("no-such-python-anywhere", "not found on PATH"),
             ("/", "not an executable file"),
-            ("/bin/true", "is no Python"),
-            ("/bin/false", "is no Python"),
+            ("/bin/true", "is not a Python"),
+            ("/bin/false", "is not a Python"),
             ("/etc/passwd", "not an executable file"),
             ("3.x", "not found on PATH"),
             ("", ""),
@@ -413,6 +413,44 @@ class TestInit:
         assert sorted(os.listdir(tmp_path)) == ["out"]
 
 
+class TestJson:
+    """With `--json` an error is one line of JSON on stderr, also where the command line cannot be read."""
+
+    @pytest.mark.parametrize(
+        ("arguments", "found"),
+        [
+            (
+                ("pick", "demo", "--bogus"),
+                {
+                    "error": "UsageError",
+                    "message": "unrecognized arguments: --bogus",
+                    "hint": "see wheelhouse-resolver pick --help",
+                },
+            ),
+            (
+                ("pick",),
+                {
+                    "error": "UsageError",
+                    "message": "no requirement",
+                    "hint": "give one, such as numpy>=1.26",
+                },
+            ),
+        ],
+        ids=["command-line", "no-requirement"],
+    )
+    def test_an_error(self, arguments: tuple[str, ...], found: dict[str, str], cli: Cli, root: Path) -> None:
+        outcome = cli(*arguments, "--json", "--root", root, *HOST)
+        assert (outcome.code, outcome.out) == (2, "")
+        assert json.loads(outcome.err) == {"hint": "", **found}
+
+    def test_after_warnings_it_is_the_last_line(self, cli: Cli, root: Path) -> None:
+        Path("r.txt").write_text("--no-binary demo\ndemo\n")
+        outcome = cli("pick", "--json", "-r", "r.txt", "--root", root, "--arch", "mmx")
+        *warnings, last = outcome.err.splitlines()
+        assert [line.partition(":")[0] for line in warnings] == ["warning"]
+        assert json.loads(last)["error"] == "UnknownArchError"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -430,22 +468,30 @@ def test_a_command_line_that_is_none(arguments: tuple[str, ...], cli: Cli) -> No
     refused(cli(*arguments), "--help")
 
 
-def test_an_unknown_command_is_told_with_the_nearest_one_and_not_with_all(cli: Cli) -> None:
-    refused(cli("avial"), "unknown command 'avial': did you mean 'avail'? (see `wheelhouse-resolver --help`)")
+def test_an_unknown_command_names_the_nearest_one_and_not_all(cli: Cli) -> None:
+    refused(
+        cli("avial"), "unknown command 'avial': did you mean 'avail'? hint: see wheelhouse-resolver --help"
+    )
     outcome = cli("zzz")
-    refused(outcome, "unknown command 'zzz' (see")
+    refused(outcome, "unknown command 'zzz' hint: see")
     assert "avail" not in outcome.err
 
 
-def test_a_fault_of_our_own_is_one_line_too(cli: Cli, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_internal_error_is_one_line_too(cli: Cli, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("two\nlines")
 
     monkeypatch.setattr("wheelhouse_resolver.tree.listing.check_root", fail)
-    refused(cli("path", "--root", root, *HOST), "fault", "RuntimeError", "WHEELHOUSE_DEBUG")
+    problem = "internal error (set WHEELHOUSE_DEBUG=1 for a traceback): RuntimeError: two\\nlines"
+    refused(cli("path", "--root", root, *HOST), f"error: {problem}")
+    outcome = cli("pick", "demo", "--root", root, *HOST, "--json")
+    assert json.loads(outcome.err) == {"error": "RuntimeError", "message": problem, "hint": ""}
     monkeypatch.setenv("WHEELHOUSE_DEBUG", "1")
     with pytest.raises(RuntimeError):
         cli("path", "--root", root, *HOST)
+
+
+FULL = "/dev/full"
 
 
 class TestStdout:
@@ -459,67 +505,126 @@ class TestStdout:
             make_wheel(root / "generic", f"demo-0.{number}-py3-none-any.whl")
         return ["pick", "--explain", "demo", "--root", str(root), *HOST]
 
-    def test_head(self, arguments: list[str]) -> None:
+    @pytest.fixture(params=[{}, {"PYTHONUNBUFFERED": "1"}], ids=["buffered", "unbuffered"])
+    def environ(self, request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+        """An environment of nothing else: no variable of whoever runs the tests takes part."""
+        return {"HOME": str(tmp_path), "PATH": os.defpath, **request.param}
+
+    def run(
+        self,
+        environ: dict[str, str],
+        *arguments: str,
+        stdout: int = subprocess.PIPE,
+        stderr: int = subprocess.PIPE,
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*self.COMMAND, *arguments], env=environ, stdout=stdout, stderr=stderr, text=True
+        )
+
+    def test_head(self, arguments: list[str], environ: dict[str, str]) -> None:
         done = subprocess.run(
-            ["bash", "-o", "pipefail", "-c", '"$@" | head -1', "-", *self.COMMAND, *arguments],
-            env=clean_environ(),
+            ["sh", "-c", '{ "$@"; echo "$?" >&2; } | head -n 1', "-", *self.COMMAND, *arguments],
+            env=environ,
             capture_output=True,
             text=True,
         )
-        assert (done.stdout, done.stderr) == ("demo\n", "")
+        assert (done.stdout, done.stderr) == ("demo\n", "0\n")
 
-    @pytest.mark.parametrize("unbuffered", ["", "1"])
-    def test_a_pipe_that_nobody_reads(self, arguments: list[str], unbuffered: str) -> None:
+    @pytest.mark.parametrize(
+        ("command", "code"),
+        [
+            (("--help",), 0),
+            (("--version",), 0),
+            (("pick", "--help"), 0),
+            (("pick", "--explain", "demo"), 0),
+            (("pick", "missing", "--json"), 1),
+        ],
+        ids=["help", "version", "help-of-a-command", "answer", "negative-answer"],
+    )
+    def test_a_pipe_that_nobody_reads(
+        self, command: tuple[str, ...], code: int, arguments: list[str], environ: dict[str, str]
+    ) -> None:
+        """The exit code is that of the answer."""
         reader, writer = os.pipe()
         os.close(reader)
-        done = subprocess.run(
-            [*self.COMMAND, *arguments],
-            env=clean_environ(PYTHONUNBUFFERED=unbuffered),
-            stdout=writer,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        where = arguments[3:] if code or "demo" in command else []
+        done = self.run(environ, *command, *where, stdout=writer)
+        assert done.returncode == code
+        assert done.stderr == ""
+        assert self.run(environ, *command, *where, stdout=writer, stderr=writer).returncode == code
         os.close(writer)
-        assert (done.returncode, done.stderr) == (0, "")
-
-    def test_help_into_a_pipe_that_nobody_reads(self) -> None:
-        reader, writer = os.pipe()
-        os.close(reader)
-        done = subprocess.run(
-            [*self.COMMAND, "pick", "--help"],
-            env=clean_environ(),
-            stdout=writer,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        os.close(writer)
-        assert (done.returncode, done.stderr) == (0, "")
 
     @pytest.mark.parametrize(
         "command", [("path",), ("pip-conf",), ("pick", "demo"), ("avail",), ("detect", "--json")]
     )
     def test_one_that_is_closed(self, command: tuple[str, ...], root: Path) -> None:
         done = subprocess.run(
-            ["bash", "-c", '"$@" >&-', "-", *self.COMMAND, *command, "--root", str(root), *HOST],
+            ["sh", "-c", '"$@" >&-', "-", *self.COMMAND, *command, "--root", str(root), *HOST],
             env=clean_environ(),
             capture_output=True,
             text=True,
         )
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
-    @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
-    @pytest.mark.parametrize("command", [("path",), ("pip-conf",), ("pick", "demo", "--json"), ("avail",)])
-    def test_a_full_disk(self, command: tuple[str, ...], root: Path) -> None:
-        with open("/dev/full", "w") as full:
-            done = subprocess.run(
-                [*self.COMMAND, *command, "--root", str(root), *HOST],
-                env=clean_environ(),
-                stdout=full,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
+    @pytest.mark.skipif(not os.path.exists(FULL), reason=f"this system has no {FULL}")
+    @pytest.mark.parametrize(
+        "command",
+        [
+            ("--help",),
+            ("--version",),
+            ("pick", "--help"),
+            ("path",),
+            ("pip-conf",),
+            ("pick", "demo", "--json"),
+            ("pick", "--explain", "demo"),
+            ("avail",),
+            ("lock", "demo"),
+        ],
+        ids=" ".join,
+    )
+    def test_a_full_disk(
+        self, command: tuple[str, ...], arguments: list[str], environ: dict[str, str]
+    ) -> None:
+        where = [] if command[-1] in ("--help", "--version") else arguments[3:]
+        with open(FULL, "w") as full:
+            done = self.run(environ, *command, *where, stdout=full.fileno())
         assert done.returncode == 2
-        assert done.stderr == "error: No space left on device\n"
+        (line,) = done.stderr.splitlines()
+        assert "cannot write standard output: No space left on device" in line
+        assert line.startswith("{" if "--json" in command else "error: ")
+
+    @pytest.mark.skipif(not os.path.exists(FULL), reason=f"this system has no {FULL}")
+    def test_standard_error_on_a_full_disk(self, arguments: list[str], environ: dict[str, str]) -> None:
+        """Nothing can be said there; the answer and its exit code are the same."""
+        with open(FULL, "w") as full:
+            bad = self.run(environ, "pick", stderr=full.fileno())
+            none = self.run(environ, "pick", "missing", *arguments[3:], stderr=full.fileno())
+            good = self.run(environ, "pick", "demo", *arguments[3:], stderr=full.fileno())
+            both = self.run(environ, "--version", stdout=full.fileno(), stderr=full.fileno())
+        assert (bad.returncode, none.returncode, good.returncode, both.returncode) == (2, 1, 0, 2)
+        assert (bad.stdout, none.stdout) == ("", "")
+        assert good.stdout.endswith(".whl\n")
+
+
+@pytest.mark.parametrize("command", ALL)
+def test_an_error_says_what_it_is_about(command: str, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one of the operating system that names no file, such as that of a read(2) or a fork(2)."""
+
+    def fail(error: OSError) -> Callable[..., int]:
+        def run(_: object) -> int:
+            raise error
+
+        return run
+
+    module = import_module(f"wheelhouse_resolver.cli.commands.{command.replace('-', '_')}")
+    monkeypatch.setattr(module, "add_arguments", lambda _: None)
+    monkeypatch.setattr(module, "run", fail(PermissionError(errno.EACCES, "Permission denied")))
+    problem = f"error: cannot finish {command}: Permission denied"
+    assert cli(command).error == f"{problem} hint: set WHEELHOUSE_DEBUG=1 for a traceback"
+    monkeypatch.setattr(module, "run", fail(PermissionError(errno.EACCES, "Permission denied", "/a\nb")))
+    assert cli(command) == (2, "", "error: /a\\nb: Permission denied\n")
+    monkeypatch.setattr(module, "run", fail(OSError("no number")))
+    assert cli(command).err.startswith(f"error: cannot finish {command}: no number")
 
 
 class TestRecipes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -18,6 +17,8 @@ from tests.builder.quick import QuickExecutor, make_quick
 from tests.cli.conftest import Cli, Outcome
 from tests.factories import clean_environ, make_tree, make_wheel, run_cli, run_pip
 from tests.pips import real_environ
+from tests.programs import pythons
+from tests.requires import compiles
 from wheelhouse_resolver.builder.records.record import record_of
 
 Build = Callable[..., Outcome]
@@ -340,17 +341,17 @@ class TestRecursive:
 
 def other_python() -> str:
     """The path of another CPython 3 than the running one, newer if possible."""
-    own = sys.version_info[1]
-    for minor in (*range(own + 1, 15), *range(own - 1, 8, -1)):
-        for directory in os.environ["PATH"].split(":") + [
-            str(path) for path in Path("/root/.pyenv/versions").glob(f"3.{minor}.*/bin")
-        ]:
-            path = f"{directory}/python3.{minor}"
-            if os.access(path, os.X_OK):
-                asked = subprocess.run([path, "-c", "import venv, ensurepip"], capture_output=True)
-                if asked.returncode == 0:
-                    return path
-    pytest.skip("there is only one Python here")
+    own = sys.version_info[:2]
+    code = "import sys, venv, ensurepip; print(*sys.version_info[:2])"
+    found: dict[tuple[int, ...], str] = {}
+    for path in pythons():
+        asked = subprocess.run([path, "-c", code], capture_output=True, text=True)
+        version = tuple(map(int, asked.stdout.split())) if asked.returncode == 0 else own
+        if version != own and version >= (3, 9):
+            found.setdefault(version, path)
+    if not found:
+        pytest.skip("there is only one Python with ensurepip here")
+    return found[min((each for each in found if each > own), default=max(found))]
 
 
 @pytest.mark.usefixtures("quick")
@@ -379,6 +380,7 @@ class TestSeveral:
         ]
         assert record_of(str(output / "gentoo/sse3/demo-1.0-py3-none-any.whl")) is not None
 
+    @compiles
     def test_a_compiled_one_is_built_for_each(self, build: Build, sources: Path, output: Path) -> None:
         make_package(sources, "demo", tag="OWN-OWN-linux_x86_64")
         done = build("demo", arch="generic,sse3")
@@ -403,6 +405,7 @@ def _version(python: str) -> tuple[int, ...]:
 
 @pytest.mark.usefixtures("quick")
 class TestPublish:
+    @compiles
     def test_each_wheel_goes_where_it_belongs(self, build: Build, sources: Path, house: Path) -> None:
         make_package(sources, "app", requires=["base"])
         make_package(sources, "base", tag="OWN-OWN-linux_x86_64")
@@ -529,6 +532,7 @@ class TestBadInput:
 class TestReal:
     """With pip, virtual environments, verification and classification; no network."""
 
+    @compiles
     def test_two_archs_are_built_published_and_installed_by_stock_pip(
         self, build: Build, sources: Path, house: Path, output: Path, tmp_path: Path
     ) -> None:

@@ -8,6 +8,7 @@ import pytest
 from tests.builder.extensions import extension_wheel
 from tests.cli.conftest import Cli
 from tests.factories import make_tree, make_wheel
+from tests.requires import compiles
 from wheelhouse_resolver.builder.records.record import BuildRecord, write_record
 from wheelhouse_resolver.utils.safe_io import sha256_of
 
@@ -24,6 +25,7 @@ def test_where_and_why(cli: Cli, root: Path, tmp_path: Path) -> None:
     assert outcome == (0, f"{wheel}: generic\n    it contains no compiled code: it runs anywhere\n", "")
 
 
+@compiles
 def test_undecided_is_a_negative_answer_that_says_what_to_do(cli: Cli, root: Path, tmp_path: Path) -> None:
     wheel = extension_wheel(tmp_path)
     outcome = cli("classify", wheel, "--root", root)
@@ -39,6 +41,7 @@ def test_undecided_is_a_negative_answer_that_says_what_to_do(cli: Cli, root: Pat
     assert (placed.code, len(list((root / first).glob("fast-*.whl")))) == (0, 1)
 
 
+@compiles
 def test_the_record_beside_the_wheel_counts_while_it_is_of_that_wheel(
     cli: Cli, root: Path, tmp_path: Path
 ) -> None:

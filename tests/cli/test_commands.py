@@ -54,10 +54,7 @@ def test_help_lists_every_command(cli: Cli) -> None:
 def test_an_error_of_a_command_points_to_the_help_of_that_command(
     arguments: tuple[str, ...], cli: Cli
 ) -> None:
-    outcome = cli("classify", *arguments)
-    assert outcome.code == 2
-    assert outcome.err.endswith("(see `wheelhouse-resolver classify --help`)\n")
-    assert outcome.err.count("\n") == 1
+    assert cli("classify", *arguments).error.endswith(" hint: see wheelhouse-resolver classify --help")
 
 
 def test_the_version(cli: Cli) -> None:
@@ -67,10 +64,11 @@ def test_the_version(cli: Cli) -> None:
 def test_a_command_alone_needs_no_other_commands_module() -> None:
     code = (
         "import sys; from wheelhouse_resolver.cli.main import build_parser; build_parser('path');"
-        "print(*sorted(name for name in sys.modules if name.startswith('wheelhouse_resolver.cli.main.')))"
+        "print(*sorted(name for name in sys.modules if name.startswith('wheelhouse_resolver.cli.')))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=clean_environ())
-    assert done.stdout.split() == ["wheelhouse_resolver.cli.options", "wheelhouse_resolver.cli.commands.path"]
+    names = [name.removeprefix("wheelhouse_resolver.cli.") for name in done.stdout.split()]
+    assert names == ["commands", "commands.path", "main", "options", "streams"]
 
 
 @pytest.mark.parametrize(
@@ -106,9 +104,9 @@ def test_the_installed_program_and_the_module_are_the_same(
     [
         (
             ("pip-conf",),
-            ["packaging", "archspec", "elftools", "pip", "platformdirs", "dataclasses", "pathlib"],
+            ["packaging", "archspec", "elftools", "pip", "platformdirs", "dataclasses", "pathlib", "logging"],
         ),
-        (("path",), ["packaging", "archspec", "elftools", "pip", "platformdirs", "dataclasses"]),
+        (("path",), ["packaging", "archspec", "elftools", "pip", "platformdirs", "dataclasses", "logging"]),
         (("pick", "missing"), ["archspec", "elftools", "pip", "platformdirs", "email", "zipfile"]),
         (("avail", "demo"), ["archspec", "elftools", "platformdirs", "zipfile", "shutil", "csv", "html"]),
         (

@@ -82,13 +82,14 @@ def test_no_solution_is_a_negative_answer_with_the_reason(cli: Cli, root: Path) 
 
 def test_what_why_not_knows_more_about(cli: Cli, root: Path) -> None:
     make_tree(root, {"nix/generic": ["c-2.0-cp312-cp312-any.whl"], "generic": ["d-1.0-cp312-cp312-any.whl"]})
-    host = f"--arch generic --layer gentoo --python 3.11 --root {root}"
+    host = "--arch generic --layer gentoo --python 3.11"
+    why_not = f"hint: wheelhouse-resolver why-not --root {root}"
     outcome = cli("lock", "c>=2", "--root", root, *HOST)
-    assert outcome.err.splitlines()[-1] == f"see: wheelhouse-resolver why-not 'c>=2' {host}"
+    assert outcome.err.splitlines()[-1] == f"{why_not} 'c>=2' {host}"
     outcome = cli("lock", "d", "--root", root, *HOST)
     assert outcome.err.splitlines()[-2:] == [
         "  d 1.0 cannot be used: its wheels are not for Python 3.11 here",
-        f"see: wheelhouse-resolver why-not d {host}",
+        f"{why_not} d {host}",
     ]
     assert cli("why-not", "d", "--root", root, *HOST).out.startswith("d: no wheel in the wheelhouse")
 
@@ -133,7 +134,7 @@ def test_warnings_are_told(cli: Cli, root: Path) -> None:
         (("a", "--output", "lock.toml"), ["lock.toml", "PEP 751", "--format requirements"]),
         (
             ("a", "--output", "pylock.toml", "--format", "requirements"),
-            ["call a requirements file otherwise"],
+            ["PEP 751", "name a requirements file otherwise"],
         ),
         (("a", "--output", "gone/pylock.toml"), ["cannot write gone/pylock.toml", "No such file"]),
         (("a>",), ["invalid requirement 'a>'"]),
@@ -147,6 +148,5 @@ def test_bad_input(arguments: tuple[str, ...], words: list[str], cli: Cli, root:
     host = HOST[:4] if "--python" in arguments else HOST
     outcome = cli("lock", *arguments, "--root", root, *host)
     assert (outcome.code, outcome.out) == (2, "")
-    (line,) = outcome.err.splitlines()
-    assert line.startswith("error: ")
-    assert all(word in line for word in words)
+    assert outcome.err.startswith(("error: ", '{"error": '))
+    assert all(word in outcome.err for word in words)

@@ -258,7 +258,8 @@ def test_a_directory_that_may_not_be_listed(
     site, recipes = open_directory / "site.toml", open_directory / "recipes"
     site.write_text(f'root = "{open_directory}"\n[build]\nrecipes = ["recipes"]\n')
     site.chmod(0o644)
-    recipes.mkdir(mode=0o700)
+    recipes.mkdir(mode=0)  # nor by its owner
     os.chdir("/")
     outcome = as_nobody(lambda: cli("recipe", "list", "--config", site))
+    recipes.chmod(0o700)
     assert (outcome.code, outcome.err) == (2, f"error: {recipes}: cannot be listed: Permission denied\n")

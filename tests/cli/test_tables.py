@@ -20,17 +20,19 @@ from hypothesis import strategies as st
 
 from tests.factories import clean_environ, make_tree
 from wheelhouse_resolver.cli.tables import (
-    Look,
+    Table,
+    TableStyle,
     add_table_options,
     csv_table,
     html_table,
-    look_of,
     markdown_table,
+    style_of,
     text_table,
 )
 
 COLUMNS = ("name", "version")
 ROWS = [("numpy", "1.26.4"), ("a", ""), ("scipy-stubs", "1")]
+TABLE = Table(COLUMNS, ROWS)
 
 #: What could break a row, a table, or a terminal.
 HOSTILE = "a\nb|c\x1b[31m<b>&\t\r\x85\u2028\udc80`*\\"
@@ -38,7 +40,7 @@ HOSTILE = "a\nb|c\x1b[31m<b>&\t\r\x85\u2028\udc80`*\\"
 
 class TestText:
     def test_columns_are_as_wide_as_they_need(self) -> None:
-        assert text_table(COLUMNS, ROWS).split("\n") == [
+        assert text_table(TABLE).split("\n") == [
             "name         version",
             "numpy        1.26.4",
             "a",
@@ -46,10 +48,10 @@ class TestText:
         ]
 
     def test_no_rows(self) -> None:
-        assert text_table(COLUMNS, []) == "name  version"
+        assert text_table(Table(COLUMNS, [])) == "name  version"
 
     def test_a_table_that_fits_is_not_shortened(self) -> None:
-        assert text_table(COLUMNS, ROWS, Look(width=20)) == text_table(COLUMNS, ROWS)
+        assert text_table(TABLE, TableStyle(width=20)) == text_table(TABLE)
 
     @pytest.mark.parametrize(
         ("width", "line"),
@@ -64,13 +66,13 @@ class TestText:
         ],
     )
     def test_the_widest_column_is_shortened_to_fit(self, width: int, line: str) -> None:
-        lines = text_table(COLUMNS, ROWS, Look(width=width)).split("\n")
+        lines = text_table(TABLE, TableStyle(width=width)).split("\n")
         assert lines[-1] == line
         assert all(len(each) <= width for each in lines)
 
-    def test_columns_that_can_be_spared_go_first(self) -> None:
+    def test_droppable_columns_go_first(self) -> None:
         columns, rows = ("name", "abi", "version", "arch"), [("numpy", "cp311", "1.26.4", "generic")]
-        spared = ("abi", "absent", "arch")
+        table = Table(columns, rows, droppable=("abi", "absent", "arch"))
         for width, header in (
             (30, ["name", "abi", "version", "arch"]),
             (29, ["name", "version", "arch"]),
@@ -78,53 +80,57 @@ class TestText:
             (22, ["name", "version"]),
             (14, ["name", "version"]),
         ):
-            lines = text_table(columns, rows, Look(width=width), spared=spared).split("\n")
+            lines = text_table(table, TableStyle(width=width)).split("\n")
             assert lines[0].split() == header
             assert "…" not in "".join(lines)
-        assert text_table(columns, rows, Look(width=22)).split("\n")[1] == "numpy  c…  1.26.4   g…"
-        assert text_table(columns, rows, spared=spared) == text_table(columns, rows)
+        assert (
+            text_table(Table(columns, rows), TableStyle(width=22)).split("\n")[1] == "numpy  c…  1.26.4   g…"
+        )
+        assert text_table(table) == text_table(Table(columns, rows))
 
     def test_another_ellipsis(self) -> None:
-        assert text_table(COLUMNS, ROWS, Look(width=16, ellipsis="~")).split("\n")[-1] == "scipy-~  1"
+        assert text_table(TABLE, TableStyle(width=16, ellipsis="~")).split("\n")[-1] == "scipy-~  1"
 
     def test_letters_of_two_columns_and_of_none(self) -> None:
-        lines = text_table(("a", "b"), [("日本", "x"), ("e\u0301", "x")]).split("\n")
+        lines = text_table(Table(("a", "b"), [("日本", "x"), ("e\u0301", "x")])).split("\n")
         assert lines == ["a     b", "日本  x", "e\u0301     x"]
-        assert text_table(("a",), [("日本語",)], Look(width=5)).split("\n")[1] == "日本…"
+        assert text_table(Table(("a",), [("日本語",)]), TableStyle(width=5)).split("\n")[1] == "日本…"
 
     def test_bold_and_dim(self) -> None:
-        lines = text_table(COLUMNS, ROWS, Look(colour=True), [False, True, False]).split("\n")
-        plain = text_table(COLUMNS, ROWS).split("\n")
+        lines = text_table(Table(COLUMNS, ROWS, dim=[False, True, False]), TableStyle(colour=True)).split(
+            "\n"
+        )
+        plain = text_table(TABLE).split("\n")
         assert lines == [f"\x1b[1m{plain[0]}\x1b[0m", plain[1], f"\x1b[2m{plain[2]}\x1b[0m", plain[3]]
 
     def test_without_colour_nothing_is_marked(self) -> None:
-        assert text_table(COLUMNS, ROWS, Look(), [True] * 3) == text_table(COLUMNS, ROWS)
+        assert text_table(Table(COLUMNS, ROWS, dim=[True] * 3)) == text_table(TABLE)
 
     @given(cells=st.lists(st.tuples(st.text(), st.text()), max_size=4), width=st.integers(4, 60))
     def test_whatever_is_in_it_a_row_is_a_line_that_fits(
         self, cells: list[tuple[str, str]], width: int
     ) -> None:
-        for look in (Look(), Look(width=width)):
-            lines = text_table(COLUMNS, cells, look).split("\n")
+        for style in (TableStyle(), TableStyle(width=width)):
+            lines = text_table(Table(COLUMNS, cells), style).split("\n")
             assert len(lines) == len(cells) + 1
             assert all(line.isprintable() for line in lines)
-            assert look.width is None or all(len(line) <= width for line in lines)
+            assert style.width is None or all(len(line) <= width for line in lines)
 
 
 class TestOtherFormats:
     def test_csv_is_read_back(self) -> None:
         rows = [("a,b", 'say "x"'), ("", "ü")]
-        text = csv_table(COLUMNS, rows)
+        text = csv_table(Table(COLUMNS, rows))
         assert [tuple(line) for line in csv.reader(io.StringIO(text))] == [COLUMNS, *rows]
         assert text.split("\n")[0] == "name,version"
 
     def test_csv_has_a_line_for_each_row(self) -> None:
-        text = csv_table(("name",), [(HOSTILE,)])
+        text = csv_table(Table(("name",), [(HOSTILE,)]))
         assert len(text.splitlines()) == 2
         assert text.replace("\n", "").isprintable()
 
     def test_markdown(self) -> None:
-        assert markdown_table(COLUMNS, ROWS[:2]).split("\n") == [
+        assert markdown_table(Table(COLUMNS, ROWS[:2])).split("\n") == [
             "| name | version |",
             "| --- | --- |",
             "| numpy | 1.26.4 |",
@@ -132,13 +138,13 @@ class TestOtherFormats:
         ]
 
     def test_markdown_of_hostile_text(self) -> None:
-        (_, _, line) = markdown_table(("name",), [(HOSTILE,)]).split("\n")
+        (_, _, line) = markdown_table(Table(("name",), [(HOSTILE,)])).split("\n")
         assert line.isprintable()
         assert len(re.findall(r"(?<!\\)\|", line)) == 2
         assert not re.search(r"(?<!\\)[<`*&]", line)
 
     def test_html_is_a_page_that_says_the_same(self) -> None:
-        page = html_table(COLUMNS, [*ROWS, ("<b>&amp;", '"')], "Wheels in <here>")
+        page = html_table(Table(COLUMNS, [*ROWS, ("<b>&amp;", '"')], title="Wheels in <here>"))
         assert page.startswith("<!DOCTYPE html>")
         reader = _Cells()
         reader.feed(page)
@@ -149,7 +155,7 @@ class TestOtherFormats:
         assert not re.search(r"(src|href|url)\s*[=(]", page)
 
     def test_html_of_hostile_text(self) -> None:
-        page = html_table(("name",), [(HOSTILE,)], HOSTILE)
+        page = html_table(Table(("name",), [(HOSTILE,)], title=HOSTILE))
         assert "<b>" not in page
         assert all(line.isprintable() for line in page.split("\n"))
 
@@ -192,13 +198,13 @@ class TestOptions:
     ) -> None:
         with pytest.raises(SystemExit):
             self.parsed("--columns", text)
-        assert "unknown column" in (told := capsys.readouterr().err)
-        assert "there are name, version" in told
+        assert "unknown column" in (error := capsys.readouterr().err)
+        assert "there are name, version" in error
 
 
 def test_what_is_no_terminal_has_no_width_and_no_colours() -> None:
-    assert look_of(io.StringIO(), {"TERM": "xterm", "COLUMNS": "20"}) == Look()
-    assert look_of(None, {}) == Look()
+    assert style_of(io.StringIO(), {"TERM": "xterm", "COLUMNS": "20"}) == TableStyle()
+    assert style_of(None, {}) == TableStyle()
 
 
 class TestTerminal:

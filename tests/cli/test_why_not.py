@@ -68,7 +68,7 @@ class TestWhyThatOne:
               1 wheel of 2.0: shadowed by {best}, whose tags fit this Python better
               1 wheel of 2.0: shadowed by {best}, from a more specific directory
               2 wheels of 1.0 to 1.1: older than {best}
-              1 wheel of 3.0rc1: a pre-release, and there is a final one
+              1 wheel of 3.0rc1: a pre-release, and there is a final version (--pre or == allows it)
               1 wheel of 4.0: in the layer nix (this is gentoo); for the arch avx2 (this is avx); and for Python 3.12 (this is 3.11)
               1 wheel of 5.0: in the layer nix (this is gentoo); for the arch avx2 (this is avx); otherwise right
         """)  # noqa: E501 - as it is printed
@@ -121,10 +121,10 @@ class TestWhatWouldHelp:
               1. use Python 3.12 and newer or 3.8 (this is 3.11)
                  gives generic/demo-2.0-2-py3-none-any.whl
             what is there:
-              1 wheel of 2.0: Requires-Python >=3.12 (this is 3.11)
-              1 wheel of 2.0: lower builds of generic/demo-2.0-2-py3-none-any.whl, which needs Python >=3.12
-              1 wheel of 1.0: Requires-Python <3.9 (this is 3.11)
-        """)
+              1 wheel of 2.0: Requires-Python >=3.12 (this is 3.11.0)
+              1 wheel of 2.0: a lower build of generic/demo-2.0-2-py3-none-any.whl, which requires Python >=3.12: pip tries older versions only
+              1 wheel of 1.0: Requires-Python <3.9 (this is 3.11.0)
+        """)  # noqa: E501 - as it is printed
 
     def test_another_layer_or_node(self, ask: Asking) -> None:
         ask.wheels("nix/generic", "1.0-py3-none-any")
@@ -166,8 +166,8 @@ class TestWhatWouldHelp:
               3. use Python 3.12 and newer (this is 3.11)
                  gives generic/demo-2.0-py3-none-any.whl
             what is there:
-              1 wheel of 2.0: Requires-Python >=3.12 (this is 3.11)
-              1 wheel of 2.1rc1: a pre-release, and there is a final one
+              1 wheel of 2.0: Requires-Python >=3.12 (this is 3.11.0)
+              1 wheel of 2.1rc1: a pre-release, and there is a final version (--pre or == allows it)
               1 wheel of 1.0: the version is not >=2
         """)
 
@@ -175,7 +175,7 @@ class TestWhatWouldHelp:
         ask.wheels("generic", "1.0-py3-none-any")
         make_wheel(ask.root / "nix/generic", "demos-1.0-py3-none-any.whl")
         assert ask.told("demoo>=1") == golden("""
-            demoo>=1: there is no project demoo in the wheelhouse; close names: demo, demos
+            demoo>=1: no project named demoo in the wheelhouse; close names: demo, demos
             what would help:
               1. did you mean demo?
                  pip install 'demo>=1'
@@ -184,9 +184,9 @@ class TestWhatWouldHelp:
 
     def test_nothing_like_it(self, ask: Asking) -> None:
         assert ask.told("demo") == golden("""
-            demo: there is no project demo in the wheelhouse
+            demo: no project named demo in the wheelhouse
             what would help:
-              1. ask the site's staff to build demo: the wheelhouse has no wheel of it
+              1. ask the site's staff to build demo: no wheel of it is there
         """)
 
     def test_what_no_version_can_satisfy(self, ask: Asking) -> None:
@@ -201,10 +201,10 @@ class TestWhatWouldHelp:
         assert ask.told("demo") == golden(f"""
             demo: {NOTHING}
             what would help:
-              1. ask the site's staff to build demo for Python 3.11: nothing that is there would do
+              1. ask the site's staff to build demo for Python 3.11: no wheel that is there would do
             what is there:
               2 wheels of 1.0: for the platform macosx_11_0_arm64, win_amd64, which this Python does not accept
-              1 file without a wheel's name: Invalid wheel filename (wrong number of parts): 'demo-1.0-py3'
+              1 file: invalid wheel file name (wrong number of parts): 'demo-1.0-py3'
         """)  # noqa: E501 - as it is printed
 
     def test_a_constraint_of_the_site(self, ask: Asking, tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ class TestWhatWouldHelp:
         assert ask.told("demo", "--config", tmp_path / "site.toml") == golden(f"""
             demo: {NOTHING}
             what would help:
-              1. lift the constraint demo<1 ({tmp_path}/c.txt, line 1): ask whoever keeps that file
+              1. lift the constraint demo<1 ({tmp_path}/c.txt, line 1): ask the maintainer of that file
                  gives generic/demo-1.0-py3-none-any.whl
             what is there:
               1 wheel of 1.0: not allowed by the constraint demo<1 ({tmp_path}/c.txt, line 1)
@@ -245,7 +245,7 @@ class TestWhatWouldHelp:
             golden(f"""
             demo: {NOTHING}
             what would help:
-              1. export WHEELHOUSE_ARCH=sse3 before the wheelhouse's module is loaded
+              1. export WHEELHOUSE_ARCH=sse3 before loading the wheelhouse's module
                  gives gentoo/sse3/demo-1.0-py3-none-any.whl
             """)
         )
@@ -281,8 +281,8 @@ class TestWhatWouldHelp:
               1. leave out what is broken: !=2.0
                  pip install 'demo!=2.0'
                  gives generic/demo-1.0-py3-none-any.whl
-              2. ask the site's staff to withdraw the broken file and to publish it anew
-                 wheelhouse-resolver withdraw --to gentoo/avx demo-2.0-py3-none-any.whl
+              2. ask the site's staff to withdraw the broken file and to publish it again
+                 wheelhouse-resolver withdraw --root ROOT --to gentoo/avx demo-2.0-py3-none-any.whl
             what is there:
               1 wheel of 1.0: older than gentoo/avx/demo-2.0-py3-none-any.whl
         """)  # noqa: E501 - as it is printed
@@ -320,7 +320,7 @@ class TestOptions:
             "unknown-project",
         ]
         assert first["host"] == {"python": "3.11", "layer": "gentoo", "arch": "avx"}
-        (helps,) = first["help"]
+        (helps,) = first["suggestions"]
         assert helps["steps"] == [{"action": "other-version", "values": ["==1.0"], "onward": ""}]
         assert helps["command"] == "pip install demo==1.0"
         assert helps["gives"]["path"] == f"{ask.root}/generic/demo-1.0-py3-none-any.whl"

@@ -11,19 +11,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
 from tests.factories import make_tree, make_wheel, pack, wheel_files
+from wheelhouse_resolver.explain.answer import Answer, Verdict
 from wheelhouse_resolver.explain.scenario import contradictory, problem_of
 from wheelhouse_resolver.explain.suggestions import Action, Step, Suggestion
-from wheelhouse_resolver.explain.why_not import Answer, Exclusion, Verdict, grouped, python_labels, why_not
+from wheelhouse_resolver.explain.why_not import why_not
 from wheelhouse_resolver.host.cpu import Cpu
 from wheelhouse_resolver.host.detect import Host, Machine
 from wheelhouse_resolver.host.python_probe import Answers
 from wheelhouse_resolver.host.target_python import TargetPython, target_python
-from wheelhouse_resolver.selection.pick import Rule, pick
+from wheelhouse_resolver.selection.pick import pick
+from wheelhouse_resolver.selection.reasons import Exclusion, Rule, grouped, python_labels
 from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement, read_requirements
 from wheelhouse_resolver.site.layout import BUILTIN_LADDER, Arch, Layer
 from wheelhouse_resolver.site.model import Site
@@ -47,11 +49,11 @@ def answer(root: Path, wheels: Wheels, requirement: str, host: Host = HOST, text
 
 def stops(found: Answer) -> dict[str, tuple[Exclusion, ...]]:
     """What stops each file, by its label and name."""
-    return {f"{each.file.directory.label}/{each.file.filename}": each.stops for each in found.standings}
+    return {f"{each.file.directory.label}/{each.file.filename}": each.exclusions for each in found.files}
 
 
 def steps(found: Answer) -> list[tuple[Step, ...]]:
-    return [each.steps for each in found.helps]
+    return [each.steps for each in found.suggestions]
 
 
 def where(suggestion: Suggestion) -> str:
@@ -86,12 +88,14 @@ class TestStops:
     )
     def test_tags(self, name: str, kind: str, about: tuple[str, ...], tmp_path: Path) -> None:
         found = answer(tmp_path, {"generic": [f"demo-1.0-{name}.whl"]}, "demo")
-        assert [*stops(found).values()] == [(Exclusion(Rule.TAG, kind, about),)]
+        assert [*stops(found).values()] == [
+            (Exclusion(Rule.TAG, kind, about, "3.11" if kind == "python" else ""),)
+        ]
 
     def test_a_wheel_for_another_python_is_also_asked_for_its_version(self, tmp_path: Path) -> None:
         wheels = {"generic": [f"demo-{version}-cp312-cp312-{LINUX}.whl" for version in ("1.0", "2.0", "3.0")]}
         found = stops(answer(tmp_path, wheels, "demo<3"))
-        tag = Exclusion(Rule.TAG, "python", ("3.12",))
+        tag = Exclusion(Rule.TAG, "python", ("3.12",), "3.11")
         assert [*found.values()] == [(tag,), (tag,), (tag, Exclusion(Rule.SPECIFIER, about=("<3",)))]
 
     def test_version_constraint_and_pre_release(self, tmp_path: Path) -> None:
@@ -120,8 +124,12 @@ class TestStops:
         make_wheel(tmp_path / "tree/generic", "demo-1.0-2-py3-none-any.whl", requires_python=">=3.12")
         found = answer(tmp_path, {"generic": ["demo-1.0-1-py3-none-any.whl"]}, "demo")
         assert [*stops(found).values()] == [
-            (Exclusion(Rule.REQUIRES_PYTHON, "own", (">=3.12",)),),
-            (Exclusion(Rule.REQUIRES_PYTHON, "build", (">=3.12", "generic/demo-1.0-2-py3-none-any.whl")),),
+            (Exclusion(Rule.REQUIRES_PYTHON, "own", (">=3.12",), "3.11.0"),),
+            (
+                Exclusion(
+                    Rule.REQUIRES_PYTHON, "build", (">=3.12", "generic/demo-1.0-2-py3-none-any.whl"), "3.11.0"
+                ),
+            ),
         ]
 
     def test_what_lost_and_to_which(self, tmp_path: Path) -> None:
@@ -156,7 +164,7 @@ class TestStops:
         site = Site.default(tmp_path)._replace(pip={"no-binary": "demo"})
         found = why_not(Wheelhouse(site), "demo", HOST)
         no = Exclusion(Rule.NO_BINARY)
-        assert [*stops(found).values()] == [(no,), (Exclusion(Rule.OUTSIDE, "layer", ("nix",)), no)]
+        assert [*stops(found).values()] == [(no,), (Exclusion(Rule.OUTSIDE, "layer", ("nix",), "gentoo"), no)]
 
 
 class TestOutside:
@@ -166,8 +174,8 @@ class TestOutside:
         name = "demo-1.0-py3-none-any.whl"
         labels = ["gentoo/avx512", "nix/avx512", "nix/avx"]
         found = stops(answer(tmp_path, {label: [name] for label in labels}, "demo"))
-        layer = Exclusion(Rule.OUTSIDE, "layer", ("nix",))
-        arch = Exclusion(Rule.OUTSIDE, "arch", ("avx512",))
+        layer = Exclusion(Rule.OUTSIDE, "layer", ("nix",), "gentoo")
+        arch = Exclusion(Rule.OUTSIDE, "arch", ("avx512",), "avx")
         assert found == {
             f"gentoo/avx512/{name}": (arch,),
             f"nix/avx512/{name}": (layer, arch),
@@ -178,7 +186,7 @@ class TestOutside:
         make_tree(tmp_path, {"gentoo/sse3": ["demo-1.0-py3-none-any.whl"]})
         site = Site.default(tmp_path)._replace(search={"avx": ("avx",)})
         found = why_not(Wheelhouse(site), "demo", HOST)
-        assert [*stops(found).values()] == [(Exclusion(Rule.OUTSIDE, "search", ("sse3",)),)]
+        assert [*stops(found).values()] == [(Exclusion(Rule.OUTSIDE, "search", ("sse3",), "avx"),)]
         assert steps(found) == [(Step(Action.LOWER, ("sse3",)),), (Step(Action.NODE, ("avx2",)),)]
 
     def test_a_directory_that_layers_share_is_not_of_another_layer(self, tmp_path: Path) -> None:
@@ -192,8 +200,8 @@ class TestOutside:
         site = Site(root=str(tmp_path), layers=layers)
         found = why_not(Wheelhouse(site), "demo", HOST._replace(layer="new"))
         assert stops(found) == {
-            f"shared/avx512/{name}": (Exclusion(Rule.OUTSIDE, "arch", ("avx512",)),),
-            f"old/generic/{name}": (Exclusion(Rule.OUTSIDE, "layer", ("old",)),),
+            f"shared/avx512/{name}": (Exclusion(Rule.OUTSIDE, "arch", ("avx512",), "avx"),),
+            f"old/generic/{name}": (Exclusion(Rule.OUTSIDE, "layer", ("old",), "new"),),
         }
         assert steps(found) == [(Step(Action.LAYER, ("old",)),), (Step(Action.NODE, ("avx512",)),)]
 
@@ -201,16 +209,16 @@ class TestOutside:
         make_wheel(tmp_path / "tree/nix/generic", "demo-5.0-py3-none-any.whl", requires_python="<3")
         wheels = {"nix/generic": [f"demo-{n}.0-cp31{n}-cp31{n}-{LINUX}.whl" for n in (0, 1, 2)]}
         found = stops(answer(tmp_path, wheels, "demo>=1"))
-        layer = Exclusion(Rule.OUTSIDE, "layer", ("nix",))
+        layer = Exclusion(Rule.OUTSIDE, "layer", ("nix",), "gentoo")
         assert {name.split("-")[1]: each for name, each in found.items()} == {
             "0.0": (
                 layer,
-                Exclusion(Rule.TAG, "python", ("3.10",)),
+                Exclusion(Rule.TAG, "python", ("3.10",), "3.11"),
                 Exclusion(Rule.SPECIFIER, about=(">=1",)),
             ),
             "1.0": (layer,),
-            "2.0": (layer, Exclusion(Rule.TAG, "python", ("3.12",))),
-            "5.0": (layer, Exclusion(Rule.REQUIRES_PYTHON, "own", ("<3",))),
+            "2.0": (layer, Exclusion(Rule.TAG, "python", ("3.12",), "3.11")),
+            "5.0": (layer, Exclusion(Rule.REQUIRES_PYTHON, "own", ("<3",), "3.11.0")),
         }
 
     def test_one_that_would_lose_there_is_right_otherwise(self, tmp_path: Path) -> None:
@@ -222,8 +230,8 @@ class TestGroups:
     def test_what_is_stopped_alike_is_one_group_about_all_of_it(self, tmp_path: Path) -> None:
         names = [f"demo-{v}-cp3{n}-cp3{n}-{LINUX}.whl" for v in ("2.1", "2.3") for n in (9, 12, 10)]
         found = answer(tmp_path, {"generic": names, "gentoo/generic": ["demo-1.0-py2-none-any.whl"]}, "demo")
-        (group,) = grouped(found.standings)
-        assert group.stops == (Exclusion(Rule.TAG, "python", ("2", "3.9", "3.10", "3.12")),)
+        (group,) = grouped(found.files)
+        assert group.exclusions == (Exclusion(Rule.TAG, "python", ("2", "3.9", "3.10", "3.12"), "3.11"),)
         assert len(group.files) == 7
 
     def test_different_grounds_make_different_groups(self, tmp_path: Path) -> None:
@@ -231,7 +239,7 @@ class TestGroups:
             name = f"demo-{version}-py3-none-any.whl"
             make_wheel(tmp_path / "tree/generic", name, requires_python=needs)
         wheels = {"nix/generic": ["demo-1.0-py3-none-any.whl"], "gentoo/avx2": ["demo-1.0-py3-none-any.whl"]}
-        groups = grouped(answer(tmp_path, wheels, "demo").standings)
+        groups = grouped(answer(tmp_path, wheels, "demo").files)
         assert [len(group.files) for group in groups] == [2, 1, 1, 1]
 
 
@@ -249,7 +257,7 @@ def test_the_labels_of_pythons_are_in_their_order() -> None:
 class TestHelps:
     def test_nothing_when_something_is_picked(self, tmp_path: Path) -> None:
         found = answer(tmp_path, {"generic": ["demo-1.0-py3-none-any.whl"]}, "demo")
-        assert (found.verdict, found.helps, found.positive) == (Verdict.PICKED, (), True)
+        assert (found.verdict, found.suggestions, found.positive) == (Verdict.PICKED, (), True)
 
     def test_close_names_when_there_is_no_such_project(self, tmp_path: Path) -> None:
         wheels = {
@@ -259,7 +267,7 @@ class TestHelps:
         found = answer(tmp_path, wheels, "scikitlearn>=1")
         assert (found.verdict, found.close) == (Verdict.UNKNOWN, ("scikit-learn",))
         assert steps(found) == [(Step(Action.NAME, ("scikit-learn",)),)]
-        assert found.helps[0].command == "pip install 'scikit-learn>=1'"
+        assert found.suggestions[0].command == "pip install 'scikit-learn>=1'"
 
     def test_a_close_name_that_has_no_wheel_here_is_no_help(self, tmp_path: Path) -> None:
         wheels = {"nix/generic": ["numpy-1.0-py3-none-any.whl"], "generic": ["numba-1.0-py3-none-any.whl"]}
@@ -270,7 +278,7 @@ class TestHelps:
     def test_a_close_name_in_another_version(self, tmp_path: Path) -> None:
         found = answer(tmp_path, {"generic": ["numpy-1.0-py3-none-any.whl"]}, "nunpy[x]>=2")
         assert steps(found) == [(Step(Action.NAME, ("numpy",)), Step(Action.VERSION, ("==1.0",)))]
-        assert found.helps[0].command == "pip install 'numpy[x]==1.0'"
+        assert found.suggestions[0].command == "pip install 'numpy[x]==1.0'"
 
     def test_close_names_are_told_only_when_there_is_no_such_project(self, tmp_path: Path) -> None:
         wheels = {"nix/generic": ["nunpy-1.0-py3-none-any.whl"], "generic": ["numpy-1.0-py3-none-any.whl"]}
@@ -281,7 +289,7 @@ class TestHelps:
         wheels = {"generic": ["demo-1.0-py3-none-any.whl", "demo-1.2+site-py3-none-any.whl"]}
         found = answer(tmp_path, wheels, "demo>=2; python_version > '3'")
         assert steps(found) == [(Step(Action.VERSION, ("==1.2+site",)),)]
-        assert shlex.split(found.helps[0].command) == [
+        assert shlex.split(found.suggestions[0].command) == [
             "pip",
             "install",
             'demo==1.2+site; python_version > "3"',
@@ -294,22 +302,22 @@ class TestHelps:
             (Step(Action.PRE),),
             (Step(Action.PYTHON, ("3.12",), onward="3.12"),),
         ]
-        assert found.helps[0].command == "pip install --pre demo"
-        assert where(found.helps[0]) == "generic/demo-2.0rc1-py3-none-any.whl"
+        assert found.suggestions[0].command == "pip install --pre demo"
+        assert where(found.suggestions[0]) == "generic/demo-2.0rc1-py3-none-any.whl"
 
     def test_a_no_binary_that_can_be_overridden(self, tmp_path: Path) -> None:
         make_tree(tmp_path, {"generic": ["demo-1.0-py3-none-any.whl"]})
         site = Site.default(tmp_path)._replace(pip={"no-binary": ":all:"})
         found = why_not(Wheelhouse(site), "demo", HOST)
         assert steps(found) == [(Step(Action.BINARY),)]
-        assert found.helps[0].command == "pip install --only-binary demo demo"
+        assert found.suggestions[0].command == "pip install --only-binary demo demo"
 
     def test_other_pythons_newest_first(self, tmp_path: Path) -> None:
         names = [f"demo-1.0-cp3{n}-cp3{n}-{LINUX}.whl" for n in (9, 10, 13)]
         found = answer(tmp_path, {"generic": [*names, f"demo-1.0-cp313-cp313t-{LINUX}.whl"]}, "demo")
         assert steps(found) == [(Step(Action.PYTHON, ("3.13", "3.10", "3.9", "3.13t")),)]
-        assert where(found.helps[0]) == f"generic/{names[2]}"
-        assert found.helps[0].command == ""
+        assert where(found.suggestions[0]) == f"generic/{names[2]}"
+        assert found.suggestions[0].command == ""
 
     @pytest.mark.parametrize(
         ("tags", "needs", "expected"),
@@ -339,7 +347,7 @@ class TestHelps:
         labels = ["gentoo/avx512", "gentoo/avx2", "nix/generic"]
         found = answer(tmp_path, {label: [name] for label in labels}, "demo")
         assert steps(found) == [(Step(Action.LAYER, ("nix",)),), (Step(Action.NODE, ("avx2",)),)]
-        assert [where(each) for each in found.helps] == [f"nix/generic/{name}", f"gentoo/avx2/{name}"]
+        assert [where(each) for each in found.suggestions] == [f"nix/generic/{name}", f"gentoo/avx2/{name}"]
 
     def test_archs_of_another_cpu_family_are_no_help(self, tmp_path: Path) -> None:
         name = "demo-1.0-py3-none-any.whl"
@@ -349,7 +357,7 @@ class TestHelps:
         layer = Layer(name="gentoo", directories=("gentoo",), archs=tuple(each.name for each in ladder))
         site = Site(root=str(tmp_path), ladder=ladder, layers=(layer,))
         found = why_not(Wheelhouse(site), "demo", HOST)
-        assert [*stops(found).values()] == [(Exclusion(Rule.OUTSIDE, "arch", ("neoverse",)),)]
+        assert [*stops(found).values()] == [(Exclusion(Rule.OUTSIDE, "arch", ("neoverse",), "avx"),)]
         assert steps(found) == [(Step(Action.BUILD),)]
         cpu = Cpu("aarch64", "ARM", "", frozenset(), frozenset())
         machine = Machine(cpu, HOST.python, {}, {})
@@ -412,7 +420,7 @@ class TestHelps:
     def test_to_build_it_when_nothing_that_is_there_would_do(self, wheels: Wheels, tmp_path: Path) -> None:
         found = answer(tmp_path, wheels, "demo")
         assert steps(found) == [(Step(Action.BUILD),)]
-        assert (found.helps[0].gives, found.helps[0].command) == (None, "")
+        assert (found.suggestions[0].gives, found.suggestions[0].command) == (None, "")
 
     def test_another_python_of_a_given_path_is_judged_on_that_ones_machine(self, tmp_path: Path) -> None:
         target = target_python(sys.executable)[0]
@@ -428,7 +436,10 @@ class TestHelps:
         names = [f"demo-1.0-cp313-cp313-{LINUX}.whl", f"demo-1.0-cp310-cp310-{LINUX}.whl"]
         threaded = HOST._replace(python=target_python("3.13t")[0])
         found = answer(tmp_path, {"generic": names}, "demo", threaded)
-        assert (found.python, steps(found)) == ("3.13t", [(Step(Action.PYTHON, ("3.13", "3.10")),)])
+        assert (found.python, steps(found)) == (
+            "3.13t",
+            [(Step(Action.PYTHON, ("3.13", "3.10")),)],
+        )
         said = Answers(
             version="3.10.14",
             implementation="pypy",
@@ -440,7 +451,10 @@ class TestHelps:
         )
         pypy = HOST._replace(python=TargetPython("/some/pypy", None, answers=said))
         found = answer(tmp_path, {"generic": names}, "demo", pypy)
-        assert (found.python, steps(found)) == ("PyPy 3.10", [(Step(Action.PYTHON, ("3.13", "3.10")),)])
+        assert (found.python, steps(found)) == (
+            "PyPy 3.10",
+            [(Step(Action.PYTHON, ("3.13", "3.10")),)],
+        )
 
 
 class TestBroken:
@@ -452,10 +466,10 @@ class TestBroken:
         assert (found.verdict, found.positive) == (Verdict.BROKEN, False)
         assert "invalid zip file" in found.problem
         assert steps(found) == [(Step(Action.VERSION, ("!=2.0",)),), (Step(Action.REPLACE, (str(broken),)),)]
-        assert found.helps[0].command == "pip install 'demo!=2.0'"
-        assert where(found.helps[0]) == "generic/demo-1.0-py3-none-any.whl"
-        assert found.helps[1].command == (
-            "wheelhouse-resolver withdraw --to generic demo-2.0-py3-none-any.whl"
+        assert found.suggestions[0].command == "pip install 'demo!=2.0'"
+        assert where(found.suggestions[0]) == "generic/demo-1.0-py3-none-any.whl"
+        assert found.suggestions[1].command == (
+            f"wheelhouse-resolver withdraw --root {tmp_path}/tree --to generic demo-2.0-py3-none-any.whl"
         )
         assert found.warnings == ()
 
@@ -464,7 +478,9 @@ class TestBroken:
         for version in ("2.0", "3.0"):
             (tmp_path / f"tree/generic/demo-{version}-py3-none-any.whl").touch()
         found = answer(tmp_path, {"generic": ["demo-1.0-py3-none-any.whl"]}, "demo>=1")
-        assert found.helps[0].requirement.specifier == parse_requirement("demo>=1,!=2.0,!=3.0").specifier
+        assert (
+            found.suggestions[0].requirement.specifier == parse_requirement("demo>=1,!=2.0,!=3.0").specifier
+        )
 
     def test_no_way_around_is_told_when_there_is_a_direct_one(self, tmp_path: Path) -> None:
         broken = tmp_path / "tree/gentoo/avx/demo-2.0-py3-none-any.whl"
@@ -484,11 +500,11 @@ class TestBroken:
     @pytest.mark.parametrize(
         ("metadata", "problem"),
         [
-            ("Name: other\nVersion: 1.0\n", "says that it is other"),
-            ("Name: demo\nVersion: 1.1\n", "version 1.1"),
-            ("Name: demo\nVersion: odd\n", "version odd"),
-            ("Version: 1.0\n", "it is nothing"),
-            ("Name: demo\n", "version none"),
+            ("Name: other\nVersion: 1.0\n", "has the name other"),
+            ("Name: demo\nVersion: 1.1\n", "has the version 1.1"),
+            ("Name: demo\nVersion: odd\n", "has the version odd"),
+            ("Version: 1.0\n", "has the name (none)"),
+            ("Name: demo\n", "has the version (none)"),
             ("Name: Demo\nVersion: 1.0.0\n", ""),
         ],
         ids=str,
@@ -509,14 +525,14 @@ class TestBroken:
         found = answer(tmp_path, {}, "demo")
         assert found.verdict is Verdict.PICKED
         (warning,) = found.warnings
-        assert warning.startswith(f"{path} is not sound")
+        assert warning.startswith(f"{path} is damaged")
         assert "demo.py" in warning
 
 
 class TestVerdicts:
     def test_a_marker_that_does_not_hold(self, tmp_path: Path) -> None:
         found = answer(tmp_path, {}, "demo; python_version < '3'")
-        assert (found.verdict, found.positive, found.helps) == (Verdict.IGNORED, True, ())
+        assert (found.verdict, found.positive, found.suggestions) == (Verdict.IGNORED, True, ())
         assert "its marker does not hold" in found.problem
 
     @pytest.mark.parametrize(
@@ -541,11 +557,11 @@ class TestVerdicts:
         found = answer(tmp_path, {"nix/generic": ["demo-1.0-py3-none-any.whl"]}, "demo")
         with pytest.raises(AttributeError):
             found.verdict = Verdict.PICKED  # type: ignore[misc]
-        assert pickle.loads(pickle.dumps(found.helps)) == found.helps
+        assert pickle.loads(pickle.dumps(found.suggestions)) == found.suggestions
         told = json.loads(json.dumps(found.to_dict()))
         assert told["verdict"] == "nothing"
-        assert told["help"][0]["steps"] == [{"action": "other-layer", "values": ["nix"], "onward": ""}]
-        assert told["help"][0]["gives"]["layer"] == "nix"
+        assert told["suggestions"][0]["steps"] == [{"action": "other-layer", "values": ["nix"], "onward": ""}]
+        assert told["suggestions"][0]["gives"]["layer"] == "nix"
         assert told["files"][0]["rule"] == "outside-search-path"
 
 
@@ -598,7 +614,8 @@ class Asked:
             yield self.picks(self.host._replace(layer=layer))
         for arch in _ARCHS:
             yield self.picks(self.host._replace(arch=arch, archs=()))
-        for specifier in ("", *(f"=={version}" for version in _VERSIONS)):
+        # `==1.0` takes the site's own 1.0+site, too; `===1.0` does not.
+        for specifier in ("", *(f"{sign}{version}" for sign in ("==", "===") for version in _VERSIONS)):
             yield self.picks(requirement=f"demo{specifier}")
         yield self.picks(files=self.files._replace(prereleases=True))
         yield self.picks(files=self.files._replace(constraints=()))
@@ -621,6 +638,19 @@ class Asked:
 
 
 @settings(max_examples=150, deadline=None)
+@example(  # what helps is `===1.0`
+    wheels=[
+        ("demo-0.9-py3-none-any.whl", "generic", None, True),
+        ("demo-1.0-py3-none-any.whl", "generic", None, False),
+        ("demo-1.0+site-py3-none-any.whl", "generic", None, True),
+    ],
+    requirement="demo",
+    python="3.8",
+    layer="gentoo",
+    arch="generic",
+    constraint="",
+    prereleases=False,
+)
 @given(
     wheels=st.lists(_WHEELS, max_size=6, unique_by=lambda each: each[:2]),
     requirement=_REQUIREMENTS,
@@ -653,12 +683,14 @@ def test_every_suggestion_leads_to_a_pick_and_there_is_one_if_a_single_change_do
         found = why_not(Wheelhouse(site), requirement, host, files=files)
 
         assert found.positive == (asked.picks() is not None)
-        told = [each.file.path for each in found.standings]
+        told = [each.file.path for each in found.files]
         told += [found.best.path] if found.best is not None else []
         assert sorted(told) == sorted(f"{directory}/{label}/{filename}" for filename, label, _, _ in wheels)
-        assert all(each.stops for each in found.standings)
+        assert all(each.exclusions for each in found.files)
 
-        real = [each for each in found.helps if each.steps[0].action not in (Action.BUILD, Action.REPLACE)]
+        real = [
+            each for each in found.suggestions if each.steps[0].action not in (Action.BUILD, Action.REPLACE)
+        ]
         for each in real:
             assert each.gives is not None
             assert asked.follow(each) == each.gives.path
@@ -666,7 +698,7 @@ def test_every_suggestion_leads_to_a_pick_and_there_is_one_if_a_single_change_do
                 for other in step.values if step.action is Action.PYTHON else ():
                     assert asked.follow(each, other) is not None
         if found.positive:
-            assert not found.helps
+            assert not found.suggestions
         elif any(asked.single_changes()):
             assert real
             assert all(len(each.steps) == 1 for each in real)

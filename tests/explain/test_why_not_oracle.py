@@ -13,8 +13,9 @@ import pytest
 
 from tests.factories import make_tree, make_wheel, pack, run_pip, wheel_files
 from tests.pips import pip_environ
+from wheelhouse_resolver.explain.answer import Answer
 from wheelhouse_resolver.explain.suggestions import Action, Suggestion
-from wheelhouse_resolver.explain.why_not import Answer, why_not
+from wheelhouse_resolver.explain.why_not import why_not
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.installers.pip_config import pip_config
 from wheelhouse_resolver.site.model import Site
@@ -134,12 +135,13 @@ def test_nothing_is_installable_for_us_when_it_is_not_for_pip_and_the_other_way_
         assert house.install(requirement) == [], requirement
 
 
+@pytest.mark.slow
 @pytest.mark.network
 def test_what_would_help_does(site: Site, newest_pip: list[str], tmp_path: Path) -> None:
     house = House(site, newest_pip, tmp_path)
     followed = set()
     for requirement, positive in CASES.items():
-        for suggestion in [] if positive else house.answer(requirement).helps:
+        for suggestion in [] if positive else house.answer(requirement).suggestions:
             actions = {step.action for step in suggestion.steps}
             # Another Python would need one; a wheel that has to be made first is not there.
             if actions.isdisjoint({Action.PYTHON, Action.CONSTRAINT, Action.REPLACE, Action.BUILD}):

@@ -104,14 +104,22 @@ class TestPylock:
     @pytest.mark.parametrize("name", ["pylock.toml", "/a b/pylock.gpu.toml"])
     def test_its_names(self, name: str) -> None:
         check_name(name, "pylock")
-        with pytest.raises(LockNameError, match="call a requirements file otherwise"):
+        with pytest.raises(
+            LockNameError, match=r"installers know a pylock by its name \(PEP 751\)"
+        ) as raised:
             check_name(name, "requirements")
+        assert raised.value.hint == (
+            "name a requirements file otherwise than pylock.toml or pylock.NAME.toml"
+        )
 
     @pytest.mark.parametrize("name", ["lock.toml", "pylock.a.b.toml", "pylock", "pylock..toml", "uv.lock"])
     def test_no_other_name(self, name: str) -> None:
         check_name(name, "requirements")
-        with pytest.raises(LockNameError, match=r"pylock.toml or pylock.NAME.toml \(PEP 751\)"):
+        with pytest.raises(
+            LockNameError, match=r"installers know a pylock by its name \(PEP 751\)"
+        ) as raised:
             check_name(name, "pylock")
+        assert raised.value.hint == ("name it pylock.toml or pylock.NAME.toml, or use --format requirements")
 
 
 class TestRequirements:

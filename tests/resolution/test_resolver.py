@@ -185,7 +185,7 @@ class TestBrokenWheels:
 
     def test_a_requirement_that_is_none(self, tmp_path: Path) -> None:
         house(tmp_path, {"a-1.0": [], "a-2.0": ["b (>=1", "c"]})
-        self.left_out(tmp_path, "its METADATA holds an invalid requirement: ")
+        self.left_out(tmp_path, "its METADATA has an invalid requirement: ")
 
     @pytest.mark.parametrize("line", ["Name: other", "Version: 3.0", "Version: none"])
     def test_metadata_of_something_else(self, line: str, tmp_path: Path) -> None:
@@ -308,7 +308,7 @@ class TestConflict:
         site = house(tmp_path, {"a-1.0": ["(b"]})
         first, second = told(lock(["a"], site, HOST))
         assert first == "a was asked for"
-        assert second.startswith("a 1.0 cannot be used: its METADATA holds an invalid requirement: ")
+        assert second.startswith("a 1.0 cannot be used: its METADATA has an invalid requirement: ")
 
     def test_a_file_that_is_named_by_url(self, tmp_path: Path) -> None:
         site = house(tmp_path, {"a-1.0": ["b @ https://example.org/b-1.0.zip"], "b-1.0": []})

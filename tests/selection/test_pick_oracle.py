@@ -205,7 +205,7 @@ def compare(seed: int, projects: int, alone: int, pip: list[str], modern: bool, 
 
 
 @pytest.mark.network
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("release", ["oldest_pip", "newest_pip"])
 def test_pip_chooses_what_we_pick(
     seed: int, release: str, request: pytest.FixtureRequest, tmp_path: Path

@@ -160,7 +160,7 @@ def test_every_wheel_is_either_the_best_or_rejected_once(
         by_label.setdefault(directory.label, []).append(filename)
     site = make_tree(tmp_path_factory.mktemp("tree"), by_label)
     result = pick(Wheelhouse(site), requirement, HOST)
-    told = [(each.filename, each.file.directory.label) for each in result.rejected]
+    told = [(each.file.filename, each.file.directory.label) for each in result.rejected]
     if result.best is not None:
         told.append((result.best.filename, result.best.directory.label))
         for each in result.rejected:

@@ -85,8 +85,9 @@ def test_an_invalid_requirement_is_an_error_of_one_line_that_quotes_it(text: str
     ],
 )
 def test_a_url_or_path_is_refused_with_what_to_write_instead(text: str) -> None:
-    with pytest.raises(InvalidRequirementError, match="give NAME or NAME==VERSION"):
+    with pytest.raises(InvalidRequirementError, match="a URL or path names its file itself") as raised:
         parse_requirement(text)
+    assert raised.value.hint == "give NAME or NAME==VERSION"
 
 
 @pytest.mark.parametrize(
@@ -142,10 +143,10 @@ def test_the_lines_of_a_requirements_file(content: str, expected: list[str], tmp
 def test_options_that_say_where_to_look_or_how_to_install_change_nothing(line: str, tmp_path: Path) -> None:
     content = f"{line}\none\n"
     found = read(tmp_path / "requirements.txt", content)
-    assert found._replace(ignored_options=()) == RequirementsFile(requirements=(parse_requirement("one"),))
+    assert found._replace(ignored=()) == RequirementsFile(requirements=(parse_requirement("one"),))
     name = line.partition("=")[0].partition(" ")[0]
     agreeing = ("--no-index", "--trusted-host", "--only-binary", "--prefer-binary", "--use-feature")
-    assert [each.option for each in found.ignored_options] == (
+    assert [each.option for each in found.ignored] == (
         [] if name in agreeing else [name[:2] if name[1] != "-" else name]
     )
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.factories import clean_environ, run_cli
-from wheelhouse_resolver.errors import NoWheelhouseError, SiteFileError
+from wheelhouse_resolver.errors import InvalidSiteError, NoWheelhouseError, SiteFileError
 from wheelhouse_resolver.site import config
 from wheelhouse_resolver.site.layout import BUILTIN_LADDER, BUILTIN_LAYERS
 from wheelhouse_resolver.site.model import Site
@@ -502,8 +503,22 @@ _VALUES = st.recursive(
 
 @given(st.dictionaries(st.sampled_from(["root", "arch", "layer", "search", "pip", "publish"]), _VALUES))
 def test_no_value_whatever_makes_the_reader_fail_in_another_way(document: dict[str, Any]) -> None:
-    with suppress(SiteFileError):
-        Site.parse("", "site.toml", root="/w")
+    with suppress(SiteFileError, InvalidSiteError):
+        Site(**config.from_document(document, "site.toml", "/w"))
+
+
+def test_everything_that_is_wrong_is_said_at_once() -> None:
+    error = failure(
+        'rot = "/w"\n[[arch]]\nname = "avx"\nrank = 0\n[search]\navx = 1\n[publish]\nafter = 1\n', root="/w"
+    )
+    assert error.findings == (
+        ("", "unknown key 'rot': did you mean 'root'?"),
+        ("[[arch]] 'avx'.rank", "must be a whole number from 1 to 1000000000, not 0"),
+        ("[search] avx", "must be an array of strings, not 1"),
+    )
+    assert str(error) == "etc/site.toml: " + "; ".join(
+        f"{key}: {problem}" if key else problem for key, problem in error.findings
+    )
 
 
 # -- finding it ------------------------------------------------------------------------------------------
@@ -586,7 +601,10 @@ def test_without_any_wheelhouse_the_error_says_how_to_make_one(
     with pytest.raises(NoWheelhouseError) as caught:
         Site.load()
     assert "tried /nonexistent/origin, /nonexistent/data/wheelhouse, " in str(caught.value)
-    assert "`wheelhouse-resolver init --root DIR`" in str(caught.value)
+    assert caught.value.hint == (
+        "name one with --root or WHEELHOUSE_ROOT, or make one: wheelhouse-resolver init --root DIR"
+    )
+    assert caught.value.errno == errno.ENOENT
 
 
 @pytest.mark.parametrize("with_file", [True, False], ids=["over-a-site-file's", "over-the-built-in-site's"])

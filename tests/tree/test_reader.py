@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -254,7 +255,10 @@ def test_without_a_root_every_method_says_so(tmp_path: Path, kind: str) -> None:
         wheelhouse.misnamed([])
     with pytest.raises(NoWheelhouseError) as raised:
         wheelhouse.pick("demo", AVX)
-    assert raised.value.root == str(root)
+    error = raised.value
+    assert error.root == error.filename == str(root)
+    assert error.errno == (errno.ENOTDIR if kind == "a file" else errno.ENOENT)
+    assert error.hint.endswith(f"or make it: wheelhouse-resolver init --root {root}")
 
 
 def test_a_directory_that_cannot_be_listed_is_an_error_that_names_it(

@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 
 from tests.factories import make_wheel, pack, record_of, wheel_files
 from tests.host.binaries import copy_of_true
+from tests.requires import need
 from tests.whole import assert_whole, headers_of
 from wheelhouse_resolver.utils.atomic import AlreadyExistsError
 from wheelhouse_resolver.wheelfile.edit import Edits, RelabelError, relabel, requirements_of
@@ -243,6 +244,7 @@ class TestRpath:
     def rpath_of(self, path: Path, tmp_path: Path) -> str:
         with zipfile.ZipFile(path) as archive:
             copy = Path(archive.extract("demo/true", tmp_path / "extracted"))
+        need("readelf")
         done = subprocess.run(["readelf", "-d", copy], capture_output=True, text=True, check=True)
         lines = [line for line in done.stdout.splitlines() if "PATH)" in line]
         return lines[0].partition("[")[2].rstrip("]") if lines else ""

@@ -11,10 +11,9 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from wheelhouse_resolver.audit.findings import Finding, FindingKind
-from wheelhouse_resolver.audit.order import visible
+from wheelhouse_resolver.audit.order import accepts, visible
 from wheelhouse_resolver.errors import UnreadableWheelError, reason_of
 from wheelhouse_resolver.installers.inversion import concerned_pythons
-from wheelhouse_resolver.installers.ordering import tag_priorities
 from wheelhouse_resolver.publishing.withdrawal import withdraw_command
 from wheelhouse_resolver.site.layout import GENERIC
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP, never_waiting
@@ -124,9 +123,7 @@ def check_requires_python(
     for host in hosts:
         seen = visible(known, host)
         for python in concerned_pythons(seen) if len(seen) > 1 else []:
-            platforms = frozenset(tag.platform for each in seen for tag in each.tags)
-            accepted = tag_priorities(python, platforms, linux_first=True)
-            able = [each for each in seen if any(tag in accepted for tag in each.tags)]
+            able = [each for each in seen if accepts(python, each.tags)]
             if len({required[each.path] for each in able}) > 1:
                 each_of_them = ", ".join(
                     f"{each.directory.label}: {required[each.path] or 'any'}" for each in able

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import HostKind
     from wheelhouse_resolver.site.model import Site
 
-__all__ = ["Memory", "check_order", "policy_choice", "visible"]
+__all__ = ["Memory", "accepts", "check_order", "policy_choice", "visible"]
 
 
 def visible(candidates: Sequence[Candidate], host: HostKind) -> list[Candidate]:
@@ -51,7 +51,7 @@ def policy_choice(
 
 
 @lru_cache(maxsize=1 << 15)
-def _accepts(python: PythonKind, tags: frozenset[Tag]) -> bool:
+def accepts(python: PythonKind, tags: frozenset[Tag]) -> bool:
     """Whether *python* accepts a wheel with these *tags*."""
     accepted = tag_priorities(python, frozenset(tag.platform for tag in tags), linux_first=True)
     return any(tag in accepted for tag in tags)
@@ -133,7 +133,7 @@ def check_order(
         for python in pythons:
             if host.family not in (None, python.machine):
                 continue
-            able = [each for each in seen if _accepts(python, each.tags)]
+            able = [each for each in seen if accepts(python, each.tags)]
             for wanted, chosen, installer in memory.differing(able, python) if len(able) > 1 else ():
                 case = _Difference(able[wanted], able[chosen], installer, host.label, python)
                 found[case.wanted.path, case.chosen.path].append(case)

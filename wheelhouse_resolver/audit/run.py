@@ -110,7 +110,12 @@ def _spread(look: _Look, batches: Iterator[list[_Entries]], jobs: int) -> Iterat
 
     global _looking  # noqa: PLW0603 - how a forked process gets what cannot be pickled
     _looking = look  # forked processes inherit it
-    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+    try:
+        pool = multiprocessing.get_context("fork").Pool(jobs)
+    except (ImportError, OSError):  # no semaphores (/dev/shm is not writable) or no more processes: alone
+        yield from map(look, batches)
+        return
+    with pool:
         yield from pool.imap(_look, batches)
 
 

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import argparse
 import gc
+import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from typing import Any, NoReturn
 
-from wheelhouse_resolver.cli.options import report
+from wheelhouse_resolver.cli.options import UsageError, report
+from wheelhouse_resolver.cli.streams import guarded
 from wheelhouse_resolver.errors import WheelhouseError, printable, reason_of
 from wheelhouse_resolver.utils.text import suggest_name
 
@@ -28,26 +31,26 @@ COMMANDS = {
     "detect": "show this host's arch and layer, and the evidence for each",
     "path": "print the directories that this host searches, most specific first",
     "pip-conf": "write the configuration that makes pip and uv search them",
-    "pick": "say which wheel a requirement gets, and why no other",
+    "pick": "show which wheel a requirement gets, and why no other",
     "avail": "list what this host can install, newest first",
-    "why-not": "say why pip finds no wheel, or took that one, and what would help",
+    "why-not": "explain why pip finds no wheel, or takes that one, and what would help",
     "lock": "resolve requirements and all they need, and write a lock file for stock installers",
     "doctor": "find what is wrong with this environment, with the command that fixes it",
     "publish": "check wheels, stamp them, and place them into the wheelhouse",
-    "withdraw": "take a wheel out of every search path, restorably",
+    "withdraw": "take a wheel out of every search path, so that it can be restored",
     "restore": "bring a withdrawn wheel back",
     "audit": "find where an installer's order would differ from policy",
     "restamp": "fix the stamps of an existing tree in place",
-    "view": "make a tree of links that carry the stamps, touching no wheel",
+    "view": "make a tree of links that carry the stamps, changing no wheel",
     "build": "build wheels from source with recipes, verify and publish them",
-    "verify": "try wheels out in fresh environments",
-    "classify": "say which directory of the wheelhouse a wheel belongs to, and why",
+    "verify": "test wheels in fresh environments",
+    "classify": "show which directory of the wheelhouse a wheel belongs to, and why",
     "relabel": "print or edit the requirements, local label and tags of finished wheels",
     "recipe": "check recipes of builds, and show which one applies",
     "modulefile": "write a module file for Lmod or Environment Modules",
     "shell-hook": "print settings for a shell's start file, for people without modules",
     "policy-module": "write the _manylinux.py that makes Python refuse manylinux wheels",
-    "completion": "print the script that completes our command lines in a shell",
+    "completion": "print a shell completion script",
 }
 
 #: The commands that may run for long, over whole trees. (Not `lock`: a search of 8,000 rounds needs as little
@@ -56,7 +59,7 @@ _LONG = frozenset({"publish", "audit", "restamp", "view", "build", "verify"})
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, as all of ours are."""
+    """A parser whose errors are ours: a message, and a hint that names the help of the command."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As always; but what a command does not know is an error of its own, not of the program."""
@@ -66,7 +69,7 @@ class _Parser(argparse.ArgumentParser):
         return found, unknown
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {message} (see `{self.prog} --help`)\n")
+        raise UsageError(message).with_hint(f"see {self.prog} --help")
 
 
 def build_parser(command: str | None = None, *, width: int | None = None) -> argparse.ArgumentParser:
@@ -79,10 +82,10 @@ def build_parser(command: str | None = None, *, width: int | None = None) -> arg
         formatter_class=formatter,
         prog=PROGRAM,
         description="Makes stock pip and uv choose the right wheel from an HPC site's wheelhouse.",
-        epilog=f"See `{PROGRAM} COMMAND --help` for a command's options, which stand after the command.",
+        epilog=f"See `{PROGRAM} COMMAND --help` for a command's options, which come after the command.",
     )
     parser.add_argument("--version", action=_Version, help="print the version and exit")
-    # Told the program's name, argparse need not render a usage line (and import shutil) to find it.
+    # Given the program's name, argparse need not render a usage line (and import shutil) to find it.
     subparsers = parser.add_subparsers(prog=PROGRAM, title="commands", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
         if command in (None, name):
@@ -94,7 +97,15 @@ def build_parser(command: str | None = None, *, width: int | None = None) -> arg
             )
             module = _module(name)
             module.add_arguments(subparser)
-            subparser.set_defaults(run=module.run)
+            subparser.add_argument(
+                "-v",
+                "--verbose",
+                action="count",
+                default=0,
+                help="report on stderr what decided; -vv: also what was looked at",
+            )
+            # `completion` needs the parser of all commands, and may not import what imports it.
+            subparser.set_defaults(run=module.run, build_parser=build_parser)
     return parser
 
 
@@ -118,50 +129,75 @@ def _module(command: str) -> Any:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that *argv* (`sys.argv[1:]` by default) spells out; returns the exit code.
 
-    0: done. 1: done, and the answer is negative. 2: bad input, told in one line on stderr.
+    0: done. 1: done, and the answer is negative. 2: bad input or a failure, reported on stderr: `error: ...`
+    and, where one helps, `hint: ...`; with `--json`, the same as one line of JSON.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     named = arguments[0] if arguments and arguments[0] in COMMANDS else None
-    if named is None and arguments and not arguments[0].startswith("-"):
-        told = suggest_name("command", printable(arguments[0]), COMMANDS, most=12)
-        return _failed(f"{told} (see `{PROGRAM} --help`)")
     try:
         if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
             # A file name need not be valid in the locale's encoding: pass its bytes through.
             sys.stdout.reconfigure(errors="surrogateescape")
+        if named is None and arguments and not arguments[0].startswith("-"):
+            problem = suggest_name("command", printable(arguments[0]), COMMANDS, most=12)
+            raise UsageError(problem).with_hint(f"see {PROGRAM} --help")
         # argparse asks for the terminal's width (and imports shutil for it) at every option, help or not.
         helping = not arguments or not {"-h", "--help"}.isdisjoint(arguments)
         options = build_parser(named, width=None if helping else 80).parse_args(arguments)
-        code: int = options.run(options)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        with _verbose(options.verbose):
+            code: int = options.run(options)
         return code
-    except WheelhouseError as error:
-        report(error)
-        return 2
-    except BrokenPipeError:
-        # The reader has seen enough (`| head`). Python flushes stdout once more at exit: give it somewhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except KeyboardInterrupt:
         return 130
-    except SystemExit as stop:  # argparse, after --help or an error
+    except SystemExit as stop:  # argparse, after --help
         return stop.code if isinstance(stop.code, int) else 2
-    except OSError as error:
-        where = (
-            f" {printable(os.fsdecode(error.filename))}" if isinstance(error.filename, (str, bytes)) else ""
-        )
-        return _failed(f"{reason_of(error)}{where}")
     except Exception as error:
-        if os.environ.get("WHEELHOUSE_DEBUG"):
+        expected = isinstance(error, WheelhouseError) or getattr(error, "filename", None) is not None
+        if os.environ.get("WHEELHOUSE_DEBUG") and not expected:
             raise
-        told = f"{type(error).__name__}: {printable(error)}"
-        return _failed(f"this is a fault in {PROGRAM}: {told} (WHEELHOUSE_DEBUG=1 shows where)")
+        return _failed(error, named or PROGRAM, as_json="--json" in arguments)
 
 
-def _failed(message: str) -> int:
-    print(f"error: {message}", file=sys.stderr)
+def _failed(error: Exception, doing: str, *, as_json: bool) -> int:
+    """Report that *error* has stopped the command *doing*; returns the exit code."""
+    found = error if isinstance(error, WheelhouseError) else _explained(error, doing)
+    if as_json:
+        print(json.dumps({**found.to_dict(), "error": type(error).__name__}), file=sys.stderr)
+    else:
+        report(found)
     return 2
+
+
+def _explained(error: Exception, doing: str) -> WheelhouseError:
+    """What to say of an error that is none of ours."""
+    if not isinstance(error, OSError):
+        problem = f"{type(error).__name__}: {printable(error)}"
+        return WheelhouseError(f"internal error (set WHEELHOUSE_DEBUG=1 for a traceback): {problem}")
+    if isinstance(error.filename, (str, bytes)):
+        return WheelhouseError(f"{os.fsdecode(error.filename)}: {reason_of(error)}")
+    found = WheelhouseError(f"cannot finish {doing}: {reason_of(error)}")
+    return found.with_hint("set WHEELHOUSE_DEBUG=1 for a traceback")
+
+
+@contextmanager
+def _verbose(level: int) -> Iterator[None]:
+    """Show on stderr what is logged: with 1 what decided, with 2 also what was looked at."""
+    if not level:
+        yield
+        return
+    import logging
+
+    logger = logging.getLogger("wheelhouse_resolver")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+    former = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO if level == 1 else logging.DEBUG)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(former)
 
 
 def entry_point() -> NoReturn:
@@ -169,4 +205,11 @@ def entry_point() -> NoReturn:
     if sys.argv[1:2] and sys.argv[1] not in _LONG:
         # Most commands live for milliseconds: looking for garbage takes a twelfth of that and finds none.
         gc.disable()
-    sys.exit(main())
+    sys.stdout, output = guarded(sys.stdout, "standard output")
+    sys.stderr, _ = guarded(sys.stderr, "standard error")
+    code = main()
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    if output is not None and output.problem is not None:
+        code = _failed(output.problem, PROGRAM, as_json="--json" in sys.argv)
+    sys.exit(code)

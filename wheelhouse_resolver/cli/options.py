@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from wheelhouse_resolver.errors import MissingDirectoryError, NoWheelhouseError, WheelhouseError
+from wheelhouse_resolver.errors import MissingDirectoryError, NoWheelhouseError, WheelhouseError, printable
 from wheelhouse_resolver.host.detect import Host, detect_host
 from wheelhouse_resolver.site.model import Site
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.selection.requirements import RequirementsFile
 
 __all__ = [
+    "UsageError",
     "add_examples",
     "add_files_option",
     "add_host_options",
@@ -35,6 +36,10 @@ __all__ = [
     "site_without_wheelhouse",
     "warn",
 ]
+
+
+class UsageError(WheelhouseError, ValueError):
+    """A command line that does not say what to do."""
 
 
 def add_site_options(parser: argparse.ArgumentParser) -> None:
@@ -95,23 +100,21 @@ def add_requirement_options(parser: argparse.ArgumentParser) -> None:
     add_files_option(parser)
 
 
-def requirements_of(options: argparse.Namespace) -> RequirementsFile | None:
-    """What the options ask for; when that is nothing, None, having said so on stderr."""
-    from wheelhouse_resolver.errors import printable
+def requirements_of(options: argparse.Namespace) -> RequirementsFile:
+    """What the options ask for. Raises `UsageError` when that is nothing."""
     from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
 
     asked = RequirementsFile(requirements=tuple(map(parse_requirement, options.requirement)))
     asked = asked.merge(files_of(options))
-    if asked.requirements:
-        return asked
-    where = f" in {', '.join(map(printable, options.files))}" if options.files else ""
-    print(f"error: no requirement{where}: name one, such as numpy>=1.26", file=sys.stderr)
-    return None
+    if not asked.requirements:
+        where = f" in {', '.join(options.files)}" if options.files else ""
+        raise UsageError(f"no requirement{where}").with_hint("give one, such as numpy>=1.26")
+    return asked
 
 
 def add_examples(parser: argparse.ArgumentParser, *examples: tuple[str, str]) -> None:
     """Examples below the help: (what it does, command line without the program's name) each."""
-    program = parser.prog.split()[0]  # behind it stands the command
+    program = parser.prog.split()[0]  # the command follows
     lines = [f"  {program} {line}\n      {what}" for what, line in examples]
     parser.epilog = "examples:\n" + "\n".join(lines)
 
@@ -127,7 +130,7 @@ def files_of(options: argparse.Namespace) -> RequirementsFile:
 
 
 def directories_of(paths: Sequence[str], option: str) -> list[str]:
-    """*paths*, absolute, which *option* names. Raises `MissingDirectoryError` for what is no directory."""
+    """*paths*, absolute, which *option* names. Raises `MissingDirectoryError` for anything else."""
     for path in paths:
         if not os.path.isdir(path):
             raise MissingDirectoryError(path, f"{option}: no such directory")
@@ -150,9 +153,9 @@ def site_without_wheelhouse(options: argparse.Namespace) -> Site:
 def host_of(
     options: argparse.Namespace, site: Site, cpuinfo: str | None = None, *, for_python: bool = False
 ) -> Host:
-    """The host that the options name, with its warnings told on stderr.
+    """The host that the options name, with its warnings on stderr.
 
-    *for_python*: the answer depends on the Python, so it is told when that is not the active environment's.
+    *for_python*: the answer depends on the Python, so warn when that is not the active environment's.
     """
     host = detect_host(
         python=options.python, cpuinfo=cpuinfo, arch=options.arch, layer=options.layer, site=site
@@ -172,9 +175,7 @@ def report(error: WheelhouseError) -> None:
 
 
 def warn(warnings: Iterable[str]) -> None:
-    """Tell *warnings* on stderr, a line each."""
-    from wheelhouse_resolver.errors import printable
-
+    """Print *warnings* on stderr, a line each."""
     for warning in warnings:
         print(f"warning: {printable(warning)}", file=sys.stderr)
 

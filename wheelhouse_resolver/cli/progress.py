@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.builder.planning.model import Entry
     from wheelhouse_resolver.builder.run import BuildOutcome
 
-__all__ = ["Advance", "BuildProgress", "bar", "shown"]
+__all__ = ["Advance", "BuildProgress", "bar", "progress"]
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ _TAIL_LINES = 5
 
 
 class Advance(Protocol):
-    """Tells the bar that *done* of *total* are done."""
+    """Moves the bar to *done* of *total*."""
 
     def __call__(self, done: int, total: int) -> None:
         """Show it."""
@@ -44,7 +44,7 @@ def _tqdm() -> type[tqdm[Any]]:
     return tqdm
 
 
-def shown(items: Iterable[T], what: str, total: int) -> Iterator[T]:
+def progress(items: Iterable[T], what: str, total: int) -> Iterator[T]:
     """*items*, with a bar on stderr if that is a terminal and there are several."""
     if total < 2 or not _on_terminal():
         yield from items
@@ -55,16 +55,16 @@ def shown(items: Iterable[T], what: str, total: int) -> Iterator[T]:
 
 @contextmanager
 def bar(what: str) -> Iterator[Advance | None]:
-    """Something to tell progress to, if stderr is a terminal."""
+    """A bar, and what moves it; None if stderr is no terminal."""
     if not _on_terminal():
         yield None
         return
     tqdm = _tqdm()
-    with tqdm(desc=what, leave=False, unit="wheel") as shown_bar:
+    with tqdm(desc=what, leave=False, unit="wheel") as found:
 
         def advance(done: int, total: int) -> None:
-            shown_bar.total = total
-            shown_bar.update(done - shown_bar.n)
+            found.total = total
+            found.update(done - found.n)
 
         yield advance
 
@@ -72,8 +72,8 @@ def bar(what: str) -> Iterator[Advance | None]:
 class BuildProgress:
     """The progress of builds (a `BuildReporter`): a line for each that ends, on stderr.
 
-    On a terminal also a bar with what runs, and in which phase, as far as the builds' logs in the directory
-    *logs* tell. *outcomes*: all that have ended.
+    On a terminal also a bar with what runs, and in which phase, read from the builds' logs in the directory
+    *logs*. *outcomes*: all that have ended.
     """
 
     def __init__(self, logs: str) -> None:
@@ -83,7 +83,7 @@ class BuildProgress:
         self._bar: tqdm[Any] | None = None
 
     def say(self, what: str) -> None:
-        """Tell what is being done before there is anything to count."""
+        """Print what is being done before there is anything to count."""
         print(printable(what), file=sys.stderr)
 
     @contextmanager
@@ -134,13 +134,13 @@ class BuildProgress:
             from wheelhouse_resolver.builder.records.job import phase_of
 
             failed = sum(not outcome.ok for outcome in self.outcomes)
-            told = [f"{failed} failed"] if failed else []
-            told += [
+            parts = [f"{failed} failed"] if failed else []
+            parts += [
                 f"{entry.label}: {phase}"
                 for entry in self._running.values()
                 if (phase := phase_of(entry.job, self._logs))
             ]
-            self._bar.set_postfix_str(printable("; ".join(told)))
+            self._bar.set_postfix_str(printable("; ".join(parts)))
 
     def _line(self, text: str) -> None:
         if self._bar is not None:

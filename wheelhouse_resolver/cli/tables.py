@@ -10,7 +10,8 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain, repeat
 from typing import Any, NamedTuple, TextIO
 
 from wheelhouse_resolver.cli.options import print_json
@@ -18,13 +19,14 @@ from wheelhouse_resolver.errors import printable
 
 __all__ = [
     "FORMATS",
-    "Look",
+    "Table",
+    "TableStyle",
     "add_table_options",
     "csv_table",
     "html_table",
-    "look_of",
     "markdown_table",
-    "print_rows",
+    "print_table",
+    "style_of",
     "text_table",
 ]
 
@@ -41,14 +43,33 @@ _LAST = ("name", "version")
 #: What would begin something else in Markdown, or end the cell.
 _MARKDOWN = re.compile(r"([\\`*\[\]<>|&~])")
 
-Rows = Sequence[Sequence[str]]
+
+class Table(NamedTuple):
+    """Rows of cells below columns.
+
+    title:     of a web page.
+    dim:       which rows matter less, as long as *rows*; seen on a terminal only.
+    droppable: which columns a narrow terminal goes without, the first first.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    title: str = ""
+    dim: Sequence[bool] = ()
+    droppable: Sequence[str] = ()
+
+    def lines(self) -> Iterator[Sequence[str]]:
+        """The header and the rows, with nothing in a cell that would end its line or control a terminal."""
+        yield self.columns
+        for row in self.rows:
+            yield row if "".join(row).isprintable() else [printable(cell) for cell in row]
 
 
-class Look(NamedTuple):
+class TableStyle(NamedTuple):
     """How a text table may look.
 
     width: the greatest length of a line, in columns of the terminal; None: as long as it gets.
-    colour: whether to mark lines bold and dim. ellipsis: what stands for text that is left out.
+    colour: whether to mark lines bold and dim. ellipsis: what replaces text that is left out.
     """
 
     width: int | None = None
@@ -56,17 +77,16 @@ class Look(NamedTuple):
     ellipsis: str = "…"
 
 
-#: Long lines, no colours.
-_PLAIN_LOOK = Look()
+_PLAIN_STYLE = TableStyle()
 
 
-def look_of(stream: TextIO | None, environ: Mapping[str, str]) -> Look:
+def style_of(stream: TextIO | None, environ: Mapping[str, str]) -> TableStyle:
     """How tables on *stream* may look: only a terminal has a width and colours.
 
     `NO_COLOR` (see no-color.org) and `TERM=dumb` switch colours off.
     """
     if stream is None or not stream.isatty():
-        return _PLAIN_LOOK
+        return _PLAIN_STYLE
     import shutil
 
     try:
@@ -74,7 +94,7 @@ def look_of(stream: TextIO | None, environ: Mapping[str, str]) -> Look:
         ellipsis = "…"
     except UnicodeEncodeError:
         ellipsis = "~"
-    return Look(
+    return TableStyle(
         width=shutil.get_terminal_size().columns,
         colour=not environ.get("NO_COLOR") and environ.get("TERM", "dumb") != "dumb",
         ellipsis=ellipsis,
@@ -105,87 +125,62 @@ def add_table_options(parser: argparse.ArgumentParser, columns: Sequence[str]) -
     )
 
 
-def print_rows(
-    form: str,
-    columns: Sequence[str],
-    rows: Rows,
-    records: Callable[[], Sequence[Mapping[str, Any]]],
-    *,
-    title: str,
-    dim: Sequence[bool] = (),
-    spared: Sequence[str] = (),
-) -> None:
-    """Print *rows* of cells below *columns* in one of `FORMATS`; as JSON, *records* in their stead.
-
-    Of no rows, a table has no header either.
-
-    *title*: of a web page. *dim*: which rows matter less, as long as *rows*; seen on a terminal only.
-    *spared*: which columns a narrow terminal goes without, the first first.
-    """
+def print_table(table: Table, form: str, records: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
+    """Print *table* in one of `FORMATS`; as JSON, *records* instead. A table without rows has no header."""
     if form == "json":
         print_json(records())
         return
     if form == "table":
-        if not rows:
+        if not table.rows:
             return
-        text = text_table(columns, rows, look_of(sys.stdout, os.environ), dim, spared)
-    elif form == "html":
-        text = html_table(columns, rows, title)
+        text = text_table(table, style_of(sys.stdout, os.environ))
     else:
-        text = {"csv": csv_table, "markdown": markdown_table}[form](columns, rows)
+        text = {"csv": csv_table, "markdown": markdown_table, "html": html_table}[form](table)
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     if not text.isascii():  # the name of a wheel may have letters that the locale has not
         text = text.encode(encoding, "backslashreplace").decode(encoding)
     print(text)
 
 
-def text_table(
-    columns: Sequence[str],
-    rows: Rows,
-    look: Look = _PLAIN_LOOK,
-    dim: Sequence[bool] = (),
-    spared: Sequence[str] = (),
-) -> str:
-    """*rows* below a header, in columns as wide as they need.
+def text_table(table: Table, style: TableStyle = _PLAIN_STYLE) -> str:
+    """*table* in columns as wide as they need.
 
-    To fit *look*, the *spared* columns are left out as far as need be, the first first; then the widest are
-    shortened, the name and the version last.
+    To fit *style*, the droppable columns are left out as far as need be; then the widest are shortened, the
+    name and the version last.
     """
-    lines = [tuple(columns), *_on_one_line(rows)]
+    lines = [tuple(line) for line in table.lines()]
     measure = len if "".join(map("".join, lines)).isascii() else _width
     widths = [max(map(measure, column)) for column in zip(*lines, strict=True)]
-    if look.width is not None:
-        kept = _kept(lines, widths, look.width, spared)
-        widths = _fitting([(columns[place], widths[place]) for place in kept], look.width)
+    if style.width is not None:
+        kept = _kept(table, widths, style.width)
+        widths = _fitting([(table.columns[place], widths[place]) for place in kept], style.width)
         lines = [
-            [_shortened(line[place], width, look.ellipsis) for place, width in zip(kept, widths, strict=True)]
+            tuple(_shortened(line[at], width, style.ellipsis) for at, width in zip(kept, widths, strict=True))
             for line in lines
         ]
     form = _GAP.join(f"%-{width}s" for width in widths)
-    shown = []
+    texts = []
     for line in lines:
-        text = form % tuple(line)
+        text = form % line
         if not text.isascii():
             text = _GAP.join(
                 cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True)
             )
-        shown.append(text.rstrip()[: look.width])
-    if look.colour:
-        marks = [_BOLD, *(_DIM if dimmed else "" for dimmed in dim)]
+        texts.append(text.rstrip()[: style.width])
+    if style.colour:
+        marks = [_BOLD, *(_DIM if dimmed else "" for dimmed in table.dim)]
         for number, mark in enumerate(marks):
             if mark:
-                shown[number] = f"{mark}{shown[number]}{_PLAIN}"
-    return "\n".join(shown)
+                texts[number] = f"{mark}{texts[number]}{_PLAIN}"
+    return "\n".join(texts)
 
 
-def _kept(lines: Rows, widths: Sequence[int], room: int, spared: Sequence[str]) -> list[int]:
-    """The places of the columns that are shown in *room*, of *lines* whose first is the header."""
-    header = list(lines[0])
-    kept = list(range(len(header)))
-    for place in [header.index(name) for name in spared if name in header]:
-        if sum(widths[each] + len(_GAP) for each in kept) - len(_GAP) <= room:
-            break
-        kept.remove(place)
+def _kept(table: Table, widths: Sequence[int], room: int) -> list[int]:
+    """The places of the columns that stay in *room*."""
+    kept = list(range(len(table.columns)))
+    for name in table.droppable:
+        if name in table.columns and sum(widths[at] + len(_GAP) for at in kept) - len(_GAP) > room:
+            kept.remove(table.columns.index(name))
     return kept
 
 
@@ -201,62 +196,59 @@ def _fitting(columns: Sequence[tuple[str, int]], room: int) -> list[int]:
     return widths
 
 
-def csv_table(columns: Sequence[str], rows: Rows) -> str:
-    """*rows* as comma-separated values (RFC 4180, with Unix line ends) below a header."""
+def csv_table(table: Table) -> str:
+    """*table* as comma-separated values (RFC 4180, with Unix line ends)."""
     import csv
     import io
 
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([columns, *_on_one_line(rows)])
+    csv.writer(text, lineterminator="\n").writerows(table.lines())
     return text.getvalue().removesuffix("\n")
 
 
-def markdown_table(columns: Sequence[str], rows: Rows) -> str:
-    """*rows* as a table in Markdown (GitHub Flavored Markdown, "Tables")."""
-    lines = [columns, ["---"] * len(columns), *_on_one_line(rows)]
-    lines[2:] = [[_MARKDOWN.sub(r"\\\1", cell) for cell in line] for line in lines[2:]]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def markdown_table(table: Table) -> str:
+    """*table* in Markdown (GitHub Flavored Markdown, "Tables")."""
+    header, *rows = table.lines()
+    cells = [[_MARKDOWN.sub(r"\\\1", cell) for cell in row] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *cells])
 
 
-def html_table(columns: Sequence[str], rows: Rows, title: str) -> str:
-    """*rows* as a web page that needs nothing else."""
+#: A web page that needs nothing else.
+_PAGE = """\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>{title}</title>
+<style>
+body {{ font-family: sans-serif }}
+table {{ border-collapse: collapse }}
+th, td {{ border: 1px solid #bbb; padding: 0.2em 0.6em; text-align: left }}
+thead {{ background: #eee }}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+<table>
+<thead>{header}</thead>
+<tbody>
+{rows}
+</tbody>
+</table>
+</body>
+</html>"""
+
+
+def html_table(table: Table) -> str:
+    """*table* as a web page."""
     from html import escape
 
-    def line(cells: Sequence[str], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
-
-    return "\n".join(
-        [
-            "<!DOCTYPE html>",
-            '<html lang="en">',
-            "<head>",
-            '<meta charset="utf-8">',
-            f"<title>{escape(printable(title))}</title>",
-            "<style>",
-            "body { font-family: sans-serif }",
-            "table { border-collapse: collapse }",
-            "th, td { border: 1px solid #bbb; padding: 0.2em 0.6em; text-align: left }",
-            "thead { background: #eee }",
-            "</style>",
-            "</head>",
-            "<body>",
-            f"<h1>{escape(printable(title))}</h1>",
-            "<table>",
-            f"<thead>{line(columns, 'th')}</thead>",
-            "<tbody>",
-            *(line(cells, "td") for cells in _on_one_line(rows)),
-            "</tbody>",
-            "</table>",
-            "</body>",
-            "</html>",
-        ]
+    header, *rows = (
+        "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in line)
+        for tag, line in zip(chain(["th"], repeat("td")), table.lines(), strict=False)
     )
-
-
-def _on_one_line(rows: Rows) -> Iterable[Sequence[str]]:
-    """*rows* with nothing in a cell that would end its line or tell a terminal to do something."""
-    for row in rows:
-        yield row if "".join(row).isprintable() else [printable(cell) for cell in row]
+    lines = "\n".join(f"<tr>{row}</tr>" for row in rows)
+    return _PAGE.format(title=escape(printable(table.title)), header=f"<tr>{header}</tr>", rows=lines)
 
 
 def _width(text: str) -> int:

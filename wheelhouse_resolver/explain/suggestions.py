@@ -11,22 +11,16 @@ import enum
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, replace
 from itertools import combinations, product
 from typing import Any, NamedTuple
 
 from packaging.specifiers import SpecifierSet
 
 from wheelhouse_resolver.errors import UnreadableWheelError
-from wheelhouse_resolver.explain.scenario import (
-    Scenario,
-    able_archs,
-    contradictory,
-    forbidding,
-    python_name,
-    reachable,
-)
+from wheelhouse_resolver.explain.scenario import Scenario, contradictory
 from wheelhouse_resolver.host.target_python import other_version, python_version
+from wheelhouse_resolver.selection.outside import able_archs, reachable
+from wheelhouse_resolver.selection.pick import forbidding
 from wheelhouse_resolver.selection.requirements import Requirement
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 from wheelhouse_resolver.tree.candidate import Candidate
@@ -35,7 +29,7 @@ from wheelhouse_resolver.wheelfile.tags import pythons_of
 
 __all__ = ["Action", "Step", "Suggestion", "suggestions"]
 
-#: So many ways that take several changes are told.
+#: So many suggestions that take several changes are made.
 _MOST_COMBINED = 3
 
 
@@ -59,7 +53,7 @@ class Step(NamedTuple):
     """One change: the *action*, and the *values* that it goes to.
 
     NAME: the project. VERSION: the specifier. PYTHON: the versions that all do, newest first. LAYER, LOWER,
-    NODE: the layer, the arch. CONSTRAINT: the constraints, each with where it stands. REPLACE: the file.
+    NODE: the layer, the arch. CONSTRAINT: the constraints, each with its file and line. REPLACE: the file.
     onward: of PYTHON: the version from which on all others would do as well; else empty.
     """
 
@@ -74,34 +68,23 @@ class Step(NamedTuple):
 
 _PLACE = {action: place for place, action in enumerate(Action)}
 
-#: What pip itself is told, on its command line.
+#: What is an option or argument of pip.
 _FOR_PIP = frozenset({Action.NAME, Action.VERSION, Action.PRE, Action.BINARY})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Suggestion:
-    """What would help. *steps*: all of them are needed. *requirement*: what is asked for then.
+class Suggestion(NamedTuple):
+    """What would help.
 
-    gives: the wheel that is picked then (of the first value of each step); None when it has yet to be built.
+    steps:       all of them are needed.
+    requirement: what is asked for then.
+    gives:       the wheel that is picked then (of the first value of each step); None: it is yet to be built.
+    command:     the exact command, where there is one; else empty.
     """
 
     steps: tuple[Step, ...]
     requirement: Requirement
     gives: Candidate | None
-
-    @property
-    def command(self) -> str:
-        """The exact command, where there is one; else empty."""
-        actions = {step.action for step in self.steps}
-        if Action.REPLACE in actions and self.gives is not None:
-            where = shlex.quote(self.gives.directory.label)
-            return f"wheelhouse-resolver withdraw --to {where} {shlex.quote(self.gives.filename)}"
-        if actions.isdisjoint(_FOR_PIP):
-            return ""
-        words = ["pip", "install"]
-        words += ["--pre"] if Action.PRE in actions else []
-        words += ["--only-binary", self.requirement.name] if Action.BINARY in actions else []
-        return shlex.join([*words, str(self.requirement)])
+    command: str
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: steps, requirement, command (null for none), gives."""
@@ -113,21 +96,35 @@ class Suggestion:
         }
 
 
+def _suggestion(then: Scenario, steps: Iterable[Step], gives: Candidate | None) -> Suggestion:
+    """The suggestion of *steps*, which lead to *then*."""
+    steps = tuple(steps)
+    return Suggestion(steps=steps, requirement=then.asked, gives=gives, command=_command(then, steps, gives))
+
+
+def _command(then: Scenario, steps: Iterable[Step], gives: Candidate | None) -> str:
+    actions = {step.action for step in steps}
+    if Action.REPLACE in actions and gives is not None:
+        return then.site.command("withdraw", "--to", gives.directory.label, gives.filename)
+    if actions.isdisjoint(_FOR_PIP):
+        return ""
+    words = ["pip", "install"]
+    words += ["--pre"] if Action.PRE in actions else []
+    words += ["--only-binary", then.asked.name] if Action.BINARY in actions else []
+    return shlex.join([*words, str(then.asked)])
+
+
 def suggestions(now: Scenario, others: Sequence[Scenario] = ()) -> list[Suggestion]:
-    """What would help in the situation *now*, most useful first; nothing if something sound is picked.
+    """What would help in the scenario *now*, in which nothing sound is picked, most useful first.
 
     *others*: the same question about projects with close names, for when there is no such project.
     """
     best = now.chosen()
-    if best is not None and not now.problem_of(best):
-        return []
     found = [*_by_name(others), *_by_changes(now)]
     if best is not None:
-        found.append(
-            Suggestion(steps=(Step(Action.REPLACE, (best.path,)),), requirement=now.asked, gives=best)
-        )
+        found.append(_suggestion(now, [Step(Action.REPLACE, (best.path,))], best))
     if not found and not contradictory(now.asked.specifier):
-        found.append(Suggestion(steps=(Step(Action.BUILD),), requirement=now.asked, gives=None))
+        found.append(_suggestion(now, [Step(Action.BUILD)], None))
     return found
 
 
@@ -136,23 +133,24 @@ def _by_name(others: Sequence[Scenario]) -> Iterator[Suggestion]:
         name = Step(Action.NAME, (other.asked.name,))
         version = _version(other)
         for steps in [(), (version,)] if version is not None else [()]:
-            changed = _changed(other, steps)
-            gives = changed.gives()
+            then = _after(other, steps[0]) if steps else other
+            gives = then.gives()
             if gives is not None:
-                yield Suggestion(steps=(name, *steps), requirement=changed.asked, gives=gives)
+                yield _suggestion(then, [name, *steps], gives)
                 break
 
 
 def _by_changes(now: Scenario) -> list[Suggestion]:
     """What helps with the fewest changes."""
-    own = {tag.platform for tag in now.policy.priorities}
-    fit = [each for each in now.files if isinstance(each, Candidate) and _on_platform(each, own)]
+    own = now.policy.platforms
+    wheels = [each for each in now.files if isinstance(each, Candidate)]
+    fit = [each for each in wheels if any(tag.platform in own for tag in each.tags)]
     if not fit:
         return []
     now = now._replace(files=tuple(fit))
-    pythons, next_python = _pythons(now)
+    pythons, next_python = _pythons(now, fit)
     # A Python's tags take longest to work out, so that is the outermost loop.
-    ways: list[list[Step]] = [
+    changes: list[list[Step]] = [
         [Step(Action.PYTHON, (each,)) for each in (*pythons, next_python)],
         [] if now.policy.prereleases else [Step(Action.PRE)],
         [] if now.policy.allows_binary(now.asked.name) else [Step(Action.BINARY)],
@@ -161,10 +159,10 @@ def _by_changes(now: Scenario) -> list[Suggestion]:
         [Step(Action.CONSTRAINT)] if now.policy.constraints_on(now.asked.name) else [],
         [Step(Action.VERSION)],
     ]
-    ways = [each for each in ways if each]
-    for size in range(1, len(ways) + 1):
+    changes = [each for each in changes if each]
+    for size in range(1, len(changes) + 1):
         found: dict[tuple[object, ...], Suggestion] = {}
-        for chosen in combinations(ways, size):
+        for chosen in combinations(changes, size):
             for steps in product(*chosen):
                 suggestion = _tried(now, steps)
                 if suggestion is not None:
@@ -174,18 +172,14 @@ def _by_changes(now: Scenario) -> list[Suggestion]:
             tidy.sort(key=lambda each: [_PLACE[step.action] for step in each.steps])
             # Searching elsewhere for what is searched already only avoids what comes before it.
             near = {directory.path for directory in now.site.search_path(now.host)}
-            direct = [each for each in tidy if not (_searches_elsewhere(each) and _stands_in(each, near))]
-            tidy = direct or tidy
-            return tidy if size == 1 else tidy[:_MOST_COMBINED]
+            direct = [each for each in tidy if not _is_detour(each, near)]
+            return (direct or tidy)[: None if size == 1 else _MOST_COMBINED]
     return []
 
 
-def _searches_elsewhere(suggestion: Suggestion) -> bool:
-    return any(step.action in (Action.LAYER, Action.LOWER, Action.NODE) for step in suggestion.steps)
-
-
-def _stands_in(suggestion: Suggestion, paths: Set[str]) -> bool:
-    return suggestion.gives is not None and suggestion.gives.directory.path in paths
+def _is_detour(suggestion: Suggestion, searched: Set[str]) -> bool:
+    elsewhere = any(step.action in (Action.LAYER, Action.LOWER, Action.NODE) for step in suggestion.steps)
+    return elsewhere and suggestion.gives is not None and suggestion.gives.directory.path in searched
 
 
 def _tried(now: Scenario, steps: Sequence[Step]) -> Suggestion | None:
@@ -204,21 +198,15 @@ def _tried(now: Scenario, steps: Sequence[Step]) -> Suggestion | None:
     if gives is None:
         return None
     settled = [
-        Step(Action.CONSTRAINT, tuple(forbidding(gives, now))) if step.action is Action.CONSTRAINT else step
+        Step(Action.CONSTRAINT, forbidding(gives, now.policy)) if step.action is Action.CONSTRAINT else step
         for step in settled
     ]
     settled.sort(key=lambda step: _PLACE[step.action])
-    return Suggestion(steps=tuple(settled), requirement=changed.asked, gives=gives)
-
-
-def _changed(now: Scenario, steps: Iterable[Step]) -> Scenario:
-    for step in steps:
-        now = _after(now, step)
-    return now
+    return _suggestion(changed, settled, gives)
 
 
 def _after(now: Scenario, step: Step) -> Scenario:
-    """The situation when *step* is taken."""
+    """The scenario when *step* is taken."""
     host, policy = now.host, now.policy
     if step.action is Action.PRE:
         return now._replace(policy=policy.replace(prereleases=True))
@@ -267,38 +255,34 @@ def _without_broken(now: Scenario, specifier: SpecifierSet) -> SpecifierSet | No
         specifier &= SpecifierSet(f"!={best.version}")
 
 
-def _pythons(now: Scenario) -> tuple[list[str], str]:
+def _pythons(now: Scenario, wheels: Iterable[Candidate]) -> tuple[list[str], str]:
     """The other CPythons that may do, newest first, and the one after all of them.
 
-    They are those that the files' names and their Requires-Python speak of, and all between these.
+    They are those that the names and the Requires-Python of *wheels* mention, and all between these.
     """
     own = python_version(now.policy.target)
-    spoken = {(own.major, own.minor)}
+    mentioned = {(own.major, own.minor)}
     threaded: set[str] = set()
-    for file in now.files:
-        assert isinstance(file, Candidate)
-        for (major, minor), flags in pythons_of(file.tags):
-            spoken.add((major, minor))
+    for wheel in wheels:
+        for (major, minor), flags in pythons_of(wheel.tags):
+            mentioned.add((major, minor))
             if flags == "t":
                 threaded.add(f"{major}.{minor}t")
-        if any(tag.abi == "abi3" or tag.interpreter.startswith("py") for tag in file.tags):
-            spoken |= {(2, 7)} if any(tag.interpreter == "py2" for tag in file.tags) else set()
-            spoken |= {
-                (int(tag.interpreter[2]), int(tag.interpreter[3:]))
-                for tag in file.tags
-                if re.fullmatch(r"py\d\d+", tag.interpreter)
-            }
-            spoken |= _required(file)
-    minors = [minor for major, minor in spoken if major == 3] or [0]
+        kinds = {tag.interpreter for tag in wheel.tags}
+        if any(tag.abi == "abi3" or tag.interpreter.startswith("py") for tag in wheel.tags):
+            mentioned |= {(2, 7)} if "py2" in kinds else set()
+            mentioned |= {(int(kind[2]), int(kind[3:])) for kind in kinds if re.fullmatch(r"py\d\d+", kind)}
+            mentioned |= _required(wheel)
+    minors = [minor for major, minor in mentioned if major == 3] or [0]
     others = {(3, minor) for minor in range(max(min(minors) - 1, 0), max(minors) + 1)}
-    others |= {each for each in spoken if each[0] != 3}
+    others |= {each for each in mentioned if each[0] != 3}
     names = [f"{major}.{minor}" for major, minor in sorted(others, reverse=True)]
-    mine = python_name(now.policy)
+    mine = now.policy.python_name
     return [each for each in (*names, *sorted(threaded)) if each != mine], f"3.{max(minors) + 1}"
 
 
 def _required(file: Candidate) -> set[tuple[int, int]]:
-    """The versions of Python 3 that the Requires-Python of *file* speaks of."""
+    """The versions of Python 3 that the Requires-Python of *file* mentions."""
     try:
         stated = cached_metadata(file.path).requires_python
     except UnreadableWheelError:
@@ -335,14 +319,10 @@ def _archs(now: Scenario) -> list[Step]:
     ]
 
 
-def _on_platform(file: Candidate, platforms: Set[str]) -> bool:
-    return any(tag.platform in platforms for tag in file.tags)
-
-
 def _collect(found: dict[tuple[object, ...], Suggestion], new: Suggestion) -> None:
     """Add *new* to *found*, unless what differs from one of these is only how well it does.
 
-    Of archs and versions the first is enough; Pythons are all told, as one suggestion.
+    Of archs and versions the first is enough; Pythons are all named, in one suggestion.
     """
     enough = (Action.PYTHON, Action.NODE, Action.LOWER, Action.VERSION)
     key = tuple((step.action, () if step.action in enough else step.values) for step in new.steps)
@@ -354,11 +334,11 @@ def _collect(found: dict[tuple[object, ...], Suggestion], new: Suggestion) -> No
         step._replace(values=step.values + more.values) if step.action is Action.PYTHON else step
         for step, more in zip(old.steps, new.steps, strict=True)
     ]
-    found[key] = replace(old, steps=tuple(steps))
+    found[key] = old._replace(steps=tuple(steps))
 
 
 def _tidy(suggestion: Suggestion, next_python: str) -> Suggestion:
-    """*suggestion* with the Python after all others told as such."""
+    """*suggestion* with the Python after all others as `onward`."""
 
     def tidied(step: Step) -> Step:
         if step.action is not Action.PYTHON or next_python not in step.values:
@@ -369,4 +349,4 @@ def _tidy(suggestion: Suggestion, next_python: str) -> Suggestion:
         known = tuple(each for each in step.values if each != next_python)
         return step._replace(values=known or step.values, onward=f"3.{minor}")
 
-    return replace(suggestion, steps=tuple(map(tidied, suggestion.steps)))
+    return suggestion._replace(steps=tuple(map(tidied, suggestion.steps)))

@@ -142,7 +142,7 @@ def captured_cpu(path: str) -> Cpu:
     lines = parse_cpuinfo(content.decode("utf-8", "replace"))
     if not lines:
         problem = "is empty" if not content.strip() else "has no line that says what the CPU is"
-        raise CpuinfoError(path, f"{problem}; copy it on the node: cat /proc/cpuinfo > FILE")
+        raise CpuinfoError(path, problem).with_hint("copy it on the node: cat /proc/cpuinfo > FILE")
     return _cpu(_remembered(_family_of(lines), lines, _ask_about_lines), lines)
 
 
@@ -281,7 +281,7 @@ class CpuRequirement(NamedTuple):
 def requirements_for(arch: Arch) -> tuple[CpuRequirement, ...]:
     """What /proc/cpuinfo must show for a CPU to run *arch*: any one of these.
 
-    The same decision as `archs_of`, as a table, for languages in which there is no archspec.
+    The same decision as `archs_of`, as a table, for languages without an archspec.
     """
     from archspec.cpu import TARGETS
 

@@ -16,6 +16,7 @@ from wheelhouse_resolver.host.layer import Evidence, layer_evidence, parse_os_re
 from wheelhouse_resolver.host.target_python import Interpreter, TargetPython, target_python
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.utils.log import info
 from wheelhouse_resolver.utils.serialise import to_plain
 
 if TYPE_CHECKING:
@@ -82,6 +83,13 @@ class Machine(NamedTuple):
         layer_found = (*stated, *detected)
         layer = layer_found[0].value if layer_found else None
         arch, archs, arch_found, more = _detect_arch(self, site, site.layer(layer))
+        info(__name__, "arch %s: %s", arch, arch_found[0].detail)
+        info(
+            __name__,
+            "layer %s: %s",
+            layer or NO_LAYER,
+            layer_found[0].detail if layer_found else "no evidence of one",
+        )
         return Host(
             arch=arch,
             layer=layer,
@@ -166,7 +174,7 @@ def detect_host(
     python:  the target Python: a path, an environment's directory, or a version such as `3.9`; None for the
              running one.
     cpuinfo: a copy of another node's /proc/cpuinfo; None for this machine's CPU.
-    environ: stands for `os.environ`.
+    environ: replaces `os.environ`.
     arch, layer: overrides; they beat `WHEELHOUSE_ARCH`, `RSNT_ARCH` and `WHEELHOUSE_LAYER`.
     site:    whose ladder and layers count; by default `Site.load()`'s, or the built-in ones where no
              wheelhouse is. Every `Site` goes by its own when asked for a search path.

@@ -19,7 +19,7 @@ class Evidence(NamedTuple):
     source: what kind it is: `option`, an environment variable's name, `cpu`, `interpreter`, `prefix`,
             `environment`, `os-release`, `default`.
     value:  what it speaks for; None for no layer.
-    detail: what was seen, in words.
+    detail: what was seen.
     """
 
     source: str
@@ -68,7 +68,7 @@ def path_evidence(
 ) -> list[Evidence]:
     """The layers whose `interpreter` patterns match one of *paths*, the one with the most specific first.
 
-    source, what: for the evidence: its source, and what the paths are, in words.
+    source, what: for the evidence: its source, and what the paths are.
     """
     matches: list[tuple[int, Evidence]] = []
     for layer in layers:
@@ -94,7 +94,7 @@ def expanded_pattern(pattern: str, environ: Mapping[str, str]) -> str | None:
     value = environ.get(name.strip("{}"), "").rstrip("/")
     if not value.startswith("/") or value == "/usr":
         return None
-    # What stands in a variable is a path: a `[` in it is no pattern.
+    # The value of a variable is a path: a `[` in it is not a pattern.
     literal = "".join(f"[{char}]" if char in "*?[" else char for char in value)
     return literal + slash + rest
 

@@ -11,7 +11,7 @@ __all__ = ["NotElfError", "program_interpreter"]
 
 
 class NotElfError(ValueError):
-    """The file is no ELF file, or a damaged one. Its text says which."""
+    """The file is not an ELF file, or a damaged one. Its text says which."""
 
 
 def program_interpreter(path: str) -> str | None:

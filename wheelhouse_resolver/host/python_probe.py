@@ -125,9 +125,9 @@ def ask_python(path: str) -> Answers:
         answer = None
     if not isinstance(answer, dict) or "soabi" not in answer:
         said = done.stderr.strip().splitlines()
-        # What is wrong comes last; but a command that is not found is told first, and advice may follow.
+        # What is wrong comes last; but a command that is not found is reported first, and advice may follow.
         why = f": {said[0 if done.returncode == _NOT_FOUND else -1].strip()}" if said else ""
-        raise PythonError(path, f"is no Python (it exited with {done.returncode}{why})")
+        raise PythonError(path, f"is not a Python (it exited with {done.returncode}{why})")
     answer["manylinux"] = tuple(answer["manylinux"])
     answer["markers"] = tuple(sorted(answer["markers"].items()))
     return Answers(**answer)

@@ -1,4 +1,4 @@
-"""The target Python: the one that wheels are picked for. The running one unless told otherwise.
+"""The target Python: the one that wheels are picked for. By default, the running one.
 
 Four ways to name it: nothing (the running Python), a path (that interpreter is asked), an environment's
 directory (its `bin/python` is), or a version such as `3.9` (CPython 3.9 on this machine, as
@@ -33,6 +33,8 @@ __all__ = [
     "supported_tags",
     "target_python",
 ]
+
+_HOW_TO_NAME = "give the path of a Python, or a version such as 3.11"
 
 _VERSION = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?(t?)")
 
@@ -81,7 +83,7 @@ class TargetPython(NamedTuple):
 def target_python(spec: str | None = None) -> tuple[TargetPython, list[str]]:
     """The target Python that *spec* names (None, a path, a directory, or `X.Y`), and warnings about it.
 
-    Raises `PythonError` when there is none, or when what is there is no Python.
+    Raises `PythonError` when there is none, or when it is not a Python.
     """
     if spec is None:
         return TargetPython("running", _running()), []
@@ -92,7 +94,7 @@ def target_python(spec: str | None = None) -> tuple[TargetPython, list[str]]:
     loader = _loader(real)  # None also for a script (a wrapper, a shim): the Python that it starts tells
     if loader is not None and not os.path.exists(loader):
         # It cannot start here, yet its header still tells its layer: another node's Python, say.
-        warning = f"{path} cannot be run here (it needs {loader}): judged by its ELF header alone"
+        warning = f"{path} cannot be run here (it needs {loader}): only its ELF header was looked at"
         return TargetPython(spec, Interpreter(real, loader, None)), [warning]
     said = ask_python(path)
     real = os.path.realpath(said.executable or path)
@@ -104,7 +106,7 @@ def other_active(environ: Mapping[str, str]) -> str | None:
 
     Two Pythons of one X.Y take the same wheels. Nothing is run: a virtual environment says its version in
     pyvenv.cfg (PEP 405; `version` by venv, `version_info` by virtualenv and uv), conda in the names of its
-    records. None when nothing can be told.
+    records. None when nothing is known.
     """
     active = environ.get("VIRTUAL_ENV") or environ.get("CONDA_PREFIX")
     if not active or os.path.realpath(active) == os.path.realpath(sys.prefix):
@@ -143,7 +145,7 @@ def other_version(target: TargetPython, version: str) -> TargetPython:
 def found_python(spec: str, search: str | None = None) -> str:
     """The path of the executable that *spec* names: a path, an environment's directory, or a name on PATH.
 
-    *search* stands for PATH. Raises `PythonError` when there is none.
+    *search* replaces PATH. Raises `PythonError` when there is none.
     """
     inside = os.path.join(spec, "bin", "python")
     if os.sep in spec:
@@ -156,10 +158,10 @@ def found_python(spec: str, search: str | None = None) -> str:
         if found is None and spec and os.path.lexists(inside):
             found = inside
         if found is None:
-            raise PythonError(spec, "not found on PATH; give the path of a Python, or a version such as 3.11")
+            raise PythonError(spec, "not found on PATH").with_hint(_HOW_TO_NAME)
         path = found
     if not os.path.exists(path):
-        raise PythonError(path, "does not exist; give the path of a Python, or a version such as 3.11")
+        raise PythonError(path, "does not exist").with_hint(_HOW_TO_NAME)
     if os.path.isdir(path) or not os.access(path, os.X_OK):
         raise PythonError(path, "is not an executable file")
     return path
@@ -249,7 +251,7 @@ def python_version(target: TargetPython) -> Version:
 
     if target.version is None and _answers(target) is None:
         return Version(".".join(map(str, sys.version_info[:3])))
-    # A development build of Python adds a `+`, which is no version.
+    # A development build of Python adds a `+`, which is not valid in a version.
     return Version(marker_environment(target)["python_full_version"].rstrip("+"))
 
 
@@ -276,7 +278,8 @@ def marker_environment(target: TargetPython) -> dict[str, str]:
 def _answers(target: TargetPython) -> Answers | None:
     """What the target said; None for the running Python, which need not be asked."""
     if target.answers is None and target.name != "running":
-        raise PythonError(target.name, "cannot be run here, so its wheel tags are unknown; give --python X.Y")
+        problem = "cannot be run here, so its wheel tags are unknown"
+        raise PythonError(target.name, problem).with_hint("give its version: --python X.Y")
     return target.answers
 
 

@@ -77,7 +77,8 @@ def restore(
 
 def withdraw_command(site: Site, directory: Directory, filename: str) -> str:
     """The command that takes *filename* out of *directory*, and no other file of that name."""
-    return site.command("withdraw", "--to", directory.label, *["--"][: filename.startswith("-")], filename)
+    end = ["--"] if filename.startswith("-") else []  # of the options
+    return site.command("withdraw", "--to", directory.label, *end, filename)
 
 
 def _directories(site: Site, to: Directory | str | None) -> list[Directory]:

@@ -1,13 +1,15 @@
-"""What a host's search path offers to the resolver: options, and what each of them wants.
+"""What a host's search path offers to the resolver: candidates, and what each of them requires.
 
 The rules are pip's (read from pip 26.3, and held against it by tests): of each version only the best build is
-an option; a version whose METADATA is broken is none; a wheel whose METADATA names another project or version
-than its file name does not count. Every wheel is read once.
+a candidate; a version whose METADATA is broken is none; a wheel whose METADATA names another project or
+version than its file name does not count. Every wheel is read once.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.requirements import InvalidRequirement
@@ -26,8 +28,6 @@ from wheelhouse_resolver.wheelfile.metadata_cache import (
 )
 
 if TYPE_CHECKING:
-    from packaging.utils import NormalizedName
-
     from wheelhouse_resolver.selection.policy import Policy
     from wheelhouse_resolver.selection.requirements import Requirement
     from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
@@ -39,66 +39,56 @@ __all__ = [
     "ProjectCandidates",
     "ResolverCandidate",
     "ResolverRequirement",
-    "wanted",
+    "requirements_from",
 ]
 
-#: What stands for the target Python among the projects; no project can be called so.
+#: The name of the target Python among the projects; no project can be called so.
 PYTHON = "<Python>"
-
 
 _NO_EXTRAS: frozenset[str] = frozenset()
 
+_Builds = tuple["Candidate", ...]
 
+
+def _identifier(project: str, extras: frozenset[str]) -> str:
+    return f"{project}[{','.join(sorted(extras))}]" if extras else project
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class ResolverCandidate:
     """Something that the resolver may choose: a wheel, a wheel with extras, or the target Python.
 
-    Two options are equal only if they are the same object; a `CandidateFactory` makes each only once.
+    Two are equal only if they are the same object; a `CandidateFactory` makes each only once.
 
-    identifier: `name`, `name[extra,...]` or `PYTHON`: the resolver chooses one option for each identifier.
-    project:    the name without the extras.
-    extras:     normalised.
-    version:    of the wheel, or of Python.
-    candidate:  the wheel; None for Python.
-    requires:   what METADATA lists as Requires-Dist.
-    provides:   the extras that METADATA lists, normalised.
-    python:     its Requires-Python.
+    project:  the name without the extras, which are normalised.
+    version:  of the wheel, or of Python, which has no *wheel*.
+    requires: what METADATA lists as Requires-Dist.
+    provides: the extras that METADATA lists, normalised.
+    python:   its Requires-Python.
     """
 
-    __slots__ = ("candidate", "extras", "identifier", "project", "provides", "python", "requires", "version")
+    project: str
+    version: Version
+    wheel: Candidate | None = None
+    extras: frozenset[str] = _NO_EXTRAS
+    requires: tuple[ParsedRequirement, ...] = ()
+    provides: frozenset[str] = frozenset()
+    python: SpecifierSet | None = None
 
-    def __init__(
-        self,
-        project: str,
-        version: Version,
-        candidate: Candidate | None = None,
-        *,
-        extras: frozenset[str] = _NO_EXTRAS,
-        requires: tuple[ParsedRequirement, ...] = (),
-        provides: frozenset[str] = frozenset(),
-        python: SpecifierSet | None = None,
-    ) -> None:
-        self.identifier = _identifier(project, extras)
-        self.project = project
-        self.extras = extras
-        self.version = version
-        self.candidate = candidate
-        self.requires = requires
-        self.provides = provides
-        self.python = python
-
-    def __repr__(self) -> str:
-        return f"ResolverCandidate({self.identifier!r}, {str(self.version)!r})"
+    @property
+    def identifier(self) -> str:
+        """`name`, `name[extra,...]` or `PYTHON`: the resolver chooses one candidate for each identifier."""
+        return _identifier(self.project, self.extras)
 
 
 class ResolverRequirement(NamedTuple):
     """What a requirement means to the resolver.
 
-    project:    the name of what is wanted, without the extras.
-    extras:     normalised.
-    specifier:  the versions that will do.
-    text:       the requirement in words: `numpy<2`, `Python >=3.9`.
-    exactly:    the only option that will do: what an extra demands of the project itself.
-    elsewhere:  whether it names a file by URL, so that nothing here will do.
+    project:   the name of what is required, without the extras, which are normalised.
+    specifier: the versions that will do.
+    text:      the requirement as text: `numpy<2`, `Python >=3.9`.
+    exactly:   the only candidate that will do: what an extra demands of the project itself.
+    elsewhere: whether it names a file by URL, so that nothing here will do.
     """
 
     project: str
@@ -110,8 +100,13 @@ class ResolverRequirement(NamedTuple):
 
     @property
     def identifier(self) -> str:
-        """What is wanted: `name`, `name[extra,...]` or `PYTHON`."""
+        """What is required: `name`, `name[extra,...]` or `PYTHON`."""
         return _identifier(self.project, self.extras)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a choice of wheels for it."""
+        return self.project != PYTHON and self.exactly is None and not self.elsewhere
 
 
 class ProjectCandidates(NamedTuple):
@@ -123,236 +118,199 @@ class ProjectCandidates(NamedTuple):
     refused:     whether the site lets pip take none of its wheels (`no-binary`).
     """
 
-    versions: tuple[tuple[Candidate, ...], ...]
+    versions: tuple[_Builds, ...]
     constraints: tuple[Requirement, ...]
     unfit: tuple[Candidate | InvalidFilename, ...]
     refused: bool = False
 
 
-def _identifier(project: str, extras: frozenset[str]) -> str:
-    return f"{project}[{','.join(sorted(extras))}]" if extras else project
-
-
-def wanted(
+def requirements_from(
     name: str, extras: Iterable[str], specifier: SpecifierSet, url: str | None = None
 ) -> Iterator[ResolverRequirement]:
-    """The wants that a requirement comes to: with extras *and* a specifier two, as in pip.
+    """What one requirement comes to for the resolver: with extras *and* a specifier two, as in pip.
 
-    The first of them then wants the project itself, so that fewer options come into question.
+    The first of them then requires the project itself, so that fewer candidates come into question.
     """
     project = canonicalize_name(name)
     normalised = frozenset(map(canonicalize_name, extras))
-    told = _identifier(project, normalised)
+    label = _identifier(project, normalised)
     if url is not None:
-        yield ResolverRequirement(project, _NO_EXTRAS, specifier, f"{told} @ {url}", elsewhere=True)
+        yield ResolverRequirement(project, _NO_EXTRAS, specifier, f"{label} @ {url}", elsewhere=True)
         return
-    text = f"{told}{specifier}"
     if normalised and specifier:
-        yield ResolverRequirement(project, _NO_EXTRAS, specifier, text)
-    yield ResolverRequirement(project, normalised, specifier, text)
+        yield ResolverRequirement(project, _NO_EXTRAS, specifier, f"{label}{specifier}")
+    yield ResolverRequirement(project, normalised, specifier, f"{label}{specifier}")
 
 
 class CandidateFactory:
-    """The options that *catalogue* holds under *policy*, made when they are asked for.
+    """The candidates that *catalogue* holds under *policy*, each made once, when it is asked for.
 
     broken: path -> why that wheel cannot be used, of those that were read.
 
-    *progress* is told how many wheels were read, of how many projects so far.
+    *progress* gets how many wheels were read, of how many projects so far.
     """
 
     def __init__(
-        self,
-        catalogue: Catalogue,
-        policy: Policy,
-        progress: Callable[[int, int], object] | None = None,
+        self, catalogue: Catalogue, policy: Policy, progress: Callable[[int, int], object] | None = None
     ) -> None:
-        self.catalogue = catalogue
-        self.policy = policy
-        self.python = ResolverCandidate(PYTHON, python_version(policy.target))
+        self.catalogue, self.policy, self._progress = catalogue, policy, progress
+        self.python = ResolverCandidate(project=PYTHON, version=python_version(policy.target))
         self.broken: dict[str, str] = {}
-        self._progress = progress
         self._warnings: dict[str, None] = {}
-        self._shelves: dict[str, ProjectCandidates] = {}
-        self._allowed: dict[tuple[str, SpecifierSet], list[tuple[Candidate, ...]]] = {}
-        self._options: dict[str, ResolverCandidate | None] = {}
+        self._metadata: dict[str, CoreMetadata] = {}
+        self._made: dict[str, ResolverCandidate | None] = {}
         self._foreign: set[str] = set()
-        self._with_extras: dict[tuple[str, frozenset[str]], ResolverCandidate] = {}
-        self._wants: dict[ResolverCandidate, tuple[ResolverRequirement, ...]] = {}
-        self._needs: dict[str, CoreMetadata] = {}
-        self._parsed: dict[str, ParsedRequirement] = {}
+        self._parse = cache(ParsedRequirement)
+        self.project = cache(self._project)
+        self.with_extras = cache(self._with_extras)
+        self.requirements_of = cache(self._requirements_of)
+        self._versions = cache(self._allowed_versions)
 
     @property
     def warnings(self) -> list[str]:
-        """One line each, about wheels that were left out or say what makes no sense."""
+        """One line each, about wheels that were left out or have invalid metadata."""
         return list(self._warnings)
 
-    def shelf(self, project: str) -> ProjectCandidates:
+    def _project(self, project: str) -> ProjectCandidates:
         """The files of the project of that normalised name."""
-        if project not in self._shelves:
-            name: NormalizedName = canonicalize_name(project)
-            refused = not self.policy.allows_binary(name)
-            fit, unfit = self.policy.sort_candidates(self.catalogue.files(name))
-            self._shelves[project] = ProjectCandidates(
-                versions=() if refused else tuple(map(tuple, builds_by_version(fit))),
-                constraints=tuple(self.policy.constraints_on(name)),
-                unfit=tuple([*fit, *unfit] if refused else unfit),
-                refused=refused,
-            )
-        return self._shelves[project]
+        name = canonicalize_name(project)
+        refused = not self.policy.allows_binary(name)
+        fit, unfit = self.policy.sort_candidates(self.catalogue.files(name))
+        return ProjectCandidates(
+            versions=() if refused else tuple(map(tuple, builds_by_version(fit))),
+            constraints=tuple(self.policy.constraints_on(name)),
+            unfit=tuple([*fit, *unfit] if refused else unfit),
+            refused=refused,
+        )
 
-    def options(
+    def candidates(
         self, project: str, specifier: SpecifierSet, extras: frozenset[str]
     ) -> Iterator[ResolverCandidate]:
-        """The options for *project* with *extras* that *specifier* lets pass: one a version, newest first.
+        """Those for *project* with *extras* that *specifier* lets pass: one a version, newest first.
 
         Wheels are read as the iteration comes to them.
         """
         for builds in self._versions(project, specifier):
-            option = self.option(builds)
-            if option is not None:
-                yield self.with_extras(option, extras)
+            candidate = self.candidate_of(builds)
+            if candidate is not None:
+                yield self.with_extras(candidate, extras)
 
-    def _versions(self, project: str, specifier: SpecifierSet) -> list[tuple[Candidate, ...]]:
-        key = (project, specifier)
-        if key not in self._allowed:
-            versions = self.shelf(project).versions
-            candidates = [each for builds in versions for each in builds]
-            allowed = self.policy.filter_versions(candidates, specifier)
-            self._allowed[key] = list(map(tuple, builds_by_version(allowed)))
-        return self._allowed[key]
+    def _allowed_versions(self, project: str, specifier: SpecifierSet) -> list[_Builds]:
+        wheels = [each for builds in self.project(project).versions for each in builds]
+        return list(map(tuple, builds_by_version(self.policy.filter_versions(wheels, specifier))))
 
-    def with_extras(self, option: ResolverCandidate, extras: frozenset[str]) -> ResolverCandidate:
-        """*option*, which is without extras, with *extras*."""
-        if not extras or option.candidate is None:
-            return option
-        key = (option.candidate.path, extras)
-        if key not in self._with_extras:
-            self._with_extras[key] = ResolverCandidate(
-                option.project,
-                option.version,
-                option.candidate,
-                extras=extras,
-                requires=option.requires,
-                provides=option.provides,
-                python=option.python,
-            )
-        return self._with_extras[key]
+    def _with_extras(self, candidate: ResolverCandidate, extras: frozenset[str]) -> ResolverCandidate:
+        """*candidate*, which is without extras, with *extras*."""
+        if not extras or candidate.wheel is None:
+            return candidate
+        return dataclasses.replace(candidate, extras=extras)
 
-    def prefetch(self, wants: Iterable[ResolverRequirement]) -> None:
-        """Read the wheels that *wants* come to if the first of each will do, each generation at once.
+    def prefetch(self, requirements: Iterable[ResolverRequirement]) -> None:
+        """Read the wheels that *requirements* come to if the first of each will do, each generation at once.
 
         The search would read them one after the other, which takes long where every look at a file does.
         """
         passed: set[str] = set()
-        while wants := [want for want in wants if _is_open(want) and want.identifier not in passed]:
-            likely: dict[str, tuple[tuple[Candidate, ...], frozenset[str]]] = {}
-            for want in wants:
-                specifier = want.specifier
-                for constraint in self.shelf(want.project).constraints:
+        while requirements := [r for r in requirements if r.is_open and r.identifier not in passed]:
+            likely: dict[str, tuple[_Builds, frozenset[str]]] = {}
+            for each in requirements:
+                specifier = each.specifier
+                for constraint in self.project(each.project).constraints:
                     specifier &= constraint.specifier
-                for builds in self._versions(want.project, specifier)[:1]:
-                    likely.setdefault(want.identifier, (builds, want.extras))
-            passed.update(want.identifier for want in wants)
+                for builds in self._versions(each.project, specifier)[:1]:
+                    likely.setdefault(each.identifier, (builds, each.extras))
+            passed.update(each.identifier for each in requirements)
             paths = dict.fromkeys(builds[0].path for builds, _ in likely.values())
-            self._needs.update(cached_metadata_of_many(path for path in paths if path not in self._needs))
-            options = [(self.option(builds), extras) for builds, extras in likely.values()]
-            wants = [
-                want
-                for option, extras in options
-                if option is not None
-                for want in self.wants(self.with_extras(option, extras))
+            self._metadata.update(
+                cached_metadata_of_many(path for path in paths if path not in self._metadata)
+            )
+            made = [(self.candidate_of(builds), extras) for builds, extras in likely.values()]
+            requirements = [
+                requirement
+                for candidate, extras in made
+                if candidate is not None
+                for requirement in self.requirements_of(self.with_extras(candidate, extras))
             ]
 
-    def wants(self, option: ResolverCandidate) -> tuple[ResolverRequirement, ...]:
-        """What *option* wants, in pip's order: Python first; with extras, the very same wheel first."""
-        if option not in self._wants:
-            self._wants[option] = tuple(self._wants_of(option))
-        return self._wants[option]
+    def _requirements_of(self, candidate: ResolverCandidate) -> tuple[ResolverRequirement, ...]:
+        """What *candidate* requires, in pip's order: Python first; with extras, the very same wheel first."""
+        if candidate.wheel is None:
+            return ()
+        found: list[ResolverRequirement] = []
+        if candidate.extras:
+            base = self._made[candidate.wheel.path]
+            text = f"{candidate.project}=={candidate.version}"
+            found.append(
+                ResolverRequirement(candidate.project, _NO_EXTRAS, SpecifierSet(), text, exactly=base)
+            )
+        elif candidate.python:
+            found.append(
+                ResolverRequirement(PYTHON, _NO_EXTRAS, candidate.python, f"Python {candidate.python}")
+            )
+        for each in candidate.requires:
+            if self._applies(each, candidate.extras & candidate.provides, candidate.wheel):
+                found += requirements_from(each.name, each.extras, each.specifier, each.url)
+        return tuple(found)
 
-    def _wants_of(self, option: ResolverCandidate) -> Iterator[ResolverRequirement]:
-        if option.candidate is None:
-            return
-        if option.extras:
-            base = self._options[option.candidate.path]
-            text = f"{option.project}=={option.version}"
-            yield ResolverRequirement(option.project, _NO_EXTRAS, SpecifierSet(), text, exactly=base)
-        elif option.python:
-            yield ResolverRequirement(PYTHON, _NO_EXTRAS, option.python, f"Python {option.python}")
-        extras = option.extras & option.provides
-        for each in option.requires:
-            if self._holds(each, extras, option.candidate):
-                yield from wanted(each.name, each.extras, each.specifier, each.url)
-
-    def _holds(self, requirement: ParsedRequirement, extras: frozenset[str], candidate: Candidate) -> bool:
+    def _applies(self, requirement: ParsedRequirement, extras: frozenset[str], wheel: Candidate) -> bool:
         try:
             return self.policy.marker_applies(requirement.marker, extras)
         except ValueError as error:  # a comparison that has no meaning
-            self._warn(f"{candidate.path}: the marker of {requirement} cannot be evaluated: {error}")
+            self._warn(f"{wheel.path}: the marker of {requirement} cannot be evaluated: {error}")
             return True
 
-    def option(self, builds: tuple[Candidate, ...]) -> ResolverCandidate | None:
-        """The option that one version is: its best build; None if that cannot be used (see `broken`)."""
-        for candidate in builds:
-            if candidate.path in self._options:
-                return self._options[candidate.path]
-            if candidate.path in self._foreign:
+    def candidate_of(self, builds: _Builds) -> ResolverCandidate | None:
+        """The candidate that one version is: its best build; None if that cannot be used (see `broken`)."""
+        for wheel in builds:
+            if wheel.path in self._made:
+                return self._made[wheel.path]
+            if wheel.path in self._foreign:
                 continue
             if self._progress is not None:
-                self._progress(len(self._options) + 1, max(len(self._shelves), len(self._options) + 1))
+                number = len(self._made) + 1
+                self._progress(number, max(self.project.cache_info().currsize, number))
+            made: ResolverCandidate | None = None
             try:
-                needs = self._needs.get(candidate.path) or cached_metadata(candidate.path)
-                if not _is_of(needs, candidate):
-                    self._foreign.add(candidate.path)
-                    self._leave_out(candidate, f"its METADATA is of {needs.name} {needs.version}")
+                metadata = self._metadata.get(wheel.path) or cached_metadata(wheel.path)
+                if not _is_of(metadata, wheel):
+                    self._foreign.add(wheel.path)
+                    self._leave_out(wheel, f"its METADATA is of {metadata.name} {metadata.version}")
                     continue
-                option = self._read(candidate, needs)
+                made = self._make(wheel, metadata)
             except InvalidRequirement as error:
-                option = None
-                self._leave_out(
-                    candidate, f"its METADATA holds an invalid requirement: {error}".splitlines()[0]
-                )
+                problem = f"its METADATA has an invalid requirement: {error}".splitlines()[0]
+                self._leave_out(wheel, problem)
             except WheelhouseError as error:
-                option = None
-                self._leave_out(candidate, getattr(error, "problem", str(error)))
-            self._options[candidate.path] = option
-            return option
+                self._leave_out(wheel, getattr(error, "problem", str(error)))
+            self._made[wheel.path] = made
+            return made
         return None
 
-    def _read(self, candidate: Candidate, needs: CoreMetadata) -> ResolverCandidate:
+    def _make(self, wheel: Candidate, metadata: CoreMetadata) -> ResolverCandidate:
         python: SpecifierSet | None = None
         try:
-            python = SpecifierSet(needs.requires_python)
+            python = SpecifierSet(metadata.requires_python)
         except InvalidSpecifier:
-            self._warn(f"{candidate.path}: its Requires-Python is invalid and was not checked")
+            self._warn(f"{wheel.path}: its Requires-Python is invalid and was not checked")
         return ResolverCandidate(
-            candidate.name,
-            candidate.version,
-            candidate,
-            requires=tuple(map(self._parse, needs.requires_dist)),
-            provides=frozenset(map(canonicalize_name, needs.provides_extra)),
+            project=wheel.name,
+            version=wheel.version,
+            wheel=wheel,
+            requires=tuple(map(self._parse, metadata.requires_dist)),
+            provides=frozenset(map(canonicalize_name, metadata.provides_extra)),
             python=python,
         )
 
-    def _parse(self, text: str) -> ParsedRequirement:
-        if text not in self._parsed:
-            self._parsed[text] = ParsedRequirement(text)
-        return self._parsed[text]
-
-    def _leave_out(self, candidate: Candidate, problem: str) -> None:
-        self.broken[candidate.path] = problem
-        self._warn(f"left out {candidate.path}: {problem}")
+    def _leave_out(self, wheel: Candidate, problem: str) -> None:
+        self.broken[wheel.path] = problem
+        self._warn(f"left out {wheel.path}: {problem}")
 
     def _warn(self, warning: str) -> None:
         self._warnings[warning] = None
 
 
-def _is_open(want: ResolverRequirement) -> bool:
-    """Whether there is a choice of wheels for *want*."""
-    return want.project != PYTHON and want.exactly is None and not want.elsewhere
-
-
-def _is_of(needs: CoreMetadata, candidate: Candidate) -> bool:
+def _is_of(metadata: CoreMetadata, wheel: Candidate) -> bool:
     try:
-        return canonicalize_name(needs.name) == candidate.name and Version(needs.version) == candidate.version
+        return canonicalize_name(metadata.name) == wheel.name and Version(metadata.version) == wheel.version
     except InvalidVersion:
         return False

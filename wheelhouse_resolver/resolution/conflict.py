@@ -1,4 +1,4 @@
-"""Why there is no solution, the way a person would put it: who wants what, who asked for that, what exists.
+"""Why there is no solution, the way a person would put it: what requires what, who asked, what exists.
 
 The search for a solution ends wherever it gave up, which need not be where the trouble is. So an explanation
 is looked for by itself: the smallest set of facts found that rules out a solution already, each fact being
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Asked", "Conflict", "Demand", "Exists", "Fact", "Seen", "explain"]
 
-#: Facts, each with the options that state it.
+#: Facts, each with the candidates that state it.
 Seen = Mapping["Fact", Iterable[ResolverCandidate]]
 
 #: As many versions are named one by one; of more, the first and the last.
@@ -46,7 +46,7 @@ class Fact(NamedTuple):
 
     by:          what states it: `name` or `name[extra]`, or the user, or a constraint.
     by_project:  its name without the extras.
-    requirement: in words: `numpy<2`, `Python >=3.9`.
+    requirement: as text: `numpy<2`, `Python >=3.9`.
     project:     what is required.
     elsewhere:   whether the requirement names a file by URL.
     where:       of a constraint: the file and line that state it; else empty.
@@ -60,14 +60,14 @@ class Fact(NamedTuple):
     where: str = ""
 
     @classmethod
-    def of(cls, want: ResolverRequirement, option: ResolverCandidate) -> Fact:
-        """That the METADATA of *option* states *want*."""
-        return cls(option.identifier, option.project, want.text, want.project, want.elsewhere)
+    def of(cls, requirement: ResolverRequirement, by: ResolverCandidate) -> Fact:
+        """That the METADATA of *by* states *requirement*."""
+        return cls(by.identifier, by.project, requirement.text, requirement.project, requirement.elsewhere)
 
     @classmethod
-    def asked(cls, want: ResolverRequirement) -> Fact:
-        """That the user asked for *want*."""
-        return cls(_USER, _USER, want.text, want.project)
+    def asked(cls, requirement: ResolverRequirement) -> Fact:
+        """That the user asked for *requirement*."""
+        return cls(_USER, _USER, requirement.text, requirement.project)
 
     @classmethod
     def of_constraint(cls, constraint: Requirement) -> Fact:
@@ -79,7 +79,7 @@ class Fact(NamedTuple):
 class Asked(NamedTuple):
     """A step of how something came to be needed.
 
-    requirement: in words.
+    requirement: as text.
     by:          what asked for it: `name` or `name[extra]`; None: the user.
     versions:    of that, those that asked, the oldest first.
     """
@@ -94,7 +94,7 @@ class Demand(NamedTuple):
 
     by:          what has it: `name` or `name[extra]`; None for what the user or a constraint says.
     versions:    of that project, those that have it, the oldest first.
-    requirement: in words.
+    requirement: as text.
     asked:       how *by* came to be needed, step by step to the user.
     constraint:  whether a constraint says so.
     elsewhere:   whether it names a file by URL, which no wheelhouse can serve.
@@ -116,29 +116,22 @@ class Demand(NamedTuple):
             return f"{self.requirement} was asked for"
         verb = "needs" if len(self.versions) == 1 else "need"
         elsewhere = ", which is not a wheel of this wheelhouse" if self.elsewhere else ""
-        chain, asking = "", None
+        return f"{_named(self.by, self.versions)} {verb} {self.requirement}{elsewhere} ({self._chain()})"
+
+    def _chain(self) -> str:
+        """How *by* came to be needed: `a was asked for by b 1.0, which was asked for`."""
+        text, asking = "", None
         for step in self.asked:
-            if asking is None:
-                chain = f"{step.requirement} was asked for"
-            else:
-                chain += ", which was asked for" + (
-                    "" if step.requirement == asking else f" as {step.requirement}"
-                )
-            chain += f" by {_named(step.by, step.versions)}" if step.by is not None else ""
+            renamed = f" as {step.requirement}" if step.requirement != asking else ""
+            text += f", which was asked for{renamed}" if asking else f"{step.requirement} was asked for"
+            text += f" by {_named(step.by, step.versions)}" if step.by is not None else ""
             asking = step.by
-        return f"{_named(self.by, self.versions)} {verb} {self.requirement}{elsewhere} ({chain})"
+        return text
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {
-            "by": self.by,
-            "versions": list(self.versions),
-            "requirement": self.requirement,
-            "asked": [step._asdict() for step in self.asked],
-            "constraint": self.constraint,
-            "elsewhere": self.elsewhere,
-            "where": self.where or None,
-        }
+        asked = [step._asdict() for step in self.asked]
+        return {**self._asdict(), "versions": [*self.versions], "asked": asked, "where": self.where or None}
 
 
 class Exists(NamedTuple):
@@ -155,7 +148,7 @@ class Exists(NamedTuple):
     close: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
-        """In words, a line for each reason."""
+        """As text, a line for each reason."""
         found = []
         if self.project == PYTHON:
             return [f"the target is Python {', '.join(self.versions)}"]
@@ -172,6 +165,15 @@ class Exists(NamedTuple):
             found.append(f"{_named(self.project, versions)} cannot be used: {reason}")
         return found
 
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "project": "Python" if self.project == PYTHON else self.project,
+            "versions": list(self.versions),
+            "unusable": [{"version": version, "reason": why} for version, why in self.unusable],
+            "close": list(self.close),
+        }
+
 
 class Conflict(NamedTuple):
     """Why there is no solution.
@@ -186,15 +188,15 @@ class Conflict(NamedTuple):
     complete: bool = True
 
     def lines(self) -> list[str]:
-        """In words, each of them printable."""
-        told = [str(each) for each in self.demands]
-        told += [line for each in self.exists for line in each.lines()]
+        """As text, each of them printable."""
+        found = [str(each) for each in self.demands]
+        found += [line for each in self.exists for line in each.lines()]
         if not self.complete:
-            told.append("this is where the search ended; there are other combinations, which failed as well")
-        return [printable(line) for line in told]
+            found.append("this is where the search ended; there are other combinations, which failed as well")
+        return [printable(line) for line in found]
 
     def wants_more(self) -> list[str]:
-        """The requirements of which `why-not` may tell more: wheels may be elsewhere, or of no use here."""
+        """The requirements of which `why-not` may say more: wheels may be elsewhere, or of no use here."""
         lacking = {each.project for each in self.exists if each.project != PYTHON and not each.versions}
         lacking |= {each.project for each in self.exists if each.unusable}
         named = (
@@ -206,21 +208,13 @@ class Conflict(NamedTuple):
         """For JSON."""
         return {
             "demands": [each.to_dict() for each in self.demands],
-            "exists": [
-                {
-                    "project": "Python" if each.project == PYTHON else each.project,
-                    "versions": list(each.versions),
-                    "unusable": [{"version": version, "reason": why} for version, why in each.unusable],
-                    "close": list(each.close),
-                }
-                for each in self.exists
-            ],
+            "exists": [each.to_dict() for each in self.exists],
             "complete": self.complete,
         }
 
 
 def explain(
-    stock: CandidateFactory,
+    factory: CandidateFactory,
     seen: Seen,
     causes: Iterable[Fact],
     seen_when_failing: Callable[[frozenset[Fact]], Seen | None],
@@ -228,7 +222,7 @@ def explain(
     """The conflict behind a search that found no solution.
 
     seen:              all that came up in it.
-    causes:            what it ended with: told when there is nothing better.
+    causes:            what it ended with: reported when there is nothing better.
     seen_when_failing: what comes up when some facts alone rule out a solution; None when they don't, or when
                        that is not found out in time. It is called a few times for each fact that takes part.
     """
@@ -236,20 +230,20 @@ def explain(
     def fails(some: Sequence[Fact]) -> bool:
         return seen_when_failing(frozenset(some)) is not None
 
-    told = list(dict.fromkeys(causes))
+    reported = list(dict.fromkeys(causes))
     core = list(seen)
     # What the search ended with and what led there is tried first: all facts may take too long.
-    tried = (seen_when_failing(frozenset(some)) for some in (_led_to(told, core), core))
+    tried = (seen_when_failing(frozenset(some)) for some in (_led_to(reported, core), core))
     enough = next((found for found in tried if found is not None), None)
     if enough is not None:
         # Those nearest to the user come first: of several explanations one with short chains is found.
         core = _core([], [], _from_the_user(list(enough)), fails)
         seen = seen_when_failing(frozenset(core)) or seen
-        told = _told(core)
-    disputed = {fact.project for fact in told if not fact.elsewhere}
+        reported = _reported(core)
+    disputed = {fact.project for fact in reported if not fact.elsewhere}
     return Conflict(
-        demands=tuple(_demand(fact, core, seen) for fact in sorted(told, key=_as_told)),
-        exists=tuple(_exists(stock, project) for project in sorted(disputed)),
+        demands=tuple(_demand(fact, core, seen) for fact in sorted(reported, key=_place)),
+        exists=tuple(_exists(factory, project) for project in sorted(disputed)),
         complete=enough is not None,
     )
 
@@ -257,7 +251,7 @@ def explain(
 def _core(
     given: list[Fact], added: list[Fact], facts: list[Fact], fails: Callable[[Sequence[Fact]], bool]
 ) -> list[Fact]:
-    """Some of *facts*, none of which can be spared, that rule out a solution together with *given*.
+    """Some of *facts*, none of which is superfluous, that rule out a solution together with *given*.
 
     *added* are the last of *given*: if there are none, nothing has changed since that was tried.
     """
@@ -295,15 +289,15 @@ def _from_the_user(facts: Sequence[Fact]) -> list[Fact]:
     )
 
 
-def _told(core: Sequence[Fact]) -> list[Fact]:
-    """The facts that are told for themselves: the others only say how what has a demand came to be needed."""
+def _reported(core: Sequence[Fact]) -> list[Fact]:
+    """The facts that are demands: the others only say how what has a demand came to be needed."""
     asking = {fact.by_project for fact in core}
     wanted = Counter(fact.project for fact in core)
     return [fact for fact in core if wanted[fact.project] > 1 or fact.project not in asking]
 
 
-def _as_told(fact: Fact) -> tuple[str, bool, Fact]:
-    """The order of what is told: what concerns one project together, constraints last."""
+def _place(fact: Fact) -> tuple[str, bool, Fact]:
+    """The order of demands: what concerns one project together, constraints last."""
     return (fact.project, fact.by == _CONSTRAINT, fact)
 
 
@@ -336,7 +330,7 @@ def _chain(project: str, core: Sequence[Fact], seen: Seen) -> Iterator[Asked]:
 
 
 def _versions(seen: Seen, fact: Fact) -> tuple[str, ...]:
-    return tuple(map(str, sorted({option.version for option in seen.get(fact, ())})))
+    return tuple(map(str, sorted({candidate.version for candidate in seen.get(fact, ())})))
 
 
 def _named(name: str, versions: Sequence[str]) -> str:
@@ -346,38 +340,28 @@ def _named(name: str, versions: Sequence[str]) -> str:
     return f"{name} {', '.join(versions)}"
 
 
-def _minor(version: Version) -> str:
-    return f"{version.major}.{version.minor}"
-
-
-def _exists(stock: CandidateFactory, project: str) -> Exists:
+def _exists(factory: CandidateFactory, project: str) -> Exists:
+    python = factory.python.version
     if project == PYTHON:
-        return Exists(PYTHON, (str(stock.python.version),))
-    shelf = stock.shelf(project)
+        return Exists(PYTHON, (str(python),))
+    files = factory.project(project)
     usable: dict[Version, None] = {}
     unusable: dict[Version, str] = {}
-    for builds in reversed(shelf.versions):
-        option = stock.option(builds)
-        if option is not None:
-            usable[option.version] = None
+    for builds in reversed(files.versions):
+        candidate = factory.candidate_of(builds)
+        if candidate is not None:
+            usable[candidate.version] = None
         else:
-            unusable[builds[0].version] = stock.broken[builds[0].path]
-    reason = (
-        "the site's [pip] table says no-binary"
-        if shelf.refused
-        else f"its wheels are not for Python {_minor(stock.python.version)} here"
-    )
-    for file in shelf.unfit:
+            unusable[builds[0].version] = factory.broken[builds[0].path]
+    reason = f"its wheels are not for Python {python.major}.{python.minor} here"
+    if files.refused:
+        reason = "the site's [pip] table says no-binary"
+    for file in files.unfit:
         if not isinstance(file, InvalidFilename) and file.version not in usable:
             unusable.setdefault(file.version, reason)
-    close: list[str] = []
-    if not usable and not unusable:
-        from difflib import get_close_matches
-
-        close = get_close_matches(project, stock.catalogue.projects)
     return Exists(
         project,
         tuple(map(str, usable)),
         tuple((str(version), unusable[version]) for version in sorted(unusable)),
-        tuple(close),
+        () if usable or unusable else tuple(factory.catalogue.close_to(canonicalize_name(project))),
     )

@@ -16,7 +16,7 @@ from packaging.markers import Marker
 from packaging.pylock import Package, PackageWheel, Pylock, is_valid_pylock_path
 from packaging.version import Version
 
-from wheelhouse_resolver.errors import LockNameError, UnreadableWheelError, printable, reason_of
+from wheelhouse_resolver.errors import LockNameError, UnreadableWheelError, printable
 from wheelhouse_resolver.host.target_python import marker_environment
 from wheelhouse_resolver.resolution.resolver import Resolution, resolve
 from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
@@ -76,29 +76,30 @@ def check_name(path: str, form: str) -> None:
 def lock_text(resolution: Resolution, host: Host, form: str = "pylock") -> str:
     """The lock file of *resolution*, which was made for *host*, in the *form* `pylock` or `requirements`.
 
-    The same resolution gives the same text. Wheels are read for their hashes, which are remembered (see
-    `memo`). Raises `UnreadableWheelError`, and `UnsafeValueError` for a path that cannot be written as a URL.
+    The same resolution gives the same text. Wheels are read for their hashes, which are cached. Raises
+    `UnreadableWheelError`, and `UnsafeValueError` for a path that cannot be written as a URL.
     """
     paths = [each.candidate.path for each in resolution.packages]
-    hashes = cache.get_for_files("sha256", paths, _sha256)
+    found = cache.get_for_files("size-and-sha256", paths, _size_and_sha256)
     for path in paths:
-        if path not in hashes:
-            hashes[path] = _sha256(path)  # which says what is wrong
+        if path not in found:
+            found[path] = _size_and_sha256(path)  # raises what is wrong
     write = {"pylock": _pylock, "requirements": _requirements}[form]
-    return write(resolution, host, hashes)
+    return write(resolution, host, found)
 
 
-def _pylock(resolution: Resolution, host: Host, hashes: Mapping[str, str]) -> str:
+def _pylock(resolution: Resolution, host: Host, found: Mapping[str, tuple[int, str]]) -> str:
     import tomli_w
 
     environment = marker_environment(host.python)
     packages = []
     for each in resolution.packages:
+        size, sha256 = found[each.candidate.path]
         wheel = PackageWheel(
             name=each.candidate.filename,
             url=file_url(each.candidate.path),
-            size=_size(each.candidate.path),
-            hashes={"sha256": hashes[each.candidate.path]},
+            size=size,
+            hashes={"sha256": sha256},
         )
         packages.append(
             Package(
@@ -122,7 +123,7 @@ def _pylock(resolution: Resolution, host: Host, hashes: Mapping[str, str]) -> st
     return tomli_w.dumps(made.to_dict())
 
 
-def _requirements(resolution: Resolution, host: Host, hashes: Mapping[str, str]) -> str:
+def _requirements(resolution: Resolution, host: Host, found: Mapping[str, tuple[int, str]]) -> str:
     environment = marker_environment(host.python)
     tied = ", ".join(f"{name} {environment[name]}" for name in _TIED_TO)
     lines = [
@@ -132,24 +133,17 @@ def _requirements(resolution: Resolution, host: Host, hashes: Mapping[str, str])
     ]
     for each in resolution.packages:
         path = each.candidate.path
-        reference = f"{file_url(path)} --hash=sha256:{hashes[path]}"
+        reference = f"{file_url(path)} --hash=sha256:{found[path][1]}"
         # pip 20.3.4 takes a reference for the project with the very extras that it names, only.
         extras = [f"[{','.join(several)}]" for several in each.extras]
         lines += [f"{each.candidate.name}{some} @ {reference}" for some in extras or [""]]
     return "\n".join(lines) + "\n"
 
 
-def _size(path: str) -> int:
-    try:
-        return os.stat(path).st_size
-    except OSError as error:
-        raise UnreadableWheelError(path, f"cannot be read: {reason_of(error)}") from error
-
-
-def _sha256(path: str) -> str:
+def _size_and_sha256(path: str) -> tuple[int, str]:
     from wheelhouse_resolver.utils.safe_io import sha256_of
 
     try:
-        return sha256_of(path)
+        return os.stat(path).st_size, sha256_of(path)
     except OSError as error:
-        raise UnreadableWheelError(path, f"cannot be read: {reason_of(error)}") from error
+        raise UnreadableWheelError.from_os(path, error, "cannot be read") from error

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from packaging.specifiers import SpecifierSet
@@ -20,7 +22,7 @@ from wheelhouse_resolver.resolution.candidates import (
     CandidateFactory,
     ResolverCandidate,
     ResolverRequirement,
-    wanted,
+    requirements_from,
 )
 from wheelhouse_resolver.resolution.conflict import Conflict, Fact, Seen, explain
 from wheelhouse_resolver.selection.policy import Policy
@@ -42,7 +44,7 @@ _ROUNDS = 200_000
 #: When to give up on making an explanation shorter; what then stays in it is true as well.
 _ROUNDS_TO_EXPLAIN = 300
 
-#: So often must a project stand in the way, unchosen, before it is worked on before others (pip: 5).
+#: So often must a project be in the way, unchosen, before it is worked on before others (pip: 5).
 _OFTEN = 5
 
 _Information = Mapping[str, "Iterator[RequirementInformation[ResolverRequirement, ResolverCandidate]]"]
@@ -98,16 +100,16 @@ class _Provider(AbstractProvider[ResolverRequirement, ResolverCandidate, str]):
 
     in_force: the facts that count; None: all.
     asked:    identifier -> its place among the requirements that the user gave.
-    seen:     every fact that came up, with the options that stated it.
+    seen:     every fact that came up, with the candidates that stated it.
     """
 
-    def __init__(self, stock: CandidateFactory, in_force: Container[Fact] | None = None) -> None:
+    def __init__(self, factory: CandidateFactory, in_force: Container[Fact] | None = None) -> None:
         self.asked: dict[str, int] = {}
         self.seen: dict[Fact, dict[ResolverCandidate, None]] = {}
-        self._stock = stock
+        self._factory = factory
         self._in_force = in_force
         self._in_the_way: Counter[str] = Counter()
-        self._constraints: dict[str, SpecifierSet] = {}
+        self._constraint = cache(self._constraint_on)
 
     def identify(self, requirement_or_candidate: ResolverRequirement | ResolverCandidate) -> str:
         return requirement_or_candidate.identifier
@@ -120,13 +122,13 @@ class _Provider(AbstractProvider[ResolverRequirement, ResolverCandidate, str]):
         information: _Information,  # noqa: ARG002 - resolvelib's names
         backtrack_causes: Sequence[RequirementInformation[ResolverRequirement, ResolverCandidate]],
     ) -> Iterable[str]:
-        """Python first, then what took part in the last conflict, then what often stood in the way."""
+        """Python first, then what took part in the last conflict, then what was often in the way."""
         causes: set[str] = set()
-        for want, parent in backtrack_causes:
-            for identifier in (want.identifier, *([parent.identifier] if parent is not None else [])):
-                causes.add(identifier)
-                if identifier not in resolutions:
-                    self._in_the_way[identifier] += 1
+        for requirement, parent in backtrack_causes:
+            causes |= {each.identifier for each in (requirement, parent) if each is not None}
+            for each in (requirement, parent):
+                if each is not None and each.identifier not in resolutions:
+                    self._in_the_way[each.identifier] += 1
         all_of_them = list(identifiers)
         if PYTHON in all_of_them:
             return [PYTHON]
@@ -145,21 +147,20 @@ class _Provider(AbstractProvider[ResolverRequirement, ResolverCandidate, str]):
         backtrack_causes: Sequence[RequirementInformation[ResolverRequirement, ResolverCandidate]],  # noqa: ARG002 - resolvelib's names
     ) -> tuple[bool, bool, bool, bool, float, bool, str]:
         """The key by which pip 26.3 orders what remains to be chosen; the least is worked on first."""
-        wants = [each.requirement for each in information[identifier]]
+        requirements = [each.requirement for each in information[identifier]]
         clauses = [
-            (clause.operator, clause.version)
-            for want in wants
-            if want.identifier != PYTHON
-            for clause in want.specifier
+            (clause.operator, "*" in clause.version)
+            for requirement in requirements
+            if requirement.identifier != PYTHON
+            for clause in requirement.specifier
         ]
-        pinned = any(operator in ("==", "===") and "*" not in version for operator, version in clauses)
+        pinned = any(operator in ("==", "===") and not prefix for operator, prefix in clauses)
         capped = any(
-            operator in ("<", "<=", "~=") or (operator == "==" and "*" in version)
-            for operator, version in clauses
+            operator in ("<", "<=", "~=") or (operator == "==" and prefix) for operator, prefix in clauses
         )
         return (
             self._in_the_way[identifier] < _OFTEN,
-            not any(want.exactly for want in wants),  # one wheel alone will do
+            not any(each.exactly for each in requirements),  # one wheel alone will do
             not pinned,
             not capped,  # rules out what cannot be before it is tried
             self.asked.get(identifier, float("inf")),  # as the user has ordered them
@@ -173,61 +174,58 @@ class _Provider(AbstractProvider[ResolverRequirement, ResolverCandidate, str]):
         requirements: Mapping[str, Iterator[ResolverRequirement]],
         incompatibilities: Mapping[str, Iterator[ResolverCandidate]],
     ) -> Iterable[ResolverCandidate] | Callable[[], Iterator[ResolverCandidate]]:
-        wants = list(requirements[identifier])
+        own = list(requirements[identifier])
         refused = set(incompatibilities[identifier])
         if identifier == PYTHON:
-            python = self._stock.python
-            fits = python not in refused and all(self.is_satisfied_by(want, python) for want in wants)
+            python = self._factory.python
+            fits = python not in refused and all(self.is_satisfied_by(each, python) for each in own)
             return [python] if fits else []
-        if any(want.elsewhere for want in wants):
+        if any(each.elsewhere for each in own):
             return []
         project, extras = _parts(identifier)
-        # What is wanted of the project itself counts for its extras, too: fewer come into question.
-        more = list(requirements.get(project, ())) if extras else []
+        # What is required of the project itself counts for its extras, too: fewer come into question.
+        all_of_them = [*own, *(requirements.get(project, ()) if extras else ())]
         specifier = self._constraint(project)
-        for want in (*wants, *more):
-            specifier &= want.specifier
-        exactly = {want.exactly for want in (*wants, *more) if want.exactly is not None}
+        for each in all_of_them:
+            specifier &= each.specifier
+        exactly = {each.exactly for each in all_of_them if each.exactly is not None}
         if exactly:
             return [
-                option
-                for option in (self._stock.with_extras(each, extras) for each in exactly)
-                if option not in refused
-                and self._constraint(project).contains(option.version, prereleases=True)
-                and all(self.is_satisfied_by(want, option) for want in wants)
+                candidate
+                for candidate in (self._factory.with_extras(each, extras) for each in exactly)
+                if candidate not in refused
+                and self._constraint(project).contains(candidate.version, prereleases=True)
+                and all(self.is_satisfied_by(each, candidate) for each in own)
             ]
-        options = self._stock.options
-        return lambda: (each for each in options(project, specifier, extras) if each not in refused)
+        candidates = self._factory.candidates
+        return lambda: (each for each in candidates(project, specifier, extras) if each not in refused)
 
     def is_satisfied_by(self, requirement: ResolverRequirement, candidate: ResolverCandidate) -> bool:
         if requirement.exactly is not None:
             return candidate is requirement.exactly
-        return not requirement.elsewhere and requirement.specifier.contains(
-            candidate.version, prereleases=True
-        )
+        allowed = requirement.specifier.contains(candidate.version, prereleases=True)
+        return allowed and not requirement.elsewhere
 
     def get_dependencies(self, candidate: ResolverCandidate) -> Iterator[ResolverRequirement]:
-        for want in self._stock.wants(candidate):
-            if want.exactly is not None or self.counts(Fact.of(want, candidate), candidate):
-                yield want
+        for each in self._factory.requirements_of(candidate):
+            if each.exactly is not None or self.counts(Fact.of(each, candidate), candidate):
+                yield each
 
-    def counts(self, fact: Fact, option: ResolverCandidate | None = None) -> bool:
-        """Whether *fact* is in force; if so, it has been seen now, stated by *option*."""
+    def counts(self, fact: Fact, candidate: ResolverCandidate | None = None) -> bool:
+        """Whether *fact* is in force; if so, it has been seen now, stated by *candidate*."""
         if self._in_force is not None and fact not in self._in_force:
             return False
         stating = self.seen.setdefault(fact, {})
-        if option is not None:
-            stating[option] = None
+        if candidate is not None:
+            stating[candidate] = None
         return True
 
-    def _constraint(self, project: str) -> SpecifierSet:
-        if project not in self._constraints:
-            together = SpecifierSet()
-            for each in self._stock.shelf(project).constraints:
-                if self.counts(Fact.of_constraint(each)):
-                    together &= each.specifier
-            self._constraints[project] = together
-        return self._constraints[project]
+    def _constraint_on(self, project: str) -> SpecifierSet:
+        together = SpecifierSet()
+        for each in self._factory.project(project).constraints:
+            if self.counts(Fact.of_constraint(each)):
+                together &= each.specifier
+        return together
 
 
 def _parts(identifier: str) -> tuple[str, frozenset[str]]:
@@ -235,33 +233,28 @@ def _parts(identifier: str) -> tuple[str, frozenset[str]]:
     return project, frozenset(extras.split(",")) if bracket else frozenset()
 
 
-class _Problem(NamedTuple):
-    """Requirements to be met out of a stock."""
+class _Problem:
+    """Requirements to be met by the candidates of a factory."""
 
-    stock: CandidateFactory
-    requirements: tuple[Requirement, ...]
-
-    def prefetch(self) -> None:
-        """Read what will likely be needed."""
-        self.stock.prefetch(
-            [want for each in self.requirements for want in wanted(each.name, each.extras, each.specifier)]
-        )
+    def __init__(self, factory: CandidateFactory, requirements: Sequence[Requirement]) -> None:
+        self._factory = factory
+        self._roots = [[*requirements_from(each.name, each.extras, each.specifier)] for each in requirements]
+        factory.prefetch(chain.from_iterable(self._roots))
 
     def search(self, provider: _Provider, rounds: int) -> Result[ResolverRequirement, ResolverCandidate, str]:
         """The solution. Raises `ResolutionImpossible` and `ResolutionTooDeep`."""
         roots: list[ResolverRequirement] = []
-        for place, each in enumerate(self.requirements):
-            wants = list(wanted(each.name, each.extras, each.specifier))
-            if provider.counts(Fact.asked(wants[0])):
-                provider.asked.setdefault(wants[0].identifier, place)
-                roots += wants
-        # As pip does: those with extras come last, when fewer options are left for them.
-        roots.sort(key=lambda want: want.identifier != want.project)
+        for place, several in enumerate(self._roots):
+            if provider.counts(Fact.asked(several[0])):
+                provider.asked.setdefault(several[0].identifier, place)
+                roots += several
+        # As pip does: those with extras come last, when fewer candidates are left for them.
+        roots.sort(key=lambda each: bool(each.extras))
         return Resolver(provider, BaseReporter()).resolve(roots, max_rounds=rounds)
 
     def seen_when_failing(self, in_force: Container[Fact]) -> Seen | None:
         """What is seen when the facts *in_force* alone rule out a solution; None when they don't."""
-        provider = _Provider(self.stock, in_force)
+        provider = _Provider(self._factory, in_force)
         try:
             self.search(provider, _ROUNDS_TO_EXPLAIN)
         except ResolutionTooDeep:
@@ -280,24 +273,17 @@ def resolve(
 ) -> Resolution:
     """The wheels in *host*'s search path that the requirements in *files* come to, or why there are none.
 
-    The constraints in *files* and those of the site restrict what is chosen, and add nothing. *progress* is
-    told how many wheels were read, of how many projects so far.
+    The constraints in *files* and those of the site restrict what is chosen, and add nothing. *progress*
+    gets how many wheels were read, of how many projects so far.
 
     Raises `InvalidRequirementError`, `TooComplexError`, and what `Wheelhouse` and `Policy` raise.
     """
     policy = Policy(wheelhouse.site, host, files)
     catalogue = wheelhouse.catalogue(wheelhouse.site.search_path(host).directories)
-    stock = CandidateFactory(catalogue, policy, progress)
-    asked: list[Requirement] = []
-    ignored: list[str] = []
-    for each in files.merge().requirements:
-        if policy.marker_applies(each.marker):
-            asked.append(each)
-        else:
-            ignored.append(f"ignored {each}: its marker does not hold for this Python")
-    problem = _Problem(stock, tuple(asked))
-    problem.prefetch()
-    provider = _Provider(stock)
+    factory = CandidateFactory(catalogue, policy, progress)
+    asked, ignored = policy.split_by_marker(files.merge().requirements)
+    problem = _Problem(factory, asked)
+    provider = _Provider(factory)
     texts = tuple(map(str, asked))
     try:
         result = problem.search(provider, _ROUNDS)
@@ -305,38 +291,37 @@ def resolve(
         raise TooComplexError(texts, _ROUNDS) from error
     except ResolutionImpossible as error:
         causes = [
-            Fact.asked(want) if parent is None else Fact.of(want, parent)
-            for want, parent in error.causes
-            if want.exactly is None
+            Fact.asked(requirement) if parent is None else Fact.of(requirement, parent)
+            for requirement, parent in error.causes
+            if requirement.exactly is None
         ]
-        conflict = explain(stock, provider.seen, causes, problem.seen_when_failing)
-        return Resolution(texts, conflict=conflict, warnings=(*ignored, *stock.warnings))
-    warnings = (*ignored, *stock.warnings, *_missing_extras(result))
+        conflict = explain(factory, provider.seen, causes, problem.seen_when_failing)
+        return Resolution(texts, conflict=conflict, warnings=(*ignored, *factory.warnings))
+    warnings = (*ignored, *factory.warnings, *_missing_extras(result))
     return Resolution(texts, _packages(result), warnings=warnings)
 
 
 def _missing_extras(result: Result[ResolverRequirement, ResolverCandidate, str]) -> Iterator[str]:
     """A line for each extra that what was chosen does not have; pip warns, too, and goes on."""
-    for option in result.mapping.values():
-        if option.candidate is not None:
-            for extra in sorted(option.extras - option.provides):
-                yield f"{option.candidate.filename} does not provide the extra {extra!r}"
+    for candidate in result.mapping.values():
+        if candidate.wheel is not None:
+            for extra in sorted(candidate.extras - candidate.provides):
+                yield f"{candidate.wheel.filename} does not provide the extra {extra!r}"
 
 
 def _packages(result: Result[ResolverRequirement, ResolverCandidate, str]) -> tuple[Locked, ...]:
     """The wheels of a *result*; what is chosen with extras is one with the project itself."""
-    chosen: dict[str, list[ResolverCandidate]] = {}
+    wheels: dict[str, Candidate] = {}
+    extras: dict[str, list[tuple[str, ...]]] = {}
     needed: dict[str, set[str]] = {}
-    for identifier, option in result.mapping.items():
-        chosen.setdefault(option.project, []).append(option)
+    for identifier, chosen in result.mapping.items():
+        if chosen.wheel is None:
+            continue
+        wheels[chosen.project] = chosen.wheel
+        extras.setdefault(chosen.project, []).extend([tuple(sorted(chosen.extras))] if chosen.extras else [])
         children = {_parts(child)[0] for child in result.graph.iter_children(identifier) if child}
-        needed.setdefault(option.project, set()).update(children - {option.project, PYTHON})
+        needed.setdefault(chosen.project, set()).update(children - {chosen.project, PYTHON})
     return tuple(
-        Locked(
-            options[0].candidate,
-            tuple(sorted(needed[project])),
-            tuple(sorted(tuple(sorted(each.extras)) for each in options if each.extras)),
-        )
-        for project, options in sorted(chosen.items())
-        if options[0].candidate is not None
+        Locked(wheel, tuple(sorted(needed[project])), tuple(sorted(extras[project])))
+        for project, wheel in sorted(wheels.items())
     )

@@ -4,7 +4,7 @@
 of its versions, wherever the host's search path has them. Which wheels count, and which comes first, is
 `policy`'s, so the first row of a project is what `pick` picks.
 
-Requires-Python stands inside the files, and to open all of a big tree takes minutes. So it is read where
+Requires-Python is inside the files, and to open all of a big tree takes minutes. So it is read where
 somebody asks for something: for every project that is asked for by name, and for those that patterns match
 if these are `CHECKED` at most. In a listing of more it is not: that may show a version that pip would refuse.
 """
@@ -27,7 +27,7 @@ from wheelhouse_resolver.errors import InvalidRequirementError
 from wheelhouse_resolver.host.target_python import python_version
 from wheelhouse_resolver.selection.pick import requires_python
 from wheelhouse_resolver.selection.policy import Policy, builds_by_version
-from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile, parse_requirement
+from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
 from wheelhouse_resolver.site.layout import NO_LAYER
 from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.tree.catalogue import Catalogue
@@ -57,7 +57,7 @@ __all__ = [
 CHECKED = 50
 
 #: What begins like this is a pattern: no requirement has one of these in its name (PEP 508), where brackets
-#: can only stand behind it, for extras.
+#: can only follow it, for extras.
 _PATTERN = re.compile(r"\[|[^<>=!~;@(\s]*([*?]|\][\w.-])")
 
 
@@ -138,7 +138,7 @@ class Row(NamedTuple):
 
     @property
     def state(self) -> str:
-        """Whether there is a wheel, in words."""
+        """Whether there is a wheel, as text."""
         return "available" if self.wheels else "not available"
 
     def value(self, column: str) -> Any:
@@ -186,14 +186,12 @@ class Listing(NamedTuple):
     rows:      by name; of a project the newest version first, of a version the most specific directory.
     missing:   a row without wheels for every requirement that nothing serves.
     unmatched: the patterns that match no project with a row.
-    ignored:   the requirements whose marker does not hold for the target Python.
     warnings:  one line each.
     """
 
     rows: tuple[Row, ...]
     missing: tuple[Row, ...] = ()
     unmatched: tuple[str, ...] = ()
-    ignored: tuple[Requirement, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -228,10 +226,7 @@ def avail(wheelhouse: Tree, host: Host, wanted: Wanted, scope: Scope = _NARROW) 
     if scope.all_versions:
         files = files.merge(RequirementsFile(prereleases=True))
     policy = Policy(wheelhouse.site, host, files)
-    requirements: list[Requirement] = []
-    ignored: list[Requirement] = []
-    for each in files.requirements:
-        (requirements if policy.marker_applies(each.marker) else ignored).append(each)
+    requirements, ignored = policy.split_by_marker(files.requirements)
     named = {each.name for each in requirements}
     all_of_them = not wanted.patterns and not files.requirements
     site = wheelhouse.site
@@ -265,8 +260,7 @@ def avail(wheelhouse: Tree, host: Host, wanted: Wanted, scope: Scope = _NARROW) 
         rows=tuple([Row(name, (wheel,)) for name in sorted(found) for wheel in found[name]]),
         missing=tuple(sorted(missing)),
         unmatched=tuple(unmatched),
-        ignored=tuple(ignored),
-        warnings=tuple(dict.fromkeys(selector.warnings)),
+        warnings=(*dict.fromkeys(selector.warnings), *ignored),
     )
 
 

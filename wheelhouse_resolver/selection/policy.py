@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from wheelhouse_resolver.host.target_python import marker_environment, supported_tags
+from wheelhouse_resolver.selection.reasons import python_labels
 from wheelhouse_resolver.selection.requirements import RequirementsFile, read_requirements
 from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
 from wheelhouse_resolver.utils.text import is_true
@@ -74,6 +75,16 @@ def _priorities(target: TargetPython) -> Mapping[Tag, int]:
     return {tag: number for number, tag in enumerate(supported_tags(target))}
 
 
+@lru_cache(maxsize=32)
+def _python_name(target: TargetPython) -> str:
+    return python_labels([next(iter(_priorities(target)))])[0]  # the best tag is the most specific one
+
+
+@lru_cache(maxsize=32)
+def _platforms(target: TargetPython) -> frozenset[str]:
+    return frozenset(tag.platform for tag in _priorities(target))
+
+
 class Policy:
     """The rules in force on one host of a site.
 
@@ -98,6 +109,16 @@ class Policy:
         self.prereleases = True if given.prereleases else None
         self._environment: dict[str, str] | None = None
         self._formats: dict[str, frozenset[str]] = {}
+
+    @property
+    def python_name(self) -> str:
+        """The target Python as people call it: `3.11`, `3.13t` (free-threaded), `PyPy 3.10`."""
+        return _python_name(self.target)
+
+    @property
+    def platforms(self) -> frozenset[str]:
+        """The platforms of the wheel tags that the target Python accepts."""
+        return _platforms(self.target)
 
     def replace(
         self,
@@ -129,6 +150,19 @@ class Policy:
             self._environment = marker_environment(self.target)
         environment = self._environment
         return any(marker.evaluate({**environment, "extra": extra}) for extra in tuple(extras) or ("",))
+
+    def split_by_marker(
+        self, requirements: Iterable[Requirement]
+    ) -> tuple[list[Requirement], tuple[str, ...]]:
+        """Those of *requirements* that concern the target Python, and a warning for each other one."""
+        found: list[Requirement] = []
+        ignored: list[str] = []
+        for each in requirements:
+            if self.marker_applies(each.marker):
+                found.append(each)
+            else:
+                ignored.append(f"ignored {each}: its marker does not hold for this Python")
+        return found, tuple(ignored)
 
     def constraints_on(self, project: str) -> list[Requirement]:
         """The constraints on the project of that normalised name that concern the target Python."""
@@ -171,6 +205,6 @@ class Policy:
     def filter_versions(self, candidates: Sequence[Candidate], specifier: SpecifierSet) -> list[Candidate]:
         """Those of one project's *candidates* that *specifier* lets pass, in the same order."""
         # All versions at once: pre-releases are let in when there is nothing else (PEP 440).
-        versions = {str(candidate.version) for candidate in candidates}
-        passed = set(specifier.filter(versions, prereleases=self.prereleases))
-        return [each for each in candidates if str(each.version) in passed]
+        versions = {id(candidate.version): candidate.version for candidate in candidates}
+        passed = set(map(id, specifier.filter(versions.values(), prereleases=self.prereleases)))
+        return [each for each in candidates if id(each.version) in passed]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
-from wheelhouse_resolver.errors import InvalidRequirementError, RequirementsFileError, printable, reason_of
+from wheelhouse_resolver.errors import InvalidRequirementError, RequirementsFileError, printable
 
 if TYPE_CHECKING:
     from packaging.markers import Marker
@@ -35,21 +35,13 @@ __all__ = [
 _BARE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 #: What ends like this is a file to pip, whether or not it exists (pip: ARCHIVE_EXTENSIONS).
+# fmt: off
 _ARCHIVES = (
-    ".whl",
-    ".zip",
-    ".tar",
-    ".tar.gz",
-    ".tgz",
-    ".tar.bz2",
-    ".tbz",
-    ".tar.xz",
-    ".txz",
-    ".tlz",
-    ".tar.lz",
+    ".whl", ".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tlz", ".tar.lz",
 )
+# fmt: on
 
-_NAMES_ITS_FILE = "a URL or path names its file itself: give NAME or NAME==VERSION"
+_GIVE_A_NAME = "give NAME or NAME==VERSION"
 
 #: A comment begins a line or follows white space (pip: COMMENT_RE).
 _COMMENT = re.compile(r"(^|(?<=\s))#.*$")
@@ -66,39 +58,21 @@ _HASH = re.compile(r"\s--hash[=\s]")
 #: Options that name another file; True: of constraints.
 _INCLUDES = {"-r": False, "--requirement": False, "-c": True, "--constraint": True}
 
-#: All options for the whole file; True: takes a value. Those not handled by `_options` choose indexes or
-#: transport, which picking from files has no use for, or other files than pip would take.
-_OPTIONS = {
-    **dict.fromkeys(_INCLUDES, True),
-    "--pre": False,
+#: All other options for the whole file, and whether they could make pip take something else (then they are
+#: reported). They choose indexes or transport, which picking from files has no use for, or other files.
+_OPTIONS_WITH_VALUE = {
     "-i": True,
     "--index-url": True,
     "--pypi-url": True,
     "--extra-index-url": True,
-    "--no-index": False,
     "-f": True,
     "--find-links": True,
-    "--trusted-host": True,
+    "--trusted-host": False,
     "--no-binary": True,
-    "--only-binary": True,
-    "--prefer-binary": False,
-    "--require-hashes": False,
-    "--use-feature": True,
+    "--only-binary": False,
+    "--use-feature": False,
 }
-
-#: Those that could make pip take something else. (The others agree with what is done here or change nothing.)
-_IGNORED = frozenset(
-    {
-        "-i",
-        "--index-url",
-        "--pypi-url",
-        "--extra-index-url",
-        "-f",
-        "--find-links",
-        "--no-binary",
-        "--require-hashes",
-    }
-)
+_FLAGS = {"--pre": False, "--no-index": False, "--prefer-binary": False, "--require-hashes": True}
 
 #: The greatest size of a file that is read, in bytes: a hundred times that of the longest ones.
 _MOST = 16 << 20
@@ -127,7 +101,7 @@ class Requirement(NamedTuple):
 
 
 class IgnoredOption(NamedTuple):
-    """An option of a requirements file that has no say here: its name, and where it stands first."""
+    """An option of a requirements file that is ignored: its name, and where it is first."""
 
     option: str
     path: str
@@ -138,13 +112,13 @@ class RequirementsFile(NamedTuple):
     """What requirements files say, with all files that they include.
 
     requirements, constraints: in the order of the files. prereleases: whether one says `--pre`.
-    ignored_options:                  the options that could make pip take something else.
+    ignored:                  the options that could make pip take something else.
     """
 
     requirements: tuple[Requirement, ...] = ()
     constraints: tuple[Requirement, ...] = ()
     prereleases: bool = False
-    ignored_options: tuple[IgnoredOption, ...] = ()
+    ignored: tuple[IgnoredOption, ...] = ()
 
     def merge(self, *others: RequirementsFile) -> RequirementsFile:
         """What all say. What is there twice, word for word, is there once."""
@@ -153,24 +127,20 @@ class RequirementsFile(NamedTuple):
             requirements=_once(chain.from_iterable(each.requirements for each in all_of_them)),
             constraints=_once(chain.from_iterable(each.constraints for each in all_of_them)),
             prereleases=any(each.prereleases for each in all_of_them),
-            ignored_options=tuple(
-                dict.fromkeys(chain.from_iterable(each.ignored_options for each in all_of_them))
-            ),
+            ignored=tuple(dict.fromkeys(chain.from_iterable(each.ignored for each in all_of_them))),
         )
 
     def warnings(self) -> list[str]:
-        """A line for each file with `ignored_options` options."""
+        """A line for each file with `ignored` options."""
         found: dict[str, dict[str, int]] = {}
-        for option, path, line in self.ignored_options:
+        for option, path, line in self.ignored:
             found.setdefault(path, {}).setdefault(option, line)
-        return [_warning(path, options) for path, options in found.items()]
-
-
-def _warning(path: str, options: Mapping[str, int]) -> str:
-    lines = sorted(set(options.values()))
-    where = f"line{'s' if len(lines) > 1 else ''} {', '.join(map(str, lines))}"
-    verb = "are" if len(options) > 1 else "is"
-    return f"{path}, {where}: {', '.join(options)} {verb} ignored: only wheels of the wheelhouse count"
+        return [
+            f"{path}, line{'s' if len({*options.values()}) > 1 else ''} "
+            f"{', '.join(map(str, sorted({*options.values()})))}: {', '.join(options)} "
+            f"{'are' if len(options) > 1 else 'is'} ignored: only wheels of the wheelhouse count"
+            for path, options in found.items()
+        ]
 
 
 def _once(requirements: Iterable[Requirement]) -> tuple[Requirement, ...]:
@@ -181,7 +151,7 @@ def _once(requirements: Iterable[Requirement]) -> tuple[Requirement, ...]:
 
 
 def parse_requirement(text: str, where: str | None = None) -> Requirement:
-    """The requirement that *text* spells out; *where* it stands is for the error.
+    """The requirement that *text* spells out; *where* it is is for the error.
 
     Raises `InvalidRequirementError`, also for one with a URL or a path: those name their file
     themselves, so there is nothing to pick.
@@ -196,15 +166,12 @@ def parse_requirement(text: str, where: str | None = None) -> Requirement:
     try:
         parsed = Parsed(text)
     except InvalidRequirement as error:
-        problem = str(error).splitlines()[0] if str(error) else "cannot be parsed"
         if re.match(r"\s*([A-Za-z][A-Za-z0-9+.-]*:/|[^\s<>=!~;@]*/)", text) or _is_archive(text):
-            problem = _NAMES_ITS_FILE
+            raise _names_its_file(text, where) from error
+        problem = str(error).splitlines()[0] if str(error) else "cannot be parsed"
         raise InvalidRequirementError(text, problem, where) from error
-    if parsed.url is not None:
-        problem = "it names its file by URL, so there is nothing to pick: give NAME or NAME==VERSION"
-        raise InvalidRequirementError(text, problem, where)
-    if _is_archive(str(parsed)):
-        raise InvalidRequirementError(text, _NAMES_ITS_FILE, where)
+    if parsed.url is not None or _is_archive(str(parsed)):
+        raise _names_its_file(text, where)
     return Requirement(
         text=str(parsed),
         name=canonicalize_name(parsed.name),
@@ -212,6 +179,10 @@ def parse_requirement(text: str, where: str | None = None) -> Requirement:
         extras=frozenset(parsed.extras),
         marker=parsed.marker,
     )
+
+
+def _names_its_file(text: str, where: str | None) -> InvalidRequirementError:
+    return InvalidRequirementError(text, "a URL or path names its file itself", where).with_hint(_GIVE_A_NAME)
 
 
 def _is_archive(text: str) -> bool:
@@ -252,8 +223,8 @@ def read_project(path: str) -> RequirementsFile:
         raise RequirementsFileError(path, "has no [project] table, so it does not say what the project needs")
     dynamic = project.get("dynamic", [])
     if isinstance(dynamic, list) and "dependencies" in dynamic:
-        problem = "its dependencies are dynamic: only its build backend knows them; name them in another file"
-        raise RequirementsFileError(path, problem)
+        problem = "its dependencies are dynamic: only its build backend knows them"
+        raise RequirementsFileError(path, problem).with_hint("list them in a requirements file")
     stated = project.get("dependencies", [])
     if not isinstance(stated, list) or not all(isinstance(each, str) for each in stated):
         raise RequirementsFileError(path, "[project] dependencies is not an array of strings")
@@ -268,24 +239,21 @@ def _read(
         raise RequirementsFileError(path, "includes itself")
     within = (*within, os.path.realpath(path))
     found: list[RequirementsFile] = []
-    seen: set[str] = set()
+    lines: dict[str, int] = {}
     for number, line in _lines(_text(path)):
-        if line in seen:  # generated files may say the same thousands of times
-            continue
-        seen.add(line)
+        lines.setdefault(line, number)  # generated files may say the same thousands of times
+    for line, number in lines.items():
         line = _VARIABLE.sub(lambda match: environ.get(match[1]) or match[0], line)
         where = f"{path}, line {number}"
         if line.startswith("-"):
             found += _options(line, path, number, environ, constraints, within)
             continue
-        text = _PER_REQUIREMENT.split(line, maxsplit=1)[0].strip()
-        requirement = parse_requirement(text, where)
-        ignored_options = (IgnoredOption("--hash", path, number),) if _HASH.search(line) else ()
+        requirement = parse_requirement(_PER_REQUIREMENT.split(line, maxsplit=1)[0].strip(), where)
+        ignored = (IgnoredOption("--hash", path, number),) if _HASH.search(line) else ()
         if constraints:
-            stated = requirement._replace(where=where)
-            found.append(RequirementsFile(constraints=(stated,), ignored_options=ignored_options))
+            found.append(RequirementsFile((), (requirement._replace(where=where),), ignored=ignored))
         else:
-            found.append(RequirementsFile(requirements=(requirement,), ignored_options=ignored_options))
+            found.append(RequirementsFile((requirement,), ignored=ignored))
     return RequirementsFile().merge(*found)
 
 
@@ -308,10 +276,11 @@ def _options(
             name, equals, value = name[:2], "=", name[2:] + equals + value
         if name in ("-e", "--editable"):
             raise InvalidRequirementError(line, "an editable names its source itself", where)
-        if name not in _OPTIONS:
+        takes_value = name in _INCLUDES or name in _OPTIONS_WITH_VALUE
+        if not takes_value and name not in _FLAGS:
             what = "unknown option" if name.startswith("-") else "unexpected"
             raise RequirementsFileError(where, f"{what} {printable(name)}")
-        if _OPTIONS[name] and not equals:
+        if takes_value and not equals:
             if not words:
                 raise RequirementsFileError(where, f"{name} takes a value")
             value = words.pop(0)
@@ -325,8 +294,8 @@ def _options(
                 raise RequirementsFileError(where, f"{inner} {error.problem}") from error
         elif name == "--pre":
             yield RequirementsFile(prereleases=True)
-        elif name in _IGNORED:
-            yield RequirementsFile(ignored_options=(IgnoredOption(name, path, number),))
+        elif _OPTIONS_WITH_VALUE.get(name) or _FLAGS.get(name):
+            yield RequirementsFile(ignored=(IgnoredOption(name, path, number),))
 
 
 def _local(name: str, where: str) -> str:
@@ -336,7 +305,7 @@ def _local(name: str, where: str) -> str:
 
         return unquote(urlsplit(name).path)
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", name):
-        raise RequirementsFileError(where, f"{name} is not on a filesystem: copy it and name the copy")
+        raise RequirementsFileError(where, f"{name} is not on a filesystem").with_hint("copy it to a file")
     return name
 
 
@@ -346,12 +315,12 @@ def _text(path: str) -> str:
         with open(path, "rb") as file:
             content = file.read(_MOST + 1)
         if len(content) > _MOST:
-            raise RequirementsFileError(path, f"is longer than {_MOST >> 20} MiB: no requirements file is")
+            raise RequirementsFileError(path, f"is longer than {_MOST >> 20} MiB")
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise RequirementsFileError(path, "is not a text file in UTF-8") from error
     except OSError as error:
-        raise RequirementsFileError(path, f"cannot be read: {reason_of(error)}") from error
+        raise RequirementsFileError.from_os(path, error, "cannot be read") from error
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:

@@ -16,6 +16,7 @@ from wheelhouse_resolver.site.ranks import assign_ranks
 from wheelhouse_resolver.site.validation import HIGHEST_RANK, invalid_name
 from wheelhouse_resolver.utils import cache
 from wheelhouse_resolver.utils.appdirs import places
+from wheelhouse_resolver.utils.log import info
 from wheelhouse_resolver.utils.schema import (
     Check,
     Findings,
@@ -75,6 +76,7 @@ def load(
 ) -> dict[str, Any]:
     """The fields of the site that `Site.load` describes; the parameters are the same."""
     found = find_site_file(path, environ)
+    info(__name__, "site file: %s (%s)", found.path or "none", found.by)
     root = os.fspath(root) if root is not None else environ.get("WHEELHOUSE_ROOT") or None
     options: list[str] = []
     if found.path is not None and found.named:
@@ -106,10 +108,8 @@ def _builtin_root() -> str:
     for root in tried:
         if os.path.isdir(root):
             return root
-    raise NoWheelhouseError(
-        None,
-        f"no wheelhouse found (tried {', '.join(tried)}): name one with --root or WHEELHOUSE_ROOT, "
-        "or make one with `wheelhouse-resolver init --root DIR`",
+    raise NoWheelhouseError(None, f"no wheelhouse found (tried {', '.join(tried)})").with_hint(
+        "name one with --root or WHEELHOUSE_ROOT, or make one: wheelhouse-resolver init --root DIR"
     )
 
 

@@ -33,7 +33,7 @@ class Arch(NamedTuple):
     rank:     its place in the site's order, times nothing: `rank * 1000` opens its band of build numbers.
     target:   the archspec microarchitecture that a CPU must be at least, or None;
     features: or the archspec features that a CPU must have, all of them.
-    family:   the CPU family it belongs to (`x86_64`, `aarch64`, ...), None if that cannot be told.
+    family:   the CPU family it belongs to (`x86_64`, `aarch64`, ...), None if it is not known.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Layer(NamedTuple):
     names:       what it calls its arch directories where that differs, as (arch, name) pairs.
     env:         (variable, glob pattern of its value) pairs that speak for the layer.
     interpreter: glob patterns of the target Python's ELF program interpreter or prefix;
-                 `$VARIABLE` at the start of one stands for that variable's value.
+                 `$VARIABLE` at the start of one is replaced by its value.
     os_release:  IDs of /etc/os-release that speak for the layer.
     default:     whether it is the host's layer when nothing else is evident.
     """

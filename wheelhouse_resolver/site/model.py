@@ -116,7 +116,7 @@ class Site(_Fields):
 
         Without *path*: the file named by `WHEELHOUSE_CONFIG`, else `wheelhouse-resolver/site.toml` in the
         user's and then in the machine's configuration directory, else the built-in site. *root*,
-        else `WHEELHOUSE_ROOT`, replaces the root. *environ* stands for `os.environ`.
+        else `WHEELHOUSE_ROOT`, replaces the root. *environ* replaces `os.environ`.
 
         Raises `SiteFileError` when the file cannot be read or is wrong, `NoWheelhouseError` when nothing
         says where the root is.

@@ -40,8 +40,8 @@ class Candidate(NamedTuple):
     version:   PEP 440.
     build:     the build tag as (number, text); () for none.
     tags:      the wheel tags that its name spells out.
-    filename:  as it stands in the directory.
-    directory: where it stands, with its rank.
+    filename:  the file's name.
+    directory: where it is, with its rank.
     """
 
     name: NormalizedName
@@ -70,7 +70,7 @@ class Candidate(NamedTuple):
 
 
 class InvalidFilename(NamedTuple):
-    """A file that ends in .whl and whose name is no valid wheel name. *problem*: why."""
+    """A file that ends in .whl and whose name is not a valid wheel file name. *problem*: why."""
 
     filename: str
     directory: Directory
@@ -120,4 +120,5 @@ def parse_candidate(filename: str, directory: Directory) -> Candidate | InvalidF
     try:
         return Candidate(*parse_wheel_filename(filename), filename, directory)
     except InvalidWheelFilename as error:
-        return InvalidFilename(filename=filename, directory=directory, problem=str(error))
+        problem = str(error).replace("Invalid wheel filename", "invalid wheel file name", 1)
+        return InvalidFilename(filename=filename, directory=directory, problem=problem)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias
 
-from packaging.utils import NormalizedName
+from packaging.utils import NormalizedName, canonicalize_name
 
 from wheelhouse_resolver.tree.candidate import (
     Candidate,
@@ -29,7 +29,7 @@ __all__ = ["Catalogue", "Fits"]
 Fits: TypeAlias = Callable[["frozenset[Tag]"], object]
 
 
-#: How alike two names of projects must be to be close (difflib's ratio), and how many are told.
+#: How alike two names of projects must be to be close (difflib's ratio), and how many are given.
 _ALIKE = 0.7
 
 
@@ -63,14 +63,29 @@ class Catalogue:
         return [squeezed[each] for each in near]
 
     def files(self, project: NormalizedName) -> list[Candidate | InvalidFilename]:
-        """The files of *project*, in the order of the directories and by name within each."""
+        """The files of *project*, in the order of the directories and by name within each.
+
+        A file whose name has a stray `-` within the project's is an `InvalidFilename` among the last of them.
+        """
         if project not in self._parsed:
             self._parsed[project] = [
                 parse_candidate(filename, directory)
                 for directory, filenames in self._names.get(project, ())
                 for filename in sorted(filenames)
             ]
+            self._parsed[project] += self._with_stray_dashes(project)
         return self._parsed[project]
+
+    def _with_stray_dashes(self, project: NormalizedName) -> Iterator[InvalidFilename]:
+        """The files of *project* that are listed under the part of its name before a `-`."""
+        words = project.split("-")
+        for number in range(1, len(words)):
+            for directory, filenames in self._names.get(NormalizedName("-".join(words[:number])), ()):
+                for filename in sorted(filenames):
+                    if canonicalize_name(filename).startswith(f"{project}-"):
+                        file = parse_candidate(filename, directory)
+                        if isinstance(file, InvalidFilename):
+                            yield file
 
     def candidates(self, project: NormalizedName, fits: Fits | None = None) -> list[Candidate]:
         """Those of its files that are wheels by their names, and whose wheel tags *fits* accepts.
@@ -110,7 +125,7 @@ class Catalogue:
                     if fits(ending_of(ending)[1]):
                         version_of(version)
                         yield version, (filename, directory)
-                except ValueError:  # no wheel name
+                except ValueError:  # not a wheel's name
                     continue
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.errors import NoWheelhouseError, UnreadableDirectoryError, reason_of
+from wheelhouse_resolver.utils.log import debug
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Directory, SearchPath
@@ -25,15 +26,14 @@ def check_root(site: Site) -> None:
     try:
         if stat.S_ISDIR(os.stat(site.root).st_mode):
             return
-        problem = "is not a directory"
+        found = NoWheelhouseError(site.root, "is not a directory")
+        found.errno = errno.ENOTDIR
     except (FileNotFoundError, NotADirectoryError):
-        problem = "does not exist"
+        found = NoWheelhouseError(site.root, "does not exist")
     except OSError as error:
-        problem = f"cannot be reached: {reason_of(error)}"
-    raise NoWheelhouseError(
-        site.root,
-        f"{problem}; name another with --root, or make it with `wheelhouse-resolver init`",
-    )
+        found = NoWheelhouseError(site.root, f"cannot be reached: {reason_of(error)}")
+        found.errno = error.errno
+    raise found.with_hint(f"name another with --root, or make it: {site.command('init')}")
 
 
 def existing(search_path: SearchPath) -> SearchPath:
@@ -99,7 +99,9 @@ def unsearched(site: Site) -> Iterator[tuple[str, int]]:
 
 def _listed(directory: Directory, listing: Callable[[], list[str]]) -> list[str]:
     try:
-        return listing()
+        names = listing()
+        debug(__name__, "listed %s: %s names", directory.path, len(names))
+        return names
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:

@@ -1,6 +1,6 @@
 """From file names to candidates: which wheels of a project a host's search path holds.
 
-A candidate is judged by its name alone (the binary distribution format, PEP 427); files are opened only
+A candidate is known by its name alone (the binary distribution format, PEP 427); files are opened only
 by `requires_python`, for the wheel that would win.
 """
 
@@ -47,7 +47,7 @@ class Tree(NamedTuple):
         """The wheels of *project* that *host*'s search path holds, most specific directory first.
 
         *project* may be written in any spelling (PEP 503). Whether the host's Python can
-        install them is not asked here, but by `pick`. Raises `InvalidRequirementError` for what is no name.
+        install them is for `pick` to decide. Raises `InvalidRequirementError` for an invalid name.
         """
         try:
             canonicalize_name(project, validate=True)
@@ -59,7 +59,7 @@ class Tree(NamedTuple):
     def read(self, project: str, directories: Sequence[Directory]) -> list[Candidate | InvalidFilename]:
         """The wheels of *project* in *directories*, in that order and by file name within each.
 
-        A file whose name begins like the project's but is no wheel name is among them as `InvalidFilename`.
+        A file whose name begins like the project's but is not valid is among them, as `InvalidFilename`.
         """
         listing.check_root(self.site)
         name = canonicalize_name(project)

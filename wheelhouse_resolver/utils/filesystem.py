@@ -14,8 +14,8 @@ def write_text(path: str, text: str) -> bool:
     """Make *text* (as UTF-8) the content of the file at *path*, atomically.
 
     Returns False, having touched nothing, when it was that already. A new file gets the permissions that
-    the umask leaves; one that is replaced keeps its own. What is no file (a pipe, `/dev/stdout`) is
-    written to, not replaced. Raises `OutputError`.
+    the umask leaves; one that is replaced keeps its own. A pipe or device (`/dev/stdout`) is written to,
+    not replaced. Raises `OutputError`.
     """
     content = text.encode("utf-8")
     # Replacing a symbolic link would cut it; what it points to is meant.

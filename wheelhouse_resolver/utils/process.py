@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from wheelhouse_resolver.utils.log import debug
+
 if TYPE_CHECKING:
     import subprocess
 
@@ -25,7 +27,11 @@ def run(
     the terminal's signals. Raises `OSError`, `subprocess.TimeoutExpired`; a code other than 0 is no error.
     """
     import subprocess
+    from shlex import join
 
+    from wheelhouse_resolver.utils.redact import redact
+
+    debug(__name__, "run: %s", redact(join(argv)))
     return subprocess.run(
         argv,
         env=None if environ is None else dict(environ),

@@ -45,7 +45,7 @@ def never_waiting(path: str, flags: int) -> int:
 
 
 def open_regular(path: str) -> IO[bytes]:
-    """The file at *path*, open for reading. Raises `OSError`, also for what is no regular file."""
+    """The file at *path*, open for reading. Raises `OSError`, also if it is not a regular file."""
     file = open(path, "rb", opener=never_waiting)  # noqa: SIM115 - the caller closes it
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
@@ -54,7 +54,7 @@ def open_regular(path: str) -> IO[bytes]:
 
 
 def sha256_of(path: str) -> str:
-    """The SHA-256 of the file at *path* (hex). Raises `OSError`, also for what is no regular file."""
+    """The SHA-256 of the file at *path* (hex). Raises `OSError`, also if it is not a regular file."""
     import hashlib
 
     digest = hashlib.sha256()

@@ -43,9 +43,9 @@ def toml_type(value: object) -> str:
 
 
 def suggest_name(kind: str, name: str, known: Iterable[str], *, most: int | None = None) -> str:
-    """That *name* is no *kind* (a word, such as `key`), with the nearest of the *known* ones, or all.
+    """The message about an unknown *name* of a *kind* (`key`), with the nearest of the *known* ones, or all.
 
-    *most*: of more than that many, all are not told; None: they always are.
+    *most*: of more than that many, not all are listed; None: they always are.
     """
     from difflib import get_close_matches
 

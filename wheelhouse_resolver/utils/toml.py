@@ -10,7 +10,7 @@ __all__ = ["TomlError", "parse_toml"]
 
 
 class TomlError(ValueError):
-    """Text that is no TOML. Attributes: *problem* in words, *line* (1-based) where it is known."""
+    """Text that is not TOML. *problem*: why. *line*: 1-based, where it is known."""
 
     def __init__(self, problem: str, line: int | None) -> None:
         super().__init__(problem, line)

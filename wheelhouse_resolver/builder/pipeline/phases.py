@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from wheelhouse_resolver.builder.process.commands import run_logged, tail_of
+from wheelhouse_resolver.builder.process.commands import is_full, run_logged, tail_of
 from wheelhouse_resolver.builder.process.log_tail import FULL
 from wheelhouse_resolver.builder.records.record import BuildRecord, Phase, describe
 from wheelhouse_resolver.errors import WheelhouseError, printable
@@ -55,16 +55,11 @@ class Phases:
             self.record = replace(self.record, phases=(*self.record.phases, phase))
             if problem:
                 tail = tail_of(self.record.log, offset)
-                if problem != _INTERRUPTED and FULL not in problem and self._is_full(tail):
+                full = FULL in tail or is_full(os.path.dirname(self.record.log))
+                if full and problem != _INTERRUPTED and FULL not in problem:
                     problem = f"{problem}: {FULL}"
                 self.record = replace(self.record, problem=f"{name}: {problem}", tail=tail)
                 self.say(f"=== {name} failed: {problem}")
-
-    def _is_full(self, tail: str) -> bool:
-        """Whether the disk is full; it may be so full that the log could not say so."""
-        with contextlib.suppress(OSError):
-            return FULL in tail or os.statvfs(os.path.dirname(self.record.log)).f_bavail == 0
-        return False
 
     def say(self, line: str) -> None:
         """Add *line* to the log. On a full disk it is lost; what the build writes next fails anyway."""

@@ -7,6 +7,7 @@ its parent and becomes our child, where it is found: see `subreaper`.
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -15,13 +16,16 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NamedTuple, NoReturn
 
-from wheelhouse_resolver.builder.process.log_tail import last_words, without_closing
+from wheelhouse_resolver.builder.process.log_tail import FULL, last_words, without_closing
 from wheelhouse_resolver.errors import printable, reason_of
+from wheelhouse_resolver.utils.log import info
+from wheelhouse_resolver.utils.redact import redact
 
 __all__ = [
     "Finished",
     "children",
     "interrupted_by",
+    "is_full",
     "kill_children",
     "run_logged",
     "start_logged",
@@ -50,12 +54,14 @@ class Finished(NamedTuple):
     timed_out: whether it was stopped because its time was up.
     seconds:   how long it ran (s).
     tail:      the last lines that it printed, as `tail_of` takes them.
+    full:      whether the disk of its log or of its directory was full when it ended.
     """
 
     code: int
     timed_out: bool
     seconds: float
     tail: str
+    full: bool = False
 
     @property
     def ok(self) -> bool:
@@ -74,8 +80,12 @@ class Finished(NamedTuple):
 
     @property
     def why(self) -> str:
-        """The `problem`, and the line of its output that tells most about it."""
-        said = "" if self.ok else last_words(self.tail)
+        """The `problem`, and what it said last of it."""
+        if self.ok:
+            return ""
+        said = last_words(self.tail)
+        if self.full and FULL not in said:  # a log on that disk lacks what the command said of it
+            said = f"{said}: {FULL}" if said else FULL
         return f"{self.problem}: {said}" if said else self.problem
 
 
@@ -109,7 +119,9 @@ def run_logged(
         # Also of one that ended by itself: what it left running would go on writing into the log.
         stop([process])
         kill_children(own)
-    return Finished(process.returncode, timed_out, time.monotonic() - start, tail_of(log, offset))
+    # Looked at before anybody clears up, which makes room.
+    full = process.returncode != 0 and (is_full(os.path.dirname(log)) or is_full(cwd))
+    return Finished(process.returncode, timed_out, time.monotonic() - start, tail_of(log, offset), full)
 
 
 def start_logged(
@@ -123,6 +135,7 @@ def start_logged(
 
     Returns how it ended if it could not be started. Raises `OSError` when *log* cannot be opened.
     """
+    info(__name__, "run: %s, log: %s", redact(shlex.join([os.fspath(word) for word in command])), log)
     with open(log, "ab") as output:
         try:
             return subprocess.Popen(
@@ -139,6 +152,15 @@ def start_logged(
             with suppress(OSError):
                 output.write(f"{problem}\n".encode())
             return Finished(127, False, 0.0, problem)
+
+
+def is_full(directory: str | os.PathLike[str] | None) -> bool:
+    """Whether the disk of *directory* (of the current one by default) has no room for data or for files."""
+    with suppress(OSError):
+        disk = os.statvfs(directory or os.curdir)
+        # Some file systems count no files: they have room for none, of none.
+        return disk.f_bavail == 0 or (disk.f_files > 0 and disk.f_favail == 0)
+    return False
 
 
 def stop(processes: Sequence[subprocess.Popen[bytes]], grace: float = _GRACE) -> None:

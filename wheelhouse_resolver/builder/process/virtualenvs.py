@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Mapping
 
-from wheelhouse_resolver.builder.process.commands import run_logged
+from wheelhouse_resolver.builder.process.commands import is_full, run_logged
 from wheelhouse_resolver.errors import WheelhouseError
 
 __all__ = ["EnvironmentProblemError", "isolated", "make_environment"]
@@ -47,13 +47,14 @@ def make_environment(python: str, directory: str, *, log: str, environ: Mapping[
         # Its own Python runs it, with what is installed there; pip comes from the wheel that it brings along.
         options = ["--quiet", "--no-download", "--no-periodic-update", "--python", python]
         ways = {"virtualenv": [sys.executable, "-I", "-m", "virtualenv", *options, directory], **ways}
-    problem = ""
+    problems = []
     for name, command in ways.items():
         done = run_logged(command, log=log, environ=clean, timeout=_TIMEOUT)
         made = os.path.join(directory, "bin", "python")
         if done.ok and os.path.exists(made):
             return made
-        last = done.tail.splitlines()[-1:] or [""]
-        problem = f"{name} {done.problem}: {last[0]}"
+        # Before what was made of it is cleared away, which makes room.
+        done = done._replace(full=done.full or is_full(os.path.dirname(directory)))
+        problems.append(f"{name} {done.why or 'made none'}")
         shutil.rmtree(directory, ignore_errors=True)
-    raise EnvironmentProblemError(python, problem)
+    raise EnvironmentProblemError(python, "; ".join(problems))

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from wheelhouse_resolver.cli.options import (
+    UsageError,
     add_examples,
     add_files_option,
     add_host_options,
@@ -16,7 +17,7 @@ from wheelhouse_resolver.cli.options import (
     site_of,
     warn,
 )
-from wheelhouse_resolver.cli.tables import add_table_options, print_rows
+from wheelhouse_resolver.cli.tables import Table, add_table_options, print_table
 from wheelhouse_resolver.errors import printable
 from wheelhouse_resolver.selection.available import (
     CHECKED,
@@ -33,11 +34,11 @@ from wheelhouse_resolver.tree.reader import Tree
 
 __all__ = ["add_arguments", "run"]
 
-#: What a narrow terminal goes without, unless the columns were chosen; `local` only if nothing stands in it.
-_SPARED = ("platform", "abi", "build", "python", "layer")
+#: What a narrow terminal goes without, unless the columns were chosen; `local` only if it is empty.
+_DROPPABLE = ("platform", "abi", "build", "python", "layer")
 
-#: What a table shows unless it is told.
-_SHOWN = ("name", "version", "local", "build", "python", "abi", "platform", "arch", "layer")
+#: What a table shows by default.
+_SHOWN_BY_DEFAULT = ("name", "version", "local", "build", "python", "abi", "platform", "arch", "layer")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -94,32 +95,30 @@ def run(options: argparse.Namespace) -> int:
     """Run `avail`. Exit code 1 when something that was asked for has no row."""
     wanted = wanted_of(options.wanted, files_of(options))
     if options.files and not wanted.patterns and not wanted.files.requirements:
-        print(f"error: no requirement in {', '.join(map(printable, options.files))}", file=sys.stderr)
-        return 2
+        raise UsageError(f"no requirement in {', '.join(options.files)}")
     warn(wanted.files.warnings())
     site = site_of(options)
     scope = Scope(options.all_versions, options.all_archs, options.all_pythons)
     found = avail(Tree(site), host_of(options, site, for_python=True), wanted, scope)
-    _tell(found, options)
+    _report(found, not options.not_available)
     rows = condensed(found.rows) if options.condense else list(found.rows)
     if options.not_available:
         rows = sorted([*rows, *found.missing], key=lambda row: row.name)
-    columns = options.columns or (*_SHOWN, *(["state", "wanted"] if options.not_available else []))
-    print_rows(
-        options.format,
+    columns = options.columns or (*_SHOWN_BY_DEFAULT, *(["state", "wanted"] if options.not_available else []))
+    table = Table(
         columns,
         [] if options.format == "json" else texts_of(rows, columns),
-        lambda: [row.to_dict(options.columns or COLUMNS) for row in rows],
         title=f"Wheels in {site.root}",
-        spared=() if options.columns else _spared(rows),
         dim=[not _first(row, before) for row, before in zip(rows, [None, *rows], strict=False)],
+        droppable=() if options.columns else _droppable(rows),
     )
+    print_table(table, options.format, lambda: [row.to_dict(options.columns or COLUMNS) for row in rows])
     return 1 if found.missing or found.unmatched else 0
 
 
-def _spared(rows: Sequence[Row]) -> tuple[str, ...]:
+def _droppable(rows: Sequence[Row]) -> tuple[str, ...]:
     """The columns that a narrow terminal goes without, the first first."""
-    return _SPARED if any(row.value("local") for row in rows) else ("local", *_SPARED)
+    return _DROPPABLE if any(row.value("local") for row in rows) else ("local", *_DROPPABLE)
 
 
 def _first(row: Row, before: Row | None) -> bool:
@@ -127,13 +126,11 @@ def _first(row: Row, before: Row | None) -> bool:
     return bool(row.wheels) and (before is None or row.name != before.name)
 
 
-def _tell(found: Listing, options: argparse.Namespace) -> None:
-    """Tell on stderr what the rows do not show."""
+def _report(found: Listing, missing: bool) -> None:
+    """Print to stderr what the rows do not show; *missing*: with the requirements that nothing meets."""
     warn(found.warnings)
-    warn([f"ignored {each}: its marker does not hold for this Python" for each in found.ignored])
-    if not options.not_available:
-        for row in found.missing:
-            close = f" (close names: {', '.join(row.close)})" if row.close else ""
-            print(f"not available: {row.name}{row.wanted}{close}", file=sys.stderr)
+    for row in found.missing if missing else ():
+        close = f" (close names: {', '.join(row.close)})" if row.close else ""
+        print(f"not available: {row.name}{row.wanted}{close}", file=sys.stderr)
     for pattern in found.unmatched:
         print(f"not available: {printable(pattern)}", file=sys.stderr)

@@ -141,8 +141,6 @@ def run(options: argparse.Namespace) -> int:
     from wheelhouse_resolver.publishing.errors import AfterHookError
 
     asked = requirements_of(options)
-    if asked is None:
-        return 2
     site = site_of(options)
     listing.check_root(site)
     slurm = slurm_settings(site)
@@ -246,7 +244,7 @@ def _publisher(site: Site) -> PublishWheel:
 
 
 def _show(outcomes: Sequence[BuildOutcome], *, as_json: bool) -> None:
-    from wheelhouse_resolver.cli.tables import look_of, text_table
+    from wheelhouse_resolver.cli.tables import Table, style_of, text_table
 
     if as_json:
         print_json([outcome.to_dict() for outcome in outcomes])
@@ -264,7 +262,7 @@ def _show(outcomes: Sequence[BuildOutcome], *, as_json: bool) -> None:
         for outcome in outcomes
     ]
     if rows:
-        print(text_table(_COLUMNS, rows, look_of(sys.stdout, os.environ)))
+        print(text_table(Table(_COLUMNS, rows), style_of(sys.stdout, os.environ)))
 
 
 def _last_cell(outcome: BuildOutcome) -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from wheelhouse_resolver.cli.completion_script import LISTS, SHELLS, completion_script, listed
-from wheelhouse_resolver.cli.options import add_examples
+from wheelhouse_resolver.cli.options import UsageError, add_examples
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.site.model import Site
 
@@ -30,11 +29,8 @@ def run(options: argparse.Namespace) -> int:
     if options.list is not None:
         return _list(options.list)
     if options.shell is None:
-        print(f"error: name a shell: {', '.join(SHELLS)}", file=sys.stderr)
-        return 2
-    from wheelhouse_resolver.cli.main import build_parser
-
-    print(completion_script(build_parser(width=80), options.shell), end="")
+        raise UsageError(f"name a shell: {', '.join(SHELLS)}")
+    print(completion_script(options.build_parser(width=80), options.shell), end="")
     return 0
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import sys
 
 from wheelhouse_resolver.cli.options import (
@@ -62,13 +61,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _host(options: argparse.Namespace) -> list[str]:
-    """The options that name the site and the host, as they were given."""
-    names = ("arch", "layer", "python", "config", "root")
-    given = [(f"--{name}", getattr(options, name)) for name in names]
-    return [word for name, value in given if value is not None for word in (name, value)]
-
-
 def run(options: argparse.Namespace) -> int:
     """Run `lock`. Exit code 1 when there is no solution."""
     from wheelhouse_resolver.resolution.lockfile import check_name, lock_text
@@ -79,8 +71,6 @@ def run(options: argparse.Namespace) -> int:
     if options.output is not None:
         check_name(options.output, options.format)
     asked = requirements_of(options)
-    if asked is None:
-        return 2
     for file in options.constraints:
         asked = asked.merge(read_requirements(file, os.environ, constraints=True))
     warn(asked.warnings())
@@ -101,9 +91,8 @@ def run(options: argparse.Namespace) -> int:
         print_json(resolution.to_dict())
     elif resolution.conflict is not None:
         print("no solution:", *resolution.conflict.lines(), sep="\n  ", file=sys.stderr)
+        given = [(f"--{name}", getattr(options, name)) for name in ("arch", "layer", "python")]
+        same_host = [word for option, value in given if value is not None for word in (option, value)]
         for each in resolution.conflict.wants_more():
-            print(
-                f"see: {shlex.join(['wheelhouse-resolver', 'why-not', each, *_host(options)])}",
-                file=sys.stderr,
-            )
+            print(f"hint: {site.command('why-not', each, *same_host)}", file=sys.stderr)
     return 0 if resolution.conflict is None else 1

@@ -18,8 +18,8 @@ from wheelhouse_resolver.cli.options import (
     warn,
 )
 from wheelhouse_resolver.errors import printable
-from wheelhouse_resolver.selection.pick import Pick, pick
-from wheelhouse_resolver.tree.candidate import InvalidFilename
+from wheelhouse_resolver.selection.pick import Pick, picks, skipped
+from wheelhouse_resolver.selection.reasons import place_of
 from wheelhouse_resolver.tree.reader import Tree
 
 __all__ = ["add_arguments", "run"]
@@ -46,24 +46,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run `pick`. Exit code 1 when a requirement has no wheel."""
     asked = requirements_of(options)
-    if asked is None:
-        return 2
     warn(asked.warnings())
     site = site_of(options)
     wheelhouse = Tree(site)
     host = host_of(options, site, for_python=True)
-    picks = [pick(wheelhouse, each, host, files=asked) for each in asked.requirements]
-    for each in picks:
+    found = picks(wheelhouse, asked, host)
+    for each in found:
         warn(each.warnings)
-    misnamed = wheelhouse.misnamed(site.search_path(host).directories) if options.explain else []
     if options.json:
-        print_json([each.to_dict() for each in picks])
-        _tell_misnamed(misnamed, picks, to_stderr=True)
+        print_json([each.to_dict() for each in found])
     else:
-        for each in picks:
+        for each in found:
             (_explain if options.explain else _answer)(each)
-        _tell_misnamed(misnamed, picks)
-    return 0 if all(each.best is not None or each.ignored for each in picks) else 1
+    for file in skipped(wheelhouse, host, found) if options.explain else ():
+        text = f"skipped     {printable(file.path)}: {printable(file.problem)}"
+        print(text, file=sys.stderr if options.json else sys.stdout)
+    return 0 if all(each.best is not None or each.ignored for each in found) else 1
 
 
 def _answer(each: Pick) -> None:
@@ -72,31 +70,18 @@ def _answer(each: Pick) -> None:
     elif each.ignored:
         warn([f"ignored {each.requirement}: {each.ignored}"])
     else:
-        near = f": {each.in_path[0].filename}: {each.in_path[0].reason}" if each.in_path else ""
+        near = f": {each.in_path[0].file.filename}: {each.in_path[0].reason}" if each.in_path else ""
         hint = " (--explain shows all)" if each.in_path else ""
         print(f"no wheel for {each.requirement}{printable(near)}{hint}", file=sys.stderr)
 
 
 def _explain(each: Pick) -> None:
-    print(f"{each.requirement}")
+    print(each.requirement)
     if each.best is not None:
         print(f"  picked    {each.best.path}")
         print(f"            {each.best.directory.label}, rank {each.best.directory.rank}")
     else:
         print(f"  {'ignored' if each.ignored else 'no wheel':<10}{each.ignored}".rstrip())
-    for rejection in each.rejected:
-        label = rejection.file.directory.label
-        print(f"  rejected  {printable(f'{label}/{rejection.filename}')}")
-        print(f"            {printable(rejection.reason)}")
-
-
-def _tell_misnamed(misnamed: list[InvalidFilename], picks: list[Pick], *, to_stderr: bool = False) -> None:
-    if not misnamed:
-        return  # `rejected` would read the directories outside the search path, which costs
-    told = {rejection.path for each in picks for rejection in each.rejected}
-    for file in misnamed:
-        if file.path not in told:
-            print(
-                f"skipped     {printable(file.path)}: {printable(file.problem)}",
-                file=sys.stderr if to_stderr else sys.stdout,
-            )
+    for rejected in each.rejected:
+        print(f"  rejected  {printable(place_of(rejected.file))}")
+        print(f"            {printable(rejected.reason)}")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 
 from wheelhouse_resolver.cli.options import (
+    UsageError,
     add_examples,
     add_host_options,
     add_site_options,
@@ -18,6 +18,8 @@ from wheelhouse_resolver.cli.options import (
 from wheelhouse_resolver.installers.pip_config import FORMATS, pip_config, write_static_configs
 
 __all__ = ["add_arguments", "run"]
+
+_HINT = "see wheelhouse-resolver pip-conf --help"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,9 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run `pip-conf`."""
     if options.all != (options.output_dir is not None):
-        return _usage_error("--all and --output-dir go together")
+        raise UsageError("--all and --output-dir go together").with_hint(_HINT)
     if options.all and (options.output is not None or options.format != "ini"):
-        return _usage_error("--all writes INI files into --output-dir: leave out --output and --format")
+        raise UsageError("--all writes INI files: leave out --output and --format").with_hint(_HINT)
     site = site_of(options)
     if options.view is not None:
         site = site._replace(root=os.path.abspath(options.view))
@@ -73,8 +75,3 @@ def run(options: argparse.Namespace) -> int:
         warn([f"no directory of this host's search path exists below {site.root}"])
     print_or_write(config.render(options.format), options.output)
     return 0
-
-
-def _usage_error(message: str) -> int:
-    print(f"error: {message} (see `wheelhouse-resolver pip-conf --help`)", file=sys.stderr)
-    return 2

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from typing import TypeVar
 
 from wheelhouse_resolver.cli.options import add_examples, add_site_options, report, site_of
-from wheelhouse_resolver.cli.progress import shown
+from wheelhouse_resolver.cli.progress import progress
 from wheelhouse_resolver.errors import WheelhouseError, printable
 from wheelhouse_resolver.publishing.destination import destination
 from wheelhouse_resolver.publishing.plan import PublishOptions
@@ -25,7 +25,7 @@ class PublishPrinter(PublishObserver):
 
     def progress(self, items: Collection[T], what: str) -> Iterable[T]:
         """A bar, on a terminal."""
-        return shown(items, what, len(items))
+        return progress(items, what, len(items))
 
     def changed(self, change: FileChange) -> None:
         """A line on stdout."""

@@ -27,7 +27,7 @@ from wheelhouse_resolver.cli.options import (
     seconds,
     site_of,
 )
-from wheelhouse_resolver.cli.progress import shown
+from wheelhouse_resolver.cli.progress import progress
 from wheelhouse_resolver.errors import UnreadableWheelError, printable
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.host.interpreters import target_of
@@ -100,7 +100,7 @@ def run(options: argparse.Namespace) -> int:
     results = []
     try:
         # What is printed of each wheel shows the progress; JSON comes at the end.
-        steps = shown(cases, "verifying", len(cases)) if options.json else cases
+        steps = progress(cases, "verifying", len(cases)) if options.json else cases
         for number, (path, how) in enumerate(steps, 1):
             with subreaper():
                 result = _verify(path, how, os.path.join(work, str(number)), keep=options.keep)

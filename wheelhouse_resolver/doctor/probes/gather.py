@@ -153,7 +153,7 @@ def _site(overrides: Overrides, environ: Mapping[str, str]) -> SiteFacts:
         try:
             listing.check_root(site)
         except NoWheelhouseError as error:
-            root_problem = error.problem.partition(";")[0]
+            root_problem = error.problem
     if problem or root_problem:  # commands name what was asked for, not what was taken instead
         site = site._replace(options=_absolute(overrides).as_options("config", "root"))
     return SiteFacts(

@@ -1,0 +1,60 @@
+"""Standard output and standard error of a process: what cannot be written there is noticed, in one place.
+
+Python by itself writes what is left in its buffers when it exits: too late for an exit code and a message of
+ours.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from typing import TextIO
+
+from wheelhouse_resolver.errors import OutputError, reason_of
+
+__all__ = ["Stream", "guarded"]
+
+
+class Stream(io.FileIO):
+    """The descriptor of an output stream. After the first write that fails, all goes to the null device.
+
+    So a command runs to its end, and what it does is done, whoever reads. *problem*: why it could not be
+    written; None also when the reader closed its end of a pipe (`| head`): that one has seen enough.
+    """
+
+    def __init__(self, descriptor: int, called: str) -> None:
+        super().__init__(descriptor, "w", closefd=False)
+        self._called = called
+        self.problem: OutputError | None = None
+
+    def write(self, data: object) -> int:
+        """See `io.RawIOBase.write`; raises nothing."""
+        try:
+            return super().write(data)  # type: ignore[arg-type]
+        except BrokenPipeError:
+            pass
+        except OSError as error:
+            self.problem = OutputError(self._called, reason_of(error))
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, self.fileno())
+        os.close(null)
+        return memoryview(data).nbytes  # type: ignore[arg-type]
+
+
+def guarded(stream: TextIO | None, called: str) -> tuple[TextIO | None, Stream | None]:
+    """*stream* of this process, writing through a `Stream`, and that one; None where it is closed.
+
+    What a test or another program has put in its place stays as it is.
+    """
+    if stream not in (sys.__stdout__, sys.__stderr__) or not isinstance(stream, io.TextIOWrapper):
+        return stream, None
+    raw = Stream(stream.fileno(), called)
+    text = io.TextIOWrapper(
+        io.BufferedWriter(raw),
+        encoding=stream.encoding,
+        errors=stream.errors,
+        # With PYTHONUNBUFFERED, a line is the least that is written.
+        line_buffering=stream.line_buffering or stream.write_through,
+    )
+    return text, raw

@@ -1,0 +1,211 @@
+"""Why a file is not picked, as data, and the one text of each reason: `pick` and `why_not` both use it."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
+
+if TYPE_CHECKING:
+    from packaging.tags import Tag
+
+__all__ = ["Exclusion", "FileStatus", "Group", "Rule", "grouped", "place_of", "python_labels"]
+
+
+class Rule(enum.Enum):
+    """The rule that excludes a file; the value is its name in JSON."""
+
+    FILENAME = "filename"
+    OUTSIDE = "outside-search-path"
+    TAG = "python-tag"
+    NO_BINARY = "no-binary"
+    SPECIFIER = "specifier"
+    CONSTRAINT = "constraint"
+    PRERELEASE = "pre-release"
+    REQUIRES_PYTHON = "requires-python"
+    LOST_VERSION = "lost-version"
+    LOST_RANK = "lost-rank"
+    LOST_TAG = "lost-tag"
+    LOST_BUILD = "lost-build"
+    LOST_NAME = "lost-name"
+
+
+#: The text of each rule, or of each kind of it. {this}: what the host has instead.
+_TEXTS = {
+    Rule.FILENAME: "{about}",
+    "layer": "in the layer {about} ({this})",
+    "arch": "for the arch {about} ({this})",
+    "search": "for the arch {about}, which the site does not let a host of {here} search",
+    "platform": "for the platform {about}, which this Python does not accept",
+    "python": "for Python {about} ({this})",
+    "abi": "for {about}, none of which this Python accepts",
+    "own": "Requires-Python {about} ({this})",
+    "build": "a lower build of {winner}, which requires Python {first}: pip tries older versions only",
+    Rule.NO_BINARY: "the site's [pip] table says no-binary: pip takes no wheel of it",
+    Rule.SPECIFIER: "the version is not {about}",
+    Rule.CONSTRAINT: "not allowed by the constraint {about}",
+    Rule.PRERELEASE: "a pre-release, and there is a final version (--pre or == allows it)",
+    Rule.LOST_VERSION: "older than {about}",
+    Rule.LOST_RANK: "shadowed by {about}, from a more specific directory",
+    Rule.LOST_TAG: "shadowed by {about}, whose tags fit this Python better",
+    Rule.LOST_BUILD: "shadowed by {about}, a higher build",
+    Rule.LOST_NAME: "shadowed by {about}, the same in all respects but its name",
+}
+
+#: What differs from file to file without making another reason: a group has all of it.
+_MERGED = frozenset({Rule.TAG, Rule.FILENAME})
+
+
+class Exclusion(NamedTuple):
+    """What excludes a file: the *rule*, its *kind* where a rule has several, and what it is *about*.
+
+    OUTSIDE:         `layer`, `arch` (above the host's) or `search` (the site says no), and its name.
+    TAG:             `python` and the Pythons that it is for; `abi` and its tags, if the Python alone is not
+                     the reason; or `platform` and its platforms.
+    REQUIRES_PYTHON: `own` and the specifier; or `build`, the specifier, and the higher build that has it.
+    SPECIFIER, CONSTRAINT: the specifier; the constraints, each with its file and line.
+    LOST_...:        the winner, as label/filename.
+    FILENAME:        the problem.
+    here:            the layer, arch or Python of the host, where that makes the difference.
+    """
+
+    rule: Rule
+    kind: str = ""
+    about: tuple[str, ...] = ()
+    here: str = ""
+
+    def __str__(self) -> str:
+        return _TEXTS[self.kind or self.rule].format(
+            about=", ".join(self.about),
+            first=self.about[0] if self.about else "",
+            winner=self.about[-1] if self.about else "",
+            here=self.here,
+            this=f"this is {self.here}" if self.here else "no layer is loaded",
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: rule, kind, about, here."""
+        return {"rule": self.rule.value, "kind": self.kind, "about": list(self.about), "here": self.here}
+
+
+def _text_of(exclusions: Sequence[Exclusion]) -> str:
+    texts = list(map(str, exclusions))
+    if exclusions[-1].rule is Rule.OUTSIDE:
+        texts.append("otherwise right")
+    elif len(texts) > 1:
+        texts[-1] = f"and {texts[-1]}"
+    return "; ".join(texts)
+
+
+class FileStatus(NamedTuple):
+    """A file that is not picked. *exclusions*: what excludes it, then what would do so otherwise.
+
+    A file outside the search path, or for another Python, may have several: they say whether searching its
+    directory, or that Python, would be enough.
+    """
+
+    file: Candidate | InvalidFilename
+    exclusions: tuple[Exclusion, ...]
+
+    @property
+    def filename(self) -> str:
+        """The name of the file."""
+        return self.file.filename
+
+    @property
+    def path(self) -> str:
+        """The path of the file."""
+        return self.file.path
+
+    @property
+    def rule(self) -> Rule:
+        """The rule that excludes it."""
+        return self.exclusions[0].rule
+
+    @property
+    def reason(self) -> str:
+        """All *exclusions* as text."""
+        return _text_of(self.exclusions)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: the file with its place and version, its first exclusion, the others, and the reason."""
+        where = self.file.directory
+        return {
+            "filename": self.filename,
+            "path": self.path,
+            "layer": where.layer,
+            "arch": where.arch,
+            "rank": where.rank,
+            "version": str(self.file.version) if isinstance(self.file, Candidate) else None,
+            **self.exclusions[0].to_dict(),
+            "otherwise": [each.to_dict() for each in self.exclusions[1:]],
+            "reason": self.reason,
+        }
+
+
+class Group(NamedTuple):
+    """Files that are excluded alike, in the order that they came in."""
+
+    exclusions: tuple[Exclusion, ...]
+    files: tuple[Candidate | InvalidFilename, ...]
+
+    def __str__(self) -> str:
+        number, versions = (
+            len(self.files),
+            sorted({f.version for f in self.files if isinstance(f, Candidate)}),
+        )
+        if not versions:
+            return f"{number} file{'s' * (number > 1)}: {_text_of(self.exclusions)}"
+        span = f"{versions[0]} to {versions[-1]}" if len(versions) > 1 else f"{versions[0]}"
+        return f"{number} wheel{'s' * (number > 1)} of {span}: {_text_of(self.exclusions)}"
+
+
+def grouped(found: Iterable[FileStatus]) -> list[Group]:
+    """*found* in groups of those that are excluded alike, in the order of each group's first."""
+    groups: dict[tuple[Exclusion, ...], list[FileStatus]] = {}
+    for each in found:
+        key = tuple(e._replace(about=()) if e.rule in _MERGED else e for e in each.exclusions)
+        groups.setdefault(key, []).append(each)
+    return [
+        Group(
+            exclusions=tuple(map(_merged, zip(*(each.exclusions for each in members), strict=True))),
+            files=tuple(each.file for each in members),
+        )
+        for members in groups.values()
+    ]
+
+
+def _merged(alike: Sequence[Exclusion]) -> Exclusion:
+    """One exclusion about all that *alike*, which are of one kind, are about; Pythons oldest first."""
+    about = dict.fromkeys(each for exclusion in alike for each in exclusion.about)
+    in_order = sorted(about, key=_age) if alike[0].kind == "python" else about
+    return alike[0]._replace(about=tuple(in_order))
+
+
+def place_of(file: Candidate | InvalidFilename) -> str:
+    """The file as label/filename."""
+    return f"{file.directory.label}/{file.filename}"
+
+
+def python_labels(tags: Iterable[Tag]) -> list[str]:
+    """The Pythons that *tags* are for, oldest first: `3.11`, `3.8 and newer`, `PyPy 3.10`."""
+    found = set()
+    for tag in tags:
+        match = re.fullmatch(r"(cp|pp|py)(\d)(\d*)", tag.interpreter)
+        if match is None:
+            found.add(tag.interpreter)
+            continue
+        kind, major, minor = match.groups()
+        version = f"{major}.{minor}" if minor else major
+        threaded = "t" if kind == "cp" and tag.abi == f"{tag.interpreter}t" else ""
+        newer = " and newer" if minor and (kind == "py" or tag.abi == "abi3") else ""
+        found.add(f"{'PyPy ' if kind == 'pp' else ''}{version}{threaded}{newer}")
+    return sorted(found, key=_age)
+
+
+def _age(label: str) -> tuple[list[int], str]:
+    """The place of a label of `python_labels` among others."""
+    return [int(number) for number in re.findall(r"\d+", label)], label

@@ -15,6 +15,7 @@ An error class declares its fields as annotations and its text as a template of 
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -83,9 +84,9 @@ class _Field:
 
 
 def _describe(error: OSError, code: int, fields: dict[str, Any]) -> None:
-    """Set what every `OSError` has."""
-    error.errno, error.strerror = code, fields.get("problem")
-    error.filename = fields.get("path") or fields.get("root")
+    """Set what every `OSError` has; the first field of ours is the file."""
+    error.errno, error.strerror = code, fields.get("problem") or os.strerror(code)
+    error.filename = next(iter(fields.values()))
 
 
 @dataclass_transform()

@@ -41,6 +41,9 @@ __all__ = [
 class UsageError(WheelhouseError, ValueError):
     """A command line that does not say what to do."""
 
+    _message = "{problem}"
+    problem: str
+
 
 def add_site_options(parser: argparse.ArgumentParser) -> None:
     """`--config` and `--root`."""

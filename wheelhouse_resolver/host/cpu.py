@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from wheelhouse_resolver.errors import CpuinfoError, reason_of
 from wheelhouse_resolver.site.microarchitectures import archspec_identity
 from wheelhouse_resolver.utils import cache
-from wheelhouse_resolver.utils.serialise import to_plain
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Arch
@@ -76,6 +75,8 @@ class Cpu(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
+        from wheelhouse_resolver.utils.serialise import to_plain
+
         found: dict[str, Any] = to_plain(self)
         return found
 

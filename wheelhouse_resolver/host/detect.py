@@ -17,7 +17,6 @@ from wheelhouse_resolver.host.target_python import Interpreter, TargetPython, ta
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.log import info
-from wheelhouse_resolver.utils.serialise import to_plain
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Arch, Layer
@@ -142,6 +141,7 @@ class Host(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
+        from wheelhouse_resolver.utils.serialise import to_plain
 
         def weighed(evidence: tuple[Evidence, ...], value: str | None) -> dict[str, Any]:
             return {

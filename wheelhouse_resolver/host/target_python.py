@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wheelhouse_resolver.errors import PythonError
 from wheelhouse_resolver.host.program_interpreter import NotElfError, program_interpreter
-from wheelhouse_resolver.host.python_probe import Answers, ask_python
 
 if TYPE_CHECKING:
     from packaging.tags import Tag
     from packaging.version import Version
+
+    from wheelhouse_resolver.host.python_probe import Answers
 
 __all__ = [
     "Interpreter",
@@ -96,6 +97,8 @@ def target_python(spec: str | None = None) -> tuple[TargetPython, list[str]]:
         # It cannot start here, yet its header still tells its layer: another node's Python, say.
         warning = f"{path} cannot be run here (it needs {loader}): only its ELF header was looked at"
         return TargetPython(spec, Interpreter(real, loader, None)), [warning]
+    from wheelhouse_resolver.host.python_probe import ask_python
+
     said = ask_python(path)
     real = os.path.realpath(said.executable or path)
     return TargetPython(spec, Interpreter(real, _loader(real), said.base_prefix), answers=said), []

@@ -132,14 +132,11 @@ class Policy:
         from copy import copy
 
         other = copy(self)
-        if site is not None:
-            other.site, other._formats = site, {}
-        if target is not None:
-            other.target, other.priorities, other._environment = target, _priorities(target), None
-        if constraints is not None:
-            other.constraints = constraints
-        if prereleases is not None:
-            other.prereleases = prereleases
+        other.site, other.target = site or self.site, target or self.target
+        other.priorities = _priorities(other.target)
+        other.constraints = self.constraints if constraints is None else constraints
+        other.prereleases = self.prereleases if prereleases is None else prereleases
+        other._environment, other._formats = None, {}
         return other
 
     def marker_applies(self, marker: Marker | None, extras: Iterable[str] = ()) -> bool:

@@ -1,45 +1,21 @@
-"""Reading a site from its TOML file: the edge where text becomes frozen values.
-
-All that is wrong with a file is an error that names the file and the key; nothing is guessed.
-"""
+"""Finding and reading the site file."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from wheelhouse_resolver.errors import NoWheelhouseError, SiteFileError, reason_of
-from wheelhouse_resolver.site.layout import BUILTIN_LADDER, BUILTIN_LAYERS, GENERIC, NO_LAYER, Arch, Layer
-from wheelhouse_resolver.site.ranks import assign_ranks
-from wheelhouse_resolver.site.validation import HIGHEST_RANK, invalid_name
-from wheelhouse_resolver.utils import cache
 from wheelhouse_resolver.utils.appdirs import places
 from wheelhouse_resolver.utils.log import info
-from wheelhouse_resolver.utils.schema import (
-    Check,
-    Findings,
-    Pairs,
-    Table,
-    Tables,
-    flag,
-    line,
-    lines,
-    require,
-    whole_number,
-)
 from wheelhouse_resolver.utils.text import invalid_character
 
-__all__ = ["ORIGIN", "SiteFile", "find_site_file", "from_document", "load", "parse"]
+__all__ = ["ORIGIN", "SiteFile", "find_site_file", "load"]
 
 
 #: The root of the site that the built-in layout comes from.
 ORIGIN = "/cvmfs/soft.computecanada.ca/custom/python/wheelhouse"
-
-
-#: Tables that other rooms read.
-_OTHER_ROOMS = ("publish", "build")
 
 
 class SiteFile(NamedTuple):
@@ -89,6 +65,8 @@ def load(
     if found.path is None:
         fields: dict[str, Any] = {"root": root if root is not None else _builtin_root()}
     else:
+        from wheelhouse_resolver.site.document import parse
+
         fields = parse(_text_of(found.path), found.path, root=root)
     return {**fields, "options": tuple(options)}
 
@@ -111,154 +89,3 @@ def _builtin_root() -> str:
     raise NoWheelhouseError(None, f"no wheelhouse found (tried {', '.join(tried)})").with_hint(
         "name one with --root or WHEELHOUSE_ROOT, or make one: wheelhouse-resolver init --root DIR"
     )
-
-
-def parse(text: str, source: str, *, root: str | None = None) -> dict[str, Any]:
-    """The fields of the site that the TOML *text* describes, of the right types; `Site` checks the rest.
-
-    *source* names the text in errors; *root* replaces its root. Raises `SiteFileError`.
-    """
-    return from_document(cache.get("toml", [text], lambda: _parsed(text, source)), source, root)
-
-
-def _parsed(text: str, source: str) -> dict[str, Any]:
-    from wheelhouse_resolver.utils.toml import TomlError, parse_toml
-
-    try:
-        return parse_toml(text)
-    except TomlError as error:
-        raise SiteFileError(source, error.problem, error.line) from error
-
-
-# -- what a site file may say ----------------------------------------------------------------------------
-
-
-def _pip_option(found: Findings, value: Any, key: str) -> None:
-    if isinstance(value, Mapping):
-        section = key.removeprefix("[pip] ")
-        Pairs(_scalar, header=f"pip.{section}")(found, value, key)
-    else:
-        _scalar(found, value, key)
-
-
-def _scalar(found: Findings, value: Any, key: str) -> None:
-    items = value if isinstance(value, list) else [value]
-    if not all(isinstance(item, (str, int)) for item in items):
-        found.note(key, "must be a string, a whole number, true, false or a list of these")
-
-
-def _any_table(found: Findings, value: Any, key: str) -> None:
-    found.expect(Mapping, "a table", value, key)
-
-
-_ARCH = Table(
-    {
-        "name": line(lambda name: invalid_name(name, GENERIC)),
-        "target": line(),
-        "features": lines(),
-        "rank": whole_number(1, HIGHEST_RANK),
-    },
-    needed=["name"],
-)
-
-_LAYER = Table(
-    {
-        "name": line(lambda name: invalid_name(name, NO_LAYER)),
-        "directories": lines(),
-        "archs": lines(),
-        "names": Pairs(line()),
-        "env": Pairs(line()),
-        "interpreter": lines(),
-        "default": flag,
-    },
-    needed=["name"],
-)
-
-_KEYS: dict[str, Check] = {
-    "root": line(),
-    "arch": Tables(_ARCH, named=True),
-    "layer": Tables(_LAYER, named=True),
-    "search": Pairs(lines(), header="search"),
-    "pip": Pairs(_pip_option, header="pip"),
-    **dict.fromkeys(_OTHER_ROOMS, _any_table),
-}
-
-
-def _has_root(found: Findings, value: Any, _: str) -> None:
-    if "root" not in value:
-        found.note("root", "missing: name the wheelhouse's directory, or give --root")
-
-
-#: A whole site file, and one whose root is given otherwise.
-_SCHEMA, _ROOTLESS = Table(_KEYS, then=_has_root), Table(_KEYS)
-
-
-# -- what it comes to ------------------------------------------------------------------------------------
-
-
-def from_document(document: Mapping[str, Any], source: str, root: str | None) -> dict[str, Any]:
-    """The fields of the site that a TOML *document* describes; see `parse`."""
-    require(_SCHEMA if root is None else _ROOTLESS, document, source)
-    root = root if root is not None else os.path.expanduser(document["root"])
-    ladder = _ladder(document["arch"], source) if "arch" in document else BUILTIN_LADDER
-    if "layer" in document:
-        layers = tuple(_layer(entry, [arch.name for arch in ladder]) for entry in document["layer"])
-    else:
-        layers = tuple(_fitted(layer, ladder) for layer in BUILTIN_LAYERS)
-    return {
-        "root": os.path.normpath(root),
-        "ladder": ladder,
-        "layers": layers,
-        "search": _frozen(document.get("search", {})),
-        "pip": _frozen(document.get("pip", {})),
-        "tables": _frozen({name: document[name] for name in _OTHER_ROOMS if name in document}),
-        "source": source,
-    }
-
-
-def _ladder(entries: Sequence[Mapping[str, Any]], source: str) -> tuple[Arch, ...]:
-    from wheelhouse_resolver.site.microarchitectures import vocabulary
-
-    words = vocabulary()
-    builtin = {arch.name: arch for arch in BUILTIN_LADDER}
-    try:
-        ranks = assign_ranks([(entry["name"], entry.get("rank")) for entry in entries])
-    except ValueError as error:
-        raise SiteFileError.of(source, [("[[arch]]", str(error))]) from error
-    ladder: list[Arch] = []
-    for entry, rank in zip(entries, ranks, strict=True):
-        name, target, features = entry["name"], entry.get("target"), tuple(entry.get("features", ()))
-        if name in builtin and entry.keys().isdisjoint(("target", "features")):
-            target, features = builtin[name].target, builtin[name].features
-        ladder.append(Arch(name, rank, target, features, words.family_of(target, features)))
-    return tuple(ladder)
-
-
-def _layer(entry: Mapping[str, Any], ladder: Sequence[str]) -> Layer:
-    name, archs = entry["name"], entry.get("archs", ladder)
-    # A layer with a built-in one's name that states no evidence is recognised as that one is.
-    own = not entry.keys().isdisjoint(("env", "interpreter"))
-    twin = None if own else next((layer for layer in BUILTIN_LAYERS if layer.name == name), None)
-    return Layer(
-        name=name,
-        directories=tuple(entry.get("directories", [name])),
-        archs=(*(a for a in ladder if a in archs), *(a for a in archs if a not in (*ladder, GENERIC))),
-        names=tuple(entry.get("names", {}).items()),
-        env=twin.env if twin else tuple(entry.get("env", {}).items()),
-        interpreter=twin.interpreter if twin else tuple(entry.get("interpreter", ())),
-        os_release=twin.os_release if twin else (),
-        default=entry.get("default", False),
-    )
-
-
-def _fitted(layer: Layer, ladder: tuple[Arch, ...]) -> Layer:
-    """A built-in layer on a site's own ladder."""
-    return layer._replace(archs=tuple(arch.name for arch in ladder))
-
-
-def _frozen(value: Any) -> Any:
-    if isinstance(value, dict):
-        return MappingProxyType({key: _frozen(item) for key, item in value.items()})
-    if isinstance(value, list):
-        return tuple(_frozen(item) for item in value)
-    return value

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "HostKind",
     "Layer",
     "SearchPath",
+    "SiteFields",
 ]
 
 
@@ -195,3 +197,16 @@ BUILTIN_LAYERS = (
         os_release=("gentoo",),
     ),
 )
+
+
+class SiteFields(NamedTuple):
+    """The fields of a `Site`, which explains them."""
+
+    root: str
+    ladder: tuple[Arch, ...] = BUILTIN_LADDER
+    layers: tuple[Layer, ...] = BUILTIN_LAYERS
+    search: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    pip: Mapping[str, Any] = MappingProxyType({})
+    tables: Mapping[str, Any] = MappingProxyType({})
+    source: str | None = None
+    options: tuple[str, ...] = ()

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from wheelhouse_resolver.errors import InvalidSiteError, SiteFileError, UnknownArchError, UnknownLayerError
 from wheelhouse_resolver.site.layout import (
@@ -26,6 +25,7 @@ from wheelhouse_resolver.site.layout import (
     HostKind,
     Layer,
     SearchPath,
+    SiteFields,
 )
 from wheelhouse_resolver.site.ranks import LAYER_RANK, TOP_RANK, rank_offsets
 
@@ -55,18 +55,7 @@ class SearchingHost(Protocol):
         ...
 
 
-class _Fields(NamedTuple):
-    root: str
-    ladder: tuple[Arch, ...] = BUILTIN_LADDER
-    layers: tuple[Layer, ...] = BUILTIN_LAYERS
-    search: Mapping[str, tuple[str, ...]] = MappingProxyType({})
-    pip: Mapping[str, Any] = MappingProxyType({})
-    tables: Mapping[str, Any] = MappingProxyType({})
-    source: str | None = None
-    options: tuple[str, ...] = ()
-
-
-class Site(_Fields):
+class Site(SiteFields):
     """A site's configuration. Raises `InvalidSiteError` when its parts contradict each other.
 
     root:     the wheelhouse's root directory, absolute.
@@ -87,11 +76,13 @@ class Site(_Fields):
 
         def __new__(cls, *fields, **named):
             """The site with these fields, if they fit each other."""
-            from wheelhouse_resolver.site.validation import site_problems
-
             site = super().__new__(cls, *fields, **named)
-            if found := site_problems(site):
-                raise InvalidSiteError(found)
+            builtin = site.ladder is BUILTIN_LADDER and site.layers is BUILTIN_LAYERS and not site.search
+            if not builtin or not os.path.isabs(site.root) or not site.root.isprintable():
+                from wheelhouse_resolver.site.validation import site_problems
+
+                if found := site_problems(site):
+                    raise InvalidSiteError(found)
             return site
 
     def __eq__(self, other: object) -> bool:
@@ -131,9 +122,9 @@ class Site(_Fields):
 
         Raises `SiteFileError`.
         """
-        from wheelhouse_resolver.site import config
+        from wheelhouse_resolver.site.document import parse
 
-        return _checked(config.parse(text, source, root=root))
+        return _checked(parse(text, source, root=root))
 
     @staticmethod
     def default(root: str | os.PathLike[str]) -> Site:

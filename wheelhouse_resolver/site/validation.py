@@ -7,14 +7,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
-from wheelhouse_resolver.site.layout import BUILTIN_LADDER, GENERIC, NO_LAYER, Arch, Layer
+from wheelhouse_resolver.site.layout import BUILTIN_LADDER, GENERIC, NO_LAYER, Arch, Layer, SiteFields
 from wheelhouse_resolver.site.ranks import LAYER_RANK, assign_ranks, rank_offsets
 from wheelhouse_resolver.utils.text import invalid_character, suggest_name
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.site.model import Site
 
 __all__ = ["HIGHEST_RANK", "invalid_name", "site_problems"]
 
@@ -29,7 +25,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _Problems = Iterator[tuple[str, str]]
 
 
-def site_problems(site: Site) -> tuple[tuple[str, str], ...]:
+def site_problems(site: SiteFields) -> tuple[tuple[str, str], ...]:
     """Everything that is wrong with *site*, as (key of a site file, problem) pairs."""
     found = [*_root_problems(site.root)]
     if site.ladder is not BUILTIN_LADDER:
@@ -82,7 +78,7 @@ def _ladder_problems(ladder: tuple[Arch, ...]) -> _Problems:
         yield "[[arch]]", str(error)
 
 
-def _layer_problems(layer: Layer, site: Site) -> _Problems:
+def _layer_problems(layer: Layer, site: SiteFields) -> _Problems:
     key, names = f"[[layer]] {layer.name!r}", [arch.name for arch in site.ladder]
     if problem := invalid_name(layer.name, NO_LAYER):
         yield f"{key}.name", problem
@@ -107,7 +103,7 @@ def _layer_problems(layer: Layer, site: Site) -> _Problems:
             yield f"{key}.names", f"two archs would share the directory {leaf!r}"
 
 
-def _joint_problems(site: Site) -> _Problems:
+def _joint_problems(site: SiteFields) -> _Problems:
     """What is wrong between layers that are fine by themselves."""
     if sum(layer.default for layer in site.layers) > 1:
         yield "[[layer]]", "more than one layer says `default = true`"

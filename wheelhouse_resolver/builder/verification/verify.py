@@ -54,10 +54,10 @@ print(*map(sysconfig.get_path, {_SCHEMES}), os.path.realpath("/proc/self/exe"), 
 class NoEmulatorError(WheelhouseError, FileNotFoundError):
     """An emulator that is not installed."""
 
-    _message = "no program {program} on PATH to emulate with"
+    _message = "no program {path} on PATH to emulate with"
     _hint = "qemu's emulators are in Debian's package qemu-user"
     _errno = errno.ENOENT
-    program: str
+    path: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -455,10 +455,11 @@ class TestPublish:
 class TestBadInput:
     def refused(self, done: Outcome, *words: str) -> None:
         assert (done.code, done.out) == (2, "")
-        line = done.err.splitlines()[-1]
-        assert line.startswith("error: ")
+        error, *hint = [line for line in done.err.splitlines() if line.startswith(("error: ", "hint: "))]
+        assert error.startswith("error: ")
+        assert len(hint) <= 1
         for word in words:
-            assert word in line
+            assert word in error + "".join(hint)
 
     def test_no_requirement(self, build: Build, tmp_path: Path) -> None:
         self.refused(build(), "no requirement")

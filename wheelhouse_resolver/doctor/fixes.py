@@ -28,11 +28,6 @@ def _shell(facts: EnvironmentFacts) -> _Shell:
     return _SHELLS.get(facts.shell, _SH)
 
 
-def command_line(*words: str) -> str:
-    """*words* as a command line."""
-    return shlex.join(words)
-
-
 def edit(path: str, number: int | None = None) -> str:
     """Opens the file at *path* in the user's editor, at a line if that is known."""
     return f"${{EDITOR:-vi}} {f'+{number} ' if number else ''}{shlex.quote(path)}"
@@ -58,7 +53,7 @@ def load_settings(facts: EnvironmentFacts, *words: str) -> str:
 def pip_of_target(facts: EnvironmentFacts, *words: str) -> str:
     """A command of the target Python's pip."""
     python = facts.python.executable if facts.python else facts.host.python.name
-    return command_line(python, "-m", "pip", *words)
+    return shlex.join([python, "-m", "pip", *words])
 
 
 def unset_setting(facts: EnvironmentFacts, setting: PipSetting) -> str:

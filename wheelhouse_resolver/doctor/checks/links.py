@@ -5,14 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from wheelhouse_resolver.doctor.diagnostics import (
-    Diagnostic,
-    check,
-    error,
-    note,
-    warning,
-)
-from wheelhouse_resolver.doctor.fixes import load_settings, unset_setting
+from wheelhouse_resolver.doctor import fixes
+from wheelhouse_resolver.doctor.diagnostics import ERROR, NOTE, WARNING, Diagnostic, check
 from wheelhouse_resolver.utils.serialise import to_plain
 
 if TYPE_CHECKING:
@@ -119,7 +113,7 @@ def _absent(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         what = "no `find-links` is in force, and PIP_CONFIG_FILE is not set"
     else:
         what = f"no `find-links` is in force, though PIP_CONFIG_FILE names {facts.pip.config_file}"
-    yield error(what, load_settings(facts), {"in_force": to_plain(winner)})
+    yield Diagnostic(ERROR, what, fixes.load_settings(facts), {"in_force": to_plain(winner)})
 
 
 @check(
@@ -129,9 +123,10 @@ def _absent(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 def _replaced(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     beaten, winner = _beaten(facts), facts.pip.in_force.get("find-links")
     if beaten is not None and winner is not None:
-        yield error(
+        yield Diagnostic(
+            ERROR,
             f"{winner.where} replaces {beaten.where}, and names no directory of the wheelhouse",
-            unset_setting(facts, winner),
+            fixes.unset_setting(facts, winner),
             {"beaten": to_plain(beaten), "in_force": to_plain(winner)},
         )
 
@@ -166,9 +161,10 @@ def _stale(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         if links:
             says.append(f"names what {problem}: {_values(links)}")
     if says:
-        yield error(
+        yield Diagnostic(
+            ERROR,
             f"{setting.where} {'; it '.join(says)}",
-            load_settings(facts),
+            fixes.load_settings(facts),
             {
                 "other": [state.directory.label for _, state in reading.other],
                 "left_out": left_out,
@@ -176,17 +172,19 @@ def _stale(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             },
         )
     elif reading.gone:
-        yield note(
+        yield Diagnostic(
+            NOTE,
             f"{setting.where} names what does not exist, of which pip warns, and uv fails: "
             + _values(reading.gone),
-            load_settings(facts),
+            fixes.load_settings(facts),
             {"links": [link.value for link in reading.gone]},
         )
     outside = [link for link in reading.strays if link not in below and not link.exists]
     if outside:
-        yield warning(
+        yield Diagnostic(
+            WARNING,
             f"{setting.where} names what does not exist: {_values(outside)}",
-            unset_setting(facts, setting),
+            fixes.unset_setting(facts, setting),
             {"links": [link.value for link in outside]},
         )
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from wheelhouse_resolver.doctor.diagnostics import (
-    Diagnostic,
-    check,
-    error,
-    note,
-)
-from wheelhouse_resolver.doctor.fixes import command_line, export, unset
+from wheelhouse_resolver.doctor import fixes
+from wheelhouse_resolver.doctor.diagnostics import ERROR, NOTE, Diagnostic, check
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.doctor.facts import EnvironmentFacts
@@ -25,14 +21,15 @@ def _temporary(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         return
     problem = place.problem or "programs cannot run there (noexec)"
     if place.missing:
-        fix = command_line("mkdir", "-p", place.path)
+        fix = shlex.join(["mkdir", "-p", place.path])
     elif place.variable:
-        fix = unset(facts, place.variable)
+        fix = fixes.unset(facts, place.variable)
     else:
         own = os.path.join(facts.home.path if facts.home else "/var/tmp", "tmp")
-        fix = f"{command_line('mkdir', '-p', own)} && {export(facts, 'TMPDIR', own)}"
+        fix = f"{shlex.join(['mkdir', '-p', own])} && {fixes.export(facts, 'TMPDIR', own)}"
     named = f" ({place.variable})" if place.variable else ""
-    yield error(
+    yield Diagnostic(
+        ERROR,
         f"temporary directory {place.path}{named}: {problem}",
         fix,
         {"path": place.path, "variable": place.variable or None, "problem": problem},
@@ -42,9 +39,10 @@ def _temporary(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 @check("home", "pip keeps its cache there and `pip install --user` its packages")
 def _home(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if facts.home is not None and facts.home.problem:
-        yield note(
+        yield Diagnostic(
+            NOTE,
             f"cannot write to the home directory {facts.home.path}: {facts.home.problem}",
-            command_line("df", "-h", facts.home.path),
+            shlex.join(["df", "-h", facts.home.path]),
             {"path": facts.home.path, "problem": facts.home.problem},
         )
 
@@ -52,8 +50,9 @@ def _home(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 @check("cache", "the CPU and the Python are then examined again at every module load, which takes longer")
 def _cache(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if facts.cache is not None and facts.cache.problem:
-        yield note(
+        yield Diagnostic(
+            NOTE,
             f"cannot write to the cache {facts.cache.path}: {facts.cache.problem}",
-            export(facts, "XDG_CACHE_HOME", "/tmp/cache-") + '"$USER"',
+            fixes.export(facts, "XDG_CACHE_HOME", "/tmp/cache-") + '"$USER"',
             {"path": facts.cache.path, "problem": facts.cache.problem},
         )

@@ -4,31 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from wheelhouse_resolver.doctor import fixes
 from wheelhouse_resolver.doctor.checks.links import config_file_is_ours, finds_wheelhouse
-from wheelhouse_resolver.doctor.diagnostics import (
-    ERROR,
-    NOTE,
-    WARNING,
-    Diagnostic,
-    DiagnosticSeverity,
-    check,
-    diagnostic,
-    error,
-    note,
-    warning,
-)
-from wheelhouse_resolver.doctor.fixes import (
-    command_line,
-    edit,
-    export,
-    load_settings,
-    pip_of_target,
-    unset,
-    unset_setting,
-)
+from wheelhouse_resolver.doctor.diagnostics import ERROR, NOTE, WARNING, Diagnostic, DiagnosticSeverity, check
 from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.utils.text import is_true
 
@@ -43,9 +25,10 @@ _OBEYS_BUILD_TAGS = (19, 3)
 @check("pip-missing", "nothing can be installed")
 def _missing(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if facts.python is not None and facts.pip.version is None:
-        yield error(
+        yield Diagnostic(
+            ERROR,
             f"{facts.python.executable} has no pip that works: {facts.pip.problem}",
-            command_line(facts.python.executable, "-m", "ensurepip", "--upgrade"),
+            shlex.join([facts.python.executable, "-m", "ensurepip", "--upgrade"]),
             {"python": facts.python.executable},
         )
 
@@ -61,9 +44,10 @@ def _numbers(version: str) -> tuple[int, int]:
 def _too_old(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     version = facts.pip.version
     if version is not None and _numbers(version) < _OBEYS_BUILD_TAGS:
-        yield error(
+        yield Diagnostic(
+            ERROR,
             f"pip {version} is too old: build tags decide from 19.3 on",
-            pip_of_target(facts, "install", "--upgrade", "pip"),
+            fixes.pip_of_target(facts, "install", "--upgrade", "pip"),
             {"version": version},
         )
 
@@ -73,7 +57,8 @@ def _other_pip(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     pip, python = facts.pip, facts.python
     if python is not None and pip.command_python is not None and pip.command_is_other:
         theirs, own = pip.command_python, python.executable
-        yield warning(
+        yield Diagnostic(
+            WARNING,
             f"`pip` on PATH is {pip.command} and installs for {theirs}, not for {own}",
             facts.command("doctor", "--python", theirs),
             {"command": pip.command, "its_python": theirs, "target": own},
@@ -86,14 +71,15 @@ def _config_file(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if not problem or path is None:
         return
     if problem == "Permission denied":
-        fix = command_line("chmod", "a+r", path)
+        fix = shlex.join(["chmod", "a+r", path])
     elif problem == "No such file or directory":
         above = os.path.dirname(path)
-        make = f"{command_line('mkdir', '-p', above)} && " if above else ""
+        make = f"{shlex.join(['mkdir', '-p', above])} && " if above else ""
         fix = make + facts.command("pip-conf", *facts.host_options, "--output", path)
     else:
-        fix = unset(facts, "PIP_CONFIG_FILE")
-    yield error(
+        fix = fixes.unset(facts, "PIP_CONFIG_FILE")
+    yield Diagnostic(
+        ERROR,
         f"PIP_CONFIG_FILE names {path}, which pip cannot use: {problem}",
         fix,
         {"path": path, "problem": problem},
@@ -108,9 +94,10 @@ def _broken_config(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     path = pip.config_file or ""
     named = re.search(r"(?:file:|reading from) ?'([^']+)'", pip.problem)
     path = named[1] if named else path
-    yield error(
+    yield Diagnostic(
+        ERROR,
         f"pip refuses its configuration: {pip.problem}",
-        edit(path) if path else pip_of_target(facts, "config", "edit"),
+        fixes.edit(path) if path else fixes.pip_of_target(facts, "config", "edit"),
         {"problem": pip.problem, "file": path or None},
     )
 
@@ -121,10 +108,11 @@ def _unread_config(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if pip.version is None or pip.asked == "config debug" or pip.problem:
         return
     lacks = "does not say which file a setting is from" if pip.asked else "cannot say what its files set"
-    yield note(
+    yield Diagnostic(
+        NOTE,
         f"pip {pip.version} {lacks}: only {'their outcome' if pip.asked else 'PIP_* variables'} and "
         "PIP_CONFIG_FILE were looked at",
-        pip_of_target(facts, "install", "--upgrade", "pip"),
+        fixes.pip_of_target(facts, "install", "--upgrade", "pip"),
         {"version": pip.version, "asked": pip.asked or None},
     )
 
@@ -132,9 +120,10 @@ def _unread_config(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 @check("ignored-config", "PIP_CONFIG_FILE takes its place, so what it says has no effect")
 def _ignored_files(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for path in facts.pip.ignored:
-        yield note(
+        yield Diagnostic(
+            NOTE,
             f"pip does not read {path}, because PIP_CONFIG_FILE names {facts.pip.config_file}",
-            "" if config_file_is_ours(facts) else unset(facts, "PIP_CONFIG_FILE"),
+            "" if config_file_is_ours(facts) else fixes.unset(facts, "PIP_CONFIG_FILE"),
             {"path": path},
         )
 
@@ -169,7 +158,7 @@ def _about(
 ) -> Diagnostic:
     """What is wrong with a *setting*; *more* comes after the place where it was made. The fix unsets it."""
     message = f"{message} ({setting.where}){more}"
-    return diagnostic(severity, message, unset_setting(facts, setting), to_plain(setting))
+    return Diagnostic(severity, message, fixes.unset_setting(facts, setting), to_plain(setting))
 
 
 @check("no-binary", "pip builds from source what the wheelhouse has as a wheel")
@@ -215,10 +204,11 @@ def _index(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     limited = limits is not None and _is_wanted(facts, limits)  # by the site, so that this does not happen
     if users or (finds_wheelhouse(facts) and facts.indexes and not limited):
         asked = facts.indexes or [(value, each.where) for each in users for value in each.values]
-        yield note(
+        yield Diagnostic(
+            NOTE,
             f"pip also asks {' and '.join(f'{url} ({where})' for url, where in asked)}: a newer version "
             "there wins over the wheelhouse's; avail and pick show only what the wheelhouse has",
-            unset_setting(facts, users[0]) if users else load_settings(facts, "--offline"),
+            fixes.unset_setting(facts, users[0]) if users else fixes.load_settings(facts, "--offline"),
             {"indexes": [{"url": url, "where": where} for url, where in asked]},
         )
 
@@ -226,9 +216,10 @@ def _index(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 @check("index-unreachable", "it tries again and again before it goes on, for each project")
 def _unreachable_index(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if facts.index is not None and facts.index.problem:
-        yield warning(
+        yield Diagnostic(
+            WARNING,
             f"pip will ask {facts.index.url}, which cannot be reached: {facts.index.problem}",
-            export(facts, "PIP_NO_INDEX", "1"),
+            fixes.export(facts, "PIP_NO_INDEX", "1"),
             {"url": facts.index.url, "problem": facts.index.problem},
         )
 
@@ -260,9 +251,10 @@ def _overridden(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             and winner.origin != "env"
             and _words(winner.value) != _words(each.value)
         ):
-            yield warning(
+            yield Diagnostic(
+                WARNING,
                 f"{winner.where} = {winner.value} beats {each.where} = {each.value}",
-                unset_setting(facts, winner),
+                fixes.unset_setting(facts, winner),
                 {"beaten": to_plain(each), "in_force": to_plain(winner)},
             )
 
@@ -274,9 +266,10 @@ def _venv_config(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         if each.origin == "site":
             found.setdefault(each.file, []).append(each.option)
     for path, options in found.items():
-        yield note(
+        yield Diagnostic(
+            NOTE,
             f"{path}, of the target Python's own environment, sets {', '.join(sorted(options))}",
-            edit(path),
+            fixes.edit(path),
             {"file": path, "options": sorted(options)},
         )
 
@@ -286,8 +279,9 @@ def _uv(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if facts.uv is None or facts.site.root_problem or "UV_CONFIG_FILE" in facts.environ:
         return
     if not facts.environ.get("UV_FIND_LINKS"):
-        yield note(
+        yield Diagnostic(
+            NOTE,
             f"{facts.uv} knows no wheelhouse: UV_FIND_LINKS and UV_CONFIG_FILE are not set",
-            load_settings(facts),
+            fixes.load_settings(facts),
             {"uv": facts.uv},
         )

@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from wheelhouse_resolver.doctor.diagnostics import (
-    ERROR,
-    NOTE,
-    WARNING,
-    Diagnostic,
-    check,
-    diagnostic,
-    error,
-    note,
-    warning,
-)
-from wheelhouse_resolver.doctor.fixes import command_line, export, unset
+from wheelhouse_resolver.doctor import fixes
+from wheelhouse_resolver.doctor.diagnostics import ERROR, NOTE, WARNING, Diagnostic, check
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.doctor.facts import EnvironmentFacts
@@ -33,7 +24,7 @@ _MODULE = re.compile(r"(?:^|:)python/(\d+\.\d+)[^:]*", re.IGNORECASE)
 def _new_venv(facts: EnvironmentFacts, python: str, path: str) -> str:
     """Makes a virtual environment at a new *path*. What is installed elsewhere stays: no `--clear`."""
     leave = "deactivate; " if facts.environ.get("VIRTUAL_ENV") else ""
-    return leave + command_line(python, "-m", "venv", path)
+    return leave + shlex.join([python, "-m", "venv", path])
 
 
 @check("target", "its pip and the settings of that stay unknown")
@@ -41,7 +32,7 @@ def _target(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if facts.python is None and facts.target_problem:
         alone = facts.host.python.version is not None
         other = facts.other_python
-        yield diagnostic(
+        yield Diagnostic(
             NOTE if alone else ERROR,
             f"the target Python's pip is unknown: {facts.target_problem}",
             facts.command("doctor", "--python", other) if other else "",
@@ -71,7 +62,7 @@ def _other_layer(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             fix = _new_venv(facts, facts.other_python, f"{facts.python.prefix}-{around.value}")
         else:
             fix = facts.command("doctor", "--python", facts.other_python)
-    yield diagnostic(
+    yield Diagnostic(
         ERROR if own is not None else WARNING,
         f"the target Python {name} {says}, yet layer {around.value} is loaded ({around.detail}){wanted}",
         fix,
@@ -92,7 +83,7 @@ def _conda(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         elif not active:
             kind = f"a Python of layer {layer}" if layer else "another Python"
             wanted = f"; make a virtual environment of {kind}"
-        yield diagnostic(
+        yield Diagnostic(
             ERROR if layer else WARNING,
             f"the target Python is of the conda environment {target}"
             + (f", and the wheels are for layer {layer}" if layer else "")
@@ -101,7 +92,8 @@ def _conda(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             {"prefix": target, "layer": layer},
         )
     elif active:
-        yield warning(
+        yield Diagnostic(
+            WARNING,
             f"the conda environment {active} is active, and the target Python is not of it",
             "conda deactivate",
             {"prefix": active},
@@ -112,7 +104,8 @@ def _conda(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 def _broken_venv(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for each in facts.venvs:
         if each.problem:
-            yield error(
+            yield Diagnostic(
+                ERROR,
                 f"the virtual environment {each.path} cannot run: {each.problem}",
                 _new_venv(facts, f"python{_minor(each.version) or 3}", f"{each.path}-new"),
                 {"path": each.path, "home": each.home},
@@ -124,7 +117,8 @@ def _other_venv(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for each in facts.venvs:
         if each.active and not each.is_target and not each.problem and facts.python is not None:
             python, target = os.path.join(each.path, "bin", "python"), facts.python.executable
-            yield note(
+            yield Diagnostic(
+                NOTE,
                 f"the virtual environment {each.path} is active; this report is about {target}",
                 facts.command("doctor", "--python", python),
                 {"active": each.path, "target": target},
@@ -149,7 +143,8 @@ def _other_version(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         else:
             kind = facts.python.executable
             fix = facts.command("doctor", "--python", facts.other_python or f"python{version}")
-        yield warning(
+        yield Diagnostic(
+            WARNING,
             f"{kind} has Python {own}; the module that is loaded is Python {version}",
             fix,
             {"target": own, "module": version},
@@ -165,9 +160,10 @@ def _policy_module(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if policy is None:
         return
     path = policy.path or "_manylinux"
-    away = command_line("mv", path, f"{path}.off")
+    away = shlex.join(["mv", path, f"{path}.off"])
     if policy.problem:
-        yield error(
+        yield Diagnostic(
+            ERROR,
             f"{path} fails when pip asks it whether manylinux wheels may be used: {policy.problem}",
             away,
             {"path": policy.path, "problem": policy.problem},
@@ -175,7 +171,8 @@ def _policy_module(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         return
     says = {True: "refuses manylinux wheels", False: "allows manylinux wheels", None: "has no opinion"}
     whose = "what `policy-module` writes" if policy.ours else "not what `policy-module` writes"
-    yield note(
+    yield Diagnostic(
+        NOTE,
         f"{path} {says[policy.refuses]}; it is {whose}",
         "" if policy.ours else away,
         {"path": policy.path, "refuses": policy.refuses, "intended": policy.ours},
@@ -193,8 +190,9 @@ def _shadowed(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for directory, pairs in by.items():
         from_home = directory == facts.python.user_site
         more = f" and {len(pairs) - 5} more" if len(pairs) > 5 else ""
-        yield note(
+        yield Diagnostic(
+            NOTE,
             f"{directory} comes before what is installed: {', '.join(pairs[:5])}{more}",
-            export(facts, "PYTHONNOUSERSITE", "1") if from_home else unset(facts, "PYTHONPATH"),
+            fixes.export(facts, "PYTHONNOUSERSITE", "1") if from_home else fixes.unset(facts, "PYTHONPATH"),
             {"directory": directory, "projects": pairs},
         )

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from wheelhouse_resolver.doctor.diagnostics import (
-    ERROR,
-    NOTE,
-    WARNING,
-    Diagnostic,
-    check,
-    diagnostic,
-    error,
-    warning,
-)
-from wheelhouse_resolver.doctor.fixes import command_line, edit, unset
+from wheelhouse_resolver.doctor import fixes
+from wheelhouse_resolver.doctor.diagnostics import ERROR, NOTE, WARNING, Diagnostic, check
 from wheelhouse_resolver.host.detect import ARCH_VARIABLES
 from wheelhouse_resolver.utils.serialise import to_plain
 
@@ -28,9 +20,10 @@ def _site_file(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     site = facts.site
     if site.problem:
         gone = site.file_missing and site.file_by == "WHEELHOUSE_CONFIG"
-        yield error(
+        yield Diagnostic(
+            ERROR,
             f"{site.problem}; the built-in site was used instead",
-            unset(facts, "WHEELHOUSE_CONFIG") if gone else edit(site.file, site.line),
+            fixes.unset(facts, "WHEELHOUSE_CONFIG") if gone else fixes.edit(site.file, site.line),
             {"file": site.file, "line": site.line, "named_by": site.file_by},
         )
 
@@ -45,7 +38,8 @@ def _root(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     places = {each.value for each in facts.pip.links if each.real is not None and each.exists}
     if site.root_by == "built-in" and links is not None and not places.isdisjoint(links.values):
         # `init` would make an empty wheelhouse here, and that would hide the one that pip finds.
-        yield warning(
+        yield Diagnostic(
+            WARNING,
             f"the site file is not known here, though {links.where} names what may be its wheelhouse: "
             "load the site's module, or set WHEELHOUSE_CONFIG",
             "",
@@ -54,13 +48,14 @@ def _root(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         )
         return
     if site.root_by == "WHEELHOUSE_ROOT":
-        fix = unset(facts, "WHEELHOUSE_ROOT")
+        fix = fixes.unset(facts, "WHEELHOUSE_ROOT")
     elif site.root_by == "site file":
-        fix = edit(site.file)
+        fix = fixes.edit(site.file)
     else:
         fix = facts.command("init")
     what = f"wheelhouse {site.root} (named by {site.root_by}): {site.root_problem}"
-    yield error(
+    yield Diagnostic(
+        ERROR,
         site.root_problem if site.root_by == "built-in" else what,
         fix,
         {"root": site.root or None, "named_by": site.root_by},
@@ -72,10 +67,10 @@ def _unreadable(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for each in facts.directories:
         if each.problem:
             used = "which this host searches" if each.searched else "which other hosts search"
-            yield diagnostic(
+            yield Diagnostic(
                 ERROR if each.searched else WARNING,
                 f"cannot list {each.directory.path}, {used}: {each.problem}",
-                command_line("chmod", "a+rx", each.directory.path),
+                shlex.join(["chmod", "a+rx", each.directory.path]),
                 {"path": each.directory.path, "searched": each.searched},
             )
 
@@ -86,13 +81,15 @@ def _empty(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         return
     labels = [each.directory.label for each in facts.searched]
     if not any(each.exists for each in facts.searched):
-        yield error(
+        yield Diagnostic(
+            ERROR,
             f"none of the directories that this host searches exists: {', '.join(labels)}",
             facts.command("init"),
             {"directories": [each.directory.path for each in facts.searched]},
         )
     elif not any(each.wheels for each in facts.searched):
-        yield warning(
+        yield Diagnostic(
+            WARNING,
             f"the directories that this host searches hold no wheel: {', '.join(labels)}",
             facts.command("detect", *facts.host_options),
             {"directories": [each.directory.path for each in facts.searched]},
@@ -102,9 +99,10 @@ def _empty(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 @check("unknown-override", "every other command of this program refuses it, so module files and hooks fail")
 def _unknown_override(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for each in facts.unknown_overrides:
-        yield error(
+        yield Diagnostic(
+            ERROR,
             f"{each.variable}: {each.problem}; what was detected was used instead",
-            unset(facts, each.variable),
+            fixes.unset(facts, each.variable),
             {"variable": each.variable, "name": each.name},
         )
 
@@ -123,11 +121,11 @@ def _arch_override(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     above = ladder.index(stated.value or "generic") > ladder.index(by_cpu.value or "generic")
     so = "its wheels may crash here" if above else "its wheels are slower than need be"
     why = "programs die of an illegal instruction" if above else "programs run slower than they could"
-    yield diagnostic(
+    yield Diagnostic(
         ERROR if above else NOTE,
         f"{stated.detail} is {'above' if above else 'below'} what this CPU can run: {by_cpu.value} "
         f"({by_cpu.detail}); {so}",
-        unset(facts, stated.source) if stated.source in ARCH_VARIABLES else facts.command("doctor"),
+        fixes.unset(facts, stated.source) if stated.source in ARCH_VARIABLES else facts.command("doctor"),
         {"source": stated.source, "stated": stated.value, "cpu": by_cpu.value},
         why=why,
     )
@@ -144,7 +142,8 @@ def _ties(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         )
         versions = "1 version is" if ties.count == 1 else f"{ties.count} versions are"
         more = "; ..." if ties.count > len(ties.examples) else ""
-        yield warning(
+        yield Diagnostic(
+            WARNING,
             f"{versions} in several directories without current stamps: {shown}{more}",
             facts.command("restamp"),
             {

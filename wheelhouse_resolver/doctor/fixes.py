@@ -56,6 +56,11 @@ def pip_of_target(facts: EnvironmentFacts, *words: str) -> str:
     return shlex.join([python, "-m", "pip", *words])
 
 
+def upgrade_pip(facts: EnvironmentFacts) -> str:
+    """Installs the newest pip into the target Python."""
+    return pip_of_target(facts, "install", "--upgrade", "pip")
+
+
 def unset_setting(facts: EnvironmentFacts, setting: PipSetting) -> str:
     """Takes a *setting* of pip away, where it was made."""
     if setting.origin == "env_var":

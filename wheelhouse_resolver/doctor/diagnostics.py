@@ -5,12 +5,10 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from wheelhouse_resolver.doctor.facts import EnvironmentFacts
 from wheelhouse_resolver.utils.serialise import to_plain
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.doctor.facts import EnvironmentFacts
 
 
 class DiagnosticSeverity(enum.Enum):
@@ -46,7 +44,7 @@ class Diagnostic(NamedTuple):
         return {**to_plain(self, "check", "severity", "message", "why", "data"), "fix": self.fix or None}
 
 
-_Look = Callable[["EnvironmentFacts"], Iterable[Diagnostic]]
+_Look = Callable[[EnvironmentFacts], Iterable[Diagnostic]]
 
 
 class Check(NamedTuple):

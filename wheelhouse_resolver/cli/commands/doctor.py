@@ -16,6 +16,7 @@ from wheelhouse_resolver.cli.options import (
 )
 from wheelhouse_resolver.doctor.diagnose import diagnose
 from wheelhouse_resolver.doctor.diagnostics import Diagnostic, DiagnosticSeverity
+from wheelhouse_resolver.doctor.probes.gather import Overrides
 from wheelhouse_resolver.errors import printable
 
 if TYPE_CHECKING:
@@ -38,13 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run `doctor`. Exit code 1 when a finding is an error."""
-    diagnosis = diagnose(
-        config=options.config,
-        root=options.root,
-        arch=options.arch,
-        layer=options.layer,
-        python=options.python,
-    )
+    diagnosis = diagnose(Overrides(*(getattr(options, name) for name in Overrides._fields)))
     if options.json:
         print_json(diagnosis.to_dict())
     else:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from wheelhouse_resolver.doctor import fixes
 from wheelhouse_resolver.doctor.diagnostics import ERROR, NOTE, WARNING, Diagnostic, check
+from wheelhouse_resolver.doctor.facts import DirectoryState, EnvironmentFacts, LinkState
+from wheelhouse_resolver.doctor.pip_settings import PipSetting
 from wheelhouse_resolver.utils.serialise import to_plain
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.doctor.facts import DirectoryState, EnvironmentFacts, LinkState
-    from wheelhouse_resolver.doctor.pip_settings import PipSetting
 
 
 class _Reading(NamedTuple):

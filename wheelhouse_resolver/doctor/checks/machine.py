@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.doctor import fixes
 from wheelhouse_resolver.doctor.diagnostics import ERROR, NOTE, Diagnostic, check
+from wheelhouse_resolver.doctor.facts import EnvironmentFacts
 from wheelhouse_resolver.utils.serialise import to_plain
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.doctor.facts import EnvironmentFacts
 
 
 @check("temporary-directory", "pip unpacks and builds there; what it builds must run there")

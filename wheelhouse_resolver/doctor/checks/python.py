@@ -6,14 +6,11 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.doctor import fixes
 from wheelhouse_resolver.doctor.diagnostics import ERROR, NOTE, WARNING, Diagnostic, check
+from wheelhouse_resolver.doctor.facts import EnvironmentFacts
 from wheelhouse_resolver.utils.serialise import to_plain
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.doctor.facts import EnvironmentFacts
 
 #: Evidence that is the Python's own, and evidence of what is loaded around it.
 _OWN = ("interpreter", "prefix")

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.doctor import fixes
 from wheelhouse_resolver.doctor.diagnostics import ERROR, NOTE, WARNING, Diagnostic, check
+from wheelhouse_resolver.doctor.facts import EnvironmentFacts
 from wheelhouse_resolver.host.detect import ARCH_VARIABLES
 from wheelhouse_resolver.site.layout import GENERIC
 from wheelhouse_resolver.utils.serialise import to_plain
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.doctor.facts import EnvironmentFacts
 
 #: How bad it is that a directory cannot be listed, by whether this host searches it.
 _SEARCHED_BY = {True: (ERROR, "this host searches"), False: (WARNING, "other hosts search")}
@@ -127,6 +124,8 @@ def _ties(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             shown.append("...")
         versions = "1 version is" if ties.count == 1 else f"{ties.count} versions are"
         what = f"{versions} in several directories without current stamps: {'; '.join(shown)}"
-        keys = ("project", "version", "directories")
-        examples = [dict(zip(keys, each, strict=True)) for each in ties.examples]
+        examples = [
+            {"project": name, "version": version, "directories": list(labels)}
+            for name, version, labels in ties.examples
+        ]
         yield Diagnostic(WARNING, what, facts.command("restamp"), {"count": ties.count, "examples": examples})

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from subprocess import TimeoutExpired
 from urllib.parse import urlsplit
-from urllib.request import proxy_bypass_environment
+from urllib.request import proxy_bypass
 
 from wheelhouse_resolver.doctor.facts import IndexState, PathState
 from wheelhouse_resolver.doctor.pip_settings import PipSetting, indexes
@@ -59,7 +59,7 @@ def _cannot_connect(url: str, settings: Mapping[str, PipSetting], environ: Mappi
         if proxy := settings.get("proxy"):
             via = proxy.value
         bypassed = {"no": environ.get("no_proxy") or environ.get("NO_PROXY") or ""}
-        if via and not proxy_bypass_environment(parts.hostname or "", bypassed):
+        if via and not proxy_bypass(parts.hostname or "", bypassed):
             parts = urlsplit(via if "://" in via else f"http://{via}")
         address = (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
     except ValueError as error:

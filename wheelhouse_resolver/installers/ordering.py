@@ -10,15 +10,13 @@ import enum
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from packaging.tags import Tag, compatible_tags, cpython_tags
+
+from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.utils.urls import file_url
 from wheelhouse_resolver.wheelfile.tags import MANYLINUX, glibc_of, machine_of
-
-if TYPE_CHECKING:
-    from packaging.tags import Tag
-
-    from wheelhouse_resolver.tree.candidate import Candidate
 
 #: uv keeps build numbers in 64 bits and drops a wheel whose number does not fit.
 _UV_BUILD_LIMIT = 1 << 64
@@ -98,15 +96,13 @@ def tag_priorities(python: PythonKind, platforms: frozenset[str], linux_first: b
 
     The host's C library is taken to be new enough for all of them.
     """
-    from packaging import tags
-
     # With an empty list packaging would take the platforms of the machine that runs this.
     ordered = _ordered(platforms, python, linux_first) or ["none"]
     interpreter = "cp{}{}".format(*python.version)
     accepted = dict.fromkeys(
         [
-            *tags.cpython_tags(python.version, [interpreter + python.flags], ordered),
-            *tags.compatible_tags(python.version, interpreter, ordered),
+            *cpython_tags(python.version, [interpreter + python.flags], ordered),
+            *compatible_tags(python.version, interpreter, ordered),
         ]
     )
     return {tag: number for number, tag in enumerate(accepted)}
@@ -135,11 +131,8 @@ def choice(installer: Installer, candidates: Sequence[Candidate], python: Python
         build = candidate.build or (-1, "")
         return (tag, build) if installer.tag_first else (build, tag)
 
-    keys = [key(each) for each in able]
-    best = max(keys)
-    equal = [each for each, own in zip(able, keys, strict=True) if own == best]
-    if len(equal) == 1:
-        return equal[0]
+    best = max(map(key, able))
+    equal = [each for each in able if key(each) == best]
     if installer.tie is Tie.UV:
         return min(equal, key=lambda each: (_uv_key(each.filename), file_url(each.directory.path)))
     equal.sort(key=lambda each: file_url(each.path))

@@ -116,18 +116,17 @@ class PipConfig(NamedTuple):
         """What *form* cannot express though it bears on what is installed, a line each."""
         if form == "ini":
             return []
-        sections = [
+        lost = [
             f"[pip.{name}]: only an INI file has settings of single commands" for name, _ in self.commands
         ]
-        if form != "uv":
-            return sections
-        lost = [
-            f"{setting.option}: uv.toml has no key for it; set {option.variable}"
-            for setting in self.settings
-            for option, _ in _for_uv([setting])
-            if not option.key
-        ]
-        return sections + lost
+        if form == "uv":
+            lost += [
+                f"{setting.option}: uv.toml has no key for it; set {option.variable}"
+                for setting in self.settings
+                for option, _ in _for_uv([setting])
+                if not option.key
+            ]
+        return lost
 
     def render(self, form: str = "ini") -> str:
         """The configuration as text in one of `FORMATS`.

@@ -7,13 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from wheelhouse_resolver.cli.options import (
-    add_examples,
-    add_host_options,
-    add_json_option,
-    add_site_options,
-    print_json,
-)
+from wheelhouse_resolver.cli.options import add_examples, add_host_options, add_json_option, print_json
 from wheelhouse_resolver.doctor.diagnose import diagnose
 from wheelhouse_resolver.doctor.diagnostics import Diagnostic, DiagnosticSeverity
 from wheelhouse_resolver.doctor.probes.gather import Overrides
@@ -28,7 +22,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `doctor`."""
     add_json_option(parser)
     add_host_options(parser)
-    add_site_options(parser)
     add_examples(
         parser,
         ("this environment, as it is now", "doctor"),

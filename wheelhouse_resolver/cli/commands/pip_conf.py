@@ -9,7 +9,6 @@ from wheelhouse_resolver.cli.options import (
     UsageError,
     add_examples,
     add_host_options,
-    add_site_options,
     host_of,
     print_or_write,
     site_of,
@@ -45,7 +44,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--view", metavar="DIR", help="point at this view of the wheelhouse (see the command view)"
     )
     add_host_options(parser)
-    add_site_options(parser)
     add_examples(
         parser,
         ("a file for this host, for PIP_CONFIG_FILE", "pip-conf --output ~/pip.conf"),

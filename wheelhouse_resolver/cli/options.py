@@ -39,7 +39,7 @@ def add_site_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_host_options(parser: argparse.ArgumentParser) -> None:
-    """`--arch`, `--layer` and `--python`."""
+    """`--arch`, `--layer` and `--python`, and the options of the site."""
     group = parser.add_argument_group("the host")
     group.add_argument(
         "--arch",
@@ -55,6 +55,7 @@ def add_host_options(parser: argparse.ArgumentParser) -> None:
         help="the target Python, instead of the running one: a path, an environment's directory, or a "
         "version of CPython",
     )
+    add_site_options(parser)
 
 
 def add_files_option(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,6 @@ from wheelhouse_resolver.cli.options import (
     add_examples,
     add_files_option,
     add_host_options,
-    add_site_options,
     files_of,
     host_of,
     site_of,
@@ -76,7 +75,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_table_options(parser, COLUMNS)
     add_host_options(parser)
-    add_site_options(parser)
     add_examples(
         parser,
         ("the newest version of everything that this host can install", "avail"),

@@ -14,7 +14,6 @@ from wheelhouse_resolver.cli.options import (
     add_files_option,
     add_host_options,
     add_json_option,
-    add_site_options,
     directories_of,
     print_json,
     report,
@@ -52,7 +51,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json_option(parser)
     add_host_options(parser)
     _mention_lists(parser)
-    add_site_options(parser)
     add_examples(
         parser,
         (

@@ -8,7 +8,6 @@ from wheelhouse_resolver.cli.options import (
     add_examples,
     add_host_options,
     add_json_option,
-    add_site_options,
     host_of,
     print_json,
     site_without_wheelhouse,
@@ -27,7 +26,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="answer for the node that this copy of /proc/cpuinfo is from",
     )
     add_host_options(parser)
-    add_site_options(parser)
     add_examples(
         parser,
         ("this host", "detect"),

@@ -7,15 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from wheelhouse_resolver.cli.options import (
-    add_examples,
-    add_host_options,
-    add_json_option,
-    add_site_options,
-    print_json,
-)
+from wheelhouse_resolver.cli.options import add_examples, add_host_options, add_json_option, print_json
 from wheelhouse_resolver.doctor.diagnose import diagnose
 from wheelhouse_resolver.doctor.diagnostics import Diagnostic, DiagnosticSeverity
+from wheelhouse_resolver.doctor.probes.gather import Overrides
 from wheelhouse_resolver.errors import printable
 
 if TYPE_CHECKING:
@@ -27,7 +22,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `doctor`."""
     add_json_option(parser)
     add_host_options(parser)
-    add_site_options(parser)
     add_examples(
         parser,
         ("this environment, as it is now", "doctor"),
@@ -38,13 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run `doctor`. Exit code 1 when a finding is an error."""
-    diagnosis = diagnose(
-        config=options.config,
-        root=options.root,
-        arch=options.arch,
-        layer=options.layer,
-        python=options.python,
-    )
+    diagnosis = diagnose(Overrides(*(getattr(options, name) for name in Overrides._fields)))
     if options.json:
         print_json(diagnosis.to_dict())
     else:

@@ -11,7 +11,6 @@ from wheelhouse_resolver.cli.options import (
     add_host_options,
     add_json_option,
     add_requirement_options,
-    add_site_options,
     host_of,
     print_json,
     requirements_of,
@@ -48,7 +47,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_json_option(parser)
     add_host_options(parser)
-    add_site_options(parser)
     add_examples(
         parser,
         (

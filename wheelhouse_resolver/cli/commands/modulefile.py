@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from wheelhouse_resolver.cli.options import add_examples, add_site_options, print_or_write, site_of
-from wheelhouse_resolver.installers.modulefile import DIALECTS, modulefile
+from wheelhouse_resolver.host.detect import detect_host
+from wheelhouse_resolver.installers.modulefile import DIALECTS, dynamic_modulefile, static_modulefile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run `modulefile`."""
     site = site_of(options)
-    text = modulefile(site, options.dialect, layer=options.layer, directory=options.static)
+    layer = site.layer(detect_host(site=site).layer if options.layer is None else options.layer)
+    name = layer.name if layer is not None else None
+    if options.dynamic:
+        text = dynamic_modulefile(site, name, options.dialect)
+    else:
+        text = static_modulefile(site, name, options.dialect, options.static)
     print_or_write(text, options.output)
     return 0

@@ -8,7 +8,6 @@ from wheelhouse_resolver.cli.options import (
     add_examples,
     add_host_options,
     add_json_option,
-    add_site_options,
     host_of,
     print_json,
     site_of,
@@ -21,7 +20,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="also those that don't exist")
     add_json_option(parser)
     add_host_options(parser)
-    add_site_options(parser)
     add_examples(
         parser,
         ("what pip searches here", "path"),

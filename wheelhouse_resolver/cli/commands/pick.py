@@ -10,7 +10,6 @@ from wheelhouse_resolver.cli.options import (
     add_host_options,
     add_json_option,
     add_requirement_options,
-    add_site_options,
     host_of,
     print_json,
     requirements_of,
@@ -33,7 +32,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_json_option(parser)
     add_host_options(parser)
-    add_site_options(parser)
     add_examples(
         parser,
         ("the path of the wheel that pip would install here", "pick numpy"),

@@ -9,13 +9,12 @@ from wheelhouse_resolver.cli.options import (
     UsageError,
     add_examples,
     add_host_options,
-    add_site_options,
     host_of,
     print_or_write,
     site_of,
     warn,
 )
-from wheelhouse_resolver.installers.pip_config import FORMATS, pip_config, write_static_configs
+from wheelhouse_resolver.installers.pip_config import FORMATS, pip_config, static_configs
 
 _HINT = "see wheelhouse-resolver pip-conf --help"
 
@@ -45,7 +44,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--view", metavar="DIR", help="point at this view of the wheelhouse (see the command view)"
     )
     add_host_options(parser)
-    add_site_options(parser)
     add_examples(
         parser,
         ("a file for this host, for PIP_CONFIG_FILE", "pip-conf --output ~/pip.conf"),
@@ -64,8 +62,13 @@ def run(options: argparse.Namespace) -> int:
         site = site._replace(root=os.path.abspath(options.view))
     flags = {"offline": options.offline, "keep_missing": options.keep_missing}
     if options.all:
-        for path, written in write_static_configs(site, options.output_dir, **flags):
-            print(f"{'wrote' if written else 'kept '} {path}")
+        from wheelhouse_resolver.utils.filesystem import make_directory, write_text
+
+        configs = static_configs(site, **flags)
+        make_directory(options.output_dir)
+        for name, config in configs.items():
+            path = os.path.join(options.output_dir, name)
+            print(f"{'wrote' if write_text(path, config.render()) else 'kept '} {path}")
         return 0
     config = pip_config(site, host_of(options, site), **flags)
     warn(config.left_out(options.format))

@@ -64,7 +64,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_json_option(show)
     add_host_options(show)
-    add_site_options(show)
     listed = action("list", "print the projects that have recipes, and their files")
     add_json_option(listed)
     add_site_options(listed)

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from wheelhouse_resolver.cli.options import (
-    add_examples,
-    add_host_options,
-    add_site_options,
-    host_of,
-    site_of,
-    warn,
-)
+from wheelhouse_resolver.cli.options import add_examples, add_host_options, host_of, site_of, warn
 from wheelhouse_resolver.installers.pip_config import pip_config
 from wheelhouse_resolver.installers.shell_hook import SHELLS, shell_hook
 
@@ -21,7 +14,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("shell", choices=SHELLS, help="sh: dash, bash, zsh, ksh; csh: tcsh; fish")
     parser.add_argument("--offline", action="store_true", help="let pip look nowhere else (no-index)")
     add_host_options(parser)
-    add_site_options(parser)
     add_examples(
         parser,
         ('in ~/.bashrc: eval "$(wheelhouse-resolver shell-hook sh)"', "shell-hook sh"),

@@ -20,7 +20,6 @@ from wheelhouse_resolver.cli.options import (
     add_examples,
     add_host_options,
     add_json_option,
-    add_site_options,
     directories_of,
     host_of,
     print_json,
@@ -73,7 +72,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--keep", action="store_true", help="keep the environments and print where they are")
     add_json_option(parser)
     add_host_options(parser)
-    add_site_options(parser)
     add_examples(
         parser,
         ("does it work with what this host has?", "verify numpy-1.26.4-cp311-cp311-linux_x86_64.whl"),

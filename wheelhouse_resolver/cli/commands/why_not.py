@@ -9,7 +9,6 @@ from wheelhouse_resolver.cli.options import (
     add_host_options,
     add_json_option,
     add_requirement_options,
-    add_site_options,
     host_of,
     print_json,
     requirements_of,
@@ -26,7 +25,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="show each file, not only how many are alike")
     add_json_option(parser)
     add_host_options(parser)
-    add_site_options(parser)
     add_examples(
         parser,
         ("pip finds no matching distribution: why, and what would help", "why-not 'numpy>=2'"),

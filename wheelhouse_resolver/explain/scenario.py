@@ -26,21 +26,18 @@ from wheelhouse_resolver.wheelfile.metadata_cache import cached_metadata
 class Scenario(NamedTuple):
     """All that the policy goes by, so that one thing of it can be changed.
 
+    site:       whose wheelhouse it is.
     host:       as the site judges it.
     files:      the project's, in all directories of the site.
     problem_of: why pip fails on a wheel that it has chosen; empty if it doesn't.
     """
 
+    site: Site
     host: Host
     asked: Requirement
     policy: Policy
     files: tuple[Candidate | InvalidFilename, ...]
     problem_of: Callable[[Candidate], str]
-
-    @property
-    def site(self) -> Site:
-        """The site whose policy it is."""
-        return self.policy.site
 
     def chosen(self) -> Candidate | None:
         """The wheel that policy chooses, sound or not."""

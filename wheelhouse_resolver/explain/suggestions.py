@@ -207,17 +207,17 @@ def _after(now: Scenario, step: Step) -> Scenario:
     """The scenario when *step* is taken."""
     host, policy = now.host, now.policy
     if step.action is Action.PRE:
-        return now._replace(policy=policy.replace(prereleases=True))
+        return now._replace(policy=policy._replace(prereleases=True))
     if step.action is Action.BINARY:
-        return now._replace(policy=policy.replace(site=now.site._replace(pip={})))
+        return now._replace(policy=policy._replace(no_binary=frozenset()))
     if step.action is Action.CONSTRAINT:
-        return now._replace(policy=policy.replace(constraints=()))
+        return now._replace(policy=policy._replace(constraints=()))
     (value,) = step.values
     if step.action is Action.VERSION:
         return now.asking(SpecifierSet(value))
     if step.action is Action.PYTHON:
         python = other_version(policy.target, value)
-        return now._replace(host=host._replace(python=python), policy=policy.replace(target=python))
+        return now._replace(host=host._replace(python=python), policy=policy._replace(target=python))
     if step.action is Action.LAYER:
         return now._replace(host=host._replace(layer=None if value == NO_LAYER else value))
     arch = now.site.arch(value)

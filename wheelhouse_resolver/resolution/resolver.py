@@ -276,7 +276,7 @@ def resolve(
 
     Raises `InvalidRequirementError`, `TooComplexError`, and what `Wheelhouse` and `Policy` raise.
     """
-    policy = Policy(wheelhouse.site, host, files)
+    policy = Policy.of(wheelhouse.site, host, files)
     catalogue = wheelhouse.catalogue(wheelhouse.site.search_path(host).directories)
     factory = CandidateFactory(catalogue, policy, progress)
     asked, ignored = policy.split_by_marker(files.merge().requirements)

@@ -212,7 +212,7 @@ def avail(wheelhouse: Tree, host: Host, wanted: Wanted, scope: Scope = _NARROW) 
     files = wanted.files
     if scope.all_versions:
         files = files.merge(RequirementsFile(prereleases=True))
-    policy = Policy(wheelhouse.site, host, files)
+    policy = Policy.of(wheelhouse.site, host, files)
     requirements, ignored = policy.split_by_marker(files.requirements)
     named = {each.name for each in requirements}
     all_of_them = not wanted.patterns and not files.requirements

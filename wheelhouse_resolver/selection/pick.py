@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.tree.catalogue import Catalogue
     from wheelhouse_resolver.tree.reader import Tree
 
-#: What a wheel lost by: the parts of `policy_key`, in their order.
-_LOST = (Rule.LOST_VERSION, Rule.LOST_RANK, Rule.LOST_TAG, Rule.LOST_BUILD)
+#: What a wheel lost by: the parts of `policy_key` in their order, or the name alone.
+_LOST = (Rule.LOST_VERSION, Rule.LOST_RANK, Rule.LOST_TAG, Rule.LOST_BUILD, Rule.LOST_NAME)
 
 Statuses = Callable[[], "tuple[FileStatus, ...]"]
 
@@ -120,7 +120,7 @@ class ProjectFiles:
         for files in by_directory.values():
             outside = self._why_not_searched(files[0].directory)
             alone = decide(asked, policy, files).in_path
-            otherwise = {each.file.filename: each.exclusions for each in alone if not _lost(each.rule)}
+            otherwise = {each.file.filename: each.exclusions for each in alone if each.rule not in _LOST}
             found += [FileStatus(each, (*outside, *otherwise.get(each.filename, ()))) for each in files]
         return tuple(found)
 
@@ -137,7 +137,7 @@ def picks(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[Pick]:
     Raises what `Wheelhouse` and `Policy` raise.
     """
     host = host.for_site(wheelhouse.site)
-    policy = Policy(wheelhouse.site, host, files)
+    policy = Policy.of(wheelhouse.site, host, files)
     found = ProjectFiles(wheelhouse, host, [each.name for each in files.requirements])
     decided = [found.decide(each, policy) for each in files.requirements]
     for each in decided:
@@ -237,10 +237,11 @@ class _Chooser:
     def _losers(self) -> Iterator[FileStatus]:
         if self.best is None:
             return
-        best = policy_key(self.best, self._policy.priorities)
+        priorities = self._policy.priorities
+        best = policy_key(self.best, priorities)
         about = (place_of(self.best),)
         for each in self._lost:
-            parts = zip(_LOST, policy_key(each, self._policy.priorities), best, strict=True)
+            parts = zip(_LOST, policy_key(each, priorities), best, strict=False)
             rule = next((rule for rule, own, its in parts if own != its), Rule.LOST_NAME)
             yield FileStatus(each, (Exclusion(rule, about=about),))
 
@@ -263,10 +264,6 @@ class _Chooser:
             return (Exclusion(Rule.SPECIFIER, about=(str(self._specifier),)),)
         against = forbidding(candidate, self._policy)
         return (Exclusion(Rule.CONSTRAINT, about=against),) if against else ()
-
-
-def _lost(rule: Rule) -> bool:
-    return rule in _LOST or rule is Rule.LOST_NAME
 
 
 def _wrong_tags(tags: frozenset[Tag], policy: Policy) -> Exclusion:

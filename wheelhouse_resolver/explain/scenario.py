@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from packaging.specifiers import SpecifierSet
-from packaging.utils import NormalizedName, canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.utils import NormalizedName
+from packaging.version import Version
 
 from wheelhouse_resolver.errors import UnreadableWheelError
 from wheelhouse_resolver.host.detect import Host
@@ -70,16 +70,9 @@ def problem_of(candidate: Candidate) -> str:
     It reads the METADATA, and compares name and version with those of the file name.
     """
     try:
-        metadata = cached_metadata(candidate.path)
+        return cached_metadata(candidate.path).mismatch(candidate.name, candidate.version)
     except UnreadableWheelError as error:
         return error.problem
-    if canonicalize_name(metadata.name) != candidate.name:
-        return f"its METADATA has the name {metadata.name or '(none)'}"
-    try:
-        same = Version(metadata.version) == candidate.version
-    except InvalidVersion:
-        same = False
-    return "" if same else f"its METADATA has the version {metadata.version or '(none)'}"
 
 
 def _respecified(asked: Requirement, specifier: SpecifierSet, name: NormalizedName) -> Requirement:

@@ -26,6 +26,7 @@ from wheelhouse_resolver.resolution.candidates import (
 )
 from wheelhouse_resolver.resolution.conflict import Conflict, Fact, Seen, explain
 from wheelhouse_resolver.selection.policy import Policy
+from wheelhouse_resolver.utils.serialise import to_plain
 
 if TYPE_CHECKING:
     from resolvelib.resolvers import Result
@@ -62,11 +63,8 @@ class Locked(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: what the candidate says, the dependencies, and all extras."""
-        return {
-            **self.candidate.to_dict(),
-            "dependencies": list(self.dependencies),
-            "extras": sorted({extra for each in self.extras for extra in each}),
-        }
+        extras = set(chain.from_iterable(self.extras))
+        return {**self.candidate.to_dict(), **to_plain(self, "dependencies"), "extras": sorted(extras)}
 
 
 class Resolution(NamedTuple):
@@ -85,12 +83,7 @@ class Resolution(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {
-            "requirements": list(self.requirements),
-            "packages": [each.to_dict() for each in self.packages],
-            "conflict": self.conflict.to_dict() if self.conflict is not None else None,
-            "warnings": list(self.warnings),
-        }
+        return to_plain(self)
 
 
 class _Provider(AbstractProvider[ResolverRequirement, ResolverCandidate, str]):

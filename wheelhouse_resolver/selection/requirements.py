@@ -143,16 +143,16 @@ def parse_requirement(text: str, where: str | None = None) -> Requirement:
     from packaging.requirements import InvalidRequirement
     from packaging.requirements import Requirement as Parsed
 
+    parsed: Parsed | None = None
     try:
         parsed = Parsed(text)
     except InvalidRequirement as error:
         if not _ARCHIVE.search(text) and not _PATH_OR_URL.match(text):
             problem = str(error).splitlines()[0] if str(error) else "cannot be parsed"
             raise InvalidRequirementError(text, problem, where) from error
-        parsed = None
     if parsed is None or parsed.url is not None or _ARCHIVE.search(str(parsed)):
-        error = InvalidRequirementError(text, "a URL or path names its file itself", where)
-        raise error.with_hint("give NAME or NAME==VERSION")
+        problem = "a URL or path names its file itself"
+        raise InvalidRequirementError(text, problem, where).with_hint("give NAME or NAME==VERSION")
     return Requirement(
         text=str(parsed),
         name=canonicalize_name(parsed.name),

@@ -6,7 +6,7 @@ wheel that would win is read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NamedTuple
 
 from packaging.specifiers import SpecifierSet
@@ -55,13 +55,13 @@ class Scenario(NamedTuple):
         best = self.chosen()
         return best if best is not None and not self.problem_of(best) else None
 
-    def about(self, name: NormalizedName, files: Iterable[Candidate | InvalidFilename]) -> Scenario:
-        """The same for the project *name*, which has *files*."""
-        return self._replace(asked=_respecified(self.asked, self.asked.specifier, name), files=tuple(files))
-
-    def asking(self, specifier: SpecifierSet) -> Scenario:
-        """The same for the versions that *specifier* allows."""
-        return self._replace(asked=_respecified(self.asked, specifier, self.asked.name))
+    def asking(self, specifier: SpecifierSet, project: NormalizedName | None = None) -> Scenario:
+        """The same for the versions that *specifier* allows, if need be of another *project*."""
+        asked = self.asked
+        extras = f"[{','.join(sorted(asked.extras))}]" if asked.extras else ""
+        marker = f"; {asked.marker}" if asked.marker is not None else ""
+        text = f"{project or asked.name}{extras}{specifier}{marker}"
+        return self._replace(asked=parse_requirement(text))
 
 
 def problem_of(candidate: Candidate) -> str:
@@ -73,12 +73,6 @@ def problem_of(candidate: Candidate) -> str:
         return cached_metadata(candidate.path).mismatch(candidate.name, candidate.version)
     except UnreadableWheelError as error:
         return error.problem
-
-
-def _respecified(asked: Requirement, specifier: SpecifierSet, name: NormalizedName) -> Requirement:
-    extras = f"[{','.join(sorted(asked.extras))}]" if asked.extras else ""
-    marker = f"; {asked.marker}" if asked.marker is not None else ""
-    return parse_requirement(f"{name}{extras}{specifier}{marker}")
 
 
 def contradictory(specifier: SpecifierSet) -> bool:

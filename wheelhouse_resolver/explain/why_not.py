@@ -65,7 +65,10 @@ def why_not_each(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[
         elif not now.files:
             verdict = Verdict.UNKNOWN
             close = everything().close_to(asked.name)
-        others = [now.about(each, everything().files(each)) for each in close]
+        others = []
+        for name in close:
+            named = now.asking(asked.specifier, name)
+            others.append(named._replace(files=tuple(everything().files(name))))
         return make(
             asked=asked,
             verdict=verdict,

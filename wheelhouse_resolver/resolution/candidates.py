@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as ParsedRequirement
@@ -20,15 +20,15 @@ from packaging.version import Version
 
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.host.target_python import python_version
-from wheelhouse_resolver.selection.policy import builds_by_version
-from wheelhouse_resolver.wheelfile.metadata_cache import cached_metadata, cached_metadata_of_many
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.selection.policy import Policy
-    from wheelhouse_resolver.selection.requirements import Requirement
-    from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
-    from wheelhouse_resolver.tree.catalogue import Catalogue
-    from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata
+from wheelhouse_resolver.selection.policy import Policy, builds_by_version
+from wheelhouse_resolver.selection.requirements import Requirement
+from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
+from wheelhouse_resolver.tree.catalogue import Catalogue
+from wheelhouse_resolver.wheelfile.metadata_cache import (
+    CoreMetadata,
+    cached_metadata,
+    cached_metadata_of_many,
+)
 
 #: The name of the target Python among the projects; no project can be called so.
 PYTHON = "<Python>"
@@ -197,9 +197,7 @@ class CandidateFactory:
         ]:
             likely: dict[str, tuple[_Builds, frozenset[str]]] = {}
             for each in requirements:
-                specifier = each.specifier
-                for constraint in self.project(each.project).constraints:
-                    specifier &= constraint.specifier
+                specifier = self.policy.narrowed(each.specifier, each.project)
                 for builds in self._versions(each.project, specifier)[:1]:
                     likely.setdefault(each.identifier, (builds, each.extras))
             passed.update(each.identifier for each in requirements)

@@ -10,20 +10,17 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from wheelhouse_resolver.errors import printable
+from wheelhouse_resolver.resolution import candidates
 from wheelhouse_resolver.resolution.candidates import PYTHON
+from wheelhouse_resolver.selection.requirements import Requirement
 from wheelhouse_resolver.tree.candidate import InvalidFilename
 from wheelhouse_resolver.utils.serialise import to_plain
-
-if TYPE_CHECKING:
-    from packaging.version import Version
-
-    from wheelhouse_resolver.resolution import candidates
-    from wheelhouse_resolver.selection.requirements import Requirement
 
 #: Facts, each with the candidates that state it.
 Seen = Mapping["Fact", Iterable["candidates.ResolverCandidate"]]

@@ -10,20 +10,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from packaging.markers import Marker
 from packaging.pylock import Package, PackageWheel, Pylock, is_valid_pylock_path
 from packaging.version import Version
 
 from wheelhouse_resolver.errors import LockNameError, UnreadableWheelError, printable
+from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.host.target_python import marker_environment
+from wheelhouse_resolver.resolution.resolver import Resolution
 from wheelhouse_resolver.utils import cache
 from wheelhouse_resolver.utils.urls import file_url
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.host.detect import Host
-    from wheelhouse_resolver.resolution.resolver import Resolution
 
 #: Who made a lock file; also the name of our table in it.
 _TOOL = "wheelhouse-resolver"

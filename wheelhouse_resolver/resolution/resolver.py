@@ -11,12 +11,15 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from packaging.specifiers import SpecifierSet
 from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, ResolutionTooDeep, Resolver
+from resolvelib.resolvers import Result
+from resolvelib.structs import RequirementInformation
 
 from wheelhouse_resolver.errors import TooComplexError
+from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.resolution.candidates import (
     PYTHON,
     CandidateFactory,
@@ -26,16 +29,10 @@ from wheelhouse_resolver.resolution.candidates import (
 )
 from wheelhouse_resolver.resolution.conflict import Conflict, Fact, Seen, explain
 from wheelhouse_resolver.selection.policy import Policy
+from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile
+from wheelhouse_resolver.tree.candidate import Candidate
+from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.utils.serialise import to_plain
-
-if TYPE_CHECKING:
-    from resolvelib.resolvers import Result
-    from resolvelib.structs import RequirementInformation
-
-    from wheelhouse_resolver.host.detect import Host
-    from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile
-    from wheelhouse_resolver.tree.candidate import Candidate
-    from wheelhouse_resolver.tree.reader import Tree
 
 #: When to give up (pip: 200,000 rounds).
 _ROUNDS = 200_000

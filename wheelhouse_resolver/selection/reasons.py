@@ -5,13 +5,12 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+from packaging.tags import Tag
 
 from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
 from wheelhouse_resolver.utils.serialise import to_plain
-
-if TYPE_CHECKING:
-    from packaging.tags import Tag
 
 
 class Rule(enum.Enum):

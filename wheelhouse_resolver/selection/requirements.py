@@ -19,7 +19,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from wheelhouse_resolver.errors import InvalidRequirementError, RequirementsFileError, printable
 
 if TYPE_CHECKING:
-    from packaging.markers import Marker
+    from packaging.markers import Marker  # packaging's parser takes 10 ms to import
 
 #: A requirement that is a project's name and nothing else (PEP 508, `identifier`).
 _BARE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")

@@ -77,14 +77,21 @@ def add_json_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
-def add_requirement_options(parser: argparse.ArgumentParser) -> None:
-    """`REQUIREMENT...` and `-r`."""
+def add_question_options(parser: argparse.ArgumentParser, *examples: tuple[str, str]) -> None:
+    """What is asked, for whom, and how to print it, of a command that answers about requirements."""
     parser.add_argument("requirement", nargs="*", metavar="REQUIREMENT", help="such as numpy>=1.26")
     add_files_option(parser)
+    add_json_option(parser)
+    add_host_options(parser)
+    add_site_options(parser)
+    add_examples(parser, *examples)
 
 
-def requirements_of(options: argparse.Namespace) -> RequirementsFile:
-    """What the options ask for. Raises `UsageError` when that is nothing."""
+def question_of(options: argparse.Namespace) -> tuple[RequirementsFile, Site, Host]:
+    """The requirements, the site and the host that the options name, with all warnings on stderr.
+
+    Raises `UsageError` when nothing is required.
+    """
     from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
 
     asked = RequirementsFile(requirements=tuple(map(parse_requirement, options.requirement)))
@@ -92,7 +99,9 @@ def requirements_of(options: argparse.Namespace) -> RequirementsFile:
     if not asked.requirements:
         where = f" in {', '.join(options.files)}" if options.files else ""
         raise UsageError(f"no requirement{where}").with_hint("give one, such as numpy>=1.26")
-    return asked
+    warn(asked.warnings())
+    site = site_of(options)
+    return asked, site, host_of(options, site, for_python=True)
 
 
 def add_examples(parser: argparse.ArgumentParser, *examples: tuple[str, str]) -> None:

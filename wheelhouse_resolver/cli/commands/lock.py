@@ -7,14 +7,10 @@ import os
 import sys
 
 from wheelhouse_resolver.cli.options import (
-    add_examples,
-    add_host_options,
-    add_json_option,
-    add_requirement_options,
-    host_of,
+    add_question_options,
     print_json,
-    requirements_of,
-    site_of,
+    print_or_write,
+    question_of,
     warn,
 )
 from wheelhouse_resolver.cli.progress import bar
@@ -22,7 +18,14 @@ from wheelhouse_resolver.cli.progress import bar
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `lock`."""
-    add_requirement_options(parser)
+    add_question_options(
+        parser,
+        (
+            "then, anywhere on such a host: pip install -r pylock.toml",
+            "lock scipy pandas --output pylock.toml",
+        ),
+        ("for older pips", "lock -r requirements.txt --format requirements --output locked.txt"),
+    )
     parser.add_argument(
         "-c",
         "--constraint",
@@ -45,44 +48,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write this file, atomically, instead of standard output; a pylock is called pylock.toml or "
         "pylock.NAME.toml",
     )
-    add_json_option(parser)
-    add_host_options(parser)
-    add_examples(
-        parser,
-        (
-            "then, anywhere on such a host: pip install -r pylock.toml",
-            "lock scipy pandas --output pylock.toml",
-        ),
-        ("for older pips", "lock -r requirements.txt --format requirements --output locked.txt"),
-    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Run `lock`. Exit code 1 when there is no solution."""
     from wheelhouse_resolver.resolution.lockfile import check_name, lock_text
     from wheelhouse_resolver.resolution.resolver import resolve
-    from wheelhouse_resolver.selection.requirements import read_requirements
+    from wheelhouse_resolver.selection.requirements import RequirementsFile, read_requirements
     from wheelhouse_resolver.tree.reader import Tree
 
     if options.output is not None:
         check_name(options.output, options.format)
-    asked = requirements_of(options)
-    for file in options.constraints:
-        asked = asked.merge(read_requirements(file, os.environ, constraints=True))
-    warn(asked.warnings())
-    site = site_of(options)
-    host = host_of(options, site, for_python=True)
+    asked, site, host = question_of(options)
+    limits = RequirementsFile().merge(
+        *(read_requirements(file, os.environ, constraints=True) for file in options.constraints)
+    )
+    warn(limits.warnings())
     with bar("reading") as advance:
-        resolution = resolve(Tree(site), asked, host, progress=advance)
+        resolution = resolve(Tree(site), asked.merge(limits), host, progress=advance)
     warn(resolution.warnings)
     if resolution.conflict is None and (options.output is not None or not options.json):
-        text = lock_text(resolution, host, options.format)
-        if options.output is None:
-            print(text, end="")
-        else:
-            from wheelhouse_resolver.utils.filesystem import write_text
-
-            write_text(options.output, text)
+        print_or_write(lock_text(resolution, host, options.format), options.output)
     if options.json:
         print_json(resolution.to_dict())
     elif resolution.conflict is not None:

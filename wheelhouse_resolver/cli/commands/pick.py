@@ -5,17 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from wheelhouse_resolver.cli.options import (
-    add_examples,
-    add_host_options,
-    add_json_option,
-    add_requirement_options,
-    host_of,
-    print_json,
-    requirements_of,
-    site_of,
-    warn,
-)
+from wheelhouse_resolver.cli.options import add_question_options, print_json, question_of, warn
 from wheelhouse_resolver.errors import printable
 from wheelhouse_resolver.selection.pick import Pick, picks, skipped
 from wheelhouse_resolver.selection.reasons import place_of
@@ -24,28 +14,20 @@ from wheelhouse_resolver.tree.reader import Tree
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `pick`."""
-    add_requirement_options(parser)
-    parser.add_argument(
-        "--explain",
-        action="store_true",
-        help="show every other wheel, and the rule that stopped it",
-    )
-    add_json_option(parser)
-    add_host_options(parser)
-    add_examples(
+    add_question_options(
         parser,
         ("the path of the wheel that pip would install here", "pick numpy"),
         ("and why it is no other one", "pick --explain numpy --arch avx2 --python 3.11"),
+    )
+    parser.add_argument(
+        "--explain", action="store_true", help="show every other wheel, and the rule that stopped it"
     )
 
 
 def run(options: argparse.Namespace) -> int:
     """Run `pick`. Exit code 1 when a requirement has no wheel."""
-    asked = requirements_of(options)
-    warn(asked.warnings())
-    site = site_of(options)
+    asked, site, host = question_of(options)
     wheelhouse = Tree(site)
-    host = host_of(options, site, for_python=True)
     found = picks(wheelhouse, asked, host)
     for each in found:
         warn(each.warnings)

@@ -16,16 +16,7 @@ from wheelhouse_resolver.site.layout import GENERIC
 from wheelhouse_resolver.site.model import searched_together
 from wheelhouse_resolver.tree.candidate import Candidate, parse_candidate
 from wheelhouse_resolver.tree.reader import Tree
-from wheelhouse_resolver.wheelfile.build_tag import (
-    BAND,
-    StampError,
-    StampState,
-    build_text,
-    renamed,
-    stamp_build,
-    stamped_name,
-    stamping,
-)
+from wheelhouse_resolver.wheelfile import build_tag
 from wheelhouse_resolver.wheelfile.rewrite import Rewrite, labelled
 from wheelhouse_resolver.wheelfile.tags import compressed_tags
 from wheelhouse_resolver.wheelfile.validate import ValidatedWheel, check_wheel
@@ -97,15 +88,16 @@ class PlannedWheel(NamedTuple):
     def own(self) -> int:
         """The own build number that its stamp carries."""
         number, _ = self.candidate.build or (0, "")
-        return number % BAND
+        return number % build_tag.BAND
 
     def stamped(self, own: int) -> PlannedWheel:
         """The same with the build tag for *own*, and the file name that follows from the rest."""
         change = self.change
-        build = stamp_build(self.directory, own)
-        tags = compressed_tags(change.tags) if change.tags is not None else None
-        filename = renamed(self.wheel.filename, version=change.version, build=build, tags=tags)
-        return self._replace(filename=filename, change=change._replace(build=build_text(build)))
+        build = build_tag.stamp_build(self.directory, own)
+        filename = build_tag.renamed(
+            self.wheel.filename, version=change.version, build=build, tags=change.tags
+        )
+        return self._replace(filename=filename, change=change._replace(build=build_tag.build_text(build)))
 
 
 def publish_command(site: Site, planned: PlannedWheel, flag: str) -> str:
@@ -176,9 +168,7 @@ class _TreePlanner:
         yield step._replace(former=next(former, None))
 
     def _planned(self, wheel: ValidatedWheel, target: Directory) -> PlannedWheel:
-        own = stamping(wheel.build, target, self._site).own
-        if own >= BAND:
-            raise StampError(wheel.filename, own)
+        own = build_tag.own_number(wheel.filename, wheel.build, target, self._site)
         label, glibc = self._options.local_label, self._options.glibc
         try:
             version = labelled(wheel.version, label) if label else None
@@ -224,14 +214,16 @@ class _TreePlanner:
         new, directory = step.candidate, step.directory
         withdrawn = (parse_candidate(each.filename, directory) for each in self._trashed[directory.path])
         used = [
-            stamping(each.build, directory, self._site).own
+            build_tag.stamping(each.build, directory, self._site).own
             for each in [*self._catalogue.candidates(new.name), *withdrawn]
             if isinstance(each, Candidate)
             and (each.name, each.version, each.directory) == (new.name, new.version, directory)
         ]
         own = max([step.own - 1, *used]) + 1
-        if own >= BAND:
-            raise PublishError(step.wheel.filename, f"all {BAND} build numbers of its version are taken")
+        if own >= build_tag.BAND:
+            raise PublishError(
+                step.wheel.filename, f"all {build_tag.BAND} build numbers of its version are taken"
+            )
         return step.stamped(own)
 
     def _refuse_same_name(self, step: PlannedWheel, neighbours: Sequence[Candidate]) -> None:
@@ -240,9 +232,9 @@ class _TreePlanner:
         for each in neighbours:
             if (each.directory, each.tags) != (step.directory, new.tags):
                 continue
-            if stamping(each.build, each.directory, site).own != step.own:
+            if build_tag.stamping(each.build, each.directory, site).own != step.own:
                 continue
-            if stamped_name(each.filename, each.build, each.directory, site) != step.filename:
+            if build_tag.stamped_name(each.filename, each.build, each.directory, site) != step.filename:
                 problem = f"{each.path} has the same name in another spelling, so neither would win"
                 rebuild = publish_command(site, step, "--rebuild")
                 withdraw = withdraw_command(site, each.directory, each.filename)
@@ -303,7 +295,9 @@ def involving(
 
 def is_current(site: Site, candidate: Candidate) -> bool:
     """Whether *candidate* carries the stamp of its directory."""
-    return stamping(candidate.build, candidate.directory, site).state is StampState.CURRENT
+    return (
+        build_tag.stamping(candidate.build, candidate.directory, site).state is build_tag.StampState.CURRENT
+    )
 
 
 def restamped(site: Site, candidate: Candidate, tags: frozenset[Tag] | None = None) -> PlannedWheel:
@@ -311,8 +305,6 @@ def restamped(site: Site, candidate: Candidate, tags: frozenset[Tag] | None = No
 
     Raises `InvalidWheelError`, `StampError`.
     """
-    own = stamping(candidate.build, candidate.directory, site).own
-    if own >= BAND:
-        raise StampError(candidate.filename, own)
+    own = build_tag.own_number(candidate.filename, candidate.build, candidate.directory, site)
     wheel, change = check_wheel(candidate.path), Rewrite(None, "", tags)
     return PlannedWheel(wheel, candidate.directory, "", change, in_place=True).stamped(own)

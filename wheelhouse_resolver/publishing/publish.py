@@ -29,17 +29,7 @@ def publish(
     *,
     observer: PublishObserver | None = None,
 ) -> PublishReport:
-    """Check *wheels*, stamp them, and place them into the directory *to* (`LAYER/ARCH`) of the wheelhouse.
-
-    to: None: pure-Python wheels go to the top-level `generic`; others must say. options: see there; of a dry
-    run the report is the plan. observer: hears of it as it happens.
-
-    If a wheel is not sound, none is placed, and the report says all that is wrong in `refused`. One that
-    cannot be placed does not stop the others; it is among `errors`. A run that was killed is run again.
-
-    Raises `PublishError` and `StampError` for what cannot be planned, `UnknownNameError`,
-    `NoWheelhouseError`, `SiteFileError`, and `OutputError` when the disk does not take it.
-    """
+    """Check *wheels*, stamp them, and place them into the directory *to*: see `Wheelhouse.publish`."""
     recorder = Recorder(observer)
     after = after_command(site)
     paths = list({os.path.realpath(path): os.fspath(path) for path in wheels}.values())

@@ -24,10 +24,7 @@ def withdraw(
     *,
     observer: PublishObserver | None = None,
 ) -> PublishReport:
-    """Take the wheels *filenames* out of every search path: out of the directory *to*, or of all.
-
-    Nothing is withdrawn unless all are found: raises `PublishError`. Raises `OutputError`.
-    """
+    """Take *filenames* out of the directory *to*, or of all; nothing unless all are there."""
     found: list[str] = []
     directories = _directories(site, to)
     for filename in _checked(filenames):
@@ -49,11 +46,7 @@ def restore(
     *,
     observer: PublishObserver | None = None,
 ) -> PublishReport:
-    """Put back the wheels *filenames*, of each the one that was withdrawn last from each directory.
-
-    Nothing is restored unless all were withdrawn: raises `PublishError`, also when one of that name exists.
-    Raises `OutputError`.
-    """
+    """Put back *filenames*, each as it was withdrawn last from *to*, or from all; nothing unless all were."""
     found: list[trash.Trashed] = []
     directories = _directories(site, to)
     withdrawn = [trash.trashed(each.path) for each in directories]
@@ -64,12 +57,11 @@ def restore(
         found += [each for each in latest if each is not None]
     recorder = Recorder(observer)
     for each in found:
-        path = os.path.join(each.directory, each.filename)
         if not trash.put_back(each):
             (directory,) = (one for one in directories if one.path == each.directory)
             command = withdraw_command(site, directory, each.filename)
-            raise PublishError(path, "already exists").with_hint(f"to withdraw that one: `{command}`")
-        recorder.changed(FileChange(each.path, path, "restored"))
+            raise PublishError(each.origin, "already exists").with_hint(f"to withdraw that one: `{command}`")
+        recorder.changed(FileChange(each.path, each.origin, "restored"))
     return recorder.report()
 
 

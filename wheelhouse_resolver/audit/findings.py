@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.utils.serialise import to_plain
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.tree.candidate import Candidate
 
 
 class Severity(enum.Enum):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+
+from packaging.tags import Tag
+from packaging.version import Version
 
 from wheelhouse_resolver.installers.inversion import Inversion, inversions, retagged
 from wheelhouse_resolver.publishing import trash
@@ -13,16 +15,10 @@ from wheelhouse_resolver.publishing.place import place
 from wheelhouse_resolver.publishing.plan import involving, is_current, restamped
 from wheelhouse_resolver.publishing.report import FileChange, PublishObserver, PublishReport, Recorder
 from wheelhouse_resolver.publishing.withdrawal import withdraw_command
-from wheelhouse_resolver.site.model import searched_together
+from wheelhouse_resolver.site.model import Site, searched_together
 from wheelhouse_resolver.tree import listing
 from wheelhouse_resolver.tree.candidate import Candidate, parse_candidate
 from wheelhouse_resolver.wheelfile.build_tag import renamed, stamped_name
-
-if TYPE_CHECKING:
-    from packaging.tags import Tag
-    from packaging.version import Version
-
-    from wheelhouse_resolver.site.model import Site
 
 
 def restamp(

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from wheelhouse_resolver.errors import OutputError
+from wheelhouse_resolver.site.layout import Directory
+from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree import listing
 from wheelhouse_resolver.tree.candidate import Candidate, parse_candidate
 from wheelhouse_resolver.utils.atomic import make_shared_directory, writing
 from wheelhouse_resolver.wheelfile.build_tag import StampError, stamped_name
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.site.layout import Directory
-    from wheelhouse_resolver.site.model import Site
 
 
 class ViewReport(NamedTuple):

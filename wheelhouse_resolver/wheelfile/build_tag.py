@@ -8,19 +8,15 @@ function of a name and a directory (build tags: binary distribution format, PEP 
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from packaging.tags import Tag
 from packaging.utils import BuildTag
 
 from wheelhouse_resolver.errors import WheelhouseError
-from wheelhouse_resolver.site.layout import GENERIC
+from wheelhouse_resolver.site.layout import GENERIC, Directory
+from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.wheelfile.tags import compressed_tags
-
-if TYPE_CHECKING:
-    from packaging.tags import Tag
-
-    from wheelhouse_resolver.site.layout import Directory
-    from wheelhouse_resolver.site.model import Site
 
 #: How many build numbers each rank has.
 BAND = 1000

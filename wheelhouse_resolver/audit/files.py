@@ -100,10 +100,7 @@ def check_stamp(site: Site, candidate: Candidate) -> Iterator[Finding]:
 
 
 def check_requires_python(
-    site: Site,
-    candidates: Sequence[Candidate],
-    hosts: Sequence[HostKind],
-    contents: Mapping[str, Content],
+    site: Site, candidates: Sequence[Candidate], hosts: Sequence[HostKind], contents: Mapping[str, Content]
 ) -> Iterator[Finding]:
     """Builds of one version that require different Pythons, where one host and one Python has both."""
     required = {
@@ -129,10 +126,7 @@ def check_requires_python(
 
 
 def check_names(
-    site: Site,
-    candidates: Sequence[Candidate],
-    hosts: Sequence[HostKind],
-    contents: Mapping[str, Content],
+    site: Site, candidates: Sequence[Candidate], hosts: Sequence[HostKind], contents: Mapping[str, Content]
 ) -> Iterator[Finding]:
     """The same file name with different content in two directories of one host: what pins and people mix up.
 

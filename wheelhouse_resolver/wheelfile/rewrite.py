@@ -172,9 +172,7 @@ _VERSION = re.compile(rb"(?:\A|(?<=[\r\n]))version:[^\r\n]*(?:(?:\r\n|\r|\n)[ \t
 
 
 #: A header with the lines that continue it, as in `header_lines`; blanks begin one at the top only.
-_HEADER = re.compile(
-    rb"(?:[!-9;-~]+:|[ \t])[^\r\n]*(?:(?:\r\n|\r|\n)[ \t][^\r\n]*)*(?:\r\n|\r|\n|\Z)",
-)
+_HEADER = re.compile(rb"(?:[!-9;-~]+:|[ \t])[^\r\n]*(?:(?:\r\n|\r|\n)[ \t][^\r\n]*)*(?:\r\n|\r|\n|\Z)")
 
 
 def _metadata_text(text: bytes, change: Rewrite) -> bytes:

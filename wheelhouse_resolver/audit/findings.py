@@ -37,18 +37,10 @@ class FindingKind(enum.Enum):
     @property
     def severity(self) -> Severity:
         """How bad it is."""
-        return Severity.ERROR if self in _ERRORS else Severity.WARNING
+        return Severity.ERROR if self.name in _ERRORS else Severity.WARNING
 
 
-_ERRORS = frozenset(
-    {
-        FindingKind.ORDER,
-        FindingKind.INVERSION,
-        FindingKind.REQUIRES_PYTHON,
-        FindingKind.BROKEN,
-        FindingKind.UNREADABLE,
-    }
-)
+_ERRORS = frozenset({"ORDER", "INVERSION", "REQUIRES_PYTHON", "BROKEN", "UNREADABLE"})
 
 
 class Finding(NamedTuple):

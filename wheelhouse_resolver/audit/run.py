@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 
 from packaging.utils import canonicalize_name
@@ -36,43 +36,28 @@ def audit(
     for number, directory in enumerate(site.directories()):
         yield from _read_directory(site, directory, number, wheels)
     for path, count in listing.unsearched(site):
-        outside = "in a directory that is not one of the site's: no host searches it"
-        yield Finding(
-            FindingKind.OUTSIDE,
-            f"{count} wheel{'s' * (count > 1)} {outside}",
-            (path,),
-            "publish them into a directory of the site, or add a [[layer]] with this one to the site file",
-        )
-    wheels.sort(key=lambda entry: (entry[0], entry[2], entry[1]))
+        wheel = "wheels" if count > 1 else "wheel"
+        message = f"{count} {wheel} in a directory that is not one of the site's: no host searches it"
+        fix = "publish them into a directory of the site, or add a [[layer]] with this one to the site file"
+        yield Finding(FindingKind.OUTSIDE, message, (path,), fix)
+    projects = [list(group) for _, group in groupby(sorted(wheels), key=lambda entry: entry[0])]
     done = 0
-    for count, findings in _spread(_Look(site), _batches(wheels), jobs):
+    for project, findings in zip(projects, _spread(_Look(site), projects, jobs), strict=True):
         yield from findings
-        done += count
+        done += len(project)
         if progress is not None:
             progress(done, len(wheels))
 
 
-#: Wheels as (project, file name, number of the directory).
-_Entries = list[tuple[str, str, int]]
+#: Wheels as (project, number of the directory, file name).
+_Entries = list[tuple[str, int, str]]
 
-#: About how many wheels are looked at in one go.
+#: About how many wheels a process gets in one go: handing over fewer costs more than to look at them.
 _BATCH = 200
 
 
-def _batches(wheels: _Entries) -> Iterator[list[_Entries]]:
-    """Whole projects together, so many that handing them to a process is worth it."""
-    batch: list[_Entries] = []
-    for _, project in groupby(wheels, key=lambda entry: entry[0]):
-        batch.append(list(project))
-        if sum(map(len, batch)) >= _BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
 class _Look:
-    """Looks at batches of projects, remembering what repeats."""
+    """Looks at one project after another, remembering what repeats."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -80,14 +65,10 @@ class _Look:
         self._hosts = site.host_kinds()
         self._order = OrderCheck(site, self._hosts)
 
-    def __call__(self, batch: list[_Entries]) -> tuple[int, list[Finding]]:
-        """How many wheels *batch* has, and the findings about them."""
-        return sum(map(len, batch)), [each for project in batch for each in self._project(project)]
-
-    def _project(self, project: _Entries) -> Iterator[Finding]:
+    def __call__(self, project: _Entries) -> Iterator[Finding]:
         site, hosts = self._site, self._hosts
         by_version: dict[Version, list[Candidate]] = defaultdict(list)
-        for _, filename, number in project:
+        for _, number, filename in project:
             each = parse_candidate(filename, self._directories[number])
             if isinstance(each, Candidate):
                 by_version[each.version].append(each)
@@ -108,10 +89,10 @@ class _Look:
                 yield from files.check_names(site, there, hosts, contents)
 
 
-def _spread(look: _Look, batches: Iterator[list[_Entries]], jobs: int) -> Iterator[tuple[int, list[Finding]]]:
-    """What *look* says of each batch, in order, looked at by *jobs* processes."""
+def _spread(look: _Look, projects: list[_Entries], jobs: int) -> Iterator[Iterable[Finding]]:
+    """What *look* says of each project, in order, looked at by *jobs* processes."""
     if jobs < 2:
-        yield from map(look, batches)
+        yield from map(look, projects)
         return
     import multiprocessing
 
@@ -120,17 +101,18 @@ def _spread(look: _Look, batches: Iterator[list[_Entries]], jobs: int) -> Iterat
     try:
         pool = multiprocessing.get_context("fork").Pool(jobs)
     except (ImportError, OSError):  # no semaphores (/dev/shm is not writable) or no more processes: alone
-        yield from map(look, batches)
+        yield from map(look, projects)
         return
+    many = _BATCH * len(projects) // max(1, sum(map(len, projects)))
     with pool:
-        yield from pool.imap(_look, batches)
+        yield from pool.imap(_look, projects, chunksize=max(1, many))
 
 
 _looking: _Look
 
 
-def _look(batch: list[_Entries]) -> tuple[int, list[Finding]]:
-    return _looking(batch)
+def _look(project: _Entries) -> list[Finding]:
+    return list(_looking(project))
 
 
 def _read_directory(site: Site, directory: Directory, number: int, wheels: _Entries) -> Iterator[Finding]:
@@ -144,7 +126,7 @@ def _read_directory(site: Site, directory: Directory, number: int, wheels: _Entr
         return
     for name in names:
         if name.endswith(listing.SUFFIX):
-            wheels.append((canonicalize_name(name.partition("-")[0]), name, number))
+            wheels.append((canonicalize_name(name.partition("-")[0]), number, name))
         elif name.startswith(atomic.TEMPORARY_PREFIX):
             path = os.path.join(directory.path, name)
             message = "a temporary file of a publisher that is running or was killed"

@@ -17,9 +17,8 @@ from wheelhouse_resolver.errors import printable
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `audit`."""
     add_json_option(parser)
-    parser.add_argument(
-        "--jobs", type=int, metavar="N", help="processes that look into wheels; one per processor, at most 8"
-    )
+    help_text = "processes that look into wheels; one per processor, at most 8"
+    parser.add_argument("--jobs", type=int, metavar="N", help=help_text)
     add_site_options(parser)
     add_examples(
         parser,
@@ -45,20 +44,15 @@ def run(options: argparse.Namespace) -> int:
         print("\n]" if counts else "[]")
     else:
         errors, warnings = counts[Severity.ERROR], counts[Severity.WARNING]
-        print(f"{_counted(errors, 'error')}, {_counted(warnings, 'warning')}")
+        print(f"{errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}")
     return 1 if counts[Severity.ERROR] else 0
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _show(finding: Finding) -> None:
     where = f" {finding.project} {finding.version}".rstrip()
     print(f"{finding.severity.value}: {finding.kind.value}{printable(where)}: {printable(finding.message)}")
-    if not finding.wanted:
-        for path in finding.paths:
-            print(f"    {printable(path)}")
+    for path in finding.paths if not finding.wanted else ():
+        print(f"    {printable(path)}")
     if finding.hosts:
         print(f"    on {', '.join(finding.hosts)} with Python {', '.join(finding.pythons)}")
     print(f"    fix: {printable(finding.fix)}")

@@ -12,9 +12,8 @@ from wheelhouse_resolver.wheelfile.edit import Edits, malformed, relabel, requir
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `relabel`."""
-    parser.add_argument(
-        "wheel", nargs="+", metavar="WHEEL", help="the wheels; without an edit: print what they require"
-    )
+    wheels = "the wheels; without an edit: print what they require"
+    parser.add_argument("wheel", nargs="+", metavar="WHEEL", help=wheels)
     edits = parser.add_argument_group("edits")
     for option, metavar, help_text in (
         ("--add-requires", "REQUIREMENT", "add a requirement"),
@@ -41,14 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     where.add_argument("--in-place", action="store_true", help="replace each wheel by the new one")
     add_json_option(parser)
+    wheel = "h5py-3.11.0-cp311-cp311-linux_x86_64.whl"
+    newer = f"relabel --replace-requires 'numpy>=2' --local-label site --output-dir new {wheel}"
     add_examples(
         parser,
-        ("what a wheel requires", "relabel h5py-3.11.0-cp311-cp311-linux_x86_64.whl"),
-        (
-            "a wheel that needs a newer numpy, with a label of the site",
-            "relabel --replace-requires 'numpy>=2' --local-label site --output-dir new "
-            "h5py-3.11.0-cp311-cp311-linux_x86_64.whl",
-        ),
+        ("what a wheel requires", f"relabel {wheel}"),
+        ("a wheel that needs a newer numpy, with a label of the site", newer),
     )
 
 
@@ -76,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
         except WheelhouseError as error:
             report(error)
             continue
-        made.append({"wheel": path, "path": result.path, "done": result.done})
+        made.append({"wheel": path, **result._asdict()})
         if not options.json:
             print(f"{result.done:<8} {result.path}")
     if options.json:

@@ -3,21 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 
 from wheelhouse_resolver.cli.commands.publish import PublishPrinter
 from wheelhouse_resolver.cli.options import add_examples, add_site_options, site_of
-from wheelhouse_resolver.publishing.report import FileChange
 from wheelhouse_resolver.publishing.restamp import restamp
-
-
-class _RestampPrinter(PublishPrinter):
-    def changed(self, change: FileChange) -> None:
-        """What is only planned is a change of name."""
-        if change.result == "planned":
-            print(f"would rename {change.source} to {os.path.basename(change.path)}")
-        else:
-            super().changed(change)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +25,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run `restamp`. Exit code 1 when a wheel could not be stamped."""
-    report = restamp(
-        site_of(options), retag=options.retag, dry_run=options.dry_run, observer=_RestampPrinter()
-    )
+    printer = PublishPrinter("would rename {0.source} to {name}")
+    report = restamp(site_of(options), retag=options.retag, dry_run=options.dry_run, observer=printer)
     return 0 if report.ok else 1

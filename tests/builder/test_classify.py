@@ -19,7 +19,7 @@ from wheelhouse_resolver.builder.classification.classify import (
     classify,
     decide,
 )
-from wheelhouse_resolver.builder.classification.evidence import Subject
+from wheelhouse_resolver.builder.classification.clues import Subject
 from wheelhouse_resolver.builder.classification.glibc import layers_glibc
 from wheelhouse_resolver.builder.classification.instructions import count_instructions
 from wheelhouse_resolver.builder.records.record import BuildRecord

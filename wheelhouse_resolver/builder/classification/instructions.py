@@ -11,19 +11,17 @@ import shutil
 import subprocess
 import tempfile
 import zipfile
+from collections import Counter
 from collections.abc import Sequence
 
-#: The widest first; AVX has ymm registers, AVX-512 has zmm ones.
-_REGISTERS = ("zmm", "ymm")
 
-
-def count_instructions(wheel: str, paths: Sequence[str]) -> dict[tuple[str, str], int]:
+def count_instructions(wheel: str, paths: Sequence[str]) -> Counter[tuple[str, str]]:
     """How many instructions the ELF files at *paths* in *wheel* have with each kind of register, if any.
 
     By (path, register); one with several kinds counts for the widest. Raises `OSError` when objdump cannot be
-    run, and what it raises of a damaged archive (`metadata.BAD_ZIP`).
+    run, and what it raises of a damaged archive (`BAD_ZIP`).
     """
-    counts: dict[tuple[str, str], int] = {}
+    counts: Counter[tuple[str, str]] = Counter()
     with zipfile.ZipFile(wheel) as archive, tempfile.TemporaryDirectory() as scratch:
         copy = os.path.join(scratch, "file")
         for path in paths:
@@ -37,7 +35,7 @@ def count_instructions(wheel: str, paths: Sequence[str]) -> dict[tuple[str, str]
             ) as process:
                 assert process.stdout is not None
                 for line in process.stdout:
-                    register = next((each for each in _REGISTERS if each.encode() in line), None)
-                    if register is not None:
-                        counts[path, register] = counts.get((path, register), 0) + 1
+                    # The widest first; AVX has ymm registers, AVX-512 has zmm ones.
+                    if register := next((each for each in ("zmm", "ymm") if each.encode() in line), ""):
+                        counts[path, register] += 1
     return counts

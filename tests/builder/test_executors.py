@@ -13,13 +13,13 @@ from tests.builder.tasks import Told, is_alive, make_task
 from tests.builder.test_commands import escaping
 from wheelhouse_resolver.builder.executors.base import Executor, ExecutorError, Task
 from wheelhouse_resolver.builder.executors.local import LocalExecutor
-from wheelhouse_resolver.builder.executors.slurm import Job, SlurmExecutor
+from wheelhouse_resolver.builder.executors.slurm import Slurm, SlurmExecutor, SlurmJob
 from wheelhouse_resolver.builder.process.commands import subreaper
 from wheelhouse_resolver.builder.resources import Resources
 from wheelhouse_resolver.errors import OutputError
 
 
-class FakeJob:
+class FakeJob(SlurmJob):
     """A job of `FakeSlurm`. *left*: how often it is asked before it is over."""
 
     def __init__(self, left: int, after: Callable[[], None]) -> None:
@@ -41,7 +41,7 @@ class FakeJob:
         self.released = True
 
 
-class FakeSlurm:
+class FakeSlurm(Slurm):
     """A scheduler that runs a job's script at once, for the tasks whose number *runs* says yes to.
 
     It notes what it was given. *late*: what is done when the job's end is told, `lasts` questions later.
@@ -55,7 +55,7 @@ class FakeSlurm:
         self.refuses = False
         self.late: Callable[[], None] = lambda: None
 
-    def submit(self, options: Sequence[str], directory: str, script: str) -> Job:
+    def submit(self, options: Sequence[str], directory: str, script: str) -> FakeJob:
         if self.refuses and self.jobs:
             raise ExecutorError("sbatch", "Invalid feature specification")
         self.given.append(list(options))

@@ -91,10 +91,8 @@ class Subject:
 
     def paths(self) -> list[tuple[ElfFile, str]]:
         """The absolute paths that each ELF file names."""
-        found = (
-            (file, path) for file in self.files for path in (file.interpreter, *file.rpath, *file.runpath)
-        )
-        return [(file, path) for file, path in found if path.startswith("/")]
+        named = ((each, (each.interpreter, *each.rpath, *each.runpath)) for each in self.files)
+        return [(file, path) for file, paths in named for path in paths if path.startswith("/")]
 
 
 def layer_clues(subject: Subject) -> list[Clue]:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from wheelhouse_resolver.builder.process.commands import tail_of
 from wheelhouse_resolver.builder.resources import Resources
 from wheelhouse_resolver.errors import OutputError, WheelhouseError
 
@@ -50,6 +51,12 @@ class Result:
 
     task: Task
     vanished: str = ""
+
+    @classmethod
+    def missing(cls, task: Task, problem: str) -> Result:
+        """That *task* left no result because of *problem*, and what it printed last."""
+        last = tail_of(task.log, lines=1) if os.path.exists(task.log) else ""
+        return cls(task=task, vanished=f"{problem}: {last}" if last else problem)
 
 
 class TaskObserver(Protocol):

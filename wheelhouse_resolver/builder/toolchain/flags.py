@@ -187,9 +187,6 @@ def _mark(level: str) -> str:
     return f"-Wl,-z,{level.replace('_', '-')}"
 
 
-# -- the compiler -------------------------------------------------------------------------------------------
-
-
 def compiler_of(output: str) -> tuple[str, str] | None:
     """The name and version of the compiler, as archspec knows them, whose `--version` prints *output*."""
     for pattern, name in _COMPILERS:
@@ -232,9 +229,6 @@ def _probed(command: str, environ: tuple[tuple[str, str], ...]) -> Toolchain:
     except subprocess.TimeoutExpired as error:
         raise ToolchainError(command, f"did not answer within {_TIMEOUT} s") from error
     return Toolchain(name=found[0], version=found[1], marks=frozenset(marks))
-
-
-# -- sources that ask for the building node's CPU -----------------------------------------------------------
 
 
 def native_word(flags: str) -> str:

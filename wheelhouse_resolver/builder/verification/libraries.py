@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from wheelhouse_resolver.builder.process.commands import Finished
+from wheelhouse_resolver.builder.process.commands import ended_with
 from wheelhouse_resolver.errors import reason_of
 from wheelhouse_resolver.utils.elf import ElfFile, read_elf
 from wheelhouse_resolver.utils.process import run
@@ -120,7 +120,7 @@ def _trace(file: ElfFile, loader: Loader) -> _Trace:
         problem = f"cannot be loaded: {refused[1]}"
     elif not lines and not missing:
         said = done.stderr.splitlines()[-1:] or ["no answer"]
-        problem = f"cannot be loaded: {Finished(done.returncode, False, 0.0, '').problem or said[0]}"
+        problem = f"cannot be loaded: {ended_with(done.returncode) or said[0]}"
     return _Trace(
         [os.path.normpath(os.path.join(loader.directory, path)) for path in paths], missing, problem
     )

@@ -6,22 +6,19 @@ Undecided is an answer. A guess would put a wheel where it crashes.
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import tempfile
+import zipfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from wheelhouse_resolver.builder.classification.clues import (
-    Clue,
-    Subject,
-    arch_clues,
-    bit_of,
-    highest_mark,
-    layer_clues,
-    level_name,
-)
+from wheelhouse_resolver.builder.classification import clues
+from wheelhouse_resolver.builder.classification.clues import Clue, Subject
 from wheelhouse_resolver.builder.classification.glibc import glibc_needed, layers_glibc, stated_glibc
-from wheelhouse_resolver.builder.classification.instructions import count_instructions
 from wheelhouse_resolver.errors import FileProblemError, reason_of
 from wheelhouse_resolver.site.layout import GENERIC
 from wheelhouse_resolver.utils.elf import ElfFile
@@ -34,8 +31,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.builder.records.record import BuildRecord
     from wheelhouse_resolver.site.layout import Directory
     from wheelhouse_resolver.site.model import Site
-
-_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class ClassifyError(FileProblemError, ValueError):
@@ -72,7 +67,7 @@ def classify(
     *,
     record: BuildRecord | None = None,
     scan: bool = False,
-    environ: Mapping[str, str] = _NOTHING,
+    environ: Mapping[str, str] = MappingProxyType({}),
 ) -> Classification:
     """Which directory of *site* the *wheel* (a path) belongs to.
 
@@ -123,6 +118,34 @@ def _scan(wheel: str, files: Sequence[ElfFile]) -> list[str]:
     ]
 
 
+def count_instructions(wheel: str, paths: Sequence[str]) -> Counter[tuple[str, str]]:
+    """How many instructions the ELF files at *paths* in *wheel* have with each kind of register, if any.
+
+    By (path, register); one with several kinds counts for the widest. That proves nothing about the CPU that
+    they need: a library may choose among its instructions at run time, as numpy's does.
+
+    Raises `OSError` when objdump cannot be run, and what it raises of a damaged archive (`BAD_ZIP`).
+    """
+    counts: Counter[tuple[str, str]] = Counter()
+    with zipfile.ZipFile(wheel) as archive, tempfile.TemporaryDirectory() as scratch:
+        copy = os.path.join(scratch, "file")
+        for path in paths:
+            with archive.open(path) as packed, open(copy, "wb") as file:
+                shutil.copyfileobj(packed, file, 1 << 20)
+            with subprocess.Popen(
+                ["objdump", "--disassemble", "--no-show-raw-insn", copy],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            ) as process:
+                assert process.stdout is not None
+                for line in process.stdout:
+                    # The widest first; AVX has ymm registers, AVX-512 has zmm ones.
+                    if register := next((each for each in ("zmm", "ymm") if each.encode() in line), ""):
+                        counts[path, register] += 1
+    return counts
+
+
 def decide(wheel: str, subject: Subject) -> Classification:
     """Which directory the evidence leads to. Pure."""
     site, files = subject.site, subject.files
@@ -132,9 +155,9 @@ def decide(wheel: str, subject: Subject) -> Classification:
         return Classification(wheel=wheel, directory=top, reasons=(reason,))
     glibc = {**subject.glibc, **stated_glibc(site)}  # what the site file states comes first
     subject = replace(subject, glibc=glibc)
-    layers = layer_clues(subject)
+    layers = clues.for_layer(subject)
     layer = layers[0] if layers else None
-    archs = list(arch_clues(subject, layer.value if layer else None))
+    archs = list(clues.for_arch(subject, layer.value if layer else None))
     arch = archs[0] if archs else None
 
     warnings = list(filter(None, [subject.broken_promise]))
@@ -182,24 +205,24 @@ def _matching(site: Site, layer: Clue | None, arch: Clue | None) -> list[Directo
     return own
 
 
-def _overruled(what: str, clues: Sequence[Clue]) -> list[str]:
-    """A warning for each of *clues* that contradicts the first."""
+def _overruled(what: str, found: Sequence[Clue]) -> list[str]:
+    """A warning for each of *found* that contradicts the first."""
     return [
         f"{each.reason}, which says {what} {each.value or 'none'}: overruled"
-        for each in clues[1:]
-        if each.value != clues[0].value
+        for each in found[1:]
+        if each.value != found[0].value
     ]
 
 
 def _contradicting(site: Site, archs: Sequence[Clue]) -> list[Clue]:
     """*archs* without the marks that the first arch fulfils."""
     first = next((arch for arch in site.ladder if archs and arch.name == archs[0].value), None)
-    enough = bit_of(first)
+    enough = clues.bit_of(first)
     return [*archs[:1], *(each for each in archs[1:] if not 0 < each.mark <= enough)]
 
 
 def _no_arch(files: Sequence[ElfFile]) -> str:
-    file, bit = highest_mark(files)
+    file, bit = clues.highest_mark(files)
     if bit > 1:
-        return f"{file.path} is marked to need {level_name(bit)}, which no arch of the site has"
+        return f"{file.path} is marked to need {clues.level_name(bit)}, which no arch of the site has"
     return "no evidence for an arch: no build record, no rpath, no mark of the linker"

@@ -95,9 +95,9 @@ class Subject:
         return [(file, path) for file, paths in named for path in paths if path.startswith("/")]
 
 
-def layer_clues(subject: Subject) -> list[Clue]:
+def for_layer(subject: Subject) -> list[Clue]:
     """All evidence for a layer; the site's default counts only if there is no other."""
-    if found := list(_layer_clues(subject)):
+    if found := list(_for_layer(subject)):
         return found
     layers = [each for each in subject.site.layers if each.default] or subject.site.layers
     if not layers:
@@ -106,7 +106,7 @@ def layer_clues(subject: Subject) -> list[Clue]:
     return [Clue(each.name, f"the site's {kind} layer is {each.name}") for each in layers if len(layers) == 1]
 
 
-def _layer_clues(subject: Subject) -> Iterator[Clue]:
+def _for_layer(subject: Subject) -> Iterator[Clue]:
     layers, record, glibc = subject.site.layers, subject.record, subject.glibc
     if record is not None and "layer" not in subject.unknown_names():
         yield Clue(record.layer, f"built for layer {record.layer or 'none'} (build record)")
@@ -124,7 +124,7 @@ def _layer_clues(subject: Subject) -> Iterator[Clue]:
             yield Clue(able[0], f"it needs glibc {needed}, which only layer {able[0]} has")
 
 
-def arch_clues(subject: Subject, layer: str | None) -> Iterator[Clue]:
+def for_arch(subject: Subject, layer: str | None) -> Iterator[Clue]:
     """All evidence for an arch. *layer*: the one that was decided on."""
     record = subject.record
     if record is not None and "arch" not in subject.unknown_names():
@@ -172,10 +172,10 @@ def highest_mark(files: Sequence[ElfFile]) -> tuple[ElfFile, int]:
 
 def bit_of(arch: Arch | None) -> int:
     """The highest level that every CPU of *arch* (None: generic) has, as its bit; 0 for another family."""
-    if arch is not None and arch.family != "x86_64":
-        return 0
-    level = level_of(arch) if arch is not None else None
-    return next(bit for bit, name in _LEVELS.items() if name == level)
+    if arch is None:
+        return 1
+    bits = {level: bit for bit, level in _LEVELS.items()}
+    return bits[level_of(arch)] if arch.family == "x86_64" else 0
 
 
 def level_name(bit: int) -> str:

@@ -12,23 +12,19 @@ import shlex
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from wheelhouse_resolver.builder.executors.base import (
-    ExecutorError,
-    Result,
-    Task,
-    TaskObserver,
-    clear_result,
-    vanished,
-)
+from wheelhouse_resolver.builder.executors.base import ExecutorError, Result, Task, TaskObserver, clear_result
 from wheelhouse_resolver.builder.process.commands import stop, tail_of
 from wheelhouse_resolver.builder.resources import GRACE, Resources
 from wheelhouse_resolver.errors import OutputError, reason_of
 from wheelhouse_resolver.utils.filesystem import make_directory, write_text
 from wheelhouse_resolver.utils.process import run
+
+#: sbatch's options for every job. Not requeued: we run it again ourselves, once.
+_OPTIONS = ("--nodes=1", "--ntasks=1", "--export=ALL", "--no-requeue", "--open-mode=append")
 
 _VANISHED = "its job ended twice without a result (a node that failed, a limit of time or memory?)"
 
@@ -45,29 +41,26 @@ _ASK_AGAIN = 15.0
 _CANCEL = 90.0
 
 
-class Slurm:
-    """The scheduler: sbatch, squeue and scancel as found on PATH."""
+def submit(options: Sequence[str], directory: str, script: str) -> SlurmJob:
+    """Submit the file *script* with sbatch's *options*, as it is and at once.
 
-    def submit(self, options: Sequence[str], directory: str, script: str) -> SlurmJob:
-        """Submit the file *script* with sbatch's *options*, as it is and at once.
-
-        *directory* is the job's own, for the scheduler's messages. Raises `ExecutorError`.
-        """
-        # By this name the job is found again: its number is known only after it is submitted, which is too
-        # late for an interrupt in between.
-        name = f"wheelhouse-{os.path.basename(directory)}"
-        command = ["sbatch", "--parsable", "--wait", f"--job-name={name}", *options, script]
-        paths = os.path.join(directory, "sbatch.out"), os.path.join(directory, "sbatch.err")
-        with open(paths[0], "wb") as out, open(paths[1], "wb") as err:
-            try:
-                # A session of its own: Ctrl-C reaches us only, and we then cancel the job.
-                process = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
-                )
-            except OSError as error:
-                hint = "--executor slurm needs Slurm's commands on PATH"
-                raise ExecutorError("sbatch", reason_of(error)).with_hint(hint) from error
-        return SlurmJob(name, process, *paths)
+    *directory* is the job's own, for the scheduler's messages. Raises `ExecutorError`.
+    """
+    # By this name the job is found again: its number is known only after it is submitted, which is too
+    # late for an interrupt in between.
+    name = f"wheelhouse-{os.path.basename(directory)}"
+    command = ["sbatch", "--parsable", "--wait", f"--job-name={name}", *options, script]
+    paths = os.path.join(directory, "sbatch.out"), os.path.join(directory, "sbatch.err")
+    with open(paths[0], "wb") as out, open(paths[1], "wb") as err:
+        try:
+            # A session of its own: Ctrl-C reaches us only, and we then cancel the job.
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
+            )
+        except OSError as error:
+            hint = "--executor slurm needs Slurm's commands on PATH"
+            raise ExecutorError("sbatch", reason_of(error)).with_hint(hint) from error
+    return SlurmJob(name, process, *paths)
 
 
 class SlurmJob:
@@ -145,6 +138,7 @@ class SlurmExecutor:
     options:   more options for sbatch, which win over ours.
     grace:     how long to wait for a missing result after its job is over (s).
     poll:      how often to look for results (s).
+    submit:    submits a job, see `submit`.
     """
 
     jobs: int
@@ -152,7 +146,7 @@ class SlurmExecutor:
     options: tuple[str, ...] = ()
     grace: float = GRACE
     poll: float = _POLL
-    scheduler: Slurm = field(default_factory=Slurm)
+    submit: Callable[[Sequence[str], str, str], SlurmJob] = submit
 
     def run(self, tasks: Sequence[Task], observer: TaskObserver) -> list[Result]:
         """See `Executor.run`. A task that vanished is run once more."""
@@ -211,28 +205,21 @@ class SlurmExecutor:
         script = os.path.join(directory, "tasks.sh")
         write_text(script, _script(tasks))
         options = [*self._options(tasks[0].resources, len(tasks), directory), *self.options]
-        return _Submission(job=self.scheduler.submit(options, directory, script), left=list(tasks))
+        return _Submission(job=self.submit(options, directory, script), left=list(tasks))
 
     def _options(self, resources: Resources, count: int, directory: str) -> list[str]:
         """sbatch's options. Not `#SBATCH` lines in the script, which quote in a way of their own."""
-        wanted = {
-            "--mem": resources.memory,
-            "--time": resources.time,
-            "--constraint": resources.constraint,
-            "--partition": resources.partition,
+        stated = {
+            "array": f"0-{count - 1}%{self.jobs}",
+            "cpus-per-task": resources.cores,
+            "mem": resources.memory,
+            "time": resources.time,
+            "constraint": resources.constraint,
+            "partition": resources.partition,
+            "chdir": directory,
+            "output": f"{directory.replace('%', '%%')}/%a.out",
         }
-        return [
-            f"--array=0-{count - 1}%{self.jobs}",
-            "--nodes=1",
-            "--ntasks=1",
-            f"--cpus-per-task={resources.cores}",
-            *(f"{option}={value}" for option, value in wanted.items() if value),
-            "--export=ALL",
-            "--no-requeue",  # we run it again ourselves, once
-            f"--chdir={directory}",
-            f"--output={directory.replace('%', '%%')}/%a.out",
-            "--open-mode=append",
-        ]
+        return [*_OPTIONS, *(f"--{option}={value}" for option, value in stated.items() if value)]
 
 
 def _groups(tasks: Iterable[Task]) -> Iterator[list[Task]]:

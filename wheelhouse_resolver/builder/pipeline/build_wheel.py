@@ -34,7 +34,6 @@ from wheelhouse_resolver.builder.records.record import BUILT, FAILED, RECORD_SUF
 from wheelhouse_resolver.builder.sources.fetch import fetch
 from wheelhouse_resolver.builder.sources.fetched import Fetched
 from wheelhouse_resolver.builder.sources.patch import prepare
-from wheelhouse_resolver.builder.toolchain.command_environment import command_environment
 from wheelhouse_resolver.builder.toolchain.environment_modules import module_environment
 from wheelhouse_resolver.builder.toolchain.provenance import (
     host_facts,
@@ -44,6 +43,7 @@ from wheelhouse_resolver.builder.toolchain.provenance import (
 )
 from wheelhouse_resolver.builder.toolchain.variables import (
     base_environ,
+    command_environment,
     constraint_lines,
     pip_text,
     recorded_variables,

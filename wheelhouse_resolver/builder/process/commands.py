@@ -21,6 +21,8 @@ from wheelhouse_resolver.errors import printable, reason_of
 from wheelhouse_resolver.utils.log import info
 from wheelhouse_resolver.utils.redact import redact
 
+StrPath = str | os.PathLike[str]
+
 #: How much of a log's end is read for its last lines (bytes); a build may print hundreds of megabytes.
 _TAIL = 64 << 10
 
@@ -78,11 +80,11 @@ def ended_with(code: int) -> str:
 
 
 def run_logged(
-    command: Sequence[str | os.PathLike[str]],
+    command: Sequence[StrPath],
     *,
-    log: str | os.PathLike[str],
+    log: StrPath,
     environ: Mapping[str, str],
-    cwd: str | os.PathLike[str] | None = None,
+    cwd: StrPath | None = None,
     timeout: float | None = None,
 ) -> Finished:
     """Run *command* with its output (both streams) appended to the file *log*.
@@ -112,11 +114,7 @@ def run_logged(
 
 
 def start_logged(
-    command: Sequence[str | os.PathLike[str]],
-    *,
-    log: str | os.PathLike[str],
-    environ: Mapping[str, str],
-    cwd: str | os.PathLike[str] | None = None,
+    command: Sequence[StrPath], *, log: StrPath, environ: Mapping[str, str], cwd: StrPath | None = None
 ) -> subprocess.Popen[bytes] | Finished:
     """Start a command as `run_logged` does, and do not wait for it; its end is `stop`, however it ends.
 
@@ -142,7 +140,7 @@ def start_logged(
             return Finished(127, problem)
 
 
-def is_full(directory: str | os.PathLike[str] | None) -> bool:
+def is_full(directory: StrPath | None) -> bool:
     """Whether the disk of *directory* (of the current one by default) has no room for data or for files."""
     with suppress(OSError):
         disk = os.statvfs(directory or os.curdir)
@@ -229,7 +227,7 @@ def kill_children(spared: Collection[int]) -> None:
         time.sleep(0.01)
 
 
-def tail_of(log: str | os.PathLike[str], offset: int = 0, lines: int = 20) -> str:
+def tail_of(log: StrPath, offset: int = 0, lines: int = 20) -> str:
     """The last *lines* of *log* after *offset* (bytes), without those that pip adds to every failure."""
     with open(log, "rb") as file:
         size = file.seek(0, os.SEEK_END)

@@ -54,14 +54,14 @@ def module_environment(modules: Sequence[str], environ: Mapping[str, str]) -> di
 @lru_cache(maxsize=64)
 def _loaded(modules: tuple[str, ...], environ: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
     with tempfile.TemporaryDirectory(prefix="wheelhouse-modules-") as scratch:
+        results = [Path(scratch, name) for name in ("messages", "environment")]
+        for path in results:
+            path.touch()
         command = ["bash", "--login", "-c", _LOAD, "bash", scratch, *modules]
         log = os.path.join(scratch, "log")
         done = run_logged(command, log=log, environ=dict(environ), timeout=_TIMEOUT)
-        # What the shell wrote; nothing if it ended before that.
-        written = {name: b"" for name in ("messages", "environment")}
-        for name in set(written).intersection(os.listdir(scratch)):
-            written[name] = Path(scratch, name).read_bytes()
-    messages = _one_line(os.fsdecode(written["messages"]))
+        said, environment = (os.fsdecode(path.read_bytes()) for path in results)
+    messages = _one_line(said)
     if done.code == _NO_MODULE:
         error = ModulesError(modules, "this machine has no `module` command in a login shell")
         raise error.with_hint("build where the modules are, or use a recipe without them")
@@ -69,7 +69,7 @@ def _loaded(modules: tuple[str, ...], environ: tuple[tuple[str, str], ...]) -> t
         last = "" if done.code == _NOT_LOADED else done.tail
         problem = f"the login shell {done.problem} {_one_line(last)}".rstrip()
         raise ModulesError(modules, messages or problem)
-    entries = (entry.partition("=") for entry in os.fsdecode(written["environment"]).split("\0"))
+    entries = (entry.partition("=") for entry in environment.split("\0"))
     found = {name: value for name, equals, value in entries if equals}
     if not found:
         raise ModulesError(modules, "the login shell ended before that: check its start-up files")

@@ -10,12 +10,13 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wheelhouse_resolver.errors import UnknownArchError, WheelhouseError, reason_of
+from wheelhouse_resolver.errors import WheelhouseError, reason_of
 from wheelhouse_resolver.site.layout import GENERIC
 from wheelhouse_resolver.utils.process import run
-from wheelhouse_resolver.utils.schema import Pairs, require, text
+from wheelhouse_resolver.utils.schema import Pairs, one_of, require, text
 from wheelhouse_resolver.utils.text import invalid_character
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ _BUILD_FILES = re.compile(
     re.DOTALL,
 )
 
-#: Build files are not longer than this (bytes).
+#: Longer files (bytes) are no build files.
 _LONGEST = 4 << 20
 
 
@@ -108,7 +109,7 @@ def compiler_environment(
     arch: Arch | None,
     site: Site,
     *,
-    environ: Mapping[str, str] | None = None,
+    environ: Mapping[str, str] = os.environ,
     toolchain: Toolchain | None = None,
 ) -> dict[str, str]:
     """The variables with the flags for *arch*: CFLAGS and the like, and LDFLAGS with the linker's mark.
@@ -124,25 +125,18 @@ def compiler_environment(
     stated = stated_flags(site).get(arch.name if arch is not None else GENERIC)
     if arch is None:
         return dict.fromkeys(_VARIABLES, stated) if stated is not None else {}
-    tools = toolchain or probe_toolchain(os.environ if environ is None else environ)
+    tools = toolchain or probe_toolchain(environ)
     found = dict.fromkeys(_VARIABLES, stated if stated is not None else arch_flags(arch, tools))
-    level = level_of(arch)
-    if level in tools.marks:
+    if (level := level_of(arch)) in tools.marks:
         found["LDFLAGS"] = _mark(level)
     return found
 
 
 def stated_flags(site: Site) -> dict[str, str]:
     """The flags that the site file states, by the ladder's name of the arch. Raises `SiteFileError`."""
-
-    def unknown(name: str) -> str | None:
-        try:
-            site.arch(name)
-        except UnknownArchError as error:
-            return str(error)
-        return None
-
-    schema = Pairs(text(invalid_character), unknown, header="build.flags")
+    known = [GENERIC, *(arch.name for arch in site.ladder)]
+    known += [called for layer in site.layers for _, called in layer.names]
+    schema = Pairs(text(invalid_character), one_of("arch", known), header="build.flags")
     table = require(schema, site.tables.get("build", {}).get("flags", {}), site.source or "site")
     archs = {name: site.arch(name) for name in table}
     return {arch.name if arch is not None else GENERIC: table[name] for name, arch in archs.items()}
@@ -183,7 +177,7 @@ def level_of(arch: Arch) -> str | None:
 
 
 def _mark(level: str) -> str:
-    """The linker's flag for an x86-64 level: `-Wl,-z,x86-64-v3` for `x86_64_v3`."""
+    """The linker's flag for a level."""
     return f"-Wl,-z,{level.replace('_', '-')}"
 
 
@@ -213,8 +207,7 @@ def _probed(command: str, environ: tuple[tuple[str, str], ...]) -> Toolchain:
         marks = set()
         with tempfile.TemporaryDirectory() as scratch:
             source = os.path.join(scratch, "nothing.c")
-            with open(source, "w", encoding="ascii") as file:
-                file.write("int nothing;\n")
+            Path(source).write_text("int nothing;\n", encoding="ascii")
             for level in _LEVELS:
                 done = ask("-shared", "-fPIC", _mark(level), "-o", f"{scratch}/nothing.so", source)
                 # An older linker warns that it ignores the option.
@@ -266,12 +259,10 @@ def replace_native(source: str, word: str) -> list[str]:
             path = os.path.join(directory, name)
             if not _BUILD_FILES.fullmatch(name) or os.path.islink(path) or not os.path.isfile(path):
                 continue
-            if os.path.getsize(path) > _LONGEST:
-                continue
-            with open(path, "rb") as file:
-                data = file.read()
-            if rewrite(path, data, _NATIVE.sub(replacement, data)):
-                changed.append(os.path.relpath(path, source))
+            if os.path.getsize(path) <= _LONGEST:
+                data = Path(path).read_bytes()
+                if rewrite(path, data, _NATIVE.sub(replacement, data)):
+                    changed.append(os.path.relpath(path, source))
     return sorted(changed)
 
 
@@ -283,7 +274,6 @@ def rewrite(path: str, old: bytes, new: bytes) -> bool:
     if old == new:
         return False
     before = os.stat(path)
-    with open(path, "wb") as file:
-        file.write(new)
+    Path(path).write_bytes(new)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     return True

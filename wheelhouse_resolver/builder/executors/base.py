@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -87,8 +86,9 @@ class Executor(Protocol):
 def clear_result(task: Task) -> Task:
     """Remove the result file of an earlier run of *task*; returns *task*. Raises `OutputError`."""
     try:
-        with suppress(FileNotFoundError):
-            os.unlink(task.result)
+        os.unlink(task.result)
+    except FileNotFoundError:
+        pass
     except OSError as error:
         raise OutputError.from_os(task.result, error) from error
     return task

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Arch
     from wheelhouse_resolver.site.model import Site
 
-#: The variables that build systems read compiler flags from.
-_VARIABLES = ("CFLAGS", "CXXFLAGS", "FFLAGS", "FCFLAGS")
+#: The variables with flags for compilers (GNU make's names, which all build systems read).
+COMPILER_FLAGS = ("CFLAGS", "CXXFLAGS", "FFLAGS", "FCFLAGS")
 
 #: The x86-64 levels that the linker can mark a library with (`-z x86-64-v3`), the highest first.
 _LEVELS = ("x86_64_v4", "x86_64_v3", "x86_64_v2")
@@ -124,9 +124,9 @@ def compiler_environment(
     """
     stated = stated_flags(site).get(arch.name if arch is not None else GENERIC)
     if arch is None:
-        return dict.fromkeys(_VARIABLES, stated) if stated is not None else {}
+        return dict.fromkeys(COMPILER_FLAGS, stated) if stated is not None else {}
     tools = toolchain or probe_toolchain(environ)
-    found = dict.fromkeys(_VARIABLES, stated if stated is not None else arch_flags(arch, tools))
+    found = dict.fromkeys(COMPILER_FLAGS, stated if stated is not None else arch_flags(arch, tools))
     if (level := level_of(arch)) in tools.marks:
         found["LDFLAGS"] = _mark(level)
     return found
@@ -166,14 +166,12 @@ def level_of(arch: Arch) -> str | None:
 
     if arch.family != "x86_64":
         return None
+    known = [each for each in TARGETS.values() if str(each.family) == "x86_64"]
+    targets = [each for each in known if all(feature in each for feature in arch.features)]
     if arch.target is not None:
         targets = [TARGETS[arch.target]]
-    else:
-        having = (each for each in TARGETS.values() if str(each.family) == "x86_64")
-        targets = [each for each in having if all(feature in each for feature in arch.features)]
-    if not targets:  # no CPU that is known has all of these features
-        return None
-    return next((level for level in _LEVELS if all(each >= TARGETS[level] for each in targets)), None)
+    # Perhaps no CPU that is known has all of these features.
+    return next((x for x in _LEVELS if targets and all(each >= TARGETS[x] for each in targets)), None)
 
 
 def _mark(level: str) -> str:
@@ -183,10 +181,8 @@ def _mark(level: str) -> str:
 
 def compiler_of(output: str) -> tuple[str, str] | None:
     """The name and version of the compiler, as archspec knows them, whose `--version` prints *output*."""
-    for pattern, name in _COMPILERS:
-        if found := re.search(pattern, output, re.MULTILINE):
-            return name, found[1]
-    return None
+    found = ((name, re.search(pattern, output, re.MULTILINE)) for pattern, name in _COMPILERS)
+    return next(((name, match[1]) for name, match in found if match), None)
 
 
 def probe_toolchain(environ: Mapping[str, str]) -> Toolchain:

@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 from wheelhouse_resolver.builder.recipes.model import Recipe
 from wheelhouse_resolver.builder.records.job import BuildOptions, Job
 from wheelhouse_resolver.builder.toolchain.environment_modules import module_environment
-from wheelhouse_resolver.builder.toolchain.flags import compiler_environment
+from wheelhouse_resolver.builder.toolchain.flags import COMPILER_FLAGS, compiler_environment
 from wheelhouse_resolver.builder.toolchain.provenance import optimisation_of, output_of
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.installers.pip_config import Setting, pip_config
@@ -27,40 +27,34 @@ from wheelhouse_resolver.utils.process import run
 from wheelhouse_resolver.utils.redact import is_secret, redact
 from wheelhouse_resolver.utils.urls import file_url
 
-#: The variables with flags for compilers and linkers (GNU make's names, which all build systems read).
-FLAGS = ("CFLAGS", "CXXFLAGS", "FFLAGS", "FCFLAGS", "LDFLAGS")
+#: The variables with flags for compilers and linkers.
+FLAGS = (*COMPILER_FLAGS, "LDFLAGS")
 
 #: pip's variables that say how an index is reached, which differs from node to node.
-_REACHING = frozenset(
-    {
-        "PIP_CERT", "PIP_CLIENT_CERT", "PIP_DEFAULT_TIMEOUT", "PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL",
-        "PIP_KEYRING_PROVIDER", "PIP_PROXY", "PIP_RETRIES", "PIP_TIMEOUT", "PIP_TRUSTED_HOST",
-    }
+_REACHING = (
+    "PIP_CERT", "PIP_CLIENT_CERT", "PIP_DEFAULT_TIMEOUT", "PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL",
+    "PIP_KEYRING_PROVIDER", "PIP_PROXY", "PIP_RETRIES", "PIP_TIMEOUT", "PIP_TRUSTED_HOST",
 )  # fmt: skip
 
 #: The earliest time that a zip file can hold (s since the epoch; 1980-01-01).
 _EARLIEST = 315532800
 
 #: What would make a wheel depend on who builds it, besides all of PYTHON* and pip's variables.
-_DROPPED = frozenset(
-    {*FLAGS, "CPPFLAGS", "VIRTUAL_ENV", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "SOURCE_DATE_EPOCH"}
-)
+_DROPPED = (*FLAGS, "CPPFLAGS", "VIRTUAL_ENV", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "SOURCE_DATE_EPOCH")
 
 #: What affects a build and is recorded.
-_RECORDED = frozenset(
-    {
-        "AR", "CC", "CMAKE_BUILD_PARALLEL_LEVEL", "CMAKE_PREFIX_PATH", "CPATH", "CPLUS_INCLUDE_PATH",
-        "CPPFLAGS", "CXX", "C_INCLUDE_PATH", "F77", "FC", "LC_ALL", "LD", "LD_LIBRARY_PATH",
-        "LD_RUN_PATH", "LIBRARY_PATH", "LOADEDMODULES", "MAKEFLAGS", "MODULEPATH", "PATH",
-        "PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL", "PKG_CONFIG_PATH", "PYTHONHASHSEED", "PYTHONNOUSERSITE",
-        "PYTHONPATH", "SOURCE_DATE_EPOCH", "TZ",
-    }
+_RECORDED = (
+    "AR", "CC", "CMAKE_BUILD_PARALLEL_LEVEL", "CMAKE_PREFIX_PATH", "CPATH", "CPLUS_INCLUDE_PATH",
+    "CPPFLAGS", "CXX", "C_INCLUDE_PATH", "F77", "FC", "LC_ALL", "LD", "LD_LIBRARY_PATH",
+    "LD_RUN_PATH", "LIBRARY_PATH", "LOADEDMODULES", "MAKEFLAGS", "MODULEPATH", "PATH",
+    "PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL", "PKG_CONFIG_PATH", "PYTHONHASHSEED", "PYTHONNOUSERSITE",
+    "PYTHONPATH", "SOURCE_DATE_EPOCH", "TZ",
 )  # fmt: skip
 
 #: Options of a site's [pip] that say how users install; so do its tables for single commands.
-_FOR_USERS = frozenset(
-    {"prefix", "report", "require-hashes", "require-virtualenv", "requirement", "root", "target", "user"}
-)
+_FOR_USERS = (
+    "prefix", "report", "require-hashes", "require-virtualenv", "requirement", "root", "target", "user",
+)  # fmt: skip
 
 
 class SourceTree(Protocol):
@@ -237,8 +231,7 @@ def path_flags(environ: Mapping[str, str], scratch: str) -> dict[str, str]:
     """
     flag = f"-ffile-prefix-map={scratch}=/build"
     command = [*environ.get("CC", "cc").split(), flag, "-Werror", "-fsyntax-only", "-x", "c", os.devnull]
-    known = output_of(command, environ) is not None
-    return {name: flag for name in FLAGS if known and name != "LDFLAGS"}
+    return {} if output_of(command, environ) is None else dict.fromkeys(COMPILER_FLAGS, flag)
 
 
 def recorded_variables(environ: Mapping[str, str], names: Iterable[str] = ()) -> dict[str, str]:

@@ -13,13 +13,13 @@ from tests.builder.tasks import Told, is_alive, make_task
 from tests.builder.test_commands import escaping
 from wheelhouse_resolver.builder.executors.base import Executor, ExecutorError, Task
 from wheelhouse_resolver.builder.executors.local import LocalExecutor
-from wheelhouse_resolver.builder.executors.slurm import SlurmExecutor, SlurmJob
+from wheelhouse_resolver.builder.executors.slurm import SlurmExecutor, ArrayJob
 from wheelhouse_resolver.builder.process.commands import subreaper
 from wheelhouse_resolver.builder.resources import Resources
 from wheelhouse_resolver.errors import OutputError
 
 
-class FakeJob(SlurmJob):
+class FakeJob(ArrayJob):
     """A job of `FakeSlurm`. *left*: how often it is asked before it is over."""
 
     def __init__(self, left: int, after: Callable[[], None]) -> None:

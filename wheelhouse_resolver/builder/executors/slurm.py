@@ -41,7 +41,7 @@ _ASK_AGAIN = 15.0
 _CANCEL = 90.0
 
 
-def submit(options: Sequence[str], directory: str, script: str) -> SlurmJob:
+def submit(options: Sequence[str], directory: str, script: str) -> ArrayJob:
     """Submit the file *script* with sbatch's *options*, as it is and at once.
 
     *directory* is the job's own, for the scheduler's messages. Raises `ExecutorError`.
@@ -60,10 +60,10 @@ def submit(options: Sequence[str], directory: str, script: str) -> SlurmJob:
         except OSError as error:
             hint = "--executor slurm needs Slurm's commands on PATH"
             raise ExecutorError("sbatch", reason_of(error)).with_hint(hint) from error
-    return SlurmJob(name, process, *paths)
+    return ArrayJob(name, process, *paths)
 
 
-class SlurmJob:
+class ArrayJob:
     """An array job that was submitted, by the `sbatch --wait` that is *waiting* for it."""
 
     def __init__(self, name: str, waiting: subprocess.Popen[bytes], out: str, err: str) -> None:
@@ -125,7 +125,7 @@ def _one_line(output: str) -> str:
 class _Submission:
     """A job, and those of its tasks that have no result yet; *over*: since when (s) it has ended."""
 
-    job: SlurmJob
+    job: ArrayJob
     left: list[Task]
     over: float | None = None
 
@@ -146,7 +146,7 @@ class SlurmExecutor:
     options: tuple[str, ...] = ()
     grace: float = GRACE
     poll: float = _POLL
-    submit: Callable[[Sequence[str], str, str], SlurmJob] = submit
+    submit: Callable[[Sequence[str], str, str], ArrayJob] = submit
 
     def run(self, tasks: Sequence[Task], observer: TaskObserver) -> list[Result]:
         """See `Executor.run`. A task that vanished is run once more."""

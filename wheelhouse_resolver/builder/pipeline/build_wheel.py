@@ -40,7 +40,6 @@ from wheelhouse_resolver.builder.records.record import (
 from wheelhouse_resolver.builder.sources.fetch import check_archive, unpack_source
 from wheelhouse_resolver.builder.sources.fetched import Fetched
 from wheelhouse_resolver.builder.sources.patch import prepare
-from wheelhouse_resolver.builder.toolchain.command_environment import command_environment
 from wheelhouse_resolver.builder.toolchain.environment_modules import module_environment
 from wheelhouse_resolver.builder.toolchain.provenance import (
     host_facts,
@@ -50,6 +49,7 @@ from wheelhouse_resolver.builder.toolchain.provenance import (
 )
 from wheelhouse_resolver.builder.toolchain.variables import (
     base_environ,
+    command_environment,
     constraint_lines,
     pip_text,
     recorded_variables,

@@ -16,16 +16,7 @@ from wheelhouse_resolver.builder.recipes.loader import find_recipe, load_recipe,
 from wheelhouse_resolver.builder.recipes.model import no_recipe
 from wheelhouse_resolver.builder.toolchain.environment_modules import module_environment
 from wheelhouse_resolver.builder.verification.verify import Verification, VerifyOptions, python_for, verify
-from wheelhouse_resolver.cli.options import (
-    add_examples,
-    add_host_options,
-    add_json_option,
-    directories_of,
-    host_of,
-    print_json,
-    seconds,
-    site_of,
-)
+from wheelhouse_resolver.cli import options as common
 from wheelhouse_resolver.cli.progress import progress
 from wheelhouse_resolver.errors import UnreadableWheelError, printable
 from wheelhouse_resolver.host.detect import Host
@@ -46,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE|none",
         help="the recipe that says what to test, instead of each project's own; `none`: imports only",
     )
-    how.add_argument("--timeout", type=seconds, metavar="SECONDS", help="of each import and test")
+    how.add_argument("--timeout", type=common.seconds, metavar="SECONDS", help="of each import and test")
     how.add_argument(
         "--find-links",
         action="append",
@@ -70,9 +61,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="import by this emulator of a lower CPU, such as 'qemu-x86_64 -cpu Haswell'",
     )
     how.add_argument("--keep", action="store_true", help="keep the environments and print where they are")
-    add_json_option(parser)
-    add_host_options(parser)
-    add_examples(
+    common.add_json_option(parser)
+    common.add_host_options(parser)
+    common.add_site_options(parser)
+    common.add_examples(
         parser,
         ("does it work with what this host has?", "verify numpy-1.26.4-cp311-cp311-linux_x86_64.whl"),
         (
@@ -91,7 +83,7 @@ def _words(text: str) -> list[str]:
 
 def run(options: argparse.Namespace) -> int:
     """Run `verify`. Exit code 1 when a wheel fails."""
-    cases = _cases(options, site_of(options))  # bad input shows before anything takes long
+    cases = _cases(options, common.site_of(options))  # bad input shows before anything takes long
     work = tempfile.mkdtemp(prefix="wheelhouse-verify-")
     results = []
     try:
@@ -99,10 +91,9 @@ def run(options: argparse.Namespace) -> int:
         steps = progress(cases, "verifying", len(cases)) if options.json else cases
         for number, (path, how) in enumerate(steps, 1):
             with subreaper():
-                result = _verify(path, how, os.path.join(work, str(number)), keep=options.keep)
-            results.append(result)
+                results.append(_verify(path, how, os.path.join(work, str(number)), keep=options.keep))
             if not options.json:
-                _print(result)
+                _print(results[-1])
     finally:
         if options.keep:
             print(f"kept: {work}", file=sys.stderr)
@@ -110,22 +101,21 @@ def run(options: argparse.Namespace) -> int:
             with suppress(OSError):  # the logs of what failed stay
                 os.rmdir(work)
     if options.json:
-        kept = [each.log if os.path.exists(each.log) else None for each in results]
-        print_json([{**each.to_dict(), "log": log} for each, log in zip(results, kept, strict=True)])
+        logs = {each.log: each.log for each in results if os.path.exists(each.log)}
+        common.print_json([{**each.to_dict(), "log": logs.get(each.log)} for each in results])
     return 0 if all(each.ok for each in results) else 1
 
 
 def _verify(path: str, how: VerifyOptions, work: str, *, keep: bool) -> Verification:
     log = f"{work}.log"
-    failed = False
+    result = None
     try:
         result = verify(path, how, work=work, log=log)
-        failed = not result.ok
         return result
     finally:
         if not keep:
             shutil.rmtree(work, ignore_errors=True)
-            if not failed:
+            if result is None or result.ok:
                 with suppress(FileNotFoundError):
                     os.unlink(log)
 
@@ -133,7 +123,7 @@ def _verify(path: str, how: VerifyOptions, work: str, *, keep: bool) -> Verifica
 def _cases(options: argparse.Namespace, site: Site) -> list[tuple[str, VerifyOptions]]:
     """Each wheel, and how it is verified."""
     given = load_recipe(options.recipe) if options.recipe not in (None, "none") else None
-    more = directories_of(options.find_links, "--find-links")
+    more = common.directories_of(options.find_links, "--find-links")
     hosts: dict[str, Host] = {}
     found = []
     for path in options.wheel:
@@ -147,22 +137,20 @@ def _cases(options: argparse.Namespace, site: Site) -> list[tuple[str, VerifyOpt
         read_metadata(path)  # raises if it cannot be read
         python = target_of(options.python).path if options.python is not None else python_for(path)
         if python not in hosts:
-            hosts[python] = host_of(argparse.Namespace(**{**vars(options), "python": python}), site)
+            hosts[python] = common.host_of(argparse.Namespace(**{**vars(options), "python": python}), site)
         host = hosts[python]
         search_path = site.search_path(host)
+        file = None if options.recipe == "none" else given or find_recipe(name, recipe_directories(site))
         recipe = no_recipe(name)
-        if options.recipe != "none":
-            file = given or find_recipe(name, recipe_directories(site))
-            if file is not None:
-                target = python_version(host.python)
-                running = f"{target.major}.{target.minor}"
-                recipe = file.resolve(version, running, host.layer, search_path.arch)
-        test = recipe.test if options.timeout is None else replace(recipe.test, timeout=options.timeout)
+        if file is not None:
+            major, minor = python_version(host.python).release[:2]
+            recipe = file.resolve(version, f"{major}.{minor}", host.layer, search_path.arch)
+        timeout = recipe.test.timeout if options.timeout is None else options.timeout
         how = VerifyOptions(
             python=python,
             environ=module_environment(recipe.run_modules, os.environ),
             find_links=[*more, *(directory.path for directory in listing.existing(search_path))],
-            test=test,
+            test=replace(recipe.test, timeout=timeout),
             library_dirs=[os.path.abspath(each) for each in options.library_dir],
             offline=options.offline,
             emulate=options.emulate,
@@ -172,11 +160,10 @@ def _cases(options: argparse.Namespace, site: Site) -> list[tuple[str, VerifyOpt
 
 
 def _print(result: Verification) -> None:
-    done = ", ".join(result.imported) or "nothing to import"
     if result.ok:
+        done = ", ".join(result.imported) or "nothing to import"
         print(f"{printable(result.wheel)}: works ({printable(done)}; {result.seconds:.0f} s)")
         return
     print(f"{printable(result.wheel)}: fails")
-    for finding in result.findings:
-        print(f"    {printable(finding.check)}: {printable(finding.problem)}")
-    print(f"    log: {printable(result.log)}")
+    for check, problem in [*((each.check, each.problem) for each in result.findings), ("log", result.log)]:
+        print(f"    {printable(check)}: {printable(problem)}")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, repeat
 from typing import Any, NamedTuple, TextIO
 
-from wheelhouse_resolver.cli.options import print_json
+from wheelhouse_resolver.cli.output import print_json
 from wheelhouse_resolver.errors import printable
 
 FORMATS = ("table", "json", "csv", "markdown", "html")

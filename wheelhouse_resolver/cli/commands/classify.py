@@ -7,7 +7,7 @@ import os
 
 from wheelhouse_resolver.builder.classification.classify import classify
 from wheelhouse_resolver.builder.records.record import record_of
-from wheelhouse_resolver.cli import options as common
+from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.errors import printable
 
 
@@ -19,9 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also warn of libraries with AVX and AVX-512 instructions (needs objdump; proves nothing)",
     )
-    common.add_json_option(parser)
-    common.add_site_options(parser)
-    common.add_examples(
+    options.add_shared(parser, "json", "site")
+    options.add_examples(
         parser,
         ("where a wheel belongs, and why", "classify numpy-1.26.4-cp311-cp311-linux_x86_64.whl"),
         (
@@ -31,23 +30,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(options: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Run `classify`. Exit code 1 when a wheel's place cannot be decided."""
-    site = common.site_of(options)
+    site = options.site_of(args)
     found = [
-        classify(path, site, record=record_of(path), scan=options.scan, environ=os.environ)
-        for path in options.wheel
+        classify(path, site, record=record_of(path), scan=args.scan, environ=os.environ)
+        for path in args.wheel
     ]
-    if options.json:
-        common.print_json([each.to_dict() for each in found])
-    for each in [] if options.json else found:
+    if args.json:
+        output.print_json([each.to_dict() for each in found])
+    for each in [] if args.json else found:
         label = each.directory.label if each.directory is not None else "undecided"
         print(f"{printable(each.wheel)}: {label}")
         for reason in each.reasons:
             print(f"    {printable(reason)}")
-        common.warn(each.warnings)
+        output.warn(each.warnings)
     undecided = [each for each in found if each.directory is None]
-    common.warn(
+    output.warn(
         f"cannot determine the target directory of {each.wheel}; publish it with --to and one of: "
         + ", ".join(each.possible)
         for each in undecided

@@ -16,7 +16,7 @@ from wheelhouse_resolver.builder.recipes.loader import find_recipe, load_recipe,
 from wheelhouse_resolver.builder.recipes.model import no_recipe
 from wheelhouse_resolver.builder.toolchain.environment_modules import module_environment
 from wheelhouse_resolver.builder.verification.verify import Verification, VerifyOptions, python_for, verify
-from wheelhouse_resolver.cli import options as common
+from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.cli.progress import progress
 from wheelhouse_resolver.errors import UnreadableWheelError, printable
 from wheelhouse_resolver.host.detect import Host
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE|none",
         help="the recipe that says what to test, instead of each project's own; `none`: imports only",
     )
-    how.add_argument("--timeout", type=common.seconds, metavar="SECONDS", help="of each import and test")
+    how.add_argument("--timeout", type=options.seconds, metavar="SECONDS", help="of each import and test")
     how.add_argument(
         "--find-links",
         action="append",
@@ -61,10 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="import by this emulator of a lower CPU, such as 'qemu-x86_64 -cpu Haswell'",
     )
     how.add_argument("--keep", action="store_true", help="keep the environments and print where they are")
-    common.add_json_option(parser)
-    common.add_host_options(parser)
-    common.add_site_options(parser)
-    common.add_examples(
+    options.add_shared(parser, "json", "host", "site")
+    options.add_examples(
         parser,
         ("does it work with what this host has?", "verify numpy-1.26.4-cp311-cp311-linux_x86_64.whl"),
         (
@@ -81,28 +79,28 @@ def _words(text: str) -> list[str]:
         raise argparse.ArgumentTypeError(f"{text!r} is not a command line: {error}") from error
 
 
-def run(options: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Run `verify`. Exit code 1 when a wheel fails."""
-    cases = _cases(options, common.site_of(options))  # bad input shows before anything takes long
+    cases = _cases(args, options.site_of(args))  # bad input shows before anything takes long
     work = tempfile.mkdtemp(prefix="wheelhouse-verify-")
     results = []
     try:
         # What is printed of each wheel shows the progress; JSON comes at the end.
-        steps = progress(cases, "verifying", len(cases)) if options.json else cases
+        steps = progress(cases, "verifying") if args.json else cases
         for number, (path, how) in enumerate(steps, 1):
             with subreaper():
-                results.append(_verify(path, how, os.path.join(work, str(number)), keep=options.keep))
-            if not options.json:
+                results.append(_verify(path, how, os.path.join(work, str(number)), keep=args.keep))
+            if not args.json:
                 _print(results[-1])
     finally:
-        if options.keep:
+        if args.keep:
             print(f"kept: {work}", file=sys.stderr)
         else:
             with suppress(OSError):  # the logs of what failed stay
                 os.rmdir(work)
-    if options.json:
+    if args.json:
         logs = {each.log: each.log for each in results if os.path.exists(each.log)}
-        common.print_json([{**each.to_dict(), "log": logs.get(each.log)} for each in results])
+        output.print_json([{**each.to_dict(), "log": logs.get(each.log)} for each in results])
     return 0 if all(each.ok for each in results) else 1
 
 
@@ -120,13 +118,13 @@ def _verify(path: str, how: VerifyOptions, work: str, *, keep: bool) -> Verifica
                     os.unlink(log)
 
 
-def _cases(options: argparse.Namespace, site: Site) -> list[tuple[str, VerifyOptions]]:
+def _cases(args: argparse.Namespace, site: Site) -> list[tuple[str, VerifyOptions]]:
     """Each wheel, and how it is verified."""
-    given = load_recipe(options.recipe) if options.recipe not in (None, "none") else None
-    more = common.directories_of(options.find_links, "--find-links")
+    given = load_recipe(args.recipe) if args.recipe not in (None, "none") else None
+    more = options.directories_of(args.find_links, "--find-links")
     hosts: dict[str, Host] = {}
     found = []
-    for path in options.wheel:
+    for path in args.wheel:
         if not os.path.isfile(path):  # pip would wait for somebody to write into a pipe
             problem = "not a regular file" if os.path.exists(path) else "does not exist"
             raise UnreadableWheelError(path, problem)
@@ -135,25 +133,25 @@ def _cases(options: argparse.Namespace, site: Site) -> list[tuple[str, VerifyOpt
         except ValueError as error:
             raise UnreadableWheelError(path, str(error)) from error
         read_metadata(path)  # raises if it cannot be read
-        python = target_of(options.python).path if options.python is not None else python_for(path)
+        python = target_of(args.python).path if args.python is not None else python_for(path)
         if python not in hosts:
-            hosts[python] = common.host_of(argparse.Namespace(**{**vars(options), "python": python}), site)
+            hosts[python] = options.host_of(argparse.Namespace(**{**vars(args), "python": python}), site)
         host = hosts[python]
         search_path = site.search_path(host)
-        file = None if options.recipe == "none" else given or find_recipe(name, recipe_directories(site))
+        file = None if args.recipe == "none" else given or find_recipe(name, recipe_directories(site))
         recipe = no_recipe(name)
         if file is not None:
             major, minor = python_version(host.python).release[:2]
             recipe = file.resolve(version, f"{major}.{minor}", host.layer, search_path.arch)
-        timeout = recipe.test.timeout if options.timeout is None else options.timeout
+        timeout = recipe.test.timeout if args.timeout is None else args.timeout
         how = VerifyOptions(
             python=python,
             environ=module_environment(recipe.run_modules, os.environ),
             find_links=[*more, *(directory.path for directory in listing.existing(search_path))],
             test=replace(recipe.test, timeout=timeout),
-            library_dirs=[os.path.abspath(each) for each in options.library_dir],
-            offline=options.offline,
-            emulate=options.emulate,
+            library_dirs=[os.path.abspath(each) for each in args.library_dir],
+            offline=args.offline,
+            emulate=args.emulate,
         )
         found.append((path, how))
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -35,11 +35,11 @@ def _tqdm() -> type[tqdm[Any]]:
     return tqdm
 
 
-def progress(items: Collection[T], what: str) -> Iterable[T]:
+def progress(items: Iterable[T], what: str, total: int) -> Iterable[T]:
     """*items*, with a bar on stderr if that is a terminal and there are several."""
-    if len(items) < 2 or not _on_terminal():
+    if total < 2 or not _on_terminal():
         return items
-    return _tqdm()(items, desc=what, leave=False, unit="wheel")
+    return _tqdm()(items, desc=what, total=total, leave=False, unit="wheel")
 
 
 @contextmanager

@@ -92,7 +92,7 @@ class Verification:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class VerifyOptions:
+class VerificationSettings:
     """How a wheel is verified.
 
     python:       the path of the Python.
@@ -113,23 +113,23 @@ class VerifyOptions:
     emulate: Sequence[str] = ()
 
 
-def verify(wheel: str, options: VerifyOptions, *, work: str, log: str) -> Verification:
+def run_verification(wheel: str, settings: VerificationSettings, *, work: str, log: str) -> Verification:
     """Install *wheel* into a fresh environment below the directory *work*, and try it out there.
 
     Never raises for what the wheel does. Raises `NoEmulatorError`, and `OSError` for a *work* or *log* that
     cannot be written.
     """
-    if options.emulate and shutil.which(options.emulate[0]) is None:
-        raise NoEmulatorError(options.emulate[0])
-    return _Verifying(wheel, options, work, log).result(wheel)
+    if settings.emulate and shutil.which(settings.emulate[0]) is None:
+        raise NoEmulatorError(settings.emulate[0])
+    return _Verifying(wheel, settings, work, log).result(wheel)
 
 
 class _Verifying:
     """A verification under way."""
 
-    def __init__(self, wheel: str, options: VerifyOptions, work: str, log: str) -> None:
-        self._wheel, self._options, self._log = os.path.abspath(wheel), options, log
-        self._environ = isolated(options.environ)
+    def __init__(self, wheel: str, settings: VerificationSettings, work: str, log: str) -> None:
+        self._wheel, self._settings, self._log = os.path.abspath(wheel), settings, log
+        self._environ = isolated(settings.environ)
         self._work = os.path.abspath(work)
         self._findings: list[FailedCheck] = []
         self._imported: list[str] = []
@@ -141,11 +141,11 @@ class _Verifying:
         os.makedirs(self._empty, exist_ok=True)
         place = os.path.join(self._work, "verification")
         try:
-            python = make_environment(self._options.python, place, log=self._log, environ=self._environ)
+            python = make_environment(self._settings.python, place, log=self._log, environ=self._environ)
             if self._install(python):
                 path = self._environ.get("PATH", os.defpath)
                 self._environ["PATH"] = f"{os.path.dirname(python)}{os.pathsep}{path}"
-                self._run_tests([*self._options.emulate, python])
+                self._run_tests([*self._settings.emulate, python])
                 self._look_at_libraries(python)
         except VirtualenvError as error:
             self._find("environment", str(error))
@@ -165,14 +165,14 @@ class _Verifying:
 
     def _install(self, python: str) -> bool:
         """Whether the wheel could be installed with all that it requires."""
-        options = self._options
+        settings = self._settings
         pip = [python, "-m", "pip", "--disable-pip-version-check", "--no-input"]
-        links = [part for each in options.find_links for part in ("--find-links", each)]
+        links = [part for each in settings.find_links for part in ("--find-links", each)]
         # Into the environment, whatever pip's own configuration says.
         install = [*pip, "install", "--no-user", "--prefer-binary", *links]
-        install += [self._wheel, *options.test.requires]
+        install += [self._wheel, *settings.test.requires]
         done = self._run([*install, "--no-index"])
-        if not done.ok and not options.offline:
+        if not done.ok and not settings.offline:
             done = self._run(install)
         if not done.ok:
             self._find("install", done.why)
@@ -184,7 +184,7 @@ class _Verifying:
 
     def _run_tests(self, runner: Sequence[str]) -> None:
         """Import what the wheel contains, and run the recipe's tests; *runner*: the command of the Python."""
-        test = self._options.test
+        test = self._settings.test
         try:
             names = test.imports or import_names(self._wheel)
         except (OSError, *BAD_ZIP) as error:
@@ -216,7 +216,7 @@ class _Verifying:
                 self._find("libraries", f"{each.path}: {each.problem}")
         if not any(each.dynamic for each in inside):
             return
-        done = self._run([python, "-c", _WHERE], self._options.test.timeout)
+        done = self._run([python, "-c", _WHERE], self._settings.test.timeout)
         names = (*_SCHEMES, "python")
         where = dict(zip(names, done.tail.splitlines()[-len(names) :], strict=False))
         if not done.ok or len(where) < len(names):
@@ -233,7 +233,7 @@ class _Verifying:
             program=program,
             executable=where["python"],
             directory=self._empty,
-            library_path=(*library_path_of(self._environ), *self._options.library_dirs),
+            library_path=(*library_path_of(self._environ), *self._settings.library_dirs),
         )
         installed = [replace(e, path=path) for e in inside if (path := _installed(where, e.path)) is not None]
         held = {os.path.basename(each.path): each.path for each in inside}

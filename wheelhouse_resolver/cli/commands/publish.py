@@ -27,7 +27,7 @@ class PublishPrinter(PublishObserver):
 
     def progress(self, items: Collection[T], what: str) -> Iterable[T]:
         """A bar, on a terminal."""
-        return progress(items, what)
+        return progress(items, what, len(items))
 
     def changed(self, change: FileChange) -> None:
         """A line on stdout."""

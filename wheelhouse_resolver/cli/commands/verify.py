@@ -5,27 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-import shutil
 import sys
 import tempfile
-from contextlib import suppress
-from dataclasses import replace
 
-from wheelhouse_resolver.builder.process.commands import subreaper
-from wheelhouse_resolver.builder.recipes.loader import find_recipe, load_recipe, recipe_directories
-from wheelhouse_resolver.builder.recipes.model import no_recipe
-from wheelhouse_resolver.builder.toolchain.environment_modules import module_environment
-from wheelhouse_resolver.builder.verification.verify import Verification, VerifyOptions, python_for, verify
+from wheelhouse_resolver.builder.verification.verify import Verification
+from wheelhouse_resolver.builder.verification.wheels import VerifyOptions, verify
 from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.cli.progress import progress
-from wheelhouse_resolver.errors import UnreadableWheelError, printable
+from wheelhouse_resolver.errors import printable
 from wheelhouse_resolver.host.detect import Host
-from wheelhouse_resolver.host.interpreters import target_of
-from wheelhouse_resolver.host.target_python import python_version
-from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.tree import listing
-from wheelhouse_resolver.wheelfile.metadata import read_metadata
-from wheelhouse_resolver.wheelfile.validate import WheelName
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,80 +69,36 @@ def _words(text: str) -> list[str]:
 
 def run(args: argparse.Namespace) -> int:
     """Run `verify`. Exit code 1 when a wheel fails."""
-    cases = _cases(args, options.site_of(args))  # bad input shows before anything takes long
-    work = tempfile.mkdtemp(prefix="wheelhouse-verify-")
-    results = []
+    site = options.site_of(args)
+    how = VerifyOptions(
+        python=args.python,
+        recipe=args.recipe,
+        timeout=args.timeout,
+        find_links=options.directories_of(args.find_links, "--find-links"),
+        library_dirs=args.library_dir,
+        offline=args.offline,
+        emulate=args.emulate,
+        work=tempfile.mkdtemp(prefix="wheelhouse-verify-") if args.keep else None,
+    )
+
+    def host_for(python: str) -> Host:
+        return options.host_of(argparse.Namespace(**{**vars(args), "python": python}), site)
+
+    found = []
     try:
+        results = verify(args.wheel, site, how, host_for=host_for)
         # What is printed of each wheel shows the progress; JSON comes at the end.
-        steps = progress(cases, "verifying") if args.json else cases
-        for number, (path, how) in enumerate(steps, 1):
-            with subreaper():
-                results.append(_verify(path, how, os.path.join(work, str(number)), keep=args.keep))
+        for result in progress(results, "verifying", len(args.wheel)) if args.json else results:
+            found.append(result)
             if not args.json:
-                _print(results[-1])
+                _print(result)
     finally:
         if args.keep:
-            print(f"kept: {work}", file=sys.stderr)
-        else:
-            with suppress(OSError):  # the logs of what failed stay
-                os.rmdir(work)
+            print(f"kept: {how.work}", file=sys.stderr)
     if args.json:
-        logs = {each.log: each.log for each in results if os.path.exists(each.log)}
-        output.print_json([{**each.to_dict(), "log": logs.get(each.log)} for each in results])
-    return 0 if all(each.ok for each in results) else 1
-
-
-def _verify(path: str, how: VerifyOptions, work: str, *, keep: bool) -> Verification:
-    log = f"{work}.log"
-    result = None
-    try:
-        result = verify(path, how, work=work, log=log)
-        return result
-    finally:
-        if not keep:
-            shutil.rmtree(work, ignore_errors=True)
-            if result is None or result.ok:
-                with suppress(FileNotFoundError):
-                    os.unlink(log)
-
-
-def _cases(args: argparse.Namespace, site: Site) -> list[tuple[str, VerifyOptions]]:
-    """Each wheel, and how it is verified."""
-    given = load_recipe(args.recipe) if args.recipe not in (None, "none") else None
-    more = options.directories_of(args.find_links, "--find-links")
-    hosts: dict[str, Host] = {}
-    found = []
-    for path in args.wheel:
-        if not os.path.isfile(path):  # pip would wait for somebody to write into a pipe
-            problem = "not a regular file" if os.path.exists(path) else "does not exist"
-            raise UnreadableWheelError(path, problem)
-        try:
-            name, version, _, _ = WheelName.parse(os.path.basename(path))
-        except ValueError as error:
-            raise UnreadableWheelError(path, str(error)) from error
-        read_metadata(path)  # raises if it cannot be read
-        python = target_of(args.python).path if args.python is not None else python_for(path)
-        if python not in hosts:
-            hosts[python] = options.host_of(argparse.Namespace(**{**vars(args), "python": python}), site)
-        host = hosts[python]
-        search_path = site.search_path(host)
-        file = None if args.recipe == "none" else given or find_recipe(name, recipe_directories(site))
-        recipe = no_recipe(name)
-        if file is not None:
-            major, minor = python_version(host.python).release[:2]
-            recipe = file.resolve(version, f"{major}.{minor}", host.layer, search_path.arch)
-        timeout = recipe.test.timeout if args.timeout is None else args.timeout
-        how = VerifyOptions(
-            python=python,
-            environ=module_environment(recipe.run_modules, os.environ),
-            find_links=[*more, *(directory.path for directory in listing.existing(search_path))],
-            test=replace(recipe.test, timeout=timeout),
-            library_dirs=[os.path.abspath(each) for each in args.library_dir],
-            offline=args.offline,
-            emulate=args.emulate,
-        )
-        found.append((path, how))
-    return found
+        logs = {each.log: each.log for each in found if os.path.exists(each.log)}
+        output.print_json([{**each.to_dict(), "log": logs.get(each.log)} for each in found])
+    return 0 if all(each.ok for each in found) else 1
 
 
 def _print(result: Verification) -> None:

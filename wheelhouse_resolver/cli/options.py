@@ -68,12 +68,7 @@ def _add_json(parser: argparse.ArgumentParser) -> None:
     add_flags(parser, ("--json", "print JSON, for programs"))
 
 
-_SHARED = {
-    "files": _add_files,
-    "host": _add_host,
-    "json": _add_json,
-    "site": _add_site,
-}
+_SHARED = {"files": _add_files, "host": _add_host, "json": _add_json, "site": _add_site}
 
 
 def add_shared(parser: argparse.ArgumentParser, *names: str) -> None:

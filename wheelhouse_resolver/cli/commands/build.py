@@ -40,10 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _mention_lists(parser)
     options.add_examples(
         parser,
-        (
-            "a package and what it needs, into the wheelhouse",
-            "build pyaml --recursive --publish",
-        ),
+        ("a package and what it needs, into the wheelhouse", "build pyaml --recursive --publish"),
         (
             "what would be built for two archs, 4 at once (with --executor slurm: on the cluster)",
             "build -r packages.txt --arch avx2,avx512 --jobs 4 --output /project/wheels --dry-run",

@@ -14,18 +14,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `detect`."""
     options.add_shared(parser, "json")
     parser.add_argument(
-        "--cpuinfo",
-        metavar="FILE",
-        help="answer for the node that this copy of /proc/cpuinfo is from",
+        "--cpuinfo", metavar="FILE", help="answer for the node that this copy of /proc/cpuinfo is from"
     )
     options.add_shared(parser, "host", "site")
     options.add_examples(
         parser,
         ("this host", "detect"),
-        (
-            "another node, of which one has a copy of /proc/cpuinfo",
-            "detect --cpuinfo node17.txt --json",
-        ),
+        ("another node, of which one has a copy of /proc/cpuinfo", "detect --cpuinfo node17.txt --json"),
     )
 
 

@@ -59,15 +59,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also tag linux wheels as manylinux of this glibc (default: the running Python's), so that they "
         "win over an index's manylinux wheel with every installer",
     )
-    for option, help_text in (
+    options.add_flags(
+        parser,
         ("--retag", "fix a tag inversion by changing the wheel's tags instead of refusing it"),
         ("--rebuild", "a corrected build: take the next free build number, to win under a name of its own"),
         ("--replace", "move a wheel of the name with different content to .trash/"),
         ("--no-restamp", "refuse rather than stamp unstamped wheels of the version in other directories"),
         ("--dry-run", "check everything, and only say what would be done"),
         ("--remove-source", "remove the given files once they are placed"),
-    ):
-        parser.add_argument(option, action="store_true", help=help_text)
+    )
     options.add_shared(parser, "site")
     wheel = "numpy-1.26.4-cp311-cp311-linux_x86_64.whl"
     options.add_examples(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.errors import OutputError, WheelhouseError, printable
@@ -61,8 +60,7 @@ def run(args: argparse.Namespace) -> int:
     if edits == Edits() and not args.rpath:
         return _print(args)
     if problem := malformed(edits):
-        print(f"error: {printable(problem)}", file=sys.stderr)
-        return 2
+        raise options.UsageError(problem)
     directory = None if args.in_place else args.output_dir
     made = []
     for path in args.wheel:

@@ -21,9 +21,7 @@ def add_filenames(parser: argparse.ArgumentParser, command: str, what: str) -> N
     options.add_shared(parser, "site")
     name = "numpy-1.26.4-400000avx2-cp311-cp311-linux_x86_64.whl"
     options.add_examples(
-        parser,
-        (what, f"{command} {name}"),
-        ("in one directory only", f"{command} --to gentoo/avx2 {name}"),
+        parser, (what, f"{command} {name}"), ("in one directory only", f"{command} --to gentoo/avx2 {name}")
     )
 
 

@@ -38,17 +38,16 @@ def _add_site(parser: argparse.ArgumentParser) -> None:
 
 def _add_host(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the host")
-    for option, metavar, text in (
-        ("--arch", None, "the CPU level, instead of the detected one; else WHEELHOUSE_ARCH, else RSNT_ARCH"),
-        ("--layer", None, "the layer, instead of the detected one (`none` for none); else WHEELHOUSE_LAYER"),
-        (
-            "--python",
-            "PATH|X.Y",
-            "the target Python, instead of the running one: a path, an environment's directory, or a "
-            "version of CPython",
-        ),
-    ):
-        group.add_argument(option, metavar=metavar, help=text)
+    arch = "the CPU level, instead of the detected one; else WHEELHOUSE_ARCH, else RSNT_ARCH"
+    layer = "the layer, instead of the detected one (`none` for none); else WHEELHOUSE_LAYER"
+    group.add_argument("--arch", help=arch)
+    group.add_argument("--layer", help=layer)
+    group.add_argument(
+        "--python",
+        metavar="PATH|X.Y",
+        help="the target Python, instead of the running one: a path, an environment's directory, or a "
+        "version of CPython",
+    )
 
 
 def _add_files(parser: argparse.ArgumentParser) -> None:

@@ -9,17 +9,8 @@ from collections.abc import Sequence
 from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.cli.tables import Table, add_table_options, print_table
 from wheelhouse_resolver.errors import printable
-from wheelhouse_resolver.selection.available import (
-    CHECKED,
-    COLUMNS,
-    Listing,
-    Row,
-    Scope,
-    avail,
-    condensed,
-    texts_of,
-    wanted_of,
-)
+from wheelhouse_resolver.selection import available
+from wheelhouse_resolver.selection.available import COLUMNS, Listing, Row
 from wheelhouse_resolver.tree.reader import Tree
 
 #: What a narrow terminal goes without, unless the columns were chosen; `local` only if it is empty.
@@ -34,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "List what this host can install, newest first: the newest version of every project, or of those\n"
         "named. The first line of a project is what pip would install. For what is asked for by name, and\n"
-        f"for patterns that match at most {CHECKED} projects, Requires-Python is read, else not."
+        f"for patterns that match at most {available.CHECKED} projects, Requires-Python is read, else not."
     )
     parser.add_argument(
         "wanted",
@@ -73,21 +64,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run `avail`. Exit code 1 when something that was asked for has no row."""
-    wanted = wanted_of(args.wanted, options.files_of(args))
+    wanted = available.wanted_of(args.wanted, options.files_of(args))
     if args.files and not wanted.patterns and not wanted.files.requirements:
         raise options.UsageError(f"no requirement in {', '.join(args.files)}")
     output.warn(wanted.files.warnings())
     site = options.site_of(args)
-    scope = Scope(args.all_versions, args.all_archs, args.all_pythons)
-    found = avail(Tree(site), options.host_of(args, site, for_python=True), wanted, scope)
+    scope = available.Scope(args.all_versions, args.all_archs, args.all_pythons)
+    found = available.avail(Tree(site), options.host_of(args, site, for_python=True), wanted, scope)
     _report(found, not args.not_available)
-    rows = condensed(found.rows) if args.condense else list(found.rows)
+    rows = available.condensed(found.rows) if args.condense else list(found.rows)
     if args.not_available:
         rows = sorted([*rows, *found.missing], key=lambda row: row.name)
     columns = args.columns or (*_SHOWN_BY_DEFAULT, *(["state", "wanted"] if args.not_available else []))
     table = Table(
         columns,
-        [] if args.format == "json" else texts_of(rows, columns),
+        [] if args.format == "json" else available.texts_of(rows, columns),
         title=f"Wheels in {site.root}",
         dim=[not _first(row, before) for row, before in zip(rows, [None, *rows], strict=False)],
         droppable=() if args.columns else _droppable(rows),

@@ -223,7 +223,7 @@ def _detect_arch(
     spoken = (*(each for each, _ in meant), by_cpu)
     if chosen is None:
         return GENERIC, (), spoken, []
-    lower = site.lower(chosen)
+    lower = site.archs_up_to(chosen)
     if chosen.name in able:
         return chosen.name, tuple(a for a in lower if a in able), spoken, []
     reason = missing_for(machine.cpu, chosen)

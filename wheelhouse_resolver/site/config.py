@@ -25,11 +25,6 @@ class SiteFile(NamedTuple):
     path: str | None
     by: str
 
-    @property
-    def named(self) -> bool:
-        """Whether a command that is run elsewhere has to name it, too."""
-        return self.by in ("--config", "WHEELHOUSE_CONFIG")
-
 
 def find_site_file(given: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> SiteFile:
     """The site file: the one *given*, else the one that *environ* names, else the first that is there."""
@@ -52,7 +47,7 @@ def load(
     info(__name__, "site file: %s (%s)", found.path or "none", found.by)
     root = os.fspath(root) if root is not None else environ.get("WHEELHOUSE_ROOT") or None
     options: list[str] = []
-    if found.path is not None and found.named:
+    if found.path is not None and found.by != "directories":
         options += ["--config", os.path.abspath(found.path)]
     if root is not None:
         root = os.path.abspath(root)

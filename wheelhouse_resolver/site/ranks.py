@@ -12,10 +12,8 @@ from wheelhouse_resolver.site.layout import Layer
 #: Rank of the top-level generic directory.
 TOP_RANK = 1
 
-
 #: Rank of a layer's generic directory.
 LAYER_RANK = 100
-
 
 #: Ranks of the archs that have a fixed place; a site's own archs go between or beyond them.
 _FIXED_RANKS = {"sse3": 200, "avx": 300, "avx2": 400, "avx512": 500}

@@ -15,7 +15,6 @@ from wheelhouse_resolver.utils.text import invalid_character, suggest_name
 #: Build numbers are rank * 1000 and more, and uv drops a wheel whose build number exceeds 64 bits.
 HIGHEST_RANK = 10**9
 
-
 #: Names end up in file names and build tags.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 

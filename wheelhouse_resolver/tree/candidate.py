@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 #: 50,000 wheels have some thousand versions and projects, and some dozen build tags and tag sets.
 _REMEMBERED = 1 << 15
 
-
 #: A project as nearly all file names spell it: surely a valid one (PEP 427, "Escaping and Unicode").
 _PLAIN = re.compile(r"[A-Za-z0-9]+([._][A-Za-z0-9]+)*")
 

@@ -21,21 +21,16 @@ from wheelhouse_resolver.utils.safe_io import BAD_ZIP, open_regular, sha256_of
 #: How temporary names begin and end; installers look at names ending in .whl only.
 TEMPORARY_PREFIX = ".wheelhouse-draft-"
 
-
 _SUFFIX = ".part"
-
 
 #: On a filesystem without locks a temporary file is taken for dead after this long (s).
 _DEAD_AFTER = 24 * 3600
 
-
 #: Wheels are for everybody to read, whatever the publisher's umask.
 _FILE_MODE = 0o644
 
-
 #: What a filesystem answers that has no hard links (vfat, some FUSE and object stores).
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
-
 
 #: The flags of renameat2, and what it answers where it cannot do that.
 _NO_REPLACE, _EXCHANGE = 1, 2

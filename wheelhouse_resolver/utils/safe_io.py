@@ -31,7 +31,6 @@ BAD_ZIP = (
     MemoryError,
 )
 
-
 #: As much of a file is read at once (bytes).
 _CHUNK = 1 << 20
 

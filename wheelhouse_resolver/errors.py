@@ -183,6 +183,7 @@ class FileProblemError(WheelhouseError):
 class UnknownNameError(WheelhouseError, LookupError):
     """A name that the site does not have. *known*: the names that it has."""
 
+    _message = "unknown name {name!r}: this site has {known}"
     name: str
     known: Sequence[str]
 

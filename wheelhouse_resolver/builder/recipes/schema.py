@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -17,7 +16,9 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
 from wheelhouse_resolver.builder.recipes.model import PHASES, below, variables_in
-from wheelhouse_resolver.utils.text import invalid_character, suggest_name, toml_type
+from wheelhouse_resolver.utils import schema
+from wheelhouse_resolver.utils.schema import Check, Findings, Pairs, Problem, Table, Tables, text, texts
+from wheelhouse_resolver.utils.text import invalid_character
 from wheelhouse_resolver.wheelfile.rewrite import labelled
 
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -30,142 +31,36 @@ _SLURM_TIME = re.compile(r"\d+(:\d+){0,2}|\d+-\d+(:\d+){0,2}|UNLIMITED|INFINITE"
 #: No test takes longer (s).
 _LONGEST = 7 * 24 * 3600
 
-_Problem = Callable[[str], "str | None"]
-_Checker = Callable[["_Findings", Any, str], None]
-
 
 def findings_in(document: Mapping[str, Any], directory: str) -> list[tuple[str, str]]:
     """Everything that is wrong with the *document* of a recipe in *directory*, as (key, problem) pairs."""
     found = _Findings(directory)
-    _Table(schema={**_COMMON, "when": _Tables(one=_when)})(found, document, "")
+    _SCHEMA(found, document, "")
     if not found.noted:
         _check_sources(found, document)
     return found.noted
 
 
-class _Findings:
+class _Findings(Findings):
     """What was found wrong so far in a recipe of that *directory*."""
 
+    __slots__ = ("directory",)
+
     def __init__(self, directory: str) -> None:
+        super().__init__()
         self.directory = directory
-        self.noted: list[tuple[str, str]] = []
-
-    def note(self, key: str, problem: str) -> None:
-        self.noted.append((key, problem))
 
 
-# -- kinds of values ----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Table:
-    """A table with the keys of *schema* only, those in *needed* at least."""
-
-    schema: Mapping[str, _Checker]
-    needed: Sequence[str] = ()
-
-    def __call__(self, found: _Findings, value: Any, key: str) -> None:
-        if not isinstance(value, Mapping):
-            found.note(key, f"must be a table, not {toml_type(value)}")
-            return
-        for name, item in value.items():
-            if name in self.schema:
-                self.schema[name](found, item, f"{key}.{name}" if key else name)
-            else:
-                found.note(key, suggest_name("key", name, self.schema))
-        for name in self.needed:
-            if name not in value:
-                found.note(f"{key}.{name}", "missing")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Tables:
-    """An array of tables."""
-
-    one: _Checker
-
-    def __call__(self, found: _Findings, value: Any, key: str) -> None:
-        if not isinstance(value, list):
-            found.note(key, f"must be an array of tables, [[{key}]], not {toml_type(value)}")
-            return
-        for number, item in enumerate(value, 1):
-            self.one(found, item, f"{key}[{number}]")
-
-
-def _pairs(name_problem: _Problem, item: _Checker) -> _Checker:
-    """A table of any names that *name_problem* finds nothing wrong with."""
-
-    def check(found: _Findings, value: Any, key: str) -> None:
-        if not isinstance(value, Mapping):
-            found.note(key, f"must be a table, not {toml_type(value)}")
-            return
-        for name, each in value.items():
-            if problem := name_problem(name):
-                found.note(f"{key}.{name}", problem)
-            item(found, each, f"{key}.{name}")
-
-    return check
-
-
-def _text(problem_of: _Problem = lambda _: None, *, empty: bool = True) -> _Checker:
-    """A string that *problem_of* finds nothing wrong with."""
-
-    def check(found: _Findings, value: Any, key: str) -> None:
-        if not isinstance(value, str):
-            found.note(key, f"must be a string, not {toml_type(value)}")
-        elif "\0" in value:
-            found.note(key, "holds a NUL character")
-        elif not value:
-            if not empty:
-                found.note(key, "must not be empty")
-        elif problem := problem_of(value):
-            found.note(key, problem)
-
-    return check
-
-
-def _texts(problem_of: _Problem = lambda _: None) -> _Checker:
-    """An array of strings, none of them empty."""
-    one = _text(problem_of, empty=False)
-
-    def check(found: _Findings, value: Any, key: str) -> None:
-        if not isinstance(value, list):
-            found.note(key, f"must be an array of strings, not {toml_type(value)}")
-            return
-        for item in value:
-            one(found, item, key)
-
-    return check
-
-
-def _text_or_texts(problem_of: _Problem) -> _Checker:
+def _text_or_texts(problem_of: Problem) -> Check:
     """A string, or an array of them."""
-    one, several = _text(problem_of), _texts(problem_of)
+    one, several = text(problem_of), texts(problem_of)
     return lambda found, value, key: (several if isinstance(value, list) else one)(found, value, key)
-
-
-def _flag(found: _Findings, value: Any, key: str) -> None:
-    if not isinstance(value, bool):
-        found.note(key, f"must be true or false, not {toml_type(value)}")
-
-
-def _whole_number(least: int, most: int) -> _Checker:
-    def check(found: _Findings, value: Any, key: str) -> None:
-        if type(value) is not int or not least <= value <= most:
-            found.note(key, f"must be a whole number from {least} to {most}, not {toml_type(value)}")
-
-    return check
-
-
-def _seconds(found: _Findings, value: Any, key: str) -> None:
-    if type(value) not in (int, float) or not 0 < value <= _LONGEST:
-        found.note(key, f"must be a number of seconds above 0, at most {_LONGEST}, not {toml_type(value)}")
 
 
 # -- what can be wrong with a string ------------------------------------------------------------------------
 
 
-def _one_of(expression: re.Pattern[str], what: str) -> _Problem:
+def _matching(expression: re.Pattern[str], what: str) -> Problem:
     return lambda text: None if expression.fullmatch(text) else f"{text!r} is no {what}"
 
 
@@ -238,31 +133,25 @@ def _wheel_tags(text: str) -> str | None:
 # -- the keys -----------------------------------------------------------------------------------------------
 
 
-def _patch_file(found: _Findings, value: Any, key: str) -> None:
-    before = len(found.noted)
-    _text(empty=False)(found, value, key)
-    if len(found.noted) == before and not os.path.isfile(below(found.directory, value)):
+def _patch_file(found: Findings, value: Any, key: str) -> None:
+    assert isinstance(found, _Findings)  # see findings_in
+    if found.fine(text(empty=False), value, key) and not os.path.isfile(below(found.directory, value)):
         found.note(key, f"there is no file {below(found.directory, value)}")
 
 
-def _substitute(found: _Findings, value: Any, key: str) -> None:
-    before = len(found.noted)
-    _SUBSTITUTION(found, value, key)
-    if len(found.noted) == before:
-        try:  # compiles the replacement although nothing matches
-            re.sub(value["pattern"], value["replacement"], "")
-        except (re.error, IndexError, DeprecationWarning) as error:
-            found.note(f"{key}.replacement", f"{value['replacement']!r} does not fit the pattern: {error}")
+def _replacement_fits(found: Findings, value: Any, key: str) -> None:
+    try:  # compiles the replacement although nothing matches
+        re.sub(value["pattern"], value["replacement"], "")
+    except (re.error, IndexError, DeprecationWarning) as error:
+        found.note(f"{key}.replacement", f"{value['replacement']!r} does not fit the pattern: {error}")
 
 
-def _when(found: _Findings, value: Any, key: str) -> None:
-    before = len(found.noted)
-    _Table(schema={**_COMMON, **CONDITIONS})(found, value, key)
-    if len(found.noted) == before and not any(value.get(condition) for condition in CONDITIONS):
+def _has_condition(found: Findings, value: Any, key: str) -> None:
+    if not any(value.get(condition) for condition in CONDITIONS):
         found.note(key, f"has no condition: give one of {', '.join(CONDITIONS)}")
 
 
-def _check_sources(found: _Findings, document: Mapping[str, Any]) -> None:
+def _check_sources(found: Findings, document: Mapping[str, Any]) -> None:
     """Every `source`, as it is where it applies, names one place, and nothing that this place has not."""
     base = document.get("source", {})
     stated = [("source", base)]
@@ -279,8 +168,8 @@ def _check_sources(found: _Findings, document: Mapping[str, Any]) -> None:
                 found.note(f"{key}.{name}", f"belongs to a source with `{wanted}`")
 
 
-_requirements = _texts(_requirement)
-_modules = _texts(_one_of(_MODULE_NAME, "module's name"))
+_requirements = texts(_requirement)
+_modules = texts(_matching(_MODULE_NAME, "module's name"))
 _names = _text_or_texts(
     lambda text: f"{text!r}: {invalid_character(text)}" if invalid_character(text) else None
 )
@@ -288,83 +177,85 @@ _names = _text_or_texts(
 #: The keys of `source` that name a place.
 SOURCE_KINDS = ("url", "git", "directory")
 
-_SUBSTITUTION = _Table(
-    schema={
-        "files": _text(_files, empty=False),
-        "pattern": _text(_pattern, empty=False),
-        "replacement": _text(_variables),
-    },
-    needed=["files", "pattern", "replacement"],
-)
-
-_COMMON: dict[str, _Checker] = {
-    "modules": _Table(schema={"build": _modules, "run": _modules}),
+_COMMON: dict[str, Check] = {
+    "modules": Table({"build": _modules, "run": _modules}),
     "build-requires": _requirements,
-    "build-isolation": _flag,
-    "no-binary": _flag,
-    "arch-flags": _flag,
-    "source": _Table(
-        schema={
-            **dict.fromkeys(SOURCE_KINDS, _text(_variables, empty=False)),
-            "ref": _text(_variables, empty=False),
-            "subdirectory": _text(_subdirectory),
-            "sha256": _text(_one_of(_SHA256, "sha256 (64 hexadecimal digits)"), empty=False),
+    "build-isolation": schema.flag,
+    "no-binary": schema.flag,
+    "arch-flags": schema.flag,
+    "source": Table(
+        {
+            **dict.fromkeys(SOURCE_KINDS, text(_variables, empty=False)),
+            "ref": text(_variables, empty=False),
+            "subdirectory": text(_subdirectory),
+            "sha256": text(_matching(_SHA256, "sha256 (64 hexadecimal digits)"), empty=False),
         }
     ),
-    "env": _pairs(_one_of(_VARIABLE_NAME, "name of a variable"), _text(_variables)),
-    "config-settings": _pairs(
-        lambda name: "no name of a setting" if not name or "=" in name or invalid_character(name) else None,
+    "env": Pairs(text(_variables), _matching(_VARIABLE_NAME, "name of a variable")),
+    "config-settings": Pairs(
         _text_or_texts(_variables),
+        lambda name: "no name of a setting" if not name or "=" in name or invalid_character(name) else None,
     ),
-    "patch": _Tables(
-        one=_Table(schema={"file": _patch_file, "strip": _whole_number(0, 99)}, needed=["file"])
+    "patch": Tables(Table({"file": _patch_file, "strip": schema.whole_number(0, 99)}, needed=["file"])),
+    "substitute": Tables(
+        Table(
+            {
+                "files": text(_files, empty=False),
+                "pattern": text(_pattern, empty=False),
+                "replacement": text(_variables),
+            },
+            needed=["files", "pattern", "replacement"],
+            then=_replacement_fits,
+        )
     ),
-    "substitute": _Tables(one=_substitute),
-    "test": _Table(
-        schema={
-            "imports": _texts(_python_module),
-            "statements": _texts(),
-            "command": _text(),
+    "test": Table(
+        {
+            "imports": texts(_python_module),
+            "statements": texts(),
+            "command": text(),
             "requires": _requirements,
-            "timeout": _seconds,
+            "timeout": schema.seconds(_LONGEST),
         }
     ),
-    "wheel": _Table(
-        schema={
+    "wheel": Table(
+        {
             "add-requires": _requirements,
-            "remove-requires": _texts(_one_of(_PROJECT, "name of a project")),
+            "remove-requires": texts(_matching(_PROJECT, "name of a project")),
             "replace-requires": _requirements,
-            "local-label": _text(_local_label),
-            "tags": _text(_wheel_tags),
-            "rpath": _texts(_variables),
+            "local-label": text(_local_label),
+            "tags": text(_wheel_tags),
+            "rpath": texts(_variables),
         }
     ),
-    "phases": _Table(schema=dict.fromkeys(PHASES, _texts())),
-    "resources": _Table(
-        schema={
-            "cores": _whole_number(1, 9999),
-            "memory": _text(_one_of(_SLURM_MEMORY, "amount of memory, such as 8G")),
-            "time": _text(_one_of(_SLURM_TIME, "time limit, such as 2:00:00")),
-            "constraint": _text(),
-            "partition": _text(),
+    "phases": Table(dict.fromkeys(PHASES, texts())),
+    "resources": Table(
+        {
+            "cores": schema.whole_number(1, 9999),
+            "memory": text(_matching(_SLURM_MEMORY, "amount of memory, such as 8G")),
+            "time": text(_matching(_SLURM_TIME, "time limit, such as 2:00:00")),
+            "constraint": text(),
+            "partition": text(),
         }
     ),
 }
 
 #: The conditions of a `[[when]]`.
-CONDITIONS: Mapping[str, _Checker] = {
-    "version": _text(_specifier, empty=False),
-    "python": _text(_specifier, empty=False),
+CONDITIONS: Mapping[str, Check] = {
+    "version": text(_specifier, empty=False),
+    "python": text(_specifier, empty=False),
     "layer": _names,
     "arch": _names,
 }
 
 
-def _keys(schema: Mapping[str, _Checker], above: str = "") -> Iterator[str]:
-    for name, checker in schema.items():
-        one = checker.one if isinstance(checker, _Tables) else checker
-        one = _SUBSTITUTION if one is _substitute else one
-        if isinstance(one, _Table):
+_WHEN = Table({**_COMMON, **CONDITIONS}, then=_has_condition)
+_SCHEMA = Table({**_COMMON, "when": Tables(_WHEN)})
+
+
+def _keys(checks: Mapping[str, Check], above: str = "") -> Iterator[str]:
+    for name, check in checks.items():
+        one = check.one if isinstance(check, Tables) else check
+        if isinstance(one, Table):
             yield from _keys(one.schema, f"{above}{name}.")
         else:
             yield above + name

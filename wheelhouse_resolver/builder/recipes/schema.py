@@ -1,6 +1,6 @@
-"""What a recipe file may say: its keys, and what is wrong with a document.
+"""What a recipe file may contain: its keys, and what is wrong with a document.
 
-Pure, but for a look whether the patches are there.
+Pure, except that it checks whether the patches exist.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -16,39 +16,121 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
 from wheelhouse_resolver.builder.recipes.model import PHASES, below, variables_in
-from wheelhouse_resolver.utils import schema
-from wheelhouse_resolver.utils.schema import Check, Findings, Pairs, Problem, Table, Tables, text, texts
+from wheelhouse_resolver.utils.schema import (
+    Check,
+    Findings,
+    Pairs,
+    Problem,
+    Table,
+    Tables,
+    flag,
+    problems,
+    seconds,
+    text,
+    texts,
+    whole_number,
+)
 from wheelhouse_resolver.utils.text import invalid_character
 from wheelhouse_resolver.wheelfile.rewrite import labelled
 
-_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_MODULE_NAME = re.compile(r"[\w.+/@:=][\w.+/@:=-]*")
-_PROJECT = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
-_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
-_SLURM_MEMORY = re.compile(r"\d+[KMGT]?")
-_SLURM_TIME = re.compile(r"\d+(:\d+){0,2}|\d+-\d+(:\d+){0,2}|UNLIMITED|INFINITE")
-
-#: No test takes longer (s).
+#: The longest time limit of a test (s).
 _LONGEST = 7 * 24 * 3600
 
 
-def findings_in(document: Mapping[str, Any], directory: str) -> list[tuple[str, str]]:
+def recipe_problems(document: Mapping[str, Any], directory: str) -> tuple[tuple[str, str], ...]:
     """Everything that is wrong with the *document* of a recipe in *directory*, as (key, problem) pairs."""
-    found = _Findings(directory)
-    _SCHEMA(found, document, "")
-    if not found.noted:
-        _check_sources(found, document)
-    return found.noted
+    return problems(recipe_schema(directory), document)
 
 
-class _Findings(Findings):
-    """What was found wrong so far in a recipe of that *directory*."""
+# -- what can be wrong with a string ------------------------------------------------------------------------
 
-    __slots__ = ("directory",)
 
-    def __init__(self, directory: str) -> None:
-        super().__init__()
-        self.directory = directory
+def _matching(expression: str, what: str) -> Problem:
+    compiled = re.compile(expression)
+    return lambda value: None if compiled.fullmatch(value) else f"{value!r} is not a {what}"
+
+
+_variable_name = _matching(r"[A-Za-z_][A-Za-z0-9_]*", "variable name")
+
+
+def _variables(value: str) -> str | None:
+    """The text is one that is expanded."""
+    for name in variables_in(value):
+        if _variable_name(name):
+            return (
+                f"`${{{name}}}` in {value!r} is not a variable: write ${{NAME}}, and `$$` for a dollar sign"
+            )
+    if re.search(r"(?<!\$)(\$\$)*\$\{[^}]*$", value):
+        return f"a `${{` in {value!r} has no `}}`: write ${{NAME}}, or `$$` for a dollar sign"
+    return None
+
+
+def _requirement(value: str) -> str | None:
+    try:
+        Requirement(value)
+    except (InvalidRequirement, RecursionError) as error:
+        return f"invalid requirement {value!r}: {str(error).splitlines()[0]}"
+    return None
+
+
+def _specifier(value: str) -> str | None:
+    try:
+        SpecifierSet(value)
+    except InvalidSpecifier:
+        return f"invalid version specifier {value!r}: write it as in >=1.20,<2"
+    return None
+
+
+def _pattern(value: str) -> str | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # what Python warns about will change its meaning
+            re.compile(value)
+    except (re.error, OverflowError, RecursionError, Warning) as error:
+        return f"invalid regular expression {value!r}: {error}"
+    return None
+
+
+def _local_label(value: str) -> str | None:
+    try:
+        labelled(Version("1"), value)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _subdirectory(value: str) -> str | None:
+    outside = os.path.isabs(value) or ".." in value.split("/")
+    return f"{value!r} is not below the source" if outside else None
+
+
+def _files(value: str) -> str | None:
+    if any("**" in part and part != "**" for part in value.split("/")):
+        return f"{value!r}: `**`, for any directories, must be alone between slashes"
+    return _subdirectory(value)
+
+
+def _python_module(value: str) -> str | None:
+    valid = all(part.isidentifier() for part in value.split("."))
+    return None if valid else f"{value!r} is not a module name"
+
+
+def _wheel_tags(value: str) -> str | None:
+    if value.count("-") != 2:
+        return f"invalid wheel tag {value!r}: expected PYTHON-ABI-PLATFORM, parts may be empty"
+    return None
+
+
+def _one_line(value: str) -> str | None:
+    problem = invalid_character(value)
+    return f"{value!r}: {problem}" if problem else None
+
+
+def _setting_name(value: str) -> str | None:
+    return "invalid name of a setting" if not value or "=" in value or invalid_character(value) else None
+
+
+# -- tables -------------------------------------------------------------------------------------------------
 
 
 def _text_or_texts(problem_of: Problem) -> Check:
@@ -57,102 +139,31 @@ def _text_or_texts(problem_of: Problem) -> Check:
     return lambda found, value, key: (several if isinstance(value, list) else one)(found, value, key)
 
 
-# -- what can be wrong with a string ------------------------------------------------------------------------
+def _patches(directory: str) -> Tables:
+    """The patches of a recipe in *directory*."""
+
+    def problem(value: str) -> str | None:
+        path = below(directory, value)
+        return None if os.path.isfile(path) else f"no such file: {path}"
+
+    schema = {"file": text(problem, empty=False), "strip": whole_number(0, 99)}
+    return Tables(Table(schema, needed=["file"]))
 
 
-def _matching(expression: re.Pattern[str], what: str) -> Problem:
-    return lambda text: None if expression.fullmatch(text) else f"{text!r} is no {what}"
-
-
-def _variables(text: str) -> str | None:
-    """The text is one that is expanded."""
-    for name in variables_in(text):
-        if not _VARIABLE_NAME.fullmatch(name):
-            return f"`${{{name}}}` in {text!r} is no variable: write ${{NAME}}, and `$$` for a dollar sign"
-    if re.search(r"(?<!\$)(\$\$)*\$\{[^}]*$", text):
-        return f"a `${{` in {text!r} has no `}}`: write ${{NAME}}, and `$$` for a dollar sign"
-    return None
-
-
-def _requirement(text: str) -> str | None:
-    try:
-        Requirement(text)
-    except (InvalidRequirement, RecursionError) as error:
-        return f"invalid requirement {text!r}: {str(error).splitlines()[0]}"
-    return None
-
-
-def _specifier(text: str) -> str | None:
-    try:
-        SpecifierSet(text)
-    except InvalidSpecifier:
-        return f"{text!r} is no version specifier, such as >=1.20,<2"
-    return None
-
-
-def _pattern(text: str) -> str | None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # what Python warns of is about to mean something else
-            re.compile(text)
-    except (re.error, OverflowError, RecursionError, Warning) as error:
-        return f"{text!r} is no regular expression: {error}"
-    return None
-
-
-def _local_label(text: str) -> str | None:
-    try:
-        labelled(Version("1"), text)
-    except ValueError as error:
-        return str(error)
-    return None
-
-
-def _subdirectory(text: str) -> str | None:
-    if os.path.isabs(text) or ".." in text.split("/"):
-        return f"{text!r} is not below the source"
-    return None
-
-
-def _files(text: str) -> str | None:
-    if any("**" in part and part != "**" for part in text.split("/")):
-        return f"{text!r}: `**`, for any directories, stands alone between slashes"
-    return _subdirectory(text)
-
-
-def _python_module(text: str) -> str | None:
-    return None if all(part.isidentifier() for part in text.split(".")) else f"{text!r} is no module"
-
-
-def _wheel_tags(text: str) -> str | None:
-    if text.count("-") != 2:
-        return f"{text!r} is no wheel tag: give PYTHON-ABI-PLATFORM; a part left empty stays what it is"
-    return None
-
-
-# -- the keys -----------------------------------------------------------------------------------------------
-
-
-def _patch_file(found: Findings, value: Any, key: str) -> None:
-    assert isinstance(found, _Findings)  # see findings_in
-    if found.fine(text(empty=False), value, key) and not os.path.isfile(below(found.directory, value)):
-        found.note(key, f"there is no file {below(found.directory, value)}")
-
-
-def _replacement_fits(found: Findings, value: Any, key: str) -> None:
+def _check_replacement(found: Findings, value: Any, key: str) -> None:
     try:  # compiles the replacement although nothing matches
         re.sub(value["pattern"], value["replacement"], "")
     except (re.error, IndexError, DeprecationWarning) as error:
         found.note(f"{key}.replacement", f"{value['replacement']!r} does not fit the pattern: {error}")
 
 
-def _has_condition(found: Findings, value: Any, key: str) -> None:
+def _check_conditions(found: Findings, value: Any, key: str) -> None:
     if not any(value.get(condition) for condition in CONDITIONS):
         found.note(key, f"has no condition: give one of {', '.join(CONDITIONS)}")
 
 
-def _check_sources(found: Findings, document: Mapping[str, Any]) -> None:
-    """Every `source`, as it is where it applies, names one place, and nothing that this place has not."""
+def _check_sources(found: Findings, document: Any, _: str) -> None:
+    """Every `source`, where it applies, has one place, and only the keys for that kind of place."""
     base = document.get("source", {})
     stated = [("source", base)]
     for number, section in enumerate(document.get("when", ()), 1):
@@ -160,43 +171,47 @@ def _check_sources(found: Findings, document: Mapping[str, Any]) -> None:
     for key, table in stated:
         kinds = [kind for kind in SOURCE_KINDS if kind in table]
         if len(kinds) > 1:
-            found.note(key, f"names {' and '.join(kinds)}: give one of them")
-        # A section that names no place changes the one that is there.
+            found.note(key, f"has {' and '.join(kinds)}: give one of them")
+        # A section without a place changes the one of the whole recipe.
         places = table if kinds else base
         for name, wanted in (("ref", "git"), ("sha256", "url")):
             if name in table and wanted not in places:
                 found.note(f"{key}.{name}", f"belongs to a source with `{wanted}`")
 
 
-_requirements = texts(_requirement)
-_modules = texts(_matching(_MODULE_NAME, "module's name"))
-_names = _text_or_texts(
-    lambda text: f"{text!r}: {invalid_character(text)}" if invalid_character(text) else None
-)
+# -- the keys -----------------------------------------------------------------------------------------------
 
-#: The keys of `source` that name a place.
+#: The keys of `source` that say where it is.
 SOURCE_KINDS = ("url", "git", "directory")
 
+_requirements = texts(_requirement)
+_modules = texts(_matching(r"[\w.+/@:=][\w.+/@:=-]*", "module name"))
+
+#: The conditions of a `[[when]]`.
+CONDITIONS: Mapping[str, Check] = {
+    "version": text(_specifier, empty=False),
+    "python": text(_specifier, empty=False),
+    "layer": _text_or_texts(_one_line),
+    "arch": _text_or_texts(_one_line),
+}
+
+#: All keys but `when`; `patch` depends on the recipe's directory.
 _COMMON: dict[str, Check] = {
     "modules": Table({"build": _modules, "run": _modules}),
     "build-requires": _requirements,
-    "build-isolation": schema.flag,
-    "no-binary": schema.flag,
-    "arch-flags": schema.flag,
+    "build-isolation": flag,
+    "no-binary": flag,
+    "arch-flags": flag,
     "source": Table(
         {
-            **dict.fromkeys(SOURCE_KINDS, text(_variables, empty=False)),
-            "ref": text(_variables, empty=False),
+            **dict.fromkeys((*SOURCE_KINDS, "ref"), text(_variables, empty=False)),
             "subdirectory": text(_subdirectory),
-            "sha256": text(_matching(_SHA256, "sha256 (64 hexadecimal digits)"), empty=False),
+            "sha256": text(_matching(r"[0-9a-fA-F]{64}", "sha256 (64 hexadecimal digits)"), empty=False),
         }
     ),
-    "env": Pairs(text(_variables), _matching(_VARIABLE_NAME, "name of a variable")),
-    "config-settings": Pairs(
-        _text_or_texts(_variables),
-        lambda name: "no name of a setting" if not name or "=" in name or invalid_character(name) else None,
-    ),
-    "patch": Tables(Table({"file": _patch_file, "strip": schema.whole_number(0, 99)}, needed=["file"])),
+    "env": Pairs(text(_variables), _variable_name),
+    "config-settings": Pairs(_text_or_texts(_variables), _setting_name),
+    "patch": _patches(""),
     "substitute": Tables(
         Table(
             {
@@ -205,7 +220,7 @@ _COMMON: dict[str, Check] = {
                 "replacement": text(_variables),
             },
             needed=["files", "pattern", "replacement"],
-            then=_replacement_fits,
+            then=_check_replacement,
         )
     ),
     "test": Table(
@@ -214,13 +229,13 @@ _COMMON: dict[str, Check] = {
             "statements": texts(),
             "command": text(),
             "requires": _requirements,
-            "timeout": schema.seconds(_LONGEST),
+            "timeout": seconds(_LONGEST),
         }
     ),
     "wheel": Table(
         {
             "add-requires": _requirements,
-            "remove-requires": texts(_matching(_PROJECT, "name of a project")),
+            "remove-requires": texts(_matching(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", "project name")),
             "replace-requires": _requirements,
             "local-label": text(_local_label),
             "tags": text(_wheel_tags),
@@ -230,36 +245,22 @@ _COMMON: dict[str, Check] = {
     "phases": Table(dict.fromkeys(PHASES, texts())),
     "resources": Table(
         {
-            "cores": schema.whole_number(1, 9999),
-            "memory": text(_matching(_SLURM_MEMORY, "amount of memory, such as 8G")),
-            "time": text(_matching(_SLURM_TIME, "time limit, such as 2:00:00")),
+            "cores": whole_number(1, 9999),
+            "memory": text(_matching(r"\d+[KMGT]?", "size of memory, such as 8G")),
+            "time": text(
+                _matching(
+                    r"\d+(:\d+){0,2}|\d+-\d+(:\d+){0,2}|UNLIMITED|INFINITE", "time limit, such as 2:00:00"
+                )
+            ),
             "constraint": text(),
             "partition": text(),
         }
     ),
 }
 
-#: The conditions of a `[[when]]`.
-CONDITIONS: Mapping[str, Check] = {
-    "version": text(_specifier, empty=False),
-    "python": text(_specifier, empty=False),
-    "layer": _names,
-    "arch": _names,
-}
 
-
-_WHEN = Table({**_COMMON, **CONDITIONS}, then=_has_condition)
-_SCHEMA = Table({**_COMMON, "when": Tables(_WHEN)})
-
-
-def _keys(checks: Mapping[str, Check], above: str = "") -> Iterator[str]:
-    for name, check in checks.items():
-        one = check.one if isinstance(check, Tables) else check
-        if isinstance(one, Table):
-            yield from _keys(one.schema, f"{above}{name}.")
-        else:
-            yield above + name
-
-
-#: Every key that a recipe may have (`source.url`); in a `[[when]]` all of them, and its conditions.
-KEYS = (*_keys(_COMMON), *(f"when.{condition}" for condition in CONDITIONS))
+def recipe_schema(directory: str) -> Table:
+    """What a recipe in *directory* may contain."""
+    common: dict[str, Check] = {**_COMMON, "patch": _patches(directory)}
+    when = Table({**common, **CONDITIONS}, then=_check_conditions)
+    return Table({**common, "when": Tables(when)}, then=_check_sources)

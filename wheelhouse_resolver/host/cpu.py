@@ -201,8 +201,8 @@ def _compatible_targets(family: str, infos: Sequence[Any]) -> dict[str, Any]:
             continue
         if any(_is_compatible(family, info, target) for info in seen):
             targets |= {target.name, *(str(ancestor) for ancestor in target.ancestors)}
-    whole = Microarchitecture("", [], vendor, features, {}, generation)
-    whole.parents = [TARGETS[family]] if family in TARGETS else []
+    parents = [TARGETS[family]] if family in TARGETS else []
+    whole = Microarchitecture("", parents, vendor, features, {}, generation)
     features |= {alias for alias in Microarchitecture.feature_aliases if alias in whole}
     return {"family": family, "vendor": vendor, "features": sorted(features), "targets": sorted(targets)}
 

@@ -37,10 +37,7 @@ def find_site_file(given: str | os.PathLike[str] | None, environ: Mapping[str, s
 
 
 def load(
-    path: str | os.PathLike[str] | None,
-    *,
-    root: str | os.PathLike[str] | None,
-    environ: Mapping[str, str],
+    path: str | os.PathLike[str] | None, *, root: str | os.PathLike[str] | None, environ: Mapping[str, str]
 ) -> dict[str, Any]:
     """The fields of the site that `Site.load` describes; the parameters are the same."""
     found = find_site_file(path, environ)

@@ -82,18 +82,14 @@ _KEYS: dict[str, schema.Check] = {
 }
 
 
-def _has_root(found: Findings, value: Any, _: str) -> None:
-    if "root" not in value:
-        found.note("root", "missing: name the wheelhouse's directory, or give --root")
-
-
-#: A whole site file, and one whose root is given otherwise.
-_SCHEMA, _ROOTLESS = Table(_KEYS, then=_has_root), Table(_KEYS)
-
-
 def from_document(document: Mapping[str, Any], source: str, root: str | None) -> dict[str, Any]:
     """The fields of the site that a TOML *document* describes; see `parse`."""
-    schema.require(_SCHEMA if root is None else _ROOTLESS, document, source)
+    try:
+        schema.require(Table(_KEYS, needed=["root"] if root is None else []), document, source)
+    except SiteFileError as error:
+        if ("root", "missing") in error.findings:
+            error.with_hint("name the wheelhouse's directory in the site file, or give --root")
+        raise
     root = root if root is not None else os.path.expanduser(document["root"])
     ladder = _ladder(document["arch"], source) if "arch" in document else BUILTIN_LADDER
     if "layer" in document:

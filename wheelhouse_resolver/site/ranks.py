@@ -61,12 +61,10 @@ def assign_ranks(ladder: Sequence[tuple[str, int | None]]) -> list[int]:
         if above is not None:
             settled.append(above)
         below, start = settled[-1], end + 1
-    floor = LAYER_RANK
-    for (name, _), rank in zip(ladder, settled, strict=True):
+    for (name, _), floor, rank in zip(ladder, [LAYER_RANK, *settled], settled, strict=False):
         if rank <= floor:
             raise ValueError(
                 f"the rank of arch {name!r} is {rank}, not above {floor}, the one before it on the ladder "
-                f"(generic has {LAYER_RANK}): list the archs from low to high, with rising ranks"
+                f"(generic has {LAYER_RANK}), yet archs are listed from low to high, with rising ranks"
             )
-        floor = rank
     return settled

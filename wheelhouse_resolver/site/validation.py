@@ -79,7 +79,7 @@ def _layer_problems(layer: Layer, site: SiteFields) -> _Problems:
     if problem := invalid_name(layer.name, NO_LAYER):
         yield f"{key}.name", problem
     if not layer.directories or len({*layer.directories}) < len(layer.directories):
-        yield f"{key}.directories", "name at least one directory, each once"
+        yield f"{key}.directories", "must name at least one directory, each once"
     for directory in layer.directories:
         # One spelling for each directory: two of them would be ranked apart.
         if directory != "." and not {"", ".", ".."}.isdisjoint(directory.split("/")):

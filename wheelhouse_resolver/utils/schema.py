@@ -28,12 +28,6 @@ class Findings:
         """Note the *problem* of the value at *key*."""
         self.noted.append((key, problem))
 
-    def fine(self, check: Check, value: Any, key: str) -> bool:
-        """Whether *check* has nothing to say of *value*, which is at *key*."""
-        before = len(self.noted)
-        check(self, value, key)
-        return len(self.noted) == before
-
     def expect(self, kind: type | tuple[type, ...], name: str, value: Any, key: str) -> bool:
         """Whether *value* is of that *kind*; *name* says what it must be."""
         if isinstance(value, kind):

@@ -48,10 +48,10 @@ def restamp(
     for case, tags in _inverted(site) if retag else ():
         with recorder.attempt():
             if tags is None:
+                problem = f"a tag inversion that new tags cannot fix: {case}"
                 command = withdraw_command(site, case.lower.directory, case.lower.filename)
-                raise PublishError(
-                    case.higher.path, f"a tag inversion that new tags cannot fix: {case}"
-                ).with_hint(f"withdraw one of the two: `{command}`")
+                hint = f"withdraw one of the two: `{command}`"
+                raise PublishError(case.higher.path, problem).with_hint(hint)
             work(case.higher, tags)
     return recorder.report()
 

@@ -117,11 +117,7 @@ class Planner:
     """
 
     def __init__(
-        self,
-        site: Site,
-        wheels: Sequence[ValidatedWheel],
-        directory: Directory | None,
-        options: PublishOptions,
+        self, site: Site, wheels: Sequence[ValidatedWheel], to: Directory | None, options: PublishOptions
     ) -> None:
         self._targets = [(wheel, to or _generic_for(site, wheel)) for wheel in wheels]
         self._site = site

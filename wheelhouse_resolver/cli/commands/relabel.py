@@ -22,9 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("--rpath", "DIR", "a directory that its libraries also look into, after their own (needs patchelf)"),
     ):
         edits.add_argument(option, action="append", default=[], metavar=metavar, help=help_text)
-    edits.add_argument(
-        "--local-label", default="", metavar="LABEL", help="append it to the version: 1.0 becomes 1.0+LABEL"
-    )
+    label_help = "append it to the version: 1.0 becomes 1.0+LABEL"
+    edits.add_argument("--local-label", default="", metavar="LABEL", help=label_help)
     edits.add_argument(
         "--tags",
         default="",
@@ -32,12 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="other wheel tags; an empty part stays as it is (write --tags=-abi3- where the first is empty)",
     )
     where = parser.add_mutually_exclusive_group()
-    where.add_argument(
-        "--output-dir",
-        default=".",
-        metavar="DIR",
-        help="where the new wheels go (default: the current directory)",
-    )
+    directory_help = "where the new wheels go (default: the current directory)"
+    where.add_argument("--output-dir", default=".", metavar="DIR", help=directory_help)
     where.add_argument("--in-place", action="store_true", help="replace each wheel by the new one")
     add_json_option(parser)
     wheel = "h5py-3.11.0-cp311-cp311-linux_x86_64.whl"
@@ -51,13 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run `relabel`. Exit code 1 when a wheel could not be edited (the others are); 2 for an invalid edit."""
-    edits = Edits(
-        add=tuple(options.add_requires),
-        remove=tuple(options.remove_requires),
-        replace=tuple(options.replace_requires),
-        local_label=options.local_label,
-        tags=options.tags,
-    )
+    changes = {name: tuple(vars(options)[f"{name}_requires"]) for name in ("add", "remove", "replace")}
+    edits = Edits(**changes, local_label=options.local_label, tags=options.tags)
     if edits == Edits() and not options.rpath:
         return _print(options)
     if problem := malformed(edits):

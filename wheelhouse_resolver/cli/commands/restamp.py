@@ -12,9 +12,8 @@ from wheelhouse_resolver.publishing.restamp import restamp
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `restamp`."""
     parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
-    parser.add_argument(
-        "--retag", action="store_true", help="also fix tag inversions, by giving wheels equal tags"
-    )
+    retag_help = "also fix tag inversions, by giving wheels equal tags"
+    parser.add_argument("--retag", action="store_true", help=retag_help)
     add_site_options(parser)
     add_examples(
         parser,

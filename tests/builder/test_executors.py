@@ -13,7 +13,7 @@ from tests.builder.tasks import Told, is_alive, make_task
 from tests.builder.test_commands import escaping
 from wheelhouse_resolver.builder.executors.base import Executor, ExecutorError, Task
 from wheelhouse_resolver.builder.executors.local import LocalExecutor
-from wheelhouse_resolver.builder.executors.slurm import SlurmExecutor, ArrayJob
+from wheelhouse_resolver.builder.executors.slurm import ArrayJob, SlurmExecutor
 from wheelhouse_resolver.builder.process.commands import subreaper
 from wheelhouse_resolver.builder.resources import Resources
 from wheelhouse_resolver.errors import OutputError

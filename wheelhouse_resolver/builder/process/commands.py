@@ -13,7 +13,6 @@ import subprocess
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from types import FrameType
 from typing import NamedTuple, NoReturn
 
 from wheelhouse_resolver.builder.process.log_tail import FULL, last_words, without_closing
@@ -243,8 +242,7 @@ def interrupted_by(*numbers: int) -> Iterator[None]:
     Only once: after the first, nothing must disturb the clean-up. For the main thread of a program.
     """
 
-    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
-        del number, frame
+    def interrupt(*_: object) -> NoReturn:
         for each in numbers:
             signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt

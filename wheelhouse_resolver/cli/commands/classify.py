@@ -24,10 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_examples(
         parser,
         ("where a wheel belongs, and why", "classify numpy-1.26.4-cp311-cp311-linux_x86_64.whl"),
-        (
-            "for programs; exit code 1 if it cannot be decided",
-            "classify --json demo-1.0-py3-none-any.whl",
-        ),
+        ("for programs; exit code 1 if it cannot be decided", "classify --json demo-1.0-py3-none-any.whl"),
     )
 
 

@@ -38,20 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the recipe that says what to test, instead of each project's own; `none`: imports only",
     )
     how.add_argument("--timeout", type=common.seconds, metavar="SECONDS", help="of each import and test")
-    how.add_argument(
-        "--find-links",
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="a directory with what the wheels require, besides the wheelhouse; may be given several times",
-    )
-    how.add_argument(
-        "--library-dir",
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="a directory with libraries of the layer, as if it were in LD_LIBRARY_PATH",
-    )
+    directories = {
+        "--find-links": "what the wheels require, besides the wheelhouse; may be given several times",
+        "--library-dir": "libraries of the layer, as if it were in LD_LIBRARY_PATH",
+    }
+    for option, text in directories.items():
+        about = f"a directory with {text}"
+        how.add_argument(option, action="append", default=[], metavar="DIR", help=about)
     how.add_argument("--offline", action="store_true", help="take requirements from these directories only")
     how.add_argument(
         "--emulate",

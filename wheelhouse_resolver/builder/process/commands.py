@@ -25,9 +25,11 @@ StrPath = str | os.PathLike[str]
 #: How much of a log's end is read for its last lines (bytes); a build may print hundreds of megabytes.
 _TAIL = 64 << 10
 
-#: How long a group of processes may take to stop before it is killed, and how long those are killed that
-#: left theirs (s): such as start others faster are given up.
-_GRACE = _KILLING = 5.0
+#: How long a group of processes may take to stop before it is killed (s).
+_GRACE = 5.0
+
+#: For how long left-over processes are killed (s); those that start others faster are given up.
+_KILLING = 5.0
 
 #: prctl(2), since Linux 3.4.
 _PR_SET_CHILD_SUBREAPER, _PR_GET_CHILD_SUBREAPER = 36, 37

@@ -22,14 +22,8 @@ from wheelhouse_resolver.utils.redact import redact
 
 StrPath = str | os.PathLike[str]
 
-#: How much of a log's end is read for its last lines (bytes); a build may print hundreds of megabytes.
-_TAIL = 64 << 10
-
 #: How long a group of processes may take to stop before it is killed (s).
 _GRACE = 5.0
-
-#: For how long left-over processes are killed (s); those that start others faster are given up.
-_KILLING = 5.0
 
 #: prctl(2), since Linux 3.4.
 _PR_SET_CHILD_SUBREAPER, _PR_GET_CHILD_SUBREAPER = 36, 37
@@ -218,7 +212,7 @@ def stat_fields(pid: int | str) -> list[str]:
 
 def kill_children(kept: Collection[int]) -> None:
     """Kill our child processes that are not *kept*, and what becomes our child by that; see `subreaper`."""
-    deadline = time.monotonic() + _KILLING
+    deadline = time.monotonic() + 5.0  # those that start others faster are given up
     while (left := children().difference(kept)) and time.monotonic() < deadline:
         for each in left:
             with suppress(ProcessLookupError, PermissionError):
@@ -232,7 +226,7 @@ def tail_of(log: StrPath, offset: int = 0, lines: int = 20) -> str:
     """The last *lines* of *log* after *offset* (bytes), without those that pip adds to every failure."""
     with open(log, "rb") as file:
         size = file.seek(0, os.SEEK_END)
-        file.seek(max(offset, size - _TAIL))
+        file.seek(max(offset, size - (64 << 10)))  # a build may print hundreds of megabytes
         text = file.read().decode("utf-8", "replace")
     return "\n".join(without_closing(text.splitlines())[-lines:])
 

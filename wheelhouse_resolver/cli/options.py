@@ -76,6 +76,12 @@ def add_shared(parser: argparse.ArgumentParser, *names: str) -> None:
         _SHARED[name](parser)
 
 
+def add_repeated(parser: argparse._ActionsContainer, *lists: tuple[str, str, str]) -> None:
+    """Options that may be given several times: (option, placeholder of its value, help) each."""
+    for option, metavar, text in lists:
+        parser.add_argument(option, action="append", default=[], metavar=metavar, help=text)
+
+
 def add_flags(parser: argparse._ActionsContainer, *flags: tuple[str, str]) -> None:
     """Options without a value: (option, help) each."""
     for option, text in flags:

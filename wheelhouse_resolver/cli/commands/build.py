@@ -49,13 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_what(group: argparse._ArgumentGroup) -> None:
-    for option, text in (
+    options.add_flags(
+        group,
         ("--recursive", "build every dependency first that the wheelhouse cannot satisfy"),
         ("--dry-run", "fetch the sources, and only print what would be built, in waves"),
         ("--no-verify", "do not install and import what was built"),
         ("--publish", "classify the wheels and publish them"),
-    ):
-        group.add_argument(option, action="store_true", help=text)
+    )
 
 
 def _add_how(group: argparse._ArgumentGroup) -> None:
@@ -71,12 +71,13 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--timeout", type=options.seconds, metavar="SECONDS", help="how long one command of a build may take"
     )
-    group.add_argument(
-        "--find-links",
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="also find sources and build requirements in this directory; may be given several times",
+    options.add_repeated(
+        group,
+        (
+            "--find-links",
+            "DIR",
+            "also find sources and build requirements in this directory; may be given several times",
+        ),
     )
     group.add_argument("--offline", action="store_true", help="use no package index at all")
 

@@ -14,13 +14,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     wheels = "the wheels; without an edit: print what they require"
     parser.add_argument("wheel", nargs="+", metavar="WHEEL", help=wheels)
     edits = parser.add_argument_group("edits")
-    for option, metavar, help_text in (
+    options.add_repeated(
+        edits,
         ("--add-requires", "REQUIREMENT", "add a requirement"),
         ("--remove-requires", "NAME", "remove all requirements on a project"),
         ("--replace-requires", "REQUIREMENT", "replace all requirements on its project by this one"),
         ("--rpath", "DIR", "a directory that its libraries also look into, after their own (needs patchelf)"),
-    ):
-        edits.add_argument(option, action="append", default=[], metavar=metavar, help=help_text)
+    )
     label_help = "append it to the version: 1.0 becomes 1.0+LABEL"
     edits.add_argument("--local-label", default="", metavar="LABEL", help=label_help)
     edits.add_argument(

@@ -26,20 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the recipe that says what to test, instead of each project's own; `none`: imports only",
     )
     how.add_argument("--timeout", type=options.seconds, metavar="SECONDS", help="of each import and test")
-    how.add_argument(
-        "--find-links",
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="a directory with what the wheels require, besides the wheelhouse; may be given several times",
-    )
-    how.add_argument(
-        "--library-dir",
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="a directory with libraries of the layer, as if it were in LD_LIBRARY_PATH",
-    )
+    links = "a directory with what the wheels require, besides the wheelhouse; may be given several times"
+    libraries = "a directory with libraries of the layer, as if it were in LD_LIBRARY_PATH"
+    options.add_repeated(how, ("--find-links", "DIR", links), ("--library-dir", "DIR", libraries))
     how.add_argument("--offline", action="store_true", help="take requirements from these directories only")
     how.add_argument(
         "--emulate",

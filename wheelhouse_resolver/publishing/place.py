@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.publishing.errors import PublishError
 from wheelhouse_resolver.publishing.plan import PlannedWheel, publish_command
 from wheelhouse_resolver.publishing.report import FileChange
 from wheelhouse_resolver.publishing.withdrawal import withdraw_command
+from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils import atomic
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP
 from wheelhouse_resolver.wheelfile.rewrite import rewrite
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.site.model import Site
 
 
 def place(site: Site, planned: PlannedWheel) -> FileChange:

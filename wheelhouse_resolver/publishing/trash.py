@@ -26,6 +26,11 @@ class Trashed(NamedTuple):
         """The path of the file."""
         return os.path.join(self.slot, self.filename)
 
+    @property
+    def origin(self) -> str:
+        """The path that it had."""
+        return os.path.join(self.directory, self.filename)
+
 
 def file_id(path: str) -> tuple[int, ...]:
     """What identifies the file or link at *path* among all of that name. Raises `OSError`."""
@@ -45,15 +50,13 @@ def remove_if_unchanged(path: str, known: tuple[int, ...]) -> bool:
         if os.path.lexists(path):
             raise
         return False  # another run has removed it
-    try:
+    with atomic.writing(path):
         if file_id(moved.path) != known:
             put_back(moved)
             return False
         os.unlink(moved.path)
         with contextlib.suppress(OSError):
             os.rmdir(moved.slot)
-    except OSError as error:
-        raise OutputError.from_os(path, error) from error
     return True
 
 
@@ -63,19 +66,18 @@ def move_to_trash(path: str) -> Trashed:
     Raises `OutputError`.
     """
     directory, filename = os.path.split(path)
-    slot = None
-    try:
-        slot = _new_slot(directory)
-        # A rename within one filesystem is one step; the slot is new, so nothing can be in the way.
-        os.rename(path, os.path.join(slot, filename))
-        atomic.sync_directory(slot)
-        atomic.sync_directory(directory)
-    except OSError as error:
-        if slot is not None:
+    with atomic.writing(path):
+        moved = Trashed(filename, directory, _new_slot(directory))
+        try:
+            # A rename within one filesystem is one step; the slot is new, so nothing can be in the way.
+            os.rename(path, moved.path)
+            atomic.sync_directory(moved.slot)
+            atomic.sync_directory(directory)
+        except OSError:
             with contextlib.suppress(OSError):
-                os.rmdir(slot)
-        raise OutputError.from_os(path, error) from error
-    return Trashed(filename, directory, slot)
+                os.rmdir(moved.slot)
+            raise
+    return moved
 
 
 def replace_at(path: str, temporary: atomic.Temporary) -> bool:
@@ -85,7 +87,7 @@ def replace_at(path: str, temporary: atomic.Temporary) -> bool:
     cannot do that. Raises `OutputError`.
     """
     directory, filename = os.path.split(path)
-    try:
+    with atomic.writing(path):
         slot = _new_slot(directory)
         new = os.path.join(slot, filename)
         done = False
@@ -100,8 +102,6 @@ def replace_at(path: str, temporary: atomic.Temporary) -> bool:
         if done:
             atomic.sync_directory(slot)
             atomic.sync_directory(directory)
-    except OSError as error:
-        raise OutputError.from_os(path, error) from error
     return done
 
 
@@ -155,15 +155,12 @@ def _slots(directory: str) -> list[str]:
 
 def put_back(wheel: Trashed) -> bool:
     """Put a withdrawn wheel back under its name; False when that is taken. Raises `OutputError`."""
-    path = os.path.join(wheel.directory, wheel.filename)
-    try:
-        if not atomic.give_name(wheel.path, path):
+    with atomic.writing(wheel.origin):
+        if not atomic.give_name(wheel.path, wheel.origin):
             return False
         with contextlib.suppress(FileNotFoundError):  # where there are no hard links it was moved
             os.unlink(wheel.path)
         with contextlib.suppress(OSError):
             os.rmdir(wheel.slot)
         atomic.sync_directory(wheel.directory)
-    except OSError as error:
-        raise OutputError.from_os(path, error) from error
     return True

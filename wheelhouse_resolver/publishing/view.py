@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from wheelhouse_resolver.errors import OutputError
+from wheelhouse_resolver.site.layout import Directory
+from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree import listing
 from wheelhouse_resolver.tree.candidate import Candidate, parse_candidate
-from wheelhouse_resolver.utils.atomic import make_shared_directory
+from wheelhouse_resolver.utils.atomic import make_shared_directory, writing
 from wheelhouse_resolver.wheelfile.build_tag import StampError, stamped_name
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.site.layout import Directory
-    from wheelhouse_resolver.site.model import Site
 
 
 class ViewReport(NamedTuple):
@@ -46,7 +44,7 @@ def make_view(site: Site, output: str) -> ViewReport:
     for directory, place in places.items():
         wanted, unfit = _links(site, directory)
         left_out += unfit
-        try:
+        with writing(place):
             if os.path.isdir(directory.path):
                 make_shared_directory(place)
             present = _present(place, site.root)
@@ -60,8 +58,6 @@ def make_view(site: Site, output: str) -> ViewReport:
                 with contextlib.suppress(FileNotFoundError):  # another run was faster
                     os.unlink(os.path.join(place, name))
                 removed += 1
-        except OSError as error:
-            raise OutputError.from_os(place, error) from error
     return ViewReport(made, kept, removed, tuple(left_out))
 
 

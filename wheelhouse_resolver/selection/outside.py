@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.selection.reasons import Exclusion, Rule
-from wheelhouse_resolver.site.layout import GENERIC
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.host.detect import Host
-    from wheelhouse_resolver.site.layout import Directory
-    from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.site.layout import GENERIC, Directory
+from wheelhouse_resolver.site.model import Site
 
 
 def able_archs(site: Site, host: Host) -> tuple[str, ...]:

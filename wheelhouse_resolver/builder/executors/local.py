@@ -9,14 +9,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from wheelhouse_resolver.builder.executors.base import Result, Task, TaskObserver, clear_result
-from wheelhouse_resolver.builder.process.commands import (
-    Finished,
-    children,
-    kill_children,
-    start_logged,
-    stop,
-    tail_of,
-)
+from wheelhouse_resolver.builder.process import commands
 
 #: How often the subprocesses are polled (s). Not `os.pidfd_open`: Linux 4.18 of RHEL 8 lacks it.
 _POLL = 0.05
@@ -39,17 +32,17 @@ class LocalExecutor:
         waiting = [clear_result(task) for task in reversed(tasks)]
         results: dict[int, Result] = {}
         called = time.monotonic()
-        own = children()
+        own = commands.children()
         with ExitStack() as stack:
             running: list[tuple[Task, subprocess.Popen[bytes]]] = []
-            stack.callback(kill_children, own)
+            stack.callback(commands.kill_children, own)
             # Asks all of them before it waits for any: an interrupt must not take a grace period for each.
-            stack.callback(lambda: stop([process for _, process in running], _GRACE))
+            stack.callback(lambda: commands.stop([process for _, process in running], _GRACE))
             while waiting or running:
                 while waiting and len(running) < self.jobs:
                     task = waiting.pop()
-                    started = start_logged(task.argv, log=task.log, environ=os.environ, cwd=task.cwd)
-                    if isinstance(started, Finished):
+                    started = commands.start_logged(task.argv, log=task.log, environ=os.environ, cwd=task.cwd)
+                    if isinstance(started, commands.Finished):
                         results[id(task)] = Result(task=task, vanished=started.tail)
                         observer.finished(results[id(task)])
                     else:
@@ -57,9 +50,9 @@ class LocalExecutor:
                 ended = [each for each in running if each[1].poll() is not None]
                 for task, process in ended:
                     running.remove((task, process))
-                    stop([process])
+                    commands.stop([process])
                     # A task kills its orphans, unless it was killed itself (memory).
-                    kill_children(own.union(other.pid for _, other in running))
+                    commands.kill_children(own.union(other.pid for _, other in running))
                     results[id(task)] = _result(task, process.returncode)
                     observer.finished(results[id(task)])
                 if not ended and running:
@@ -73,6 +66,4 @@ class LocalExecutor:
 def _result(task: Task, code: int) -> Result:
     if os.path.exists(task.result):
         return Result(task=task)
-    problem = Finished(code, False, 0.0, "").problem or "exited with 0, but left no result"
-    last = tail_of(task.log, lines=1)
-    return Result(task=task, vanished=f"{problem}: {last}" if last else problem)
+    return Result.missing(task, commands.ended_with(code) or "exited with 0, but left no result")

@@ -18,7 +18,7 @@ _TIMEOUT = 600
 _REACHING_IN = frozenset({"PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "CONDA_PREFIX"})
 
 
-class EnvironmentProblemError(WheelhouseError, RuntimeError):
+class VirtualenvError(WheelhouseError, RuntimeError):
     """A virtual environment that could not be made."""
 
     _message = "cannot make a virtual environment of {python}: {problem}"
@@ -37,7 +37,7 @@ def make_environment(python: str, directory: str, *, log: str, environ: Mapping[
 
     By virtualenv if that is installed (extra `build`), which is several times faster than venv; a Python that
     is too old for it gets one by its own venv. What they print goes to the file *log*. Raises
-    `EnvironmentProblemError`.
+    `VirtualenvError`.
     """
     clean = isolated(environ)
     ways = {"venv": [python, "-m", "venv", directory]}
@@ -55,4 +55,4 @@ def make_environment(python: str, directory: str, *, log: str, environ: Mapping[
         done = done._replace(full=done.full or is_full(os.path.dirname(directory)))
         problems.append(f"{name} {done.why or 'made none'}")
         shutil.rmtree(directory, ignore_errors=True)
-    raise EnvironmentProblemError(python, "; ".join(problems))
+    raise VirtualenvError(python, "; ".join(problems))

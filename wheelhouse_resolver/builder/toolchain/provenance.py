@@ -94,10 +94,13 @@ def tool_versions(python: str, environ: Mapping[str, str]) -> dict[str, str]:
     return {name: version for name, version in found.items() if version}
 
 
-def _first_line(command: Sequence[str], environ: Mapping[str, str]) -> str:
-    """The first line that *command* prints; empty when it cannot be run."""
-    try:
+def output_of(command: Sequence[str], environ: Mapping[str, str]) -> str | None:
+    """What *command* prints; None when it fails, or cannot be run."""
+    with suppress(OSError, ValueError, subprocess.SubprocessError):
         done = run(command, environ=environ, timeout=_TIMEOUT)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return "" if done.returncode else next(iter(done.stdout.splitlines()), "").strip()
+        return None if done.returncode else done.stdout
+    return None
+
+
+def _first_line(command: Sequence[str], environ: Mapping[str, str]) -> str:
+    return (output_of(command, environ) or "").partition("\n")[0].strip()

@@ -6,8 +6,9 @@ import os
 import shlex
 import stat
 import zipfile
-from collections import defaultdict
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from wheelhouse_resolver.audit.findings import Finding, FindingKind
@@ -103,14 +104,11 @@ def check_requires_python(
     site: Site, candidates: Sequence[Candidate], hosts: Sequence[HostKind], contents: Mapping[str, Content]
 ) -> Iterator[Finding]:
     """Builds of one version that require different Pythons, where one host and one Python has both."""
-    required = {
-        each.path: contents[each.path].requires_python or "" for each in candidates if each.path in contents
-    }
+    required = {each.path: contents[each.path].requires_python or "" for each in candidates}
     if len(set(required.values())) < 2:
         return
-    known = [each for each in candidates if each.path in required]
     for host in hosts:
-        seen = visible(known, host)
+        seen = visible(candidates, host)
         for python in concerned_pythons(seen) if len(seen) > 1 else []:
             able = [each for each in seen if accepts(python, each.tags)]
             if len({required[each.path] for each in able}) > 1:
@@ -132,15 +130,14 @@ def check_names(
 
     Where no host searches both it is no fault: each layer has builds of its own.
     """
-    by_name: dict[str, list[Candidate]] = defaultdict(list)
-    for each in candidates:
-        if each.path in contents:
-            by_name[each.filename].append(each)
-    for filename, same in sorted(by_name.items()):
-        if len({contents[each.path].files for each in same}) < 2:
-            continue
-        seen_by_host = [visible(same, host) for host in hosts]
-        differing = [seen for seen in seen_by_host if len({contents[each.path].files for each in seen}) > 1]
+
+    def differ(files: Sequence[Candidate]) -> bool:
+        return len({contents[each.path].files for each in files}) > 1
+
+    by_name = attrgetter("filename")
+    for filename, group in groupby(sorted(candidates, key=by_name), key=by_name):
+        same = list(group)
+        differing = [*filter(differ, (visible(same, host) for host in hosts))] if differ(same) else []
         if differing:
             widest = max(differing, key=len)
             labels = ", ".join(each.directory.label for each in widest)

@@ -41,10 +41,8 @@ def policy_choice(
     Only what *installer* can install on *python* by its wheel tags is a choice.
     """
     able, priorities = accepted_by(installer, candidates, python)
-    if not able:
-        return None
     by_path = sorted(able, key=lambda each: each.path)  # of equal ones the first
-    return max(by_path, key=lambda each: policy_key(each, priorities)[1:])
+    return max(by_path, key=lambda each: policy_key(each, priorities)[1:], default=None)
 
 
 @lru_cache(maxsize=1 << 15)
@@ -170,18 +168,20 @@ def _order_finding(site: Site, cases: Sequence[_Difference]) -> Finding:
     wanted, chosen = cases[0].wanted, cases[0].chosen
     installers = {case.installer.name: case.chosen.path for case in cases}
     platforms = frozenset(tag.platform for tag in wanted.tags | chosen.tags)
-    by_tag = any(
-        beats(chosen, wanted, tag_priorities(case.python, platforms, case.installer.linux_first))
-        for case in cases
+    message = (
+        f"policy wants {wanted.directory.label}/{wanted.filename}, "
+        f"{', '.join(installers)} would take {chosen.directory.label}/{chosen.filename}"
     )
-    names = ", ".join(installers)
+    kind, fix = FindingKind.ORDER, site.command("restamp")
+    priorities = (tag_priorities(each.python, platforms, each.installer.linux_first) for each in cases)
+    if any(beats(chosen, wanted, each) for each in priorities):
+        message += ": a better wheel tag"
+        kind, fix = FindingKind.INVERSION, site.command("restamp", "--retag")
     return Finding.about(
         [wanted, chosen],
-        FindingKind.INVERSION if by_tag else FindingKind.ORDER,
-        f"policy wants {wanted.directory.label}/{wanted.filename}, "
-        f"{names} would take {chosen.directory.label}/{chosen.filename}"
-        + (": a better wheel tag" if by_tag else ""),
-        site.command("restamp", *(["--retag"] if by_tag else [])),
+        kind,
+        message,
+        fix,
         wanted=wanted.path,
         chosen=tuple(installers.items()),
         hosts=tuple(dict.fromkeys(case.host for case in cases)),

@@ -85,8 +85,9 @@ class _Look:
                     yield from files.check_stamp(site, candidate)
             if len(there) > 1:
                 yield from self._order.check(there)
-                yield from files.check_requires_python(site, there, hosts, contents)
-                yield from files.check_names(site, there, hosts, contents)
+                known = [each for each in there if each.path in contents]
+                yield from files.check_requires_python(site, known, hosts, contents)
+                yield from files.check_names(site, known, hosts, contents)
 
 
 def _spread(look: _Look, projects: list[_Entries], jobs: int) -> Iterator[Iterable[Finding]]:

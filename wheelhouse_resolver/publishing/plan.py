@@ -113,17 +113,13 @@ def publish_command(site: Site, planned: PlannedWheel, flag: str) -> str:
 class Planner:
     """Plans one wheel after another; the tree is listed once, before the first.
 
-    *directory*: where to; None: each pure-Python wheel to the top-level generic directory.
+    *to*: where; None: each pure-Python wheel to the top-level generic directory.
     """
 
     def __init__(
-        self,
-        site: Site,
-        wheels: Sequence[ValidatedWheel],
-        directory: Directory | None,
-        options: PublishOptions,
+        self, site: Site, wheels: Sequence[ValidatedWheel], to: Directory | None, options: PublishOptions
     ) -> None:
-        self._targets = [(wheel, directory or _generic_for(site, wheel)) for wheel in wheels]
+        self._targets = [(wheel, to or _generic_for(site, wheel)) for wheel in wheels]
         self._site = site
         self._options = options
         self._together = searched_together(site)
@@ -219,11 +215,11 @@ class Planner:
         """Refuse what would tie with another given wheel, or with one whose name is spelled otherwise."""
         new, site = step.candidate, self._site
         for each in neighbours:
-            if (each.directory, each.tags) != (step.directory, new.tags):
+            file = (each.build, each.directory, site)
+            same = (each.directory, each.tags, build_tag.stamping(*file).own)
+            if same != (step.directory, new.tags, step.own):
                 continue
-            if build_tag.stamping(each.build, each.directory, site).own != step.own:
-                continue
-            if build_tag.stamped_name(each.filename, each.build, each.directory, site) != step.filename:
+            if build_tag.stamped_name(each.filename, *file) != step.filename:
                 problem = f"{each.path} has the same name in another spelling, so neither would win"
                 rebuild = publish_command(site, step, "--rebuild")
                 withdraw = withdraw_command(site, each.directory, each.filename)
@@ -242,14 +238,12 @@ class Planner:
         if os.path.realpath(neighbour.path) in self._given:
             if neighbour.directory == step.directory:
                 return False  # it is being stamped, and stays as a given file does
-            raise PublishError(
-                neighbour.path, "in the wheelhouse without a current stamp, and to be published"
-            ).with_hint(f"run `{restamp}`, and publish the file that it makes of this one")
+            problem = "in the wheelhouse without a current stamp, and to be published"
+            hint = f"run `{restamp}`, and publish the file that it makes of this one"
+            raise PublishError(neighbour.path, problem).with_hint(hint)
         if not self._options.restamp:
-            raise PublishError(
-                step.wheel.filename,
-                f"{neighbour.path} has no current stamp, so the order of the two would be wrong",
-            ).with_hint(f"run `{restamp}` first")
+            problem = f"{neighbour.path} has no current stamp, so the order of the two would be wrong"
+            raise PublishError(step.wheel.filename, problem).with_hint(f"run `{restamp}` first")
         return True
 
 
@@ -257,9 +251,9 @@ def _generic_for(site: Site, wheel: ValidatedWheel) -> Directory:
     if all(tag.abi == "none" and tag.platform == "any" for tag in wheel.tags):
         return site.search_path_for(None, GENERIC)[0]
     command = site.command("classify", os.path.abspath(wheel.path))
-    raise PublishError(
-        wheel.filename, "cannot determine the target directory: the wheel holds compiled code"
-    ).with_hint(f"name it with --to LAYER/ARCH; `{command}` may know it")
+    problem = "cannot determine the target directory: the wheel holds compiled code"
+    hint = f"name it with --to LAYER/ARCH; `{command}` may know it"
+    raise PublishError(wheel.filename, problem).with_hint(hint)
 
 
 def _with_glibc(tags: frozenset[Tag], glibc: str) -> frozenset[Tag]:

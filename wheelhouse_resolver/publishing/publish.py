@@ -93,6 +93,5 @@ def _glibc(given: str) -> str:
         if tag.platform.startswith("manylinux_"):
             major, minor = tag.platform.split("_")[1:3]
             return f"{major}.{minor}"
-    raise PublishError("--glibc-tag", "the running Python accepts no manylinux wheels").with_hint(
-        "give the version: --glibc-tag X.Y"
-    )
+    error = PublishError("--glibc-tag", "the running Python accepts no manylinux wheels")
+    raise error.with_hint("give the version: --glibc-tag X.Y")

@@ -17,7 +17,8 @@ from wheelhouse_resolver.publishing.report import FileChange, PublishObserver, P
 from wheelhouse_resolver.publishing.withdrawal import withdraw_command
 from wheelhouse_resolver.site.model import Site, searched_together
 from wheelhouse_resolver.tree import listing
-from wheelhouse_resolver.tree.candidate import Candidate, parse_candidate
+from wheelhouse_resolver.tree.candidate import Candidate
+from wheelhouse_resolver.tree.reader import wheels_in
 from wheelhouse_resolver.wheelfile.build_tag import renamed, stamped_name
 
 
@@ -48,10 +49,10 @@ def restamp(
     for case, tags in _inverted(site) if retag else ():
         with recorder.attempt():
             if tags is None:
+                problem = f"a tag inversion that new tags cannot fix: {case}"
                 command = withdraw_command(site, case.lower.directory, case.lower.filename)
-                raise PublishError(
-                    case.higher.path, f"a tag inversion that new tags cannot fix: {case}"
-                ).with_hint(f"withdraw one of the two: `{command}`")
+                hint = f"withdraw one of the two: `{command}`"
+                raise PublishError(case.higher.path, problem).with_hint(hint)
             work(case.higher, tags)
     return recorder.report()
 
@@ -60,10 +61,7 @@ def _wheels(site: Site) -> Iterator[Candidate]:
     """Every well-named wheel of the tree, the most specific directory first."""
     listing.check_root(site)
     for directory in site.directories():
-        for filename in listing.wheel_names(directory, lambda name: name.endswith(listing.SUFFIX)):
-            each = parse_candidate(filename, directory)
-            if isinstance(each, Candidate):
-                yield each
+        yield from (each for each in wheels_in(directory) if isinstance(each, Candidate))
 
 
 def _inverted(site: Site) -> Iterator[tuple[Inversion, frozenset[Tag] | None]]:

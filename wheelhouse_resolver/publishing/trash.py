@@ -1,4 +1,7 @@
-"""Taking files out of a wheelhouse, restorably: the `.trash/` of each directory."""
+"""Taking files out of a wheelhouse, restorably: the `.trash/` of each directory.
+
+What cannot be done raises `OutputError`.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ def remove_if_unchanged(path: str, known: tuple[int, ...]) -> bool:
     """Remove the file at *path* for good, if it is still the one with that `file_id`; False if not.
 
     It is moved away first and compared there, so that a file that somebody put in its place meanwhile
-    is never lost: that one is put back. Raises `OutputError`.
+    is never lost: that one is put back.
     """
     try:
         moved = move_to_trash(path)
@@ -61,10 +64,7 @@ def remove_if_unchanged(path: str, known: tuple[int, ...]) -> bool:
 
 
 def move_to_trash(path: str) -> Trashed:
-    """Move the wheel at *path* out of every installer's sight, into `.trash/` of its directory.
-
-    Raises `OutputError`.
-    """
+    """Move the wheel at *path* out of every installer's sight, into `.trash/` of its directory."""
     directory, filename = os.path.split(path)
     with atomic.writing(path):
         moved = Trashed(filename, directory, _new_slot(directory))
@@ -84,7 +84,7 @@ def replace_at(path: str, temporary: atomic.Temporary) -> bool:
     """Put the finished *temporary* file in the place of the one at *path*, which goes to `.trash/`.
 
     In one step: whoever looks finds one or the other. False, having changed nothing, where the filesystem
-    cannot do that. Raises `OutputError`.
+    cannot do that.
     """
     directory, filename = os.path.split(path)
     with atomic.writing(path):
@@ -154,7 +154,7 @@ def _slots(directory: str) -> list[str]:
 
 
 def put_back(wheel: Trashed) -> bool:
-    """Put a withdrawn wheel back under its name; False when that is taken. Raises `OutputError`."""
+    """Put a withdrawn wheel back under its name; False when that is taken."""
     with atomic.writing(wheel.origin):
         if not atomic.give_name(wheel.path, wheel.origin):
             return False

@@ -13,7 +13,8 @@ from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.site.layout import Directory
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree import listing
-from wheelhouse_resolver.tree.candidate import Candidate, parse_candidate
+from wheelhouse_resolver.tree.candidate import Candidate
+from wheelhouse_resolver.tree.reader import wheels_in
 from wheelhouse_resolver.utils.atomic import make_shared_directory, writing
 from wheelhouse_resolver.wheelfile.build_tag import StampError, stamped_name
 
@@ -65,20 +66,17 @@ def _links(site: Site, directory: Directory) -> tuple[dict[str, str], list[str]]
     """The links that *directory* needs, name -> target, and the wheels that can have none."""
     wanted: dict[str, str] = {}
     unfit: list[str] = []
-    for filename in listing.wheel_names(directory, lambda name: name.endswith(listing.SUFFIX)):
-        each = parse_candidate(filename, directory)
+    for each in wheels_in(directory):
         if not isinstance(each, Candidate):
             unfit.append(f"{each.path}: {each.problem}")
             continue
         try:
-            name = stamped_name(filename, each.build, directory, site)
+            name = stamped_name(each.filename, each.build, directory, site)
         except StampError as error:
             unfit.append(str(error))
             continue
-        if name in wanted:
+        if wanted.setdefault(name, each.path) != each.path:
             unfit.append(f"{each.path}: {os.path.basename(wanted[name])} has the same stamped name")
-            continue
-        wanted[name] = each.path
     return wanted, unfit
 
 

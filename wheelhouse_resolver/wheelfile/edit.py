@@ -12,7 +12,6 @@ import sysconfig
 import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
-from itertools import product
 from typing import NamedTuple
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -28,6 +27,7 @@ from wheelhouse_resolver.wheelfile.build_tag import build_text, renamed
 from wheelhouse_resolver.wheelfile.elf import elf_entries
 from wheelhouse_resolver.wheelfile.metadata import read_metadata
 from wheelhouse_resolver.wheelfile.rewrite import Rewrite, labelled, rewrite
+from wheelhouse_resolver.wheelfile.tags import compressed_tags
 from wheelhouse_resolver.wheelfile.validate import ValidatedWheel, check_wheel
 
 
@@ -162,9 +162,8 @@ def _tags(path: str, text: str, own: frozenset[Tag]) -> frozenset[Tag] | None:
     if len(parts) != 3:
         problem = f"invalid wheel tag {text!r}: expected PYTHON-ABI-PLATFORM, parts may be empty"
         raise RelabelError(path, problem)
-    kept = [sorted({getattr(tag, part) for tag in own}) for part in ("interpreter", "abi", "platform")]
-    chosen = [part.split(".") if part else old for part, old in zip(parts, kept, strict=True)]
-    tags = frozenset(tag for each in product(*chosen) for tag in parse_tag("-".join(each)))
+    kept = compressed_tags(own).split("-")
+    tags = parse_tag("-".join(part or old for part, old in zip(parts, kept, strict=True)))
     return tags if tags != own else None
 
 
@@ -188,11 +187,11 @@ def edited_requirements(path: str, own: Sequence[str], edits: Edits) -> list[str
     for text in edits.replace:
         new = _parse(path, text)
         project = canonicalize_name(new.name)
-        first = next((place for place, each in enumerate(found) if each[1] == project), None)
-        if first is None:
+        places = [place for place, each in enumerate(found) if each[1] == project]
+        if not places:
             raise RelabelError(path, f"no requirement on {new.name!r} to replace").with_hint("add it instead")
-        rest = [each for each in found[first + 1 :] if each[1] != project]
-        found = [*found[:first], (str(new), project), *rest]
+        found[places[0]] = (str(new), project)
+        found = [each for place, each in enumerate(found) if place not in places[1:]]
     added = [str(_parse(path, text)) for text in edits.add]
     texts = [text for text, _ in found]
     return [*texts, *(text for text in dict.fromkeys(added) if text not in texts)]

@@ -25,6 +25,9 @@ from wheelhouse_resolver.utils.safe_io import CHUNK, open_regular
 from wheelhouse_resolver.wheelfile.metadata import header_lines
 from wheelhouse_resolver.wheelfile.validate import ValidatedWheel, is_signature, record_digest
 
+#: A line of RECORD: file, digest, size.
+_Row = tuple[str, str, str]
+
 
 class ChangedWhileReadError(ValueError):
     """The wheel has changed since it was checked. Its text is the entry that differs."""
@@ -73,7 +76,7 @@ def rewrite(wheel: ValidatedWheel, change: Rewrite, output: IO[bytes]) -> None:
     if change.version is not None or change.requires is not None:
         edits[f"{info_directory}/METADATA"] = _metadata_text
     unseen = set(wheel.digests)
-    rows: list[tuple[str, str, str]] = []
+    rows: list[_Row] = []
     record: zipfile.ZipInfo | None = None
     with (
         open_regular(wheel.path) as file,
@@ -108,8 +111,9 @@ def rewrite(wheel: ValidatedWheel, change: Rewrite, output: IO[bytes]) -> None:
                     raise ChangedWhileReadError(info.filename)
         if record is None or unseen:
             raise ChangedWhileReadError(min(unseen, default=f"{info_directory}/RECORD"))
-        rows.append((record.filename, "", ""))
-        target.writestr(record, _csv(rows), compress_type=zipfile.ZIP_DEFLATED)
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([*rows, (record.filename, "", "")])
+        target.writestr(record, text.getvalue(), compress_type=zipfile.ZIP_DEFLATED)
 
 
 def _moved(wheel: ValidatedWheel, change: Rewrite) -> dict[str, str]:
@@ -125,9 +129,7 @@ def _moved(wheel: ValidatedWheel, change: Rewrite) -> dict[str, str]:
     return moved
 
 
-def _copy(
-    reader: IO[bytes], size: int, target: zipfile.ZipFile, entry: zipfile.ZipInfo
-) -> tuple[str, str, str]:
+def _copy(reader: IO[bytes], size: int, target: zipfile.ZipFile, entry: zipfile.ZipInfo) -> _Row:
     """Write the *size* bytes of *reader* as *entry* of *target*; returns its line in RECORD."""
     entry.file_size = size
     found, count = hashlib.sha256(), 0
@@ -144,16 +146,9 @@ def _entry(info: zipfile.ZipInfo, name: str) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(name, info.date_time)
     entry.compress_type = info.compress_type
     entry.create_system = 3  # Unix: so that the permissions count
-    mode = info.external_attr >> 16
-    executable = 0o111 if mode & 0o111 else 0
+    executable = 0o111 if info.external_attr >> 16 & 0o111 else 0
     entry.external_attr = (stat.S_IFREG | 0o644 | executable) << 16
     return entry
-
-
-def _csv(rows: list[tuple[str, str, str]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode("utf-8")
 
 
 def _wheel_text(text: bytes, change: Rewrite) -> bytes:

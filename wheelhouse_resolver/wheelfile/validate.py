@@ -57,13 +57,9 @@ _INTERPRETER = re.compile(r"(py|cp|pp|ip|jy|graalpy)\d+(_\w+)?")
 class InvalidWheelError(WheelhouseError, ValueError):
     """An invalid wheel, with everything that is wrong with it."""
 
+    _message = "{path}: invalid wheel: {findings:; }"
     path: str
     findings: Sequence[str]
-
-    @property
-    def message(self) -> str:
-        """What is wrong, where."""
-        return f"{printable(self.path)}: invalid wheel: {'; '.join(map(printable, self.findings))}"
 
 
 class WheelName(NamedTuple):
@@ -93,8 +89,6 @@ class ValidatedWheel(NamedTuple):
     name, version, build, tags: of its file name.
     info_directory:  its `.dist-info` directory.
     digests:         file in it -> sha256 (hex), all but RECORD.
-    requires_python: as METADATA states it.
-    pure:            whether it says that it contains no compiled code (`Root-Is-Purelib`).
     """
 
     path: str
@@ -104,8 +98,6 @@ class ValidatedWheel(NamedTuple):
     tags: frozenset[Tag]
     info_directory: str
     digests: dict[str, str]
-    requires_python: str
-    pure: bool
 
     @property
     def filename(self) -> str:
@@ -150,9 +142,7 @@ def check_wheel(path: str, filename: str = "") -> ValidatedWheel:
         raise InvalidWheelError(named, [f"invalid zip file: {_text_of(error)}"]) from error
     if check.findings:
         raise InvalidWheelError(named, check.findings)
-    return ValidatedWheel(
-        path, *stated, check.info_directory, check.digests, check.requires_python, check.pure
-    )
+    return ValidatedWheel(path, *stated, check.info_directory, check.digests)
 
 
 def _few(items: Iterable[str]) -> str:
@@ -186,8 +176,6 @@ class _Check:
         self.findings: list[str] = []
         self.info_directory = ""
         self.digests: dict[str, str] = {}
-        self.requires_python = ""
-        self.pure = False
 
     def run(self) -> None:
         try:
@@ -197,19 +185,16 @@ class _Check:
             if not self.findings:  # what leaves the archive, or never ends, is not read any further
                 self._find_info_directory()
             if self.info_directory:
-                metadata, wheel = self._headers("METADATA"), self._headers("WHEEL")
-                if metadata is not None:
-                    self._check_metadata(metadata)
-                if wheel is not None:
-                    self._check_wheel(wheel)
+                for name, check in (("METADATA", self._check_metadata), ("WHEEL", self._check_wheel)):
+                    if (headers := self._headers(name)) is not None:
+                        check(headers)
                 self._check_record()
         except _Enough:
             self.findings.append("and more, not checked")
 
     def _note(self, finding: str) -> None:
-        if len(finding) > _LONGEST_FINDING:
-            finding = finding[:_LONGEST_FINDING] + "..."
-        self.findings.append(finding)
+        more = "..." if len(finding) > _LONGEST_FINDING else ""
+        self.findings.append(finding[:_LONGEST_FINDING] + more)
         if len(self.findings) >= _MOST_FINDINGS:
             raise _Enough
 
@@ -302,7 +287,6 @@ class _Check:
             self._note(f"METADATA has name {name!r}, the file name {str(self._stated.name)!r}")
         if not _same_version(version, self._stated.version):
             self._note(f"METADATA has version {version!r}, the file name {str(self._stated.version)!r}")
-        self.requires_python = metadata.get("Requires-Python") or ""
 
     def _check_wheel(self, wheel: Metadata) -> None:
         format_version = wheel.get("Wheel-Version") or ""
@@ -325,7 +309,6 @@ class _Check:
         own = "".join(map(str, self._stated.build))
         if build and build.lstrip("0") != own.lstrip("0"):
             self._note(f"WHEEL has build {build!r}, the file name {own!r}")
-        self.pure = (wheel.get("Root-Is-Purelib") or "").lower() == "true"
 
     def _check_record(self) -> None:
         data = self._text("RECORD")

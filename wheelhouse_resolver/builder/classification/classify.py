@@ -77,22 +77,19 @@ def classify(
 
     Raises `ClassifyError` for an invalid wheel, `SiteFileError` for a wrong `[build.glibc]`.
     """
+    invalid = ""
     try:
         os.stat(wheel)  # that it does not exist is reported before an invalid name
         name = WheelName.parse(os.path.basename(wheel))
+        invalid = "invalid zip file: "
+        files = elf_files(wheel)
+        doubts = _scan(wheel, files) if scan else []
     except FileNotFoundError as error:
         raise ClassifyError(wheel, "does not exist") from error
     except OSError as error:
         raise ClassifyError.from_os(wheel, error, "cannot be read") from error
-    except ValueError as error:
-        raise ClassifyError(wheel, str(error)) from error
-    try:
-        files = elf_files(wheel)
-        doubts = _scan(wheel, files) if scan else []
-    except OSError as error:
-        raise ClassifyError.from_os(wheel, error, "cannot be read") from error
     except BAD_ZIP as error:
-        raise ClassifyError(wheel, f"invalid zip file: {error}") from error
+        raise ClassifyError(wheel, f"{invalid}{error}") from error
     subject = Subject(
         site=site,
         files=files,

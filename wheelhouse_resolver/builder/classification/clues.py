@@ -61,24 +61,23 @@ class Subject:
 
     @property
     def is_portable(self) -> bool:
-        """Whether its platform tags promise that it needs no layer, and the promise holds.
+        """Whether its platform tags promise that it needs no layer, and the promise holds."""
+        return self.broken_promise == ""
+
+    @property
+    def broken_promise(self) -> str | None:
+        """A warning if it needs a later glibc than its platform tags promise; None if they promise nothing.
 
         A repaired wheel (auditwheel) contains its libraries, and names the oldest glibc that will do.
         """
-        return self._promises() and not self.broken_promise
-
-    @property
-    def broken_promise(self) -> str:
-        """A warning if it needs a later glibc than its platform tags promise; else empty."""
+        tags = ("manylinux", "musllinux")
+        if not self.platforms or not all(each.startswith(tags) for each in self.platforms):
+            return None
         needed, promised = glibc_needed(self.files), glibc_promised(self.platforms)
-        if not self._promises() or needed is None or (promised is not None and needed <= promised):
+        if needed is None or (promised is not None and needed <= promised):
             return ""
         than = f"glibc {promised}" if promised is not None else "musl"
         return f"its platform tags promise {than}, but it needs glibc {needed}"
-
-    def _promises(self) -> bool:
-        names = ("manylinux", "musllinux")
-        return bool(self.platforms) and all(each.startswith(names) for each in self.platforms)
 
     def unknown_names(self) -> dict[str, str | None]:
         """The layer and the arch of the build record, as far as the site does not have them."""

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Layer
     from wheelhouse_resolver.site.model import Site
 
-_VERSION = re.compile(r"GLIBC_(\d+(?:\.\d+)+)")
-
 
 def glibc_needed(files: Iterable[ElfFile]) -> Version | None:
     """The highest glibc that one of *files* needs a symbol of; None if none needs any."""
@@ -36,7 +34,7 @@ def glibc_promised(platforms: Iterable[str]) -> Version | None:
 
 
 def _highest(versions: Iterable[str]) -> Version | None:
-    found = (match[1] for version in versions if (match := _VERSION.fullmatch(version)))
+    found = (match[1] for version in versions if (match := re.fullmatch(r"GLIBC_(\d+(?:\.\d+)+)", version)))
     return max(map(Version, found), default=None)
 
 

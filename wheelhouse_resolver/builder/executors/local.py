@@ -11,15 +11,6 @@ from contextlib import ExitStack
 from wheelhouse_resolver.builder.executors.base import Result, Task, TaskObserver, clear_result
 from wheelhouse_resolver.builder.process import commands
 
-#: How often the subprocesses are polled (s). Not `os.pidfd_open`: Linux 4.18 of RHEL 8 lacks it.
-_POLL = 0.05
-
-#: How often the observer is called while tasks run (s).
-_TICK = 0.5
-
-#: How long tasks may take to stop (s): each stops its own subprocesses first.
-_GRACE = 20.0
-
 
 class LocalExecutor:
     """Runs at most *jobs* tasks at once, each a subprocess with a process group of its own."""
@@ -37,7 +28,8 @@ class LocalExecutor:
             running: list[tuple[Task, subprocess.Popen[bytes]]] = []
             stack.callback(commands.kill_children, own)
             # Asks all of them before it waits for any: an interrupt must not take a grace period for each.
-            stack.callback(lambda: commands.stop([process for _, process in running], _GRACE))
+            # They have long: each stops its own subprocesses first.
+            stack.callback(lambda: commands.stop([process for _, process in running], grace=20.0))
             while waiting or running:
                 while waiting and len(running) < self.jobs:
                     task = waiting.pop()
@@ -56,8 +48,8 @@ class LocalExecutor:
                     results[id(task)] = _result(task, process.returncode)
                     observer.finished(results[id(task)])
                 if not ended and running:
-                    time.sleep(_POLL)
-                if time.monotonic() - called >= _TICK:
+                    time.sleep(0.05)  # not `os.pidfd_open`: Linux 4.18 of RHEL 8 lacks it
+                if time.monotonic() - called >= 0.5:
                     called = time.monotonic()
                     observer.waiting()
         return [results[id(task)] for task in tasks]

@@ -13,7 +13,6 @@ import subprocess
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from types import FrameType
 from typing import NamedTuple, NoReturn
 
 from wheelhouse_resolver.builder.process.log_tail import FULL, last_words, without_closing
@@ -23,12 +22,8 @@ from wheelhouse_resolver.utils.redact import redact
 
 StrPath = str | os.PathLike[str]
 
-#: How much of a log's end is read for its last lines (bytes); a build may print hundreds of megabytes.
-_TAIL = 64 << 10
-
-#: How long a group of processes may take to stop before it is killed, and how long those are killed that
-#: left theirs (s): such as start others faster are given up.
-_GRACE = _KILLING = 5.0
+#: How long a group of processes may take to stop before it is killed (s).
+_GRACE = 5.0
 
 #: prctl(2), since Linux 3.4.
 _PR_SET_CHILD_SUBREAPER, _PR_GET_CHILD_SUBREAPER = 36, 37
@@ -217,7 +212,7 @@ def stat_fields(pid: int | str) -> list[str]:
 
 def kill_children(kept: Collection[int]) -> None:
     """Kill our child processes that are not *kept*, and what becomes our child by that; see `subreaper`."""
-    deadline = time.monotonic() + _KILLING
+    deadline = time.monotonic() + 5.0  # those that start others faster are given up
     while (left := children().difference(kept)) and time.monotonic() < deadline:
         for each in left:
             with suppress(ProcessLookupError, PermissionError):
@@ -231,7 +226,7 @@ def tail_of(log: StrPath, offset: int = 0, lines: int = 20) -> str:
     """The last *lines* of *log* after *offset* (bytes), without those that pip adds to every failure."""
     with open(log, "rb") as file:
         size = file.seek(0, os.SEEK_END)
-        file.seek(max(offset, size - _TAIL))
+        file.seek(max(offset, size - (64 << 10)))  # a build may print hundreds of megabytes
         text = file.read().decode("utf-8", "replace")
     return "\n".join(without_closing(text.splitlines())[-lines:])
 
@@ -243,8 +238,7 @@ def interrupted_by(*numbers: int) -> Iterator[None]:
     Only once: after the first, nothing must disturb the clean-up. For the main thread of a program.
     """
 
-    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
-        del number, frame
+    def interrupt(*_: object) -> NoReturn:
         for each in numbers:
             signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt

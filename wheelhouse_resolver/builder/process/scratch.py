@@ -18,11 +18,8 @@ from typing import NamedTuple
 from wheelhouse_resolver.builder.process.commands import stat_fields
 from wheelhouse_resolver.errors import OutputError
 
-#: How the names of these directories begin; one that is kept is never removed.
-_PREFIX, _KEPT_PREFIX = "build-", "kept-"
-
-#: Only a node's name may have a `-` in it.
-_NAME = re.compile(re.escape(_PREFIX) + r"(.+)-(\w*)-(\d*)-(\d+)-(\d*)-[^-]+")
+#: The names of these directories, but for those that are kept. Only a node's name may have a `-` in it.
+_NAME = re.compile(r"build-(.+)-(\w*)-(\d*)-(\d+)-(\d*)-[^-]+")
 
 
 class Owner(NamedTuple):
@@ -40,7 +37,7 @@ class Owner(NamedTuple):
     start: str
 
     def __str__(self) -> str:
-        return "-".join(str(each) for each in self)
+        return "-".join(map(str, self))
 
 
 def this_process() -> Owner:
@@ -93,7 +90,7 @@ def scratch_directory(parent: str, *, keep: bool = False) -> Iterator[str]:
     try:
         os.makedirs(parent, exist_ok=True)
         clear_leftovers(parent)
-        path = tempfile.mkdtemp(prefix=f"{_KEPT_PREFIX if keep else _PREFIX}{this_process()}-", dir=parent)
+        path = tempfile.mkdtemp(prefix=f"{'kept' if keep else 'build'}-{this_process()}-", dir=parent)
     except OSError as error:
         raise OutputError.from_os(parent, error) from error
     try:

@@ -11,9 +11,6 @@ from collections.abc import Mapping
 from wheelhouse_resolver.builder.process.commands import is_full, run_logged
 from wheelhouse_resolver.errors import WheelhouseError
 
-#: How long making one may take (s); on a cold network filesystem a Python starts in seconds.
-_TIMEOUT = 600
-
 #: Variables through which another environment would reach into a fresh one.
 _REACHING_IN = frozenset({"PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "CONDA_PREFIX"})
 
@@ -47,7 +44,8 @@ def make_environment(python: str, directory: str, *, log: str, environ: Mapping[
         ways = {"virtualenv": [sys.executable, "-I", "-m", "virtualenv", *options, directory], **ways}
     problems = []
     for name, command in ways.items():
-        done = run_logged(command, log=log, environ=clean, timeout=_TIMEOUT)
+        # On a cold network filesystem a Python starts in seconds.
+        done = run_logged(command, log=log, environ=clean, timeout=600)
         made = os.path.join(directory, "bin", "python")
         if done.ok and os.path.exists(made):
             return made

@@ -25,12 +25,6 @@ env -0 >"$into/environment" || exit 92
 """
 _NO_MODULE, _NOT_LOADED = 90, 91
 
-#: What a shell sets for itself.
-_OF_THE_SHELL = frozenset({"_", "SHLVL", "PWD", "OLDPWD"})
-
-#: What Environment Modules before 4 prints of a module that it could not load; it exits with 0.
-_FAILED = re.compile(r"\bERROR\b")
-
 
 class ModulesError(WheelhouseError, RuntimeError):
     """Modules that could not be loaded."""
@@ -73,11 +67,13 @@ def _loaded(modules: tuple[str, ...], environ: tuple[tuple[str, str], ...]) -> t
     found = {name: value for name, equals, value in entries if equals}
     if not found:
         raise ModulesError(modules, "the login shell ended before that: check its start-up files")
-    if _FAILED.search(messages):
+    # Environment Modules before 4 prints this of a module that it could not load, and exits with 0.
+    if re.search(r"\bERROR\b", messages):
         loaded = {each.partition("/")[0] for each in found.get("LOADEDMODULES", "").split(":")}
         if missing := [each for each in modules if each.partition("/")[0] not in loaded]:
             raise ModulesError(missing, messages)
-    return tuple((name, value) for name, value in found.items() if name not in _OF_THE_SHELL)
+    of_the_shell = ("_", "SHLVL", "PWD", "OLDPWD")
+    return tuple((name, value) for name, value in found.items() if name not in of_the_shell)
 
 
 def _one_line(output: str) -> str:

@@ -13,6 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from archspec.cpu import TARGETS
+
 from wheelhouse_resolver.errors import WheelhouseError, reason_of
 from wheelhouse_resolver.site.layout import GENERIC
 from wheelhouse_resolver.utils.process import run
@@ -60,18 +62,12 @@ _OPTION_OF = {
 #: Flags that ask for the CPU of the node that builds: gcc's and clang's, Intel's.
 _NATIVE = re.compile(rb"(?<![\w-])(?:-m(?P<kind>arch|cpu|tune)=native|(?:-|/Q)x(?:Host|HOST|host))(?![\w=-])")
 
-#: Their replacement where nothing is known of the target CPU: a flag that changes no code.
-_NEUTRAL = "-pipe"
-
 #: The files that contain flags, by the beginning or end of their names.
 _BUILD_FILES = re.compile(
     r"(Makefile|makefile|GNUmakefile|configure|SCons|meson|BUILD|WORKSPACE).*"
     r"|.*\.(py|pyx|toml|cfg|ini|txt|cmake|in|ac|am|m4|mk|make|build|sh|json|ya?ml|pro|gypi?|bzl|bazel(rc)?|rs)",
     re.DOTALL,
 )
-
-#: Longer files (bytes) are no build files.
-_LONGEST = 4 << 20
 
 
 class FlagsError(WheelhouseError, ValueError):
@@ -144,8 +140,6 @@ def stated_flags(site: Site) -> dict[str, str]:
 
 def arch_flags(arch: Arch, tools: Toolchain) -> str:
     """The compiler flags for *arch*. Raises `FlagsError` when none are known."""
-    from archspec.cpu import TARGETS
-
     if arch.target is not None:
         try:
             flags = str(TARGETS[arch.target].optimization_flags(tools.name, tools.version))
@@ -162,8 +156,6 @@ def arch_flags(arch: Arch, tools: Toolchain) -> str:
 
 def level_of(arch: Arch) -> str | None:
     """The highest x86-64 level that every CPU of *arch* has, as archspec names it; None for none of them."""
-    from archspec.cpu import TARGETS
-
     if arch.family != "x86_64":
         return None
     known = [each for each in TARGETS.values() if str(each.family) == "x86_64"]
@@ -229,11 +221,10 @@ def native_word(flags: str) -> str:
     for kind in (r"-m(?:arch|cpu)=(?!native)\S+", r"-m(?:sse|avx)\S*"):
         if found := re.findall(rf"(?<!\S){kind}", flags):
             return str(found[-1])
-    from archspec.cpu import TARGETS
-
     family = TARGETS.get(os.uname().machine)
     baseline = family.optimization_flags("gcc", "12.2.0") if family is not None else ""
-    return next((word for word in baseline.split() if word.startswith(("-march=", "-mcpu="))), _NEUTRAL)
+    # Where nothing is known of the CPU: a flag that changes no code.
+    return next((word for word in baseline.split() if word.startswith(("-march=", "-mcpu="))), "-pipe")
 
 
 def replace_native(source: str, word: str) -> list[str]:
@@ -255,7 +246,7 @@ def replace_native(source: str, word: str) -> list[str]:
             path = os.path.join(directory, name)
             if not _BUILD_FILES.fullmatch(name) or os.path.islink(path) or not os.path.isfile(path):
                 continue
-            if os.path.getsize(path) <= _LONGEST:
+            if os.path.getsize(path) <= 4 << 20:  # longer ones are no build files
                 data = Path(path).read_bytes()
                 if rewrite(path, data, _NATIVE.sub(replacement, data)):
                     changed.append(os.path.relpath(path, source))

@@ -36,9 +36,6 @@ _REACHING = (
     "PIP_KEYRING_PROVIDER", "PIP_PROXY", "PIP_RETRIES", "PIP_TIMEOUT", "PIP_TRUSTED_HOST",
 )  # fmt: skip
 
-#: The earliest time that a zip file can hold (s since the epoch; 1980-01-01).
-_EARLIEST = 315532800
-
 #: What would make a wheel depend on who builds it, besides all of PYTHON* and pip's variables.
 _DROPPED = (*FLAGS, "CPPFLAGS", "VIRTUAL_ENV", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "SOURCE_DATE_EPOCH")
 
@@ -114,7 +111,7 @@ def build_variables(source: str, cores: int) -> dict[str, str]:
     does not depend on when it is built.
     """
     return {
-        "SOURCE_DATE_EPOCH": str(max(_newest(source), _EARLIEST)),
+        "SOURCE_DATE_EPOCH": str(max(_newest(source), 315532800)),  # a zip file holds none before 1980
         "MAKEFLAGS": f"-j{cores}",
         "CMAKE_BUILD_PARALLEL_LEVEL": str(cores),
     }

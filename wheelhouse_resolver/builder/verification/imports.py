@@ -17,9 +17,6 @@ _BY_THE_WAY = frozenset(
     {"benchmark", "benchmarks", "conftest", "doc", "docs", "example", "examples", "setup", "test", "tests"}
 )
 
-#: Directories are not nested more deeply than this.
-_DEEPEST = 1000
-
 
 def import_names(wheel: str) -> list[str]:
     """The top-level modules and packages in the wheel at that path, sorted.
@@ -30,7 +27,7 @@ def import_names(wheel: str) -> list[str]:
     """
     with zipfile.ZipFile(wheel) as archive:
         paths = [_PACKAGES.sub("", name).split("/") for name in archive.namelist()]
-    if max(map(len, paths), default=0) > _DEEPEST:
+    if max(map(len, paths), default=0) > 1000:
         raise ValueError("its directories are nested too deeply")
     modules = {(*above, name) for *above, file in paths if (name := _module_name(file)) is not None}
     packages = {path[:-1] for path in modules if path[-1] == "__init__"}

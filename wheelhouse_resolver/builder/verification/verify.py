@@ -18,11 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wheelhouse_resolver.builder.process.commands import Finished, run_logged
-from wheelhouse_resolver.builder.process.virtualenvs import (
-    VirtualenvError,
-    isolated,
-    make_environment,
-)
+from wheelhouse_resolver.builder.process.virtualenvs import VirtualenvError, isolated, make_environment
 from wheelhouse_resolver.builder.recipes.model import Test
 from wheelhouse_resolver.builder.verification.imports import import_names
 from wheelhouse_resolver.builder.verification.libraries import Loader, library_path_of, library_problems

@@ -46,9 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--to", metavar="LAYER/ARCH", help="the directory, such as gentoo/avx2 or generic")
     where.add_argument("--layer", help="or its layer (`none` for the top-level generic directory)")
     where.add_argument("--arch", help="and its arch; generic when only --layer is given")
-    parser.add_argument(
-        "--local-label", default="", metavar="LABEL", help="append it to the version: 1.0 becomes 1.0+LABEL"
-    )
+    label_help = "append it to the version: 1.0 becomes 1.0+LABEL"
+    parser.add_argument("--local-label", default="", metavar="LABEL", help=label_help)
     parser.add_argument(
         "--glibc-tag",
         dest="glibc",

@@ -21,9 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("--rpath", "DIR", "a directory that its libraries also look into, after their own (needs patchelf)"),
     ):
         edits.add_argument(option, action="append", default=[], metavar=metavar, help=help_text)
-    edits.add_argument(
-        "--local-label", default="", metavar="LABEL", help="append it to the version: 1.0 becomes 1.0+LABEL"
-    )
+    label_help = "append it to the version: 1.0 becomes 1.0+LABEL"
+    edits.add_argument("--local-label", default="", metavar="LABEL", help=label_help)
     edits.add_argument(
         "--tags",
         default="",
@@ -31,12 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="other wheel tags; an empty part stays as it is (write --tags=-abi3- where the first is empty)",
     )
     where = parser.add_mutually_exclusive_group()
-    where.add_argument(
-        "--output-dir",
-        default=".",
-        metavar="DIR",
-        help="where the new wheels go (default: the current directory)",
-    )
+    directory_help = "where the new wheels go (default: the current directory)"
+    where.add_argument("--output-dir", default=".", metavar="DIR", help=directory_help)
     where.add_argument("--in-place", action="store_true", help="replace each wheel by the new one")
     options.add_shared(parser, "json")
     wheel = "h5py-3.11.0-cp311-cp311-linux_x86_64.whl"
@@ -50,13 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run `relabel`. Exit code 1 when a wheel could not be edited (the others are); 2 for an invalid edit."""
-    edits = Edits(
-        add=tuple(args.add_requires),
-        remove=tuple(args.remove_requires),
-        replace=tuple(args.replace_requires),
-        local_label=args.local_label,
-        tags=args.tags,
-    )
+    changes = {name: tuple(vars(args)[f"{name}_requires"]) for name in ("add", "remove", "replace")}
+    edits = Edits(**changes, local_label=args.local_label, tags=args.tags)
     if edits == Edits() and not args.rpath:
         return _print(args)
     if problem := malformed(edits):

@@ -186,7 +186,8 @@ class Conflict(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return to_plain(self)
+        plain: dict[str, Any] = to_plain(self)
+        return plain
 
 
 def explain(

@@ -80,7 +80,8 @@ class Resolution(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return to_plain(self)
+        plain: dict[str, Any] = to_plain(self)
+        return plain
 
 
 class _Provider(AbstractProvider[ResolverRequirement, ResolverCandidate, str]):

@@ -70,7 +70,8 @@ class Pick(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: requirement, best, rejected, ignored, warnings."""
-        return to_plain(self, "requirement", "best", "rejected", "ignored", "warnings")
+        plain: dict[str, Any] = to_plain(self, "requirement", "best", "rejected", "ignored", "warnings")
+        return plain
 
 
 class ProjectFiles:

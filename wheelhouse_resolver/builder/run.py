@@ -19,8 +19,7 @@ from wheelhouse_resolver.builder.executors.base import Executor, Result, Task
 from wheelhouse_resolver.builder.planning.model import Entry, Plan
 from wheelhouse_resolver.builder.process.commands import tail_of
 from wheelhouse_resolver.builder.records.job import BuildOptions
-from wheelhouse_resolver.builder.records.output import place_wheel
-from wheelhouse_resolver.builder.records.previous import same_wheel
+from wheelhouse_resolver.builder.records.output import place_wheel, same_wheel
 from wheelhouse_resolver.builder.records.record import BUILT, FAILED, PRESENT, BuildRecord, describe
 from wheelhouse_resolver.builder.worker import task_text
 from wheelhouse_resolver.errors import WheelhouseError

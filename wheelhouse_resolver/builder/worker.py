@@ -17,7 +17,6 @@ from typing import NamedTuple
 from wheelhouse_resolver.builder.pipeline.build_wheel import BuildInterrupted, run_job
 from wheelhouse_resolver.builder.process.commands import interrupted_by, subreaper
 from wheelhouse_resolver.builder.records.job import BuildOptions, Job
-from wheelhouse_resolver.builder.records.record import write_record
 from wheelhouse_resolver.errors import FileProblemError, OutputError, WheelhouseError, printable
 from wheelhouse_resolver.utils.serialise import from_plain, to_plain
 
@@ -77,7 +76,7 @@ def main(argv: Sequence[str]) -> int:
         except BuildInterrupted as stop:
             record = stop.record
         try:
-            write_record(task.result, record)
+            record.write(task.result)
         except OutputError as error:
             return _failed(str(error), 1)
     return 0 if record.ok else _failed(f"{task.job.label}: {record.problem}", 1)

@@ -29,14 +29,7 @@ from wheelhouse_resolver.builder.recipes.loader import find_recipe, recipe_direc
 from wheelhouse_resolver.builder.recipes.model import Recipe, no_recipe
 from wheelhouse_resolver.builder.records.job import BuildOptions, Job, SourceArchive, phase_file
 from wheelhouse_resolver.builder.records.output import place_wheel
-from wheelhouse_resolver.builder.records.record import (
-    BUILT,
-    FAILED,
-    RECORD_SUFFIX,
-    BuildRecord,
-    describe,
-    write_record,
-)
+from wheelhouse_resolver.builder.records.record import BUILT, FAILED, RECORD_SUFFIX, BuildRecord, describe
 from wheelhouse_resolver.builder.sources.fetch import check_archive, unpack_source
 from wheelhouse_resolver.builder.sources.fetched import Fetched
 from wheelhouse_resolver.builder.sources.patch import prepare
@@ -122,7 +115,7 @@ def run_job(job: Job, options: BuildOptions) -> BuildRecord:
             paths.append(os.path.join(options.output, build.record.wheel + RECORD_SUFFIX))
         for path in paths:
             with contextlib.suppress(OutputError):  # a full disk: the caller still gets it
-                write_record(path, build.record)
+                build.record.write(path)
     return build.record
 
 

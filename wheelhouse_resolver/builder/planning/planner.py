@@ -21,7 +21,7 @@ from wheelhouse_resolver.builder.planning.waves import sharing_order, waves
 from wheelhouse_resolver.builder.recipes.loader import RecipeFile, find_recipe, recipe_directories
 from wheelhouse_resolver.builder.recipes.model import Recipe, no_recipe, pinned_version
 from wheelhouse_resolver.builder.records.job import BuildOptions, Job
-from wheelhouse_resolver.builder.records.previous import built_wheels
+from wheelhouse_resolver.builder.records.output import built_wheels
 from wheelhouse_resolver.builder.records.record import describe
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.host.detect import Host

@@ -103,6 +103,10 @@ class BuildRecord:
 
         return bool(self.source_id) and inputs(self) == inputs(other)
 
+    def write(self, path: str) -> None:
+        """Write it to the file at *path*, atomically. Raises `OutputError`."""
+        write_text(path, json.dumps(to_plain(self), indent=2) + "\n")
+
     @staticmethod
     def from_dict(data: Any) -> BuildRecord:
         """The inverse of `to_plain`. Raises `ValueError`."""
@@ -110,11 +114,6 @@ class BuildRecord:
         if record.result not in (BUILT, PRESENT, FAILED):
             raise ValueError(f"result is {record.result!r}")
         return record
-
-
-def write_record(path: str, record: BuildRecord) -> None:
-    """Write *record* to the file at *path*, atomically. Raises `OutputError`."""
-    write_text(path, json.dumps(to_plain(record), indent=2) + "\n")
 
 
 def record_of(wheel: str) -> BuildRecord | None:

@@ -33,22 +33,9 @@ from wheelhouse_resolver.builder.records.record import BUILT, FAILED, RECORD_SUF
 from wheelhouse_resolver.builder.sources.fetch import check_archive, unpack_source
 from wheelhouse_resolver.builder.sources.fetched import Fetched
 from wheelhouse_resolver.builder.sources.patch import prepare
+from wheelhouse_resolver.builder.toolchain import provenance, variables
 from wheelhouse_resolver.builder.toolchain.command_environment import command_environment
 from wheelhouse_resolver.builder.toolchain.environment_modules import module_environment
-from wheelhouse_resolver.builder.toolchain.provenance import (
-    host_facts,
-    installed,
-    patchelf_version,
-    tool_versions,
-)
-from wheelhouse_resolver.builder.toolchain.variables import (
-    base_environ,
-    constraint_lines,
-    pip_text,
-    recorded_variables,
-    with_path,
-    without_pip,
-)
 from wheelhouse_resolver.builder.verification.verify import VerifyOptions, verify
 from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.host.cpu import missing_for, running_cpu
@@ -120,7 +107,7 @@ def run_job(job: Job, options: BuildOptions) -> BuildRecord:
 
 
 class _Build(Phases):
-    """One build; see the module for what its phases do."""
+    """See the module for what its phases do."""
 
     def __init__(self, job: Job, source: SourceArchive, options: BuildOptions, record: BuildRecord) -> None:
         super().__init__(record, options.timeout)
@@ -174,23 +161,24 @@ class _Build(Phases):
             yield
 
     def _make_directory(self, name: str) -> str:
-        """A new directory of that *name* in the build directory."""
         path = os.path.join(self.scratch, name)
         os.mkdir(path)
         return path
 
     def _run_phase(self, name: str, recipe: Recipe, environ: Mapping[str, str], cwd: str) -> None:
-        """Run the recipe's commands of that *name*."""
-        self.run_shell(dict(recipe.phases).get(name, ()), name, environ, cwd)
+        """Run the recipe's commands of that *name*, each in a shell of its own, which exits at a failure."""
+        for command in dict(recipe.phases).get(name, ()):
+            shell = ["bash", "-euo", "pipefail", "-c", command]
+            self.run(shell, f"{name} command {command!r}", environ, cwd)
 
     def _write_pip_conf(self, constraints: Sequence[str] = ()) -> None:
-        text = pip_text(self.job, self.options, self.runnable, constraints=constraints)
+        text = variables.pip_text(self.job, self.options, self.runnable, constraints=constraints)
         write_text(os.path.join(self.scratch, "pip.conf"), text)
 
     def _check_host(self) -> None:
         site = self.options.site
         self.arch = site.arch(self.job.arch, site.layer(self.job.layer))
-        facts, self.runnable = host_facts(site, self.job.python, os.environ)
+        facts, self.runnable = provenance.host_facts(site, self.job.python, os.environ)
         self.record = replace(self.record, host=facts)
         if self.options.verify and self.arch is not None and self.arch.name not in self.runnable:
             reason = missing_for(running_cpu(), self.arch)
@@ -201,7 +189,7 @@ class _Build(Phases):
         atomic.make_shared_directory(os.path.abspath(self.options.output))
         self._make_directory("tmp")
         self._write_pip_conf()
-        self.environ = base_environ(os.environ, self.scratch)
+        self.environ = variables.base_environ(os.environ, self.scratch)
 
     def _unpack_source(self) -> tuple[Recipe, Fetched]:
         job = self.job
@@ -225,7 +213,7 @@ class _Build(Phases):
             self.record,
             modules=recipe.build_modules,
             flags=flags,
-            environ=recorded_variables(environ, (name for name, _ in recipe.env)),
+            environ=variables.recorded_variables(environ, (name for name, _ in recipe.env)),
         )
         self._run_phase("after-source", recipe, environ, fetched.path)
         prepare(fetched, recipe, log=self.record.log, environ=environ)
@@ -235,20 +223,19 @@ class _Build(Phases):
         """The Python of a new environment, and *environ* with that environment activated."""
         place = os.path.join(self.scratch, "environment")
         python = make_environment(self.job.python, place, log=self.record.log, environ=environ)
-        active = with_path(environ, python)
+        active = variables.with_path(environ, python)
         pip = [python, "-m", "pip"]
-        if Version(installed(python, active).get("pip", "0")) < _OLDEST_PIP:
-            self.run(
-                [*pip, "install", "--upgrade", f"pip>={_OLDEST_PIP}"], "pip install", active, self.scratch
-            )
+        if Version(provenance.installed(python, active).get("pip", "0")) < _OLDEST_PIP:
+            command = [*pip, "install", "--upgrade", f"pip>={_OLDEST_PIP}"]
+            self.run(command, "pip install", active, self.scratch)
         if recipe.isolation:
-            lines = constraint_lines(recipe.build_requires, self.job.project)
+            lines = variables.constraint_lines(recipe.build_requires, self.job.project)
             path = os.path.join(self.scratch, "constraints.txt")
             write_text(path, "".join(f"{line}\n" for line in lines))
             self._write_pip_conf([path])
         elif recipe.build_requires:
             self.run([*pip, "install", *recipe.build_requires], "pip install", active, self.scratch)
-        self.record = replace(self.record, tools=tool_versions(python, active))
+        self.record = replace(self.record, tools=provenance.tool_versions(python, active))
         return python, active
 
     def _build(self, recipe: Recipe, fetched: Fetched, python: str, environ: Mapping[str, str]) -> str:
@@ -259,12 +246,8 @@ class _Build(Phases):
         isolation = [] if recipe.isolation else ["--no-build-isolation"]
         options = ["--verbose", "--no-deps", "--no-cache-dir", "--use-pep517", *isolation, *settings]
         self._run_phase("before-build", recipe, environ, source)
-        self.run(
-            [python, "-m", "pip", "wheel", *options, "--wheel-dir", wheels, source],
-            "pip wheel",
-            environ,
-            source,
-        )
+        command = [python, "-m", "pip", "wheel", *options, "--wheel-dir", wheels, source]
+        self.run(command, "pip wheel", environ, source)
         self._run_phase("after-build", recipe, environ, source)
         names = sorted(name for name in os.listdir(wheels) if name.endswith(SUFFIX))
         if len(names) != 1:
@@ -286,20 +269,17 @@ class _Build(Phases):
         if recipe.edits == Edits() and not rpath:
             return wheel
         if rpath:
-            self.record = replace(
-                self.record, tools={**self.record.tools, "patchelf": patchelf_version(environ)}
-            )
+            tools = {**self.record.tools, "patchelf": provenance.patchelf_version(environ)}
+            self.record = replace(self.record, tools=tools)
         return relabel(wheel, recipe.edits, self._make_directory("edited"), rpath=rpath).path
 
     def _verify(self, recipe: Recipe, wheel: str) -> None:
         """Verify *wheel* in an environment with the run-time modules, and nothing of the build."""
-        environ = without_pip(module_environment(recipe.run_modules, self.environ), self.scratch)
+        environ = variables.without_pip(module_environment(recipe.run_modules, self.environ), self.scratch)
         work = self._make_directory("verify")
         self._run_phase("before-test", recipe, environ, work)
-        site = self.options.site
-        search_path = site.search_path_for(
-            self.job.layer, self.job.arch, runnable=self.runnable or (GENERIC,)
-        )
+        runnable = self.runnable or (GENERIC,)
+        search_path = self.options.site.search_path_for(self.job.layer, self.job.arch, runnable=runnable)
         links = (self.options.output, *(d.path for d in existing(search_path)), *self.options.find_links)
         options = VerifyOptions(
             python=self.job.python,

@@ -74,8 +74,3 @@ class Phases:
         done = run_logged(command, log=self.record.log, environ=environ, cwd=cwd, timeout=self.timeout)
         if not done.ok:
             raise PhaseFailed(f"{what} {done.why}")
-
-    def run_shell(self, commands: Sequence[str], what: str, environ: Mapping[str, str], cwd: str) -> None:
-        """Run *commands*, each in a shell of its own, which exits at the first failure."""
-        for command in commands:
-            self.run(["bash", "-euo", "pipefail", "-c", command], f"{what} command {command!r}", environ, cwd)

@@ -16,6 +16,7 @@ from wheelhouse_resolver.builder.recipes.model import RecipeError, UnreadableRec
 from wheelhouse_resolver.cli.options import (
     add_examples,
     add_host_options,
+    add_json_option,
     add_site_options,
     host_of,
     print_json,

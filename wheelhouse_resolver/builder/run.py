@@ -30,9 +30,6 @@ from wheelhouse_resolver.utils.filesystem import make_directory, write_text
 from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.wheelfile.validate import check_wheel
 
-#: The result of a build that was not tried, because something that it needs failed.
-SKIPPED = "skipped"
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildOutcome:
@@ -181,7 +178,7 @@ class _Run:
             other = self.outcomes[need, entry.target, entry.arch]
             if not other.ok:
                 why = f"{need} {other.result}"
-                return BuildOutcome(entry=entry, result=SKIPPED, problem=why, log=other.log)
+                return BuildOutcome(entry=entry, result="skipped", problem=why, log=other.log)
         found = same_wheel(
             entry.output,
             entry.job.project,

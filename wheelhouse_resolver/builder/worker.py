@@ -20,9 +20,6 @@ from wheelhouse_resolver.builder.records.job import BuildOptions, Job
 from wheelhouse_resolver.errors import FileProblemError, OutputError, WheelhouseError, printable
 from wheelhouse_resolver.utils.serialise import from_plain, to_plain
 
-#: For the permissions of files in wheels, which are for everybody to read, whoever builds them.
-_UMASK = 0o022
-
 
 class TaskFileError(FileProblemError, ValueError):
     """An invalid task file."""
@@ -69,7 +66,7 @@ def main(argv: Sequence[str]) -> int:
         task = read_task(argv[0])
     except WheelhouseError as error:
         return _failed(str(error), 2)
-    os.umask(_UMASK)
+    os.umask(0o022)  # files in wheels are for everybody to read, whoever builds them
     with interrupted_by(signal.SIGTERM), subreaper():
         try:
             record = run_job(task.job, task.options)

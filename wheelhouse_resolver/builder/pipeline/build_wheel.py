@@ -17,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from packaging.version import Version
@@ -96,7 +96,7 @@ def run_job(job: Job, options: BuildOptions) -> BuildRecord:
         raise BuildInterrupted(build.record) from stop
     finally:
         with contextlib.suppress(OSError):
-            os.unlink(phase_file(job, logs))
+            os.unlink(build.shown)
         paths = [log.removesuffix(".log") + ".json"]
         if build.record.result == BUILT:  # again, now with the last phase
             paths.append(os.path.join(options.output, build.record.wheel + RECORD_SUFFIX))
@@ -110,7 +110,7 @@ class _Build(Phases):
     """See the module for what its phases do."""
 
     def __init__(self, job: Job, source: SourceArchive, options: BuildOptions, record: BuildRecord) -> None:
-        super().__init__(record, options.timeout)
+        super().__init__(record, options.timeout, phase_file(job, os.path.dirname(record.log)))
         self.job = job
         self.source = source
         self.options = options
@@ -150,15 +150,6 @@ class _Build(Phases):
                 self._verify(recipe, wheel)
         with self.phase("finish"):
             self.record = place_wheel(wheel, self.options.output, self.record)
-
-    @contextlib.contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """See `Phases.phase`; also shown to those who watch."""
-        path = phase_file(self.job, os.path.dirname(self.record.log))
-        with contextlib.suppress(OSError), open(path, "w", encoding="utf-8") as file:
-            file.write(name)
-        with super().phase(name):
-            yield
 
     def _make_directory(self, name: str) -> str:
         path = os.path.join(self.scratch, name)

@@ -26,11 +26,17 @@ class PhaseFailed(WheelhouseError, RuntimeError):
 
 
 class Phases:
-    """A running build. *record*: what is known of it so far. *timeout*: of a command (s); None: no limit."""
+    """A running build.
 
-    def __init__(self, record: BuildRecord, timeout: float | None) -> None:
+    record:  what is known of it so far.
+    timeout: of a command (s); None: no limit.
+    shown:   the file that names the current phase to those who watch.
+    """
+
+    def __init__(self, record: BuildRecord, timeout: float | None, shown: str) -> None:
         self.record = record
         self.timeout = timeout
+        self.shown = shown
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -38,6 +44,8 @@ class Phases:
 
         Raises `PhaseFailed` for every error of the block, and `OSError` when the log is gone.
         """
+        with contextlib.suppress(OSError), open(self.shown, "w", encoding="utf-8") as file:
+            file.write(name)
         offset = os.path.getsize(self.record.log)
         self.say(f"=== {name}")
         start = time.monotonic()

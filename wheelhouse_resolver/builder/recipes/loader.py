@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
@@ -19,21 +19,16 @@ from wheelhouse_resolver.builder.recipes.schema import CONDITIONS, SOURCE_KINDS,
 from wheelhouse_resolver.builder.resources import Resources
 from wheelhouse_resolver.errors import SiteFileError, reason_of
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
+from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.safe_io import open_regular
 from wheelhouse_resolver.utils.schema import Table, lines, require
 from wheelhouse_resolver.utils.toml import TomlError, parse_toml
 from wheelhouse_resolver.wheelfile.edit import Edits
 
-if TYPE_CHECKING:
-    from wheelhouse_resolver.site.model import Site
-
 SUFFIX = ".toml"
 
 #: Where the recipes that come with this program are.
 SHIPPED = os.path.join(os.path.dirname(__file__), "shipped")
-
-#: The arrays of tables, which a `[[when]]` adds to.
-_ADDED = ("patch", "substitute")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,7 +174,7 @@ def _merge(document: Mapping[str, Any], section: Mapping[str, Any]) -> dict[str,
             found[key] = value  # another place altogether, not a mixture of two
         elif isinstance(value, dict) and isinstance(found.get(key), dict):
             found[key] = {**found[key], **value}
-        elif key in _ADDED:
+        elif key in ("patch", "substitute"):  # arrays of tables
             found[key] = [*found.get(key, ()), *value]
         else:
             found[key] = value

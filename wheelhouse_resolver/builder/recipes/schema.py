@@ -22,9 +22,6 @@ from wheelhouse_resolver.utils.schema import Check, Findings, Problem, Table, te
 from wheelhouse_resolver.utils.text import invalid_character
 from wheelhouse_resolver.wheelfile.rewrite import labelled
 
-#: The longest time limit of a test (s).
-_LONGEST = 7 * 24 * 3600
-
 
 def recipe_problems(document: Mapping[str, Any], directory: str) -> tuple[tuple[str, str], ...]:
     """Everything that is wrong with the *document* of a recipe in *directory*, as (key, problem) pairs."""
@@ -192,7 +189,7 @@ _COMMON: dict[str, Check] = {
             "statements": texts(),
             "command": text(),
             "requires": _requirements,
-            "timeout": schema.seconds(_LONGEST),
+            "timeout": schema.seconds(7 * 24 * 3600),
         }
     ),
     "wheel": Table(

@@ -18,9 +18,6 @@ from wheelhouse_resolver.tree.compatibility import fits
 from wheelhouse_resolver.utils import atomic
 from wheelhouse_resolver.utils.safe_io import sha256_of
 
-#: Locked by the build that places its wheel in the directory.
-_LOCK = ".wheelhouse-build.lock"
-
 
 def place_wheel(wheel: str, directory: str, record: BuildRecord) -> BuildRecord:
     """Place the file *wheel* into *directory* (made if missing), and *record* beside it, each atomically.
@@ -66,15 +63,11 @@ def _output_lock(directory: str) -> Iterator[None]:
 
     Without effect on a file system without locks: a record of another wheel is ignored (`record_of`).
     """
-    descriptor = None
-    try:
+    with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):
-            descriptor = os.open(os.path.join(directory, _LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            file = stack.enter_context(open(os.path.join(directory, ".wheelhouse-build.lock"), "ab"))
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
-    finally:
-        if descriptor is not None:
-            os.close(descriptor)
 
 
 def built_wheels(directory: str, project: str) -> Iterator[tuple[str, BuildRecord]]:

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from wheelhouse_resolver.errors import WheelhouseError, printable, reason_of
@@ -95,13 +96,7 @@ class BuildRecord:
 
     def same_inputs(self, other: BuildRecord) -> bool:
         """Whether *other* was made from the same source, recipe, tools and settings."""
-
-        def inputs(record: BuildRecord) -> tuple[object, ...]:
-            made_for = (record.project, record.version, record.python, record.arch, record.layer)
-            made_from = (record.source_id, record.recipe_sha256, record.flags, record.modules)
-            return (*made_for, *made_from, record.environ, record.tools)
-
-        return bool(self.source_id) and inputs(self) == inputs(other)
+        return bool(self.source_id) and _inputs(self) == _inputs(other)
 
     def write(self, path: str) -> None:
         """Write it to the file at *path*, atomically. Raises `OutputError`."""
@@ -114,6 +109,12 @@ class BuildRecord:
         if record.result not in (BUILT, PRESENT, FAILED):
             raise ValueError(f"result is {record.result!r}")
         return record
+
+
+_inputs = attrgetter(
+    *("project", "version", "python", "arch", "layer", "source_id", "recipe_sha256"),
+    *("flags", "modules", "environ", "tools"),
+)
 
 
 def record_of(wheel: str) -> BuildRecord | None:

@@ -41,11 +41,6 @@ from wheelhouse_resolver.utils.safe_io import sha256_of
 from wheelhouse_resolver.utils.toml import parse_toml
 from wheelhouse_resolver.wheelfile.metadata import parse_headers
 
-#: How long a server may send nothing (s).
-_SILENCE = 120
-
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-
 
 def fetch(recipe: Recipe, job: Job, context: FetchContext) -> Fetched:
     """Fetch and unpack what *job* requires from where *recipe* says.
@@ -149,7 +144,7 @@ def _fetch_url(url: str, recipe: Recipe, context: FetchContext) -> SourceArchive
         raise SourceError(url, "not an https, http or file URL")
     archive = os.path.join(context.directory, "archive")
     try:
-        with urlopen(url, timeout=_SILENCE) as response, open(archive, "wb") as file:
+        with urlopen(url, timeout=120) as response, open(archive, "wb") as file:
             shutil.copyfileobj(response, file)
     except (OSError, HTTPException, ValueError) as error:
         if isinstance(error, HTTPError):
@@ -175,7 +170,9 @@ def _fetch_git(url: str, ref: str, context: FetchContext) -> SourceArchive:
             raise SourceError(url, f"{text!r} cannot be given to git")
     environ = {**context.environ, "GIT_TERMINAL_PROMPT": "0"}
     inside = ["git", "-C", path]
-    if _COMMIT.fullmatch(ref):  # not every server allows to ask for a commit: fetch the whole history
+    if re.fullmatch(
+        r"[0-9a-f]{40}|[0-9a-f]{64}", ref
+    ):  # not every server allows to ask for a commit: fetch the whole history
         commands = [
             ["git", "clone", "--quiet", "--no-checkout", "--", url, path],
             [*inside, "checkout", "--quiet", "--detach", ref],

@@ -199,9 +199,10 @@ class _Run:
         same = (other.entry.version, _source_id(other.entry)) == (entry.version, _source_id(entry))
         if not (other.ok and same and other.wheel):
             return False
-        pure = all(tag.platform == "any" for tag in check_wheel(other.wheel).tags)
-        same_arch = other.entry.arch == entry.arch
-        return (same_arch or pure) and fits(other.wheel, self.plan.settings.targets[entry.target].python)
+        return (
+            other.entry.arch == entry.arch
+            or all(tag.platform == "any" for tag in check_wheel(other.wheel).tags)
+        ) and fits(other.wheel, self.plan.settings.targets[entry.target].python)
 
     def _share(self, other: BuildOutcome, entry: Entry) -> BuildOutcome:
         """The outcome of *entry* with the wheel of *other*, placed with those of its own arch too."""

@@ -207,22 +207,23 @@ class _Planner:
         log = os.path.join(options.logs, f"{job.label}-plan.log")
         with suppress(FileNotFoundError):
             os.unlink(log)  # of a previous run
+        phase = "source"
         try:
             fetched = self._sources.fetch(recipe, job, options, log)
             job = replace(job, requirement=f"{name}=={fetched.version}")
             exact = _resolve(file, job, fetched.version)
             if (exact.source, exact.takes_wheel) != (recipe.source, recipe.takes_wheel):
                 fetched = self._sources.fetch(exact, job, options, log)
-        except WheelhouseError as error:
-            return _failed(entry, f"source: {describe(error)}", log)
-        entry = replace(entry, job=replace(job, source=fetched.archive), recipe=exact)
-        if not self._settings.recursive:
-            return _Node(entry, "", ())
-        try:
-            requires = self._sources.get_requires_dist(fetched, exact, job, options, log)
+            entry = replace(entry, job=replace(job, source=fetched.archive), recipe=exact)
+            phase = "metadata"
+            requires: list[str] = []
+            if self._settings.recursive:
+                requires = self._sources.get_requires_dist(fetched, exact, job, options, log)
             return _Node(entry, "", self._parse(requires, f"{name} {fetched.version}"))
         except WheelhouseError as error:
-            return _failed(entry, f"metadata: {describe(error)}", log)
+            problem = f"{phase}: {describe(error)}"
+            log = log if os.path.exists(log) else ""
+            return _Node(replace(entry, problem=problem, log=log), "", ())
 
 
 def _resolve(file: RecipeFile | None, job: Job, version: str | None) -> Recipe:
@@ -231,11 +232,6 @@ def _resolve(file: RecipeFile | None, job: Job, version: str | None) -> Recipe:
         return no_recipe(job.project)
     known = Version(version) if version is not None else None
     return file.resolve(known, job.python_version, job.layer, job.arch)
-
-
-def _failed(entry: Entry, problem: str, log: str) -> _Node:
-    """*entry* with its *problem*, and with the *log* if there is one."""
-    return _Node(replace(entry, problem=problem, log=log if os.path.exists(log) else ""), "", ())
 
 
 def _built_below(name: str, nodes: dict[str, _Node], edges: dict[str, list[str]]) -> set[str]:

@@ -38,14 +38,14 @@ _variable_name = _matching(r"[A-Za-z_][A-Za-z0-9_]*", "variable name")
 
 def _variables(value: str) -> str | None:
     """The text is one that is expanded."""
-    for name in variables_in(value):
-        if _variable_name(name):
-            return (
-                f"`${{{name}}}` in {value!r} is not a variable: write ${{NAME}}, and `$$` for a dollar sign"
-            )
+    wrong = [
+        f"`${{{name}}}` in {value!r} is not a variable"
+        for name in variables_in(value)
+        if _variable_name(name)
+    ]
     if re.search(r"(?<!\$)(\$\$)*\$\{[^}]*$", value):
-        return f"a `${{` in {value!r} has no `}}`: write ${{NAME}}, or `$$` for a dollar sign"
-    return None
+        wrong.append(f"a `${{` in {value!r} has no `}}`")
+    return f"{wrong[0]}: write ${{NAME}}, or `$$` for a dollar sign" if wrong else None
 
 
 def _accepted_by(parse: Callable[[str], object], problem: str) -> Problem:

@@ -170,9 +170,8 @@ def _fetch_git(url: str, ref: str, context: FetchContext) -> SourceArchive:
             raise SourceError(url, f"{text!r} cannot be given to git")
     environ = {**context.environ, "GIT_TERMINAL_PROMPT": "0"}
     inside = ["git", "-C", path]
-    if re.fullmatch(
-        r"[0-9a-f]{40}|[0-9a-f]{64}", ref
-    ):  # not every server allows to ask for a commit: fetch the whole history
+    if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", ref):
+        # Not every server allows to ask for a commit: fetch the whole history.
         commands = [
             ["git", "clone", "--quiet", "--no-checkout", "--", url, path],
             [*inside, "checkout", "--quiet", "--detach", ref],

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 #: To look for the files of more projects than these costs more than to go through all.
 _FEW = 8
 
-
 #: The shape of a wheel's file name, loosely: what fits it may still not parse, what doesn't never does.
 _SHAPE = re.compile(r"(?![^-]*__)[\w.]+-v?\d[^-]*(?:-\d[^-]*)?-[^-]+-[^-]+-[^-]+\.whl", re.IGNORECASE)
 

@@ -20,7 +20,7 @@ from wheelhouse_resolver.builder.executors.base import Result, Task, TaskObserve
 from wheelhouse_resolver.builder.process.commands import run_logged
 from wheelhouse_resolver.builder.records.job import Job, SourceArchive
 from wheelhouse_resolver.builder.records.output import place_wheel
-from wheelhouse_resolver.builder.records.record import FAILED, BuildRecord, Phase, write_record
+from wheelhouse_resolver.builder.records.record import FAILED, BuildRecord, Phase
 from wheelhouse_resolver.builder.sources.fetch import check_archive, unpack_source
 from wheelhouse_resolver.builder.sources.fetched import FetchContext, Fetched
 from wheelhouse_resolver.builder.worker import read_task
@@ -72,7 +72,7 @@ class QuickExecutor:
         if done.ok:
             (wheel,) = (scratch / "wheels").glob("*.whl")
             record = place_wheel(str(wheel), options.output, replace(record, problem="", tail=""))
-        write_record(result, record)
+        record.write(result)
 
 
 class _NothingError(WheelhouseError):

@@ -26,6 +26,7 @@ from tests.requires import compiles, need, requires
 from tests.whole import assert_whole
 from wheelhouse_resolver.builder.pipeline import build_wheel
 from wheelhouse_resolver.builder.records.record import BuildRecord, record_of
+from wheelhouse_resolver.builder.toolchain import provenance
 from wheelhouse_resolver.site.layout import Arch, Layer
 from wheelhouse_resolver.utils.safe_io import sha256_of
 from wheelhouse_resolver.wheelfile.edit import requirements_of
@@ -195,7 +196,7 @@ def test_what_is_installed_comes_from_the_wheelhouse_and_the_output(quick: Works
 
 
 def test_a_pip_that_is_too_old_is_upgraded(quick: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build_wheel, "installed", lambda *_: {"pip": "22.0"})
+    monkeypatch.setattr(provenance, "installed", lambda *_: {"pip": "22.0"})
     quick.package()
     record = quick.build()
     assert record.ok, record.problem
@@ -555,7 +556,7 @@ def test_a_fault_of_ours_is_a_failed_build(quick: Workshop, monkeypatch: pytest.
     def faulty(*_: Any) -> None:
         raise KeyError("oh")
 
-    monkeypatch.setattr(build_wheel, "tool_versions", faulty)
+    monkeypatch.setattr(provenance, "tool_versions", faulty)
     quick.package()
     assert_failed(quick.build(), quick, "environment", "internal error: KeyError: 'oh'")
 

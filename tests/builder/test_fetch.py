@@ -15,6 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from tests.builder.sources import make_repository, make_sdist, pack_source, sdist_files
@@ -55,7 +57,7 @@ class Place:
             recipe = recipe.resolve(Version(pinned) if pinned else None, "3.11", None, arch)
         job = Job(
             requirement=requirement,
-            project="demo",
+            project=canonicalize_name(Requirement(requirement).name),
             python=sys.executable,
             python_version="3.11",
             arch=arch,

@@ -13,7 +13,6 @@ from wheelhouse_resolver.builder.records.record import (
     BuildRecord,
     Phase,
     record_of,
-    write_record,
 )
 from wheelhouse_resolver.utils.safe_io import sha256_of
 from wheelhouse_resolver.utils.serialise import to_plain
@@ -64,7 +63,7 @@ def test_what_is_no_record(data: Any) -> None:
 def placed(directory: Path) -> tuple[Path, BuildRecord]:
     wheel = make_wheel(directory, "demo-1.0-py3-none-any.whl")
     record = replace(RECORD, wheel=wheel.name, wheel_sha256=sha256_of(str(wheel)))
-    write_record(f"{wheel}{RECORD_SUFFIX}", record)
+    record.write(f"{wheel}{RECORD_SUFFIX}")
     return wheel, record
 
 

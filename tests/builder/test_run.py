@@ -23,7 +23,9 @@ from wheelhouse_resolver.builder.run import BuildOutcome, execute
 from wheelhouse_resolver.errors import PythonError
 from wheelhouse_resolver.host.interpreters import target_of, targets_of
 from wheelhouse_resolver.publishing.errors import PublishError
+from wheelhouse_resolver.publishing.report import FileChange
 from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
+from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree.compatibility import fits
 
 
@@ -192,9 +194,11 @@ class TestPublishing:
         make_package(place.sources, "base")
         published: list[tuple[str, int]] = []
 
-        def publish(wheel: str, record: BuildRecord) -> dict[str, bool]:
+        def publish(wheel: str, site: Site, record: BuildRecord) -> list[FileChange]:
+            assert site is place.site
             published.append((record.project, len(place.executor.ran)))
-            return {f"/house/{Path(wheel).name}": record.project == "app"}
+            result = "placed" if record.project == "app" else "present"
+            return [FileChange(wheel, f"/house/{Path(wheel).name}", result)]
 
         outcomes = execute(
             place.plan("app", archs=["generic", "sse3"]),
@@ -218,7 +222,7 @@ class TestPublishing:
         make_package(place.sources, "app", requires=["base"])
         make_package(place.sources, "base")
 
-        def publish(wheel: str, _: BuildRecord) -> dict[str, bool]:
+        def publish(wheel: str, *_: object) -> list[FileChange]:
             raise PublishError(Path(wheel).name, "nowhere to go")
 
         base, app = execute(

@@ -9,7 +9,7 @@ from tests.builder.extensions import extension_wheel
 from tests.cli.conftest import Cli
 from tests.factories import make_tree, make_wheel
 from tests.requires import compiles
-from wheelhouse_resolver.builder.records.record import BuildRecord, write_record
+from wheelhouse_resolver.builder.records.record import BuildRecord
 from wheelhouse_resolver.utils.safe_io import sha256_of
 
 
@@ -50,7 +50,7 @@ def test_the_record_beside_the_wheel_counts_while_it_is_of_that_wheel(
         project="fast", requirement="fast", python="3.11", arch="avx2", layer="gentoo", result="built",
         version="1.0", wheel=wheel.name, wheel_sha256=sha256_of(str(wheel)),
     )  # fmt: skip
-    write_record(f"{wheel}.build.json", record)
+    record.write(f"{wheel}.build.json")
     (told,) = json.loads(cli("classify", "--json", wheel, "--root", root).out)
     assert told["directory"] == "gentoo/avx2"
     assert told["path"] == f"{root}/gentoo/avx2"

@@ -3,24 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.builder.resources import GRACE, Resources
 from wheelhouse_resolver.site.layout import GENERIC
-from wheelhouse_resolver.utils.schema import (
-    Pairs,
-    Table,
-    anything,
-    line,
-    lines,
-    one_of,
-    require,
-    seconds,
-    whole_number,
-)
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.utils import schema
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,23 +26,26 @@ class SlurmSettings:
     grace: float = GRACE
 
 
-def _schema(site: Site) -> Table:
+def _schema(site: Site) -> schema.Table:
     """What `[build]` may say. What is in `flags` and `glibc` is checked where they are read."""
-    arch = one_of("arch", [GENERIC, *(each.name for each in site.ladder)])
-    slurm = Table(
+    arch = schema.one_of("arch", [GENERIC, *(each.name for each in site.ladder)])
+    slurm = schema.Table(
         {
-            "account": line(),
-            "constraint": Pairs(line(), arch),
-            "cores": whole_number(1, 9999),
-            "grace": seconds(3600, zero=True),
-            "memory": line(),
-            "options": lines(_option),
-            "partition": line(),
-            "time": line(),
+            "account": schema.line(),
+            "constraint": schema.Pairs(schema.line(), arch),
+            "cores": schema.whole_number(1, 9999),
+            "grace": schema.seconds(3600, zero=True),
+            "memory": schema.line(),
+            "options": schema.lines(_option),
+            "partition": schema.line(),
+            "time": schema.line(),
         },
         header="build.slurm",
     )
-    return Table({"flags": anything, "glibc": anything, "recipes": lines(), "slurm": slurm}, header="build")
+    return schema.Table(
+        {"flags": schema.anything, "glibc": schema.anything, "recipes": schema.lines(), "slurm": slurm},
+        header="build",
+    )
 
 
 def _option(text: str) -> str | None:
@@ -64,7 +54,7 @@ def _option(text: str) -> str | None:
 
 def slurm_settings(site: Site) -> SlurmSettings:
     """What *site* says in `[build.slurm]`. All of `[build]` is checked. Raises `SiteFileError`."""
-    build = require(_schema(site), site.tables.get("build", {}), site.source or "site")
+    build = schema.require(_schema(site), site.tables.get("build", {}), site.source or "site")
     table = build.get("slurm", {})
     stated = {key: table[key] for key in ("cores", "memory", "partition", "time") if key in table}
     account = [f"--account={table['account']}"] if "account" in table else []

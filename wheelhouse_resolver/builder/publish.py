@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.builder.classification.classify import classify
+from wheelhouse_resolver.builder.records.record import BuildRecord
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.publishing.plan import PublishOptions
 from wheelhouse_resolver.publishing.publish import publish
 from wheelhouse_resolver.publishing.report import FileChange
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.builder.records.record import BuildRecord
-    from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.site.model import Site
 
 
 class UnclassifiedError(WheelhouseError, ValueError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -19,18 +19,16 @@ from wheelhouse_resolver.builder.executors.base import Executor, Result, Task
 from wheelhouse_resolver.builder.planning.model import Entry, Plan
 from wheelhouse_resolver.builder.process.commands import tail_of
 from wheelhouse_resolver.builder.records.job import BuildOptions
-from wheelhouse_resolver.builder.records.output import place_wheel
-from wheelhouse_resolver.builder.records.previous import same_wheel
+from wheelhouse_resolver.builder.records.output import place_wheel, same_wheel
 from wheelhouse_resolver.builder.records.record import BUILT, FAILED, PRESENT, BuildRecord, describe
 from wheelhouse_resolver.builder.worker import task_text
 from wheelhouse_resolver.errors import WheelhouseError
+from wheelhouse_resolver.publishing.report import FileChange
+from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree.compatibility import fits
 from wheelhouse_resolver.utils.filesystem import make_directory, write_text
 from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.wheelfile.validate import check_wheel
-
-#: The result of a build that was not tried, because something that it needs failed.
-SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,9 +60,8 @@ class BuildOutcome:
     @property
     def seconds(self) -> float:
         """How long the build took (s)."""
-        if self.record is None or self.result == PRESENT:
-            return 0.0
-        return sum(phase.seconds for phase in self.record.phases)
+        phases = self.record.phases if self.record is not None and self.result != PRESENT else ()
+        return sum(phase.seconds for phase in phases)
 
     @property
     def tail(self) -> list[str]:
@@ -82,14 +79,8 @@ class BuildOutcome:
             "project": job.project,
             "version": self.entry.version,
             "python": job.python_version,
-            "arch": job.arch,
-            "layer": job.layer,
-            "result": self.result,
-            "problem": self.problem,
-            "log": self.log,
-            "wheel": self.wheel,
-            "places": list(self.places),
-            "record": to_plain(self.record),
+            **to_plain(job, "arch", "layer"),
+            **to_plain(self, "result", "problem", "log", "wheel", "places", "record"),
         }
 
 
@@ -109,14 +100,8 @@ class BuildReporter(Protocol):
         """Called every second or so while a wave runs."""
 
 
-class PublishWheel(Protocol):
-    """Publishes a wheel."""
-
-    def __call__(self, wheel: str, record: BuildRecord, /) -> Mapping[str, bool]:
-        """Publish the *wheel* (a path) with that *record*.
-
-        Returns its paths in the wheelhouse, and for each whether it is new.
-        """
+#: Publishes the wheel at a path, built as the record says, into a site's wheelhouse; returns what changed.
+Publish = Callable[[str, Site, BuildRecord], Sequence[FileChange]]
 
 
 def execute(
@@ -126,7 +111,7 @@ def execute(
     reporter: BuildReporter,
     *,
     slurm: SlurmSettings | None = None,
-    publish: PublishWheel | None = None,
+    publish: Publish | None = None,
 ) -> list[BuildOutcome]:
     """Build all of *plan*; returns the outcome of each entry, in the plan's order.
 
@@ -150,7 +135,7 @@ class _Run:
     options: BuildOptions
     reporter: BuildReporter
     slurm: SlurmSettings
-    publish: PublishWheel | None
+    publish: Publish | None
     running: dict[str, Entry] = field(default_factory=dict)
     published: dict[tuple[str, str | None], tuple[str, ...]] = field(default_factory=dict)
     outcomes: dict[tuple[str, int, int], BuildOutcome] = field(default_factory=dict)
@@ -192,9 +177,8 @@ class _Run:
         for need in sorted(entry.needs):
             other = self.outcomes[need, entry.target, entry.arch]
             if not other.ok:
-                return BuildOutcome(
-                    entry=entry, result=SKIPPED, problem=f"{need} {other.result}", log=other.log
-                )
+                why = f"{need} {other.result}"
+                return BuildOutcome(entry=entry, result="skipped", problem=why, log=other.log)
         found = same_wheel(
             entry.output,
             entry.job.project,
@@ -205,9 +189,9 @@ class _Run:
         if found is not None:
             return BuildOutcome(entry=entry, result=PRESENT, wheel=found[0], record=found[1])
         for target, arch in ((entry.target, 0), (0, entry.arch), (0, 0)):
-            other_outcome = self.outcomes.get((entry.job.project, target, arch))
-            if other_outcome is not None and self._fits(other_outcome, entry):
-                return self._share(other_outcome, entry)
+            shared = self.outcomes.get((entry.job.project, target, arch))
+            if shared is not None and self._fits(shared, entry):
+                return self._share(shared, entry)
         return None
 
     def _fits(self, other: BuildOutcome, entry: Entry) -> bool:
@@ -215,11 +199,10 @@ class _Run:
         same = (other.entry.version, _source_id(other.entry)) == (entry.version, _source_id(entry))
         if not (other.ok and same and other.wheel):
             return False
-        if other.entry.arch != entry.arch and any(
-            tag.platform != "any" for tag in check_wheel(other.wheel).tags
-        ):
-            return False
-        return fits(other.wheel, self.plan.settings.targets[entry.target].python)
+        return (
+            other.entry.arch == entry.arch
+            or all(tag.platform == "any" for tag in check_wheel(other.wheel).tags)
+        ) and fits(other.wheel, self.plan.settings.targets[entry.target].python)
 
     def _share(self, other: BuildOutcome, entry: Entry) -> BuildOutcome:
         """The outcome of *entry* with the wheel of *other*, placed with those of its own arch too."""
@@ -233,9 +216,9 @@ class _Run:
     def _make_task(self, entry: Entry) -> Task:
         options = replace(self.options, output=os.path.abspath(entry.output))
         scratch, label = self.plan.settings.scratch, entry.job.label
-        for directory in (options.logs, *(os.path.join(scratch, name) for name in ("tasks", "results"))):
-            make_directory(directory)
         file, result = (os.path.join(scratch, name, f"{label}.json") for name in ("tasks", "results"))
+        for directory in (options.logs, os.path.dirname(file), os.path.dirname(result)):
+            make_directory(directory)
         write_text(file, task_text(entry.job, options, result))
         return Task(
             name=entry.label,
@@ -246,7 +229,7 @@ class _Run:
             resources=resources_for(entry.recipe.resources, entry.job.arch, self.slurm),
         )
 
-    def _publish_one(self, outcome: BuildOutcome, publish: PublishWheel) -> None:
+    def _publish_one(self, outcome: BuildOutcome, publish: Publish) -> None:
         """Publish the wheel of *outcome*, once if several outcomes share it."""
         record = outcome.record
         if not outcome.ok or record is None:
@@ -255,9 +238,9 @@ class _Run:
             key = (record.wheel_sha256, record.directory)
             placed: tuple[str, ...] = ()
             if key not in self.published:
-                found = publish(outcome.wheel, record)
-                self.published[key] = tuple(found)
-                placed = tuple(path for path, new in found.items() if new)
+                changes = publish(outcome.wheel, self.options.site, record)
+                self.published[key] = tuple(each.path for each in changes)
+                placed = tuple(each.path for each in changes if each.result != "present")
             outcome = replace(outcome, places=self.published[key], placed=placed)
         except WheelhouseError as error:
             outcome = replace(outcome, result=FAILED, problem=f"publish: {describe(error)}", log=record.log)
@@ -273,28 +256,23 @@ def _source_id(entry: Entry) -> str:
 
 def _read_outcome(entry: Entry, result: Result) -> BuildOutcome:
     """The outcome in the result file, if there is one and it is valid."""
-    problem = result.vanished
-    if not problem:
-        try:
-            with open(result.task.result, "rb") as file:
-                record = BuildRecord.from_dict(json.load(file))
-        except (OSError, ValueError) as error:
-            problem = f"cannot read its result: {error}"
-        else:
-            _discard_empty(result.task.log)
-            return BuildOutcome(
-                entry=entry,
-                result=record.result,
-                record=record,
-                wheel=os.path.join(entry.output, record.wheel) if record.wheel else "",
-                problem=record.problem,
-                log=record.log,
-            )
-    return BuildOutcome(entry=entry, result=FAILED, problem=problem, log=result.task.log)
-
-
-def _discard_empty(log: str) -> None:
-    """Remove the log of a task that printed nothing; the build has a log of its own."""
+    log = result.task.log
+    failed = BuildOutcome(entry=entry, result=FAILED, problem=result.vanished, log=log)
+    if result.vanished:
+        return failed
+    try:
+        with open(result.task.result, "rb") as file:
+            record = BuildRecord.from_dict(json.load(file))
+    except (OSError, ValueError) as error:
+        return replace(failed, problem=f"cannot read its result: {error}")
     with suppress(OSError):
-        if os.path.getsize(log) == 0:
+        if os.path.getsize(log) == 0:  # the build has a log of its own
             os.unlink(log)
+    return BuildOutcome(
+        entry=entry,
+        result=record.result,
+        record=record,
+        wheel=os.path.join(entry.output, record.wheel) if record.wheel else "",
+        problem=record.problem,
+        log=record.log,
+    )

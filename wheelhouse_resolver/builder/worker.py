@@ -17,12 +17,8 @@ from typing import NamedTuple
 from wheelhouse_resolver.builder.pipeline.build_wheel import BuildInterrupted, run_job
 from wheelhouse_resolver.builder.process.commands import interrupted_by, subreaper
 from wheelhouse_resolver.builder.records.job import BuildOptions, Job
-from wheelhouse_resolver.builder.records.record import write_record
 from wheelhouse_resolver.errors import FileProblemError, OutputError, WheelhouseError, printable
 from wheelhouse_resolver.utils.serialise import from_plain, to_plain
-
-#: For the permissions of files in wheels, which are for everybody to read, whoever builds them.
-_UMASK = 0o022
 
 
 class TaskFileError(FileProblemError, ValueError):
@@ -70,14 +66,14 @@ def main(argv: Sequence[str]) -> int:
         task = read_task(argv[0])
     except WheelhouseError as error:
         return _failed(str(error), 2)
-    os.umask(_UMASK)
+    os.umask(0o022)  # files in wheels are for everybody to read, whoever builds them
     with interrupted_by(signal.SIGTERM), subreaper():
         try:
             record = run_job(task.job, task.options)
         except BuildInterrupted as stop:
             record = stop.record
         try:
-            write_record(task.result, record)
+            record.write(task.result)
         except OutputError as error:
             return _failed(str(error), 1)
     return 0 if record.ok else _failed(f"{task.job.label}: {record.problem}", 1)

@@ -17,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from packaging.version import Version
@@ -29,33 +29,12 @@ from wheelhouse_resolver.builder.recipes.loader import find_recipe, recipe_direc
 from wheelhouse_resolver.builder.recipes.model import Recipe, no_recipe
 from wheelhouse_resolver.builder.records.job import BuildOptions, Job, SourceArchive, phase_file
 from wheelhouse_resolver.builder.records.output import place_wheel
-from wheelhouse_resolver.builder.records.record import (
-    BUILT,
-    FAILED,
-    RECORD_SUFFIX,
-    BuildRecord,
-    describe,
-    write_record,
-)
+from wheelhouse_resolver.builder.records.record import BUILT, FAILED, RECORD_SUFFIX, BuildRecord, describe
 from wheelhouse_resolver.builder.sources.fetch import check_archive, unpack_source
 from wheelhouse_resolver.builder.sources.fetched import Fetched
 from wheelhouse_resolver.builder.sources.patch import prepare
+from wheelhouse_resolver.builder.toolchain import provenance, variables
 from wheelhouse_resolver.builder.toolchain.environment_modules import module_environment
-from wheelhouse_resolver.builder.toolchain.provenance import (
-    host_facts,
-    installed,
-    patchelf_version,
-    tool_versions,
-)
-from wheelhouse_resolver.builder.toolchain.variables import (
-    base_environ,
-    command_environment,
-    constraint_lines,
-    pip_text,
-    recorded_variables,
-    with_path,
-    without_pip,
-)
 from wheelhouse_resolver.builder.verification.verify import VerificationSettings, run_verification
 from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.host.cpu import missing_for, running_cpu
@@ -116,21 +95,21 @@ def run_job(job: Job, options: BuildOptions) -> BuildRecord:
         raise BuildInterrupted(build.record) from stop
     finally:
         with contextlib.suppress(OSError):
-            os.unlink(phase_file(job, logs))
+            os.unlink(build.shown)
         paths = [log.removesuffix(".log") + ".json"]
         if build.record.result == BUILT:  # again, now with the last phase
             paths.append(os.path.join(options.output, build.record.wheel + RECORD_SUFFIX))
         for path in paths:
             with contextlib.suppress(OutputError):  # a full disk: the caller still gets it
-                write_record(path, build.record)
+                build.record.write(path)
     return build.record
 
 
 class _Build(Phases):
-    """One build; see the module for what its phases do."""
+    """See the module for what its phases do."""
 
     def __init__(self, job: Job, source: SourceArchive, options: BuildOptions, record: BuildRecord) -> None:
-        super().__init__(record, options.timeout)
+        super().__init__(record, options.timeout, phase_file(job, os.path.dirname(record.log)))
         self.job = job
         self.source = source
         self.options = options
@@ -171,33 +150,25 @@ class _Build(Phases):
         with self.phase("finish"):
             self.record = place_wheel(wheel, self.options.output, self.record)
 
-    @contextlib.contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """See `Phases.phase`; also shown to those who watch."""
-        path = phase_file(self.job, os.path.dirname(self.record.log))
-        with contextlib.suppress(OSError), open(path, "w", encoding="utf-8") as file:
-            file.write(name)
-        with super().phase(name):
-            yield
-
     def _make_directory(self, name: str) -> str:
-        """A new directory of that *name* in the build directory."""
         path = os.path.join(self.scratch, name)
         os.mkdir(path)
         return path
 
     def _run_phase(self, name: str, recipe: Recipe, environ: Mapping[str, str], cwd: str) -> None:
-        """Run the recipe's commands of that *name*."""
-        self.run_shell(dict(recipe.phases).get(name, ()), name, environ, cwd)
+        """Run the recipe's commands of that *name*, each in a shell of its own, which exits at a failure."""
+        for command in dict(recipe.phases).get(name, ()):
+            shell = ["bash", "-euo", "pipefail", "-c", command]
+            self.run(shell, f"{name} command {command!r}", environ, cwd)
 
     def _write_pip_conf(self, constraints: Sequence[str] = ()) -> None:
-        text = pip_text(self.job, self.options, self.runnable, constraints=constraints)
+        text = variables.pip_text(self.job, self.options, self.runnable, constraints=constraints)
         write_text(os.path.join(self.scratch, "pip.conf"), text)
 
     def _check_host(self) -> None:
         site = self.options.site
         self.arch = site.arch(self.job.arch, site.layer(self.job.layer))
-        facts, self.runnable = host_facts(site, self.job.python, os.environ)
+        facts, self.runnable = provenance.host_facts(site, self.job.python, os.environ)
         self.record = replace(self.record, host=facts)
         if self.options.verify and self.arch is not None and self.arch.name not in self.runnable:
             reason = missing_for(running_cpu(), self.arch)
@@ -208,7 +179,7 @@ class _Build(Phases):
         atomic.make_shared_directory(os.path.abspath(self.options.output))
         self._make_directory("tmp")
         self._write_pip_conf()
-        self.environ = base_environ(os.environ, self.scratch)
+        self.environ = variables.base_environ(os.environ, self.scratch)
 
     def _unpack_source(self) -> tuple[Recipe, Fetched]:
         job = self.job
@@ -225,14 +196,14 @@ class _Build(Phases):
 
     def _prepare(self, recipe: Recipe, fetched: Fetched) -> dict[str, str]:
         """The environment to build in; the source is changed as the recipe says."""
-        environ, flags = command_environment(
+        environ, flags = variables.command_environment(
             recipe, fetched, self.job, self.options.site, environ=self.environ, scratch=self.scratch
         )
         self.record = replace(
             self.record,
             modules=recipe.build_modules,
             flags=flags,
-            environ=recorded_variables(environ, (name for name, _ in recipe.env)),
+            environ=variables.recorded_variables(environ, (name for name, _ in recipe.env)),
         )
         self._run_phase("after-source", recipe, environ, fetched.path)
         prepare(fetched, recipe, log=self.record.log, environ=environ)
@@ -242,20 +213,19 @@ class _Build(Phases):
         """The Python of a new environment, and *environ* with that environment activated."""
         place = os.path.join(self.scratch, "environment")
         python = make_environment(self.job.python, place, log=self.record.log, environ=environ)
-        active = with_path(environ, python)
+        active = variables.with_path(environ, python)
         pip = [python, "-m", "pip"]
-        if Version(installed(python, active).get("pip", "0")) < _OLDEST_PIP:
-            self.run(
-                [*pip, "install", "--upgrade", f"pip>={_OLDEST_PIP}"], "pip install", active, self.scratch
-            )
+        if Version(provenance.installed(python, active).get("pip", "0")) < _OLDEST_PIP:
+            command = [*pip, "install", "--upgrade", f"pip>={_OLDEST_PIP}"]
+            self.run(command, "pip install", active, self.scratch)
         if recipe.isolation:
-            lines = constraint_lines(recipe.build_requires, self.job.project)
+            lines = variables.constraint_lines(recipe.build_requires, self.job.project)
             path = os.path.join(self.scratch, "constraints.txt")
             write_text(path, "".join(f"{line}\n" for line in lines))
             self._write_pip_conf([path])
         elif recipe.build_requires:
             self.run([*pip, "install", *recipe.build_requires], "pip install", active, self.scratch)
-        self.record = replace(self.record, tools=tool_versions(python, active))
+        self.record = replace(self.record, tools=provenance.tool_versions(python, active))
         return python, active
 
     def _build(self, recipe: Recipe, fetched: Fetched, python: str, environ: Mapping[str, str]) -> str:
@@ -266,12 +236,8 @@ class _Build(Phases):
         isolation = [] if recipe.isolation else ["--no-build-isolation"]
         options = ["--verbose", "--no-deps", "--no-cache-dir", "--use-pep517", *isolation, *settings]
         self._run_phase("before-build", recipe, environ, source)
-        self.run(
-            [python, "-m", "pip", "wheel", *options, "--wheel-dir", wheels, source],
-            "pip wheel",
-            environ,
-            source,
-        )
+        command = [python, "-m", "pip", "wheel", *options, "--wheel-dir", wheels, source]
+        self.run(command, "pip wheel", environ, source)
         self._run_phase("after-build", recipe, environ, source)
         names = sorted(name for name in os.listdir(wheels) if name.endswith(SUFFIX))
         if len(names) != 1:
@@ -293,20 +259,17 @@ class _Build(Phases):
         if recipe.edits == Edits() and not rpath:
             return wheel
         if rpath:
-            self.record = replace(
-                self.record, tools={**self.record.tools, "patchelf": patchelf_version(environ)}
-            )
+            tools = {**self.record.tools, "patchelf": provenance.patchelf_version(environ)}
+            self.record = replace(self.record, tools=tools)
         return relabel(wheel, recipe.edits, self._make_directory("edited"), rpath=rpath).path
 
     def _verify(self, recipe: Recipe, wheel: str) -> None:
         """Verify *wheel* in an environment with the run-time modules, and nothing of the build."""
-        environ = without_pip(module_environment(recipe.run_modules, self.environ), self.scratch)
+        environ = variables.without_pip(module_environment(recipe.run_modules, self.environ), self.scratch)
         work = self._make_directory("verify")
         self._run_phase("before-test", recipe, environ, work)
-        site = self.options.site
-        search_path = site.search_path_for(
-            self.job.layer, self.job.arch, runnable=self.runnable or (GENERIC,)
-        )
+        runnable = self.runnable or (GENERIC,)
+        search_path = self.options.site.search_path_for(self.job.layer, self.job.arch, runnable=runnable)
         links = (self.options.output, *(d.path for d in existing(search_path)), *self.options.find_links)
         options = VerificationSettings(
             python=self.job.python,

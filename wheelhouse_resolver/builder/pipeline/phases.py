@@ -26,11 +26,17 @@ class PhaseFailed(WheelhouseError, RuntimeError):
 
 
 class Phases:
-    """A running build. *record*: what is known of it so far. *timeout*: of a command (s); None: no limit."""
+    """A running build.
 
-    def __init__(self, record: BuildRecord, timeout: float | None) -> None:
+    record:  what is known of it so far.
+    timeout: of a command (s); None: no limit.
+    shown:   the file that names the current phase to those who watch.
+    """
+
+    def __init__(self, record: BuildRecord, timeout: float | None, shown: str) -> None:
         self.record = record
         self.timeout = timeout
+        self.shown = shown
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -38,6 +44,8 @@ class Phases:
 
         Raises `PhaseFailed` for every error of the block, and `OSError` when the log is gone.
         """
+        with contextlib.suppress(OSError), open(self.shown, "w", encoding="utf-8") as file:
+            file.write(name)
         offset = os.path.getsize(self.record.log)
         self.say(f"=== {name}")
         start = time.monotonic()
@@ -74,8 +82,3 @@ class Phases:
         done = run_logged(command, log=self.record.log, environ=environ, cwd=cwd, timeout=self.timeout)
         if not done.ok:
             raise PhaseFailed(f"{what} {done.why}")
-
-    def run_shell(self, commands: Sequence[str], what: str, environ: Mapping[str, str], cwd: str) -> None:
-        """Run *commands*, each in a shell of its own, which exits at the first failure."""
-        for command in commands:
-            self.run(["bash", "-euo", "pipefail", "-c", command], f"{what} command {command!r}", environ, cwd)

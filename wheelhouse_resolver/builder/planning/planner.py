@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import NamedTuple
 
 from packaging.specifiers import SpecifierSet
@@ -21,7 +22,7 @@ from wheelhouse_resolver.builder.planning.waves import sharing_order, waves
 from wheelhouse_resolver.builder.recipes.loader import RecipeFile, find_recipe, recipe_directories
 from wheelhouse_resolver.builder.recipes.model import Recipe, no_recipe, pinned_version
 from wheelhouse_resolver.builder.records.job import BuildOptions, Job
-from wheelhouse_resolver.builder.records.previous import built_wheels
+from wheelhouse_resolver.builder.records.output import built_wheels
 from wheelhouse_resolver.builder.records.record import describe
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.host.detect import Host
@@ -39,8 +40,12 @@ class _Want:
     """What is wanted of a project by all that require it; it only grows."""
 
     specifier: SpecifierSet = field(default_factory=SpecifierSet)
-    extras: set[str] = field(default_factory=set)
+    extras: frozenset[str] = frozenset()
     asked: bool = False
+
+    def add(self, requirement: Requirement) -> None:
+        self.specifier &= requirement.specifier
+        self.extras |= requirement.extras
 
 
 class _Node(NamedTuple):
@@ -83,15 +88,15 @@ class _Planner:
         entries: dict[tuple[str, int, int], Entry] = {}
         satisfied: dict[Satisfied, None] = {}
         ignored: dict[str, None] = {}
-        for arch in range(len(self._settings.archs)):
-            for target in range(len(self._settings.targets)):
-                nodes, edges = self._closure(asked, target, arch, ignored)
-                for name, node in nodes.items():
-                    if node.entry is None:
-                        satisfied[Satisfied(name, node.path)] = None
-                    else:
-                        needs = frozenset(_built_below(name, nodes, edges))
-                        entries[node.entry.key] = replace(node.entry, needs=needs)
+        archs, targets = self._settings.archs, self._settings.targets
+        for arch, target in product(range(len(archs)), range(len(targets))):
+            nodes, edges = self._closure(asked, target, arch, ignored)
+            for name, node in nodes.items():
+                if node.entry is None:
+                    satisfied[Satisfied(name, node.path)] = None
+                else:
+                    needs = frozenset(_built_below(name, nodes, edges))
+                    entries[node.entry.key] = replace(node.entry, needs=needs)
         order = {
             key: [
                 *((need, entry.target, entry.arch) for need in entry.needs),
@@ -106,8 +111,6 @@ class _Planner:
             ignored=tuple(ignored),
         )
 
-    # -- what is needed ------------------------------------------------------------------------------
-
     def _closure(
         self, asked: RequirementsFile, target: int, arch: int, ignored: dict[str, None]
     ) -> tuple[dict[str, _Node], dict[str, list[str]]]:
@@ -118,11 +121,12 @@ class _Planner:
                 wants[each.name].specifier &= each.specifier
         for each in asked.requirements:
             if self._applies(each, target, ()):
-                _add(wants, each).asked = True
+                wants[each.name].add(each)
+                wants[each.name].asked = True
             else:
                 ignored[str(each)] = None
         while True:
-            before = _snapshot(wants)
+            before = {name: replace(want) for name, want in wants.items()}
             nodes: dict[str, _Node] = {}
             edges: dict[str, list[str]] = {}
             waiting = [name for name, want in wants.items() if want.asked]
@@ -134,10 +138,10 @@ class _Planner:
                 edges[name] = []
                 for need in node.requires:
                     if self._applies(need, target, wants[name].extras):
-                        _add(wants, need)
+                        wants[need.name].add(need)
                         edges[name].append(need.name)
                 waiting += edges[name]
-            if _snapshot(wants) == before:
+            if wants == before:
                 return nodes, edges
 
     def _applies(self, requirement: Requirement, target: int, extras: Collection[str]) -> bool:
@@ -153,11 +157,11 @@ class _Planner:
         key = (name, str(want.specifier), target, arch, want.asked)
         if key not in self._nodes:
             wheel = None if want.asked else self._find_wheel(name, want, target, arch)
-            if wheel is not None:
-                requires = self._parse(cached_metadata(wheel).requires_dist, wheel)
-                self._nodes[key] = _Node(None, wheel, requires)
-            else:
-                self._nodes[key] = self._plan_build(name, want, target, arch)
+            self._nodes[key] = (
+                _Node(None, wheel, self._parse(cached_metadata(wheel).requires_dist, wheel))
+                if wheel is not None
+                else self._plan_build(name, want, target, arch)
+            )
         return self._nodes[key]
 
     def _parse(self, requirements: Sequence[str], where: str) -> tuple[Requirement, ...]:
@@ -177,9 +181,7 @@ class _Planner:
             for path, record in built_wheels(self._output(arch), name)
             if record.version and want.specifier.contains(record.version) and fits(path, python)
         ]
-        return max(fitting)[1] if fitting else None
-
-    # -- sources -------------------------------------------------------------------------------------
+        return max(fitting, default=(None, None))[1]
 
     def _output(self, arch: int) -> str:
         """Wheels of two archs can have the same name, so each arch has a directory of its own."""
@@ -205,22 +207,23 @@ class _Planner:
         log = os.path.join(options.logs, f"{job.label}-plan.log")
         with suppress(FileNotFoundError):
             os.unlink(log)  # of a previous run
+        phase = "source"
         try:
             fetched = self._sources.fetch(recipe, job, options, log)
             job = replace(job, requirement=f"{name}=={fetched.version}")
             exact = _resolve(file, job, fetched.version)
             if (exact.source, exact.takes_wheel) != (recipe.source, recipe.takes_wheel):
                 fetched = self._sources.fetch(exact, job, options, log)
-        except WheelhouseError as error:
-            return _failed(entry, f"source: {describe(error)}", log)
-        entry = replace(entry, job=replace(job, source=fetched.archive), recipe=exact)
-        if not self._settings.recursive:
-            return _Node(entry, "", ())
-        try:
-            requires = self._sources.get_requires_dist(fetched, exact, job, options, log)
+            entry = replace(entry, job=replace(job, source=fetched.archive), recipe=exact)
+            phase = "metadata"
+            requires: list[str] = []
+            if self._settings.recursive:
+                requires = self._sources.get_requires_dist(fetched, exact, job, options, log)
             return _Node(entry, "", self._parse(requires, f"{name} {fetched.version}"))
         except WheelhouseError as error:
-            return _failed(entry, f"metadata: {describe(error)}", log)
+            problem = f"{phase}: {describe(error)}"
+            log = log if os.path.exists(log) else ""
+            return _Node(replace(entry, problem=problem, log=log), "", ())
 
 
 def _resolve(file: RecipeFile | None, job: Job, version: str | None) -> Recipe:
@@ -231,34 +234,13 @@ def _resolve(file: RecipeFile | None, job: Job, version: str | None) -> Recipe:
     return file.resolve(known, job.python_version, job.layer, job.arch)
 
 
-def _failed(entry: Entry, problem: str, log: str) -> _Node:
-    """*entry* with its *problem*, and with the *log* if there is one."""
-    return _Node(replace(entry, problem=problem, log=log if os.path.exists(log) else ""), "", ())
-
-
-def _add(wants: dict[str, _Want], requirement: Requirement) -> _Want:
-    want = wants[requirement.name]
-    want.specifier &= requirement.specifier
-    want.extras |= requirement.extras
-    return want
-
-
-def _snapshot(wants: dict[str, _Want]) -> dict[str, tuple[str, frozenset[str]]]:
-    return {name: (str(want.specifier), frozenset(want.extras)) for name, want in wants.items()}
-
-
 def _built_below(name: str, nodes: dict[str, _Node], edges: dict[str, list[str]]) -> set[str]:
     """The projects to be built that *name* requires, also by way of others that exist already. Pure."""
-    found: set[str] = set()
     seen: set[str] = set()
     waiting = list(edges[name])
     while waiting:
         each = waiting.pop()
-        if each in seen:
-            continue
+        if each not in seen and nodes[each].entry is None:
+            waiting += edges[each]
         seen.add(each)
-        if nodes[each].entry is not None:
-            found.add(each)
-        else:
-            waiting.extend(edges[each])
-    return found - {name}
+    return {each for each in seen if nodes[each].entry is not None} - {name}

@@ -7,41 +7,28 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from wheelhouse_resolver.builder.recipes.model import (
-    Patch,
-    Recipe,
-    RecipeError,
-    Source,
-    Substitution,
-    Test,
-    UnreadableRecipeError,
-    below,
-)
+from wheelhouse_resolver.builder.recipes import model
+from wheelhouse_resolver.builder.recipes.model import Recipe, RecipeError, UnreadableRecipeError, below
 from wheelhouse_resolver.builder.recipes.schema import CONDITIONS, SOURCE_KINDS, recipe_problems
 from wheelhouse_resolver.builder.resources import Resources
 from wheelhouse_resolver.errors import SiteFileError, reason_of
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
+from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.safe_io import open_regular
 from wheelhouse_resolver.utils.schema import Table, lines, require
 from wheelhouse_resolver.utils.toml import TomlError, parse_toml
 from wheelhouse_resolver.wheelfile.edit import Edits
 
-if TYPE_CHECKING:
-    from wheelhouse_resolver.site.model import Site
-
 SUFFIX = ".toml"
 
 #: Where the recipes that come with this program are.
 SHIPPED = os.path.join(os.path.dirname(__file__), "shipped")
-
-#: The arrays of tables, which a `[[when]]` adds to.
-_ADDED = ("patch", "substitute")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,8 +86,7 @@ def recipe_files(directories: Sequence[str]) -> dict[NormalizedName, str]:
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
-            problem = f"cannot be listed: {reason_of(error)}"
-            raise RecipeError(directory, (("", problem),)) from error
+            raise RecipeError(directory, (("", f"cannot be listed: {reason_of(error)}"),)) from error
         here: dict[NormalizedName, str] = {}
         for name in names:
             if name.endswith(SUFFIX) and not name.startswith("."):
@@ -157,9 +143,6 @@ def unmatched_conditions(file: RecipeFile, site: Site) -> list[str]:
     ]
 
 
-# -- resolving -----------------------------------------------------------------------------------------------
-
-
 def _applies(
     section: Mapping[str, Any], version: Version | None, python: str, layer: str | None, arch: str
 ) -> bool:
@@ -175,9 +158,9 @@ def _applies(
     )
 
 
-def _stated(section: Mapping[str, Any], condition: str) -> Sequence[str]:
-    """The patterns in a `[[when]]` for *condition*."""
-    stated: str | Sequence[str] = section.get(condition, ())
+def _stated(section: Mapping[str, Any], key: str) -> Sequence[str]:
+    """What *section* says for *key*: a text, or several."""
+    stated: str | Sequence[str] = section.get(key, ())
     return [stated] if isinstance(stated, str) else stated
 
 
@@ -191,7 +174,7 @@ def _merge(document: Mapping[str, Any], section: Mapping[str, Any]) -> dict[str,
             found[key] = value  # another place altogether, not a mixture of two
         elif isinstance(value, dict) and isinstance(found.get(key), dict):
             found[key] = {**found[key], **value}
-        elif key in _ADDED:
+        elif key in ("patch", "substitute"):  # arrays of tables
             found[key] = [*found.get(key, ()), *value]
         else:
             found[key] = value
@@ -203,9 +186,9 @@ def _to_recipe(file: RecipeFile, document: Mapping[str, Any]) -> Recipe:
         _values(document.get(key, {})) for key in ("modules", "wheel", "test", "resources")
     )
     beside = os.path.dirname(file.path)
-    settings: list[tuple[str, str]] = []
-    for key, value in document.get("config-settings", {}).items():
-        settings += [(key, each) for each in ([value] if isinstance(value, str) else value)]
+    source = dict(document.get("source", {}))
+    kind = next((each for each in SOURCE_KINDS if each in source), "index")
+    settings = document.get("config-settings", {})
     return Recipe(
         name=file.name,
         path=file.path,
@@ -214,16 +197,18 @@ def _to_recipe(file: RecipeFile, document: Mapping[str, Any]) -> Recipe:
         run_modules=modules.get("run", ()),
         build_requires=tuple(document.get("build-requires", ())),
         isolation=document.get("build-isolation", True),
-        source=_to_source(document.get("source", {})),
+        source=model.Source(
+            kind=kind, location=source.pop(kind, ""), sha256=source.pop("sha256", "").lower(), **source
+        ),
         no_binary=document.get("no-binary", False),
         env=tuple(document.get("env", {}).items()),
-        config_settings=tuple(settings),
+        config_settings=tuple((key, each) for key in settings for each in _stated(settings, key)),
         patches=tuple(
-            Patch(path=below(beside, each["file"]), strip=each.get("strip", 1))
+            model.Patch(path=below(beside, each["file"]), strip=each.get("strip", 1))
             for each in document.get("patch", ())
         ),
-        substitutions=tuple(Substitution(**each) for each in document.get("substitute", ())),
-        test=Test(**test),
+        substitutions=tuple(model.Substitution(**each) for each in document.get("substitute", ())),
+        test=model.Test(**test),
         rpath=wheel.pop("rpath", ()),  # all else in this table are edits
         edits=Edits(**{key.removesuffix("_requires"): value for key, value in wheel.items()}),
         phases=tuple((phase, tuple(commands)) for phase, commands in document.get("phases", {}).items()),
@@ -238,14 +223,3 @@ def _values(table: Mapping[str, Any]) -> dict[str, Any]:
         key.replace("-", "_"): tuple(value) if isinstance(value, list) else value
         for key, value in table.items()
     }
-
-
-def _to_source(table: Mapping[str, Any]) -> Source:
-    kind = next((each for each in SOURCE_KINDS if each in table), "index")
-    return Source(
-        kind=kind,
-        location=table.get(kind, ""),
-        ref=table.get("ref", ""),
-        subdirectory=table.get("subdirectory", ""),
-        sha256=table.get("sha256", "").lower(),
-    )

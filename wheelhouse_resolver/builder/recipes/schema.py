@@ -8,41 +8,24 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from wheelhouse_resolver.builder.recipes.model import PHASES, below, variables_in
-from wheelhouse_resolver.utils.schema import (
-    Check,
-    Findings,
-    Pairs,
-    Problem,
-    Table,
-    Tables,
-    flag,
-    problems,
-    seconds,
-    text,
-    texts,
-    whole_number,
-)
+from wheelhouse_resolver.utils import schema
+from wheelhouse_resolver.utils.schema import Check, Findings, Problem, Table, text, texts
 from wheelhouse_resolver.utils.text import invalid_character
 from wheelhouse_resolver.wheelfile.rewrite import labelled
-
-#: The longest time limit of a test (s).
-_LONGEST = 7 * 24 * 3600
 
 
 def recipe_problems(document: Mapping[str, Any], directory: str) -> tuple[tuple[str, str], ...]:
     """Everything that is wrong with the *document* of a recipe in *directory*, as (key, problem) pairs."""
-    return problems(recipe_schema(directory), document)
-
-
-# -- what can be wrong with a string ------------------------------------------------------------------------
+    return schema.problems(recipe_schema(directory), document)
 
 
 def _matching(expression: str, what: str) -> Problem:
@@ -55,48 +38,32 @@ _variable_name = _matching(r"[A-Za-z_][A-Za-z0-9_]*", "variable name")
 
 def _variables(value: str) -> str | None:
     """The text is one that is expanded."""
-    for name in variables_in(value):
-        if _variable_name(name):
-            return (
-                f"`${{{name}}}` in {value!r} is not a variable: write ${{NAME}}, and `$$` for a dollar sign"
-            )
+    wrong = [
+        f"`${{{name}}}` in {value!r} is not a variable"
+        for name in variables_in(value)
+        if _variable_name(name)
+    ]
     if re.search(r"(?<!\$)(\$\$)*\$\{[^}]*$", value):
-        return f"a `${{` in {value!r} has no `}}`: write ${{NAME}}, or `$$` for a dollar sign"
-    return None
+        wrong.append(f"a `${{` in {value!r} has no `}}`")
+    return f"{wrong[0]}: write ${{NAME}}, or `$$` for a dollar sign" if wrong else None
 
 
-def _requirement(value: str) -> str | None:
-    try:
-        Requirement(value)
-    except (InvalidRequirement, RecursionError) as error:
-        return f"invalid requirement {value!r}: {str(error).splitlines()[0]}"
-    return None
+def _accepted_by(parse: Callable[[str], object], problem: str) -> Problem:
+    """A text that *parse* takes. *problem*: a template of the `value` and the `error`."""
+
+    def check(value: str) -> str | None:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # what Python warns about will change its meaning
+                parse(value)
+        except (ValueError, re.error, OverflowError, RecursionError, Warning) as error:
+            return problem.format(value=value, error=str(error).partition("\n")[0])
+        return None
+
+    return check
 
 
-def _specifier(value: str) -> str | None:
-    try:
-        SpecifierSet(value)
-    except InvalidSpecifier:
-        return f"invalid version specifier {value!r}: write it as in >=1.20,<2"
-    return None
-
-
-def _pattern(value: str) -> str | None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # what Python warns about will change its meaning
-            re.compile(value)
-    except (re.error, OverflowError, RecursionError, Warning) as error:
-        return f"invalid regular expression {value!r}: {error}"
-    return None
-
-
-def _local_label(value: str) -> str | None:
-    try:
-        labelled(Version("1"), value)
-    except ValueError as error:
-        return str(error)
-    return None
+_specifier = _accepted_by(SpecifierSet, "invalid version specifier {value!r}: write it as in >=1.20,<2")
 
 
 def _subdirectory(value: str) -> str | None:
@@ -116,9 +83,8 @@ def _python_module(value: str) -> str | None:
 
 
 def _wheel_tags(value: str) -> str | None:
-    if value.count("-") != 2:
-        return f"invalid wheel tag {value!r}: expected PYTHON-ABI-PLATFORM, parts may be empty"
-    return None
+    problem = f"invalid wheel tag {value!r}: expected PYTHON-ABI-PLATFORM, parts may be empty"
+    return problem if value.count("-") != 2 else None
 
 
 def _one_line(value: str) -> str | None:
@@ -130,24 +96,19 @@ def _setting_name(value: str) -> str | None:
     return "invalid name of a setting" if not value or "=" in value or invalid_character(value) else None
 
 
-# -- tables -------------------------------------------------------------------------------------------------
-
-
 def _text_or_texts(problem_of: Problem) -> Check:
     """A string, or an array of them."""
     one, several = text(problem_of), texts(problem_of)
     return lambda found, value, key: (several if isinstance(value, list) else one)(found, value, key)
 
 
-def _patches(directory: str) -> Tables:
-    """The patches of a recipe in *directory*."""
-
+def _patches(directory: str) -> schema.Tables:
     def problem(value: str) -> str | None:
         path = below(directory, value)
         return None if os.path.isfile(path) else f"no such file: {path}"
 
-    schema = {"file": text(problem, empty=False), "strip": whole_number(0, 99)}
-    return Tables(Table(schema, needed=["file"]))
+    one = {"file": text(problem, empty=False), "strip": schema.whole_number(0, 99)}
+    return schema.Tables(Table(one, needed=["file"]))
 
 
 def _check_replacement(found: Findings, value: Any, key: str) -> None:
@@ -165,10 +126,9 @@ def _check_conditions(found: Findings, value: Any, key: str) -> None:
 def _check_sources(found: Findings, document: Any, _: str) -> None:
     """Every `source`, where it applies, has one place, and only the keys for that kind of place."""
     base = document.get("source", {})
-    stated = [("source", base)]
-    for number, section in enumerate(document.get("when", ()), 1):
-        stated.append((f"when[{number}].source", section.get("source", {})))
-    for key, table in stated:
+    for number, section in enumerate((document, *document.get("when", ()))):
+        key = f"when[{number}].source" if number else "source"
+        table = section.get("source", {})
         kinds = [kind for kind in SOURCE_KINDS if kind in table]
         if len(kinds) > 1:
             found.note(key, f"has {' and '.join(kinds)}: give one of them")
@@ -179,12 +139,10 @@ def _check_sources(found: Findings, document: Any, _: str) -> None:
                 found.note(f"{key}.{name}", f"belongs to a source with `{wanted}`")
 
 
-# -- the keys -----------------------------------------------------------------------------------------------
-
 #: The keys of `source` that say where it is.
 SOURCE_KINDS = ("url", "git", "directory")
 
-_requirements = texts(_requirement)
+_requirements = texts(_accepted_by(Requirement, "invalid requirement {value!r}: {error}"))
 _modules = texts(_matching(r"[\w.+/@:=][\w.+/@:=-]*", "module name"))
 
 #: The conditions of a `[[when]]`.
@@ -199,9 +157,9 @@ CONDITIONS: Mapping[str, Check] = {
 _COMMON: dict[str, Check] = {
     "modules": Table({"build": _modules, "run": _modules}),
     "build-requires": _requirements,
-    "build-isolation": flag,
-    "no-binary": flag,
-    "arch-flags": flag,
+    "build-isolation": schema.flag,
+    "no-binary": schema.flag,
+    "arch-flags": schema.flag,
     "source": Table(
         {
             **dict.fromkeys((*SOURCE_KINDS, "ref"), text(_variables, empty=False)),
@@ -209,14 +167,16 @@ _COMMON: dict[str, Check] = {
             "sha256": text(_matching(r"[0-9a-fA-F]{64}", "sha256 (64 hexadecimal digits)"), empty=False),
         }
     ),
-    "env": Pairs(text(_variables), _variable_name),
-    "config-settings": Pairs(_text_or_texts(_variables), _setting_name),
+    "env": schema.Pairs(text(_variables), _variable_name),
+    "config-settings": schema.Pairs(_text_or_texts(_variables), _setting_name),
     "patch": _patches(""),
-    "substitute": Tables(
+    "substitute": schema.Tables(
         Table(
             {
                 "files": text(_files, empty=False),
-                "pattern": text(_pattern, empty=False),
+                "pattern": text(
+                    _accepted_by(re.compile, "invalid regular expression {value!r}: {error}"), empty=False
+                ),
                 "replacement": text(_variables),
             },
             needed=["files", "pattern", "replacement"],
@@ -229,7 +189,7 @@ _COMMON: dict[str, Check] = {
             "statements": texts(),
             "command": text(),
             "requires": _requirements,
-            "timeout": seconds(_LONGEST),
+            "timeout": schema.seconds(7 * 24 * 3600),
         }
     ),
     "wheel": Table(
@@ -237,7 +197,7 @@ _COMMON: dict[str, Check] = {
             "add-requires": _requirements,
             "remove-requires": texts(_matching(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", "project name")),
             "replace-requires": _requirements,
-            "local-label": text(_local_label),
+            "local-label": text(_accepted_by(partial(labelled, Version("1")), "{error}")),
             "tags": text(_wheel_tags),
             "rpath": texts(_variables),
         }
@@ -245,7 +205,7 @@ _COMMON: dict[str, Check] = {
     "phases": Table(dict.fromkeys(PHASES, texts())),
     "resources": Table(
         {
-            "cores": whole_number(1, 9999),
+            "cores": schema.whole_number(1, 9999),
             "memory": text(_matching(r"\d+[KMGT]?", "size of memory, such as 8G")),
             "time": text(
                 _matching(
@@ -263,4 +223,4 @@ def recipe_schema(directory: str) -> Table:
     """What a recipe in *directory* may contain."""
     common: dict[str, Check] = {**_COMMON, "patch": _patches(directory)}
     when = Table({**common, **CONDITIONS}, then=_check_conditions)
-    return Table({**common, "when": Tables(when)}, then=_check_sources)
+    return Table({**common, "when": schema.Tables(when)}, then=_check_sources)

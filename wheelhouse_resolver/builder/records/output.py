@@ -1,4 +1,4 @@
-"""Placing a finished wheel and its record into the output directory."""
+"""The output directory: placing a finished wheel and its record, and finding those of earlier runs."""
 
 from __future__ import annotations
 
@@ -9,20 +9,14 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 
-from wheelhouse_resolver.builder.records.record import (
-    BUILT,
-    PRESENT,
-    RECORD_SUFFIX,
-    BuildRecord,
-    record_of,
-    write_record,
-)
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+from wheelhouse_resolver.builder.records.record import BUILT, PRESENT, RECORD_SUFFIX, BuildRecord, record_of
 from wheelhouse_resolver.errors import OutputError
+from wheelhouse_resolver.host.target_python import TargetPython
+from wheelhouse_resolver.tree.compatibility import fits
 from wheelhouse_resolver.utils import atomic
 from wheelhouse_resolver.utils.safe_io import sha256_of
-
-#: Locked by the build that places its wheel in the directory.
-_LOCK = ".wheelhouse-build.lock"
 
 
 def place_wheel(wheel: str, directory: str, record: BuildRecord) -> BuildRecord:
@@ -47,7 +41,7 @@ def place_wheel(wheel: str, directory: str, record: BuildRecord) -> BuildRecord:
             raise OutputError.from_os(target, error) from error
         with _output_lock(directory):
             if not os.path.lexists(target):
-                write_record(target + RECORD_SUFFIX, record)
+                record.write(target + RECORD_SUFFIX)
             try:
                 if atomic.commit(draft, target):
                     return record
@@ -59,7 +53,7 @@ def place_wheel(wheel: str, directory: str, record: BuildRecord) -> BuildRecord:
                     ) from None
             record = replace(record, result=PRESENT, wheel_sha256=sha256_of(target))
             if record_of(target) is None:
-                write_record(target + RECORD_SUFFIX, record)
+                record.write(target + RECORD_SUFFIX)
             return record
 
 
@@ -69,12 +63,37 @@ def _output_lock(directory: str) -> Iterator[None]:
 
     Without effect on a file system without locks: a record of another wheel is ignored (`record_of`).
     """
-    descriptor = None
-    try:
+    with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):
-            descriptor = os.open(os.path.join(directory, _LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            file = stack.enter_context(open(os.path.join(directory, ".wheelhouse-build.lock"), "ab"))
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
-    finally:
-        if descriptor is not None:
-            os.close(descriptor)
+
+
+def built_wheels(directory: str, project: str) -> Iterator[tuple[str, BuildRecord]]:
+    """The wheels of *project* in *directory* that have a valid record, sorted by name."""
+    names: list[str] = []
+    with contextlib.suppress(OSError):
+        names = sorted(os.listdir(directory))
+    for name in names:
+        with contextlib.suppress(InvalidWheelFilename):
+            path = os.path.join(directory, name)
+            if parse_wheel_filename(name)[0] == project and (record := record_of(path)) is not None:
+                yield path, record
+
+
+def same_wheel(
+    directory: str, project: str, made_from: tuple[str, str, str], python: TargetPython, *, verified: bool
+) -> tuple[str, BuildRecord] | None:
+    """The wheel of *project* in *directory* that fits *python* and was made from the same inputs.
+
+    made_from: the version, the `source_id` and the hash of the recipe. *verified*: it must be verified.
+    """
+    for path, record in built_wheels(directory, project):
+        if (
+            (record.version, record.source_id, record.recipe_sha256) == made_from
+            and (not verified or any(phase.name == "verify" and phase.ok for phase in record.phases))
+            and fits(path, python)
+        ):
+            return path, record
+    return None

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from wheelhouse_resolver.errors import WheelhouseError, printable, reason_of
@@ -95,13 +96,11 @@ class BuildRecord:
 
     def same_inputs(self, other: BuildRecord) -> bool:
         """Whether *other* was made from the same source, recipe, tools and settings."""
+        return bool(self.source_id) and _inputs(self) == _inputs(other)
 
-        def inputs(record: BuildRecord) -> tuple[object, ...]:
-            made_for = (record.project, record.version, record.python, record.arch, record.layer)
-            made_from = (record.source_id, record.recipe_sha256, record.flags, record.modules)
-            return (*made_for, *made_from, record.environ, record.tools)
-
-        return bool(self.source_id) and inputs(self) == inputs(other)
+    def write(self, path: str) -> None:
+        """Write it to the file at *path*, atomically. Raises `OutputError`."""
+        write_text(path, json.dumps(to_plain(self), indent=2) + "\n")
 
     @staticmethod
     def from_dict(data: Any) -> BuildRecord:
@@ -112,9 +111,10 @@ class BuildRecord:
         return record
 
 
-def write_record(path: str, record: BuildRecord) -> None:
-    """Write *record* to the file at *path*, atomically. Raises `OutputError`."""
-    write_text(path, json.dumps(to_plain(record), indent=2) + "\n")
+_inputs = attrgetter(
+    *("project", "version", "python", "arch", "layer", "source_id", "recipe_sha256"),
+    *("flags", "modules", "environ", "tools"),
+)
 
 
 def record_of(wheel: str) -> BuildRecord | None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from packaging.requirements import Requirement
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from wheelhouse_resolver.builder.process.commands import run_logged
 from wheelhouse_resolver.builder.process.scratch import remove_tree
@@ -23,12 +23,13 @@ from wheelhouse_resolver.builder.recipes.model import (
     variables_in,
 )
 from wheelhouse_resolver.builder.records.job import Job, SourceArchive
-from wheelhouse_resolver.builder.sources.fetched import FetchContext, Fetched, SourceError, log_line
-from wheelhouse_resolver.builder.sources.index import (
-    TIMEOUT,
-    fetch_from_index,
-    last_error,
-    version_in_filename,
+from wheelhouse_resolver.builder.sources import index
+from wheelhouse_resolver.builder.sources.fetched import (
+    FetchContext,
+    Fetched,
+    SourceError,
+    hashed_archive,
+    log_line,
 )
 from wheelhouse_resolver.builder.sources.tree import pack_tree, unpack_tree
 from wheelhouse_resolver.builder.sources.unpack import unpack
@@ -37,15 +38,8 @@ from wheelhouse_resolver.errors import reason_of
 from wheelhouse_resolver.utils.process import run
 from wheelhouse_resolver.utils.redact import redact
 from wheelhouse_resolver.utils.safe_io import sha256_of
-from wheelhouse_resolver.utils.toml import TomlError, parse_toml
+from wheelhouse_resolver.utils.toml import parse_toml
 from wheelhouse_resolver.wheelfile.metadata import parse_headers
-
-#: How long a server may send nothing (s).
-_SILENCE = 120
-
-_CHUNK = 1 << 20
-
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def fetch(recipe: Recipe, job: Job, context: FetchContext) -> Fetched:
@@ -58,7 +52,7 @@ def fetch(recipe: Recipe, job: Job, context: FetchContext) -> Fetched:
     """
     pinned = pinned_version(job.requirement)
     if recipe.source.kind == "index":
-        archive = fetch_from_index(recipe, job, context)
+        archive = index.fetch_from_index(recipe, job, context)
     else:
         archive = _fetch_elsewhere(recipe, job.requirement, pinned, context)
     subdirectory = "" if archive.kind == "wheel" else recipe.source.subdirectory
@@ -78,8 +72,7 @@ def check_archive(archive: SourceArchive) -> None:
     try:
         digest = sha256_of(archive.path)
     except OSError as error:
-        problem = f"cannot read {archive.path}: {reason_of(error)}"
-        raise SourceError(archive.origin, problem) from error
+        raise SourceError.from_os(archive.origin, error, f"cannot read {archive.path}") from error
     if digest != archive.sha256:
         problem = f"{archive.path} has the sha256 {digest}, not {archive.sha256} as when it was fetched"
         raise SourceError(archive.origin, problem)
@@ -151,23 +144,22 @@ def _fetch_url(url: str, recipe: Recipe, context: FetchContext) -> SourceArchive
         raise SourceError(url, "not an https, http or file URL")
     archive = os.path.join(context.directory, "archive")
     try:
-        with urlopen(url, timeout=_SILENCE) as response, open(archive, "wb") as file:
-            shutil.copyfileobj(response, file, _CHUNK)
+        with urlopen(url, timeout=120) as response, open(archive, "wb") as file:
+            shutil.copyfileobj(response, file)
     except (OSError, HTTPException, ValueError) as error:
         if isinstance(error, HTTPError):
             error.close()
         reason = getattr(error, "reason", error)
         text = reason_of(reason) if isinstance(reason, OSError) else str(reason)
         raise SourceError(redact(url), f"cannot be fetched: {text}") from error
-    digest, wanted = sha256_of(archive), recipe.source.sha256
+    version = index.version_in_filename(os.path.basename(unquote(parts.path)), recipe.name)
+    found = hashed_archive("sdist", archive, url, version)
+    digest, wanted = f"has the sha256 {found.sha256}", recipe.source.sha256
     if not wanted:
-        log_line(
-            context.log, f"{redact(url)} has the sha256 {digest}; the recipe can require it (source.sha256)"
-        )
-    elif digest != wanted:
-        raise SourceError(redact(url), f"has the sha256 {digest}, but the recipe requires {wanted}")
-    version = version_in_filename(os.path.basename(unquote(parts.path)), recipe.name)
-    return SourceArchive(kind="sdist", path=archive, sha256=digest, origin=url, version=version)
+        log_line(context.log, f"{redact(url)} {digest}; the recipe can require it (source.sha256)")
+    elif found.sha256 != wanted:
+        raise SourceError(redact(url), f"{digest}, but the recipe requires {wanted}")
+    return found
 
 
 def _fetch_git(url: str, ref: str, context: FetchContext) -> SourceArchive:
@@ -178,7 +170,8 @@ def _fetch_git(url: str, ref: str, context: FetchContext) -> SourceArchive:
             raise SourceError(url, f"{text!r} cannot be given to git")
     environ = {**context.environ, "GIT_TERMINAL_PROMPT": "0"}
     inside = ["git", "-C", path]
-    if _COMMIT.fullmatch(ref):  # not every server allows to ask for a commit: fetch the whole history
+    if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", ref):
+        # Not every server allows to ask for a commit: fetch the whole history.
         commands = [
             ["git", "clone", "--quiet", "--no-checkout", "--", url, path],
             [*inside, "checkout", "--quiet", "--detach", ref],
@@ -189,11 +182,10 @@ def _fetch_git(url: str, ref: str, context: FetchContext) -> SourceArchive:
         branch = ["--branch", ref] if ref else []
         commands = [["git", "clone", "--quiet", *options, *branch, "--", url, path]]
     for command in commands:
-        done = run_logged(command, log=context.log, environ=environ, timeout=TIMEOUT)
+        done = run_logged(command, log=context.log, environ=environ, timeout=index.TIMEOUT)
         if not done.ok:
-            raise SourceError(
-                redact(f"{url}@{ref}" if ref else url), f"git {done.problem}: {last_error(done.tail)}"
-            )
+            where = redact(f"{url}@{ref}" if ref else url)
+            raise SourceError(where, f"git {done.problem}: {index.last_error(done.tail)}")
     commit = run([*inside, "rev-parse", "HEAD"], environ=environ).stdout.strip()
     archive = _pack(path, f"git+{url}@{commit}", context)
     remove_tree(path)
@@ -203,21 +195,15 @@ def _fetch_git(url: str, ref: str, context: FetchContext) -> SourceArchive:
 def _pack(directory: str, origin: str, context: FetchContext) -> SourceArchive:
     archive = os.path.join(context.directory, "source.tar")
     pack_tree(directory, archive, leave_out=context.directory)
-    return SourceArchive(kind="tree", path=archive, sha256=sha256_of(archive), origin=origin)
+    return hashed_archive("tree", archive, origin)
 
 
 def _stated_version(path: str) -> str:
     """The version that the unpacked source at *path* states: in PKG-INFO, or statically in pyproject.toml."""
-    for name, read in (("PKG-INFO", _of_pkg_info), ("pyproject.toml", _of_pyproject)):
-        with suppress(OSError, UnicodeDecodeError, InvalidVersion, TomlError):
+    for name, read in (
+        ("PKG-INFO", lambda text: parse_headers(text).get("Version") or ""),
+        ("pyproject.toml", lambda text: parse_toml(text)["project"]["version"]),
+    ):
+        with suppress(OSError, ValueError, LookupError, TypeError):  # not there, or not stated
             return str(Version(read(Path(path, name).read_text(encoding="utf-8"))))
     return ""
-
-
-def _of_pkg_info(text: str) -> str:
-    return parse_headers(text).get("Version") or ""
-
-
-def _of_pyproject(text: str) -> str:
-    project = parse_toml(text).get("project")
-    return str(project.get("version", "")) if isinstance(project, dict) else ""

@@ -6,15 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wheelhouse_resolver.builder.records.job import SourceArchive
-from wheelhouse_resolver.errors import WheelhouseError, printable
+from wheelhouse_resolver.errors import FileProblemError, printable
+from wheelhouse_resolver.utils.safe_io import sha256_of
 
 
-class SourceError(WheelhouseError, RuntimeError):
-    """A source that cannot be fetched."""
-
-    _message = "{source}: {problem}"
-    source: str
-    problem: str
+class SourceError(FileProblemError, RuntimeError):
+    """A source that cannot be fetched. *path*: or its URL, or the requirement."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +48,11 @@ class Fetched:
     def version(self) -> str:
         """PEP 440, normalised."""
         return self.archive.version
+
+
+def hashed_archive(kind: str, path: str, origin: str, version: str = "") -> SourceArchive:
+    """The file at *path*, which is of that *kind* and *origin*."""
+    return SourceArchive(kind=kind, path=path, sha256=sha256_of(path), origin=origin, version=version)
 
 
 def log_line(log: str, line: str) -> None:

@@ -14,20 +14,13 @@ import re
 from collections.abc import Mapping
 
 from packaging.requirements import Requirement
-from packaging.utils import (
-    InvalidSdistFilename,
-    NormalizedName,
-    canonicalize_name,
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
+from packaging.utils import InvalidSdistFilename, parse_sdist_filename
 from packaging.version import Version
 
 from wheelhouse_resolver.builder.process.commands import Finished, run_logged
 from wheelhouse_resolver.builder.recipes.model import Recipe, pinned_version
 from wheelhouse_resolver.builder.records.job import Job, SourceArchive
-from wheelhouse_resolver.builder.sources.fetched import FetchContext, SourceError, log_line
-from wheelhouse_resolver.utils.safe_io import sha256_of
+from wheelhouse_resolver.builder.sources.fetched import FetchContext, SourceError, hashed_archive, log_line
 
 #: How long one download or checkout may take (s).
 TIMEOUT = 3600
@@ -47,7 +40,7 @@ class _Pip:
 
     def __init__(self, job: Job, context: FetchContext) -> None:
         self._requirement = job.requirement
-        self._project = canonicalize_name(Requirement(job.requirement).name)
+        self._project = job.project
         self._pip = [job.python, "-m", "pip", "--disable-pip-version-check", "--no-input"]
         self._context = context
         self._environ = dict(context.environ)
@@ -65,13 +58,7 @@ class _Pip:
             {**environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
         )
         filename = os.path.basename(archive)
-        return SourceArchive(
-            kind="sdist",
-            path=archive,
-            sha256=sha256_of(archive),
-            origin=filename,
-            version=version_in_filename(filename, self._project),
-        )
+        return hashed_archive("sdist", archive, filename, version_in_filename(filename, self._project))
 
     def fetch_pure_wheel(self) -> SourceArchive | None:
         """The pure-Python wheel that pip would install, if it would install one.
@@ -92,8 +79,7 @@ class _Pip:
             return None
         exact = f"{item['metadata']['name']}=={version}"
         wheel = self._download(["--only-binary", ":all:"], exact, self._environ)
-        version = str(parse_wheel_filename(os.path.basename(wheel))[1])
-        return SourceArchive(kind="wheel", path=wheel, sha256=sha256_of(wheel), origin=url, version=version)
+        return hashed_archive("wheel", wheel, url, version)
 
     def _has_newer_source(self, version: str) -> bool:
         """Whether a newer version than *version*, the newest wheel's, matches (needs pip >= 21.2)."""
@@ -138,7 +124,7 @@ def last_error(tail: str) -> str:
     return (errors or lines or ["no output"])[-1]
 
 
-def version_in_filename(filename: str, project: NormalizedName) -> str:
+def version_in_filename(filename: str, project: str) -> str:
     """The version in the *filename* of a source distribution of *project*; empty if it is not one."""
     try:
         name, version = parse_sdist_filename(filename)

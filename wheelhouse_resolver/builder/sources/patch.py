@@ -14,12 +14,6 @@ from wheelhouse_resolver.builder.sources.fetched import Fetched, log_line
 from wheelhouse_resolver.builder.toolchain.flags import native_word, replace_native, rewrite
 from wheelhouse_resolver.errors import WheelhouseError
 
-#: How long one patch may take (s).
-_TIMEOUT = 600
-
-#: How much of the rejected hunks an error shows (characters); the log has all of them.
-_SHOWN = 600
-
 #: Begins each file's part of a patch.
 _HEADER = re.compile(r"^--- .*\n\+\+\+ .*\n", re.MULTILINE)
 
@@ -44,10 +38,12 @@ def prepare(fetched: Fetched, recipe: Recipe, *, log: str, environ: Mapping[str,
     for number, patch in enumerate(recipe.patches, 1):
         _apply(patch, recipe.at(f"patch[{number}]"), fetched.path, log, environ)
         log_line(log, f"applied {patch.path}")
+    # In what `re.sub` puts in place, the backslashes of variables are literal.
+    literal = {name: value.replace("\\", r"\\") for name, value in environ.items()}
     for number, substitution in enumerate(recipe.substitutions, 1):
-        replacement = _replacement(recipe, substitution, number, environ, fetched.version)
-        where = recipe.at(f"substitute[{number}]")
-        count = _substitute(substitution, replacement, fetched.path, where)
+        key, version = f"substitute[{number}]", fetched.version
+        text = recipe.expanded(substitution.replacement, literal, version, f"{key}.replacement")
+        count = _substitute(substitution, text, fetched.path, recipe.at(key))
         times = "once" if count == 1 else f"{count} times"
         log_line(log, f"replaced {substitution.pattern!r} {times} in {substitution.files}")
     if recipe.march:
@@ -59,36 +55,23 @@ def prepare(fetched: Fetched, recipe: Recipe, *, log: str, environ: Mapping[str,
 def _apply(patch: Patch, where: str, path: str, log: str, environ: Mapping[str, str]) -> None:
     with tempfile.TemporaryDirectory(prefix="wheelhouse-rejected-") as scratch:
         rejected = os.path.join(scratch, "rejected")
-        options = [f"--strip={patch.strip}", "--forward", "--batch", "--no-backup-if-mismatch"]
         command = [
-            "patch",
-            *options,
-            f"--reject-file={rejected}",
-            f"--directory={path}",
-            f"--input={patch.path}",
+            *("patch", f"--strip={patch.strip}", "--forward", "--batch", "--no-backup-if-mismatch"),
+            *(f"--reject-file={rejected}", f"--directory={path}", f"--input={patch.path}"),
         ]
-        done = run_logged(command, log=log, environ=environ, timeout=_TIMEOUT)
+        done = run_logged(command, log=log, environ=environ, timeout=600)
         if done.ok:
             return
         if done.code == 127:
             raise ChangeError(where, "the program `patch` is not installed").with_hint("install it")
         problem = "; ".join(line.partition(" -- saving rejects")[0] for line in done.tail.splitlines())
         if os.path.exists(rejected):
-            with open(rejected, encoding="utf-8", errors="replace") as file:
-                text = file.read()
+            text = Path(rejected).read_text(encoding="utf-8", errors="replace")
             for line in text.splitlines():
                 log_line(log, line)
             parts = _HEADER.sub("", text).splitlines()  # the program has named the files already
-            problem += f"; rejected: {' | '.join(parts)[:_SHOWN]}"
+            problem += f"; rejected: {' | '.join(parts)[:600]}"  # the log has all of them
     raise ChangeError(where, f"{patch.path} does not apply: {problem}")
-
-
-def _replacement(
-    recipe: Recipe, substitution: Substitution, number: int, environ: Mapping[str, str], version: str
-) -> str:
-    """The replacement for `re.sub`, in which backslashes of variables are literal."""
-    literal = {name: value.replace("\\", r"\\") for name, value in environ.items()}
-    return recipe.expanded(substitution.replacement, literal, version, f"substitute[{number}].replacement")
 
 
 def _substitute(substitution: Substitution, replacement: str, source: str, where: str) -> int:
@@ -102,10 +85,8 @@ def _substitute(substitution: Substitution, replacement: str, source: str, where
         rewrite(str(path), data, new.encode("utf-8", "surrogateescape"))
         total += count
     if not total:
-        looked = "1 file" if len(files) == 1 else f"{len(files)} files"
-        raise ChangeError(
-            where, f"{substitution.pattern!r} matches nothing in {substitution.files} ({looked})"
-        )
+        looked = f"{substitution.files} ({len(files)} file{'s' * (len(files) != 1)})"
+        raise ChangeError(where, f"{substitution.pattern!r} matches nothing in {looked}")
     return total
 
 

@@ -6,7 +6,6 @@ import os
 import tarfile
 
 from wheelhouse_resolver.builder.sources.fetched import SourceError
-from wheelhouse_resolver.errors import reason_of
 
 
 def pack_tree(directory: str, archive: str, *, leave_out: str) -> None:
@@ -32,8 +31,8 @@ def pack_tree(directory: str, archive: str, *, leave_out: str) -> None:
         with tarfile.open(archive, "w") as packed:
             packed.add(directory, os.curdir, filter=entry)
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        raise SourceError(directory, f"cannot be copied: {where}{reason_of(error)}") from error
+        where = f": {error.filename}" if error.filename else ""
+        raise SourceError.from_os(directory, error, f"cannot be copied{where}") from error
 
 
 def unpack_tree(archive: str, into: str) -> None:
@@ -44,6 +43,7 @@ def unpack_tree(archive: str, into: str) -> None:
                 packed.extractall(into, filter="tar")
             else:
                 packed.extractall(into)
-    except (OSError, tarfile.TarError) as error:
-        reason = reason_of(error) if isinstance(error, OSError) else str(error)
-        raise SourceError(archive, f"cannot be unpacked: {reason}") from error
+    except OSError as error:
+        raise SourceError.from_os(archive, error, "cannot be unpacked") from error
+    except tarfile.TarError as error:
+        raise SourceError(archive, f"cannot be unpacked: {error}") from error

@@ -82,15 +82,12 @@ def _unpack_tar(packed: tarfile.TarFile, into: str, archive: str) -> None:
             if os.path.lexists(os.path.join(into, name)):  # tarfile would ignore it silently
                 raise ArchiveError(archive, f"entry {info.name!r} occurs twice")
             links.add(name)
-        elif info.islnk():
+        elif info.islnk() and os.path.normpath(info.linkname) not in files:
             # tar makes them of files earlier in the archive.
-            if os.path.normpath(info.linkname) not in files:
-                raise ArchiveError(
-                    archive, f"entry {info.name!r} is a link to a file that is not in the archive"
-                )
+            raise ArchiveError(archive, f"entry {info.name!r} is a link to a file that is not in the archive")
         elif info.isreg():
             files.add(name)
-        elif not info.isdir():
+        elif not (info.islnk() or info.isdir()):
             raise ArchiveError(archive, f"entry {info.name!r} is not a file, directory or link")
         # Its owner means nothing here; root must not make files of other users, nor setuid ones.
         info.uid = info.gid = 0

@@ -7,21 +7,31 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from wheelhouse_resolver.builder.config import SlurmSettings, slurm_settings
+from wheelhouse_resolver.builder.executors import local, slurm
+from wheelhouse_resolver.builder.executors.base import Executor
+from wheelhouse_resolver.builder.planning.model import Entry, Plan, PlanSettings
+from wheelhouse_resolver.builder.planning.planner import make_plan
+from wheelhouse_resolver.builder.process.commands import interrupted_by, subreaper
+from wheelhouse_resolver.builder.process.scratch import scratch_directory
+from wheelhouse_resolver.builder.publish import publish_built
+from wheelhouse_resolver.builder.records.job import BuildOptions
+from wheelhouse_resolver.builder.run import BuildOutcome, execute
+from wheelhouse_resolver.builder.toolchain.provenance import layer_warnings
 from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.cli.progress import BuildProgress
+from wheelhouse_resolver.cli.tables import Table, style_of, text_table
 from wheelhouse_resolver.errors import printable
+from wheelhouse_resolver.host.detect import detect_host
+from wheelhouse_resolver.host.interpreters import targets_of
+from wheelhouse_resolver.publishing.config import after_command, run_after_hook
+from wheelhouse_resolver.publishing.errors import AfterHookError
 from wheelhouse_resolver.site.layout import GENERIC
+from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree import listing
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.builder.executors.base import Executor
-    from wheelhouse_resolver.builder.planning.model import Entry, Plan, PlanSettings
-    from wheelhouse_resolver.builder.records.job import BuildOptions
-    from wheelhouse_resolver.builder.records.record import BuildRecord
-    from wheelhouse_resolver.builder.run import BuildOutcome, PublishWheel
-    from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.utils.serialise import to_plain
 
 _COLUMNS = ("package", "version", "python", "arch", "result", "seconds", "wheel or problem")
 
@@ -38,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_where(parser.add_argument_group("where"))
     options.add_shared(parser, "json", "host", "site")
     _mention_lists(parser)
+    options.add_shared(parser, "site")
     options.add_examples(
         parser,
         ("a package and what it needs, into the wheelhouse", "build pyaml --recursive --publish"),
@@ -113,18 +124,10 @@ def _count(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Run `build`. Exit code 1 when anything failed or cannot be tried; 130 when interrupted."""
-    from wheelhouse_resolver.builder.config import slurm_settings
-    from wheelhouse_resolver.builder.planning.planner import make_plan
-    from wheelhouse_resolver.builder.process.commands import interrupted_by, subreaper
-    from wheelhouse_resolver.builder.process.scratch import scratch_directory
-    from wheelhouse_resolver.builder.run import execute
-    from wheelhouse_resolver.publishing.config import after_command, run_after_hook
-    from wheelhouse_resolver.publishing.errors import AfterHookError
-
     asked = options.requirements_of(args)
     site = options.site_of(args)
     listing.check_root(site)
-    slurm = slurm_settings(site)
+    settings = slurm_settings(site)
     after = after_command(site) if args.publish else []
     build = _build_options(args, site)
     progress = BuildProgress(build.logs)
@@ -139,10 +142,10 @@ def run(args: argparse.Namespace) -> int:
             if args.dry_run:
                 _show_plan(plan, as_json=args.json)
                 return 1 if any(entry.problem for entry in plan.entries) else 0
-            executor = _executor(args, build, slurm.options, slurm.grace)
-            publish = _publisher(site) if args.publish else None
+            executor = _executor(args, build.work, settings)
+            publish = publish_built if args.publish else None
             with progress.of(len(plan.entries)):
-                outcomes = execute(plan, executor, build, progress, slurm=slurm, publish=publish)
+                outcomes = execute(plan, executor, build, progress, slurm=settings, publish=publish)
     except KeyboardInterrupt:
         _show(progress.outcomes, as_json=args.json)
         done = sum(outcome.ok for outcome in progress.outcomes)
@@ -160,8 +163,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _build_options(args: argparse.Namespace, site: Site) -> BuildOptions:
-    from wheelhouse_resolver.builder.records.job import BuildOptions
-
     output = os.path.abspath(args.output)
     work = os.path.abspath(args.work) if args.work else os.path.join(output, ".build")
     return BuildOptions(
@@ -178,11 +179,6 @@ def _build_options(args: argparse.Namespace, site: Site) -> BuildOptions:
 
 
 def _plan_settings(args: argparse.Namespace, site: Site, scratch: str) -> PlanSettings:
-    from wheelhouse_resolver.builder.planning.model import PlanSettings
-    from wheelhouse_resolver.builder.toolchain.provenance import layer_warnings
-    from wheelhouse_resolver.host.detect import detect_host
-    from wheelhouse_resolver.host.interpreters import targets_of
-
     targets = targets_of(args.python)
     host = detect_host(targets[0].path, layer=args.layer, site=site)
     output.warn((*host.warnings, *layer_warnings(host)))
@@ -201,32 +197,18 @@ def _plan_settings(args: argparse.Namespace, site: Site, scratch: str) -> PlanSe
     )
 
 
-def _executor(
-    args: argparse.Namespace, build: BuildOptions, sbatch: tuple[str, ...], grace: float
-) -> Executor:
+def _executor(args: argparse.Namespace, work: str, settings: SlurmSettings) -> Executor:
     if args.executor == "local":
-        from wheelhouse_resolver.builder.executors.local import LocalExecutor
-
-        return LocalExecutor(args.jobs or 1)
-    from wheelhouse_resolver.builder.executors.slurm import SlurmExecutor
-
-    return SlurmExecutor(
-        jobs=args.jobs or 100, directory=os.path.join(build.work, "slurm"), options=sbatch, grace=grace
+        return local.LocalExecutor(args.jobs or 1)
+    return slurm.SlurmExecutor(
+        jobs=args.jobs or 100,
+        directory=os.path.join(work, "slurm"),
+        options=settings.options,
+        grace=settings.grace,
     )
 
 
-def _publisher(site: Site) -> PublishWheel:
-    from wheelhouse_resolver.builder.publish import publish_built
-
-    def publish(wheel: str, record: BuildRecord) -> dict[str, bool]:
-        return {each.path: each.result != "present" for each in publish_built(wheel, site, record)}
-
-    return publish
-
-
 def _show(outcomes: Sequence[BuildOutcome], *, as_json: bool) -> None:
-    from wheelhouse_resolver.cli.tables import Table, style_of, text_table
-
     if as_json:
         output.print_json([outcome.to_dict() for outcome in outcomes])
         return
@@ -269,8 +251,6 @@ def _show_plan(plan: Plan, *, as_json: bool) -> None:
 
 
 def _plan_row(entry: Entry) -> dict[str, Any]:
-    from wheelhouse_resolver.utils.serialise import to_plain
-
     job = to_plain(entry.job)
     if job["source"] is not None:
         del job["source"]["path"]  # a temporary file

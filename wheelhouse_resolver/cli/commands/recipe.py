@@ -11,19 +11,29 @@ from typing import Any
 import tomli_w
 from packaging.version import InvalidVersion, Version
 
-from wheelhouse_resolver.builder.recipes.loader import (
-    find_recipe,
-    load_recipe,
-    recipe_directories,
-    recipe_files,
-    unmatched_conditions,
-)
+from wheelhouse_resolver.builder.recipes import loader
 from wheelhouse_resolver.builder.recipes.model import RecipeError, UnreadableRecipeError, pinned_version
 from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.errors import InvalidRequirementError, SiteFileError, printable
 from wheelhouse_resolver.host.target_python import python_version
 from wheelhouse_resolver.selection.requirements import parse_requirement
 from wheelhouse_resolver.site.model import Site
+
+_CHECK = (
+    ("is this recipe valid? exit code 1 means no", "recipe check recipes/demo.toml"),
+    ("are all of them?", "recipe check recipes/*.toml"),
+)
+_SHOW = (
+    ("the recipe for a build of numpy 2 here", "recipe show numpy --version 2.0"),
+    (
+        "for another arch and Python",
+        "recipe show numpy --version 2.0 --arch avx512 --layer gentoo --python 3.12",
+    ),
+)
+_LIST = (
+    ("which projects have recipes?", "recipe list"),
+    ("in another site, for programs", "recipe list --config site.toml --json"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,18 +42,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         prog=parser.prog, title="actions", dest="action", metavar="ACTION", required=True, help="what to do"
     )
 
-    def action(name: str, summary: str) -> argparse.ArgumentParser:
-        return actions.add_parser(
+    def action(name: str, summary: str, *examples: tuple[str, str]) -> argparse.ArgumentParser:
+        found = actions.add_parser(
             name,
             help=summary,
             description=summary[0].upper() + summary[1:] + ".",
             formatter_class=parser.formatter_class,
         )
+        options.add_examples(found, *examples)
+        return found
 
-    check = action("check", "check recipe files, and print everything that is wrong in them")
+    check = action("check", "check recipe files, and print everything that is wrong in them", *_CHECK)
     check.add_argument("files", nargs="+", metavar="FILE", help="a recipe")
-    options.add_shared(check, "json", "site")
-    show = action("show", "print the recipes of projects, and their files, for a version and a host")
+    show = action("show", "print the recipes of projects, and their files, for a version and a host", *_SHOW)
     show.add_argument(
         "projects", nargs="+", metavar="NAME[==VERSION]", help="a project, in any spelling of its name"
     )
@@ -52,39 +63,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="VERSION",
         help="of the projects; without it, no `[[when]]` section with a condition on the version applies",
     )
-    options.add_shared(show, "json", "host", "site")
-    listed = action("list", "print the projects that have recipes, and their files")
-    options.add_shared(listed, "json", "site")
-    options.add_examples(
-        check,
-        ("is this recipe valid? exit code 1 means no", "recipe check recipes/demo.toml"),
-        ("are all of them?", "recipe check recipes/*.toml"),
-    )
-    options.add_examples(
-        show,
-        ("the recipe for a build of numpy 2 here", "recipe show numpy --version 2.0"),
-        (
-            "for another arch and Python",
-            "recipe show numpy --version 2.0 --arch avx512 --layer gentoo --python 3.12",
-        ),
-    )
-    options.add_examples(
-        listed,
-        ("which projects have recipes?", "recipe list"),
-        ("in another site, for programs", "recipe list --config site.toml --json"),
-    )
-    options.add_examples(
-        parser,
-        ("is this recipe valid? exit code 1 means no", "recipe check recipes/demo.toml"),
-        ("the recipe for a build of numpy 2 here", "recipe show numpy --version 2.0"),
-        ("which projects have recipes?", "recipe list"),
-    )
+    options.add_shared(show, "host", "site")
+    listed = action("list", "print the projects that have recipes, and their files", *_LIST)
+    for each in (check, show, listed):
+        options.add_shared(each, "json")
+        options.add_shared(each, "site")
+    options.add_examples(parser, _CHECK[0], _SHOW[0], _LIST[0])
 
 
 def run(args: argparse.Namespace) -> int:
     """Run `recipe`. Exit code 1 when a file is not valid, or a project has no recipe."""
-    actions = {"check": _check, "show": _show, "list": _list}
-    return actions[args.action](args)
+    return {"check": _check, "show": _show, "list": _list}[args.action](args)
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -94,20 +83,17 @@ def _check(args: argparse.Namespace) -> int:
     for path in args.files:
         found[path] = ()
         try:
-            file = load_recipe(path)
+            file = loader.load_recipe(path)
             if site is not None:
-                warnings += unmatched_conditions(replace(file, path=path), site)
+                warnings += loader.unmatched_conditions(replace(file, path=path), site)
         except UnreadableRecipeError:
             raise
         except RecipeError as error:
             found[path] = error.findings
     if args.json:
-        output.print_json(
-            [
-                {"path": path, "findings": [{"key": key, "problem": problem} for key, problem in findings]}
-                for path, findings in found.items()
-            ]
-        )
+        keys = ("key", "problem")
+        plain = {path: [dict(zip(keys, each, strict=True)) for each in found[path]] for path in found}
+        output.print_json([{"path": path, "findings": findings} for path, findings in plain.items()])
     else:
         for path, findings in found.items():
             for key, problem in findings or [("", "valid")]:
@@ -137,13 +123,11 @@ def _show(args: argparse.Namespace) -> int:
     except InvalidVersion as error:
         raise InvalidRequirementError(args.version, "invalid version", "--version") from error
     found: list[dict[str, Any]] = []
-    missing = 0
     asked = [_name_and_version(text, version) for text in args.projects]
     for name, wanted in asked:
-        file = find_recipe(name, recipe_directories(site))
+        file = loader.find_recipe(name, loader.recipe_directories(site))
         if file is None:
             print(f"{printable(name)}: no recipe: it is built without one", file=sys.stderr)
-            missing += 1
             continue
         applied = file.applied(wanted, f"{python.major}.{python.minor}", host.layer, arch)
         found.append({"name": file.name, "path": file.path, "sha256": file.digest, "recipe": applied})
@@ -151,11 +135,10 @@ def _show(args: argparse.Namespace) -> int:
         output.print_json(found)
     else:
         for number, each in enumerate(found):
-            if number:
-                print()
-            print(f"# {each['name']}: {printable(each['path'])}")
+            blank = "\n" if number else ""
+            print(f"{blank}# {each['name']}: {printable(each['path'])}")
             print(tomli_w.dumps(each["recipe"]), end="")
-    return 1 if missing else 0
+    return 1 if len(found) < len(asked) else 0
 
 
 def _name_and_version(text: str, version: Version | None) -> tuple[str, Version | None]:
@@ -170,10 +153,12 @@ def _name_and_version(text: str, version: Version | None) -> tuple[str, Version 
 
 
 def _list(args: argparse.Namespace) -> int:
-    found = recipe_files(recipe_directories(options.site_without_wheelhouse(args)))
+    found = sorted(
+        loader.recipe_files(loader.recipe_directories(options.site_without_wheelhouse(args))).items()
+    )
     if args.json:
-        output.print_json([{"name": name, "path": path} for name, path in sorted(found.items())])
+        output.print_json([{"name": name, "path": path} for name, path in found])
     else:
-        for name, path in sorted(found.items()):
+        for name, path in found:
             print(f"{name:<24} {printable(path)}")
     return 0

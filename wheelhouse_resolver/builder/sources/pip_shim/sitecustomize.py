@@ -68,21 +68,19 @@ def _first(expression: str, text: str) -> str | None:
 
 
 def _read(name: str) -> str:
+    """The text of the file of that *name*; empty if there is none."""
+    if not os.path.isfile(name):
+        return ""
     with open(name, encoding="utf-8", errors="replace") as file:
         return file.read()
 
 
-def _no_requirements(_settings: Any = None) -> list[str]:
-    return []
-
-
 def _metadata(directory: str, _settings: Any = None) -> str:
-    stated = _read("PKG-INFO") if os.path.isfile("PKG-INFO") else ""
+    stated = _read("PKG-INFO")
     name, version = (_first(rf"^{key}:\s*(\S+)", stated) for key in ("Name", "Version"))
     if name is None or version is None:
-        name, _, version = re.sub(r"\.(zip|tgz|t[bx]z|tar(\.\w+)?)$", "", os.environ[_ARCHIVE]).rpartition(
-            "-"
-        )
+        stem = re.sub(r"\.(zip|tgz|t[bx]z|tar(\.\w+)?)$", "", os.environ[_ARCHIVE])
+        name, _, version = stem.rpartition("-")
         stated = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
     info = "{}-{}.dist-info".format(re.sub(r"[-_.]+", "_", name), version.replace("-", "_"))
     os.mkdir(os.path.join(directory, info))
@@ -92,7 +90,7 @@ def _metadata(directory: str, _settings: Any = None) -> str:
 
 
 def _replace_backend() -> None:
-    project = _read("pyproject.toml") if os.path.isfile("pyproject.toml") else ""
+    project = _read("pyproject.toml")
     # The default is that of PEP 517.
     named = _first(r"""^\s*build-backend\s*=\s*["']([^"']+)["']""", project)
     name, _, attributes = (named or "setuptools.build_meta:__legacy__").partition(":")
@@ -101,7 +99,7 @@ def _replace_backend() -> None:
     backend = ModuleType(name.strip())
     vars(backend).update(
         {
-            "get_requires_for_build_wheel": _no_requirements,
+            "get_requires_for_build_wheel": lambda _settings=None: [],
             "prepare_metadata_for_build_wheel": _metadata,
             "__file__": os.path.join(os.path.abspath(above), "backend.py"),
             # The parts of `module:object.attribute` all lead back here.

@@ -10,7 +10,7 @@ import pytest
 from tests.builder.packages import make_package
 from tests.builder.quick import taken
 from tests.factories import clean_environ, make_wheel
-from wheelhouse_resolver.builder.planning.source_metadata import (
+from wheelhouse_resolver.builder.planning.sources import (
     SourceMetadataError,
     get_requires_dist,
     static_requirements,

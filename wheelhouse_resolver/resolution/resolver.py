@@ -14,6 +14,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName
 from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, ResolutionTooDeep, Resolver
 from resolvelib.resolvers import Result
 from resolvelib.structs import RequirementInformation
@@ -80,7 +81,7 @@ class Resolution(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return to_plain(self)
+        return {**to_plain(self)}
 
 
 class _Provider(AbstractProvider[ResolverRequirement, ResolverCandidate, str]):
@@ -210,15 +211,15 @@ class _Provider(AbstractProvider[ResolverRequirement, ResolverCandidate, str]):
 
     def _constraint_on(self, project: str) -> SpecifierSet:
         together = SpecifierSet()
-        for each in self._factory.project(project).constraints:
+        for each in self._factory.constraints_on(project):
             if self.counts(Fact.of_constraint(each)):
                 together &= each.specifier
         return together
 
 
-def _parts(identifier: str) -> tuple[str, frozenset[str]]:
+def _parts(identifier: str) -> tuple[NormalizedName, frozenset[str]]:
     project, bracket, extras = identifier.rstrip("]").partition("[")
-    return project, frozenset(extras.split(",")) if bracket else frozenset()
+    return NormalizedName(project), frozenset(extras.split(",")) if bracket else frozenset()
 
 
 class _Problem:

@@ -21,7 +21,7 @@ from wheelhouse_resolver.host.target_python import python_version
 from wheelhouse_resolver.selection.outside import why_not_searched
 from wheelhouse_resolver.selection.policy import Policy, builds_by_version, policy_key
 from wheelhouse_resolver.selection.reasons import Exclusion, FileStatus, Rule, place_of, python_labels
-from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile, parse_requirement
+from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile
 from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
 from wheelhouse_resolver.tree.catalogue import Catalogue
 from wheelhouse_resolver.tree.reader import Tree
@@ -70,7 +70,7 @@ class Pick(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: requirement, best, rejected, ignored, warnings."""
-        return to_plain(self, "requirement", "best", "rejected", "ignored", "warnings")
+        return {**to_plain(self, "requirement", "best", "rejected", "ignored", "warnings")}
 
 
 class ProjectFiles:
@@ -131,18 +131,6 @@ def picks(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[Pick]:
     return decided
 
 
-def pick(
-    wheelhouse: Tree, requirement: str | Requirement, host: Host, *, files: RequirementsFile | None = None
-) -> Pick:
-    """What `picks` says of one *requirement*; of *files* the constraints and `--pre` count.
-
-    Raises `InvalidRequirementError`, and what `picks` raises.
-    """
-    asked = parse_requirement(requirement) if isinstance(requirement, str) else requirement
-    (found,) = picks(wheelhouse, (files or RequirementsFile())._replace(requirements=(asked,)), host)
-    return found
-
-
 def skipped(wheelhouse: Tree, host: Host, found: Iterable[Pick]) -> list[InvalidFilename]:
     """The files in *host*'s search path with an invalid name that none of the picks *found* rejects."""
     invalid = wheelhouse.misnamed(wheelhouse.site.search_path(host).directories)
@@ -172,12 +160,11 @@ def decide(
 
 def forbidding(candidate: Candidate, policy: Policy) -> tuple[str, ...]:
     """The constraints that forbid *candidate*, each with its file and line."""
-    against = [
-        each
+    return tuple(
+        f"{each} ({each.where})" if each.where else str(each)
         for each in policy.constraints_on(candidate.name)
         if not each.specifier.contains(candidate.version, prereleases=True)
-    ]
-    return tuple(f"{each} ({each.where})" if each.where else str(each) for each in against)
+    )
 
 
 class _Chooser:

@@ -141,17 +141,12 @@ class Policy(NamedTuple):
         return any(marker.evaluate({**environment, "extra": extra}) for extra in tuple(extras) or ("",))
 
     def split_by_marker(
-        self, requirements: Iterable[Requirement]
+        self, requirements: Sequence[Requirement]
     ) -> tuple[list[Requirement], tuple[str, ...]]:
         """Those of *requirements* that concern the target Python, and a warning for each other one."""
-        found: list[Requirement] = []
-        ignored: list[str] = []
-        for each in requirements:
-            if self.marker_applies(each.marker):
-                found.append(each)
-            else:
-                ignored.append(f"ignored {each}: its marker does not hold for this Python")
-        return found, tuple(ignored)
+        found = [each for each in requirements if self.marker_applies(each.marker)]
+        ignored = [each for each in requirements if not self.marker_applies(each.marker)]
+        return found, tuple(f"ignored {each}: its marker does not hold for this Python" for each in ignored)
 
     def constraints_on(self, project: str) -> list[Requirement]:
         """The constraints on the project of that normalised name that concern the target Python."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from itertools import chain
+from itertools import chain, groupby
 from typing import Any, NamedTuple
 
 from packaging.specifiers import SpecifierSet
@@ -29,6 +29,7 @@ from wheelhouse_resolver.resolution.candidates import (
     requirements_from,
 )
 from wheelhouse_resolver.resolution.conflict import Conflict, Fact, Seen, explain
+from wheelhouse_resolver.selection.pick import missing_extras
 from wheelhouse_resolver.selection.policy import Policy
 from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile
 from wheelhouse_resolver.tree.candidate import Candidate
@@ -286,31 +287,19 @@ def resolve(
         ]
         conflict = explain(factory, provider.seen, causes, problem.seen_when_failing)
         return Resolution(texts, conflict=conflict, warnings=(*ignored, *factory.warnings))
-    warnings = (*ignored, *factory.warnings, *_missing_extras(result))
-    return Resolution(texts, _packages(result), warnings=warnings)
+    chosen = [(each.wheel, each) for each in result.mapping.values() if each.wheel is not None]
+    missing = chain.from_iterable(missing_extras(wheel, each.extras, each.provides) for wheel, each in chosen)
+    warnings = (*ignored, *factory.warnings, *missing)
+    return Resolution(texts, _packages(chosen, result.graph), warnings=warnings)
 
 
-def _missing_extras(result: Result[ResolverRequirement, ResolverCandidate, str]) -> Iterator[str]:
-    """A line for each extra that what was chosen does not have; pip warns, too, and goes on."""
-    for candidate in result.mapping.values():
-        if candidate.wheel is not None:
-            for extra in sorted(candidate.extras - candidate.provides):
-                yield f"{candidate.wheel.filename} does not provide the extra {extra!r}"
-
-
-def _packages(result: Result[ResolverRequirement, ResolverCandidate, str]) -> tuple[Locked, ...]:
-    """The wheels of a *result*; what is chosen with extras is one with the project itself."""
-    wheels: dict[str, Candidate] = {}
-    extras: dict[str, list[tuple[str, ...]]] = {}
-    needed: dict[str, set[str]] = {}
-    for identifier, chosen in result.mapping.items():
-        if chosen.wheel is None:
-            continue
-        wheels[chosen.project] = chosen.wheel
-        extras.setdefault(chosen.project, []).extend([tuple(sorted(chosen.extras))] if chosen.extras else [])
-        children = {_parts(child)[0] for child in result.graph.iter_children(identifier) if child}
-        needed.setdefault(chosen.project, set()).update(children - {chosen.project, PYTHON})
-    return tuple(
-        Locked(wheel, tuple(sorted(needed[project])), tuple(sorted(extras[project])))
-        for project, wheel in sorted(wheels.items())
-    )
+def _packages(chosen: Iterable[tuple[Candidate, ResolverCandidate]], graph: Any) -> tuple[Locked, ...]:
+    """The wheels that were *chosen*; what is chosen with extras is one with the project itself."""
+    found = []
+    for wheel, same in groupby(sorted(chosen, key=lambda each: each[0].name), key=lambda each: each[0]):
+        several = [each for _, each in same]
+        children = chain.from_iterable(graph.iter_children(each.identifier) for each in several)
+        needed = {_parts(child)[0] for child in children if child} - {wheel.name, PYTHON}
+        extras = sorted(tuple(sorted(each.extras)) for each in several if each.extras)
+        found.append(Locked(wheel, tuple(sorted(needed)), tuple(extras)))
+    return tuple(found)

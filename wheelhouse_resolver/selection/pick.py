@@ -7,6 +7,7 @@ except that the METADATA of the wheel about to win is read.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import cache, partial
 from itertools import chain
 from typing import Any, NamedTuple
@@ -154,8 +155,11 @@ def decide(
         no = (Exclusion(Rule.NO_BINARY),)
         return Pick(str(asked), inside=lambda: tuple(FileStatus(each, no) for each in found), outside=outside)
     chooser = _Chooser(asked, policy, found)
-    warnings = (*chooser.warnings, *_missing_extras(asked, chooser.best))
-    return Pick(str(asked), chooser.best, "", warnings, cache(chooser.statuses), outside)
+    best, warnings = chooser.best, chooser.warnings
+    if best is not None and asked.extras:
+        with suppress(WheelhouseError):
+            warnings += missing_extras(best, asked.extras, cached_metadata(best.path).provides_extra)
+    return Pick(str(asked), best, "", tuple(warnings), cache(chooser.statuses), outside)
 
 
 def forbidding(candidate: Candidate, policy: Policy) -> tuple[str, ...]:
@@ -259,14 +263,8 @@ def requires_python(candidate: Candidate, warnings: list[str]) -> SpecifierSet:
     return SpecifierSet()
 
 
-def _missing_extras(asked: Requirement, best: Candidate | None) -> list[str]:
-    """A warning for every extra that the winner does not provide; pip warns too, and goes on."""
-    if not asked.extras or best is None:
-        return []
-    try:
-        provided = cached_metadata(best.path).provides_extra
-    except WheelhouseError:
-        return []
-    known = {canonicalize_name(extra) for extra in provided}
-    missing = [extra for extra in sorted(asked.extras) if canonicalize_name(extra) not in known]
-    return [f"{best.filename} does not provide the extra {extra!r}" for extra in missing]
+def missing_extras(wheel: Candidate, extras: Iterable[str], provided: Iterable[str]) -> list[str]:
+    """A warning for each of *extras* that *wheel* does not provide; pip warns too, and goes on."""
+    known = set(map(canonicalize_name, provided))
+    missing = [extra for extra in sorted(extras) if canonicalize_name(extra) not in known]
+    return [f"{wheel.filename} does not provide the extra {extra!r}" for extra in missing]

@@ -113,12 +113,13 @@ class _Provider(AbstractProvider[ResolverRequirement, ResolverCandidate, str]):
         backtrack_causes: Sequence[RequirementInformation[ResolverRequirement, ResolverCandidate]],
     ) -> Iterable[str]:
         """Python first, then what took part in the last conflict, then what was often in the way."""
-        causes: set[str] = set()
-        for requirement, parent in backtrack_causes:
-            causes |= {each.identifier for each in (requirement, parent) if each is not None}
-            for each in (requirement, parent):
-                if each is not None and each.identifier not in resolutions:
-                    self._in_the_way[each.identifier] += 1
+        causes = [
+            each.identifier
+            for requirement, parent in backtrack_causes
+            for each in (requirement, parent)
+            if each is not None
+        ]
+        self._in_the_way.update(each for each in causes if each not in resolutions)
         all_of_them = list(identifiers)
         if PYTHON in all_of_them:
             return [PYTHON]
@@ -166,10 +167,6 @@ class _Provider(AbstractProvider[ResolverRequirement, ResolverCandidate, str]):
     ) -> Iterable[ResolverCandidate] | Callable[[], Iterator[ResolverCandidate]]:
         own = list(requirements[identifier])
         refused = set(incompatibilities[identifier])
-        if identifier == PYTHON:
-            python = self._factory.python
-            fits = python not in refused and all(self.is_satisfied_by(each, python) for each in own)
-            return [python] if fits else []
         if any(each.elsewhere for each in own):
             return []
         project, extras = _parts(identifier)
@@ -179,6 +176,8 @@ class _Provider(AbstractProvider[ResolverRequirement, ResolverCandidate, str]):
         for each in all_of_them:
             specifier &= each.specifier
         exactly = {each.exactly for each in all_of_them if each.exactly is not None}
+        if identifier == PYTHON:
+            exactly = {self._factory.python}
         if exactly:
             return [
                 candidate

@@ -104,8 +104,8 @@ class RequirementsFile(NamedTuple):
         """What all say. What is there twice, word for word, is there once."""
         all_of_them = (self, *others)
         return RequirementsFile(
-            requirements=_once(chain.from_iterable(each.requirements for each in all_of_them)),
-            constraints=_once(chain.from_iterable(each.constraints for each in all_of_them)),
+            requirements=_once(each.requirements for each in all_of_them),
+            constraints=_once(each.constraints for each in all_of_them),
             prereleases=any(each.prereleases for each in all_of_them),
             ignored=tuple(dict.fromkeys(chain.from_iterable(each.ignored for each in all_of_them))),
         )
@@ -123,9 +123,9 @@ class RequirementsFile(NamedTuple):
         ]
 
 
-def _once(requirements: Iterable[Requirement]) -> tuple[Requirement, ...]:
+def _once(several: Iterable[Iterable[Requirement]]) -> tuple[Requirement, ...]:
     found: dict[str, Requirement] = {}
-    for each in requirements:
+    for each in chain.from_iterable(several):
         found.setdefault(each.text, each)
     return tuple(found.values())
 

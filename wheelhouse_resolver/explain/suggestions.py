@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain, combinations, product
 from typing import Any, NamedTuple
 
@@ -111,21 +111,17 @@ def suggestions(now: Scenario, others: Sequence[Scenario] = ()) -> list[Suggesti
 
     *others*: the same question about projects with close names, for when there is no such project.
     """
+    found = _by_changes(now)
+    for other in reversed(others):
+        name = Step(Action.NAME, (other.asked.name,))
+        if renamed := _tried(other, [], name) or _tried(other, [Step(Action.VERSION)], name):
+            found.insert(0, renamed)
     best = now.chosen()
-    found = [*_by_name(others), *_by_changes(now)]
     if best is not None:
         found.append(_suggestion(now, [Step(Action.REPLACE, (best.path,))], best))
     if not found and not contradictory(now.asked.specifier):
         found.append(_suggestion(now, [Step(Action.BUILD)], None))
     return found
-
-
-def _by_name(others: Sequence[Scenario]) -> Iterator[Suggestion]:
-    for other in others:
-        name = Step(Action.NAME, (other.asked.name,))
-        found = _tried(other, [], name) or _tried(other, [Step(Action.VERSION)], name)
-        if found is not None:
-            yield found
 
 
 def _by_changes(now: Scenario) -> list[Suggestion]:

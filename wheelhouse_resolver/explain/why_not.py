@@ -56,10 +56,10 @@ def why_not_each(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[
         elif not now.files:
             verdict = Verdict.UNKNOWN
             close = everything().close_to(asked.name)
-        others = []
-        for name in close:
-            named = now.asking(asked.specifier, name)
-            others.append(named._replace(files=tuple(everything().files(name))))
+        others = [
+            now._replace(files=tuple(everything().files(each))).asking(asked.specifier, each)
+            for each in close
+        ]
         return make(
             asked=asked,
             verdict=verdict,

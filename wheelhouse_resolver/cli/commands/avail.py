@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 
 from wheelhouse_resolver.cli.options import (
     UsageError,
@@ -23,7 +22,6 @@ from wheelhouse_resolver.selection.available import (
     CHECKED,
     COLUMNS,
     Listing,
-    Row,
     Scope,
     avail,
     condensed,
@@ -32,7 +30,7 @@ from wheelhouse_resolver.selection.available import (
 )
 from wheelhouse_resolver.tree.reader import Tree
 
-#: What a narrow terminal goes without, unless the columns were chosen; `local` only if it is empty.
+#: What a narrow terminal goes without, the first first, unless the columns were chosen.
 _DROPPABLE = ("platform", "abi", "build", "python", "layer")
 
 #: What a table shows by default.
@@ -103,25 +101,19 @@ def run(options: argparse.Namespace) -> int:
     if options.not_available:
         rows = sorted([*rows, *found.missing], key=lambda row: row.name)
     columns = options.columns or (*_SHOWN_BY_DEFAULT, *(["state", "wanted"] if options.not_available else []))
+    # The first row of a project is what is installed, unless more is shown than that.
+    firsts = {row.name: row for row in reversed(rows) if row.wheels}
+    # `local` goes first if it is empty.
+    droppable = _DROPPABLE if any(row.value("local") for row in rows) else ("local", *_DROPPABLE)
     table = Table(
         columns,
         [] if options.format == "json" else texts_of(rows, columns),
         title=f"Wheels in {site.root}",
-        dim=[not _first(row, before) for row, before in zip(rows, [None, *rows], strict=False)],
-        droppable=() if options.columns else _droppable(rows),
+        dim=[row is not firsts.get(row.name) for row in rows],
+        droppable=() if options.columns else droppable,
     )
     print_table(table, options.format, lambda: [row.to_dict(options.columns or COLUMNS) for row in rows])
     return 1 if found.missing or found.unmatched else 0
-
-
-def _droppable(rows: Sequence[Row]) -> tuple[str, ...]:
-    """The columns that a narrow terminal goes without, the first first."""
-    return _DROPPABLE if any(row.value("local") for row in rows) else ("local", *_DROPPABLE)
-
-
-def _first(row: Row, before: Row | None) -> bool:
-    """Whether *row* is the first of its project: what is installed, unless more is shown than that."""
-    return bool(row.wheels) and (before is None or row.name != before.name)
 
 
 def _report(found: Listing, missing: bool) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as ParsedRequirement
@@ -21,7 +21,7 @@ from packaging.version import Version
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.host.target_python import python_version
 from wheelhouse_resolver.selection.policy import Policy, builds_by_version
-from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
+from wheelhouse_resolver.tree.candidate import Candidate, WheelFile
 from wheelhouse_resolver.tree.catalogue import Catalogue
 from wheelhouse_resolver.wheelfile.metadata_cache import (
     CoreMetadata,
@@ -33,6 +33,10 @@ from wheelhouse_resolver.wheelfile.metadata_cache import (
 PYTHON = NormalizedName("<Python>")
 
 _NO_EXTRAS: frozenset[str] = frozenset()
+
+
+#: Gets how many wheels were read, of how many projects so far.
+Progress: TypeAlias = Callable[[int, int], object]
 
 
 def _identifier(project: str, extras: frozenset[str]) -> str:
@@ -112,13 +116,9 @@ class CandidateFactory:
 
     broken:   path -> why that wheel cannot be used, of those that were read.
     warnings: one line each, about wheels that were left out or have invalid metadata.
-
-    *progress* gets how many wheels were read, of how many projects so far.
     """
 
-    def __init__(
-        self, catalogue: Catalogue, policy: Policy, progress: Callable[[int, int], object] | None = None
-    ) -> None:
+    def __init__(self, catalogue: Catalogue, policy: Policy, progress: Progress | None = None) -> None:
         self.catalogue, self.policy, self._progress = catalogue, policy, progress
         self.python = ResolverCandidate(project=PYTHON, version=python_version(policy.target))
         self.broken: dict[str, str] = {}
@@ -133,7 +133,7 @@ class CandidateFactory:
         self.requirements_of = cache(self._requirements_of)
         self._versions = cache(self._allowed_versions)
 
-    def _files(self, project: NormalizedName) -> tuple[list[Candidate], list[Candidate | InvalidFilename]]:
+    def _files(self, project: NormalizedName) -> tuple[list[Candidate], list[WheelFile]]:
         """The files of *project* that may be chosen, newest and best first, and the others."""
         fit, unfit = self.policy.sort_candidates(self.catalogue.files(project))
         return (fit, unfit) if self.policy.allows_binary(project) else ([], [*fit, *unfit])

@@ -24,6 +24,7 @@ from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.resolution.candidates import (
     PYTHON,
     CandidateFactory,
+    Progress,
     ResolverCandidate,
     ResolverRequirement,
     requirements_from,
@@ -254,16 +255,11 @@ class _Problem:
 
 
 def resolve(
-    wheelhouse: Tree,
-    files: RequirementsFile,
-    host: Host,
-    *,
-    progress: Callable[[int, int], object] | None = None,
+    wheelhouse: Tree, files: RequirementsFile, host: Host, *, progress: Progress | None = None
 ) -> Resolution:
     """The wheels in *host*'s search path that the requirements in *files* come to, or why there are none.
 
-    The constraints in *files* and those of the site restrict what is chosen, and add nothing. *progress*
-    gets how many wheels were read, of how many projects so far.
+    The constraints in *files* and those of the site restrict what is chosen, and add nothing.
 
     Raises `InvalidRequirementError`, `TooComplexError`, and what `Wheelhouse` and `Policy` raise.
     """

@@ -23,7 +23,7 @@ from wheelhouse_resolver.selection.outside import why_not_searched
 from wheelhouse_resolver.selection.policy import Policy, builds_by_version, policy_key
 from wheelhouse_resolver.selection.reasons import Exclusion, FileStatus, Rule, place_of, python_labels
 from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile
-from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
+from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename, WheelFile
 from wheelhouse_resolver.tree.catalogue import Catalogue
 from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.utils.log import info
@@ -93,7 +93,7 @@ class ProjectFiles:
         others = [each for each in self._wheelhouse.site.directories() if each.path not in searched]
         return self._wheelhouse.catalogue(others, self._projects)
 
-    def all(self, project: NormalizedName) -> list[Candidate | InvalidFilename]:
+    def all(self, project: NormalizedName) -> list[WheelFile]:
         """The files of *project* in all directories of the site, those in the search path first."""
         return [*self.inside.files(project), *self.outside().files(project)]
 
@@ -105,7 +105,7 @@ class ProjectFiles:
 
     def _excluded(self, asked: Requirement, policy: Policy) -> tuple[FileStatus, ...]:
         """Each file outside the search path: why it is not searched, and what would exclude it if it were."""
-        by_directory: dict[str, list[Candidate | InvalidFilename]] = {}
+        by_directory: dict[str, list[WheelFile]] = {}
         for each in self.outside().files(asked.name):
             by_directory.setdefault(each.directory.path, []).append(each)
         found: list[FileStatus] = []
@@ -139,12 +139,7 @@ def skipped(wheelhouse: Tree, host: Host, found: Iterable[Pick]) -> list[Invalid
     return [each for each in invalid if each.path not in rejected]
 
 
-def decide(
-    asked: Requirement,
-    policy: Policy,
-    found: Sequence[Candidate | InvalidFilename],
-    outside: Statuses = tuple,
-) -> Pick:
+def decide(asked: Requirement, policy: Policy, found: Sequence[WheelFile], outside: Statuses = tuple) -> Pick:
     """The pick for *asked* when *found* are the project's files in the search path.
 
     *outside*: works out what is rejected elsewhere.
@@ -174,9 +169,7 @@ def forbidding(candidate: Candidate, policy: Policy) -> tuple[str, ...]:
 class _Chooser:
     """Applies the rules to *files* in their order; which rule excluded each is worked out by `statuses`."""
 
-    def __init__(
-        self, asked: Requirement, policy: Policy, files: Sequence[Candidate | InvalidFilename]
-    ) -> None:
+    def __init__(self, asked: Requirement, policy: Policy, files: Sequence[WheelFile]) -> None:
         self._specifier, self._policy = asked.specifier, policy
         self._refused: list[tuple[SpecifierSet, list[Candidate]]] = []
         self._lost: list[Candidate] = []
@@ -225,7 +218,7 @@ class _Chooser:
             kind, about = ("own", own) if each is builds[0] else ("build", build)
             yield FileStatus(each, (Exclusion(Rule.REQUIRES_PYTHON, kind, about, str(self._python)),))
 
-    def _unfitting(self, file: Candidate | InvalidFilename) -> tuple[Exclusion, ...]:
+    def _unfitting(self, file: WheelFile) -> tuple[Exclusion, ...]:
         if isinstance(file, InvalidFilename):
             return (Exclusion(Rule.FILENAME, about=(file.problem,)),)
         return (_wrong_tags(file.tags, self._policy), *self._barring(file))

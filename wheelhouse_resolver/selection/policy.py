@@ -21,7 +21,7 @@ from wheelhouse_resolver.host.target_python import TargetPython, marker_environm
 from wheelhouse_resolver.selection.reasons import python_labels
 from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile, read_requirements
 from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
+from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename, WheelFile
 from wheelhouse_resolver.utils.text import is_true
 
 if TYPE_CHECKING:
@@ -165,13 +165,11 @@ class Policy(NamedTuple):
         without = self.no_binary
         return project not in without and (":all:" not in without or project in self.only_binary)
 
-    def sort_candidates(
-        self, files: Iterable[Candidate | InvalidFilename]
-    ) -> tuple[list[Candidate], list[Candidate | InvalidFilename]]:
+    def sort_candidates(self, files: Iterable[WheelFile]) -> tuple[list[Candidate], list[WheelFile]]:
         """Those of *files* that the target Python can install, the best first, and the others."""
         priorities = self.priorities
         fit: list[Candidate] = []
-        unfit: list[Candidate | InvalidFilename] = []
+        unfit: list[WheelFile] = []
         for each in files:
             if isinstance(each, InvalidFilename) or not any(tag in priorities for tag in each.tags):
                 unfit.append(each)

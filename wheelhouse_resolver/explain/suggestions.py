@@ -212,7 +212,7 @@ def _after(now: Scenario, step: Step) -> Scenario:
     if step.action is Action.LAYER:
         return now._replace(host=host._replace(layer=None if value == NO_LAYER else value))
     arch = now.site.arch(value)
-    lower = now.site.lower(arch) if arch is not None else ()
+    lower = now.site.archs_up_to(arch) if arch is not None else ()
     return now._replace(host=host._replace(arch=value, archs=lower))
 
 

@@ -36,8 +36,14 @@ def check_name(path: str, form: str) -> None:
     """
     from pathlib import Path
 
-    if is_valid_pylock_path(Path(path)) != (form == "pylock"):
-        raise LockNameError(path, form)
+    if is_valid_pylock_path(Path(path)) == (form == "pylock"):
+        return
+    if path.endswith(".json"):
+        raise LockNameError(path, "--output names the lock file").with_hint("for JSON, use --json >FILE")
+    hint = "name a requirements file otherwise than pylock.toml or pylock.NAME.toml"
+    if form == "pylock":
+        hint = "name it pylock.toml or pylock.NAME.toml, or use --format requirements"
+    raise LockNameError(path, "installers know a pylock by its name (PEP 751)").with_hint(hint)
 
 
 def lock_text(resolution: Resolution, host: Host, form: str = "pylock") -> str:

@@ -13,7 +13,7 @@ def able_archs(site: Site, host: Host) -> tuple[str, ...]:
     if host.archs:
         return host.archs
     highest = site.arch(host.arch, site.layer(host.layer))
-    return site.lower(highest) if highest is not None else ()
+    return site.archs_up_to(highest) if highest is not None else ()
 
 
 def reachable(site: Site, layer: str | None) -> set[str]:

@@ -152,7 +152,7 @@ def pip_text(
     """
     site = options.site
     arch = site.arch(job.arch, site.layer(job.layer))
-    able = tuple(each for each in (site.lower(arch) if arch is not None else ()) if each in runnable)
+    able = tuple(each for each in (site.archs_up_to(arch) if arch is not None else ()) if each in runnable)
     host = Host(arch=able[-1] if able else GENERIC, layer=job.layer, archs=able)
     config = pip_config(site, host, offline=options.offline)
     output = file_url(os.path.abspath(options.output))

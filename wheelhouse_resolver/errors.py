@@ -41,7 +41,10 @@ def reason_of(error: OSError) -> str:
 
 
 class _Field:
-    """A field in a template: on one line; `!r` quotes it, `{line:, line %s}` is there unless it is None."""
+    """A field in a template: on one line; `!r` quotes it, `{line:, line %s}` is there unless it is None.
+
+    Of several values, what follows the colon is between them: `{findings:; }`.
+    """
 
     __slots__ = ("_value",)
 
@@ -54,8 +57,9 @@ class _Field:
     def __format__(self, spec: str) -> str:
         if self._value is None:
             return ""
-        value = ", ".join(map(str, self._value)) if isinstance(self._value, tuple) else self._value
-        return printable((spec or "%s") % value)
+        if isinstance(self._value, tuple):
+            return printable((spec or ", ").join(map(str, self._value)))
+        return printable((spec or "%s") % self._value)
 
 
 def _describe(error: OSError, code: int, fields: dict[str, Any]) -> None:

@@ -53,16 +53,25 @@ class Temporary(NamedTuple):
 
 
 @contextlib.contextmanager
+def writing(path: str) -> Iterator[None]:
+    """What the operating system refuses in the block becomes an `OutputError` about *path*."""
+    try:
+        yield
+    except WheelhouseError:
+        raise
+    except OSError as error:
+        raise OutputError.from_os(path, error) from error
+
+
+@contextlib.contextmanager
 def temporary(directory: str) -> Iterator[Temporary]:
     """A new, empty temporary file in *directory* (made if missing); removed when the block ends.
 
     While it is written it is locked, so that nobody takes it for a leftover. Raises `OutputError`.
     """
-    try:
+    with writing(directory):
         make_shared_directory(directory)
         path, descriptor = _locked_file(directory)
-    except OSError as error:
-        raise OutputError.from_os(directory, error) from error
     file = open(descriptor, "w+b")  # noqa: SIM115 - closing it may fail once more on a full disk
     try:
         yield Temporary(path, file)
@@ -123,7 +132,7 @@ def commit(temporary: Temporary, path: str) -> bool:
     False, having changed nothing, when a file of the same content has that name. Raises
     `AlreadyExistsError` when something else has, and `OutputError`.
     """
-    try:
+    with writing(path):
         sync(temporary, _FILE_MODE)
         while not give_name(temporary.path, path):
             if same_content(path, temporary):
@@ -131,10 +140,6 @@ def commit(temporary: Temporary, path: str) -> bool:
             if os.path.lexists(path):
                 raise AlreadyExistsError(path)
         sync_directory(os.path.dirname(path))
-    except OSError as error:
-        if isinstance(error, AlreadyExistsError):
-            raise
-        raise OutputError.from_os(path, error) from error
     return True
 
 

@@ -23,7 +23,7 @@ _BAD_BYTES = (EOFError, RuntimeError, ValueError, OverflowError, MemoryError)
 BAD_ZIP = (zipfile.BadZipFile, zlib.error, _LZMAError, *_BAD_BYTES)
 
 #: As much of a file is read at once (bytes).
-_CHUNK = 1 << 20
+CHUNK = 1 << 20
 
 
 def never_waiting(path: str, flags: int) -> int:
@@ -46,6 +46,6 @@ def sha256_of(path: str) -> str:
 
     digest = hashlib.sha256()
     with open_regular(path) as file:
-        while chunk := file.read(_CHUNK):
+        while chunk := file.read(CHUNK):
             digest.update(chunk)
     return digest.hexdigest()

@@ -57,5 +57,4 @@ def _read(path: str) -> list[Any]:
 
 
 def _of(answer: list[Any]) -> CoreMetadata:
-    name, version, requires_python, requires_dist, extras = answer
-    return CoreMetadata(name, version, requires_python, tuple(requires_dist), tuple(extras))
+    return CoreMetadata(*answer[:3], *map(tuple, answer[3:]))

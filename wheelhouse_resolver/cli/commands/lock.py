@@ -6,19 +6,13 @@ import argparse
 import os
 import sys
 
-from wheelhouse_resolver.cli.options import (
-    add_question_options,
-    print_json,
-    print_or_write,
-    question_of,
-    warn,
-)
+from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.cli.progress import bar
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `lock`."""
-    add_question_options(
+    options.add_question_options(
         parser,
         (
             "then, anywhere on such a host: pip install -r pylock.toml",
@@ -50,30 +44,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(options: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Run `lock`. Exit code 1 when there is no solution."""
     from wheelhouse_resolver.resolution.lockfile import check_name, lock_text
     from wheelhouse_resolver.resolution.resolver import resolve
     from wheelhouse_resolver.selection.requirements import RequirementsFile, read_requirements
     from wheelhouse_resolver.tree.reader import Tree
 
-    if options.output is not None:
-        check_name(options.output, options.format)
-    asked, site, host = question_of(options)
+    if args.output is not None:
+        check_name(args.output, args.format)
+    asked, site, host = options.question_of(args)
     limits = RequirementsFile().merge(
-        *(read_requirements(file, os.environ, constraints=True) for file in options.constraints)
+        *(read_requirements(file, os.environ, constraints=True) for file in args.constraints)
     )
-    warn(limits.warnings())
+    output.warn(limits.warnings())
     with bar("reading") as advance:
         resolution = resolve(Tree(site), asked.merge(limits), host, progress=advance)
-    warn(resolution.warnings)
-    if resolution.conflict is None and (options.output is not None or not options.json):
-        print_or_write(lock_text(resolution, host, options.format), options.output)
-    if options.json:
-        print_json(resolution.to_dict())
+    output.warn(resolution.warnings)
+    if resolution.conflict is None and (args.output is not None or not args.json):
+        output.print_or_write(lock_text(resolution, host, args.format), args.output)
+    if args.json:
+        output.print_json(resolution.to_dict())
     elif resolution.conflict is not None:
         print("no solution:", *resolution.conflict.lines(), sep="\n  ", file=sys.stderr)
-        given = [(f"--{name}", getattr(options, name)) for name in ("arch", "layer", "python")]
+        given = [(f"--{name}", getattr(args, name)) for name in ("arch", "layer", "python")]
         same_host = [word for option, value in given if value is not None for word in (option, value)]
         for each in resolution.conflict.wants_more():
             print(f"hint: {site.command('why-not', each, *same_host)}", file=sys.stderr)

@@ -38,9 +38,10 @@ class Wheelhouse(Tree):
         would win, and of a version whose best build is incompatible no lower build is taken (pip >= 20.3).
         Raises `InvalidRequirementError`, `RequirementsFileError` for the site's constraints, `PythonError`.
         """
-        from wheelhouse_resolver.selection.pick import pick
+        from wheelhouse_resolver.selection.pick import picks
+        from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
 
-        return pick(self, requirement, host)
+        return picks(self, RequirementsFile((parse_requirement(requirement),)), host)[0]
 
     def available(self, host: Host, wanted: Iterable[str] = (), scope: Scope | None = None) -> Listing:
         """What *host* can install, newest first: of every project the newest version, or what *scope* says.
@@ -58,9 +59,10 @@ class Wheelhouse(Tree):
 
         Raises what `pick` raises.
         """
-        from wheelhouse_resolver.explain.why_not import why_not
+        from wheelhouse_resolver.explain.why_not import why_not_each
+        from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
 
-        return why_not(self, requirement, host)
+        return why_not_each(self, RequirementsFile((parse_requirement(requirement),)), host)[0]
 
     def lock(self, requirements: Sequence[str], host: Host, *, constraints: Sequence[str] = ()) -> Resolution:
         """The wheels that *requirements* and all they need come to on *host*, resolved as pip resolves them.

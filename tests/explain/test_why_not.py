@@ -16,15 +16,14 @@ from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
 from tests.factories import make_tree, make_wheel, pack, wheel_files
+from tests.questions import pick, why_not
 from wheelhouse_resolver.explain.answer import Answer, Verdict
 from wheelhouse_resolver.explain.scenario import contradictory, problem_of
 from wheelhouse_resolver.explain.suggestions import Action, Step, Suggestion
-from wheelhouse_resolver.explain.why_not import why_not
 from wheelhouse_resolver.host.cpu import Cpu
 from wheelhouse_resolver.host.detect import Host, Machine
 from wheelhouse_resolver.host.python_probe import Answers
 from wheelhouse_resolver.host.target_python import TargetPython, target_python
-from wheelhouse_resolver.selection.pick import pick
 from wheelhouse_resolver.selection.reasons import Exclusion, Rule, grouped, python_labels
 from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement, read_requirements
 from wheelhouse_resolver.site.layout import BUILTIN_LADDER, Arch, Layer

@@ -13,9 +13,9 @@ import pytest
 
 from tests.factories import make_tree, make_wheel, pack, run_pip, wheel_files
 from tests.pips import pip_environ
+from tests.questions import why_not
 from wheelhouse_resolver.explain.answer import Answer
 from wheelhouse_resolver.explain.suggestions import Action, Suggestion
-from wheelhouse_resolver.explain.why_not import why_not
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.installers.pip_config import pip_config
 from wheelhouse_resolver.site.model import Site

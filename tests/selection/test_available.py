@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.factories import make_tree, make_wheel, pip_report, run_pip
 from tests.pips import pip_environ
+from tests.questions import pick
 from wheelhouse_resolver.errors import InvalidRequirementError, NoWheelhouseError
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.host.target_python import target_python
@@ -27,7 +28,6 @@ from wheelhouse_resolver.selection.available import (
     texts_of,
     wanted_of,
 )
-from wheelhouse_resolver.selection.pick import pick
 from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement, read_requirements
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.urls import file_url

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from tests.factories import make_tree, make_wheel
+from tests.questions import pick
 from wheelhouse_resolver.errors import (
     InvalidRequirementError,
     NoWheelhouseError,
@@ -19,7 +20,7 @@ from wheelhouse_resolver.errors import (
 )
 from wheelhouse_resolver.host.detect import Host, detect_host
 from wheelhouse_resolver.host.target_python import target_python
-from wheelhouse_resolver.selection.pick import Pick, pick
+from wheelhouse_resolver.selection.pick import Pick
 from wheelhouse_resolver.selection.reasons import Rule
 from wheelhouse_resolver.selection.requirements import RequirementsFile, read_requirements
 from wheelhouse_resolver.site.model import Site

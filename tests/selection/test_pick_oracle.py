@@ -20,9 +20,10 @@ from packaging.version import Version
 
 from tests.factories import make_wheel, run_pip
 from tests.pips import pip_environ
+from tests.questions import pick
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.installers.pip_config import pip_config
-from wheelhouse_resolver.selection.pick import Pick, pick
+from wheelhouse_resolver.selection.pick import Pick
 from wheelhouse_resolver.site.layout import Directory
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.urls import file_url

@@ -16,9 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.factories import make_tree
+from tests.questions import pick
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.host.target_python import supported_tags, target_python
-from wheelhouse_resolver.selection.pick import Pick, pick
+from wheelhouse_resolver.selection.pick import Pick
 from wheelhouse_resolver.selection.policy import policy_key
 from wheelhouse_resolver.site.layout import Directory
 from wheelhouse_resolver.site.model import Site

@@ -254,8 +254,8 @@ class TestNested:
     @pytest.mark.parametrize(
         ("line", "problem"),
         [
-            ("-r", "-r takes a value"),
-            ("-i", "-i takes a value"),
+            ("-r", "option -r requires argument"),
+            ("-i", "option -i requires argument"),
             ("-c /dev/null b.txt", "unexpected b.txt"),
             ("-r missing.txt", "line 1: .*missing.txt cannot be read: No such file or directory"),
             ("-r .", "cannot be read: Is a directory"),
@@ -276,9 +276,9 @@ class TestNested:
         ("one\n./local\n", 2, "names its file itself"),
         ("-e .\n", 1, "editable"),
         ("--editable=.\n", 1, "editable"),
-        ("one\n--bogus x\n", 2, "unknown option --bogus"),
-        ("-x\n", 1, "unknown option -x"),
-        ("--no-index --bogus\n", 1, "unknown option --bogus"),
+        ("one\n--bogus x\n", 2, "option --bogus not recognized"),
+        ("-x\n", 1, "option -x not recognized"),
+        ("--no-index --bogus\n", 1, "option --bogus not recognized"),
     ],
 )
 def test_an_error_names_the_file_and_the_line(content: str, line: int, problem: str, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from wheelhouse_resolver.selection.pick import decide
 from wheelhouse_resolver.selection.policy import Policy
 from wheelhouse_resolver.selection.requirements import Requirement, parse_requirement
 from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
+from wheelhouse_resolver.tree.candidate import Candidate, WheelFile
 from wheelhouse_resolver.wheelfile.metadata_cache import cached_metadata
 
 
@@ -36,7 +36,7 @@ class Scenario(NamedTuple):
     host: Host
     asked: Requirement
     policy: Policy
-    files: tuple[Candidate | InvalidFilename, ...]
+    files: tuple[WheelFile, ...]
     problem_of: Callable[[Candidate], str]
 
     def chosen(self) -> Candidate | None:

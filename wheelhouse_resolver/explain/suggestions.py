@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain, combinations, product
 from typing import Any, NamedTuple
 
@@ -66,6 +66,9 @@ _PLACE = {action: place for place, action in enumerate(Action)}
 #: What is an option or argument of pip.
 _FOR_PIP = frozenset({Action.NAME, Action.VERSION, Action.PRE, Action.BINARY})
 
+#: Of those that differ in nothing else, one is suggested; but all Pythons.
+_ONE_OF = frozenset({Action.PYTHON, Action.NODE, Action.LOWER, Action.VERSION})
+
 #: What makes pip search other directories.
 _ELSEWHERE = frozenset({Action.LAYER, Action.LOWER, Action.NODE})
 
@@ -108,21 +111,17 @@ def suggestions(now: Scenario, others: Sequence[Scenario] = ()) -> list[Suggesti
 
     *others*: the same question about projects with close names, for when there is no such project.
     """
+    found = _by_changes(now)
+    for other in reversed(others):
+        name = Step(Action.NAME, (other.asked.name,))
+        if renamed := _tried(other, [], name) or _tried(other, [Step(Action.VERSION)], name):
+            found.insert(0, renamed)
     best = now.chosen()
-    found = [*_by_name(others), *_by_changes(now)]
     if best is not None:
         found.append(_suggestion(now, [Step(Action.REPLACE, (best.path,))], best))
     if not found and not contradictory(now.asked.specifier):
         found.append(_suggestion(now, [Step(Action.BUILD)], None))
     return found
-
-
-def _by_name(others: Sequence[Scenario]) -> Iterator[Suggestion]:
-    for other in others:
-        name = Step(Action.NAME, (other.asked.name,))
-        found = _tried(other, [], name) or _tried(other, [Step(Action.VERSION)], name)
-        if found is not None:
-            yield found
 
 
 def _by_changes(now: Scenario) -> list[Suggestion]:
@@ -146,15 +145,15 @@ def _by_changes(now: Scenario) -> list[Suggestion]:
     ]
     changes = [each for each in changes if each]
     for size in range(1, len(changes) + 1):
-        found: dict[tuple[object, ...], Suggestion] = {}
+        found: dict[object, list[Suggestion]] = {}
         for steps in chain.from_iterable(product(*chosen) for chosen in combinations(changes, size)):
             if suggestion := _tried(now, steps):
-                _collect(found, suggestion)
+                kinds = [
+                    (step.action, () if step.action in _ONE_OF else step.values) for step in suggestion.steps
+                ]
+                found.setdefault(tuple(kinds), []).append(suggestion)
         if found:
-            tidy = [
-                each._replace(steps=tuple(_onward(step, next_python) for step in each.steps))
-                for each in found.values()
-            ]
+            tidy = [_merged(alike, next_python) for alike in found.values()]
             tidy.sort(key=lambda each: [_PLACE[step.action] for step in each.steps])
             # Searching elsewhere for what is searched already only avoids what comes before it.
             near = {directory.path for directory in now.site.search_path(now.host)}
@@ -309,30 +308,26 @@ def _archs(now: Scenario) -> list[Step]:
     ]
 
 
-def _collect(found: dict[tuple[object, ...], Suggestion], new: Suggestion) -> None:
-    """Add *new* to *found*, unless what differs from one of these is only how well it does.
+def _merged(alike: Sequence[Suggestion], next_python: str) -> Suggestion:
+    """The first of *alike*, with all Pythons that would do as well in its place.
 
-    Of archs and versions the first is enough; Pythons are all named, in one suggestion.
+    The Python after all others is their `onward`.
     """
-    enough = (Action.PYTHON, Action.NODE, Action.LOWER, Action.VERSION)
-    key = tuple((step.action, () if step.action in enough else step.values) for step in new.steps)
-    old = found.setdefault(key, new)
-    others = [[step for step in each.steps if step.action is not Action.PYTHON] for each in (old, new)]
-    if old is new or others[0] != others[1]:
-        return
-    steps = [
-        step._replace(values=step.values + more.values) if step.action is Action.PYTHON else step
-        for step, more in zip(old.steps, new.steps, strict=True)
-    ]
-    found[key] = old._replace(steps=tuple(steps))
 
+    def but_python(suggestion: Suggestion) -> list[Step]:
+        return [step for step in suggestion.steps if step.action is not Action.PYTHON]
 
-def _onward(step: Step, next_python: str) -> Step:
-    """*step*, with the Python after all others as `onward` if it is one of its values."""
-    if step.action is not Action.PYTHON or next_python not in step.values:
-        return step
-    minor = int(next_python.removeprefix("3."))
-    while f"3.{minor - 1}" in step.values:
-        minor -= 1
-    known = tuple(each for each in step.values if each != next_python)
-    return step._replace(values=known or step.values, onward=f"3.{minor}")
+    def merged(step: Step) -> Step:
+        if step.action is not Action.PYTHON:
+            return step
+        same = [each for each in alike if but_python(each) == but_python(alike[0])]
+        values = [step.values[0] for each in same for step in each.steps if step.action is Action.PYTHON]
+        if next_python not in values:
+            return step._replace(values=tuple(values))
+        minor = int(next_python.removeprefix("3."))
+        while f"3.{minor - 1}" in values:
+            minor -= 1
+        known = tuple(each for each in values if each != next_python)
+        return step._replace(values=known or step.values, onward=f"3.{minor}")
+
+    return alike[0]._replace(steps=tuple(map(merged, alike[0].steps)))

@@ -18,26 +18,17 @@ from wheelhouse_resolver.explain.suggestions import suggestions
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.selection.pick import ProjectFiles
 from wheelhouse_resolver.selection.policy import Policy
-from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile, parse_requirement
+from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile
 from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.utils import cache
 
 
-def why_not(
-    wheelhouse: Tree, requirement: str | Requirement, host: Host, *, files: RequirementsFile | None = None
-) -> Answer:
-    """Why *requirement* gets what it gets on *host*; of *files* the constraints and `--pre` count.
-
-    Raises what `pick` raises.
-    """
-    asked = parse_requirement(requirement) if isinstance(requirement, str) else requirement
-    (answer,) = why_not_each(wheelhouse, (files or RequirementsFile())._replace(requirements=(asked,)), host)
-    return answer
-
-
 def why_not_each(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[Answer]:
-    """What `why_not` says of each requirement in *files*; the tree is listed once for all of them."""
+    """Why each requirement in *files* gets what it gets on *host*; the tree is listed once for all of them.
+
+    The constraints and the `--pre` in *files* count. Raises what `Wheelhouse.pick` raises.
+    """
     site = wheelhouse.site
     host = host.for_site(site)
     policy = Policy.of(site, host, files)
@@ -65,10 +56,10 @@ def why_not_each(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[
         elif not now.files:
             verdict = Verdict.UNKNOWN
             close = everything().close_to(asked.name)
-        others = []
-        for name in close:
-            named = now.asking(asked.specifier, name)
-            others.append(named._replace(files=tuple(everything().files(name))))
+        others = [
+            now._replace(files=tuple(everything().files(each))).asking(asked.specifier, each)
+            for each in close
+        ]
         return make(
             asked=asked,
             verdict=verdict,

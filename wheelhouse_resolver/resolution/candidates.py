@@ -10,19 +10,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as ParsedRequirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.host.target_python import python_version
 from wheelhouse_resolver.selection.policy import Policy, builds_by_version
-from wheelhouse_resolver.selection.requirements import Requirement
-from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
+from wheelhouse_resolver.tree.candidate import Candidate, WheelFile
 from wheelhouse_resolver.tree.catalogue import Catalogue
 from wheelhouse_resolver.wheelfile.metadata_cache import (
     CoreMetadata,
@@ -31,11 +30,13 @@ from wheelhouse_resolver.wheelfile.metadata_cache import (
 )
 
 #: The name of the target Python among the projects; no project can be called so.
-PYTHON = "<Python>"
+PYTHON = NormalizedName("<Python>")
 
 _NO_EXTRAS: frozenset[str] = frozenset()
 
-_Builds = tuple["Candidate", ...]
+
+#: Gets how many wheels were read, of how many projects so far.
+Progress: TypeAlias = Callable[[int, int], object]
 
 
 def _identifier(project: str, extras: frozenset[str]) -> str:
@@ -55,7 +56,7 @@ class ResolverCandidate:
     python:   its Requires-Python.
     """
 
-    project: str
+    project: NormalizedName
     version: Version
     wheel: Candidate | None = None
     extras: frozenset[str] = _NO_EXTRAS
@@ -79,7 +80,7 @@ class ResolverRequirement(NamedTuple):
     elsewhere: whether it names a file by URL, so that nothing here will do.
     """
 
-    project: str
+    project: NormalizedName
     extras: frozenset[str]
     specifier: SpecifierSet
     text: str
@@ -90,21 +91,6 @@ class ResolverRequirement(NamedTuple):
     def identifier(self) -> str:
         """What is required: `name`, `name[extra,...]` or `PYTHON`."""
         return _identifier(self.project, self.extras)
-
-
-class ProjectCandidates(NamedTuple):
-    """The files of one project.
-
-    versions:    the builds of each version that the target Python can install, newest and best first.
-    constraints: those that concern it.
-    unfit:       the files that it cannot install.
-    refused:     whether the site lets pip take none of its wheels (`no-binary`).
-    """
-
-    versions: tuple[_Builds, ...]
-    constraints: tuple[Requirement, ...]
-    unfit: tuple[Candidate | InvalidFilename, ...]
-    refused: bool = False
 
 
 def requirements_from(
@@ -130,13 +116,9 @@ class CandidateFactory:
 
     broken:   path -> why that wheel cannot be used, of those that were read.
     warnings: one line each, about wheels that were left out or have invalid metadata.
-
-    *progress* gets how many wheels were read, of how many projects so far.
     """
 
-    def __init__(
-        self, catalogue: Catalogue, policy: Policy, progress: Callable[[int, int], object] | None = None
-    ) -> None:
+    def __init__(self, catalogue: Catalogue, policy: Policy, progress: Progress | None = None) -> None:
         self.catalogue, self.policy, self._progress = catalogue, policy, progress
         self.python = ResolverCandidate(project=PYTHON, version=python_version(policy.target))
         self.broken: dict[str, str] = {}
@@ -145,25 +127,19 @@ class CandidateFactory:
         self._made: dict[str, ResolverCandidate | None] = {}
         self._foreign: set[str] = set()
         self._parse = cache(ParsedRequirement)
-        self.project = cache(self._project)
+        self.files = cache(self._files)
+        self.constraints_on = cache(policy.constraints_on)
         self.with_extras = cache(self._with_extras)
         self.requirements_of = cache(self._requirements_of)
         self._versions = cache(self._allowed_versions)
 
-    def _project(self, project: str) -> ProjectCandidates:
-        """The files of the project of that normalised name."""
-        name = canonicalize_name(project)
-        refused = not self.policy.allows_binary(name)
-        fit, unfit = self.policy.sort_candidates(self.catalogue.files(name))
-        return ProjectCandidates(
-            versions=() if refused else tuple(map(tuple, builds_by_version(fit))),
-            constraints=tuple(self.policy.constraints_on(name)),
-            unfit=tuple([*fit, *unfit] if refused else unfit),
-            refused=refused,
-        )
+    def _files(self, project: NormalizedName) -> tuple[list[Candidate], list[WheelFile]]:
+        """The files of *project* that may be chosen, newest and best first, and the others."""
+        fit, unfit = self.policy.sort_candidates(self.catalogue.files(project))
+        return (fit, unfit) if self.policy.allows_binary(project) else ([], [*fit, *unfit])
 
     def candidates(
-        self, project: str, specifier: SpecifierSet, extras: frozenset[str]
+        self, project: NormalizedName, specifier: SpecifierSet, extras: frozenset[str]
     ) -> Iterator[ResolverCandidate]:
         """Those for *project* with *extras* that *specifier* lets pass: one a version, newest first.
 
@@ -174,15 +150,12 @@ class CandidateFactory:
             if candidate is not None:
                 yield self.with_extras(candidate, extras)
 
-    def _allowed_versions(self, project: str, specifier: SpecifierSet) -> list[_Builds]:
-        wheels = [each for builds in self.project(project).versions for each in builds]
-        return list(map(tuple, builds_by_version(self.policy.filter_versions(wheels, specifier))))
+    def _allowed_versions(self, project: NormalizedName, specifier: SpecifierSet) -> list[list[Candidate]]:
+        return builds_by_version(self.policy.filter_versions(self.files(project)[0], specifier))
 
     def _with_extras(self, candidate: ResolverCandidate, extras: frozenset[str]) -> ResolverCandidate:
         """*candidate*, which is without extras, with *extras*."""
-        if not extras or candidate.wheel is None:
-            return candidate
-        return dataclasses.replace(candidate, extras=extras)
+        return dataclasses.replace(candidate, extras=extras) if extras and candidate.wheel else candidate
 
     def prefetch(self, requirements: Iterable[ResolverRequirement]) -> None:
         """Read the wheels that *requirements* come to if the first of each will do, each generation at once.
@@ -195,7 +168,7 @@ class CandidateFactory:
             for each in requirements
             if each.exactly is None and not each.elsewhere and each.identifier not in passed
         ]:
-            likely: dict[str, tuple[_Builds, frozenset[str]]] = {}
+            likely: dict[str, tuple[list[Candidate], frozenset[str]]] = {}
             for each in requirements:
                 specifier = self.policy.narrowed(each.specifier, each.project)
                 for builds in self._versions(each.project, specifier)[:1]:
@@ -236,33 +209,34 @@ class CandidateFactory:
             self._warn(f"{wheel.path}: the marker of {requirement} cannot be evaluated: {error}")
             return True
 
-    def candidate_of(self, builds: _Builds) -> ResolverCandidate | None:
+    def candidate_of(self, builds: list[Candidate]) -> ResolverCandidate | None:
         """The candidate that one version is: its best build; None if that cannot be used (see `broken`)."""
         for wheel in builds:
-            if wheel.path in self._made:
+            if wheel.path not in self._made:
+                self._made[wheel.path] = self._make(wheel)
+            if wheel.path not in self._foreign:
                 return self._made[wheel.path]
-            if wheel.path in self._foreign:
-                continue
-            if self._progress is not None:
-                number = len(self._made) + 1
-                self._progress(number, max(self.project.cache_info().currsize, number))
-            made = None
-            try:
-                metadata = self._metadata.get(wheel.path) or cached_metadata(wheel.path)
-                if mismatch := metadata.mismatch(wheel.name, wheel.version):
-                    self._foreign.add(wheel.path)
-                    self._leave_out(wheel, mismatch)
-                    continue
-                made = self._make(wheel, metadata)
-            except InvalidRequirement as error:
-                self._leave_out(wheel, f"its METADATA has an invalid requirement: {error}".splitlines()[0])
-            except WheelhouseError as error:
-                self._leave_out(wheel, getattr(error, "problem", str(error)))
-            self._made[wheel.path] = made
-            return made
         return None
 
-    def _make(self, wheel: Candidate, metadata: CoreMetadata) -> ResolverCandidate:
+    def _make(self, wheel: Candidate) -> ResolverCandidate | None:
+        if self._progress is not None:
+            number = len(self._made) + 1
+            self._progress(number, max(self.files.cache_info().currsize, number))
+        try:
+            metadata = self._metadata.get(wheel.path) or cached_metadata(wheel.path)
+            if problem := metadata.mismatch(wheel.name, wheel.version):
+                self._foreign.add(wheel.path)
+            else:
+                return self._parsed(wheel, metadata)
+        except InvalidRequirement as error:
+            problem = f"its METADATA has an invalid requirement: {error}".splitlines()[0]
+        except WheelhouseError as error:
+            problem = getattr(error, "problem", str(error))
+        self.broken[wheel.path] = problem
+        self._warn(f"left out {wheel.path}: {problem}")
+        return None
+
+    def _parsed(self, wheel: Candidate, metadata: CoreMetadata) -> ResolverCandidate:
         python: SpecifierSet | None = None
         try:
             python = SpecifierSet(metadata.requires_python)
@@ -276,10 +250,6 @@ class CandidateFactory:
             provides=frozenset(map(canonicalize_name, metadata.provides_extra)),
             python=python,
         )
-
-    def _leave_out(self, wheel: Candidate, problem: str) -> None:
-        self.broken[wheel.path] = problem
-        self._warn(f"left out {wheel.path}: {problem}")
 
     def _warn(self, warning: str) -> None:
         self.warnings[warning] = None

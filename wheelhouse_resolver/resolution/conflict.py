@@ -12,18 +12,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from wheelhouse_resolver.errors import printable
 from wheelhouse_resolver.resolution import candidates
-from wheelhouse_resolver.resolution.candidates import PYTHON
+from wheelhouse_resolver.selection.policy import builds_by_version
 from wheelhouse_resolver.selection.requirements import Requirement
 from wheelhouse_resolver.tree.candidate import InvalidFilename
 from wheelhouse_resolver.utils.serialise import to_plain
 
 #: Facts, each with the candidates that state it.
-Seen = Mapping["Fact", Iterable["candidates.ResolverCandidate"]]
+Seen = Mapping["Fact", Iterable[candidates.ResolverCandidate]]
 
 #: As many versions are named one by one; of more, the first and the last.
 _NAMED = 6
@@ -47,7 +47,7 @@ class Fact(NamedTuple):
     by: str
     by_project: str
     requirement: str
-    project: str
+    project: NormalizedName
     elsewhere: bool = False
     where: str = ""
 
@@ -137,7 +137,7 @@ class Exists(NamedTuple):
     def lines(self) -> list[str]:
         """As text, a line for each reason."""
         found = []
-        if self.project == PYTHON:
+        if self.project == candidates.PYTHON:
             return [f"the target is Python {', '.join(self.versions)}"]
         if self.versions:
             are = "is" if len(self.versions) == 1 else "are"
@@ -186,8 +186,7 @@ class Conflict(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        plain: dict[str, Any] = to_plain(self)
-        return plain
+        return {**to_plain(self)}
 
 
 def explain(
@@ -285,7 +284,7 @@ def _demand(fact: Fact, core: Sequence[Fact], seen: Seen) -> Demand:
 def _chain(project: str, core: Sequence[Fact], seen: Seen) -> Iterator[Asked]:
     """How *project* came to be needed, by the shortest way."""
     nearest = _from_the_user(core)
-    links = {fact.project: fact for fact in reversed(nearest) if fact.by != _CONSTRAINT}
+    links: dict[str, Fact] = {fact.project: fact for fact in reversed(nearest) if fact.by != _CONSTRAINT}
     while link := links.pop(project, None):
         by_user = link.by == _USER
         yield Asked(link.requirement) if by_user else Asked(link.requirement, link.by, _versions(seen, link))
@@ -303,28 +302,27 @@ def _named(name: str, versions: Sequence[str]) -> str:
     return f"{name} {', '.join(versions)}"
 
 
-def _exists(factory: candidates.CandidateFactory, project: str) -> Exists:
+def _exists(factory: candidates.CandidateFactory, project: NormalizedName) -> Exists:
     python = factory.python.version
-    if project == PYTHON:
-        return Exists(PYTHON, (str(python),))
-    files = factory.project(project)
-    usable: dict[Version, None] = {}
+    if project == candidates.PYTHON:
+        return Exists(candidates.PYTHON, (str(python),))
+    fit, unfit = factory.files(project)
+    usable: list[Version] = []
     unusable: dict[Version, str] = {}
-    for builds in reversed(files.versions):
-        candidate = factory.candidate_of(builds)
-        if candidate is not None:
-            usable[candidate.version] = None
+    for builds in reversed(builds_by_version(fit)):
+        if factory.candidate_of(builds) is not None:
+            usable.append(builds[0].version)
         else:
             unusable[builds[0].version] = factory.broken[builds[0].path]
-    reason = f"its wheels are not for Python {python.major}.{python.minor} here"
-    if files.refused:
-        reason = "the site's [pip] table says no-binary"
-    for file in files.unfit:
+    reason = "the site's [pip] table says no-binary"
+    if factory.policy.allows_binary(project):
+        reason = f"its wheels are not for Python {python.major}.{python.minor} here"
+    for file in unfit:
         if not isinstance(file, InvalidFilename) and file.version not in usable:
             unusable.setdefault(file.version, reason)
     return Exists(
         project,
         tuple(map(str, usable)),
         tuple((str(version), unusable[version]) for version in sorted(unusable)),
-        () if usable or unusable else tuple(factory.catalogue.close_to(canonicalize_name(project))),
+        () if usable or unusable else tuple(factory.catalogue.close_to(project)),
     )

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from itertools import chain
+from itertools import chain, groupby
 from typing import Any, NamedTuple
 
 from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName
 from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, ResolutionTooDeep, Resolver
 from resolvelib.resolvers import Result
 from resolvelib.structs import RequirementInformation
@@ -23,11 +24,13 @@ from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.resolution.candidates import (
     PYTHON,
     CandidateFactory,
+    Progress,
     ResolverCandidate,
     ResolverRequirement,
     requirements_from,
 )
 from wheelhouse_resolver.resolution.conflict import Conflict, Fact, Seen, explain
+from wheelhouse_resolver.selection.pick import missing_extras
 from wheelhouse_resolver.selection.policy import Policy
 from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile
 from wheelhouse_resolver.tree.candidate import Candidate
@@ -80,8 +83,7 @@ class Resolution(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        plain: dict[str, Any] = to_plain(self)
-        return plain
+        return {**to_plain(self)}
 
 
 class _Provider(AbstractProvider[ResolverRequirement, ResolverCandidate, str]):
@@ -112,12 +114,13 @@ class _Provider(AbstractProvider[ResolverRequirement, ResolverCandidate, str]):
         backtrack_causes: Sequence[RequirementInformation[ResolverRequirement, ResolverCandidate]],
     ) -> Iterable[str]:
         """Python first, then what took part in the last conflict, then what was often in the way."""
-        causes: set[str] = set()
-        for requirement, parent in backtrack_causes:
-            causes |= {each.identifier for each in (requirement, parent) if each is not None}
-            for each in (requirement, parent):
-                if each is not None and each.identifier not in resolutions:
-                    self._in_the_way[each.identifier] += 1
+        causes = [
+            each.identifier
+            for requirement, parent in backtrack_causes
+            for each in (requirement, parent)
+            if each is not None
+        ]
+        self._in_the_way.update(each for each in causes if each not in resolutions)
         all_of_them = list(identifiers)
         if PYTHON in all_of_them:
             return [PYTHON]
@@ -165,10 +168,6 @@ class _Provider(AbstractProvider[ResolverRequirement, ResolverCandidate, str]):
     ) -> Iterable[ResolverCandidate] | Callable[[], Iterator[ResolverCandidate]]:
         own = list(requirements[identifier])
         refused = set(incompatibilities[identifier])
-        if identifier == PYTHON:
-            python = self._factory.python
-            fits = python not in refused and all(self.is_satisfied_by(each, python) for each in own)
-            return [python] if fits else []
         if any(each.elsewhere for each in own):
             return []
         project, extras = _parts(identifier)
@@ -178,6 +177,8 @@ class _Provider(AbstractProvider[ResolverRequirement, ResolverCandidate, str]):
         for each in all_of_them:
             specifier &= each.specifier
         exactly = {each.exactly for each in all_of_them if each.exactly is not None}
+        if identifier == PYTHON:
+            exactly = {self._factory.python}
         if exactly:
             return [
                 candidate
@@ -211,15 +212,15 @@ class _Provider(AbstractProvider[ResolverRequirement, ResolverCandidate, str]):
 
     def _constraint_on(self, project: str) -> SpecifierSet:
         together = SpecifierSet()
-        for each in self._factory.project(project).constraints:
+        for each in self._factory.constraints_on(project):
             if self.counts(Fact.of_constraint(each)):
                 together &= each.specifier
         return together
 
 
-def _parts(identifier: str) -> tuple[str, frozenset[str]]:
+def _parts(identifier: str) -> tuple[NormalizedName, frozenset[str]]:
     project, bracket, extras = identifier.rstrip("]").partition("[")
-    return project, frozenset(extras.split(",")) if bracket else frozenset()
+    return NormalizedName(project), frozenset(extras.split(",")) if bracket else frozenset()
 
 
 class _Problem:
@@ -254,16 +255,11 @@ class _Problem:
 
 
 def resolve(
-    wheelhouse: Tree,
-    files: RequirementsFile,
-    host: Host,
-    *,
-    progress: Callable[[int, int], object] | None = None,
+    wheelhouse: Tree, files: RequirementsFile, host: Host, *, progress: Progress | None = None
 ) -> Resolution:
     """The wheels in *host*'s search path that the requirements in *files* come to, or why there are none.
 
-    The constraints in *files* and those of the site restrict what is chosen, and add nothing. *progress*
-    gets how many wheels were read, of how many projects so far.
+    The constraints in *files* and those of the site restrict what is chosen, and add nothing.
 
     Raises `InvalidRequirementError`, `TooComplexError`, and what `Wheelhouse` and `Policy` raise.
     """
@@ -286,31 +282,19 @@ def resolve(
         ]
         conflict = explain(factory, provider.seen, causes, problem.seen_when_failing)
         return Resolution(texts, conflict=conflict, warnings=(*ignored, *factory.warnings))
-    warnings = (*ignored, *factory.warnings, *_missing_extras(result))
-    return Resolution(texts, _packages(result), warnings=warnings)
+    chosen = [(each.wheel, each) for each in result.mapping.values() if each.wheel is not None]
+    missing = chain.from_iterable(missing_extras(wheel, each.extras, each.provides) for wheel, each in chosen)
+    warnings = (*ignored, *factory.warnings, *missing)
+    return Resolution(texts, _packages(chosen, result.graph), warnings=warnings)
 
 
-def _missing_extras(result: Result[ResolverRequirement, ResolverCandidate, str]) -> Iterator[str]:
-    """A line for each extra that what was chosen does not have; pip warns, too, and goes on."""
-    for candidate in result.mapping.values():
-        if candidate.wheel is not None:
-            for extra in sorted(candidate.extras - candidate.provides):
-                yield f"{candidate.wheel.filename} does not provide the extra {extra!r}"
-
-
-def _packages(result: Result[ResolverRequirement, ResolverCandidate, str]) -> tuple[Locked, ...]:
-    """The wheels of a *result*; what is chosen with extras is one with the project itself."""
-    wheels: dict[str, Candidate] = {}
-    extras: dict[str, list[tuple[str, ...]]] = {}
-    needed: dict[str, set[str]] = {}
-    for identifier, chosen in result.mapping.items():
-        if chosen.wheel is None:
-            continue
-        wheels[chosen.project] = chosen.wheel
-        extras.setdefault(chosen.project, []).extend([tuple(sorted(chosen.extras))] if chosen.extras else [])
-        children = {_parts(child)[0] for child in result.graph.iter_children(identifier) if child}
-        needed.setdefault(chosen.project, set()).update(children - {chosen.project, PYTHON})
-    return tuple(
-        Locked(wheel, tuple(sorted(needed[project])), tuple(sorted(extras[project])))
-        for project, wheel in sorted(wheels.items())
-    )
+def _packages(chosen: Iterable[tuple[Candidate, ResolverCandidate]], graph: Any) -> tuple[Locked, ...]:
+    """The wheels that were *chosen*; what is chosen with extras is one with the project itself."""
+    found = []
+    for wheel, same in groupby(sorted(chosen, key=lambda each: each[0].name), key=lambda each: each[0]):
+        several = [each for _, each in same]
+        children = chain.from_iterable(graph.iter_children(each.identifier) for each in several)
+        needed = {_parts(child)[0] for child in children if child} - {wheel.name, PYTHON}
+        extras = sorted(tuple(sorted(each.extras)) for each in several if each.extras)
+        found.append(Locked(wheel, tuple(sorted(needed)), tuple(extras)))
+    return tuple(found)

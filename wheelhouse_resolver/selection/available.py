@@ -115,17 +115,14 @@ class Row(NamedTuple):
     condensed: bool = False
     close: tuple[str, ...] = ()
 
-    @property
-    def state(self) -> str:
-        """Whether there is a wheel, as text."""
-        return "available" if self.wheels else "not available"
-
     def value(self, column: str) -> Any:
         """What the row says in that column of `COLUMNS`: text, a number, None; condensed: a list of them."""
+        if column == "name":
+            return self.name
+        if column == "state":
+            return "available" if self.wheels else "not available"
         if column == "wanted":
             return None if self.wheels else self.wanted or "any"
-        if column not in _OF_WHEEL:
-            return getattr(self, column)
         values = list(dict.fromkeys(map(_OF_WHEEL[column], self.wheels)))
         if self.condensed and column not in _COMMON:
             return values

@@ -7,6 +7,7 @@ except that the METADATA of the wheel about to win is read.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import cache, partial
 from itertools import chain
 from typing import Any, NamedTuple
@@ -21,8 +22,8 @@ from wheelhouse_resolver.host.target_python import python_version
 from wheelhouse_resolver.selection.outside import why_not_searched
 from wheelhouse_resolver.selection.policy import Policy, builds_by_version, policy_key
 from wheelhouse_resolver.selection.reasons import Exclusion, FileStatus, Rule, place_of, python_labels
-from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile, parse_requirement
-from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
+from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile
+from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename, WheelFile
 from wheelhouse_resolver.tree.catalogue import Catalogue
 from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.utils.log import info
@@ -70,8 +71,7 @@ class Pick(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: requirement, best, rejected, ignored, warnings."""
-        plain: dict[str, Any] = to_plain(self, "requirement", "best", "rejected", "ignored", "warnings")
-        return plain
+        return {**to_plain(self, "requirement", "best", "rejected", "ignored", "warnings")}
 
 
 class ProjectFiles:
@@ -93,7 +93,7 @@ class ProjectFiles:
         others = [each for each in self._wheelhouse.site.directories() if each.path not in searched]
         return self._wheelhouse.catalogue(others, self._projects)
 
-    def all(self, project: NormalizedName) -> list[Candidate | InvalidFilename]:
+    def all(self, project: NormalizedName) -> list[WheelFile]:
         """The files of *project* in all directories of the site, those in the search path first."""
         return [*self.inside.files(project), *self.outside().files(project)]
 
@@ -105,7 +105,7 @@ class ProjectFiles:
 
     def _excluded(self, asked: Requirement, policy: Policy) -> tuple[FileStatus, ...]:
         """Each file outside the search path: why it is not searched, and what would exclude it if it were."""
-        by_directory: dict[str, list[Candidate | InvalidFilename]] = {}
+        by_directory: dict[str, list[WheelFile]] = {}
         for each in self.outside().files(asked.name):
             by_directory.setdefault(each.directory.path, []).append(each)
         found: list[FileStatus] = []
@@ -132,18 +132,6 @@ def picks(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[Pick]:
     return decided
 
 
-def pick(
-    wheelhouse: Tree, requirement: str | Requirement, host: Host, *, files: RequirementsFile | None = None
-) -> Pick:
-    """What `picks` says of one *requirement*; of *files* the constraints and `--pre` count.
-
-    Raises `InvalidRequirementError`, and what `picks` raises.
-    """
-    asked = parse_requirement(requirement) if isinstance(requirement, str) else requirement
-    (found,) = picks(wheelhouse, (files or RequirementsFile())._replace(requirements=(asked,)), host)
-    return found
-
-
 def skipped(wheelhouse: Tree, host: Host, found: Iterable[Pick]) -> list[InvalidFilename]:
     """The files in *host*'s search path with an invalid name that none of the picks *found* rejects."""
     invalid = wheelhouse.misnamed(wheelhouse.site.search_path(host).directories)
@@ -151,12 +139,7 @@ def skipped(wheelhouse: Tree, host: Host, found: Iterable[Pick]) -> list[Invalid
     return [each for each in invalid if each.path not in rejected]
 
 
-def decide(
-    asked: Requirement,
-    policy: Policy,
-    found: Sequence[Candidate | InvalidFilename],
-    outside: Statuses = tuple,
-) -> Pick:
+def decide(asked: Requirement, policy: Policy, found: Sequence[WheelFile], outside: Statuses = tuple) -> Pick:
     """The pick for *asked* when *found* are the project's files in the search path.
 
     *outside*: works out what is rejected elsewhere.
@@ -167,26 +150,26 @@ def decide(
         no = (Exclusion(Rule.NO_BINARY),)
         return Pick(str(asked), inside=lambda: tuple(FileStatus(each, no) for each in found), outside=outside)
     chooser = _Chooser(asked, policy, found)
-    warnings = (*chooser.warnings, *_missing_extras(asked, chooser.best))
-    return Pick(str(asked), chooser.best, "", warnings, cache(chooser.statuses), outside)
+    best, warnings = chooser.best, chooser.warnings
+    if best is not None and asked.extras:
+        with suppress(WheelhouseError):
+            warnings += missing_extras(best, asked.extras, cached_metadata(best.path).provides_extra)
+    return Pick(str(asked), best, "", tuple(warnings), cache(chooser.statuses), outside)
 
 
 def forbidding(candidate: Candidate, policy: Policy) -> tuple[str, ...]:
     """The constraints that forbid *candidate*, each with its file and line."""
-    against = [
-        each
+    return tuple(
+        f"{each} ({each.where})" if each.where else str(each)
         for each in policy.constraints_on(candidate.name)
         if not each.specifier.contains(candidate.version, prereleases=True)
-    ]
-    return tuple(f"{each} ({each.where})" if each.where else str(each) for each in against)
+    )
 
 
 class _Chooser:
     """Applies the rules to *files* in their order; which rule excluded each is worked out by `statuses`."""
 
-    def __init__(
-        self, asked: Requirement, policy: Policy, files: Sequence[Candidate | InvalidFilename]
-    ) -> None:
+    def __init__(self, asked: Requirement, policy: Policy, files: Sequence[WheelFile]) -> None:
         self._specifier, self._policy = asked.specifier, policy
         self._refused: list[tuple[SpecifierSet, list[Candidate]]] = []
         self._lost: list[Candidate] = []
@@ -235,7 +218,7 @@ class _Chooser:
             kind, about = ("own", own) if each is builds[0] else ("build", build)
             yield FileStatus(each, (Exclusion(Rule.REQUIRES_PYTHON, kind, about, str(self._python)),))
 
-    def _unfitting(self, file: Candidate | InvalidFilename) -> tuple[Exclusion, ...]:
+    def _unfitting(self, file: WheelFile) -> tuple[Exclusion, ...]:
         if isinstance(file, InvalidFilename):
             return (Exclusion(Rule.FILENAME, about=(file.problem,)),)
         return (_wrong_tags(file.tags, self._policy), *self._barring(file))
@@ -273,14 +256,8 @@ def requires_python(candidate: Candidate, warnings: list[str]) -> SpecifierSet:
     return SpecifierSet()
 
 
-def _missing_extras(asked: Requirement, best: Candidate | None) -> list[str]:
-    """A warning for every extra that the winner does not provide; pip warns too, and goes on."""
-    if not asked.extras or best is None:
-        return []
-    try:
-        provided = cached_metadata(best.path).provides_extra
-    except WheelhouseError:
-        return []
-    known = {canonicalize_name(extra) for extra in provided}
-    missing = [extra for extra in sorted(asked.extras) if canonicalize_name(extra) not in known]
-    return [f"{best.filename} does not provide the extra {extra!r}" for extra in missing]
+def missing_extras(wheel: Candidate, extras: Iterable[str], provided: Iterable[str]) -> list[str]:
+    """A warning for each of *extras* that *wheel* does not provide; pip warns too, and goes on."""
+    known = set(map(canonicalize_name, provided))
+    missing = [extra for extra in sorted(extras) if canonicalize_name(extra) not in known]
+    return [f"{wheel.filename} does not provide the extra {extra!r}" for extra in missing]

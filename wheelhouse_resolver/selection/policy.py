@@ -21,7 +21,7 @@ from wheelhouse_resolver.host.target_python import TargetPython, marker_environm
 from wheelhouse_resolver.selection.reasons import python_labels
 from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile, read_requirements
 from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
+from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename, WheelFile
 from wheelhouse_resolver.utils.text import is_true
 
 if TYPE_CHECKING:
@@ -141,17 +141,12 @@ class Policy(NamedTuple):
         return any(marker.evaluate({**environment, "extra": extra}) for extra in tuple(extras) or ("",))
 
     def split_by_marker(
-        self, requirements: Iterable[Requirement]
+        self, requirements: Sequence[Requirement]
     ) -> tuple[list[Requirement], tuple[str, ...]]:
         """Those of *requirements* that concern the target Python, and a warning for each other one."""
-        found: list[Requirement] = []
-        ignored: list[str] = []
-        for each in requirements:
-            if self.marker_applies(each.marker):
-                found.append(each)
-            else:
-                ignored.append(f"ignored {each}: its marker does not hold for this Python")
-        return found, tuple(ignored)
+        found = [each for each in requirements if self.marker_applies(each.marker)]
+        ignored = [each for each in requirements if not self.marker_applies(each.marker)]
+        return found, tuple(f"ignored {each}: its marker does not hold for this Python" for each in ignored)
 
     def constraints_on(self, project: str) -> list[Requirement]:
         """The constraints on the project of that normalised name that concern the target Python."""
@@ -170,13 +165,11 @@ class Policy(NamedTuple):
         without = self.no_binary
         return project not in without and (":all:" not in without or project in self.only_binary)
 
-    def sort_candidates(
-        self, files: Iterable[Candidate | InvalidFilename]
-    ) -> tuple[list[Candidate], list[Candidate | InvalidFilename]]:
+    def sort_candidates(self, files: Iterable[WheelFile]) -> tuple[list[Candidate], list[WheelFile]]:
         """Those of *files* that the target Python can install, the best first, and the others."""
         priorities = self.priorities
         fit: list[Candidate] = []
-        unfit: list[Candidate | InvalidFilename] = []
+        unfit: list[WheelFile] = []
         for each in files:
             if isinstance(each, InvalidFilename) or not any(tag in priorities for tag in each.tags):
                 unfit.append(each)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from packaging.tags import Tag
 
-from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
+from wheelhouse_resolver.tree.candidate import Candidate, WheelFile
 from wheelhouse_resolver.utils.serialise import to_plain
 
 
@@ -101,7 +101,7 @@ class FileStatus(NamedTuple):
     directory, or that Python, would be enough.
     """
 
-    file: Candidate | InvalidFilename
+    file: WheelFile
     exclusions: tuple[Exclusion, ...]
 
     @property
@@ -130,7 +130,7 @@ class Group(NamedTuple):
     """Files that are excluded alike, in the order that they came in."""
 
     exclusions: tuple[Exclusion, ...]
-    files: tuple[Candidate | InvalidFilename, ...]
+    files: tuple[WheelFile, ...]
 
     def __str__(self) -> str:
         versions = sorted({each.version for each in self.files if isinstance(each, Candidate)})
@@ -161,7 +161,7 @@ def _merged(alike: Sequence[Exclusion]) -> Exclusion:
     return alike[0]._replace(about=tuple(in_order))
 
 
-def place_of(file: Candidate | InvalidFilename) -> str:
+def place_of(file: WheelFile) -> str:
     """The file as label/filename."""
     return f"{file.directory.label}/{file.filename}"
 

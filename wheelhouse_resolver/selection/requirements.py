@@ -45,14 +45,14 @@ _HASH = re.compile(r"\s--hash[=\s]")
 _CONSTRAINTS = frozenset({"-c", "--constraint"})
 _INCLUDES = _CONSTRAINTS | {"-r", "--requirement"}
 
-#: All other options for the whole file. They choose indexes or transport, which picking from files has no use
-#: for, or other files: those that could make pip take something else are reported.
-_REPORTED_WITH_VALUE = frozenset(
-    ["-i", "--index-url", "--pypi-url", "--extra-index-url", "-f", "--find-links", "--no-binary"]
+#: All options for the whole file, as getopt has them. Most choose indexes or transport, which picking from
+#: files has no use for, or other files: those that could make pip take something else are reported.
+_SHORT = "r:c:e:i:f:"
+_LONG = (
+    "requirement= constraint= editable= index-url= pypi-url= extra-index-url= find-links= no-binary= "
+    "only-binary= trusted-host= use-feature= pre no-index prefer-binary require-hashes"
 )
-_REPORTED = _REPORTED_WITH_VALUE | {"--require-hashes"}
-_WITH_VALUE = _INCLUDES | _REPORTED_WITH_VALUE | {"--trusted-host", "--only-binary", "--use-feature"}
-_FLAGS = frozenset({"--pre", "--no-index", "--prefer-binary", "--require-hashes"})
+_REPORTED = "-i --index-url --pypi-url --extra-index-url -f --find-links --no-binary --require-hashes"
 
 #: The greatest size of a file that is read, in bytes: a hundred times that of the longest ones.
 _MOST = 16 << 20
@@ -104,8 +104,8 @@ class RequirementsFile(NamedTuple):
         """What all say. What is there twice, word for word, is there once."""
         all_of_them = (self, *others)
         return RequirementsFile(
-            requirements=_once(chain.from_iterable(each.requirements for each in all_of_them)),
-            constraints=_once(chain.from_iterable(each.constraints for each in all_of_them)),
+            requirements=_once(each.requirements for each in all_of_them),
+            constraints=_once(each.constraints for each in all_of_them),
             prereleases=any(each.prereleases for each in all_of_them),
             ignored=tuple(dict.fromkeys(chain.from_iterable(each.ignored for each in all_of_them))),
         )
@@ -123,9 +123,9 @@ class RequirementsFile(NamedTuple):
         ]
 
 
-def _once(requirements: Iterable[Requirement]) -> tuple[Requirement, ...]:
+def _once(several: Iterable[Iterable[Requirement]]) -> tuple[Requirement, ...]:
     found: dict[str, Requirement] = {}
-    for each in requirements:
+    for each in chain.from_iterable(several):
         found.setdefault(each.text, each)
     return tuple(found.values())
 
@@ -229,24 +229,18 @@ def read_requirements(
 def _options(
     line: str, path: str, number: int, include: Callable[[str, bool], RequirementsFile]
 ) -> Iterator[RequirementsFile]:
+    from getopt import GetoptError, getopt
+
     where = f"{path}, line {number}"
     try:
-        words = shlex.split(line)
-    except ValueError as error:
-        raise RequirementsFileError(where, str(error)) from error
-    while words:
-        name, equals, value = words.pop(0).partition("=")
-        if name.startswith("-") and not name.startswith("--") and len(name) > 2:
-            name, equals, value = name[:2], "=", name[2:] + equals + value
+        options, rest = getopt(shlex.split(line), _SHORT, _LONG.split())
+    except (ValueError, GetoptError) as error:
+        raise RequirementsFileError(where, printable(str(error))) from error
+    if rest:
+        raise RequirementsFileError(where, f"unexpected {printable(rest[0])}")
+    for name, value in options:
         if name in ("-e", "--editable"):
             raise InvalidRequirementError(line, "an editable names its source itself", where)
-        if name not in _WITH_VALUE | _FLAGS:
-            what = "unknown option" if name.startswith("-") else "unexpected"
-            raise RequirementsFileError(where, f"{what} {printable(name)}")
-        if name in _WITH_VALUE and not equals:
-            if not words:
-                raise RequirementsFileError(where, f"{name} takes a value")
-            value = words.pop(0)
         if name in _INCLUDES:
             inner = os.path.join(os.path.dirname(path), _local(value, where))
             try:
@@ -257,7 +251,7 @@ def _options(
                 raise RequirementsFileError(where, f"{inner} {error.problem}") from error
         elif name == "--pre":
             yield RequirementsFile(prereleases=True)
-        elif name in _REPORTED:
+        elif name in _REPORTED.split():
             yield RequirementsFile(ignored=(IgnoredOption(name, path, number),))
 
 

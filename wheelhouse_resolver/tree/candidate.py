@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from packaging.utils import BuildTag, NormalizedName, canonicalize_name, parse_wheel_filename
 from packaging.version import Version
@@ -65,6 +65,10 @@ class InvalidFilename(NamedTuple):
     def path(self) -> str:
         """The path of the file."""
         return os.path.join(self.directory.path, self.filename)
+
+
+#: A file of the tree that ends in .whl.
+WheelFile: TypeAlias = Candidate | InvalidFilename
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -27,7 +27,7 @@ from wheelhouse_resolver.builder.records.record import describe
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.host.target_python import marker_environment
-from wheelhouse_resolver.selection.pick import pick
+from wheelhouse_resolver.selection.pick import picks
 from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile, parse_requirement
 from wheelhouse_resolver.tree.compatibility import fits
 from wheelhouse_resolver.tree.reader import Tree
@@ -173,7 +173,8 @@ class _Planner:
         """The existing wheel that satisfies *want*: of the wheelhouse, else of a previous run."""
         python = self._settings.targets[target].python
         host = Host(arch=self._settings.archs[arch], layer=self._settings.layer, python=python)
-        best = pick(self._wheelhouse, parse_requirement(f"{name}{want.specifier}"), host).best
+        asked = RequirementsFile((parse_requirement(f"{name}{want.specifier}"),))
+        best = picks(self._wheelhouse, asked, host)[0].best
         if best is not None or self._settings.publish:
             return best.path if best is not None else None
         fitting = [

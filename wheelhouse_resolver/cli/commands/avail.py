@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 
 from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.cli.tables import Table, add_table_options, print_table
 from wheelhouse_resolver.errors import printable
 from wheelhouse_resolver.selection import available
-from wheelhouse_resolver.selection.available import COLUMNS, Listing, Row
+from wheelhouse_resolver.selection.available import COLUMNS, Listing
 from wheelhouse_resolver.tree.reader import Tree
 
-#: What a narrow terminal goes without, unless the columns were chosen; `local` only if it is empty.
+#: What a narrow terminal goes without, the first first, unless the columns were chosen.
 _DROPPABLE = ("platform", "abi", "build", "python", "layer")
 
 #: What a table shows by default.
@@ -76,25 +75,19 @@ def run(args: argparse.Namespace) -> int:
     if args.not_available:
         rows = sorted([*rows, *found.missing], key=lambda row: row.name)
     columns = args.columns or (*_SHOWN_BY_DEFAULT, *(["state", "wanted"] if args.not_available else []))
+    # The first row of a project is what is installed, unless more is shown than that.
+    firsts = {row.name: row for row in reversed(rows) if row.wheels}
+    # `local` goes first if it is empty.
+    droppable = _DROPPABLE if any(row.value("local") for row in rows) else ("local", *_DROPPABLE)
     table = Table(
         columns,
         [] if args.format == "json" else available.texts_of(rows, columns),
         title=f"Wheels in {site.root}",
-        dim=[not _first(row, before) for row, before in zip(rows, [None, *rows], strict=False)],
-        droppable=() if args.columns else _droppable(rows),
+        dim=[row is not firsts.get(row.name) for row in rows],
+        droppable=() if args.columns else droppable,
     )
     print_table(table, args.format, lambda: [row.to_dict(args.columns or COLUMNS) for row in rows])
     return 1 if found.missing or found.unmatched else 0
-
-
-def _droppable(rows: Sequence[Row]) -> tuple[str, ...]:
-    """The columns that a narrow terminal goes without, the first first."""
-    return _DROPPABLE if any(row.value("local") for row in rows) else ("local", *_DROPPABLE)
-
-
-def _first(row: Row, before: Row | None) -> bool:
-    """Whether *row* is the first of its project: what is installed, unless more is shown than that."""
-    return bool(row.wheels) and (before is None or row.name != before.name)
 
 
 def _report(found: Listing, missing: bool) -> None:

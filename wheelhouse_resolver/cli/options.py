@@ -63,11 +63,12 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_json(parser: argparse.ArgumentParser) -> None:
-    add_flags(parser, ("--json", "print JSON, for programs"))
-
-
-_SHARED = {"files": _add_files, "host": _add_host, "json": _add_json, "site": _add_site}
+_SHARED = {
+    "files": _add_files,
+    "host": _add_host,
+    "json": lambda parser: add_flags(parser, ("--json", "print JSON, for programs")),
+    "site": _add_site,
+}
 
 
 def add_shared(parser: argparse.ArgumentParser, *names: str) -> None:

@@ -174,12 +174,13 @@ def _kept(table: Table, widths: Sequence[int], room: int) -> list[int]:
 def _fitting(columns: Sequence[tuple[str, int]], room: int) -> list[int]:
     """The widths of *columns*, each given by name and width, shortened to fit into *room*."""
     widths = [width for _, width in columns]
-    last = [place for place, (name, _) in enumerate(columns) if name in _LAST]
-    first = [place for place in range(len(columns)) if place not in last]
     room = max(room - len(_GAP) * (len(widths) - 1), len(widths))
-    for places in (first, last):
-        while sum(widths) > room and any(widths[place] > 1 for place in places):
-            widths[max(places, key=lambda place: widths[place])] -= 1
+    while sum(widths) > room:
+        # The widest of those that may be shortened; the last ones when no other is left.
+        keys = [
+            (width > 1, name not in _LAST, width) for width, (name, _) in zip(widths, columns, strict=True)
+        ]
+        widths[keys.index(max(keys))] -= 1
     return widths
 
 

@@ -43,12 +43,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `build`."""
     parser.add_argument("requirement", nargs="*", metavar="REQUIREMENT", help="such as numpy==1.26.4")
     options.add_shared(parser, "files")
-    _add_what(parser.add_argument_group("what to build"))
+    options.add_flags(
+        parser.add_argument_group("what to build"),
+        ("--recursive", "build every dependency first that the wheelhouse cannot satisfy"),
+        ("--dry-run", "fetch the sources, and only print what would be built, in waves"),
+        ("--no-verify", "do not install and import what was built"),
+        ("--publish", "classify the wheels and publish them"),
+    )
     _add_how(parser.add_argument_group("how"))
     _add_where(parser.add_argument_group("where"))
     options.add_shared(parser, "json", "host", "site")
-    _mention_lists(parser)
-    options.add_shared(parser, "site")
+    # Some of the shared options take several values here.
+    for action in parser._actions:
+        if action.dest in ("arch", "python"):
+            action.help = f"{action.help}; several, separated by commas, are each built for"
     options.add_examples(
         parser,
         ("a package and what it needs, into the wheelhouse", "build pyaml --recursive --publish"),
@@ -56,16 +64,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "what would be built for two archs, 4 at once (with --executor slurm: on the cluster)",
             "build -r packages.txt --arch avx2,avx512 --jobs 4 --output /project/wheels --dry-run",
         ),
-    )
-
-
-def _add_what(group: argparse._ArgumentGroup) -> None:
-    options.add_flags(
-        group,
-        ("--recursive", "build every dependency first that the wheelhouse cannot satisfy"),
-        ("--dry-run", "fetch the sources, and only print what would be built, in waves"),
-        ("--no-verify", "do not install and import what was built"),
-        ("--publish", "classify the wheels and publish them"),
     )
 
 
@@ -82,14 +80,8 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--timeout", type=options.seconds, metavar="SECONDS", help="how long one command of a build may take"
     )
-    options.add_repeated(
-        group,
-        (
-            "--find-links",
-            "DIR",
-            "also find sources and build requirements in this directory; may be given several times",
-        ),
-    )
+    links = "also find sources and build requirements in this directory; may be given several times"
+    options.add_repeated(group, ("--find-links", "DIR", links))
     group.add_argument("--offline", action="store_true", help="use no package index at all")
 
 
@@ -107,13 +99,6 @@ def _add_where(group: argparse._ArgumentGroup) -> None:
         "(default: .build below the output directory)",
     )
     group.add_argument("--keep-build-dir", action="store_true", help="keep the directory of each build")
-
-
-def _mention_lists(parser: argparse.ArgumentParser) -> None:
-    """Some of the shared options take several values here."""
-    for action in parser._actions:
-        if action.dest in ("arch", "python"):
-            action.help = f"{action.help}; several, separated by commas, are each built for"
 
 
 def _count(text: str) -> int:
@@ -200,11 +185,9 @@ def _plan_settings(args: argparse.Namespace, site: Site, scratch: str) -> PlanSe
 def _executor(args: argparse.Namespace, work: str, settings: SlurmSettings) -> Executor:
     if args.executor == "local":
         return local.LocalExecutor(args.jobs or 1)
+    directory = os.path.join(work, "slurm")
     return slurm.SlurmExecutor(
-        jobs=args.jobs or 100,
-        directory=os.path.join(work, "slurm"),
-        options=settings.options,
-        grace=settings.grace,
+        jobs=args.jobs or 100, directory=directory, options=settings.options, grace=settings.grace
     )
 
 
@@ -212,18 +195,12 @@ def _show(outcomes: Sequence[BuildOutcome], *, as_json: bool) -> None:
     if as_json:
         output.print_json([outcome.to_dict() for outcome in outcomes])
         return
-    rows = [
-        (
-            outcome.entry.job.project,
-            outcome.entry.version,
-            outcome.entry.job.python_version,
-            outcome.entry.job.arch,
-            outcome.result,
-            f"{outcome.seconds:.0f}" if outcome.seconds else "",
-            _last_cell(outcome),
-        )
-        for outcome in outcomes
-    ]
+    rows = []
+    for outcome in outcomes:
+        entry, job = outcome.entry, outcome.entry.job
+        took = f"{outcome.seconds:.0f}" if outcome.seconds else ""
+        built_for = (job.project, entry.version, job.python_version, job.arch)
+        rows.append((*built_for, outcome.result, took, _last_cell(outcome)))
     if rows:
         print(text_table(Table(_COLUMNS, rows), style_of(sys.stdout, os.environ)))
 

@@ -63,11 +63,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="VERSION",
         help="of the projects; without it, no `[[when]]` section with a condition on the version applies",
     )
-    options.add_shared(show, "host", "site")
+    options.add_shared(show, "host")
     listed = action("list", "print the projects that have recipes, and their files", *_LIST)
     for each in (check, show, listed):
-        options.add_shared(each, "json")
-        options.add_shared(each, "site")
+        options.add_shared(each, "json", "site")
     options.add_examples(parser, _CHECK[0], _SHOW[0], _LIST[0])
 
 
@@ -153,9 +152,8 @@ def _name_and_version(text: str, version: Version | None) -> tuple[str, Version 
 
 
 def _list(args: argparse.Namespace) -> int:
-    found = sorted(
-        loader.recipe_files(loader.recipe_directories(options.site_without_wheelhouse(args))).items()
-    )
+    directories = loader.recipe_directories(options.site_without_wheelhouse(args))
+    found = sorted(loader.recipe_files(directories).items())
     if args.json:
         output.print_json([{"name": name, "path": path} for name, path in found])
     else:

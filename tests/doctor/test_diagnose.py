@@ -259,7 +259,7 @@ def site_with(**changes: Any) -> EnvironmentFacts:
 def directories_with(label: str, **changes: Any) -> EnvironmentFacts:
     return healthy(
         directories=tuple(
-            replace(each, **changes) if label in (each.directory.label, "*") else each
+            each._replace(**changes) if label in (each.directory.label, "*") else each
             for each in healthy().directories
         )
     )

@@ -12,12 +12,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from wheelhouse_resolver.builder.classification.evidence import (
-    Evidence,
+    Indication,
     Subject,
-    arch_evidence,
+    arch_indications,
     bit_of,
     highest_mark,
-    layer_evidence,
+    layer_indications,
     level_name,
 )
 from wheelhouse_resolver.builder.classification.glibc import glibc_needed, layers_glibc, stated_glibc
@@ -140,9 +140,9 @@ def decide(wheel: str, subject: Subject) -> Classification:
         return Classification(wheel=wheel, directory=top, reasons=(reason,))
     glibc = {**subject.glibc, **stated_glibc(site)}  # what the site file states comes first
     subject = replace(subject, glibc=glibc)
-    layers = layer_evidence(subject)
+    layers = layer_indications(subject)
     layer = layers[0] if layers else None
-    archs = list(arch_evidence(subject, layer.value if layer else None))
+    archs = list(arch_indications(subject, layer.value if layer else None))
     arch = archs[0] if archs else None
 
     warnings = list(filter(None, [subject.broken_promise]))
@@ -177,7 +177,7 @@ def decide(wheel: str, subject: Subject) -> Classification:
     )
 
 
-def _matching(site: Site, layer: Evidence | None, arch: Evidence | None) -> list[Directory]:
+def _matching(site: Site, layer: Indication | None, arch: Indication | None) -> list[Directory]:
     """The directories that *layer* and *arch* leave, most specific first.
 
     What needs no layer belongs to the top-level directory if it needs no arch either, else to a layer's.
@@ -192,7 +192,7 @@ def _matching(site: Site, layer: Evidence | None, arch: Evidence | None) -> list
     return own
 
 
-def _overruled(what: str, evidence: Sequence[Evidence]) -> list[str]:
+def _overruled(what: str, evidence: Sequence[Indication]) -> list[str]:
     """A warning for all evidence that contradicts the first."""
     return [
         f"{each.reason}, which says {what} {each.value or 'none'}: overruled"
@@ -201,7 +201,7 @@ def _overruled(what: str, evidence: Sequence[Evidence]) -> list[str]:
     ]
 
 
-def _overruled_archs(site: Site, archs: Sequence[Evidence]) -> list[str]:
+def _overruled_archs(site: Site, archs: Sequence[Indication]) -> list[str]:
     """Warnings as of `_overruled`; none for a mark that the first arch fulfils."""
     if not archs:
         return []

@@ -32,7 +32,7 @@ _LEVELS = {1: None, 2: "x86_64_v2", 4: "x86_64_v3", 8: "x86_64_v4"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Evidence:
+class Indication:
     """One reason for a layer or an arch.
 
     value:  its name; None for no layer.
@@ -102,50 +102,52 @@ class Subject:
                     yield file, path
 
 
-def layer_evidence(subject: Subject) -> list[Evidence]:
+def layer_indications(subject: Subject) -> list[Indication]:
     """All evidence for a layer; the site's default counts only if there is no other."""
-    found = list(_layer_evidence(subject))
+    found = list(_layer_indications(subject))
     layers = [each for each in subject.site.layers if each.default] or list(subject.site.layers)
     if not found and not layers:
-        found.append(Evidence(value=None, reason="the site has no layers"))
+        found.append(Indication(value=None, reason="the site has no layers"))
     elif not found and len(layers) == 1:
         only = "the site's default layer" if layers[0].default else "the site's only layer"
-        found.append(Evidence(value=layers[0].name, reason=f"{only} is {layers[0].name}"))
+        found.append(Indication(value=layers[0].name, reason=f"{only} is {layers[0].name}"))
     return found
 
 
-def _layer_evidence(subject: Subject) -> Iterator[Evidence]:
+def _layer_indications(subject: Subject) -> Iterator[Indication]:
     layers, record, glibc = subject.site.layers, subject.record, subject.glibc
     if record is not None and subject.has_layer(record.layer):
-        yield Evidence(value=record.layer, reason=f"built for layer {record.layer or 'none'} (build record)")
+        yield Indication(
+            value=record.layer, reason=f"built for layer {record.layer or 'none'} (build record)"
+        )
     seen: set[str] = set()
     for file, path in subject.paths():
         named = next((e.value for e in path_evidence(layers, "", "", [path], subject.environ)), None)
         if named is not None and named not in seen:
             seen.add(named)
-            yield Evidence(value=named, reason=f"{file.path} looks into {path}, of layer {named}")
+            yield Indication(value=named, reason=f"{file.path} looks into {path}, of layer {named}")
     needed = glibc_needed(subject.files)
     if subject.is_portable:
-        yield Evidence(value=None, reason="its platform tags promise that it needs no layer")
+        yield Indication(value=None, reason="its platform tags promise that it needs no layer")
     elif needed is not None and all(layer.name in glibc for layer in layers):
         able = [layer.name for layer in layers if glibc[layer.name] >= needed]
         if len(able) == 1 and len(layers) > 1:
-            yield Evidence(value=able[0], reason=f"it needs glibc {needed}, which only layer {able[0]} has")
+            yield Indication(value=able[0], reason=f"it needs glibc {needed}, which only layer {able[0]} has")
 
 
-def arch_evidence(subject: Subject, layer: str | None) -> Iterator[Evidence]:
+def arch_indications(subject: Subject, layer: str | None) -> Iterator[Indication]:
     """All evidence for an arch. *layer*: the one that was decided on."""
     record = subject.record
     if record is not None and subject.has_arch(record.arch):
-        yield Evidence(value=record.arch, reason=f"built for arch {record.arch} (build record)")
+        yield Indication(value=record.arch, reason=f"built for arch {record.arch} (build record)")
     yield from _by_rpath(subject, layer)
     yield from _by_mark(subject)
     if subject.is_portable:
         reason = "its platform tags promise that it runs on every CPU of the family"
-        yield Evidence(value=GENERIC, reason=reason)
+        yield Indication(value=GENERIC, reason=reason)
 
 
-def _by_rpath(subject: Subject, layer: str | None) -> Iterator[Evidence]:
+def _by_rpath(subject: Subject, layer: str | None) -> Iterator[Indication]:
     """The highest arch that a directory is named after which a file looks into: all lower ones run there."""
     ladder = subject.site.ladder
     places = {arch.name: place for place, arch in enumerate(ladder)}
@@ -162,19 +164,19 @@ def _by_rpath(subject: Subject, layer: str | None) -> Iterator[Evidence]:
     if found:
         place, file_path, path = max(found, key=lambda each: each[0])
         name = ladder[place].name
-        yield Evidence(value=name, reason=f"{file_path} looks into {path}, named after {name}")
+        yield Indication(value=name, reason=f"{file_path} looks into {path}, named after {name}")
 
 
-def _by_mark(subject: Subject) -> Iterator[Evidence]:
+def _by_mark(subject: Subject) -> Iterator[Indication]:
     """The lowest arch of the ladder whose CPUs all have the highest level that a file is marked with."""
     file, bit = highest_mark(subject.files)
     if bit == 1 and all(each.isa_needed for each in subject.files if each.dynamic):
         reason = "all its libraries are marked for the baseline of x86-64"
-        yield Evidence(value=GENERIC, reason=reason, mark=bit)
+        yield Indication(value=GENERIC, reason=reason, mark=bit)
     arch = next((each for each in subject.site.ladder if bit_of(each) >= bit), None)
     if bit > 1 and arch is not None:
         reason = f"{file.path} is marked to need {level_name(bit)}: {arch.name}"
-        yield Evidence(value=arch.name, reason=reason, mark=bit)
+        yield Indication(value=arch.name, reason=reason, mark=bit)
 
 
 def highest_mark(files: Sequence[ElfFile]) -> tuple[ElfFile, int]:

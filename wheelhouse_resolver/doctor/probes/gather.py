@@ -6,7 +6,6 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -121,8 +120,9 @@ def _site(overrides: Overrides, environ: Mapping[str, str]) -> facts.SiteFacts:
         except errors.NoWheelhouseError as error:
             root_problem = error.problem
     if problem or root_problem:  # commands name what was asked for, not what was taken instead
-        config, wheelhouse = map(_absolute, (overrides.config, overrides.root))
-        site = site._replace(options=_options(config=config, root=wheelhouse))
+        asked = {"config": overrides.config, "root": overrides.root}
+        paths = {name: path and os.path.abspath(path) for name, path in asked.items()}
+        site = site._replace(options=_options(**paths))
     return facts.SiteFacts(
         site=site,
         problem=problem,
@@ -135,10 +135,6 @@ def _site(overrides: Overrides, environ: Mapping[str, str]) -> facts.SiteFacts:
         root_by=root_by,
         root_problem=root_problem,
     )
-
-
-def _absolute(path: str | None) -> str | None:
-    return path and os.path.abspath(path)
 
 
 def _options(**values: str | None) -> tuple[str, ...]:
@@ -164,9 +160,7 @@ def _state(directory: Directory, searched: bool) -> facts.DirectoryState:
             os.scandir(path).close()
     except OSError as error:
         exists, problem = True, errors.reason_of(error)
-    real = os.path.realpath(path)
-    state = facts.DirectoryState(directory=directory, real=real, searched=searched, exists=exists)
-    return replace(state, problem=problem, wheels=wheels)
+    return facts.DirectoryState(directory, os.path.realpath(path), searched, exists, problem, wheels)
 
 
 def _ties(site: facts.SiteFacts, directories: Sequence[facts.DirectoryState], host: Host) -> facts.Ties:
@@ -268,7 +262,7 @@ def _venvs(
         paths.append(above)
     prefix = os.path.realpath(target.prefix) if target is not None else None
     return tuple(
-        replace(_venv(path), active=path == active, is_target=os.path.realpath(path) == prefix)
+        _venv(path)._replace(active=path == active, is_target=os.path.realpath(path) == prefix)
         for path in dict.fromkeys(paths)
     )
 
@@ -280,12 +274,10 @@ def _venv(path: str) -> facts.VenvState:
     except OSError as error:
         return facts.VenvState(path=path, problem=f"pyvenv.cfg: {errors.reason_of(error)}")
     values = {key.strip(): value.strip() for key, value in pairs}
-    home = values.get("home", "")
-    python = os.path.join(path, "bin", "python")
-    problem = ""
+    home, version = values.get("home", ""), values.get("version") or values.get("version_info", "")
+    python, problem = os.path.join(path, "bin", "python"), ""
     if home and not os.path.isdir(home):
         problem = f"the Python that made it is gone: {home} does not exist"
     elif not os.path.exists(python):
         problem = f"{python} does not exist, or points to nothing"
-    version = values.get("version") or values.get("version_info", "")
     return facts.VenvState(path=path, home=home, version=version, problem=problem)

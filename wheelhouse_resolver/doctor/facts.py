@@ -56,15 +56,12 @@ class DirectoryState(NamedTuple):
     wheels: int = 0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ties:
-    """Versions that are in several directories of the search path, with a stamp missing or stale.
+class Tie(NamedTuple):
+    """A version that is in several directories (labels) of the search path, with a stamp missing or stale."""
 
-    examples: (project, version, labels of the directories).
-    """
-
-    count: int = 0
-    examples: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    project: str
+    version: str
+    directories: tuple[str, ...]
 
 
 class LinkState(NamedTuple):
@@ -222,7 +219,7 @@ class EnvironmentFacts:
     host_options: tuple[str, ...] = ()
     unknown_overrides: tuple[UnknownOverride, ...] = ()
     directories: tuple[DirectoryState, ...] = ()
-    ties: Ties = field(default_factory=Ties)
+    ties: tuple[Tie, ...] = ()
     python: PythonFacts | None = None
     target_problem: str = ""
     other_python: str | None = None
@@ -267,7 +264,10 @@ class EnvironmentFacts:
                 {**to_plain(each.directory), **to_plain(each, "exists", "problem", "wheels")}
                 for each in self.searched
             ],
-            "unstamped_ties": to_plain(self.ties),
+            "unstamped_ties": {
+                "count": len(self.ties),
+                "examples": [[*each] for each in self.ties[:5]],
+            },
             "pip": to_plain(
                 self.pip,
                 *("version", "problem", "asked", "config_file", "files", "settings", "in_force", "command"),

@@ -163,12 +163,14 @@ def _state(directory: Directory, searched: bool) -> facts.DirectoryState:
     return facts.DirectoryState(directory, os.path.realpath(path), searched, exists, problem, wheels)
 
 
-def _ties(site: facts.SiteFacts, directories: Sequence[facts.DirectoryState], host: Host) -> facts.Ties:
+def _ties(
+    site: facts.SiteFacts, directories: Sequence[facts.DirectoryState], host: Host
+) -> tuple[facts.Tie, ...]:
     from wheelhouse_resolver.tree.reader import Tree
 
     listable = [each.directory for each in directories if each.searched and each.exists and not each.problem]
     if len(listable) < 2:
-        return facts.Ties()
+        return ()
     tags: tuple[Tag, ...] | None
     try:
         tags = supported_tags(host.python)
@@ -177,7 +179,7 @@ def _ties(site: facts.SiteFacts, directories: Sequence[facts.DirectoryState], ho
     try:
         return unstamped_ties(Tree(site.site).catalogue(listable), site.site, tags)
     except errors.WheelhouseError:  # it has just gone
-        return facts.Ties()
+        return ()
 
 
 def _named(spec: str | None, environ: Mapping[str, str]) -> str | None:

@@ -25,6 +25,7 @@ from wheelhouse_resolver.site.config import find_site_file
 from wheelhouse_resolver.site.layout import Directory
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree import listing
+from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.utils.redact import redact
 
 #: The variables, besides PIP_*, that a help desk wants to see.
@@ -78,7 +79,7 @@ def gather(overrides: Overrides, environ: Mapping[str, str]) -> facts.Environmen
         host_options=_options(arch=overrides.arch, layer=overrides.layer, python=python),
         unknown_overrides=tuple(unknown),
         directories=directories,
-        ties=_ties(site, directories, host),
+        ties=_ties(site.site, directories, host),
         python=target,
         target_problem="" if target else _not_runnable(host) or problem,
         other_python=other,
@@ -163,12 +164,8 @@ def _state(directory: Directory, searched: bool) -> facts.DirectoryState:
     return facts.DirectoryState(directory, os.path.realpath(path), searched, exists, problem, wheels)
 
 
-def _ties(
-    site: facts.SiteFacts, directories: Sequence[facts.DirectoryState], host: Host
-) -> tuple[facts.Tie, ...]:
-    from wheelhouse_resolver.tree.reader import Tree
-
-    listable = [each.directory for each in directories if each.searched and each.exists and not each.problem]
+def _ties(site: Site, states: Sequence[facts.DirectoryState], host: Host) -> tuple[facts.Tie, ...]:
+    listable = [each.directory for each in states if each.searched and each.exists and not each.problem]
     if len(listable) < 2:
         return ()
     tags: tuple[Tag, ...] | None
@@ -177,7 +174,7 @@ def _ties(
     except (Exception, SystemExit):  # noqa: BLE001 - packaging imports `_manylinux`, which may raise anything
         tags = None
     try:
-        return unstamped_ties(Tree(site.site).catalogue(listable), site.site, tags)
+        return unstamped_ties(Tree(site).catalogue(listable), site, tags)
     except errors.WheelhouseError:  # it has just gone
         return ()
 

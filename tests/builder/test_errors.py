@@ -9,7 +9,7 @@ import pytest
 from tests.test_errors import HOSTILE, example
 from wheelhouse_resolver.builder.classification.classify import ClassifyError
 from wheelhouse_resolver.builder.executors.base import ExecutorError
-from wheelhouse_resolver.builder.planning.source_metadata import NeedsError
+from wheelhouse_resolver.builder.planning.source_metadata import SourceMetadataError
 from wheelhouse_resolver.builder.planning.waves import CycleError
 from wheelhouse_resolver.builder.process.virtualenvs import EnvironmentProblemError
 from wheelhouse_resolver.builder.publish import UnclassifiedError
@@ -24,8 +24,8 @@ from wheelhouse_resolver.errors import WheelhouseError
         CycleError,
         EnvironmentProblemError,
         ExecutorError,
-        NeedsError,
         NoEmulatorError,
+        SourceMetadataError,
         UnclassifiedError,
     ],
 )

@@ -13,7 +13,7 @@ from tests.builder.tasks import Told, is_alive, make_task
 from tests.builder.test_commands import escaping
 from wheelhouse_resolver.builder.executors.base import Executor, ExecutorError, Task
 from wheelhouse_resolver.builder.executors.local import LocalExecutor
-from wheelhouse_resolver.builder.executors.slurm import Job, SlurmExecutor
+from wheelhouse_resolver.builder.executors.slurm import ArrayJob, SlurmExecutor
 from wheelhouse_resolver.builder.process.commands import subreaper
 from wheelhouse_resolver.builder.resources import Resources
 from wheelhouse_resolver.errors import OutputError
@@ -55,7 +55,7 @@ class FakeSlurm:
         self.refuses = False
         self.late: Callable[[], None] = lambda: None
 
-    def submit(self, options: Sequence[str], directory: str, script: str) -> Job:
+    def submit(self, options: Sequence[str], directory: str, script: str) -> ArrayJob:
         if self.refuses and self.jobs:
             raise ExecutorError("sbatch", "Invalid feature specification")
         self.given.append(list(options))

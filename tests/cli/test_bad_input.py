@@ -247,7 +247,7 @@ class TestPick:
             ("demo>=", "'demo>='"),
             ("de mo", "'de mo'"),
             ("demo\nother", "invalid requirement"),
-            ("demo @ https://example.org/demo-1.0-py3-none-any.whl", "by URL"),
+            ("demo @ https://example.org/demo-1.0-py3-none-any.whl", "URL or path names its file itself"),
             ("https://example.org/demo-1.0-py3-none-any.whl", "URL or path"),
             ("./demo-1.0-py3-none-any.whl", "URL or path"),
         ],

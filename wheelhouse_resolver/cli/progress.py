@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from tqdm import tqdm
 
-    from wheelhouse_resolver.builder.planning.planner import Entry
-    from wheelhouse_resolver.builder.run import Outcome
+    from wheelhouse_resolver.builder.planning.model import Entry
+    from wheelhouse_resolver.builder.run import BuildOutcome
 
 T = TypeVar("T")
 
@@ -68,14 +68,14 @@ def bar(what: str) -> Iterator[Advance | None]:
 
 
 class BuildProgress:
-    """The progress of builds (a `build.run.Report`): a line for each that ends, on stderr.
+    """The progress of builds (a `BuildReporter`): a line for each that ends, on stderr.
 
     On a terminal also a bar with what runs, and in which phase, read from the builds' logs in the directory
     *logs*. *outcomes*: all that have ended.
     """
 
     def __init__(self, logs: str) -> None:
-        self.outcomes: list[Outcome] = []
+        self.outcomes: list[BuildOutcome] = []
         self._logs = logs
         self._running: dict[tuple[str, int, int], Entry] = {}
         self._bar: tqdm[Any] | None = None
@@ -97,12 +97,12 @@ class BuildProgress:
                 self._bar = None
 
     def began(self, entries: Sequence[Entry]) -> None:
-        """See `Report.began`."""
+        """See `BuildReporter.began`."""
         self._running = {entry.key: entry for entry in entries}
         self.waiting()
 
-    def ended(self, outcome: Outcome) -> None:
-        """See `Report.ended`."""
+    def ended(self, outcome: BuildOutcome) -> None:
+        """See `BuildReporter.ended`."""
         self._running.pop(outcome.entry.key, None)
         self.outcomes.append(outcome)
         took = f" ({outcome.seconds:.0f} s)" if outcome.seconds else ""
@@ -116,8 +116,8 @@ class BuildProgress:
         if self._bar is not None:
             self._bar.update()
 
-    def published(self, outcome: Outcome) -> None:
-        """See `Report.published`."""
+    def published(self, outcome: BuildOutcome) -> None:
+        """See `BuildReporter.published`."""
         for number, each in enumerate(self.outcomes):
             if each.entry.key == outcome.entry.key:
                 self.outcomes[number] = outcome
@@ -127,7 +127,7 @@ class BuildProgress:
             self._line(f"failed {outcome.entry.label}: {outcome.problem}")
 
     def waiting(self) -> None:
-        """See `Report.waiting`."""
+        """See `BuildReporter.waiting`."""
         if self._bar is not None:
             from wheelhouse_resolver.builder.records.job import phase_of
 

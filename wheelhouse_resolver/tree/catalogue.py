@@ -122,7 +122,7 @@ class Catalogue:
                     if fits(ending_of(ending)[1]):
                         version_of(version)
                         yield version, (filename, directory)
-                except ValueError:  # not a wheel's name
+                except ValueError:  # not the name of a wheel
                     continue
 
 

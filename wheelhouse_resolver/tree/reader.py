@@ -101,7 +101,7 @@ class Tree(NamedTuple):
         return Catalogue(found)
 
     def misnamed(self, directories: Sequence[Directory]) -> list[InvalidFilename]:
-        """All files in *directories* that end in .whl without having the shape of a wheel's name."""
+        """All files in *directories* that end in .whl without having the shape of the name of a wheel."""
         listing.check_root(self.site)
 
         def odd(filename: str) -> bool:

@@ -44,7 +44,7 @@ def get(kind: str, key: list[Any], compute: Callable[[], Any]) -> Any:
     """The remembered answer for *key*, or that of *compute*, which is then remembered.
 
     *key* must be what JSON can hold; an answer that isn't, is not remembered. Entries of one *kind* with
-    different keys stand beside each other.
+    different keys are kept side by side.
     """
     directory = cache_directory()
     if directory is None:

@@ -37,7 +37,7 @@ _ASK_AGAIN = 15.0
 _CANCEL = 90.0
 
 
-class Job(Protocol):
+class ArrayJob(Protocol):
     """An array job that was submitted."""
 
     def is_over(self) -> bool:
@@ -57,7 +57,7 @@ class Job(Protocol):
 class Scheduler(Protocol):
     """What runs jobs."""
 
-    def submit(self, options: Sequence[str], directory: str, script: str) -> Job:
+    def submit(self, options: Sequence[str], directory: str, script: str) -> ArrayJob:
         """Submit the file *script* with sbatch's *options*, as it is and at once.
 
         *directory* is the job's own, for the scheduler's messages. Raises `ExecutorError`.
@@ -67,7 +67,7 @@ class Scheduler(Protocol):
 class Slurm:
     """The real one: sbatch, squeue and scancel as found on PATH."""
 
-    def submit(self, options: Sequence[str], directory: str, script: str) -> Job:
+    def submit(self, options: Sequence[str], directory: str, script: str) -> ArrayJob:
         """See `Scheduler.submit`."""
         # By this name the job is found again: its number is known only after it is submitted, which is too
         # late for an interrupt in between.
@@ -97,7 +97,7 @@ class _SlurmJob:
         self._asked = 0.0
 
     def is_over(self) -> bool:
-        """See `Job.is_over`. `sbatch --wait` itself asks the scheduler, ever more rarely."""
+        """See `ArrayJob.is_over`. `sbatch --wait` itself asks the scheduler, ever more rarely."""
         if self._waiting.poll() is None:
             return False
         if not os.path.getsize(self._out):  # no job number
@@ -110,7 +110,7 @@ class _SlurmJob:
         return not self._queued()
 
     def cancel(self) -> None:
-        """See `Job.cancel`."""
+        """See `ArrayJob.cancel`."""
         stop([self._waiting])
         _ask("scancel", f"--name={self._name}")
         deadline = time.monotonic() + _CANCEL
@@ -120,7 +120,7 @@ class _SlurmJob:
             time.sleep(_POLL)
 
     def release(self) -> None:
-        """See `Job.release`. Ending `sbatch --wait` does nothing to its job."""
+        """See `ArrayJob.release`. Ending `sbatch --wait` does nothing to its job."""
         stop([self._waiting])
 
     def _queued(self) -> bool:
@@ -147,7 +147,7 @@ def _one_line(output: str) -> str:
 class _Submission:
     """A job, and those of its tasks that have no result yet; *over*: since when (s) it has ended."""
 
-    job: Job
+    job: ArrayJob
     left: list[Task]
     over: float | None = None
 
@@ -250,7 +250,7 @@ class SlurmExecutor:
         ]
 
 
-def _cancel(jobs: Sequence[Job]) -> None:
+def _cancel(jobs: Sequence[ArrayJob]) -> None:
     """Cancel all *jobs*; what goes wrong with one is raised when all have been tried."""
     with ExitStack() as stack:
         for job in jobs:

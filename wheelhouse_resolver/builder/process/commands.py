@@ -217,10 +217,10 @@ def children() -> frozenset[int]:
     return frozenset(found)
 
 
-def kill_children(spared: Collection[int]) -> None:
-    """Kill our child processes that are not *spared*, and what becomes our child by that; see `subreaper`."""
+def kill_children(kept: Collection[int]) -> None:
+    """Kill our child processes that are not *kept*, and what becomes our child by that; see `subreaper`."""
     deadline = time.monotonic() + _KILLING
-    while (left := children().difference(spared)) and time.monotonic() < deadline:
+    while (left := children().difference(kept)) and time.monotonic() < deadline:
         for each in left:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(each, signal.SIGKILL)

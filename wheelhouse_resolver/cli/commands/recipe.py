@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -48,11 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             formatter_class=parser.formatter_class,
         )
 
-    check = action("check", "say whether recipe files are valid, and everything that is wrong in them")
+    check = action("check", "check recipe files, and print everything that is wrong in them")
     check.add_argument("files", nargs="+", metavar="FILE", help="a recipe")
     add_json_option(check)
     add_site_options(check)
-    show = action("show", "print what the recipes of projects say for a version and a host, and their files")
+    show = action("show", "print the recipes of projects, and their files, for a version and a host")
     show.add_argument(
         "projects", nargs="+", metavar="NAME[==VERSION]", help="a project, in any spelling of its name"
     )
@@ -66,26 +67,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listed = action("list", "print the projects that have recipes, and their files")
     add_json_option(listed)
     add_site_options(listed)
-    examples = {
-        check: [
-            ("is this recipe valid? exit code 1 says that it is not", "recipe check recipes/demo.toml"),
-            ("are all of them?", "recipe check recipes/*.toml"),
-        ],
-        show: [
-            ("what would a build of numpy 2 follow here?", "recipe show numpy --version 2.0"),
-            (
-                "and one for another arch and Python?",
-                "recipe show numpy --version 2.0 --arch avx512 --layer gentoo --python 3.12",
-            ),
-        ],
-        listed: [
-            ("which projects have recipes?", "recipe list"),
-            ("in another site, for programs", "recipe list --config site.toml --json"),
-        ],
-    }
-    for each, lines in examples.items():
-        add_examples(each, *lines)
-    add_examples(parser, *(lines[0] for lines in examples.values()))
+    add_examples(
+        check,
+        ("is this recipe valid? exit code 1 means no", "recipe check recipes/demo.toml"),
+        ("are all of them?", "recipe check recipes/*.toml"),
+    )
+    add_examples(
+        show,
+        ("the recipe for a build of numpy 2 here", "recipe show numpy --version 2.0"),
+        (
+            "for another arch and Python",
+            "recipe show numpy --version 2.0 --arch avx512 --layer gentoo --python 3.12",
+        ),
+    )
+    add_examples(
+        listed,
+        ("which projects have recipes?", "recipe list"),
+        ("in another site, for programs", "recipe list --config site.toml --json"),
+    )
+    add_examples(
+        parser,
+        ("is this recipe valid? exit code 1 means no", "recipe check recipes/demo.toml"),
+        ("the recipe for a build of numpy 2 here", "recipe show numpy --version 2.0"),
+        ("which projects have recipes?", "recipe list"),
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -95,37 +100,36 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    told: list[dict[str, Any]] = []
     site = _known_site(options)
+    found: dict[str, Sequence[tuple[str, str]]] = {}
     warnings: list[str] = []
     for path in options.files:
+        found[path] = ()
         try:
             file = load_recipe(path)
-            findings: tuple[tuple[str, str], ...] = ()
             if site is not None:
                 warnings += unmatched_conditions(replace(file, path=path), site)
         except UnreadableRecipeError:
             raise
         except RecipeError as error:
-            findings = error.findings
-        told.append(
-            {"path": path, "findings": [{"key": key, "problem": problem} for key, problem in findings]}
-        )
+            found[path] = error.findings
     if options.json:
-        print_json(told)
+        print_json(
+            [
+                {"path": path, "findings": [{"key": key, "problem": problem} for key, problem in findings]}
+                for path, findings in found.items()
+            ]
+        )
     else:
-        for each in told:
-            for finding in each["findings"]:
-                where = f"{finding['key']}: " if finding["key"] else ""
-                print(f"{printable(each['path'])}: {printable(where + finding['problem'])}")
-            if not each["findings"]:
-                print(f"{printable(each['path'])}: valid")
+        for path, findings in found.items():
+            for key, problem in findings or [("", "valid")]:
+                print(printable(": ".join(filter(None, [path, key, problem]))))
     warn(warnings)
-    return 1 if any(each["findings"] for each in told) else 0
+    return 1 if any(found.values()) else 0
 
 
 def _known_site(options: argparse.Namespace) -> Site | None:
-    """The site to check for; None if none was asked for and this machine's cannot be used."""
+    """The site to check for; None if none was given and this machine's cannot be used."""
     try:
         return site_without_wheelhouse(options)
     except SiteFileError:
@@ -137,20 +141,20 @@ def _known_site(options: argparse.Namespace) -> Site | None:
 def _show(options: argparse.Namespace) -> int:
     site = site_without_wheelhouse(options)
     host = host_of(options, site)
-    # One that is asked for counts although the layer has no directory for it: one can build for it.
+    # One that is asked for counts even if the layer has no directory for it: it can be built for.
     arch = host.arch if options.arch is not None else site.search_path(host).arch
     python = python_version(host.python)
     try:
         version = Version(options.version) if options.version is not None else None
     except InvalidVersion as error:
-        raise InvalidRequirementError(options.version, "no version", "--version") from error
+        raise InvalidRequirementError(options.version, "invalid version", "--version") from error
     found: list[dict[str, Any]] = []
     missing = 0
     asked = [_name_and_version(text, version) for text in options.projects]
     for name, wanted in asked:
         file = find_recipe(name, recipe_directories(site))
         if file is None:
-            print(f"{printable(name)}: no recipe; it is built as its project says", file=sys.stderr)
+            print(f"{printable(name)}: no recipe: it is built without one", file=sys.stderr)
             missing += 1
             continue
         applied = file.applied(wanted, f"{python.major}.{python.minor}", host.layer, arch)

@@ -16,7 +16,7 @@ class _Reading(NamedTuple):
     """What one `find-links` names.
 
     searched: labels of directories of the search path; gone: those of them that are not there.
-    other:    directories that only other hosts search; strays: what is no directory of the site.
+    other:    directories that only other hosts search; strays: all other directories.
     """
 
     searched: set[str]

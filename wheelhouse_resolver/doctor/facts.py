@@ -264,10 +264,7 @@ class EnvironmentFacts:
                 {**to_plain(each.directory), **to_plain(each, "exists", "problem", "wheels")}
                 for each in self.searched
             ],
-            "unstamped_ties": {
-                "count": len(self.ties),
-                "examples": [[*each] for each in self.ties[:5]],
-            },
+            "unstamped_ties": {"count": len(self.ties), "examples": [[*each] for each in self.ties[:5]]},
             "pip": to_plain(
                 self.pip,
                 *("version", "problem", "asked", "config_file", "files", "settings", "in_force", "command"),

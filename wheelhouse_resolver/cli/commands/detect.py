@@ -21,18 +21,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `detect`."""
     add_json_option(parser)
     parser.add_argument(
-        "--cpuinfo",
-        metavar="FILE",
-        help="answer for the node that this copy of /proc/cpuinfo is from",
+        "--cpuinfo", metavar="FILE", help="answer for the node that this copy of /proc/cpuinfo is from"
     )
     add_host_options(parser)
     add_examples(
         parser,
         ("this host", "detect"),
-        (
-            "another node, of which one has a copy of /proc/cpuinfo",
-            "detect --cpuinfo node17.txt --json",
-        ),
+        ("another node, of which one has a copy of /proc/cpuinfo", "detect --cpuinfo node17.txt --json"),
     )
 
 

@@ -23,10 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_examples(
         parser,
         ("what pip searches here", "path"),
-        (
-            "all that a node with AVX2 in the Gentoo layer would",
-            "path --all --arch avx2 --layer gentoo",
-        ),
+        ("all that a node with AVX2 in the Gentoo layer would", "path --all --arch avx2 --layer gentoo"),
     )
 
 

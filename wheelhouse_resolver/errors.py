@@ -41,7 +41,10 @@ def reason_of(error: OSError) -> str:
 
 
 class _Field:
-    """A field in a template: on one line; `!r` quotes it, `{line:, line %s}` is there unless it is None."""
+    """A field in a template: on one line; `!r` quotes it, `{line:, line %s}` is there unless it is None.
+
+    Of several values, what follows the colon is between them: `{findings:; }`.
+    """
 
     __slots__ = ("_value",)
 
@@ -54,8 +57,9 @@ class _Field:
     def __format__(self, spec: str) -> str:
         if self._value is None:
             return ""
-        value = ", ".join(map(str, self._value)) if isinstance(self._value, tuple) else self._value
-        return printable((spec or "%s") % value)
+        if isinstance(self._value, tuple):
+            return printable((spec or ", ").join(map(str, self._value)))
+        return printable((spec or "%s") % self._value)
 
 
 def _describe(error: OSError, code: int, fields: dict[str, Any]) -> None:
@@ -247,27 +251,8 @@ class TooComplexError(WheelhouseError, RuntimeError):
     rounds: int
 
 
-class LockNameError(WheelhouseError, ValueError):
-    """A name that installers would take for another kind of file. *form*: of the lock file."""
-
-    path: str
-    form: str
-
-    @property
-    def message(self) -> str:
-        """What is wrong, where."""
-        if self.path.endswith(".json"):
-            return f"{printable(self.path)}: --output names the lock file"
-        return f"{printable(self.path)}: installers know a pylock by its name (PEP 751)"
-
-    @property
-    def hint(self) -> str:
-        """What to do about it."""
-        if self.path.endswith(".json"):
-            return "for JSON, use --json >FILE"
-        if self.form == "pylock":
-            return "name it pylock.toml or pylock.NAME.toml, or use --format requirements"
-        return "name a requirements file otherwise than pylock.toml or pylock.NAME.toml"
+class LockNameError(FileProblemError, ValueError):
+    """A name that installers would take for another kind of file than the lock file is."""
 
 
 class RequirementsFileError(FileProblemError, ValueError):

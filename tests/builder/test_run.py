@@ -256,8 +256,9 @@ class TestPythons:
         other = tmp_path / "python"
         other.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
         other.chmod(0o755)
-        with pytest.raises(PythonError, match="name one of the two"):
+        with pytest.raises(PythonError, match=f"as {sys.executable} is") as caught:
             targets_of(f"{sys.executable},{other}")
+        assert caught.value.hint == "name one of the two"
 
     def test_a_shim_that_refuses_is_passed_over(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -6,24 +6,22 @@ import os
 import shlex
 import stat
 import zipfile
-from collections import defaultdict
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple
 
 from wheelhouse_resolver.audit.findings import Finding, FindingKind
 from wheelhouse_resolver.audit.order import accepts, visible
 from wheelhouse_resolver.errors import UnreadableWheelError, reason_of
 from wheelhouse_resolver.installers.inversion import concerned_pythons
 from wheelhouse_resolver.publishing.withdrawal import withdraw_command
-from wheelhouse_resolver.site.layout import GENERIC
+from wheelhouse_resolver.site.layout import GENERIC, HostKind
+from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP, never_waiting
 from wheelhouse_resolver.wheelfile.build_tag import BAND, StampState, stamped_name, stamping
 from wheelhouse_resolver.wheelfile.metadata import metadata_of
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.site.layout import HostKind
-    from wheelhouse_resolver.site.model import Site
-    from wheelhouse_resolver.tree.candidate import Candidate
 
 
 class Content(NamedTuple):
@@ -44,38 +42,35 @@ def check_file(
     withdraw = withdraw_command(site, file.directory, file.filename)
     readable = shlex.join(["chmod", "a+r", path])
 
-    def broken(message: str) -> Finding:
-        return Finding.about([file], FindingKind.BROKEN, message, withdraw)
-
-    def unreadable(message: str, fix: str) -> Finding:
-        return Finding.about([file], FindingKind.UNREADABLE, message, fix)
+    def found(message: str, kind: FindingKind = FindingKind.BROKEN, fix: str = withdraw) -> Finding:
+        return Finding.about([file], kind, message, fix)
 
     try:
         with open(path, "rb", opener=never_waiting) as stream:
             status = os.fstat(stream.fileno())
             if not stat.S_ISREG(status.st_mode):
-                yield broken("not a regular file")
+                yield found("not a regular file")
                 return False
             if not status.st_mode & stat.S_IROTH:
-                yield unreadable("not readable for everybody", readable)
+                yield found("not readable for everybody", FindingKind.UNREADABLE, readable)
             with zipfile.ZipFile(stream) as archive:
                 inside = frozenset((i.filename, i.CRC, i.file_size) for i in archive.infolist())
                 requires = metadata_of(archive, path).get("Requires-Python") if several else None
             contents[path] = Content(inside, requires)
     except FileNotFoundError:
         if os.path.islink(path):
-            yield broken("a link to nothing")
+            yield found("a link to nothing")
         return False
     except IsADirectoryError:
-        yield broken("a directory")
+        yield found("a directory")
         return False
     except UnreadableWheelError as error:
-        yield broken(error.problem)
+        yield found(error.problem)
     except OSError as error:
         fix = readable if isinstance(error, PermissionError) else withdraw
-        yield unreadable(f"cannot be read: {reason_of(error)}", fix)
+        yield found(f"cannot be read: {reason_of(error)}", FindingKind.UNREADABLE, fix)
     except BAD_ZIP as error:
-        yield broken(f"invalid zip file: {error}")
+        yield found(f"invalid zip file: {error}")
     # Installers go by the name: a broken wheel still wins, and then fails.
     return True
 
@@ -106,58 +101,43 @@ def check_stamp(site: Site, candidate: Candidate) -> Iterator[Finding]:
 
 
 def check_requires_python(
-    site: Site,
-    candidates: Sequence[Candidate],
-    hosts: Sequence[HostKind],
-    contents: Mapping[str, Content],
+    site: Site, candidates: Sequence[Candidate], hosts: Sequence[HostKind], contents: Mapping[str, Content]
 ) -> Iterator[Finding]:
     """Builds of one version that require different Pythons, where one host and one Python has both."""
-    required = {
-        each.path: contents[each.path].requires_python or "" for each in candidates if each.path in contents
-    }
+    required = {each.path: contents[each.path].requires_python or "" for each in candidates}
     if len(set(required.values())) < 2:
         return
-    known = [each for each in candidates if each.path in required]
     for host in hosts:
-        seen = visible(known, host)
+        seen = visible(candidates, host)
         for python in concerned_pythons(seen) if len(seen) > 1 else []:
             able = [each for each in seen if accepts(python, each.tags)]
             if len({required[each.path] for each in able}) > 1:
-                each_of_them = ", ".join(
-                    f"{each.directory.label}: {required[each.path] or 'any'}" for each in able
+                all_of_them = [f"{each.directory.label}: {required[each.path] or 'any'}" for each in able]
+                message = (
+                    f"builds of one version differ in Requires-Python ({', '.join(all_of_them)}); where the "
+                    "best one does not fit, every installer passes over the version or fails"
                 )
                 best = max(able, key=lambda each: each.directory.rank)
-                yield Finding.about(
-                    able,
-                    FindingKind.REQUIRES_PYTHON,
-                    f"builds of one version differ in Requires-Python ({each_of_them}); where the best one "
-                    "does not fit, every installer passes over the version or fails",
-                    withdraw_command(site, best.directory, best.filename),
-                    hosts=(host.label,),
-                    pythons=(str(python),),
-                )
+                fix, kind = withdraw_command(site, best.directory, best.filename), FindingKind.REQUIRES_PYTHON
+                yield Finding.about(able, kind, message, fix, hosts=(host.label,), pythons=(str(python),))
                 return
 
 
 def check_names(
-    site: Site,
-    candidates: Sequence[Candidate],
-    hosts: Sequence[HostKind],
-    contents: Mapping[str, Content],
+    site: Site, candidates: Sequence[Candidate], hosts: Sequence[HostKind], contents: Mapping[str, Content]
 ) -> Iterator[Finding]:
     """The same file name with different content in two directories of one host: what pins and people mix up.
 
     Where no host searches both it is no fault: each layer has builds of its own.
     """
-    by_name: dict[str, list[Candidate]] = defaultdict(list)
-    for each in candidates:
-        if each.path in contents:
-            by_name[each.filename].append(each)
-    for filename, same in sorted(by_name.items()):
-        if len({contents[each.path].files for each in same}) < 2:
-            continue
-        seen_by_host = [visible(same, host) for host in hosts]
-        differing = [seen for seen in seen_by_host if len({contents[each.path].files for each in seen}) > 1]
+
+    def differ(files: Sequence[Candidate]) -> bool:
+        return len({contents[each.path].files for each in files}) > 1
+
+    by_name = attrgetter("filename")
+    for filename, group in groupby(sorted(candidates, key=by_name), key=by_name):
+        same = list(group)
+        differing = [*filter(differ, (visible(same, host) for host in hosts))] if differ(same) else []
         if differing:
             widest = max(differing, key=len)
             labels = ", ".join(each.directory.label for each in widest)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.utils.serialise import to_plain
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.tree.candidate import Candidate
 
 
 class Severity(enum.Enum):
@@ -39,18 +37,10 @@ class FindingKind(enum.Enum):
     @property
     def severity(self) -> Severity:
         """How bad it is."""
-        return Severity.ERROR if self in _ERRORS else Severity.WARNING
+        return Severity.ERROR if self.name in _ERRORS else Severity.WARNING
 
 
-_ERRORS = frozenset(
-    {
-        FindingKind.ORDER,
-        FindingKind.INVERSION,
-        FindingKind.REQUIRES_PYTHON,
-        FindingKind.BROKEN,
-        FindingKind.UNREADABLE,
-    }
-)
+_ERRORS = frozenset({"ORDER", "INVERSION", "REQUIRES_PYTHON", "BROKEN", "UNREADABLE"})
 
 
 class Finding(NamedTuple):

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import permutations
+from typing import NamedTuple
+
+from packaging.tags import Tag
 
 from wheelhouse_resolver.audit.findings import Finding, FindingKind
 from wheelhouse_resolver.installers.inversion import beats, concerned_pythons
@@ -17,15 +20,11 @@ from wheelhouse_resolver.installers.ordering import (
     choice,
     tag_priorities,
 )
+from wheelhouse_resolver.publishing.plan import is_current
 from wheelhouse_resolver.selection.policy import policy_key
+from wheelhouse_resolver.site.layout import HostKind
+from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree.candidate import Candidate
-from wheelhouse_resolver.wheelfile.build_tag import StampState, stamping
-
-if TYPE_CHECKING:
-    from packaging.tags import Tag
-
-    from wheelhouse_resolver.site.layout import HostKind
-    from wheelhouse_resolver.site.model import Site
 
 
 def visible(candidates: Sequence[Candidate], host: HostKind) -> list[Candidate]:
@@ -42,10 +41,8 @@ def policy_choice(
     Only what *installer* can install on *python* by its wheel tags is a choice.
     """
     able, priorities = accepted_by(installer, candidates, python)
-    if not able:
-        return None
     by_path = sorted(able, key=lambda each: each.path)  # of equal ones the first
-    return max(by_path, key=lambda each: policy_key(each, priorities)[1:])
+    return max(by_path, key=lambda each: policy_key(each, priorities)[1:], default=None)
 
 
 @lru_cache(maxsize=1 << 15)
@@ -65,26 +62,66 @@ class _Difference(NamedTuple):
     python: PythonKind
 
 
-class Memory:
-    """What was worked out once and holds for every wheel in the same situation; most trees have few."""
+class OrderCheck:
+    """Compares installers' choices with policy; what holds for every wheel in the same situation is kept.
 
-    def __init__(self) -> None:
-        self.differences: dict[tuple[object, ...], list[tuple[int, int, Installer]]] = {}
-        self.invertible: dict[tuple[frozenset[Tag], frozenset[Tag]], bool] = {}
+    Most trees have few such situations.
+    """
 
-    def may_invert(self, lower: Candidate, higher: Candidate) -> bool:
+    def __init__(self, site: Site, hosts: Sequence[HostKind]) -> None:
+        self._site = site
+        self._hosts = hosts
+        self._differences: dict[tuple[object, ...], list[tuple[int, int, Installer]]] = {}
+        self._invertible: dict[tuple[frozenset[Tag], frozenset[Tag]], bool] = {}
+
+    def check(self, candidates: Sequence[Candidate]) -> Iterator[Finding]:
+        """Where an installer would take another of *candidates*, all of one version, than policy."""
+        if self._in_order(candidates):
+            return
+        pythons = concerned_pythons(candidates)
+        found: dict[tuple[str, str], list[_Difference]] = defaultdict(list)
+        for host in self._hosts:
+            seen = visible(candidates, host)
+            for python in pythons if len(seen) > 1 else ():
+                if host.family not in (None, python.machine):
+                    continue
+                able = [each for each in seen if accepts(python, each.tags)]
+                for wanted, chosen, installer in self._differing(able, python):
+                    case = _Difference(able[wanted], able[chosen], installer, host.label, python)
+                    found[case.wanted.path, case.chosen.path].append(case)
+        for cases in found.values():
+            for alike in _alike(cases):
+                yield _order_finding(self._site, alike)
+
+    def _in_order(self, candidates: Sequence[Candidate]) -> bool:
+        """Whether a quick check finds nothing wrong: current stamps throughout, and no tag in their way.
+
+        So it is in every tree that was published or restamped: build tags then say what policy says.
+        """
+        if not all(is_current(self._site, each) for each in candidates):
+            return False
+        if len({each.tags for each in candidates}) == 1:
+            return True
+        return not any(
+            lower.directory.rank < higher.directory.rank
+            and lower.tags != higher.tags
+            and self._may_invert(lower, higher)
+            for lower, higher in permutations(candidates, 2)
+        )
+
+    def _may_invert(self, lower: Candidate, higher: Candidate) -> bool:
         """Whether there is a Python, and an installer, that finds the tag of *lower* the better one."""
         key = (lower.tags, higher.tags)
-        if key not in self.invertible:
+        if key not in self._invertible:
             platforms = frozenset(tag.platform for tag in lower.tags | higher.tags)
-            self.invertible[key] = any(
+            self._invertible[key] = any(
                 beats(lower, higher, tag_priorities(python, platforms, linux_first))
                 for python in concerned_pythons([lower, higher])
                 for linux_first in (False, True)
             )
-        return self.invertible[key]
+        return self._invertible[key]
 
-    def differing(self, able: Sequence[Candidate], python: PythonKind) -> list[tuple[int, int, Installer]]:
+    def _differing(self, able: Sequence[Candidate], python: PythonKind) -> list[tuple[int, int, Installer]]:
         """`_differences` of *able*, which must be sorted by directory and file name."""
         alike = {(each.directory.label, each.build, each.tags) for each in able}
         if len(alike) < len(able):  # their names decide, and those are not in the key
@@ -92,52 +129,9 @@ class Memory:
         # The tags as the name spells them: uv goes by their order there.
         spelled = ((each.directory.label, each.build, *each.filename.rsplit("-", 3)[1:]) for each in able)
         key = (python, *spelled)
-        if key not in self.differences:
-            self.differences[key] = _differences(able, python)
-        return self.differences[key]
-
-
-def _in_order(candidates: Sequence[Candidate], site: Site, memory: Memory) -> bool:
-    """Whether a quick check finds nothing wrong: current stamps throughout, and no tag in their way.
-
-    So it is in every tree that was published or restamped: build tags then say what policy says.
-    """
-    if any(stamping(each.build, each.directory, site).state is not StampState.CURRENT for each in candidates):
-        return False
-    first = candidates[0].tags
-    if all(each.tags == first for each in candidates):
-        return True
-    return not any(
-        lower.directory.rank < higher.directory.rank
-        and lower.tags != higher.tags
-        and memory.may_invert(lower, higher)
-        for lower in candidates
-        for higher in candidates
-    )
-
-
-def check_order(
-    candidates: Sequence[Candidate], site: Site, hosts: Sequence[HostKind], memory: Memory
-) -> Iterator[Finding]:
-    """Where an installer would take another of *candidates*, all of one version, than policy."""
-    if _in_order(candidates, site, memory):
-        return
-    pythons = concerned_pythons(candidates)
-    found: dict[tuple[str, str], list[_Difference]] = defaultdict(list)
-    for host in hosts:
-        seen = visible(candidates, host)
-        if len(seen) < 2:
-            continue
-        for python in pythons:
-            if host.family not in (None, python.machine):
-                continue
-            able = [each for each in seen if accepts(python, each.tags)]
-            for wanted, chosen, installer in memory.differing(able, python) if len(able) > 1 else ():
-                case = _Difference(able[wanted], able[chosen], installer, host.label, python)
-                found[case.wanted.path, case.chosen.path].append(case)
-    for cases in found.values():
-        for alike in _alike(cases):
-            yield _order_finding(site, alike)
+        if key not in self._differences:
+            self._differences[key] = _differences(able, python)
+        return self._differences[key]
 
 
 def _differences(able: Sequence[Candidate], python: PythonKind) -> list[tuple[int, int, Installer]]:
@@ -174,18 +168,20 @@ def _order_finding(site: Site, cases: Sequence[_Difference]) -> Finding:
     wanted, chosen = cases[0].wanted, cases[0].chosen
     installers = {case.installer.name: case.chosen.path for case in cases}
     platforms = frozenset(tag.platform for tag in wanted.tags | chosen.tags)
-    by_tag = any(
-        beats(chosen, wanted, tag_priorities(case.python, platforms, case.installer.linux_first))
-        for case in cases
+    message = (
+        f"policy wants {wanted.directory.label}/{wanted.filename}, "
+        f"{', '.join(installers)} would take {chosen.directory.label}/{chosen.filename}"
     )
-    names = ", ".join(installers)
+    kind, fix = FindingKind.ORDER, site.command("restamp")
+    priorities = (tag_priorities(each.python, platforms, each.installer.linux_first) for each in cases)
+    if any(beats(chosen, wanted, each) for each in priorities):
+        message += ": a better wheel tag"
+        kind, fix = FindingKind.INVERSION, site.command("restamp", "--retag")
     return Finding.about(
         [wanted, chosen],
-        FindingKind.INVERSION if by_tag else FindingKind.ORDER,
-        f"policy wants {wanted.directory.label}/{wanted.filename}, "
-        f"{names} would take {chosen.directory.label}/{chosen.filename}"
-        + (": a better wheel tag" if by_tag else ""),
-        site.command("restamp", *(["--retag"] if by_tag else [])),
+        kind,
+        message,
+        fix,
         wanted=wanted.path,
         chosen=tuple(installers.items()),
         hosts=tuple(dict.fromkeys(case.host for case in cases)),

@@ -9,100 +9,91 @@ from __future__ import annotations
 import os
 import shlex
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
-from wheelhouse_resolver.audit.files import (
-    Content,
-    check_file,
-    check_names,
-    check_requires_python,
-    check_stamp,
-)
+from wheelhouse_resolver.audit import files
 from wheelhouse_resolver.audit.findings import Finding, FindingKind
-from wheelhouse_resolver.audit.order import Memory, check_order
+from wheelhouse_resolver.audit.order import OrderCheck
 from wheelhouse_resolver.errors import UnreadableDirectoryError
 from wheelhouse_resolver.publishing.withdrawal import withdraw_command
+from wheelhouse_resolver.site.layout import Directory
+from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree import listing
 from wheelhouse_resolver.tree.candidate import Candidate, parse_candidate
 from wheelhouse_resolver.utils import atomic
-
-if TYPE_CHECKING:
-    from packaging.version import Version
-
-    from wheelhouse_resolver.site.layout import Directory, HostKind
-    from wheelhouse_resolver.site.model import Site
 
 
 def audit(
     site: Site, *, jobs: int = 1, progress: Callable[[int, int], None] | None = None
 ) -> Iterator[Finding]:
-    """Everything that is wrong with *site*'s wheelhouse, project by project.
-
-    *jobs*: how many processes look into the wheels (more than one are forked, so call it early then).
-    *progress* is called with how many of how many wheels have been looked at. Raises `NoWheelhouseError`.
-    """
+    """Everything that is wrong with *site*'s wheelhouse, project by project: see `Wheelhouse.audit`."""
     listing.check_root(site)
-    directories = site.directories()
-    wheels: list[tuple[str, str, int]] = []
-    for number, directory in enumerate(directories):
+    wheels: _Entries = []
+    for number, directory in enumerate(site.directories()):
         yield from _read_directory(site, directory, number, wheels)
-    yield from _outside(site)
-    wheels.sort(key=lambda entry: (entry[0], entry[2], entry[1]))
-    projects = (list(group) for _, group in groupby(wheels, key=lambda entry: entry[0]))
-    look = _Look(site)
+    for path, count in listing.unsearched(site):
+        wheel = "wheels" if count > 1 else "wheel"
+        message = f"{count} {wheel} in a directory that is not one of the site's: no host searches it"
+        fix = "publish them into a directory of the site, or add a [[layer]] with this one to the site file"
+        yield Finding(FindingKind.OUTSIDE, message, (path,), fix)
+    projects = [list(group) for _, group in groupby(sorted(wheels), key=lambda entry: entry[0])]
     done = 0
-    for count, findings in _spread(look, _batches(projects), jobs):
+    for project, findings in zip(projects, _spread(_Look(site), projects, jobs), strict=True):
         yield from findings
-        done += count
+        done += len(project)
         if progress is not None:
             progress(done, len(wheels))
 
 
-_Entries = list[tuple[str, str, int]]
+#: Wheels as (project, number of the directory, file name).
+_Entries = list[tuple[str, int, str]]
 
-
-#: About how many wheels are looked at in one go.
+#: About how many wheels a process gets in one go: handing over fewer costs more than to look at them.
 _BATCH = 200
 
 
-def _batches(projects: Iterator[_Entries]) -> Iterator[list[_Entries]]:
-    """Whole projects together, so many that handing them to a process is worth it."""
-    batch: list[_Entries] = []
-    for project in projects:
-        batch.append(project)
-        if sum(map(len, batch)) >= _BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
 class _Look:
-    """Looks at batches of projects, remembering what repeats."""
+    """Looks at one project after another, remembering what repeats."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
         self._directories = site.directories()
         self._hosts = site.host_kinds()
-        self._memory = Memory()
+        self._order = OrderCheck(site, self._hosts)
 
-    def __call__(self, batch: list[_Entries]) -> tuple[int, list[Finding]]:
-        """How many wheels *batch* has, and the findings about them."""
-        found: list[Finding] = []
-        for project in batch:
-            files = [(name, self._directories[at]) for _, name, at in project]
-            found += _project(self._site, files, self._hosts, self._memory)
-        return sum(map(len, batch)), found
+    def __call__(self, project: _Entries) -> Iterator[Finding]:
+        site, hosts = self._site, self._hosts
+        by_version: dict[Version, list[Candidate]] = defaultdict(list)
+        for _, number, filename in project:
+            each = parse_candidate(filename, self._directories[number])
+            if isinstance(each, Candidate):
+                by_version[each.version].append(each)
+            else:
+                fix = withdraw_command(site, each.directory, each.filename)
+                yield Finding(FindingKind.MISNAMED, each.problem, (each.path,), fix)
+        contents: dict[str, files.Content] = {}
+        for _, same in sorted(by_version.items()):
+            there: list[Candidate] = []
+            for candidate in same:
+                exists = yield from files.check_file(site, candidate, contents, several=len(same) > 1)
+                if exists:
+                    there.append(candidate)
+                    yield from files.check_stamp(site, candidate)
+            if len(there) > 1:
+                yield from self._order.check(there)
+                known = [each for each in there if each.path in contents]
+                yield from files.check_requires_python(site, known, hosts, contents)
+                yield from files.check_names(site, known, hosts, contents)
 
 
-def _spread(look: _Look, batches: Iterator[list[_Entries]], jobs: int) -> Iterator[tuple[int, list[Finding]]]:
-    """What *look* says of each batch, in order, looked at by *jobs* processes."""
+def _spread(look: _Look, projects: list[_Entries], jobs: int) -> Iterator[Iterable[Finding]]:
+    """What *look* says of each project, in order, looked at by *jobs* processes."""
     if jobs < 2:
-        yield from map(look, batches)
+        yield from map(look, projects)
         return
     import multiprocessing
 
@@ -111,23 +102,22 @@ def _spread(look: _Look, batches: Iterator[list[_Entries]], jobs: int) -> Iterat
     try:
         pool = multiprocessing.get_context("fork").Pool(jobs)
     except (ImportError, OSError):  # no semaphores (/dev/shm is not writable) or no more processes: alone
-        yield from map(look, batches)
+        yield from map(look, projects)
         return
+    many = _BATCH * len(projects) // max(1, sum(map(len, projects)))
     with pool:
-        yield from pool.imap(_look, batches)
+        yield from pool.imap(_look, projects, chunksize=max(1, many))
 
 
 _looking: _Look
 
 
-def _look(batch: list[_Entries]) -> tuple[int, list[Finding]]:
-    return _looking(batch)
+def _look(project: _Entries) -> list[Finding]:
+    return list(_looking(project))
 
 
-def _read_directory(
-    site: Site, directory: Directory, number: int, wheels: list[tuple[str, str, int]]
-) -> Iterator[Finding]:
-    """Add the wheels of *directory* to *wheels* as (project, file name, number); yield what else is there."""
+def _read_directory(site: Site, directory: Directory, number: int, wheels: _Entries) -> Iterator[Finding]:
+    """Add the wheels of *directory*, which has that *number*, to *wheels*; yield what else is there."""
     try:
         names = sorted(listing.all_names(directory))
     except UnreadableDirectoryError as error:
@@ -137,47 +127,8 @@ def _read_directory(
         return
     for name in names:
         if name.endswith(listing.SUFFIX):
-            wheels.append((canonicalize_name(name.partition("-")[0]), name, number))
+            wheels.append((canonicalize_name(name.partition("-")[0]), number, name))
         elif name.startswith(atomic.TEMPORARY_PREFIX):
             path = os.path.join(directory.path, name)
             message = "a temporary file of a publisher that is running or was killed"
             yield Finding(FindingKind.LEFTOVER, message, (path,), site.command("restamp"))
-
-
-def _outside(site: Site) -> Iterator[Finding]:
-    """Wheels in directories of the tree that no host searches."""
-    for path, count in listing.unsearched(site):
-        yield Finding(
-            FindingKind.OUTSIDE,
-            f"{count} wheel{'s' * (count > 1)} in a directory that is not one of the site's: "
-            "no host searches it",
-            (path,),
-            "publish them into a directory of the site, or add a [[layer]] with this one to the site file",
-        )
-
-
-def _project(
-    site: Site, files: Sequence[tuple[str, Directory]], hosts: Sequence[HostKind], memory: Memory
-) -> Iterator[Finding]:
-    """The findings about one project's wheels."""
-    parsed = [parse_candidate(filename, directory) for filename, directory in files]
-    by_version: dict[Version, list[Candidate]] = defaultdict(list)
-    for each in parsed:
-        if isinstance(each, Candidate):
-            by_version[each.version].append(each)
-        else:
-            fix = withdraw_command(site, each.directory, each.filename)
-            yield Finding(FindingKind.MISNAMED, each.problem, (each.path,), fix)
-    contents: dict[str, Content] = {}
-    for version in sorted(by_version):
-        same = by_version[version]
-        there: list[Candidate] = []
-        for candidate in same:
-            exists = yield from check_file(site, candidate, contents, several=len(same) > 1)
-            if exists:
-                there.append(candidate)
-                yield from check_stamp(site, candidate)
-        if len(there) > 1:
-            yield from check_order(there, site, hosts, memory)
-            yield from check_requires_python(site, there, hosts, contents)
-            yield from check_names(site, there, hosts, contents)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.builder.classification.classify import classify
-from wheelhouse_resolver.errors import WheelhouseError, printable
+from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.publishing.plan import PublishOptions
 from wheelhouse_resolver.publishing.publish import publish
 from wheelhouse_resolver.publishing.report import FileChange
@@ -19,13 +19,9 @@ if TYPE_CHECKING:
 class UnclassifiedError(WheelhouseError, ValueError):
     """A wheel whose target directory cannot be determined. *reasons*: why."""
 
+    _message = "cannot determine the target directory: {reasons:; }"
     path: str
     reasons: Sequence[str]
-
-    @property
-    def message(self) -> str:
-        """What is wrong, and why."""
-        return f"cannot determine the target directory: {printable('; '.join(self.reasons))}"
 
 
 def publish_built(wheel: str, site: Site, record: BuildRecord) -> list[FileChange]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from wheelhouse_resolver.errors import printable
 
@@ -23,13 +23,6 @@ T = TypeVar("T")
 _TAIL_LINES = 5
 
 
-class Advance(Protocol):
-    """Moves the bar to *done* of *total*."""
-
-    def __call__(self, done: int, total: int) -> None:
-        """Show it."""
-
-
 def _on_terminal() -> bool:
     return sys.stderr is not None and sys.stderr.isatty()
 
@@ -42,23 +35,20 @@ def _tqdm() -> type[tqdm[Any]]:
     return tqdm
 
 
-def progress(items: Iterable[T], what: str, total: int) -> Iterator[T]:
+def progress(items: Iterable[T], what: str, total: int) -> Iterable[T]:
     """*items*, with a bar on stderr if that is a terminal and there are several."""
     if total < 2 or not _on_terminal():
-        yield from items
-        return
-    tqdm = _tqdm()
-    yield from tqdm(items, desc=what, total=total, leave=False, unit="wheel")
+        return items
+    return _tqdm()(items, desc=what, total=total, leave=False, unit="wheel")
 
 
 @contextmanager
-def bar(what: str) -> Iterator[Advance | None]:
-    """A bar, and what moves it; None if stderr is no terminal."""
+def bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar, and what moves it to so many of that many; None if stderr is no terminal."""
     if not _on_terminal():
         yield None
         return
-    tqdm = _tqdm()
-    with tqdm(desc=what, leave=False, unit="wheel") as found:
+    with _tqdm()(desc=what, leave=False, unit="wheel") as found:
 
         def advance(done: int, total: int) -> None:
             found.total = total

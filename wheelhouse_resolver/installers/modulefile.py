@@ -142,7 +142,7 @@ def _levels(site: Site, layer: Layer | None) -> Iterator[dict[str, Any]]:
         yield {
             "name": arch.name,
             "ways": [way._asdict() for way in requirements_for(arch)],
-            "lower": site.lower(arch),
+            "lower": site.archs_up_to(arch),
             "file": config_filename(layer, arch.name) if path else "",
             "needs": tuple(needs),
         }

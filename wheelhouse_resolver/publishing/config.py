@@ -5,14 +5,11 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.errors import reason_of
 from wheelhouse_resolver.publishing.errors import AfterHookError
+from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.schema import Table, require, texts
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.site.model import Site
 
 _SCHEMA = Table({"after": texts()}, header="publish")
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from wheelhouse_resolver.publishing.errors import PublishError
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER, Directory
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.site.model import Site
 
 
 def destination(

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.publishing.errors import PublishError
 from wheelhouse_resolver.publishing.plan import PlannedWheel, publish_command
 from wheelhouse_resolver.publishing.report import FileChange
 from wheelhouse_resolver.publishing.withdrawal import withdraw_command
+from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils import atomic
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP
 from wheelhouse_resolver.wheelfile.rewrite import rewrite
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.site.model import Site
 
 
 def place(site: Site, planned: PlannedWheel) -> FileChange:
@@ -29,9 +25,8 @@ def place(site: Site, planned: PlannedWheel) -> FileChange:
             source = trash.file_id(planned.wheel.path)
             rewrite(planned.wheel, planned.change, temporary.file)
         except (*BAD_ZIP, FileNotFoundError) as error:  # ChangedWhileReadError is a ValueError
-            raise PublishError(
-                planned.wheel.path, f"changed while it was read ({error}); nothing placed"
-            ) from error
+            problem = f"changed while it was read ({error}); nothing placed"
+            raise PublishError(planned.wheel.path, problem) from error
         except OSError as error:
             raise OutputError.from_os(planned.path, error) from error
         result = _commit(site, planned, temporary)
@@ -45,21 +40,18 @@ def _commit(site: Site, planned: PlannedWheel, temporary: atomic.Temporary) -> s
     """Give the finished file its name; what came of it."""
     replace = planned.options.replace
     if planned.former and not replace and not atomic.same_content(planned.former, temporary):
-        raise PublishError(
-            planned.filename,
-            "a wheel of this name with different content was withdrawn, and uv may have it cached",
-        ).with_hint(_ways_out(site, planned))
+        problem = "a wheel of this name with different content was withdrawn, and uv may have it cached"
+        raise PublishError(planned.filename, problem).with_hint(_ways_out(site, planned))
     result = "placed"
     while True:
         try:
             return result if atomic.commit(temporary, planned.path) else "present"
         except atomic.AlreadyExistsError as error:
             if planned.in_place:
-                old = planned.wheel
-                command = withdraw_command(site, planned.directory, old.filename)
-                raise PublishError(
-                    old.path, f"cannot be stamped: {planned.filename} already exists with different content"
-                ).with_hint(f"installers take the stamped one; to withdraw the other: `{command}`") from None
+                problem = f"cannot be stamped: {planned.filename} already exists with different content"
+                command = withdraw_command(site, planned.directory, planned.wheel.filename)
+                hint = f"installers take the stamped one; to withdraw the other: `{command}`"
+                raise PublishError(planned.wheel.path, problem).with_hint(hint) from None
             if not replace:
                 raise error.with_hint(_ways_out(site, planned)) from None
         if trash.replace_at(planned.path, temporary):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from packaging.tags import Tag, parse_tag
 
@@ -12,27 +12,14 @@ from wheelhouse_resolver.installers.inversion import Inversion, inversions, reta
 from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.publishing.errors import PublishError
 from wheelhouse_resolver.publishing.withdrawal import withdraw_command
-from wheelhouse_resolver.site.layout import GENERIC
-from wheelhouse_resolver.site.model import searched_together
+from wheelhouse_resolver.site.layout import GENERIC, Directory
+from wheelhouse_resolver.site.model import Site, searched_together
 from wheelhouse_resolver.tree.candidate import Candidate, parse_candidate
 from wheelhouse_resolver.tree.reader import Tree
-from wheelhouse_resolver.wheelfile.build_tag import (
-    BAND,
-    StampError,
-    StampState,
-    build_text,
-    renamed,
-    stamp_build,
-    stamped_name,
-    stamping,
-)
+from wheelhouse_resolver.wheelfile import build_tag
 from wheelhouse_resolver.wheelfile.rewrite import Rewrite, labelled
 from wheelhouse_resolver.wheelfile.tags import compressed_tags
 from wheelhouse_resolver.wheelfile.validate import ValidatedWheel, check_wheel
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.site.layout import Directory
-    from wheelhouse_resolver.site.model import Site
 
 
 class PublishOptions(NamedTuple):
@@ -66,8 +53,9 @@ class PlannedWheel(NamedTuple):
 
     wheel:     what it is made from.
     directory: where it goes.
-    filename:  its name there.
-    change:    what is changed in it.
+    own:       its own build number, which its stamp carries.
+    version:   its version, if that is another than the wheel's.
+    tags:      its wheel tags, if they are others.
     in_place:  it takes the place of its source, which is in the tree under another name.
     options:   how conflicts are met.
     former:    the path of the wheel of that name that was withdrawn last, if one was.
@@ -75,11 +63,24 @@ class PlannedWheel(NamedTuple):
 
     wheel: ValidatedWheel
     directory: Directory
-    filename: str
-    change: Rewrite
+    own: int
+    version: str | None = None
+    tags: frozenset[Tag] | None = None
     in_place: bool = False
     options: PublishOptions = PublishOptions()
     former: str | None = None
+
+    @property
+    def filename(self) -> str:
+        """Its name there."""
+        build = build_tag.stamp_build(self.directory, self.own)
+        return build_tag.renamed(self.wheel.filename, version=self.version, build=build, tags=self.tags)
+
+    @property
+    def change(self) -> Rewrite:
+        """What is changed in the wheel."""
+        build = build_tag.build_text(build_tag.stamp_build(self.directory, self.own))
+        return Rewrite(self.version, build, self.tags)
 
     @property
     def path(self) -> str:
@@ -92,20 +93,6 @@ class PlannedWheel(NamedTuple):
         found = parse_candidate(self.filename, self.directory)
         assert isinstance(found, Candidate)  # it was made from a valid name
         return found
-
-    @property
-    def own(self) -> int:
-        """The own build number that its stamp carries."""
-        number, _ = self.candidate.build or (0, "")
-        return number % BAND
-
-    def stamped(self, own: int) -> PlannedWheel:
-        """The same with the build tag for *own*, and the file name that follows from the rest."""
-        change = self.change
-        build = stamp_build(self.directory, own)
-        tags = compressed_tags(change.tags) if change.tags is not None else None
-        filename = renamed(self.wheel.filename, version=change.version, build=build, tags=tags)
-        return self._replace(filename=filename, change=change._replace(build=build_text(build)))
 
 
 def publish_command(site: Site, planned: PlannedWheel, flag: str) -> str:
@@ -123,44 +110,37 @@ def publish_command(site: Site, planned: PlannedWheel, flag: str) -> str:
     return site.command("publish", "--to", planned.directory.label, flag, *more, path)
 
 
-def make_plan(
-    site: Site, wheels: Sequence[ValidatedWheel], directory: Directory | None, options: PublishOptions
-) -> list[PlannedWheel]:
-    """What to place, in order, so that the picks of every installer are the policy's at every moment.
+class Planner:
+    """Plans one wheel after another; the tree is listed once, before the first.
 
-    *directory*: where to; None: each pure-Python wheel to the top-level generic directory. Unstamped and
-    stale wheels of the same version that some host sees together with a new one are restamped before it.
-
-    Raises `PublishError`, `StampError`; `InvalidWheelError` for a neighbour that would have to be restamped.
+    *to*: where; None: each pure-Python wheel to the top-level generic directory.
     """
-    planner = _TreePlanner(site, wheels, directory, options)
-    return [each for wheel, target in planner.targets for each in planner.steps(wheel, target)]
-
-
-class _TreePlanner:
-    """Plans one wheel after another; the tree is listed once, before the first."""
 
     def __init__(
-        self,
-        site: Site,
-        wheels: Sequence[ValidatedWheel],
-        directory: Directory | None,
-        options: PublishOptions,
+        self, site: Site, wheels: Sequence[ValidatedWheel], to: Directory | None, options: PublishOptions
     ) -> None:
-        self.targets = [(wheel, directory or _generic_for(site, wheel)) for wheel in wheels]
+        self._targets = [(wheel, to or _generic_for(site, wheel)) for wheel in wheels]
         self._site = site
         self._options = options
         self._together = searched_together(site)
         self._given = {os.path.realpath(wheel.path) for wheel in wheels}
         self._names: dict[tuple[object, ...], str] = {}
         self._restamped: set[str] = set()
-        targets = {target for _, target in self.targets}
+        targets = {target for _, target in self._targets}
         reachable = frozenset().union(*map(self._reachable, targets))
         seen = [each for each in site.directories() if each.path in reachable]
         self._catalogue = Tree(site).catalogue(seen, {wheel.name for wheel in wheels})
         self._trashed = {each.path: trash.trashed(each.path) for each in targets}
 
-    def steps(self, wheel: ValidatedWheel, target: Directory) -> Iterator[PlannedWheel]:
+    def plan(self) -> list[PlannedWheel]:
+        """What to place, in order, so that the picks of every installer are the policy's at every moment.
+
+        Unstamped and stale wheels of the same version that some host sees together with a new one are
+        restamped before it. Raises `PublishError`, `StampError`; `InvalidWheelError` for such a wheel.
+        """
+        return [each for wheel, target in self._targets for each in self._steps(wheel, target)]
+
+    def _steps(self, wheel: ValidatedWheel, target: Directory) -> Iterator[PlannedWheel]:
         """The neighbours of *wheel* to restamp, then the wheel itself."""
         step = self._planned(wheel, target)
         neighbours = self._neighbours(step.candidate)
@@ -176,17 +156,14 @@ class _TreePlanner:
         yield step._replace(former=next(former, None))
 
     def _planned(self, wheel: ValidatedWheel, target: Directory) -> PlannedWheel:
-        own = stamping(wheel.build, target, self._site).own
-        if own >= BAND:
-            raise StampError(wheel.filename, own)
+        own = build_tag.own_number(wheel.filename, wheel.build, target, self._site)
         label, glibc = self._options.local_label, self._options.glibc
         try:
             version = labelled(wheel.version, label) if label else None
         except ValueError as error:
             raise PublishError(wheel.filename, str(error)) from error
         tags = _with_glibc(wheel.tags, glibc) if glibc else None
-        change = Rewrite(version, "", tags)
-        return PlannedWheel(wheel, target, "", change, options=self._options).stamped(own)
+        return PlannedWheel(wheel, target, own, version, tags, options=self._options)
 
     def _reachable(self, target: Directory) -> frozenset[str]:
         """The directories, by path, that some host searches together with *target*."""
@@ -206,8 +183,7 @@ class _TreePlanner:
         rivals = [each.higher if each.lower == new else each.lower for each in wrong]
         withdraw = withdraw_command(self._site, rivals[0].directory, rivals[0].filename)
         if self._options.retag:
-            change = step.change._replace(tags=retagged(new, rivals))
-            better = step._replace(change=change).stamped(step.own)
+            better = step._replace(tags=retagged(new, rivals))
             wrong = involving(better.candidate, neighbours, self._together)
             if not wrong:
                 return better
@@ -224,25 +200,26 @@ class _TreePlanner:
         new, directory = step.candidate, step.directory
         withdrawn = (parse_candidate(each.filename, directory) for each in self._trashed[directory.path])
         used = [
-            stamping(each.build, directory, self._site).own
+            build_tag.stamping(each.build, directory, self._site).own
             for each in [*self._catalogue.candidates(new.name), *withdrawn]
             if isinstance(each, Candidate)
             and (each.name, each.version, each.directory) == (new.name, new.version, directory)
         ]
         own = max([step.own - 1, *used]) + 1
-        if own >= BAND:
-            raise PublishError(step.wheel.filename, f"all {BAND} build numbers of its version are taken")
-        return step.stamped(own)
+        if own >= build_tag.BAND:
+            problem = f"all {build_tag.BAND} build numbers of its version are taken"
+            raise PublishError(step.wheel.filename, problem)
+        return step._replace(own=own)
 
     def _refuse_same_name(self, step: PlannedWheel, neighbours: Sequence[Candidate]) -> None:
         """Refuse what would tie with another given wheel, or with one whose name is spelled otherwise."""
         new, site = step.candidate, self._site
         for each in neighbours:
-            if (each.directory, each.tags) != (step.directory, new.tags):
+            file = (each.build, each.directory, site)
+            same = (each.directory, each.tags, build_tag.stamping(*file).own)
+            if same != (step.directory, new.tags, step.own):
                 continue
-            if stamping(each.build, each.directory, site).own != step.own:
-                continue
-            if stamped_name(each.filename, each.build, each.directory, site) != step.filename:
+            if build_tag.stamped_name(each.filename, *file) != step.filename:
                 problem = f"{each.path} has the same name in another spelling, so neither would win"
                 rebuild = publish_command(site, step, "--rebuild")
                 withdraw = withdraw_command(site, each.directory, each.filename)
@@ -261,14 +238,12 @@ class _TreePlanner:
         if os.path.realpath(neighbour.path) in self._given:
             if neighbour.directory == step.directory:
                 return False  # it is being stamped, and stays as a given file does
-            raise PublishError(
-                neighbour.path, "in the wheelhouse without a current stamp, and to be published"
-            ).with_hint(f"run `{restamp}`, and publish the file that it makes of this one")
+            problem = "in the wheelhouse without a current stamp, and to be published"
+            hint = f"run `{restamp}`, and publish the file that it makes of this one"
+            raise PublishError(neighbour.path, problem).with_hint(hint)
         if not self._options.restamp:
-            raise PublishError(
-                step.wheel.filename,
-                f"{neighbour.path} has no current stamp, so the order of the two would be wrong",
-            ).with_hint(f"run `{restamp}` first")
+            problem = f"{neighbour.path} has no current stamp, so the order of the two would be wrong"
+            raise PublishError(step.wheel.filename, problem).with_hint(f"run `{restamp}` first")
         return True
 
 
@@ -276,9 +251,9 @@ def _generic_for(site: Site, wheel: ValidatedWheel) -> Directory:
     if all(tag.abi == "none" and tag.platform == "any" for tag in wheel.tags):
         return site.search_path_for(None, GENERIC)[0]
     command = site.command("classify", os.path.abspath(wheel.path))
-    raise PublishError(
-        wheel.filename, "cannot determine the target directory: the wheel holds compiled code"
-    ).with_hint(f"name it with --to LAYER/ARCH; `{command}` may know it")
+    problem = "cannot determine the target directory: the wheel holds compiled code"
+    hint = f"name it with --to LAYER/ARCH; `{command}` may know it"
+    raise PublishError(wheel.filename, problem).with_hint(hint)
 
 
 def _with_glibc(tags: frozenset[Tag], glibc: str) -> frozenset[Tag]:
@@ -303,7 +278,8 @@ def involving(
 
 def is_current(site: Site, candidate: Candidate) -> bool:
     """Whether *candidate* carries the stamp of its directory."""
-    return stamping(candidate.build, candidate.directory, site).state is StampState.CURRENT
+    state, _ = build_tag.stamping(candidate.build, candidate.directory, site)
+    return state is build_tag.StampState.CURRENT
 
 
 def restamped(site: Site, candidate: Candidate, tags: frozenset[Tag] | None = None) -> PlannedWheel:
@@ -311,8 +287,5 @@ def restamped(site: Site, candidate: Candidate, tags: frozenset[Tag] | None = No
 
     Raises `InvalidWheelError`, `StampError`.
     """
-    own = stamping(candidate.build, candidate.directory, site).own
-    if own >= BAND:
-        raise StampError(candidate.filename, own)
-    wheel, change = check_wheel(candidate.path), Rewrite(None, "", tags)
-    return PlannedWheel(wheel, candidate.directory, "", change, in_place=True).stamped(own)
+    own = build_tag.own_number(candidate.filename, candidate.build, candidate.directory, site)
+    return PlannedWheel(check_wheel(candidate.path), candidate.directory, own, tags=tags, in_place=True)

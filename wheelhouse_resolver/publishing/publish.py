@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.errors import reason_of
 from wheelhouse_resolver.publishing import trash
@@ -12,13 +12,11 @@ from wheelhouse_resolver.publishing.config import after_command, run_after_hook
 from wheelhouse_resolver.publishing.destination import destination
 from wheelhouse_resolver.publishing.errors import PublishError
 from wheelhouse_resolver.publishing.place import place
-from wheelhouse_resolver.publishing.plan import PublishOptions, make_plan
+from wheelhouse_resolver.publishing.plan import Planner, PublishOptions
 from wheelhouse_resolver.publishing.report import FileChange, PublishObserver, PublishReport, Recorder
+from wheelhouse_resolver.site.layout import Directory
+from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.wheelfile.validate import InvalidWheelError, ValidatedWheel, check_wheel
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.site.layout import Directory
-    from wheelhouse_resolver.site.model import Site
 
 
 def publish(
@@ -29,17 +27,7 @@ def publish(
     *,
     observer: PublishObserver | None = None,
 ) -> PublishReport:
-    """Check *wheels*, stamp them, and place them into the directory *to* (`LAYER/ARCH`) of the wheelhouse.
-
-    to: None: pure-Python wheels go to the top-level `generic`; others must say. options: see there; of a dry
-    run the report is the plan. observer: hears of it as it happens.
-
-    If a wheel is not sound, none is placed, and the report says all that is wrong in `refused`. One that
-    cannot be placed does not stop the others; it is among `errors`. A run that was killed is run again.
-
-    Raises `PublishError` and `StampError` for what cannot be planned, `UnknownNameError`,
-    `NoWheelhouseError`, `SiteFileError`, and `OutputError` when the disk does not take it.
-    """
+    """Check *wheels*, stamp them, and place them into the directory *to*: see `Wheelhouse.publish`."""
     recorder = Recorder(observer)
     after = after_command(site)
     paths = list({os.path.realpath(path): os.fspath(path) for path in wheels}.values())
@@ -57,7 +45,7 @@ def publish(
             refused.append(error)
     if refused:
         return PublishReport(refused=tuple(refused))
-    plan = make_plan(site, sound, directory, options)
+    plan = Planner(site, sound, directory, options).plan()
     if options.dry_run:
         for each in plan:
             recorder.changed(FileChange(each.wheel.path, each.path, "planned"))
@@ -95,8 +83,7 @@ def _remove_source(change: FileChange) -> None:
 def _glibc(given: str) -> str:
     """The glibc level to tag with: as given, or that of the running Python."""
     if given != "own":
-        parts = given.split(".")
-        if given and not (len(parts) == 2 and all(part.isdigit() for part in parts)):
+        if given and not re.fullmatch(r"\d+\.\d+", given):
             raise PublishError(f"--glibc-tag {given}", "must be a glibc version, such as 2.36")
         return given
     from wheelhouse_resolver.host.target_python import supported_tags, target_python
@@ -106,6 +93,5 @@ def _glibc(given: str) -> str:
         if tag.platform.startswith("manylinux_"):
             major, minor = tag.platform.split("_")[1:3]
             return f"{major}.{minor}"
-    raise PublishError("--glibc-tag", "the running Python accepts no manylinux wheels").with_hint(
-        "give the version: --glibc-tag X.Y"
-    )
+    error = PublishError("--glibc-tag", "the running Python accepts no manylinux wheels")
+    raise error.with_hint("give the version: --glibc-tag X.Y")

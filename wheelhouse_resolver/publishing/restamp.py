@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+
+from packaging.tags import Tag
+from packaging.version import Version
 
 from wheelhouse_resolver.installers.inversion import Inversion, inversions, retagged
 from wheelhouse_resolver.publishing import trash
@@ -13,17 +15,11 @@ from wheelhouse_resolver.publishing.place import place
 from wheelhouse_resolver.publishing.plan import involving, is_current, restamped
 from wheelhouse_resolver.publishing.report import FileChange, PublishObserver, PublishReport, Recorder
 from wheelhouse_resolver.publishing.withdrawal import withdraw_command
-from wheelhouse_resolver.site.model import searched_together
+from wheelhouse_resolver.site.model import Site, searched_together
 from wheelhouse_resolver.tree import listing
-from wheelhouse_resolver.tree.candidate import Candidate, parse_candidate
+from wheelhouse_resolver.tree.candidate import Candidate
+from wheelhouse_resolver.tree.reader import wheels_in
 from wheelhouse_resolver.wheelfile.build_tag import renamed, stamped_name
-from wheelhouse_resolver.wheelfile.tags import compressed_tags
-
-if TYPE_CHECKING:
-    from packaging.tags import Tag
-    from packaging.version import Version
-
-    from wheelhouse_resolver.site.model import Site
 
 
 def restamp(
@@ -31,10 +27,8 @@ def restamp(
 ) -> PublishReport:
     """Give every wheel of the tree the stamp of its directory, the most specific directory first.
 
-    In that order a tree that is half done has no tie that was right before and is wrong now. *retag*: then
-    also fix tag inversions, by giving wheels equal tags. Of a dry run the report is the plan, made from the
-    names alone. A wheel that cannot be stamped does not stop the others. Raises `NoWheelhouseError`,
-    `UnreadableDirectoryError`, `OutputError`.
+    In that order a tree that is half done has no tie that was right before and is wrong now. The plan of a
+    dry run is made from the names alone. More: see `Wheelhouse.restamp`.
     """
     recorder = Recorder(observer)
 
@@ -43,8 +37,7 @@ def restamp(
             recorder.changed(place(site, restamped(site, candidate, tags)))
             return
         name = stamped_name(candidate.filename, candidate.build, candidate.directory, site)
-        name = renamed(name, tags=compressed_tags(tags)) if tags is not None else name
-        path = os.path.join(candidate.directory.path, name)
+        path = os.path.join(candidate.directory.path, renamed(name, tags=tags))
         recorder.changed(FileChange(candidate.path, path, "planned"))
 
     outdated = [each for each in _wheels(site) if not is_current(site, each)]
@@ -56,10 +49,10 @@ def restamp(
     for case, tags in _inverted(site) if retag else ():
         with recorder.attempt():
             if tags is None:
+                problem = f"a tag inversion that new tags cannot fix: {case}"
                 command = withdraw_command(site, case.lower.directory, case.lower.filename)
-                raise PublishError(
-                    case.higher.path, f"a tag inversion that new tags cannot fix: {case}"
-                ).with_hint(f"withdraw one of the two: `{command}`")
+                hint = f"withdraw one of the two: `{command}`"
+                raise PublishError(case.higher.path, problem).with_hint(hint)
             work(case.higher, tags)
     return recorder.report()
 
@@ -68,10 +61,7 @@ def _wheels(site: Site) -> Iterator[Candidate]:
     """Every well-named wheel of the tree, the most specific directory first."""
     listing.check_root(site)
     for directory in site.directories():
-        for filename in listing.wheel_names(directory, lambda name: name.endswith(listing.SUFFIX)):
-            each = parse_candidate(filename, directory)
-            if isinstance(each, Candidate):
-                yield each
+        yield from (each for each in wheels_in(directory) if isinstance(each, Candidate))
 
 
 def _inverted(site: Site) -> Iterator[tuple[Inversion, frozenset[Tag] | None]]:

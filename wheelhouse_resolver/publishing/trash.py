@@ -1,4 +1,7 @@
-"""Taking files out of a wheelhouse, restorably: the `.trash/` of each directory."""
+"""Taking files out of a wheelhouse, restorably: the `.trash/` of each directory.
+
+What cannot be done raises `OutputError`.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,11 @@ class Trashed(NamedTuple):
         """The path of the file."""
         return os.path.join(self.slot, self.filename)
 
+    @property
+    def origin(self) -> str:
+        """The path that it had."""
+        return os.path.join(self.directory, self.filename)
+
 
 def file_id(path: str) -> tuple[int, ...]:
     """What identifies the file or link at *path* among all of that name. Raises `OSError`."""
@@ -37,7 +45,7 @@ def remove_if_unchanged(path: str, known: tuple[int, ...]) -> bool:
     """Remove the file at *path* for good, if it is still the one with that `file_id`; False if not.
 
     It is moved away first and compared there, so that a file that somebody put in its place meanwhile
-    is never lost: that one is put back. Raises `OutputError`.
+    is never lost: that one is put back.
     """
     try:
         moved = move_to_trash(path)
@@ -45,47 +53,41 @@ def remove_if_unchanged(path: str, known: tuple[int, ...]) -> bool:
         if os.path.lexists(path):
             raise
         return False  # another run has removed it
-    try:
+    with atomic.writing(path):
         if file_id(moved.path) != known:
             put_back(moved)
             return False
         os.unlink(moved.path)
         with contextlib.suppress(OSError):
             os.rmdir(moved.slot)
-    except OSError as error:
-        raise OutputError.from_os(path, error) from error
     return True
 
 
 def move_to_trash(path: str) -> Trashed:
-    """Move the wheel at *path* out of every installer's sight, into `.trash/` of its directory.
-
-    Raises `OutputError`.
-    """
+    """Move the wheel at *path* out of every installer's sight, into `.trash/` of its directory."""
     directory, filename = os.path.split(path)
-    slot = None
-    try:
-        slot = _new_slot(directory)
-        # A rename within one filesystem is one step; the slot is new, so nothing can be in the way.
-        os.rename(path, os.path.join(slot, filename))
-        atomic.sync_directory(slot)
-        atomic.sync_directory(directory)
-    except OSError as error:
-        if slot is not None:
+    with atomic.writing(path):
+        moved = Trashed(filename, directory, _new_slot(directory))
+        try:
+            # A rename within one filesystem is one step; the slot is new, so nothing can be in the way.
+            os.rename(path, moved.path)
+            atomic.sync_directory(moved.slot)
+            atomic.sync_directory(directory)
+        except OSError:
             with contextlib.suppress(OSError):
-                os.rmdir(slot)
-        raise OutputError.from_os(path, error) from error
-    return Trashed(filename, directory, slot)
+                os.rmdir(moved.slot)
+            raise
+    return moved
 
 
 def replace_at(path: str, temporary: atomic.Temporary) -> bool:
     """Put the finished *temporary* file in the place of the one at *path*, which goes to `.trash/`.
 
     In one step: whoever looks finds one or the other. False, having changed nothing, where the filesystem
-    cannot do that. Raises `OutputError`.
+    cannot do that.
     """
     directory, filename = os.path.split(path)
-    try:
+    with atomic.writing(path):
         slot = _new_slot(directory)
         new = os.path.join(slot, filename)
         done = False
@@ -100,8 +102,6 @@ def replace_at(path: str, temporary: atomic.Temporary) -> bool:
         if done:
             atomic.sync_directory(slot)
             atomic.sync_directory(directory)
-    except OSError as error:
-        raise OutputError.from_os(path, error) from error
     return done
 
 
@@ -154,16 +154,13 @@ def _slots(directory: str) -> list[str]:
 
 
 def put_back(wheel: Trashed) -> bool:
-    """Put a withdrawn wheel back under its name; False when that is taken. Raises `OutputError`."""
-    path = os.path.join(wheel.directory, wheel.filename)
-    try:
-        if not atomic.give_name(wheel.path, path):
+    """Put a withdrawn wheel back under its name; False when that is taken."""
+    with atomic.writing(wheel.origin):
+        if not atomic.give_name(wheel.path, wheel.origin):
             return False
         with contextlib.suppress(FileNotFoundError):  # where there are no hard links it was moved
             os.unlink(wheel.path)
         with contextlib.suppress(OSError):
             os.rmdir(wheel.slot)
         atomic.sync_directory(wheel.directory)
-    except OSError as error:
-        raise OutputError.from_os(path, error) from error
     return True

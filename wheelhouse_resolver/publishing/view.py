@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from wheelhouse_resolver.errors import OutputError
+from wheelhouse_resolver.site.layout import Directory
+from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree import listing
-from wheelhouse_resolver.tree.candidate import Candidate, parse_candidate
-from wheelhouse_resolver.utils.atomic import make_shared_directory
+from wheelhouse_resolver.tree.candidate import Candidate
+from wheelhouse_resolver.tree.reader import wheels_in
+from wheelhouse_resolver.utils.atomic import make_shared_directory, writing
 from wheelhouse_resolver.wheelfile.build_tag import StampError, stamped_name
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.site.layout import Directory
-    from wheelhouse_resolver.site.model import Site
 
 
 class ViewReport(NamedTuple):
@@ -46,7 +45,7 @@ def make_view(site: Site, output: str) -> ViewReport:
     for directory, place in places.items():
         wanted, unfit = _links(site, directory)
         left_out += unfit
-        try:
+        with writing(place):
             if os.path.isdir(directory.path):
                 make_shared_directory(place)
             present = _present(place, site.root)
@@ -60,8 +59,6 @@ def make_view(site: Site, output: str) -> ViewReport:
                 with contextlib.suppress(FileNotFoundError):  # another run was faster
                     os.unlink(os.path.join(place, name))
                 removed += 1
-        except OSError as error:
-            raise OutputError.from_os(place, error) from error
     return ViewReport(made, kept, removed, tuple(left_out))
 
 
@@ -69,20 +66,17 @@ def _links(site: Site, directory: Directory) -> tuple[dict[str, str], list[str]]
     """The links that *directory* needs, name -> target, and the wheels that can have none."""
     wanted: dict[str, str] = {}
     unfit: list[str] = []
-    for filename in listing.wheel_names(directory, lambda name: name.endswith(listing.SUFFIX)):
-        each = parse_candidate(filename, directory)
+    for each in wheels_in(directory):
         if not isinstance(each, Candidate):
             unfit.append(f"{each.path}: {each.problem}")
             continue
         try:
-            name = stamped_name(filename, each.build, directory, site)
+            name = stamped_name(each.filename, each.build, directory, site)
         except StampError as error:
             unfit.append(str(error))
             continue
-        if name in wanted:
+        if wanted.setdefault(name, each.path) != each.path:
             unfit.append(f"{each.path}: {os.path.basename(wanted[name])} has the same stamped name")
-            continue
-        wanted[name] = each.path
     return wanted, unfit
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.publishing.destination import destination
 from wheelhouse_resolver.publishing.errors import PublishError
 from wheelhouse_resolver.publishing.report import FileChange, PublishObserver, PublishReport, Recorder
+from wheelhouse_resolver.site.layout import Directory
+from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree import listing
 
-if TYPE_CHECKING:
-    from wheelhouse_resolver.site.layout import Directory
-    from wheelhouse_resolver.site.model import Site
+T = TypeVar("T")
 
 
 def withdraw(
@@ -24,18 +24,13 @@ def withdraw(
     *,
     observer: PublishObserver | None = None,
 ) -> PublishReport:
-    """Take the wheels *filenames* out of every search path: out of the directory *to*, or of all.
+    """Take *filenames* out of the directory *to*, or of all; nothing unless all are there."""
 
-    Nothing is withdrawn unless all are found: raises `PublishError`. Raises `OutputError`.
-    """
-    found: list[str] = []
-    directories = _directories(site, to)
-    for filename in _checked(filenames):
-        paths = [os.path.join(each.path, filename) for each in directories]
-        there = [path for path in paths if os.path.lexists(path)]
-        if not there:
-            raise PublishError(filename, f"not in {_meant(directories)}")
-        found += there
+    def here(directory: Directory, filename: str) -> str | None:
+        path = os.path.join(directory.path, filename)
+        return path if os.path.lexists(path) else None
+
+    found = _found(site, filenames, to, here, "not in")
     recorder = Recorder(observer)
     for path in found:
         recorder.changed(FileChange(path, trash.move_to_trash(path).path, "withdrawn"))
@@ -49,27 +44,19 @@ def restore(
     *,
     observer: PublishObserver | None = None,
 ) -> PublishReport:
-    """Put back the wheels *filenames*, of each the one that was withdrawn last from each directory.
+    """Put back *filenames*, each as it was withdrawn last from *to*, or from all; nothing unless all were."""
 
-    Nothing is restored unless all were withdrawn: raises `PublishError`, also when one of that name exists.
-    Raises `OutputError`.
-    """
-    found: list[trash.Trashed] = []
-    directories = _directories(site, to)
-    withdrawn = [trash.trashed(each.path) for each in directories]
-    for filename in _checked(filenames):
-        latest = [next((one for one in each if one.filename == filename), None) for each in withdrawn]
-        if not any(latest):
-            raise PublishError(filename, f"was not withdrawn from {_meant(directories)}")
-        found += [each for each in latest if each is not None]
+    def latest(directory: Directory, filename: str) -> tuple[Directory, trash.Trashed] | None:
+        there = trash.trashed(directory.path)
+        return next(((directory, each) for each in there if each.filename == filename), None)
+
+    found = _found(site, filenames, to, latest, "was not withdrawn from")
     recorder = Recorder(observer)
-    for each in found:
-        path = os.path.join(each.directory, each.filename)
+    for directory, each in found:
         if not trash.put_back(each):
-            (directory,) = (one for one in directories if one.path == each.directory)
             command = withdraw_command(site, directory, each.filename)
-            raise PublishError(path, "already exists").with_hint(f"to withdraw that one: `{command}`")
-        recorder.changed(FileChange(each.path, path, "restored"))
+            raise PublishError(each.origin, "already exists").with_hint(f"to withdraw that one: `{command}`")
+        recorder.changed(FileChange(each.path, each.origin, "restored"))
     return recorder.report()
 
 
@@ -79,19 +66,24 @@ def withdraw_command(site: Site, directory: Directory, filename: str) -> str:
     return site.command("withdraw", "--to", directory.label, *end, filename)
 
 
-def _directories(site: Site, to: Directory | str | None) -> list[Directory]:
+def _found(
+    site: Site,
+    filenames: Iterable[str],
+    to: Directory | str | None,
+    look: Callable[[Directory, str], T | None],
+    problem: str,
+) -> list[T]:
+    """What *look* finds of each file in *to*, or in every directory. Raises `PublishError` if nothing."""
     listing.check_root(site)
     directory = destination(site, to)
-    return [directory] if directory is not None else list(site.directories())
-
-
-def _meant(directories: list[Directory]) -> str:
-    return directories[0].label if len(directories) == 1 else "any directory of the wheelhouse"
-
-
-def _checked(filenames: Iterable[str]) -> list[str]:
-    found = list(dict.fromkeys(filenames))
-    for filename in found:
+    directories = [directory] if directory is not None else site.directories()
+    found: list[T] = []
+    for filename in dict.fromkeys(filenames):
         if os.path.basename(filename) != filename or not filename.endswith(listing.SUFFIX):
             raise PublishError(filename, "not the file name of a wheel (without its directory)")
+        here = [there for each in directories if (there := look(each, filename)) is not None]
+        if not here:
+            where = directories[0].label if len(directories) == 1 else "any directory of the wheelhouse"
+            raise PublishError(filename, f"{problem} {where}")
+        found += here
     return found

@@ -25,10 +25,8 @@ if TYPE_CHECKING:
 #: Whether a wheel with these tags will do.
 Fits: TypeAlias = Callable[["frozenset[Tag]"], object]
 
-
 #: How alike two names of projects must be to be close (difflib's ratio), and how many are given.
 _ALIKE = 0.7
-
 
 _MOST_CLOSE = 3
 

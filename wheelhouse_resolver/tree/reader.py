@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 #: To look for the files of more projects than these costs more than to go through all.
 _FEW = 8
-
 
 #: The shape of a wheel's file name, loosely: what fits it may still not parse, what doesn't never does.
 _SHAPE = re.compile(r"(?![^-]*__)[\w.]+-v?\d[^-]*(?:-\d[^-]*)?-[^-]+-[^-]+-[^-]+\.whl", re.IGNORECASE)
@@ -103,16 +102,17 @@ class Tree(NamedTuple):
     def misnamed(self, directories: Sequence[Directory]) -> list[InvalidFilename]:
         """All files in *directories* that end in .whl without having the shape of the name of a wheel."""
         listing.check_root(self.site)
-
-        def odd(filename: str) -> bool:
-            return filename.endswith(listing.SUFFIX) and not _SHAPE.fullmatch(filename)
-
-        found = [
-            parse_candidate(filename, directory)
-            for directory in directories
-            for filename in listing.wheel_names(directory, odd)
-        ]
+        found = [each for directory in directories for each in wheels_in(directory, odd=True)]
         return [each for each in found if isinstance(each, InvalidFilename)]
+
+
+def wheels_in(directory: Directory, *, odd: bool = False) -> Iterator[Candidate | InvalidFilename]:
+    """What the names of wheels in *directory* say; *odd*: of those only that have no wheel name's shape."""
+
+    def wanted(filename: str) -> bool:
+        return filename.endswith(listing.SUFFIX) and not (odd and _SHAPE.fullmatch(filename))
+
+    return (parse_candidate(filename, directory) for filename in listing.wheel_names(directory, wanted))
 
 
 def _initials(names: Iterable[NormalizedName]) -> str:

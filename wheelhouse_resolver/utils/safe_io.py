@@ -11,7 +11,7 @@ from typing import IO
 
 try:
     from lzma import LZMAError as _LZMAError
-except ImportError:  # a Python that was built without it; zipfile then says NotImplementedError
+except ImportError:  # a Python that was built without it; zipfile then raises a RuntimeError
 
     class _LZMAError(Exception):  # type: ignore[no-redef]
         """Never raised."""
@@ -19,21 +19,11 @@ except ImportError:  # a Python that was built without it; zipfile then says Not
 
 #: What zipfile raises, besides OSError, when it reads an archive that is damaged or made to harm
 #: (OverflowError: an offset that no file has; MemoryError: the dictionary size of an LZMA stream).
-BAD_ZIP = (
-    zipfile.BadZipFile,
-    zlib.error,
-    _LZMAError,
-    EOFError,
-    NotImplementedError,
-    RuntimeError,
-    ValueError,
-    OverflowError,
-    MemoryError,
-)
-
+_BAD_BYTES = (EOFError, RuntimeError, ValueError, OverflowError, MemoryError)
+BAD_ZIP = (zipfile.BadZipFile, zlib.error, _LZMAError, *_BAD_BYTES)
 
 #: As much of a file is read at once (bytes).
-_CHUNK = 1 << 20
+CHUNK = 1 << 20
 
 
 def never_waiting(path: str, flags: int) -> int:
@@ -56,6 +46,6 @@ def sha256_of(path: str) -> str:
 
     digest = hashlib.sha256()
     with open_regular(path) as file:
-        while chunk := file.read(_CHUNK):
+        while chunk := file.read(CHUNK):
             digest.update(chunk)
     return digest.hexdigest()

@@ -8,16 +8,15 @@ function of a name and a directory (build tags: binary distribution format, PEP 
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from packaging.tags import Tag
 from packaging.utils import BuildTag
 
 from wheelhouse_resolver.errors import WheelhouseError
-from wheelhouse_resolver.site.layout import GENERIC
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.site.layout import Directory
-    from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.site.layout import GENERIC, Directory
+from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.wheelfile.tags import compressed_tags
 
 #: How many build numbers each rank has.
 BAND = 1000
@@ -83,15 +82,21 @@ def renamed(
     *,
     version: str | None = None,
     build: BuildTag | None = None,
-    tags: str | None = None,
+    tags: frozenset[Tag] | None = None,
 ) -> str:
-    """*filename* with its version, build tag or compressed tag set replaced."""
+    """*filename* with its version, build tag or wheel tags replaced."""
     parts = filename.removesuffix(".whl").split("-")
-    own_build = parts[2] if len(parts) == 6 else ""
-    text = own_build if build is None else build_text(build)
-    middle = [text] if text else []
-    end = parts[-3:] if tags is None else [tags]
+    middle = parts[2:-3] if build is None else [build_text(build)] * bool(build)
+    end = parts[-3:] if tags is None else [compressed_tags(tags)]
     return "-".join([parts[0], version or parts[1], *middle, *end]) + ".whl"
+
+
+def own_number(filename: str, build: BuildTag, directory: Directory, site: Site) -> int:
+    """The own build number that the stamp of *filename* for *directory* keeps. Raises `StampError`."""
+    own = stamping(build, directory, site).own
+    if own >= BAND:
+        raise StampError(filename, own)
+    return own
 
 
 def stamped_name(filename: str, build: BuildTag, directory: Directory, site: Site) -> str:
@@ -99,7 +104,5 @@ def stamped_name(filename: str, build: BuildTag, directory: Directory, site: Sit
 
     Raises `StampError` when its own build number does not fit.
     """
-    own = stamping(build, directory, site).own
-    if own >= BAND:
-        raise StampError(filename, own)
+    own = own_number(filename, build, directory, site)
     return renamed(filename, build=stamp_build(directory, own))

@@ -12,7 +12,6 @@ import sysconfig
 import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
-from itertools import product
 from typing import NamedTuple
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -22,14 +21,14 @@ from packaging.version import Version
 
 from wheelhouse_resolver.errors import FileProblemError, OutputError, reason_of
 from wheelhouse_resolver.utils import atomic
-from wheelhouse_resolver.utils.elf import MAGIC
 from wheelhouse_resolver.utils.process import run
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP, open_regular
 from wheelhouse_resolver.wheelfile.build_tag import build_text, renamed
+from wheelhouse_resolver.wheelfile.elf import elf_entries
 from wheelhouse_resolver.wheelfile.metadata import read_metadata
 from wheelhouse_resolver.wheelfile.rewrite import Rewrite, labelled, rewrite
 from wheelhouse_resolver.wheelfile.tags import compressed_tags
-from wheelhouse_resolver.wheelfile.validate import InvalidWheelError, ValidatedWheel, check_wheel
+from wheelhouse_resolver.wheelfile.validate import ValidatedWheel, check_wheel
 
 
 class RelabelError(FileProblemError, ValueError):
@@ -85,11 +84,7 @@ def requirements_of(path: str) -> list[str]:
 
 
 def relabel(
-    path: str,
-    edits: Edits,
-    output_directory: str | None,
-    *,
-    rpath: Sequence[str] = (),
+    path: str, edits: Edits, output_directory: str | None, *, rpath: Sequence[str] = ()
 ) -> Relabelled:
     """Make the wheel at *path* anew with *edits*, in *output_directory*; the same input gives the same bytes.
 
@@ -106,11 +101,6 @@ def relabel(
         version = labelled(wheel.version, edits.local_label) if edits.local_label else None
     except ValueError as error:
         raise RelabelError(path, str(error)) from error
-    filename = wheel.filename
-    if version is not None or tags is not None:
-        filename = renamed(
-            filename, version=version, tags=compressed_tags(tags) if tags is not None else None
-        )
     with tempfile.TemporaryDirectory(prefix="wheelhouse-relabel-") as scratch:
         change = Rewrite(
             version=version,
@@ -119,22 +109,23 @@ def relabel(
             requires=_requires(path, edits),
             replaced=_patched(wheel, rpath, scratch) if rpath else {},
         )
-        return _write(wheel, change, output_directory, filename)
+        return _write(wheel, change, output_directory)
 
 
-def _write(wheel: ValidatedWheel, change: Rewrite, output_directory: str | None, filename: str) -> Relabelled:
+def _write(wheel: ValidatedWheel, change: Rewrite, output_directory: str | None) -> Relabelled:
     in_place = output_directory is None
+    filename = renamed(wheel.filename, version=change.version, tags=change.tags)
     target = os.path.join(output_directory or os.path.dirname(wheel.path), filename)
     directory = os.path.dirname(os.path.abspath(target))
     atomic.clear_temporary(directory)
     with atomic.temporary(directory) as new:
         try:
-            rewrite(wheel, change, new.file)
-        except OSError as error:
-            raise OutputError.from_os(target, error) from error
+            with atomic.writing(target):
+                rewrite(wheel, change, new.file)
         except BAD_ZIP as error:  # ChangedWhileReadError is a ValueError
             raise RelabelError(wheel.path, f"changed while it was read ({error})") from error
-        _check(new, filename)
+        new.file.flush()
+        check_wheel(new.path, filename)
         same_file = os.path.exists(target) and os.path.samefile(wheel.path, target)
         if in_place and same_file:
             return Relabelled(target, _replace(target, new))
@@ -153,27 +144,13 @@ def _write(wheel: ValidatedWheel, change: Rewrite, output_directory: str | None,
     return Relabelled(target, "replaced")
 
 
-def _check(new: atomic.Temporary, filename: str) -> None:
-    """Check the new wheel as it will be named. Raises `InvalidWheelError`."""
-    new.file.flush()
-    with tempfile.TemporaryDirectory(prefix="wheelhouse-relabel-") as scratch:
-        named = os.path.join(scratch, filename)
-        os.symlink(os.path.abspath(new.path), named)
-        try:
-            check_wheel(named)
-        except InvalidWheelError as error:
-            raise InvalidWheelError(filename, error.findings) from error
-
-
 def _replace(target: str, new: atomic.Temporary) -> str:
     """Replace the wheel that *new* was made from, in one step."""
     if atomic.same_content(target, new):
         return "present"
-    try:
+    with atomic.writing(target):
         atomic.sync(new, os.stat(target).st_mode & 0o777)
         os.replace(new.path, target)
-    except OSError as error:
-        raise OutputError.from_os(target, error) from error
     return "replaced"
 
 
@@ -185,9 +162,8 @@ def _tags(path: str, text: str, own: frozenset[Tag]) -> frozenset[Tag] | None:
     if len(parts) != 3:
         problem = f"invalid wheel tag {text!r}: expected PYTHON-ABI-PLATFORM, parts may be empty"
         raise RelabelError(path, problem)
-    kept = [sorted({getattr(tag, part) for tag in own}) for part in ("interpreter", "abi", "platform")]
-    chosen = [part.split(".") if part else old for part, old in zip(parts, kept, strict=True)]
-    tags = frozenset(tag for each in product(*chosen) for tag in parse_tag("-".join(each)))
+    kept = compressed_tags(own).split("-")
+    tags = parse_tag("-".join(part or old for part, old in zip(parts, kept, strict=True)))
     return tags if tags != own else None
 
 
@@ -211,11 +187,11 @@ def edited_requirements(path: str, own: Sequence[str], edits: Edits) -> list[str
     for text in edits.replace:
         new = _parse(path, text)
         project = canonicalize_name(new.name)
-        first = next((place for place, each in enumerate(found) if each[1] == project), None)
-        if first is None:
+        places = [place for place, each in enumerate(found) if each[1] == project]
+        if not places:
             raise RelabelError(path, f"no requirement on {new.name!r} to replace").with_hint("add it instead")
-        rest = [each for each in found[first + 1 :] if each[1] != project]
-        found = [*found[:first], (str(new), project), *rest]
+        found[places[0]] = (str(new), project)
+        found = [each for place, each in enumerate(found) if place not in places[1:]]
     added = [str(_parse(path, text)) for text in edits.add]
     texts = [text for text, _ in found]
     return [*texts, *(text for text in dict.fromkeys(added) if text not in texts)]
@@ -242,12 +218,7 @@ def _patched(wheel: ValidatedWheel, rpath: Sequence[str], scratch: str) -> Mappi
     patchelf = _patchelf(wheel.path)
     found: dict[str, str] = {}
     with open_regular(wheel.path) as file, zipfile.ZipFile(file) as archive:
-        for number, info in enumerate(archive.infolist()):
-            if info.is_dir():
-                continue
-            with archive.open(info) as reader:
-                if reader.read(len(MAGIC)) != MAGIC:
-                    continue
+        for number, info in enumerate(elf_entries(archive)):
             copy = os.path.join(scratch, str(number))
             with archive.open(info) as reader, open(copy, "wb") as writer:
                 shutil.copyfileobj(reader, writer)

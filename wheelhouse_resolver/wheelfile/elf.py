@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import zipfile
+from collections.abc import Iterator
 
 from wheelhouse_resolver.utils.elf import MAGIC, ElfFile, read_elf
-from wheelhouse_resolver.utils.safe_io import open_regular
+from wheelhouse_resolver.utils.safe_io import CHUNK, open_regular
 
 #: A larger unpacked file (bytes) goes to a temporary file.
 _IN_MEMORY = 64 << 20
@@ -20,24 +22,26 @@ def elf_files(wheel: str) -> list[ElfFile]:
     """Every ELF file in the wheel at that path. Raises `OSError` and `BAD_ZIP` as they come."""
     found = []
     with open_regular(wheel) as file, zipfile.ZipFile(file) as archive:
-        for info in archive.infolist():
-            if info.is_dir():
+        for info in elf_entries(archive):
+            if _is_too_large(info):
+                problem = f"too large: {info.file_size} bytes, packed into {info.compress_size}"
+                found.append(ElfFile(path=info.filename, problem=problem))
                 continue
+            with archive.open(info) as reader, tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as copy:
+                shutil.copyfileobj(reader, copy, CHUNK)
+                copy.seek(0)
+                found.append(read_elf(copy, info.filename))
+    return found
+
+
+def elf_entries(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
+    """The entries of *archive* that begin as ELF files do."""
+    for info in archive.infolist():
+        if not info.is_dir():
             with archive.open(info) as reader:
                 start = reader.read(len(MAGIC))
-                if start != MAGIC:
-                    continue
-                if _is_too_large(info):
-                    problem = f"too large: {info.file_size} bytes, packed into {info.compress_size}"
-                    found.append(ElfFile(path=info.filename, problem=problem))
-                    continue
-                with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as copy:
-                    copy.write(start)
-                    while chunk := reader.read(1 << 20):
-                        copy.write(chunk)
-                    copy.seek(0)
-                    found.append(read_elf(copy, info.filename))
-    return found
+            if start == MAGIC:
+                yield info
 
 
 def _is_too_large(info: zipfile.ZipInfo) -> bool:

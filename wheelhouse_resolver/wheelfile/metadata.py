@@ -89,11 +89,7 @@ def metadata_of(archive: zipfile.ZipFile, path: str) -> Metadata:
     Raises `UnreadableWheelError`, and `BAD_ZIP` and `OSError` as they come.
     """
     # `name-version.dist-info/METADATA` at the top; deeper ones belong to vendored projects.
-    found = [
-        info
-        for info in archive.infolist()
-        if info.filename.endswith(".dist-info/METADATA") and info.filename.count("/") == 1
-    ]
+    found = [each for each in archive.infolist() if re.fullmatch(r"[^/]*\.dist-info/METADATA", each.filename)]
     if len(found) != 1:
         raise UnreadableWheelError(path, f"holds {len(found)} METADATA files instead of one")
     if found[0].file_size > MOST_METADATA:

@@ -7,7 +7,6 @@ the same bytes.
 
 from __future__ import annotations
 
-import base64
 import csv
 import hashlib
 import io
@@ -22,11 +21,12 @@ from typing import IO, NamedTuple
 from packaging.tags import Tag
 from packaging.version import InvalidVersion, Version
 
-from wheelhouse_resolver.utils.safe_io import open_regular
+from wheelhouse_resolver.utils.safe_io import CHUNK, open_regular
 from wheelhouse_resolver.wheelfile.metadata import header_lines
-from wheelhouse_resolver.wheelfile.validate import ValidatedWheel, is_signature
+from wheelhouse_resolver.wheelfile.validate import ValidatedWheel, is_signature, record_digest
 
-_CHUNK = 1 << 20
+#: A line of RECORD: file, digest, size.
+_Row = tuple[str, str, str]
 
 
 class ChangedWhileReadError(ValueError):
@@ -76,7 +76,7 @@ def rewrite(wheel: ValidatedWheel, change: Rewrite, output: IO[bytes]) -> None:
     if change.version is not None or change.requires is not None:
         edits[f"{info_directory}/METADATA"] = _metadata_text
     unseen = set(wheel.digests)
-    rows: list[tuple[str, str, str]] = []
+    rows: list[_Row] = []
     record: zipfile.ZipInfo | None = None
     with (
         open_regular(wheel.path) as file,
@@ -107,12 +107,13 @@ def rewrite(wheel: ValidatedWheel, change: Rewrite, output: IO[bytes]) -> None:
             else:
                 with source.open(info) as reader:
                     rows.append(_copy(reader, info.file_size, target, entry))
-                if _base64(bytes.fromhex(digest)) != rows[-1][1].removeprefix("sha256="):
+                if record_digest(bytes.fromhex(digest)) != rows[-1][1].removeprefix("sha256="):
                     raise ChangedWhileReadError(info.filename)
         if record is None or unseen:
             raise ChangedWhileReadError(min(unseen, default=f"{info_directory}/RECORD"))
-        rows.append((record.filename, "", ""))
-        target.writestr(record, _csv(rows), compress_type=zipfile.ZIP_DEFLATED)
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([*rows, (record.filename, "", "")])
+        target.writestr(record, text.getvalue(), compress_type=zipfile.ZIP_DEFLATED)
 
 
 def _moved(wheel: ValidatedWheel, change: Rewrite) -> dict[str, str]:
@@ -128,18 +129,16 @@ def _moved(wheel: ValidatedWheel, change: Rewrite) -> dict[str, str]:
     return moved
 
 
-def _copy(
-    reader: IO[bytes], size: int, target: zipfile.ZipFile, entry: zipfile.ZipInfo
-) -> tuple[str, str, str]:
+def _copy(reader: IO[bytes], size: int, target: zipfile.ZipFile, entry: zipfile.ZipInfo) -> _Row:
     """Write the *size* bytes of *reader* as *entry* of *target*; returns its line in RECORD."""
     entry.file_size = size
     found, count = hashlib.sha256(), 0
     with target.open(entry, "w") as writer:
-        while chunk := reader.read(_CHUNK):
+        while chunk := reader.read(CHUNK):
             found.update(chunk)
             count += len(chunk)
             writer.write(chunk)
-    return entry.filename, "sha256=" + _base64(found.digest()), str(count)
+    return entry.filename, "sha256=" + record_digest(found.digest()), str(count)
 
 
 def _entry(info: zipfile.ZipInfo, name: str) -> zipfile.ZipInfo:
@@ -147,20 +146,9 @@ def _entry(info: zipfile.ZipInfo, name: str) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(name, info.date_time)
     entry.compress_type = info.compress_type
     entry.create_system = 3  # Unix: so that the permissions count
-    mode = info.external_attr >> 16
-    executable = 0o111 if mode & 0o111 else 0
+    executable = 0o111 if info.external_attr >> 16 & 0o111 else 0
     entry.external_attr = (stat.S_IFREG | 0o644 | executable) << 16
     return entry
-
-
-def _base64(digest: bytes) -> str:
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
-
-
-def _csv(rows: list[tuple[str, str, str]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode("utf-8")
 
 
 def _wheel_text(text: bytes, change: Rewrite) -> bytes:
@@ -178,9 +166,8 @@ def _wheel_text(text: bytes, change: Rewrite) -> bytes:
 _VERSION = re.compile(rb"(?:\A|(?<=[\r\n]))version:[^\r\n]*(?:(?:\r\n|\r|\n)[ \t][^\r\n]*)*", re.IGNORECASE)
 
 
-#: Lines with what ends them, as `header_lines` separates them.
-_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
-_REQUIRES = b"requires-dist:"
+#: A header with the lines that continue it, as in `header_lines`; blanks begin one at the top only.
+_HEADER = re.compile(rb"(?:[!-9;-~]+:|[ \t])[^\r\n]*(?:(?:\r\n|\r|\n)[ \t][^\r\n]*)*(?:\r\n|\r|\n|\Z)")
 
 
 def _metadata_text(text: bytes, change: Rewrite) -> bytes:
@@ -194,27 +181,16 @@ def _metadata_text(text: bytes, change: Rewrite) -> bytes:
 
 def _with_requires(text: bytes, requires: tuple[str, ...]) -> bytes:
     """*text* with these requirements in the place of the first one, or after the last header."""
-    count = len(list(header_lines(text.decode("utf-8"))))
-    lines = _LINE.findall(text)
-    newline = b"\r\n" if lines[0].endswith(b"\r\n") else b"\n"
+    headers: list[bytes] = []
+    end = 0
+    while header := _HEADER.match(text, end):
+        headers.append(header[0])
+        end = header.end()
+    old = [number for number, header in enumerate(headers) if header.lower().startswith(b"requires-dist:")]
+    place = min(old, default=len(headers))
+    newline = b"\r\n" if text.splitlines(keepends=True)[0].endswith(b"\r\n") else b"\n"
     new = [b"Requires-Dist: " + each.encode("utf-8") + newline for each in requires]
-    kept: list[bytes] = []
-    place: int | None = None
-    inside = False
-    for number, line in enumerate(lines):
-        if line[:1] not in (b" ", b"\t"):
-            if count == 0:  # the headers end here
-                place = len(kept) if place is None else place
-                kept += lines[number:]
-                break
-            count -= 1
-            inside = line.lower().startswith(_REQUIRES)
-            if inside and place is None:
-                place = len(kept)
-        if not inside:
-            kept.append(line)
-    if place is None:
-        place = len(kept)
-    if place and new and not kept[place - 1].endswith((b"\n", b"\r")):
-        kept[place - 1] += newline
-    return b"".join([*kept[:place], *new, *kept[place:]])
+    before, after = headers[:place], [each for n, each in enumerate(headers) if n > place and n not in old]
+    if before and new and not before[-1].endswith((b"\n", b"\r")):
+        before[-1] += newline
+    return b"".join([*before, *new, *after, text[end:]])

@@ -24,9 +24,8 @@ def machine_of(platform: str) -> str | None:
     """The machine of a platform tag (`x86_64` of `manylinux2014_x86_64`); None for `any`, or another OS."""
     if platform.startswith("linux_"):
         return platform.removeprefix("linux_")
-    found = MANYLINUX.fullmatch(platform) or re.fullmatch(r"(musllinux)_(\d+_\d+)_(.+)", platform)
-    if found:
-        return found[3]
+    if found := re.fullmatch(r"(?:manylinux|musllinux)_\d+_\d+_(.+)", platform):
+        return found[1]
     name, _, machine = platform.partition("_")
     return machine if name in _LEGACY else None
 
@@ -35,8 +34,7 @@ def pythons_of(tags: Iterable[Tag]) -> set[tuple[tuple[int, int], str]]:
     """The CPythons that *tags* name: (version, ABI flags) each."""
     found: set[tuple[tuple[int, int], str]] = set()
     for tag in tags:
-        match = re.fullmatch(r"cp(\d)(\d+)", tag.interpreter)
-        if match:
+        if match := re.fullmatch(r"cp(\d)(\d+)", tag.interpreter):
             flags = tag.abi.removeprefix(tag.interpreter) if tag.abi.startswith(tag.interpreter) else ""
             version = (int(match[1]), int(match[2]))
             found.add((version, flags or ("m" if version < (3, 8) else "")))

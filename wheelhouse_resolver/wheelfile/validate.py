@@ -30,7 +30,7 @@ from packaging.utils import (
 from packaging.version import InvalidVersion, Version
 
 from wheelhouse_resolver.errors import WheelhouseError, printable, reason_of
-from wheelhouse_resolver.utils.safe_io import BAD_ZIP, open_regular
+from wheelhouse_resolver.utils.safe_io import BAD_ZIP, CHUNK, open_regular
 from wheelhouse_resolver.utils.text import invalid_character
 from wheelhouse_resolver.wheelfile.metadata import MOST_METADATA, Metadata, parse_headers
 from wheelhouse_resolver.wheelfile.tags import machine_of
@@ -47,8 +47,6 @@ _LARGE, _MOST_RATIO = 1 << 30, 200
 #: A hostile wheel may have a million faults: after so many, and so many characters of one, it is enough.
 _MOST_FINDINGS, _LONGEST_FINDING = 1000, 1000
 
-_CHUNK = 1 << 20
-
 #: Strong enough to be trusted (the specification names sha256 or better).
 _HASHES = frozenset({"sha256", "sha384", "sha512"})
 
@@ -59,13 +57,9 @@ _INTERPRETER = re.compile(r"(py|cp|pp|ip|jy|graalpy)\d+(_\w+)?")
 class InvalidWheelError(WheelhouseError, ValueError):
     """An invalid wheel, with everything that is wrong with it."""
 
+    _message = "{path}: invalid wheel: {findings:; }"
     path: str
     findings: Sequence[str]
-
-    @property
-    def message(self) -> str:
-        """What is wrong, where."""
-        return f"{printable(self.path)}: invalid wheel: {'; '.join(map(printable, self.findings))}"
 
 
 class WheelName(NamedTuple):
@@ -95,8 +89,6 @@ class ValidatedWheel(NamedTuple):
     name, version, build, tags: of its file name.
     info_directory:  its `.dist-info` directory.
     digests:         file in it -> sha256 (hex), all but RECORD.
-    requires_python: as METADATA states it.
-    pure:            whether it says that it contains no compiled code (`Root-Is-Purelib`).
     """
 
     path: str
@@ -106,8 +98,6 @@ class ValidatedWheel(NamedTuple):
     tags: frozenset[Tag]
     info_directory: str
     digests: dict[str, str]
-    requires_python: str
-    pure: bool
 
     @property
     def filename(self) -> str:
@@ -120,34 +110,39 @@ def is_signature(filename: str, info_directory: str) -> bool:
     return filename in (f"{info_directory}/RECORD.jws", f"{info_directory}/RECORD.p7s")
 
 
-def check_wheel(path: str) -> ValidatedWheel:
+def record_digest(digest: bytes) -> str:
+    """A *digest* as RECORD has it."""
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
+
+
+def check_wheel(path: str, filename: str = "") -> ValidatedWheel:
     """The wheel at *path*, if it is valid: its name, structure, metadata and every RECORD hash.
 
-    Raises `InvalidWheelError` with everything that is wrong.
+    *filename*: the name that it will have, if that is not its own yet. Raises `InvalidWheelError` with
+    everything that is wrong.
     """
+    named = filename or path
     try:
-        stated = WheelName.parse(os.path.basename(path))
+        stated = WheelName.parse(os.path.basename(named))
     except ValueError as error:
-        raise InvalidWheelError(path, [str(error)]) from error
+        raise InvalidWheelError(named, [str(error)]) from error
     try:
         with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             if size == 0:
-                raise InvalidWheelError(path, ["empty file"])
+                raise InvalidWheelError(named, ["empty file"])
             with zipfile.ZipFile(file) as archive:
                 check = _Check(archive, size, stated)
                 check.run()
     except OSError as error:
-        raise InvalidWheelError(path, [f"cannot be read: {reason_of(error)}"]) from error
+        raise InvalidWheelError(named, [f"cannot be read: {reason_of(error)}"]) from error
+    except InvalidWheelError:
+        raise
     except BAD_ZIP as error:
-        if isinstance(error, InvalidWheelError):
-            raise
-        raise InvalidWheelError(path, [f"invalid zip file: {_text_of(error)}"]) from error
+        raise InvalidWheelError(named, [f"invalid zip file: {_text_of(error)}"]) from error
     if check.findings:
-        raise InvalidWheelError(path, check.findings)
-    return ValidatedWheel(
-        path, *stated, check.info_directory, check.digests, check.requires_python, check.pure
-    )
+        raise InvalidWheelError(named, check.findings)
+    return ValidatedWheel(path, *stated, check.info_directory, check.digests)
 
 
 def _few(items: Iterable[str]) -> str:
@@ -158,6 +153,13 @@ def _few(items: Iterable[str]) -> str:
 
 def _text_of(error: BaseException) -> str:
     return str(error) or type(error).__name__
+
+
+def _same_version(text: str, version: Version) -> bool:
+    try:
+        return Version(text) == version
+    except InvalidVersion:
+        return False
 
 
 class _Enough(Exception):
@@ -174,36 +176,25 @@ class _Check:
         self.findings: list[str] = []
         self.info_directory = ""
         self.digests: dict[str, str] = {}
-        self.requires_python = ""
-        self.pure = False
 
     def run(self) -> None:
         try:
-            self._look()
+            self._check_tags()
+            self._check_names()
+            self._check_sizes()
+            if not self.findings:  # what leaves the archive, or never ends, is not read any further
+                self._find_info_directory()
+            if self.info_directory:
+                for name, check in (("METADATA", self._check_metadata), ("WHEEL", self._check_wheel)):
+                    if (headers := self._headers(name)) is not None:
+                        check(headers)
+                self._check_record()
         except _Enough:
             self.findings.append("and more, not checked")
 
-    def _look(self) -> None:
-        self._check_tags()
-        self._check_names()
-        self._check_sizes()
-        if self.findings:
-            return  # what leaves the archive, or never ends, is not read any further
-        self._find_info_directory()
-        if not self.info_directory:
-            return
-        metadata = self._headers("METADATA")
-        wheel = self._headers("WHEEL")
-        if metadata is not None:
-            self._check_metadata(metadata)
-        if wheel is not None:
-            self._check_wheel(wheel)
-        self._check_record()
-
     def _note(self, finding: str) -> None:
-        if len(finding) > _LONGEST_FINDING:
-            finding = finding[:_LONGEST_FINDING] + "..."
-        self.findings.append(finding)
+        more = "..." if len(finding) > _LONGEST_FINDING else ""
+        self.findings.append(finding[:_LONGEST_FINDING] + more)
         if len(self.findings) >= _MOST_FINDINGS:
             raise _Enough
 
@@ -260,11 +251,7 @@ class _Check:
             self._note(f"it has {len(found)} .dist-info directories instead of one")
             return
         name, _, version = found[0].removesuffix(".dist-info").rpartition("-")
-        try:
-            same = canonicalize_name(name) == self._stated.name and Version(version) == self._stated.version
-        except InvalidVersion:
-            same = False
-        if not same:
+        if canonicalize_name(name) != self._stated.name or not _same_version(version, self._stated.version):
             self._note(f"{found[0]} does not match the file name")
         self.info_directory = found[0]
 
@@ -272,22 +259,19 @@ class _Check:
         path, most = f"{self.info_directory}/{name}", _MOST_TEXT[name]
         try:
             info = self._archive.getinfo(path)
+            problem = f"claims {info.file_size} bytes: too large"
+            if info.file_size <= most:
+                with self._archive.open(info) as file:
+                    data = file.read(most + 1)  # the size in the archive's directory may be wrong
+                if len(data) <= most:
+                    return data
+                problem = "is too large"
         except KeyError:
-            self._note(f"{path} is missing")
-            return None
-        if info.file_size > most:
-            self._note(f"{path} claims {info.file_size} bytes: too large")
-            return None
-        try:
-            with self._archive.open(info) as file:
-                data = file.read(most + 1)  # the size in the archive's directory may be wrong
+            problem = "is missing"
         except BAD_ZIP as error:
-            self._note(f"{path} is damaged: {_text_of(error)}")
-            return None
-        if len(data) > most:
-            self._note(f"{path} is too large")
-            return None
-        return data
+            problem = f"is damaged: {_text_of(error)}"
+        self._note(f"{path} {problem}")
+        return None
 
     def _headers(self, name: str) -> Metadata | None:
         data = self._text(name)
@@ -301,13 +285,8 @@ class _Check:
         name, version = metadata.get("Name") or "", metadata.get("Version") or ""
         if canonicalize_name(name) != self._stated.name:
             self._note(f"METADATA has name {name!r}, the file name {str(self._stated.name)!r}")
-        try:
-            same = Version(version) == self._stated.version
-        except InvalidVersion:
-            same = False
-        if not same:
+        if not _same_version(version, self._stated.version):
             self._note(f"METADATA has version {version!r}, the file name {str(self._stated.version)!r}")
-        self.requires_python = metadata.get("Requires-Python") or ""
 
     def _check_wheel(self, wheel: Metadata) -> None:
         format_version = wheel.get("Wheel-Version") or ""
@@ -330,7 +309,6 @@ class _Check:
         own = "".join(map(str, self._stated.build))
         if build and build.lstrip("0") != own.lstrip("0"):
             self._note(f"WHEEL has build {build!r}, the file name {own!r}")
-        self.pure = (wheel.get("Root-Is-Purelib") or "").lower() == "true"
 
     def _check_record(self) -> None:
         data = self._text("RECORD")
@@ -368,23 +346,21 @@ class _Check:
         if algorithm not in _HASHES:
             self._note(f"RECORD has no sha256 (or better) for {info.filename!r}")
             return
-        found, own = hashlib.new(algorithm), hashlib.sha256()
+        hashes = {name: hashlib.new(name) for name in {algorithm, "sha256"}}
         length = 0
         try:
             with self._archive.open(info) as file:
-                while chunk := file.read(_CHUNK):
+                while chunk := file.read(CHUNK):
                     length += len(chunk)
-                    own.update(chunk)
-                    if algorithm != "sha256":
-                        found.update(chunk)
+                    for each in hashes.values():
+                        each.update(chunk)
         except (*BAD_ZIP, OSError) as error:  # bz2 calls damaged data an OSError
             self._note(f"{info.filename!r} is damaged: {_text_of(error)}")
             return
-        digest = own.digest() if algorithm == "sha256" else found.digest()
-        if base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii") != expected.rstrip("="):
+        if record_digest(hashes[algorithm].digest()) != expected.rstrip("="):
             self._note(f"{info.filename!r} does not match its {algorithm} in RECORD")
         elif size and size != str(length):
             self._note(f"{info.filename!r} has {length} bytes, RECORD says {size}")
         elif length != info.file_size:
             self._note(f"{info.filename!r} has {length} bytes, the zip file says {info.file_size}")
-        self.digests[info.filename] = own.hexdigest()
+        self.digests[info.filename] = hashes["sha256"].hexdigest()

@@ -40,7 +40,6 @@ from wheelhouse_resolver.builder.records.record import (
 from wheelhouse_resolver.builder.sources.fetch import check_archive, unpack_source
 from wheelhouse_resolver.builder.sources.fetched import Fetched
 from wheelhouse_resolver.builder.sources.patch import prepare
-from wheelhouse_resolver.builder.toolchain.command_environment import command_environment
 from wheelhouse_resolver.builder.toolchain.environment_modules import module_environment
 from wheelhouse_resolver.builder.toolchain.provenance import (
     host_facts,
@@ -50,13 +49,14 @@ from wheelhouse_resolver.builder.toolchain.provenance import (
 )
 from wheelhouse_resolver.builder.toolchain.variables import (
     base_environ,
+    command_environment,
     constraint_lines,
     pip_text,
     recorded_variables,
     with_path,
     without_pip,
 )
-from wheelhouse_resolver.builder.verification.verify import VerifyOptions, verify
+from wheelhouse_resolver.builder.verification.verify import VerificationSettings, run_verification
 from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.host.cpu import missing_for, running_cpu
 from wheelhouse_resolver.site.layout import GENERIC, Arch
@@ -308,13 +308,13 @@ class _Build(Phases):
             self.job.layer, self.job.arch, runnable=self.runnable or (GENERIC,)
         )
         links = (self.options.output, *(d.path for d in existing(search_path)), *self.options.find_links)
-        options = VerifyOptions(
+        options = VerificationSettings(
             python=self.job.python,
             environ=environ,
             find_links=links,
             test=recipe.test,
             offline=self.options.offline,
         )
-        done = verify(wheel, options, work=work, log=self.record.log)
+        done = run_verification(wheel, options, work=work, log=self.record.log)
         if not done.ok:
             raise PhaseFailed("; ".join(f"{each.check}: {each.problem}" for each in done.findings))

@@ -9,9 +9,8 @@ from wheelhouse_resolver.builder.recipes.model import Recipe
 from wheelhouse_resolver.builder.records.job import BuildOptions, Job
 from wheelhouse_resolver.builder.sources.fetch import fetch
 from wheelhouse_resolver.builder.sources.fetched import FetchContext, Fetched
-from wheelhouse_resolver.builder.toolchain.command_environment import command_environment
 from wheelhouse_resolver.builder.toolchain.provenance import host_facts
-from wheelhouse_resolver.builder.toolchain.variables import base_environ, pip_text
+from wheelhouse_resolver.builder.toolchain.variables import base_environ, command_environment, pip_text
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.utils.filesystem import make_directory, write_text
 

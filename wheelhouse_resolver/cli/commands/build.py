@@ -9,19 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from wheelhouse_resolver.cli.options import (
-    add_examples,
-    add_files_option,
-    add_host_options,
-    add_json_option,
-    directories_of,
-    print_json,
-    report,
-    requirements_of,
-    seconds,
-    site_of,
-    warn,
-)
+from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.cli.progress import BuildProgress
 from wheelhouse_resolver.errors import printable
 from wheelhouse_resolver.site.layout import GENERIC
@@ -44,19 +32,15 @@ _SHORT = 60
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `build`."""
     parser.add_argument("requirement", nargs="*", metavar="REQUIREMENT", help="such as numpy==1.26.4")
-    add_files_option(parser)
+    options.add_shared(parser, "files")
     _add_what(parser.add_argument_group("what to build"))
     _add_how(parser.add_argument_group("how"))
     _add_where(parser.add_argument_group("where"))
-    add_json_option(parser)
-    add_host_options(parser)
+    options.add_shared(parser, "json", "host", "site")
     _mention_lists(parser)
-    add_examples(
+    options.add_examples(
         parser,
-        (
-            "a package and what it needs, into the wheelhouse",
-            "build pyaml --recursive --publish",
-        ),
+        ("a package and what it needs, into the wheelhouse", "build pyaml --recursive --publish"),
         (
             "what would be built for two archs, 4 at once (with --executor slurm: on the cluster)",
             "build -r packages.txt --arch avx2,avx512 --jobs 4 --output /project/wheels --dry-run",
@@ -85,7 +69,7 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
         "--jobs", type=_count, metavar="N", help="builds at once (default: 1; with Slurm: 100 of each array)"
     )
     group.add_argument(
-        "--timeout", type=seconds, metavar="SECONDS", help="how long one command of a build may take"
+        "--timeout", type=options.seconds, metavar="SECONDS", help="how long one command of a build may take"
     )
     group.add_argument(
         "--find-links",
@@ -126,7 +110,7 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def run(options: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Run `build`. Exit code 1 when anything failed or cannot be tried; 130 when interrupted."""
     from wheelhouse_resolver.builder.config import slurm_settings
     from wheelhouse_resolver.builder.planning.planner import make_plan
@@ -136,12 +120,12 @@ def run(options: argparse.Namespace) -> int:
     from wheelhouse_resolver.publishing.config import after_command, run_after_hook
     from wheelhouse_resolver.publishing.errors import AfterHookError
 
-    asked = requirements_of(options)
-    site = site_of(options)
+    asked = options.requirements_of(args)
+    site = options.site_of(args)
     listing.check_root(site)
     slurm = slurm_settings(site)
-    after = after_command(site) if options.publish else []
-    build = _build_options(options, site)
+    after = after_command(site) if args.publish else []
+    build = _build_options(args, site)
     progress = BuildProgress(build.logs)
     try:
         with (
@@ -149,84 +133,84 @@ def run(options: argparse.Namespace) -> int:
             subreaper(),
             scratch_directory(build.work) as scratch,
         ):
-            plan = make_plan(asked, _plan_settings(options, site, scratch), build, say=progress.say)
-            warn(f"ignored {each}: its marker does not hold" for each in plan.ignored)
-            if options.dry_run:
-                _show_plan(plan, as_json=options.json)
+            plan = make_plan(asked, _plan_settings(args, site, scratch), build, say=progress.say)
+            output.warn(f"ignored {each}: its marker does not hold" for each in plan.ignored)
+            if args.dry_run:
+                _show_plan(plan, as_json=args.json)
                 return 1 if any(entry.problem for entry in plan.entries) else 0
-            executor = _executor(options, build, slurm.options, slurm.grace)
-            publish = _publisher(site) if options.publish else None
+            executor = _executor(args, build, slurm.options, slurm.grace)
+            publish = _publisher(site) if args.publish else None
             with progress.of(len(plan.entries)):
                 outcomes = execute(plan, executor, build, progress, slurm=slurm, publish=publish)
     except KeyboardInterrupt:
-        _show(progress.outcomes, as_json=options.json)
+        _show(progress.outcomes, as_json=args.json)
         done = sum(outcome.ok for outcome in progress.outcomes)
         print(f"interrupted: {done} done, the rest stopped; run it again to continue", file=sys.stderr)
         return 130
-    _show(outcomes, as_json=options.json)
+    _show(outcomes, as_json=args.json)
     failed = not all(outcome.ok for outcome in outcomes)
     if after and any(outcome.places for outcome in outcomes):
         try:
             run_after_hook(after)
         except AfterHookError as error:
-            report(error)
+            output.report(error)
             failed = True
     return 1 if failed else 0
 
 
-def _build_options(options: argparse.Namespace, site: Site) -> BuildOptions:
+def _build_options(args: argparse.Namespace, site: Site) -> BuildOptions:
     from wheelhouse_resolver.builder.records.job import BuildOptions
 
-    output = os.path.abspath(options.output)
-    work = os.path.abspath(options.work) if options.work else os.path.join(output, ".build")
+    output = os.path.abspath(args.output)
+    work = os.path.abspath(args.work) if args.work else os.path.join(output, ".build")
     return BuildOptions(
         site=site,
         work=work,
         output=output,
         logs=os.path.join(work, "logs"),
-        verify=not options.no_verify,
-        keep=options.keep_build_dir,
-        find_links=tuple(directories_of(options.find_links, "--find-links")),
-        offline=options.offline,
-        timeout=options.timeout,
+        verify=not args.no_verify,
+        keep=args.keep_build_dir,
+        find_links=tuple(options.directories_of(args.find_links, "--find-links")),
+        offline=args.offline,
+        timeout=args.timeout,
     )
 
 
-def _plan_settings(options: argparse.Namespace, site: Site, scratch: str) -> PlanSettings:
+def _plan_settings(args: argparse.Namespace, site: Site, scratch: str) -> PlanSettings:
     from wheelhouse_resolver.builder.planning.model import PlanSettings
     from wheelhouse_resolver.builder.toolchain.provenance import layer_warnings
     from wheelhouse_resolver.host.detect import detect_host
     from wheelhouse_resolver.host.interpreters import targets_of
 
-    targets = targets_of(options.python)
-    host = detect_host(targets[0].path, layer=options.layer, site=site)
-    warn((*host.warnings, *layer_warnings(host)))
+    targets = targets_of(args.python)
+    host = detect_host(targets[0].path, layer=args.layer, site=site)
+    output.warn((*host.warnings, *layer_warnings(host)))
     archs = [host.arch]
-    if options.arch is not None:
+    if args.arch is not None:
         layer = site.layer(host.layer)
-        found = [site.arch(name.strip(), layer) for name in options.arch.split(",")]
+        found = [site.arch(name.strip(), layer) for name in args.arch.split(",")]
         archs = [arch.name if arch is not None else GENERIC for arch in found]
     return PlanSettings(
         targets=tuple(targets),
         archs=tuple(dict.fromkeys(archs)),
         layer=host.layer,
         scratch=scratch,
-        recursive=options.recursive,
-        publish=options.publish,
+        recursive=args.recursive,
+        publish=args.publish,
     )
 
 
 def _executor(
-    options: argparse.Namespace, build: BuildOptions, sbatch: tuple[str, ...], grace: float
+    args: argparse.Namespace, build: BuildOptions, sbatch: tuple[str, ...], grace: float
 ) -> Executor:
-    if options.executor == "local":
+    if args.executor == "local":
         from wheelhouse_resolver.builder.executors.local import LocalExecutor
 
-        return LocalExecutor(options.jobs or 1)
+        return LocalExecutor(args.jobs or 1)
     from wheelhouse_resolver.builder.executors.slurm import SlurmExecutor
 
     return SlurmExecutor(
-        jobs=options.jobs or 100, directory=os.path.join(build.work, "slurm"), options=sbatch, grace=grace
+        jobs=args.jobs or 100, directory=os.path.join(build.work, "slurm"), options=sbatch, grace=grace
     )
 
 
@@ -243,7 +227,7 @@ def _show(outcomes: Sequence[BuildOutcome], *, as_json: bool) -> None:
     from wheelhouse_resolver.cli.tables import Table, style_of, text_table
 
     if as_json:
-        print_json([outcome.to_dict() for outcome in outcomes])
+        output.print_json([outcome.to_dict() for outcome in outcomes])
         return
     rows = [
         (
@@ -271,7 +255,7 @@ def _last_cell(outcome: BuildOutcome) -> str:
 def _show_plan(plan: Plan, *, as_json: bool) -> None:
     if as_json:
         waves = [[_plan_row(entry) for entry in wave] for wave in plan.waves]
-        print_json({"waves": waves, "satisfied": [each._asdict() for each in plan.satisfied]})
+        output.print_json({"waves": waves, "satisfied": [each._asdict() for each in plan.satisfied]})
         return
     for number, wave in enumerate(plan.waves, 1):
         print(f"wave {number}")

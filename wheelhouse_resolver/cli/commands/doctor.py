@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from wheelhouse_resolver.cli.options import add_examples, add_host_options, add_json_option, print_json
+from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.doctor.diagnose import diagnose
 from wheelhouse_resolver.doctor.diagnostics import Diagnostic, DiagnosticSeverity
 from wheelhouse_resolver.doctor.facts import EnvironmentFacts
@@ -18,9 +18,8 @@ from wheelhouse_resolver.host.layer import Evidence
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `doctor`."""
-    add_json_option(parser)
-    add_host_options(parser)
-    add_examples(
+    options.add_shared(parser, "json", "host", "site")
+    options.add_examples(
         parser,
         ("this environment, as it is now", "doctor"),
         ("that of a virtual environment's Python", "doctor --python ~/env/bin/python"),
@@ -28,11 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(options: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Run `doctor`. Exit code 1 when a finding is an error."""
-    diagnosis = diagnose(Overrides(*(getattr(options, name) for name in Overrides._fields)))
-    if options.json:
-        print_json(diagnosis.to_dict())
+    diagnosis = diagnose(Overrides(*(getattr(args, name) for name in Overrides._fields)))
+    if args.json:
+        output.print_json(diagnosis.to_dict())
     else:
         _show_facts(diagnosis.facts)
         _show_diagnostics(diagnosis.diagnostics)

@@ -29,7 +29,7 @@ from wheelhouse_resolver.doctor.facts import (
     PythonFacts,
     Shadowed,
     SiteFacts,
-    Ties,
+    Tie,
     UnknownOverride,
     VenvState,
 )
@@ -259,7 +259,7 @@ def site_with(**changes: Any) -> EnvironmentFacts:
 def directories_with(label: str, **changes: Any) -> EnvironmentFacts:
     return healthy(
         directories=tuple(
-            replace(each, **changes) if label in (each.directory.label, "*") else each
+            each._replace(**changes) if label in (each.directory.label, "*") else each
             for each in healthy().directories
         )
     )
@@ -382,9 +382,11 @@ CASES: list[tuple[str, EnvironmentFacts, str, str, str]] = [
     ),
     (
         "unstamped-ties",
-        healthy(ties=Ties(count=7, examples=(("numpy", "1.0", ("gentoo/avx2", "generic")),))),
+        healthy(ties=tuple(Tie("numpy", f"1.{n}", ("gentoo/avx2", "generic")) for n in range(6))),
         "warning",
-        "in several directories without current stamps: numpy 1.0 in gentoo/avx2, generic; ...",
+        "6 versions are in several directories without current stamps: "
+        + "".join(f"numpy 1.{n} in gentoo/avx2, generic; " for n in range(5))
+        + "...",
         "wheelhouse-resolver restamp --root '/sw/the wheelhouse'",
     ),
     (
@@ -1013,7 +1015,7 @@ def test_a_pip_that_obeys_build_tags_is_new_enough(version: str) -> None:
 def test_the_worst_comes_first() -> None:
     facts = replace(
         and_also(setting("no-binary", ":all:", "env_var"), setting("prefer-binary", "1", "env_var")),
-        ties=Ties(count=1, examples=(("a", "1", ("x", "y")),)),
+        ties=(Tie("a", "1", ("x", "y")),),
     )
     assert [each.severity.value for each in run_checks(facts)] == ["error", "warning", "note"]
 
@@ -1078,9 +1080,9 @@ def test_ties_are_versions_in_several_directories_of_which_not_all_are_stamped(t
     catalogue = Wheelhouse(site).catalogue(list(site.search_path_for("gentoo", "generic")))
     labels = ("gentoo/generic", "generic")
     ties = [("apart", "1.0", labels), *((name, "1.0", labels) for name in ("half", "stale", "unstamped"))]
-    assert unstamped_ties(catalogue, site) == Ties(count=4, examples=tuple(ties))
+    assert unstamped_ties(catalogue, site) == tuple(ties)
     own = parse_tag("cp311-cp311-linux_x86_64") | parse_tag("py3-none-any")
-    assert unstamped_ties(catalogue, site, own, examples=2) == Ties(count=3, examples=(ties[1], ties[2]))
+    assert unstamped_ties(catalogue, site, own) == tuple(ties[1:])
 
 
 def test_what_shadows_what_is_decided_by_the_path(tmp_path: Path) -> None:

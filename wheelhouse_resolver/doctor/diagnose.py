@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from wheelhouse_resolver.doctor.checks import links, machine, pip, site
 from wheelhouse_resolver.doctor.checks import python as target
@@ -22,8 +21,7 @@ CHECKS = tuple(
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Diagnosis:
+class Diagnosis(NamedTuple):
     """An environment, and all that was found about it, the worst first."""
 
     facts: EnvironmentFacts

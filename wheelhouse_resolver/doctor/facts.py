@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from wheelhouse_resolver.doctor.pip_settings import PipFile, PipSetting, in_force, indexes
 from wheelhouse_resolver.host.detect import Host
@@ -14,8 +14,7 @@ from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.serialise import to_plain
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SiteFacts:
+class SiteFacts(NamedTuple):
     """The site, and how it was found.
 
     site:      the site; the built-in one where none could be loaded.
@@ -39,8 +38,7 @@ class SiteFacts:
     root_problem: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DirectoryState:
+class DirectoryState(NamedTuple):
     """A directory of the site.
 
     real:     its path without symbolic links.
@@ -58,19 +56,15 @@ class DirectoryState:
     wheels: int = 0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ties:
-    """Versions that are in several directories of the search path, with a stamp missing or stale.
+class Tie(NamedTuple):
+    """A version that is in several directories (labels) of the search path, with a stamp missing or stale."""
 
-    examples: (project, version, labels of the directories).
-    """
-
-    count: int = 0
-    examples: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    project: str
+    version: str
+    directories: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LinkState:
+class LinkState(NamedTuple):
     """A place that some `find-links` names.
 
     value:  as it is written, masked.
@@ -119,8 +113,7 @@ class PipFacts:
         return in_force(self.settings)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PolicyModuleState:
+class PolicyModuleState(NamedTuple):
     """The `_manylinux` that the target imports.
 
     refuses: whether it refuses manylinux wheels; None when it has no opinion.
@@ -134,8 +127,7 @@ class PolicyModuleState:
     ours: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Shadowed:
+class Shadowed(NamedTuple):
     """An installed project that another installation of it hides. *by*, *hidden*: the directories."""
 
     name: str
@@ -165,8 +157,7 @@ class PythonFacts:
     shadowed: tuple[Shadowed, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class VenvState:
+class VenvState(NamedTuple):
     """A virtual environment that is active or named.
 
     active:  whether VIRTUAL_ENV names it. is_target: whether the target Python is its own.
@@ -182,8 +173,7 @@ class VenvState:
     problem: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PathState:
+class PathState(NamedTuple):
     """A directory that something is written to.
 
     variable: what names it, if that is set. problem: why one cannot write there; empty when one can.
@@ -197,16 +187,14 @@ class PathState:
     noexec: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class IndexState:
+class IndexState(NamedTuple):
     """The main package index that pip would ask. *problem*: why it cannot be reached; empty when it can."""
 
     url: str
     problem: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class UnknownOverride:
+class UnknownOverride(NamedTuple):
     """A variable that names an arch or layer which the site does not have. *problem*: a line that says so."""
 
     variable: str
@@ -231,7 +219,7 @@ class EnvironmentFacts:
     host_options: tuple[str, ...] = ()
     unknown_overrides: tuple[UnknownOverride, ...] = ()
     directories: tuple[DirectoryState, ...] = ()
-    ties: Ties = field(default_factory=Ties)
+    ties: tuple[Tie, ...] = ()
     python: PythonFacts | None = None
     target_problem: str = ""
     other_python: str | None = None
@@ -276,7 +264,7 @@ class EnvironmentFacts:
                 {**to_plain(each.directory), **to_plain(each, "exists", "problem", "wheels")}
                 for each in self.searched
             ],
-            "unstamped_ties": to_plain(self.ties),
+            "unstamped_ties": {"count": len(self.ties), "examples": [[*each] for each in self.ties[:5]]},
             "pip": to_plain(
                 self.pip,
                 *("version", "problem", "asked", "config_file", "files", "settings", "in_force", "command"),

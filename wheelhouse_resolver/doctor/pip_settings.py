@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from wheelhouse_resolver.utils.redact import redact
 from wheelhouse_resolver.utils.text import is_true
@@ -29,8 +30,7 @@ _DEBUG_SETTING = re.compile(r"    ([A-Za-z][\w-]*)\.([A-Za-z][\w-]*): (.*)")
 _LIST_SETTING = re.compile(r"(?!:env:)([^\s.=]+)\.([^\s=]+)=(.*)")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PipFile:
+class PipFile(NamedTuple):
     """A file that pip reads settings from. *origin*: one of `ORIGINS`."""
 
     origin: str

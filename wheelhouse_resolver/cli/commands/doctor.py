@@ -5,17 +5,15 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.doctor.diagnose import diagnose
 from wheelhouse_resolver.doctor.diagnostics import Diagnostic, DiagnosticSeverity
+from wheelhouse_resolver.doctor.facts import EnvironmentFacts
 from wheelhouse_resolver.doctor.probes.gather import Overrides
 from wheelhouse_resolver.errors import printable
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.doctor.facts import EnvironmentFacts
-    from wheelhouse_resolver.host.layer import Evidence
+from wheelhouse_resolver.host.layer import Evidence
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,25 +46,22 @@ def _counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def _source(evidence: Evidence) -> str:
-    """Where it is from; a variable's detail has its name, and the value that is shown anyway."""
-    of_variable = evidence.detail == f"{evidence.source}={evidence.value}"
-    return evidence.source if of_variable else f"{evidence.source}: {evidence.detail}"
+def _source(evidence: Sequence[Evidence]) -> str:
+    """What decided, in parentheses; a variable's detail has its name, and the value that is shown anyway."""
+    for each in evidence[:1]:
+        of_variable = each.detail == f"{each.source}={each.value}"
+        return f" ({each.source})" if of_variable else f" ({each.source}: {each.detail})"
+    return ""
 
 
 def _show_facts(facts: EnvironmentFacts) -> None:
     host = facts.host
-    for name, value, evidence in (
-        ("arch", host.arch, host.arch_evidence),
-        ("layer", host.layer or "none", host.layer_evidence),
-    ):
-        _show(name, f"{value} ({_source(evidence[0])})" if evidence else value)
+    _show("arch", host.arch + _source(host.arch_evidence))
+    _show("layer", (host.layer or "none") + _source(host.layer_evidence))
     site = facts.site
     _show("site", f"{site.site.source} ({site.file_by})" if site.site.source else "built-in")
-    if site.root_problem:
-        _show("root", "none that can be used")
-    else:
-        _show("root", f"{site.site.root} ({site.root_by})")
+    usable = f"{site.site.root} ({site.root_by})"
+    _show("root", "none that can be used" if site.root_problem else usable)
     for each in facts.searched:
         state = each.problem or (_counted(each.wheels, "wheel") if each.exists else "does not exist")
         _show("", f"{each.directory.label}: {state}")

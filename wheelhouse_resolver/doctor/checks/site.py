@@ -117,15 +117,12 @@ def _arch_override(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     "unstamped-ties", "pip then chooses by the spelling of the directories, not by what fits this CPU best"
 )
 def _ties(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
-    ties = facts.ties
-    if ties.count:
-        shown = [f"{name} {version} in {', '.join(labels)}" for name, version, labels in ties.examples]
-        if ties.count > len(shown):
+    if count := len(facts.ties):
+        examples = facts.ties[:5]
+        shown = [f"{each.project} {each.version} in {', '.join(each.directories)}" for each in examples]
+        if count > len(shown):
             shown.append("...")
-        versions = "1 version is" if ties.count == 1 else f"{ties.count} versions are"
+        versions = "1 version is" if count == 1 else f"{count} versions are"
         what = f"{versions} in several directories without current stamps: {'; '.join(shown)}"
-        examples = [
-            {"project": name, "version": version, "directories": list(labels)}
-            for name, version, labels in ties.examples
-        ]
-        yield Diagnostic(WARNING, what, facts.command("restamp"), {"count": ties.count, "examples": examples})
+        data = {"count": count, "examples": [to_plain(each) for each in examples]}
+        yield Diagnostic(WARNING, what, facts.command("restamp"), data)

@@ -6,7 +6,6 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -26,6 +25,7 @@ from wheelhouse_resolver.site.config import find_site_file
 from wheelhouse_resolver.site.layout import Directory
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree import listing
+from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.utils.redact import redact
 
 #: The variables, besides PIP_*, that a help desk wants to see.
@@ -79,7 +79,7 @@ def gather(overrides: Overrides, environ: Mapping[str, str]) -> facts.Environmen
         host_options=_options(arch=overrides.arch, layer=overrides.layer, python=python),
         unknown_overrides=tuple(unknown),
         directories=directories,
-        ties=_ties(site, directories, host),
+        ties=_ties(site.site, directories, host),
         python=target,
         target_problem="" if target else _not_runnable(host) or problem,
         other_python=other,
@@ -121,8 +121,9 @@ def _site(overrides: Overrides, environ: Mapping[str, str]) -> facts.SiteFacts:
         except errors.NoWheelhouseError as error:
             root_problem = error.problem
     if problem or root_problem:  # commands name what was asked for, not what was taken instead
-        config, wheelhouse = map(_absolute, (overrides.config, overrides.root))
-        site = site._replace(options=_options(config=config, root=wheelhouse))
+        asked = {"config": overrides.config, "root": overrides.root}
+        paths = {name: path and os.path.abspath(path) for name, path in asked.items()}
+        site = site._replace(options=_options(**paths))
     return facts.SiteFacts(
         site=site,
         problem=problem,
@@ -135,10 +136,6 @@ def _site(overrides: Overrides, environ: Mapping[str, str]) -> facts.SiteFacts:
         root_by=root_by,
         root_problem=root_problem,
     )
-
-
-def _absolute(path: str | None) -> str | None:
-    return path and os.path.abspath(path)
 
 
 def _options(**values: str | None) -> tuple[str, ...]:
@@ -164,26 +161,22 @@ def _state(directory: Directory, searched: bool) -> facts.DirectoryState:
             os.scandir(path).close()
     except OSError as error:
         exists, problem = True, errors.reason_of(error)
-    real = os.path.realpath(path)
-    state = facts.DirectoryState(directory=directory, real=real, searched=searched, exists=exists)
-    return replace(state, problem=problem, wheels=wheels)
+    return facts.DirectoryState(directory, os.path.realpath(path), searched, exists, problem, wheels)
 
 
-def _ties(site: facts.SiteFacts, directories: Sequence[facts.DirectoryState], host: Host) -> facts.Ties:
-    from wheelhouse_resolver.tree.reader import Tree
-
-    listable = [each.directory for each in directories if each.searched and each.exists and not each.problem]
+def _ties(site: Site, states: Sequence[facts.DirectoryState], host: Host) -> tuple[facts.Tie, ...]:
+    listable = [each.directory for each in states if each.searched and each.exists and not each.problem]
     if len(listable) < 2:
-        return facts.Ties()
+        return ()
     tags: tuple[Tag, ...] | None
     try:
         tags = supported_tags(host.python)
     except (Exception, SystemExit):  # noqa: BLE001 - packaging imports `_manylinux`, which may raise anything
         tags = None
     try:
-        return unstamped_ties(Tree(site.site).catalogue(listable), site.site, tags)
+        return unstamped_ties(Tree(site).catalogue(listable), site, tags)
     except errors.WheelhouseError:  # it has just gone
-        return facts.Ties()
+        return ()
 
 
 def _named(spec: str | None, environ: Mapping[str, str]) -> str | None:
@@ -268,7 +261,7 @@ def _venvs(
         paths.append(above)
     prefix = os.path.realpath(target.prefix) if target is not None else None
     return tuple(
-        replace(_venv(path), active=path == active, is_target=os.path.realpath(path) == prefix)
+        _venv(path)._replace(active=path == active, is_target=os.path.realpath(path) == prefix)
         for path in dict.fromkeys(paths)
     )
 
@@ -280,12 +273,10 @@ def _venv(path: str) -> facts.VenvState:
     except OSError as error:
         return facts.VenvState(path=path, problem=f"pyvenv.cfg: {errors.reason_of(error)}")
     values = {key.strip(): value.strip() for key, value in pairs}
-    home = values.get("home", "")
-    python = os.path.join(path, "bin", "python")
-    problem = ""
+    home, version = values.get("home", ""), values.get("version") or values.get("version_info", "")
+    python, problem = os.path.join(path, "bin", "python"), ""
     if home and not os.path.isdir(home):
         problem = f"the Python that made it is gone: {home} does not exist"
     elif not os.path.exists(python):
         problem = f"{python} does not exist, or points to nothing"
-    version = values.get("version") or values.get("version_info", "")
     return facts.VenvState(path=path, home=home, version=version, problem=problem)

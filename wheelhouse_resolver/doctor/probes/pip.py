@@ -100,9 +100,7 @@ def _link(value: str, site: Site) -> LinkState:
         return LinkState(value=value, real=None, exists=True)
     else:
         path = os.path.abspath(os.path.expanduser(value))
-    return LinkState(
-        value=value, real=os.path.realpath(path), exists=os.path.exists(path), view=_is_view(path, site)
-    )
+    return LinkState(value, os.path.realpath(path), os.path.exists(path), _is_view(path, site))
 
 
 def _is_view(path: str, site: Site) -> bool:

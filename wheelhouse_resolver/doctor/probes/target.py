@@ -103,9 +103,8 @@ def ask_target(
         said = {}
     if "python" not in said:
         last = (done.stderr.strip() or before.strip()).splitlines()[-1:]
-        raise PythonError(
-            python, f"not a Python that works (exit code {done.returncode}) {redact(''.join(last))}"
-        )
+        problem = f"not a Python that works (exit code {done.returncode}) {redact(''.join(last))}"
+        raise PythonError(python, problem)
     return _python_facts(said, environ), _asked(PipFacts(**said["pip"]), rest, done)
 
 
@@ -153,10 +152,8 @@ def shadowed(front: Sequence[str], behind: Sequence[str], path: Sequence[str]) -
         ours = _installed(by)
         for hidden in dict.fromkeys(each for each in behind if place.get(each, -1) > place[by]):
             theirs = _installed(hidden)
-            found += [
-                Shadowed(name=name, version=ours[name], by=by, hidden_version=theirs[name], hidden=hidden)
-                for name in sorted(ours.keys() & theirs.keys())
-            ]
+            both = sorted(ours.keys() & theirs.keys())
+            found += [Shadowed(name, ours[name], by, theirs[name], hidden) for name in both]
     return tuple(found)
 
 

@@ -11,22 +11,19 @@ from collections.abc import Collection
 from packaging.tags import Tag
 from packaging.version import Version
 
-from wheelhouse_resolver.doctor.facts import Ties
+from wheelhouse_resolver.doctor.facts import Tie
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.tree.catalogue import Catalogue
 from wheelhouse_resolver.wheelfile.build_tag import StampState, stamping
 
 
-def unstamped_ties(
-    catalogue: Catalogue, site: Site, tags: Collection[Tag] | None = None, *, examples: int = 5
-) -> Ties:
+def unstamped_ties(catalogue: Catalogue, site: Site, tags: Collection[Tag] | None = None) -> tuple[Tie, ...]:
     """The versions in *catalogue* that are in more than one directory, and not all with a current stamp.
 
-    tags:     only wheels that have one of these count (those of the target Python); None: all.
-    examples: how many are named.
+    *tags*: only wheels that have one of these count (those of the target Python); None: all.
     """
-    found: list[tuple[str, str, tuple[str, ...]]] = []
+    found: list[Tie] = []
     accepted = frozenset(tags) if tags is not None else None
     for project in catalogue.projects:
         by_version: dict[Version, list[Candidate]] = defaultdict(list)
@@ -38,5 +35,5 @@ def unstamped_ties(
             if len(labels) > 1 and any(
                 stamping(each.build, each.directory, site).state is not StampState.CURRENT for each in same
             ):
-                found.append((project, str(version), labels))
-    return Ties(count=len(found), examples=tuple(found[:examples]))
+                found.append(Tie(project, str(version), labels))
+    return tuple(found)

@@ -29,7 +29,6 @@ _ADVICE = {
     Action.REPLACE: "ask the site's staff to withdraw the broken file and to publish it again",
     Action.BUILD: "ask the site's staff to build {asked}",
 }
-_LEAVE = "leave the layer: the wheelhouse's module for hosts without one, or pip-conf --layer none"
 
 
 class Verdict(enum.Enum):
@@ -133,7 +132,7 @@ def _advice(step: Step, answer: Answer) -> str:
             return f"leave out what is broken: {value}"
         return f"ask for the newest version that is there: {value.removeprefix('==')}"
     if step.action is Action.LAYER and value == NO_LAYER:
-        return _LEAVE
+        return "leave the layer: the wheelhouse's module for hosts without one, or pip-conf --layer none"
     python, host = answer.python, answer.host
     unknown = answer.verdict is Verdict.UNKNOWN
     lacking = "no wheel of it is there" if unknown else "no wheel that is there would do"

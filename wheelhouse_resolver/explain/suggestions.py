@@ -28,9 +28,6 @@ from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.wheelfile.metadata_cache import cached_metadata
 from wheelhouse_resolver.wheelfile.tags import pythons_of
 
-#: So many suggestions that take several changes are made.
-_MOST_COMBINED = 3
-
 
 class Action(enum.Enum):
     """A change that somebody can make, the most useful first: what a user can do alone and at once."""
@@ -164,7 +161,7 @@ def _by_changes(now: Scenario) -> list[Suggestion]:
                 or each.gives.directory.path not in near
                 or _ELSEWHERE.isdisjoint(step.action for step in each.steps)
             ]
-            return (direct or tidy)[: None if size == 1 else _MOST_COMBINED]
+            return (direct or tidy)[: None if size == 1 else 3]  # of what takes several changes a few will do
     return []
 
 

@@ -25,9 +25,6 @@ from wheelhouse_resolver.utils.serialise import to_plain
 #: Facts, each with the candidates that state it.
 Seen = Mapping["Fact", Iterable[candidates.ResolverCandidate]]
 
-#: As many versions are named one by one; of more, the first and the last.
-_NAMED = 6
-
 #: `by` of what the user asked for, and of what a constraint says; no project can be called so.
 _USER = "<user>"
 _CONSTRAINT = "<constraint>"
@@ -297,7 +294,7 @@ def _versions(seen: Seen, fact: Fact) -> tuple[str, ...]:
 
 def _named(name: str, versions: Sequence[str]) -> str:
     """`numpy 1.26.4, 2.0.0`; of many versions the first and the last."""
-    if len(versions) > _NAMED:
+    if len(versions) > 6:
         return f"{name} {versions[0]} to {versions[-1]} ({len(versions)} versions)"
     return f"{name} {', '.join(versions)}"
 

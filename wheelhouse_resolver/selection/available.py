@@ -95,9 +95,6 @@ _OF_WHEEL: dict[str, Callable[[Candidate], str | int | None]] = {
 #: All columns, in the order of JSON.
 COLUMNS = ("name", *_OF_WHEEL, "state", "wanted")
 
-#: The columns that all wheels of a condensed row have in common.
-_COMMON = ("version", "local")
-
 
 class Row(NamedTuple):
     """A project with a wheel of it, with several (condensed), or with none, because nothing serves.
@@ -124,7 +121,7 @@ class Row(NamedTuple):
         if column == "wanted":
             return None if self.wheels else self.wanted or "any"
         values = list(dict.fromkeys(map(_OF_WHEEL[column], self.wheels)))
-        if self.condensed and column not in _COMMON:
+        if self.condensed and column not in ("version", "local"):  # which its wheels have in common
             return values
         return values[0] if values else None
 

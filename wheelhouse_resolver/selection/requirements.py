@@ -29,18 +29,6 @@ _PATH_OR_URL = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*:/|[^\s<>=!~;@]*/)")
 #: What ends like this is a file to pip, whether or not it exists (pip: ARCHIVE_EXTENSIONS).
 _ARCHIVE = re.compile(r"\.(whl|zip|tar(\.(gz|bz2|xz|lz))?|tgz|tbz|txz|tlz)\s*$", re.IGNORECASE)
 
-#: A comment begins a line or follows white space (pip: COMMENT_RE).
-_COMMENT = re.compile(r"(^|(?<=\s))#.*$")
-
-#: `${NAME}` is replaced by that environment variable when it has a value (pip: ENV_VAR_RE).
-_VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
-
-#: Options of one requirement that say how to build or check it; none changes what would be picked.
-_PER_REQUIREMENT = re.compile(r"\s--?[A-Za-z]")
-
-#: The one among them that pip would refuse a wheel for.
-_HASH = re.compile(r"\s--hash[=\s]")
-
 #: Options that name another file; of constraints.
 _CONSTRAINTS = frozenset({"-c", "--constraint"})
 _INCLUDES = _CONSTRAINTS | {"-r", "--requirement"}
@@ -214,13 +202,16 @@ def read_requirements(
     for number, line in _lines(_text(path)):
         lines.setdefault(line, number)  # generated files may say the same thousands of times
     for line, number in lines.items():
-        line = _VARIABLE.sub(lambda match: environ.get(match[1]) or match[0], line)
+        # An environment variable is replaced when it has a value (pip: ENV_VAR_RE).
+        line = re.sub(r"\$\{([A-Z0-9_]+)\}", lambda match: environ.get(match[1]) or match[0], line)
         where = f"{path}, line {number}"
         if line.startswith("-"):
             found += _options(line, path, number, include)
             continue
-        requirement = parse_requirement(_PER_REQUIREMENT.split(line, maxsplit=1)[0].strip(), where)
-        ignored = (IgnoredOption("--hash", path, number),) if _HASH.search(line) else ()
+        # Options of one requirement say how to build or check it; none changes what would be picked, and
+        # pip would refuse a wheel only for its hash.
+        requirement = parse_requirement(re.split(r"\s--?[A-Za-z]", line, maxsplit=1)[0].strip(), where)
+        ignored = (IgnoredOption("--hash", path, number),) if re.search(r"\s--hash[=\s]", line) else ()
         asked, limits = ((), (requirement._replace(where=where),)) if constraints else ((requirement,), ())
         found.append(RequirementsFile(asked, limits, ignored=ignored))
     return RequirementsFile().merge(*found)
@@ -292,6 +283,7 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
         if line.endswith("\\"):
             held += line[:-1]
             continue
-        if joined := _COMMENT.sub("", held + line).strip():
+        # A comment begins a line or follows white space (pip: COMMENT_RE).
+        if joined := re.sub(r"(^|(?<=\s))#.*$", "", held + line).strip():
             yield start, joined
         held = ""

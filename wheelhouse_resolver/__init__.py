@@ -20,9 +20,9 @@ from __future__ import annotations
 _MODULES = {
     "audit.findings": "Finding FindingKind Severity",
     "builder.classification.classify": "Classification ClassifyError classify",
-    "builder.recipes.model": "Test",
     "builder.records.record": "BuildRecord Phase",
-    "builder.verification.verify": "FailedCheck NoEmulatorError Verification VerifyOptions verify",
+    "builder.verification.verify": "FailedCheck NoEmulatorError Verification",
+    "builder.verification.wheels": "VerifyOptions verify",
     "errors": (
         "CpuinfoError FileProblemError InvalidRequirementError InvalidSiteError NoWheelhouseError "
         "OutputError PythonError RequirementsFileError SiteFileError TooComplexError UnknownArchError "

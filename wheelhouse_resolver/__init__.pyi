@@ -6,14 +6,13 @@ from wheelhouse_resolver.audit.findings import Severity as Severity
 from wheelhouse_resolver.builder.classification.classify import Classification as Classification
 from wheelhouse_resolver.builder.classification.classify import ClassifyError as ClassifyError
 from wheelhouse_resolver.builder.classification.classify import classify as classify
-from wheelhouse_resolver.builder.recipes.model import Test as Test
 from wheelhouse_resolver.builder.records.record import BuildRecord as BuildRecord
 from wheelhouse_resolver.builder.records.record import Phase as Phase
 from wheelhouse_resolver.builder.verification.verify import FailedCheck as FailedCheck
 from wheelhouse_resolver.builder.verification.verify import NoEmulatorError as NoEmulatorError
 from wheelhouse_resolver.builder.verification.verify import Verification as Verification
-from wheelhouse_resolver.builder.verification.verify import VerifyOptions as VerifyOptions
-from wheelhouse_resolver.builder.verification.verify import verify as verify
+from wheelhouse_resolver.builder.verification.wheels import VerifyOptions as VerifyOptions
+from wheelhouse_resolver.builder.verification.wheels import verify as verify
 from wheelhouse_resolver.errors import CpuinfoError as CpuinfoError
 from wheelhouse_resolver.errors import FileProblemError as FileProblemError
 from wheelhouse_resolver.errors import InvalidRequirementError as InvalidRequirementError
@@ -148,7 +147,6 @@ __all__ = [
     "Step",
     "Suggestion",
     "TargetPython",
-    "Test",
     "TooComplexError",
     "UnknownArchError",
     "UnknownLayerError",

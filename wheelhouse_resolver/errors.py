@@ -251,27 +251,8 @@ class TooComplexError(WheelhouseError, RuntimeError):
     rounds: int
 
 
-class LockNameError(WheelhouseError, ValueError):
-    """A name that installers would take for another kind of file. *form*: of the lock file."""
-
-    path: str
-    form: str
-
-    @property
-    def message(self) -> str:
-        """What is wrong, where."""
-        if self.path.endswith(".json"):
-            return f"{printable(self.path)}: --output names the lock file"
-        return f"{printable(self.path)}: installers know a pylock by its name (PEP 751)"
-
-    @property
-    def hint(self) -> str:
-        """What to do about it."""
-        if self.path.endswith(".json"):
-            return "for JSON, use --json >FILE"
-        if self.form == "pylock":
-            return "name it pylock.toml or pylock.NAME.toml, or use --format requirements"
-        return "name a requirements file otherwise than pylock.toml or pylock.NAME.toml"
+class LockNameError(FileProblemError, ValueError):
+    """A name that installers would take for another kind of file than the lock file is."""
 
 
 class RequirementsFileError(FileProblemError, ValueError):

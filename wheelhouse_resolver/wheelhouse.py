@@ -69,9 +69,11 @@ class Wheelhouse(Tree):
         resolution's `conflict` says why. `lock_text` writes it as a lock file.
         Raises `InvalidRequirementError`, `RequirementsFileError`, `PythonError`, `TooComplexError`.
         """
-        from wheelhouse_resolver.resolution.lockfile import lock
+        from wheelhouse_resolver.resolution.resolver import resolve
+        from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
 
-        return lock(requirements, self.site, host, constraints=constraints)
+        asked, limits = (tuple(map(parse_requirement, each)) for each in (requirements, constraints))
+        return resolve(self, RequirementsFile(asked, limits), host)
 
     def publish(
         self,

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
-import tarfile
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,9 +18,11 @@ from packaging.requirements import Requirement
 
 from wheelhouse_resolver.builder.executors.base import Result, Task, TaskObserver
 from wheelhouse_resolver.builder.process.commands import run_logged
+from wheelhouse_resolver.builder.records.job import Job, SourceArchive
 from wheelhouse_resolver.builder.records.output import place_wheel
 from wheelhouse_resolver.builder.records.record import FAILED, BuildRecord, Phase, write_record
-from wheelhouse_resolver.builder.sources.fetched import Fetched
+from wheelhouse_resolver.builder.sources.fetch import check_archive, unpack_source
+from wheelhouse_resolver.builder.sources.fetched import FetchContext, Fetched
 from wheelhouse_resolver.builder.worker import read_task
 from wheelhouse_resolver.errors import WheelhouseError
 
@@ -53,7 +54,9 @@ class QuickExecutor:
         log = os.path.join(options.logs, f"{job.label}.log")
         scratch = Path(task.cwd) / f"quick-{len(self.ran)}"
         (scratch / "wheels").mkdir(parents=True)
-        source = taken(self.sources, job.requirement, scratch)
+        assert job.source is not None
+        check_archive(job.source)
+        source = unpack_source(job.source, str(scratch / "source"))
         call = f"import backend, sys; backend.build_wheel({str(scratch / 'wheels')!r})"
         done = run_logged([job.python, "-c", call], log=log, environ=os.environ, cwd=source.path)
         phases = [Phase(name="build", seconds=2.0, ok=done.ok)]
@@ -62,7 +65,7 @@ class QuickExecutor:
         labels = [d.label for d in options.site.directories() if (d.layer, d.arch) == (job.layer, job.arch)]
         record = BuildRecord(
             project=job.project, requirement=job.requirement, python=job.python_version, arch=job.arch,
-            layer=job.layer, result=FAILED, version=source.version, source_sha256=source.sha256,
+            layer=job.layer, result=FAILED, version=source.version, source_sha256=source.archive.sha256,
             directory=labels[0] if labels else None, log=log, phases=tuple(phases),
             problem=f"build: {done.problem}", tail=done.tail,
         )  # fmt: skip
@@ -83,18 +86,16 @@ def taken(sources: Path, requirement: str, directory: Path) -> Fetched:
     if not found:
         raise _NothingError(f"nothing satisfies {requirement}")
     path = max(found, key=_version)
-    with tarfile.open(path) as archive:
-        if sys.version_info >= (3, 12):
-            archive.extractall(directory, filter="data")
-        else:
-            archive.extractall(directory)
-    return Fetched(
-        kind="source",
-        path=str(directory / path.name.removesuffix(".tar.gz")),
-        version=_version(path),
-        origin=str(path),
+    directory.mkdir(exist_ok=True)
+    archive = SourceArchive(
+        kind="sdist",
+        path=str(directory / path.name),
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        origin=path.name,
+        version=_version(path),
     )
+    shutil.copy(path, archive.path)
+    return unpack_source(archive, str(directory / "source"))
 
 
 def _version(path: Path) -> str:
@@ -104,12 +105,10 @@ def _version(path: Path) -> str:
 def make_quick(monkeypatch: pytest.MonkeyPatch, sources: Path) -> QuickExecutor:
     """Let planning take its sources from *sources*, and the local executor be the one that is returned."""
 
-    def fetch(
-        recipe: object, requirement: str, *, directory: str, environ: Mapping[str, str], **_: object
-    ) -> Fetched:
-        return taken(sources, requirement, Path(directory))
+    def fetch(_: object, job: Job, context: FetchContext) -> Fetched:
+        return taken(sources, job.requirement, Path(context.directory))
 
     executor = QuickExecutor(sources)
-    monkeypatch.setattr("wheelhouse_resolver.builder.planning.planner.fetch", fetch)
+    monkeypatch.setattr("wheelhouse_resolver.builder.planning.sources.fetch", fetch)
     monkeypatch.setattr("wheelhouse_resolver.builder.executors.local.LocalExecutor", lambda _: executor)
     return executor

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.builder.sources import make_repository, sdist_files
 from tests.builder.test_commands import is_alive
 from tests.builder.workshop import Workshop
 from tests.factories import make_wheel, pack, wheel_files
@@ -389,14 +390,62 @@ def test_an_edit_that_cannot_be_made(quick: Workshop) -> None:
     assert "no requirement on 'missing' to remove" in record.problem
 
 
-def test_a_source_that_is_not_there(workshop: Workshop) -> None:
-    record = workshop.build("missing==1.0")
-    assert_failed(record, workshop, "source", "")
-    assert "missing" in record.tail
+def test_a_source_that_is_gone_or_has_changed_since_it_was_planned(quick: Workshop) -> None:
+    job = quick.lost()
+    assert job.source is not None
+    problem = f"lost.tar.gz: cannot read {job.source.path}: No such file or directory"
+    assert_failed(quick.build(job), quick, "source", problem)
+    Path(job.source.path).write_text("another")
+    problem = f"lost.tar.gz: {job.source.path} has the sha256 {sha256_of(job.source.path)}, not 00 as when"
+    assert_failed(quick.build(job), quick, "source", problem)
+
+
+def test_what_is_built_is_what_was_planned(workshop: Workshop) -> None:
+    """Wherever the source was from: it is needed no more, and what is there by then does not count."""
+    sdist = workshop.package(build="print('told one')")
+    job = workshop.plan()
+    sdist.unlink()
+    workshop.package(version="2.0", build="print('told two')")
+    record = workshop.build(job)
+    assert (record.ok, record.version) == (True, "1.0"), record.problem
+    assert "told one\n" in workshop.log(record)
+
+
+def test_a_directory_is_built_as_it_was_when_it_was_planned(quick: Workshop) -> None:
+    source = quick.package(build="print('told one')")
+    job, again = quick.plan(), quick.plan()
+    assert job.source is not None
+    assert again.source is not None
+    assert job.source.sha256 == again.source.sha256
+    quick.package(build="print('told two')")
+    other = quick.plan()
+    assert other.source is not None
+    assert other.source.sha256 != job.source.sha256
+    shutil.rmtree(source)
+    record = quick.build(job)
+    assert record.ok, record.problem
+    assert record.source_sha256 == job.source.sha256
+    assert "told one\n" in quick.log(record)
+
+
+def test_a_git_source_is_built_from_the_commit_that_was_planned(quick: Workshop) -> None:
+    repository = quick.directory / "repository"
+    commit = make_repository(repository, sdist_files(build="print('told one')"), "v1.0")
+    (quick.recipes / "demo.toml").write_text(
+        f'source = {{ git = "{repository.as_uri()}" }}\n'
+        'phases.before-build = ["echo told $(git describe --tags --dirty)"]'
+    )
+    job = quick.plan("demo==1.0")
+    shutil.rmtree(repository)
+    record = quick.build(job)
+    assert record.ok, record.problem
+    assert (record.source, record.source_sha256) == (f"git+{repository.as_uri()}@{commit}", "")
+    assert "told one\n" in quick.log(record)
+    assert "told v1.0\n" in quick.log(record)  # which setuptools-scm and the like ask for
 
 
 def test_a_python_that_is_not_there(workshop: Workshop) -> None:
-    record = workshop.build(replace(workshop.job(), python="/missing/python"))
+    record = workshop.build(replace(workshop.lost(), python="/missing/python"))
     assert_failed(record, workshop, "host", "target Python /missing/python: does not exist")
 
 
@@ -405,7 +454,8 @@ def test_a_wheel_that_cannot_run_here_cannot_be_verified_here(workshop: Workshop
         ladder=(Arch(name="other", rank=200, features=("neither-here-nor-there",)),),
         layers=(Layer(name="layer", directories=("layer",), archs=("other",)),),
     )
-    record = workshop.build(workshop.job(arch="other", layer="layer"), site=site, verify=True)
+    job = workshop.lost(workshop.job(arch="other", layer="layer"))
+    record = workshop.build(job, site=site, verify=True)
     reason = "the CPU lacks neither-here-nor-there"
     assert_failed(
         record, workshop, "host", f"{os.uname().nodename} cannot run other ({reason}), so it cannot"
@@ -415,8 +465,8 @@ def test_a_wheel_that_cannot_run_here_cannot_be_verified_here(workshop: Workshop
 @pytest.mark.parametrize(
     ("filename", "change", "problem"),
     [
-        ("demo-2.0-py3-none-any.whl", {}, "the wheel is of demo 2.0, not of demo 1.0: demo-2.0-py3-none-any"),
-        ("other-1.0-py3-none-any.whl", {}, "the wheel is of other 1.0, not of demo 1.0: other-1.0"),
+        ("demo-2.0-py3-none-any.whl", {}, "the wheel is demo 2.0, not demo 1.0: demo-2.0-py3-none-any"),
+        ("other-1.0-py3-none-any.whl", {}, "the wheel is other 1.0, not demo 1.0: other-1.0"),
         (WHEEL, {"demo.py": b"not what RECORD says"}, ""),
     ],
     ids=["another-version", "another-name", "unsound"],
@@ -486,7 +536,7 @@ def test_a_disk_that_is_full_of_other_things(workshop: Workshop, small_disk: Pat
     workshop.work.mkdir()
     with contextlib.suppress(OSError):
         (small_disk / "filler").write_bytes(bytes(2 << 20))
-    record = workshop.build()
+    record = workshop.build(workshop.lost())
     assert record.result == "failed"
     assert "No space left on device" in record.problem + record.tail
     assert workshop.placed() == []
@@ -507,15 +557,15 @@ def test_a_fault_of_ours_is_a_failed_build(quick: Workshop, monkeypatch: pytest.
 
     monkeypatch.setattr(build_wheel, "tool_versions", faulty)
     quick.package()
-    assert_failed(quick.build(), quick, "environment", "this is a fault of ours: KeyError: 'oh'")
+    assert_failed(quick.build(), quick, "environment", "internal error: KeyError: 'oh'")
 
 
 def test_a_work_directory_that_cannot_be_written(workshop: Workshop) -> None:
     workshop.work.write_text("a file")
-    record = workshop.build()
+    record = workshop.build(workshop.lost())
     assert (record.result, record.log) == ("failed", "")
     assert record.problem == f"cannot write {workshop.work}/logs: Not a directory"
-    record = workshop.build(logs=str(workshop.directory / "logs"))
+    record = workshop.build(workshop.lost(), logs=str(workshop.directory / "logs"))
     assert record.problem == f"cannot write {workshop.work}: File exists"
     assert json.loads(Path(record.log).with_suffix(".json").read_bytes())["problem"] == record.problem
 

@@ -17,11 +17,11 @@ from wheelhouse_resolver.builder.classification.classify import (
     Classification,
     ClassifyError,
     classify,
+    count_instructions,
     decide,
 )
-from wheelhouse_resolver.builder.classification.evidence import Subject
+from wheelhouse_resolver.builder.classification.clues import Subject
 from wheelhouse_resolver.builder.classification.glibc import layers_glibc
-from wheelhouse_resolver.builder.classification.instructions import count_instructions
 from wheelhouse_resolver.builder.records.record import BuildRecord
 from wheelhouse_resolver.errors import SiteFileError
 from wheelhouse_resolver.site.layout import BUILTIN_LAYERS

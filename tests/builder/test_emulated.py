@@ -12,7 +12,11 @@ import pytest
 from tests.builder.extensions import extension_wheel, gcc
 from tests.factories import clean_environ
 from wheelhouse_resolver.builder.toolchain.flags import compiler_environment
-from wheelhouse_resolver.builder.verification.verify import Verification, VerifyOptions, verify
+from wheelhouse_resolver.builder.verification.verify import (
+    Verification,
+    VerificationSettings,
+    run_verification,
+)
 from wheelhouse_resolver.site.layout import BUILTIN_LADDER
 from wheelhouse_resolver.site.model import Site
 
@@ -47,10 +51,10 @@ def verified_on(cpu: str, arch: str, tmp_path: Path, qemu: str) -> Verification:
     variables = compiler_environment(level, SITE)
     flags = [*variables["CFLAGS"].split(), *variables.get("LDFLAGS", "").split(), "-O3", "-ffast-math"]
     wheel = extension_wheel(tmp_path, flags=flags, body=BODY, before=SUM)
-    options = VerifyOptions(
+    options = VerificationSettings(
         python=sys.executable, environ=clean_environ(), offline=True, emulate=[qemu, "-cpu", cpu]
     )
-    return verify(str(wheel), options, work=str(tmp_path / "work"), log=str(tmp_path / "log.txt"))
+    return run_verification(str(wheel), options, work=str(tmp_path / "work"), log=str(tmp_path / "log.txt"))
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import pytest
 from tests.test_errors import HOSTILE, example
 from wheelhouse_resolver.builder.classification.classify import ClassifyError
 from wheelhouse_resolver.builder.executors.base import ExecutorError
-from wheelhouse_resolver.builder.planning.source_metadata import NeedsError
+from wheelhouse_resolver.builder.planning.source_metadata import SourceMetadataError
 from wheelhouse_resolver.builder.planning.waves import CycleError
-from wheelhouse_resolver.builder.process.virtualenvs import EnvironmentProblemError
+from wheelhouse_resolver.builder.process.virtualenvs import VirtualenvError
 from wheelhouse_resolver.builder.publish import UnclassifiedError
 from wheelhouse_resolver.builder.verification.verify import NoEmulatorError
 from wheelhouse_resolver.errors import WheelhouseError
@@ -22,10 +22,10 @@ from wheelhouse_resolver.errors import WheelhouseError
     [
         ClassifyError,
         CycleError,
-        EnvironmentProblemError,
+        VirtualenvError,
         ExecutorError,
-        NeedsError,
         NoEmulatorError,
+        SourceMetadataError,
         UnclassifiedError,
     ],
 )

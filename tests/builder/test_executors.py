@@ -13,13 +13,13 @@ from tests.builder.tasks import Told, is_alive, make_task
 from tests.builder.test_commands import escaping
 from wheelhouse_resolver.builder.executors.base import Executor, ExecutorError, Task
 from wheelhouse_resolver.builder.executors.local import LocalExecutor
-from wheelhouse_resolver.builder.executors.slurm import Job, SlurmExecutor
+from wheelhouse_resolver.builder.executors.slurm import ArrayJob, SlurmExecutor
 from wheelhouse_resolver.builder.process.commands import subreaper
 from wheelhouse_resolver.builder.resources import Resources
 from wheelhouse_resolver.errors import OutputError
 
 
-class FakeJob:
+class FakeJob(ArrayJob):
     """A job of `FakeSlurm`. *left*: how often it is asked before it is over."""
 
     def __init__(self, left: int, after: Callable[[], None]) -> None:
@@ -55,7 +55,7 @@ class FakeSlurm:
         self.refuses = False
         self.late: Callable[[], None] = lambda: None
 
-    def submit(self, options: Sequence[str], directory: str, script: str) -> Job:
+    def submit(self, options: Sequence[str], directory: str, script: str) -> FakeJob:
         if self.refuses and self.jobs:
             raise ExecutorError("sbatch", "Invalid feature specification")
         self.given.append(list(options))
@@ -80,7 +80,7 @@ class FakeSlurm:
 
 def slurm_executor(directory: Path, slurm: FakeSlurm, grace: float = 0.0, jobs: int = 2) -> SlurmExecutor:
     return SlurmExecutor(
-        jobs=jobs, directory=str(directory / "slurm"), grace=grace, poll=0.01, scheduler=slurm
+        jobs=jobs, directory=str(directory / "slurm"), grace=grace, poll=0.01, submit=slurm.submit
     )
 
 
@@ -256,7 +256,7 @@ class TestSlurm:
     def test_the_sites_options_come_last_so_that_they_count(self, tmp_path: Path) -> None:
         slurm = FakeSlurm()
         executor = SlurmExecutor(
-            jobs=1, directory=str(tmp_path / "s"), options=("--qos=low",), poll=0.01, scheduler=slurm
+            jobs=1, directory=str(tmp_path / "s"), options=("--qos=low",), poll=0.01, submit=slurm.submit
         )
         executor.run([make_task(tmp_path, "a")], Told())
         assert slurm.given[0][-1] == "--qos=low"
@@ -324,7 +324,7 @@ class TestSlurm:
 
 
 class TestSlurmsCommands:
-    """The edges of the real `Slurm`, with programs of our own in place of Slurm's."""
+    """The edges of the real `submit` and its jobs, with programs of our own in place of Slurm's."""
 
     @pytest.fixture
     def commands(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., SlurmExecutor]:

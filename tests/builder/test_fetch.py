@@ -15,13 +15,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 from tests.builder.sources import make_repository, make_sdist, pack_source, sdist_files
 from tests.factories import clean_environ, make_wheel
 from wheelhouse_resolver.builder.recipes.loader import RecipeFile, load_recipe
-from wheelhouse_resolver.builder.recipes.model import Recipe, Source, no_recipe
+from wheelhouse_resolver.builder.recipes.model import Recipe, Source, no_recipe, pinned_version
+from wheelhouse_resolver.builder.records.job import Job
 from wheelhouse_resolver.builder.sources.fetch import fetch
-from wheelhouse_resolver.builder.sources.fetched import Fetched, SourceError
+from wheelhouse_resolver.builder.sources.fetched import FetchContext, Fetched, SourceError
 from wheelhouse_resolver.builder.sources.unpack import ArchiveError
 from wheelhouse_resolver.builder.toolchain.environment_modules import ModulesError
 
@@ -48,16 +50,17 @@ class Place:
         self._count += 1
         into = self.directory / f"into{self._count}"
         into.mkdir()
-        return fetch(
-            recipe,
-            requirement,
+        if isinstance(recipe, RecipeFile):
+            pinned = pinned_version(requirement)
+            recipe = recipe.resolve(Version(pinned) if pinned else None, "3.11", None, arch)
+        job = Job(
+            requirement=requirement,
+            project="demo",
             python=sys.executable,
-            directory=str(into),
-            log=str(self.log),
-            environ=self.environ,
             python_version="3.11",
             arch=arch,
         )
+        return fetch(recipe, job, FetchContext(directory=str(into), log=str(self.log), environ=self.environ))
 
     def recipe(self, text: str) -> RecipeFile:
         path = self.directory / "demo.toml"
@@ -85,8 +88,8 @@ def test_a_source_distribution_is_unpacked_and_its_version_known(place: Place) -
     make_sdist(place.links, version="1.0")
     newest = make_sdist(place.links, version="1.10")
     found = place.fetch()
-    assert (found.kind, found.version, found.origin) == ("source", "1.10", "demo-1.10.tar.gz")
-    assert found.sha256 == sha256(newest)
+    assert (found.archive.kind, found.version, found.archive.origin) == ("sdist", "1.10", "demo-1.10.tar.gz")
+    assert found.archive.sha256 == sha256(newest)
     assert (Path(found.path) / "demo.py").read_text() == "VERSION = '1.10'\n"
     assert place.fetch(requirement="demo<1.5").version == "1.0"
 
@@ -180,7 +183,7 @@ def test_a_pure_wheel_of_the_index_serves_as_it_is(place: Place) -> None:
     make_sdist(place.links)
     wheel = make_wheel(place.links, "demo-1.0-py3-none-any.whl", requires_dist=["other"])
     found = place.fetch()
-    assert (found.kind, found.version, found.sha256) == ("wheel", "1.0", sha256(wheel))
+    assert (found.archive.kind, found.version, found.archive.sha256) == ("wheel", "1.0", sha256(wheel))
     assert Path(found.path).name == wheel.name
     assert Path(found.path).parent != place.links
 
@@ -191,22 +194,22 @@ def test_where_there_is_a_compiled_wheel_the_pure_one_is_a_makeshift(place: Plac
     own = f"cp{sys.version_info[0]}{sys.version_info[1]}"
     make_wheel(place.links, f"demo-1.0-{own}-{own}-linux_{os.uname().machine}.whl")
     make_wheel(place.links, "demo-1.0-py3-none-any.whl")
-    assert place.fetch().kind == "source"
+    assert place.fetch().archive.kind == "sdist"
 
 
 def test_a_newer_source_comes_before_an_older_wheel(place: Place) -> None:
     make_wheel(place.links, "demo-1.0-py3-none-any.whl")
     make_sdist(place.links, version="1.1")
     found = place.fetch()
-    assert (found.kind, found.version) == ("source", "1.1")
-    assert place.fetch(requirement="demo<1.1").kind == "wheel"
+    assert (found.archive.kind, found.version) == ("sdist", "1.1")
+    assert place.fetch(requirement="demo<1.1").archive.kind == "wheel"
 
 
 def test_a_recipe_that_says_anything_of_the_build_takes_no_wheel(place: Place) -> None:
     make_wheel(place.links, "demo-1.0-py3-none-any.whl")
     make_sdist(place.links)
-    assert place.fetch(place.recipe("no-binary = true")).kind == "source"
-    assert place.fetch(place.recipe("[test]\nimports = ['demo']")).kind == "wheel"
+    assert place.fetch(place.recipe("no-binary = true")).archive.kind == "sdist"
+    assert place.fetch(place.recipe("[test]\nimports = ['demo']")).archive.kind == "wheel"
 
 
 def test_an_sdist_that_is_a_zip_file(place: Place) -> None:
@@ -223,7 +226,7 @@ def test_from_a_real_index(place: Place) -> None:
     for requirement in ("numpy==1.26.4", "PyYAML==6.0.2"):
         name, version = requirement.split("==")
         found = place.fetch(replace(no_recipe(name), no_binary=True), requirement)
-        assert (found.kind, found.version) == ("source", version)
+        assert (found.archive.kind, found.version) == ("sdist", version)
         assert (Path(found.path) / "pyproject.toml").is_file()
 
 
@@ -247,14 +250,26 @@ def test_an_archive_by_its_url_with_the_version_in_it(place: Place, tmp_path: Pa
     archive = pack_source(tmp_path / "v2.0.zip", sdist_files(version="2.0"), top="demo-abc123")
     recipe = from_source("url", f"{server}/v${{version}}.zip", sha256=sha256(archive))
     found = place.fetch(recipe, "demo==2.0")
-    assert (found.version, found.origin) == ("2.0", f"{server}/v2.0.zip")
-    assert found.sha256 == sha256(archive)
+    assert (found.version, found.archive.origin) == ("2.0", f"{server}/v2.0.zip")
+    assert found.archive.sha256 == sha256(archive)
     assert (Path(found.path) / "demo.py").is_file()
     local = from_source(
         "url", (tmp_path / "v${version}.zip").as_uri().replace("%24%7Bversion%7D", "${version}")
     )
-    assert place.fetch(local, "demo==2.0").sha256 == sha256(archive)
-    assert f"has the sha256 {sha256(archive)}; the recipe could hold it to that" in place.log.read_text()
+    assert place.fetch(local, "demo==2.0").archive.sha256 == sha256(archive)
+    assert (
+        f"has the sha256 {sha256(archive)}; the recipe can require it (source.sha256)"
+        in place.log.read_text()
+    )
+
+
+def test_secrets_of_a_url_are_neither_recorded_nor_logged(place: Place, tmp_path: Path, server: str) -> None:
+    pack_source(tmp_path / "v2.0.zip", sdist_files(version="2.0"), top="demo")
+    found = place.fetch(from_source("url", f"{server}/v2.0.zip?token=hush"), "demo==2.0")
+    assert found.archive.origin == f"{server}/v2.0.zip"
+    with pytest.raises(SourceError) as caught:
+        place.fetch(from_source("url", f"{server}/missing.zip?token=hush"), "demo==2.0")
+    assert "hush" not in f"{caught.value}{place.log.read_text()}"
 
 
 def test_the_version_is_that_of_the_source_where_none_is_asked_for(place: Place, tmp_path: Path) -> None:
@@ -266,7 +281,7 @@ def test_the_version_is_that_of_the_source_where_none_is_asked_for(place: Place,
     pack_source(tmp_path / "main.tar.gz", project, top="demo")
     assert place.fetch(from_source("url", (tmp_path / "main.tar.gz").as_uri())).version == "5.0.0"
     pack_source(tmp_path / "main.tar.gz", {"setup.py": ""}, top="demo")
-    with pytest.raises(SourceError, match="does not tell its version: ask for NAME==VERSION"):
+    with pytest.raises(SourceError, match="does not state its version: ask for NAME==VERSION"):
         place.fetch(from_source("url", (tmp_path / "main.tar.gz").as_uri()))
 
 
@@ -277,13 +292,15 @@ def test_the_file_name_of_another_project_tells_no_version(place: Place, tmp_pat
 
 def test_another_version_than_is_asked_for_is_refused(place: Place, tmp_path: Path) -> None:
     archive = make_sdist(tmp_path, version="1.0")
-    with pytest.raises(SourceError, match=r"is of version 1\.0, which is not what 'demo==2' asks for"):
+    with pytest.raises(SourceError, match=r"has version 1\.0, which does not satisfy 'demo==2'"):
         place.fetch(from_source("url", archive.as_uri()), "demo==2")
 
 
 def test_one_that_is_not_what_the_recipe_says_is_refused(place: Place, tmp_path: Path) -> None:
     archive = make_sdist(tmp_path)
-    with pytest.raises(SourceError, match=f"its sha256 is {sha256(archive)}, the recipe says {'0' * 64}"):
+    with pytest.raises(
+        SourceError, match=f"has the sha256 {sha256(archive)}, but the recipe requires {'0' * 64}"
+    ):
         place.fetch(from_source("url", archive.as_uri(), sha256="0" * 64), "demo==1.0")
     assert not (tmp_path / "into1/source").exists()
 
@@ -291,7 +308,7 @@ def test_one_that_is_not_what_the_recipe_says_is_refused(place: Place, tmp_path:
 def test_a_source_named_by_its_version_needs_one(place: Place) -> None:
     for kind, more in (("url", {}), ("git", {"ref": "v1"}), ("directory", {})):
         with pytest.raises(
-            SourceError, match=r"^demo>=1: its recipe names the source by the version: ask for"
+            SourceError, match=r"^demo>=1: its recipe needs the version to find the source: ask for"
         ):
             place.fetch(from_source(kind, "x-${version}", **more), "demo>=1")
     with pytest.raises(SourceError, match="ask for NAME==VERSION"):
@@ -301,15 +318,15 @@ def test_a_source_named_by_its_version_needs_one(place: Place) -> None:
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
-        ("ftp://example.org/a.zip", "is no https, http or file URL"),
-        ("/a.zip", "is no https, http or file URL"),
+        ("ftp://example.org/a.zip", "not an https, http or file URL"),
+        ("/a.zip", "not an https, http or file URL"),
         ("file:///missing/a.zip", "cannot be fetched: No such file or directory"),
         (
             "SERVER/missing.zip",
             "cannot be fetched: HTTP Error 404: File not found|cannot be fetched: File not",
         ),
         ("http://127.0.0.1:1/a.zip", "cannot be fetched: Connection refused"),
-        ("http://[bad/a.zip", "is no URL: Invalid IPv6 URL"),
+        ("http://[bad/a.zip", "invalid URL: Invalid IPv6 URL"),
     ],
 )
 def test_a_url_that_cannot_be_had(url: str, problem: str, place: Place, server: str) -> None:
@@ -326,7 +343,7 @@ def test_a_tag_a_commit_or_the_newest_of_a_repository(place: Place, tmp_path: Pa
     url = repository.as_uri()
     for ref in ("v${version}", commit, ""):
         found = place.fetch(from_source("git", url, ref=ref), "demo==1.0")
-        assert (found.version, found.origin) == ("1.0", f"git+{url}@{commit}")
+        assert (found.version, found.archive.origin) == ("1.0", f"git+{url}@{commit}")
         assert (Path(found.path) / "demo.py").is_file()
         # setuptools-scm and the like ask for the tag.
         describe = ["git", "-C", found.path, "describe", "--tags"]
@@ -355,7 +372,7 @@ def test_submodules_come_along(place: Place, tmp_path: Path) -> None:
     found = place.fetch(from_source("git", outer.as_uri()), "demo==1.0")
     assert (Path(found.path) / "sub/inner.txt").read_text() == "here"
     # Those of a commit do too, when the main branch has none by now.
-    commit = found.origin.rpartition("@")[2]
+    commit = found.archive.origin.rpartition("@")[2]
     for command in (["rm", "--quiet", "sub"], ["commit", "--quiet", "-m", "no sub"]):
         subprocess.run(["git", *author, "-C", outer, *command], check=True, env=clean_environ(**allowed))
     found = place.fetch(from_source("git", outer.as_uri(), ref=commit), "demo==1.0")
@@ -394,14 +411,14 @@ def test_a_directory_beside_the_recipe_is_copied(place: Place, tmp_path: Path) -
         (checkout / name).write_text(text)
     (checkout / "link").symlink_to("/etc")
     found = place.fetch(place.recipe("[source]\ndirectory = 'checkout'"))
-    assert (found.version, found.origin, found.sha256) == ("6.0", checkout.as_uri(), "")
+    assert (found.version, found.archive.origin) == ("6.0", checkout.as_uri())
     assert Path(found.path) != checkout
     assert (Path(found.path) / "demo.py").is_file()
     assert (Path(found.path) / "link").is_symlink()
 
 
 def test_a_directory_that_there_is_not(place: Place, tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=f"^{tmp_path}/missing: is no directory"):
+    with pytest.raises(SourceError, match=f"^{tmp_path}/missing: not a directory"):
         place.fetch(place.recipe("[source]\ndirectory = 'missing'"))
 
 
@@ -427,7 +444,7 @@ def test_a_directory_that_is_read_only_can_be_built_in(place: Place, tmp_path: P
 def test_a_directory_with_what_cannot_be_copied(place: Place, tmp_path: Path) -> None:
     (tmp_path / "checkout").mkdir()
     os.mkfifo(tmp_path / "checkout/pipe")
-    with pytest.raises(SourceError, match=r"checkout: cannot be copied: .*is a named pipe"):
+    with pytest.raises(SourceError, match=r"checkout: pipe is not a file, directory or link"):
         place.fetch(from_source("directory", tmp_path / "checkout"), "demo==1.0")
 
 
@@ -480,8 +497,8 @@ def test_a_recipe_file_is_taken_as_it_is_for_the_version_and_arch(place: Place, 
     """
     recipe = place.recipe(text)
     origins = [
-        place.fetch(recipe, "demo==1.0").origin,
-        place.fetch(recipe, "demo==2.0").origin,
-        place.fetch(recipe, "demo==2.0", arch="avx2").origin,
+        place.fetch(recipe, "demo==1.0").archive.origin,
+        place.fetch(recipe, "demo==2.0").archive.origin,
+        place.fetch(recipe, "demo==2.0", arch="avx2").archive.origin,
     ]
     assert origins == [(tmp_path / name).as_uri() for name in ("old", "new", "wide")]

@@ -51,6 +51,5 @@ def test_what_a_wheel_lets_one_import(files: list[str], names: list[str], tmp_pa
 
 def test_names_without_end_are_bad_input_at_most(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, "d-1.0-py3-none-any.whl", files={"a/" * 30_000 + "b.py": ""})
-    with pytest.raises(RecursionError):
+    with pytest.raises(BAD_ZIP, match="nested too deeply"):
         import_names(str(wheel))
-    assert issubclass(RecursionError, BAD_ZIP)

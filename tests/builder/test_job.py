@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from wheelhouse_resolver.builder.records.job import BuildOptions, Job
+from wheelhouse_resolver.builder.records.job import BuildOptions, Job, SourceArchive
 from wheelhouse_resolver.errors import SiteFileError
 from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.utils.serialise import from_plain, to_plain
 
 JOB = Job(
     requirement="Demo[fast] >= 1.0 ; x/../y",
@@ -17,11 +18,14 @@ JOB = Job(
     python_version="3.11",
     arch="avx2",
     layer="gentoo",
+    source=SourceArchive(
+        kind="tree", path="/a.tar", sha256="00", origin="git+https://example.org/demo@12", version="1.0"
+    ),
 )
 
 
 def test_a_job_survives_the_way_through_json() -> None:
-    assert Job.from_dict(json.loads(json.dumps(JOB.to_dict()))) == JOB
+    assert from_plain(Job, json.loads(json.dumps(to_plain(JOB)))) == JOB
 
 
 def test_the_label_of_a_job_fits_a_file_name() -> None:
@@ -47,7 +51,7 @@ def test_options_survive_the_way_through_json(tmp_path: Path) -> None:
 def test_the_site_of_options_is_read_from_its_file_again(tmp_path: Path) -> None:
     file = tmp_path / "site.toml"
     file.write_text('root = "/elsewhere"\n[build]\nrecipes = ["/r"]\n')
-    options = BuildOptions(site=Site.load(file, root=tmp_path), work="/work", output="/out")
+    options = BuildOptions(site=Site.load(file, root=tmp_path), work="/work", output="/out", logs="/logs")
     found = BuildOptions.from_dict(options.to_dict())
     assert found == options
     assert (found.site.root, found.site.tables["build"]["recipes"]) == (str(tmp_path), ("/r",))

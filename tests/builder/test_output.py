@@ -147,8 +147,9 @@ def test_nothing_is_written_over(tmp_path: Path, way: str) -> None:
         target.parent.mkdir()
         target.mkdir() if way == "directory" else target.symlink_to("nowhere")
     before = everything(target.parent)
-    with pytest.raises(AlreadyExistsError, match=r"already exists with different content"):
+    with pytest.raises(AlreadyExistsError, match=r"already exists with different content$") as caught:
         place(tmp_path)
+    assert caught.value.hint.startswith("remove it, use another output directory")
     assert everything(target.parent) == before
 
 

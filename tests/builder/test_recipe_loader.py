@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import zipfile
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
@@ -24,11 +25,27 @@ from wheelhouse_resolver.builder.recipes.loader import (
     recipe_files,
 )
 from wheelhouse_resolver.builder.recipes.model import Patch, Recipe, RecipeError, Source, Substitution, Test
-from wheelhouse_resolver.builder.recipes.schema import CONDITIONS, KEYS
+from wheelhouse_resolver.builder.recipes.schema import CONDITIONS, recipe_schema
 from wheelhouse_resolver.builder.resources import Resources
 from wheelhouse_resolver.errors import SiteFileError
 from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.utils.schema import Check, Table, Tables
 from wheelhouse_resolver.wheelfile.edit import Edits
+
+
+def _keys(schema: Mapping[str, Check], above: str = "") -> Iterator[str]:
+    for name, check in schema.items():
+        one = check.one if isinstance(check, Tables) else check
+        if name == "when":
+            yield from (f"when.{condition}" for condition in CONDITIONS)
+        elif isinstance(one, Table):
+            yield from _keys(one.schema, f"{above}{name}.")
+        else:
+            yield above + name
+
+
+#: Every key that a recipe may have (`source.url`); in a `[[when]]` all of them, and its conditions.
+KEYS = tuple(_keys(recipe_schema("").schema))
 
 #: A recipe with every key there is.
 WHOLE = """\
@@ -251,25 +268,25 @@ def test_where_a_source_can_be(text: str, expected: tuple[str, str], tmp_path: P
         ("build-requires = [1]", "build-requires", "must be a string, not 1"),
         ("build-isolation = 'no'", "build-isolation", "must be true or false, not a string"),
         ("modules = ['gcc']", "modules", "must be a table, not an array"),
-        ("modules.build = ['gcc; rm']", "modules.build", "'gcc; rm' is no module's name"),
-        ("modules.run = ['-f']", "modules.run", "'-f' is no module's name"),
-        ("env = { 'A-B' = 'c' }", "env.A-B", "'A-B' is no name of a variable"),
+        ("modules.build = ['gcc; rm']", "modules.build", "'gcc; rm' is not a module name"),
+        ("modules.run = ['-f']", "modules.run", "'-f' is not a module name"),
+        ("env = { 'A-B' = 'c' }", "env.A-B", "'A-B' is not a variable name"),
         ("env = { A = 1 }", "env.A", "must be a string, not 1"),
         ("env = { A = '${B' }", "env.A", "a `${` in '${B' has no `}`"),
-        ("env = { A = '${}' }", "env.A", "`${}` in '${}' is no variable"),
-        ("env = { A = '${B:-c}' }", "env.A", "`${B:-c}` in '${B:-c}' is no variable"),
+        ("env = { A = '${}' }", "env.A", "`${}` in '${}' is not a variable"),
+        ("env = { A = '${B:-c}' }", "env.A", "`${B:-c}` in '${B:-c}' is not a variable"),
         ('env = { A = "a\\u0000" }', "env.A", "holds a NUL character"),
-        ("config-settings = { 'a=b' = 'c' }", "config-settings.a=b", "no name of a setting"),
+        ("config-settings = { 'a=b' = 'c' }", "config-settings.a=b", "invalid name of a setting"),
         ("config-settings = { a = [1] }", "config-settings.a", "must be a string, not 1"),
         ("patch = 'a'", "patch", "must be an array of tables, [[patch]], not a string"),
         ("[[patch]]\nstrip = 1", "patch[1].file", "missing"),
-        ("[[patch]]\nfile = 'gone.patch'", "patch[1].file", "there is no file "),
+        ("[[patch]]\nfile = 'gone.patch'", "patch[1].file", "no such file: "),
         ("[[patch]]\nfile = 'demo.toml'\nstrip = -1", "patch[1].strip", "must be a whole number from 0"),
         ("[[patch]]\nfile = 'demo.toml'\nstrip = true", "patch[1].strip", "not true or false"),
         (
             "[[substitute]]\nfiles = 'a'\npattern = '('\nreplacement = ''",
             "substitute[1].pattern",
-            "'(' is no regular expression",
+            "invalid regular expression '('",
         ),
         (
             "[[substitute]]\nfiles = 'a'\npattern = 'b'\nreplacement = '\\1'",
@@ -284,28 +301,28 @@ def test_where_a_source_can_be(text: str, expected: tuple[str, str], tmp_path: P
         (
             "[[substitute]]\nfiles = '**.py'\npattern = 'b'\nreplacement = ''",
             "substitute[1].files",
-            "stands alone between slashes",
+            "must be alone between slashes",
         ),
         ("[test]\ntimeout = nan", "test.timeout", "must be a number of seconds above 0"),
         ("[test]\ntimeout = 1e9", "test.timeout", "must be a number of seconds above 0, at most 604800"),
-        ("[test]\nimports = ['a b']", "test.imports", "'a b' is no module"),
+        ("[test]\nimports = ['a b']", "test.imports", "'a b' is not a module name"),
         ("[test]\ntimeout = 0", "test.timeout", "must be a number of seconds above 0"),
         ("[test]\nrequires = ['-e .']", "test.requires", "invalid requirement '-e .'"),
         ("[wheel]\nlocal-label = 'no way'", "wheel.local-label", "no way"),
-        ("[wheel]\ntags = 'py3'", "wheel.tags", "'py3' is no wheel tag"),
-        ("[wheel]\nremove-requires = ['a>1']", "wheel.remove-requires", "'a>1' is no name of a project"),
-        ("[resources]\nmemory = 'much'", "resources.memory", "'much' is no amount of memory"),
-        ("[resources]\ntime = '1 day'", "resources.time", "'1 day' is no time limit"),
+        ("[wheel]\ntags = 'py3'", "wheel.tags", "invalid wheel tag 'py3'"),
+        ("[wheel]\nremove-requires = ['a>1']", "wheel.remove-requires", "'a>1' is not a project name"),
+        ("[resources]\nmemory = 'much'", "resources.memory", "'much' is not a size of memory"),
+        ("[resources]\ntime = '1 day'", "resources.time", "'1 day' is not a time limit"),
         ("[resources]\ncores = 0", "resources.cores", "must be a whole number from 1"),
-        ("[source]\nurl = 'a'\ngit = 'b'", "source", "names url and git: give one of them"),
+        ("[source]\nurl = 'a'\ngit = 'b'", "source", "has url and git: give one of them"),
         ("[source]\ngit = ''", "source.git", "must not be empty"),
         ("[source]\nref = 'v1'", "source.ref", "belongs to a source with `git`"),
         ("[source]\nurl = 'a'\nref = 'v1'", "source.ref", "belongs to a source with `git`"),
-        ("[source]\nurl = 'a'\nsha256 = 'abc'", "source.sha256", "'abc' is no sha256"),
+        ("[source]\nurl = 'a'\nsha256 = 'abc'", "source.sha256", "'abc' is not a sha256"),
         ("[source]\nsubdirectory = '../a'", "source.subdirectory", "is not below the source"),
         ("[[when]]\nno-binary = true", "when[1]", "has no condition"),
         ("[[when]]\narch = []", "when[1]", "has no condition"),
-        ("[[when]]\nversion = 'new'", "when[1].version", "'new' is no version specifier"),
+        ("[[when]]\nversion = 'new'", "when[1].version", "invalid version specifier 'new'"),
         ("[[when]]\narch = []\nlayer = [1]", "when[1].layer", "must be a string, not 1"),
         ("[[when]]\narch = 'avx2'\nsource.sha256 = '%s'" % ("a" * 64), "when[1].source.sha256", "`url`"),
         ("a = [", "line 1", "not valid TOML"),
@@ -350,7 +367,7 @@ def test_a_section_may_change_the_source_that_is_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "problem"),
-    [(b"a = '\xff'", "is not a text file in UTF-8"), (b"a = " + b"[" * 3000, "not valid TOML")],
+    [(b"a = '\xff'", "not a UTF-8 text file"), (b"a = " + b"[" * 3000, "not valid TOML")],
     ids=["latin-1", "very-deep"],
 )
 def test_a_file_that_is_no_recipe(content: bytes, problem: str, tmp_path: Path) -> None:
@@ -504,7 +521,10 @@ def test_a_directory_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wrong", ["recipes", 3, ("a", 3)], ids=str)
 def test_directories_that_are_no_list_of_strings_are_an_error(wrong: Any) -> None:
-    with pytest.raises(SiteFileError, match=r"^/s\.toml: \[build\] recipes: must be an array of directories"):
+    with pytest.raises(
+        SiteFileError,
+        match=r"^/s\.toml: \[build\] recipes: must be a(n array of strings| string), not (a string|3)$",
+    ):
         recipe_directories(site_with(wrong, "/s.toml"))
 
 
@@ -588,8 +608,8 @@ def test_the_recipes_and_what_downloading_needs_are_in_our_own_wheel(tmp_path: P
     assert run_pip("wheel", "--no-deps", "--wheel-dir", tmp_path, project).returncode == 0
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        inside = {name for name in archive.namelist() if "/recipes/" in name or "/sdist_only/" in name}
+        inside = {name for name in archive.namelist() if "/shipped/" in name or "/pip_shim/" in name}
     assert inside == {
-        *(f"wheelhouse_resolver/recipes/{name}.toml" for name in ("cython", "h5py", "numpy")),
-        "wheelhouse_resolver/build/sdist_only/sitecustomize.py",
+        *(f"wheelhouse_resolver/builder/recipes/shipped/{name}.toml" for name in ("cython", "h5py", "numpy")),
+        "wheelhouse_resolver/builder/sources/pip_shim/sitecustomize.py",
     }

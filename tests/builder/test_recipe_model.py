@@ -15,7 +15,6 @@ from wheelhouse_resolver.builder.recipes.model import (
     Substitution,
     Test,
     VariableError,
-    expanded,
     no_recipe,
     pinned_version,
     variables_in,
@@ -58,11 +57,11 @@ def test_a_project_without_a_recipe_is_built_as_it_says() -> None:
     ],
 )
 def test_variables_are_expanded_once(text: str, expected: str) -> None:
-    assert expanded(text, {"ROOT": "/opt", "NESTED": "${ROOT}"}, "1.0") == expected
+    assert NOTHING.expanded(text, {"ROOT": "/opt", "NESTED": "${ROOT}"}, "1.0", "env.A") == expected
 
 
 def test_version_means_the_version_even_where_a_variable_is_called_so() -> None:
-    assert expanded("${version}", {"version": "other"}, "1.0") == "1.0"
+    assert NOTHING.expanded("${version}", {"version": "other"}, "1.0", "env.A") == "1.0"
 
 
 def test_a_variable_that_is_not_set_is_an_error_that_names_recipe_key_and_variable() -> None:

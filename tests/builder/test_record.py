@@ -16,6 +16,7 @@ from wheelhouse_resolver.builder.records.record import (
     write_record,
 )
 from wheelhouse_resolver.utils.safe_io import sha256_of
+from wheelhouse_resolver.utils.serialise import to_plain
 
 RECORD = BuildRecord(
     project="demo",
@@ -44,7 +45,7 @@ RECORD = BuildRecord(
 
 
 def test_a_record_survives_the_way_through_json() -> None:
-    assert BuildRecord.from_dict(json.loads(json.dumps(RECORD.to_dict()))) == RECORD
+    assert BuildRecord.from_dict(json.loads(json.dumps(to_plain(RECORD)))) == RECORD
 
 
 @pytest.mark.parametrize(("result", "ok"), [("built", True), ("present", True), ("failed", False)])
@@ -53,7 +54,7 @@ def test_a_build_is_ok_when_the_wheel_is_there(result: str, ok: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [None, {}, {**RECORD.to_dict(), "result": "perhaps"}, {**RECORD.to_dict(), "modules": "gcc"}]
+    "data", [None, {}, {**to_plain(RECORD), "result": "perhaps"}, {**to_plain(RECORD), "modules": "gcc"}]
 )
 def test_what_is_no_record(data: Any) -> None:
     with pytest.raises(ValueError, match=r".*"):

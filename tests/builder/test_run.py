@@ -14,11 +14,12 @@ from tests.factories import make_tree, make_wheel
 from tests.requires import requires
 from wheelhouse_resolver.builder.config import SlurmSettings
 from wheelhouse_resolver.builder.executors.base import Result, Task, TaskObserver
-from wheelhouse_resolver.builder.planning.planner import Entry, Plan, make_plan
+from wheelhouse_resolver.builder.planning.model import Entry, Plan, PlanSettings
+from wheelhouse_resolver.builder.planning.planner import make_plan
 from wheelhouse_resolver.builder.records.job import BuildOptions
 from wheelhouse_resolver.builder.records.record import BuildRecord
 from wheelhouse_resolver.builder.resources import Resources
-from wheelhouse_resolver.builder.run import Outcome, carry_out
+from wheelhouse_resolver.builder.run import BuildOutcome, execute
 from wheelhouse_resolver.errors import PythonError
 from wheelhouse_resolver.host.interpreters import target_of, targets_of
 from wheelhouse_resolver.publishing.errors import PublishError
@@ -27,20 +28,20 @@ from wheelhouse_resolver.tree.compatibility import fits
 
 
 class Heard:
-    """A `Report` that remembers."""
+    """A `BuildReporter` that remembers."""
 
     def __init__(self) -> None:
         self.began_with: list[list[str]] = []
-        self.outcomes: list[Outcome] = []
+        self.outcomes: list[BuildOutcome] = []
         self.places: list[tuple[str, ...]] = []
 
     def began(self, entries: Sequence[Entry]) -> None:
         self.began_with.append([entry.job.project for entry in entries])
 
-    def ended(self, outcome: Outcome) -> None:
+    def ended(self, outcome: BuildOutcome) -> None:
         self.outcomes.append(outcome)
 
-    def published(self, outcome: Outcome) -> None:
+    def published(self, outcome: BuildOutcome) -> None:
         self.places.append(outcome.places)
 
     def waiting(self) -> None:
@@ -72,12 +73,14 @@ class Workplace:
     def plan(self, *requirements: str, archs: Sequence[str] = ("generic",)) -> Plan:
         return make_plan(
             RequirementsFile(requirements=tuple(parse_requirement(each) for each in requirements)),
-            [target_of(None)],
-            archs,
-            "gentoo",
+            PlanSettings(
+                targets=(target_of(None),),
+                archs=tuple(archs),
+                layer="gentoo",
+                scratch=self.scratch(),
+                recursive=True,
+            ),
             self.options,
-            recursive=True,
-            scratch=self.scratch(),
         )
 
 
@@ -92,7 +95,7 @@ def test_every_wave_is_given_to_the_executor_as_a_whole(place: Workplace) -> Non
     make_package(place.sources, "right", requires=["base"])
     make_package(place.sources, "base")
     heard = Heard()
-    outcomes = carry_out(place.plan("app"), place.executor, place.options, heard, scratch=place.scratch())
+    outcomes = execute(place.plan("app"), place.executor, place.options, heard)
     assert heard.began_with == [["base"], ["left", "right"], ["app"]]
     assert [len(wave) for wave in place.executor.waves] == [1, 2, 1]
     assert [outcome.result for outcome in outcomes] == ["built"] * 4
@@ -102,12 +105,25 @@ def test_every_wave_is_given_to_the_executor_as_a_whole(place: Workplace) -> Non
 def test_a_wave_in_which_nothing_has_to_be_built_starts_nothing(place: Workplace) -> None:
     make_package(place.sources, "app")
     plan = place.plan("app")
-    carry_out(plan, place.executor, place.options, Heard(), scratch=place.scratch())
+    execute(plan, place.executor, place.options, Heard())
     heard = Heard()
-    (outcome,) = carry_out(plan, place.executor, place.options, heard, scratch=place.scratch())
+    (outcome,) = execute(plan, place.executor, place.options, heard)
     assert outcome.result == "present"
     assert heard.began_with == [[]]
     assert len(place.executor.waves) == 1
+
+
+def test_a_source_is_fetched_once_for_all_archs(place: Workplace) -> None:
+    sdist = make_package(place.sources, "app")
+    plan = place.plan("app", archs=["generic", "sse3"])
+    sources = [entry.job.source for entry in plan.entries]
+    assert sources[0] is not None
+    assert sources[0] == sources[1]
+    assert len(list(Path(plan.settings.scratch).glob("source-*"))) == 1
+    # Nothing else is needed to build it.
+    sdist.unlink()
+    outcomes = execute(plan, place.executor, place.options, Heard())
+    assert [outcome.result for outcome in outcomes] == ["built", "present"]
 
 
 def test_one_that_was_built_without_verification_does_not_count_as_verified(place: Workplace) -> None:
@@ -115,7 +131,7 @@ def test_one_that_was_built_without_verification_does_not_count_as_verified(plac
     plan = place.plan("app")
     unverified = replace(place.options, verify=False)
     for options, ran in ((unverified, 1), (unverified, 1), (place.options, 2)):
-        carry_out(plan, place.executor, options, Heard(), scratch=place.scratch())
+        execute(plan, place.executor, options, Heard())
         assert len(place.executor.ran) == ran
 
 
@@ -144,7 +160,7 @@ class TestTasks:
         executor = self.Remembers()
         slurm = SlurmSettings(resources=Resources(memory="8G"), constraints=(("sse3", "old"),))
         plan = place.plan("app", archs=["sse3"])
-        carry_out(plan, executor, place.options, Heard(), scratch=place.scratch(), slurm=slurm)
+        execute(plan, executor, place.options, Heard(), slurm=slurm)
         (task,) = executor.tasks
         assert task.argv[:3] == (sys.executable, "-m", "wheelhouse_resolver.builder.worker")
         told = json.loads(Path(task.argv[3]).read_text())
@@ -157,20 +173,16 @@ class TestTasks:
     def test_one_that_vanished_has_failed(self, place: Workplace) -> None:
         make_package(place.sources, "app", requires=["base"])
         make_package(place.sources, "base")
-        base, app = carry_out(
-            place.plan("app"), self.Remembers(), place.options, Heard(), scratch=place.scratch()
-        )
+        base, app = execute(place.plan("app"), self.Remembers(), place.options, Heard())
         assert (base.result, base.problem) == ("failed", "the node burnt down")
         assert (app.result, app.problem) == ("skipped", "base failed")
 
     @pytest.mark.parametrize("leaves", ["", "{}", '{"result": "built"', "[1]"])
     def test_a_result_that_says_nothing_is_a_failure(self, leaves: str, place: Workplace) -> None:
         make_package(place.sources, "app")
-        (outcome,) = carry_out(
-            place.plan("app"), self.Remembers(leaves), place.options, Heard(), scratch=place.scratch()
-        )
+        (outcome,) = execute(place.plan("app"), self.Remembers(leaves), place.options, Heard())
         assert outcome.result == "failed"
-        assert outcome.problem.startswith("its result cannot be read: ")
+        assert outcome.problem.startswith("cannot read its result: ")
 
 
 class TestPublishing:
@@ -184,12 +196,11 @@ class TestPublishing:
             published.append((record.project, len(place.executor.ran)))
             return {f"/house/{Path(wheel).name}": record.project == "app"}
 
-        outcomes = carry_out(
+        outcomes = execute(
             place.plan("app", archs=["generic", "sse3"]),
             place.executor,
             place.options,
             Heard(),
-            scratch=place.scratch(),
             publish=publish,
         )
         assert published == [("base", 1), ("app", 2)]
@@ -210,12 +221,11 @@ class TestPublishing:
         def publish(wheel: str, _: BuildRecord) -> dict[str, bool]:
             raise PublishError(Path(wheel).name, "nowhere to go")
 
-        base, app = carry_out(
+        base, app = execute(
             place.plan("app"),
             place.executor,
             place.options,
             Heard(),
-            scratch=place.scratch(),
             publish=publish,
         )
         assert (base.result, base.problem) == (
@@ -246,8 +256,9 @@ class TestPythons:
         other = tmp_path / "python"
         other.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
         other.chmod(0o755)
-        with pytest.raises(PythonError, match="name one of the two"):
+        with pytest.raises(PythonError, match=f"as {sys.executable} is") as caught:
             targets_of(f"{sys.executable},{other}")
+        assert caught.value.hint == "name one of the two"
 
     def test_a_shim_that_refuses_is_passed_over(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -11,11 +11,12 @@ from tests.builder.packages import make_package
 from tests.builder.quick import taken
 from tests.factories import clean_environ, make_wheel
 from wheelhouse_resolver.builder.planning.source_metadata import (
-    NeedsError,
-    requirements_of_source,
+    SourceMetadataError,
+    get_requires_dist,
     static_requirements,
 )
 from wheelhouse_resolver.builder.recipes.model import Recipe, no_recipe
+from wheelhouse_resolver.builder.records.job import SourceArchive
 from wheelhouse_resolver.builder.sources.fetched import Fetched
 from wheelhouse_resolver.wheelfile.edit import Edits, RelabelError
 from wheelhouse_resolver.wheelfile.metadata import parse_headers
@@ -38,7 +39,7 @@ def test_what_a_source_distribution_promises(info: str, expected: list[str] | No
 
 
 def asked(fetched: Fetched, directory: Path, recipe: Recipe | None = None) -> list[str]:
-    return requirements_of_source(
+    return get_requires_dist(
         fetched,
         recipe or no_recipe("demo"),
         python=sys.executable,
@@ -65,8 +66,11 @@ def test_a_backend_that_cannot_tell(tmp_path: Path) -> None:
     make_package(tmp_path / "s", "demo", requires=["a>=1"], dynamic=True)
     fetched = taken(tmp_path / "s", "demo", tmp_path / "at work")
     Path(fetched.path, "backend.py").write_text("raise SystemExit('no')")
-    with pytest.raises(NeedsError, match=r"demo: its metadata cannot be prepared: pip exited with 1 \(log: "):
+    with pytest.raises(
+        SourceMetadataError, match=r"demo: cannot prepare its metadata: pip exited with 1$"
+    ) as caught:
         asked(fetched, tmp_path)
+    assert caught.value.hint == f"see the log {tmp_path}/log"
 
 
 def test_the_edits_of_the_recipe_count(tmp_path: Path) -> None:
@@ -80,5 +84,6 @@ def test_the_edits_of_the_recipe_count(tmp_path: Path) -> None:
 
 def test_a_wheel_is_read(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, "demo-1.0-py3-none-any.whl", requires_dist=["a"])
-    fetched = Fetched(kind="wheel", path=str(wheel), version="1.0", origin="", sha256="")
+    archive = SourceArchive(kind="wheel", path=str(wheel), sha256="", origin="", version="1.0")
+    fetched = Fetched(archive=archive, root=str(wheel), path=str(wheel))
     assert asked(fetched, tmp_path) == ["a"]

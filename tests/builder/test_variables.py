@@ -89,7 +89,7 @@ def written(
     site: Site, tmp_path: Path, runnable: tuple[str, ...], job: Job = JOB, **more: Any
 ) -> Mapping[str, str]:
     how = {key: more.pop(key) for key in ("constraints", "upstream") if key in more}
-    options = BuildOptions(site=site, work="/work", output=str(tmp_path / "out"), **more)
+    options = BuildOptions(site=site, work="/work", logs="/logs", output=str(tmp_path / "out"), **more)
     parser = configparser.RawConfigParser()
     parser.read_string(pip_text(job, options, runnable, **how))
     assert parser.sections() == ["global"]
@@ -165,7 +165,7 @@ def test_offline_means_no_index(tmp_path: Path) -> None:
 
 def test_pip_reads_what_is_written(tmp_path: Path) -> None:
     site = make_tree(tmp_path / "a house", {})
-    options = BuildOptions(site=site, work="/work", output=str(tmp_path / "out put"))
+    options = BuildOptions(site=site, work="/work", output=str(tmp_path / "out put"), logs="/logs")
     (tmp_path / "pip.conf").write_text(pip_text(JOB, options, ("avx2",)))
     environ = base_environ(os.environ, str(tmp_path))
     command = [sys.executable, "-m", "pip", "config", "list"]

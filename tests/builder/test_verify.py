@@ -17,7 +17,12 @@ from tests.pips import real_environ
 from tests.requires import compiles
 from wheelhouse_resolver.builder.classification.classify import classify
 from wheelhouse_resolver.builder.recipes.model import Test
-from wheelhouse_resolver.builder.verification.verify import Verification, VerifyOptions, python_for, verify
+from wheelhouse_resolver.builder.verification.verify import (
+    Verification,
+    VerificationSettings,
+    python_for,
+    run_verification,
+)
 from wheelhouse_resolver.errors import PythonError
 from wheelhouse_resolver.host.interpreters import Target
 from wheelhouse_resolver.host.target_python import TargetPython
@@ -30,7 +35,7 @@ def check(quick_environments: None, tmp_path: Path) -> Any:
     (tmp_path / "links").mkdir()
 
     def run(wheel: Path, test: Test = Test(), **options: Any) -> Verification:  # noqa: B008
-        how = VerifyOptions(
+        how = VerificationSettings(
             python=sys.executable,
             find_links=[str(tmp_path / "links")],
             test=test,
@@ -38,7 +43,7 @@ def check(quick_environments: None, tmp_path: Path) -> Any:
             offline=True,
             **options,
         )
-        return verify(str(wheel), how, work=str(tmp_path / "work"), log=str(tmp_path / "log.txt"))
+        return run_verification(str(wheel), how, work=str(tmp_path / "work"), log=str(tmp_path / "log.txt"))
 
     return run
 
@@ -98,13 +103,15 @@ def test_the_wheelhouse_comes_before_the_index(tmp_path: Path) -> None:
         statement = (
             f"from importlib.metadata import version as v; open({str(answer)!r}, 'w').write(v('idna'))"
         )
-        options = VerifyOptions(
+        options = VerificationSettings(
             python=sys.executable,
             find_links=[str(links)],
             test=Test(statements=(statement,)),
             environ=real_environ(),
         )
-        done = verify(str(wheel), options, work=str(tmp_path / f"work-{name}"), log=str(tmp_path / "log.txt"))
+        done = run_verification(
+            str(wheel), options, work=str(tmp_path / f"work-{name}"), log=str(tmp_path / "log.txt")
+        )
         assert done.findings == ()
         found[name] = answer.read_text()
     assert found["inside"] == "0.1"
@@ -189,9 +196,9 @@ class TestWhatFails:
         assert list(problems(check(path))) == ["install"]
 
     def test_a_python_that_is_none(self, tmp_path: Path) -> None:
-        found = verify(
+        found = run_verification(
             str(make_wheel(tmp_path, "demo-1.0-py3-none-any.whl")),
-            VerifyOptions(python="/nowhere/python", environ=clean_environ()),
+            VerificationSettings(python="/nowhere/python", environ=clean_environ()),
             work=str(tmp_path / "work"),
             log=str(tmp_path / "log.txt"),
         )
@@ -243,13 +250,18 @@ class TestLibraries:
         inside = {"demo.libs/libhelp.so": (tmp_path / "build/libhelp.so").read_bytes()}
         wheel = self.needing(tmp_path, "-Wl,-rpath,$ORIGIN/../demo.libs", files=inside)
         work = tmp_path / "a: b"
-        options = VerifyOptions(
+        options = VerificationSettings(
             python=sys.executable, environ=clean_environ(), offline=True, test=Test(imports=("sys",))
         )
-        assert verify(str(wheel), options, work=str(work), log=str(tmp_path / "log.txt")).findings == ()
+        assert (
+            run_verification(str(wheel), options, work=str(work), log=str(tmp_path / "log.txt")).findings
+            == ()
+        )
         shutil.rmtree(work)
         wheel = self.needing(tmp_path)
-        (finding,) = verify(str(wheel), options, work=str(work), log=str(tmp_path / "log.txt")).findings
+        (finding,) = run_verification(
+            str(wheel), options, work=str(work), log=str(tmp_path / "log.txt")
+        ).findings
         assert finding.problem.startswith("demo/fast.")
 
     def test_one_that_the_wheel_holds(self, check: Any, tmp_path: Path) -> None:
@@ -308,9 +320,9 @@ def test_real_wheels_work_and_belong_to_no_layer(project: str, tmp_path: Path) -
     ]
     subprocess.run([*download, project], env=real_environ(), check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
-    found = verify(
+    found = run_verification(
         str(wheel),
-        VerifyOptions(python=sys.executable, environ=real_environ()),
+        VerificationSettings(python=sys.executable, environ=real_environ()),
         work=str(tmp_path / "work"),
         log=str(tmp_path / "log.txt"),
     )

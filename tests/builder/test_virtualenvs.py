@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.test_disk import mounted
 from wheelhouse_resolver.builder.process.virtualenvs import (
-    EnvironmentProblemError,
+    VirtualenvError,
     isolated,
     make_environment,
 )
@@ -53,7 +53,7 @@ def test_a_python_that_virtualenv_refuses_gets_one_by_its_own_venv(tmp_path: Pat
 
 
 def test_one_that_cannot_be_made_is_an_error_that_says_how_each_way_failed(tmp_path: Path, log: str) -> None:
-    with pytest.raises(EnvironmentProblemError) as caught:
+    with pytest.raises(VirtualenvError) as caught:
         make_environment("/nowhere/python", str(tmp_path / "new"), log=log, environ=os.environ)
     assert str(caught.value).startswith(
         "cannot make a virtual environment of /nowhere/python: virtualenv exited with"
@@ -71,7 +71,7 @@ def test_a_full_disk_is_why(
         monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     for disk in mounted(tmp_path / "disk", "-t", "tmpfs", "-o", "size=100k,mode=755", "tmpfs"):
         log = str(disk.path / "log.txt") if log_is_there else log
-        with pytest.raises(EnvironmentProblemError) as caught:
+        with pytest.raises(VirtualenvError) as caught:
             make_environment(sys.executable, str(disk.path / "new"), log=log, environ=os.environ)
         problems = caught.value.problem.split("; ")
         assert [each.split()[0] for each in problems] == ["virtualenv", "venv"][way == "venv" :]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wheelhouse_resolver.builder.planning.waves import CycleError, leaders, waves
+from wheelhouse_resolver.builder.planning.waves import CycleError, sharing_order, waves
 
 NAMES = st.sampled_from("abcdefgh")
 GRAPHS = st.dictionaries(NAMES, st.lists(NAMES, unique=True, max_size=4))
@@ -65,7 +65,7 @@ def test_what_is_there_already_needs_no_wave() -> None:
 
 def test_whose_wheel_may_serve_a_build_as_well() -> None:
     """Two Pythons on two archs: everything waits in the end for the first Python on the first arch."""
-    assert leaders(0, 0) == []
-    assert leaders(0, 1) == [(0, 0)]
-    assert leaders(1, 0) == [(0, 0)]
-    assert leaders(1, 1) == [(0, 1)]
+    assert sharing_order(0, 0) == []
+    assert sharing_order(0, 1) == [(0, 0)]
+    assert sharing_order(1, 0) == [(0, 0)]
+    assert sharing_order(1, 1) == [(0, 1)]

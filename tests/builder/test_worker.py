@@ -14,6 +14,7 @@ import pytest
 from tests.builder.test_commands import escaping, is_alive
 from tests.builder.workshop import Workshop
 from tests.whole import assert_whole
+from wheelhouse_resolver.builder.records.job import Job
 from wheelhouse_resolver.builder.records.record import BuildRecord, record_of
 from wheelhouse_resolver.builder.worker import read_task, task_text
 
@@ -34,9 +35,10 @@ class Tasks:
         )
         self.workshop.site = type(self.workshop.site).load(site)
 
-    def write(self, requirement: str = "demo") -> None:
-        text = task_text(self.workshop.job(requirement), self.workshop.options(), str(self.result))
-        self.file.write_text(text)
+    def write(self, job: Job | None = None) -> Job:
+        job = job or self.workshop.plan()
+        self.file.write_text(task_text(job, self.workshop.options(), str(self.result)))
+        return job
 
     def start(self) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "wheelhouse_resolver.builder.worker", str(self.file)]
@@ -57,9 +59,9 @@ def tasks(tmp_path: Path) -> Tasks:
 
 
 def test_a_task_survives_the_way_through_its_file(tasks: Tasks) -> None:
-    tasks.write()
+    job = tasks.write(tasks.workshop.lost())
     task = read_task(str(tasks.file))
-    assert task == (tasks.workshop.job(), tasks.workshop.options(), str(tasks.result))
+    assert task == (job, tasks.workshop.options(), str(tasks.result))
 
 
 def test_a_task_builds_and_writes_its_result(tasks: Tasks) -> None:
@@ -79,11 +81,11 @@ def test_a_task_builds_and_writes_its_result(tasks: Tasks) -> None:
 
 
 def test_a_task_whose_build_fails_says_so_in_one_line(tasks: Tasks) -> None:
-    tasks.write("missing==1.0")
+    job = tasks.write(tasks.workshop.lost())
     code, out, err = tasks.run()
     record = tasks.record()
     assert (code, out) == (1, "")
-    assert err == f"error: {tasks.workshop.job('missing==1.0').label}: {record.problem}\n"
+    assert err == f"error: {job.label}: {record.problem}\n"
     assert record.problem.startswith("source: ")
 
 
@@ -91,14 +93,21 @@ def test_a_task_whose_build_fails_says_so_in_one_line(tasks: Tasks) -> None:
     ("text", "problem"),
     [
         (None, "cannot be read: No such file or directory"),
-        ("", "describes no build: "),
-        ("[]", "describes no build: it does not say where the `result` goes"),
-        ('{"result": "r"}', "describes no build: it is a NoneType, not a dict"),
-        ('{"result": "r", "job": {"requirement": 1}}', "describes no build: requirement is a int, not a str"),
-        ("[" * 100_000, "describes no build: "),
-        ("\x00\udcff", "describes no build: "),
+        ("", "not a valid task file: "),
+        ("[]", "not a valid task file: result is missing"),
+        ('{"result": "r"}', "not a valid task file: it is a NoneType, not a dict"),
+        (
+            '{"result": "", "job": {"requirement": "", "project": "", "python": "", "python_version": ""}}',
+            "not a valid task file: job.source is missing",
+        ),
+        (
+            '{"result": "r", "job": {"requirement": 1}}',
+            "not a valid task file: requirement is a int, not a str",
+        ),
+        ("[" * 100_000, "not a valid task file: "),
+        ("\x00\udcff", "not a valid task file: "),
     ],
-    ids=["missing", "empty", "list", "nothing", "wrong", "deep", "bytes"],
+    ids=["missing", "empty", "list", "nothing", "no-source", "wrong", "deep", "bytes"],
 )
 def test_a_file_that_is_no_task_is_bad_input(tasks: Tasks, text: str | None, problem: str) -> None:
     if text is not None:
@@ -111,7 +120,7 @@ def test_a_file_that_is_no_task_is_bad_input(tasks: Tasks, text: str | None, pro
 
 
 def test_a_site_file_that_is_gone_is_bad_input(tasks: Tasks) -> None:
-    tasks.write()
+    tasks.write(tasks.workshop.lost())
     (tasks.workshop.directory / "site.toml").unlink()
     code, _, err = tasks.run()
     assert code == 2
@@ -120,7 +129,7 @@ def test_a_site_file_that_is_gone_is_bad_input(tasks: Tasks) -> None:
 
 def test_a_result_that_cannot_be_written_is_told(tasks: Tasks) -> None:
     tasks.result = tasks.workshop.directory / "missing/result.json"
-    tasks.write("missing==1.0")
+    tasks.write(tasks.workshop.lost())
     code, _, err = tasks.run()
     assert (code, err) == (1, f"error: cannot write {tasks.result}: No such file or directory\n")
 

@@ -5,16 +5,21 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from tests.builder.extensions import level_source
 from tests.builder.sources import TIME, make_sdist, pack_source, sdist_files
 from tests.factories import make_tree
 from wheelhouse_resolver.builder.pipeline.build_wheel import run_job
-from wheelhouse_resolver.builder.records.job import BuildOptions, Job
+from wheelhouse_resolver.builder.planning.sources import SourceFetcher
+from wheelhouse_resolver.builder.recipes.loader import find_recipe
+from wheelhouse_resolver.builder.recipes.model import no_recipe, pinned_version
+from wheelhouse_resolver.builder.records.job import BuildOptions, Job, SourceArchive
 from wheelhouse_resolver.builder.records.record import BuildRecord
 from wheelhouse_resolver.site.model import Site
 
@@ -95,6 +100,7 @@ class Workshop:
             "site": self.site,
             "work": str(self.work),
             "output": str(self.output),
+            "logs": str(self.work / "logs"),
             "find_links": (str(self.sources), *seeds()),
             "offline": True,
             "verify": False,
@@ -102,9 +108,38 @@ class Workshop:
         }
         return BuildOptions(**found)
 
+    def plan(self, job: Job | str = "demo", **changes: Any) -> Job:
+        """The job with its source, fetched as planning does."""
+        job = job if isinstance(job, Job) else self.job(job)
+        scratch = self.directory / f"plan-{len(list(self.directory.glob('plan-*')))}"
+        scratch.mkdir()
+        file = find_recipe(job.project, [str(self.recipes)])
+        pinned = pinned_version(job.requirement)
+        recipe = no_recipe(job.project)
+        if file is not None:
+            version = Version(pinned) if pinned is not None else None
+            recipe = file.resolve(version, job.python_version, job.layer, job.arch)
+        fetched = SourceFetcher(str(scratch)).fetch(
+            recipe, job, self.options(**changes), str(scratch / "log")
+        )
+        return replace(job, source=fetched.archive)
+
+    def lost(self, job: Job | str = "demo") -> Job:
+        """The job with a source whose archive does not exist any more."""
+        job = job if isinstance(job, Job) else self.job(job)
+        archive = str(self.directory / "lost.tar.gz")
+        return replace(
+            job,
+            source=SourceArchive(
+                kind="sdist", path=archive, sha256="00", origin="lost.tar.gz", version="1.0"
+            ),
+        )
+
     def build(self, job: Job | str = "demo", **changes: Any) -> BuildRecord:
-        """The record of a build."""
-        return run_job(job if isinstance(job, Job) else self.job(job), self.options(**changes))
+        """The record of a build, which is planned first unless *job* is."""
+        if not isinstance(job, Job) or job.source is None:
+            job = self.plan(job, **changes)
+        return run_job(job, self.options(**changes))
 
     def log(self, record: BuildRecord) -> str:
         """What stands in the log of a build."""

@@ -16,6 +16,7 @@ import pytest
 from tests.cli.conftest import Cli, Outcome
 from tests.factories import clean_environ, make_tree, make_wheel
 from wheelhouse_resolver.cli.main import COMMANDS as ALL
+from wheelhouse_resolver.errors import OutputError
 
 #: A host that every machine is.
 HOST = ("--arch", "generic", "--layer", "gentoo")
@@ -247,7 +248,7 @@ class TestPick:
             ("demo>=", "'demo>='"),
             ("de mo", "'de mo'"),
             ("demo\nother", "invalid requirement"),
-            ("demo @ https://example.org/demo-1.0-py3-none-any.whl", "by URL"),
+            ("demo @ https://example.org/demo-1.0-py3-none-any.whl", "URL or path names its file itself"),
             ("https://example.org/demo-1.0-py3-none-any.whl", "URL or path"),
             ("./demo-1.0-py3-none-any.whl", "URL or path"),
         ],
@@ -486,9 +487,33 @@ def test_an_internal_error_is_one_line_too(cli: Cli, root: Path, monkeypatch: py
     refused(cli("path", "--root", root, *HOST), f"error: {problem}")
     outcome = cli("pick", "demo", "--root", root, *HOST, "--json")
     assert json.loads(outcome.err) == {"error": "RuntimeError", "message": problem, "hint": ""}
+
+
+@pytest.mark.parametrize(
+    ("error", "internal"),
+    [
+        (RuntimeError("bogus"), True),
+        (SyntaxError("bogus", ("module.py", 1, 1, "text")), True),
+        (OSError(errno.EIO, "bogus"), True),
+        (OSError(errno.EBADF, "bogus", 3), True),
+        (OSError(errno.EACCES, "bogus", "/a/file"), False),
+        (OutputError("/a/file", "bogus"), False),
+    ],
+    ids=repr,
+)
+def test_with_debugging_every_internal_error_has_its_traceback(
+    error: Exception, internal: bool, cli: Cli, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("wheelhouse_resolver.tree.listing.check_root", fail)
     monkeypatch.setenv("WHEELHOUSE_DEBUG", "1")
-    with pytest.raises(RuntimeError):
-        cli("path", "--root", root, *HOST)
+    outcome = cli("path", "--root", root, *HOST)
+    assert outcome.code == 2
+    assert outcome.err.startswith("Traceback (most recent call last):\n") is internal
+    assert ("check_root(site)" in outcome.err) is internal
+    assert "\nerror: " in f"\n{outcome.err}"
 
 
 FULL = "/dev/full"

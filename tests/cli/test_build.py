@@ -182,8 +182,24 @@ class TestSources:
         (tmp_path / "demo.toml").write_text('[source]\ndirectory = "gone"\n')
         (tmp_path / "site.toml").write_text(f'root = "{house}"\n[build]\nrecipes = ["."]\n')
         done = build("demo", "--config", str(tmp_path / "site.toml"))
-        assert (done.code, "gone: is no directory" in done.err) == (1, True)
+        assert (done.code, "gone: not a directory" in done.err) == (1, True)
         assert "log:" not in done.out + done.err
+
+    def test_a_recipe_may_have_another_source_for_the_version_that_is_found(
+        self, build: Build, house: Path, tmp_path: Path
+    ) -> None:
+        for name, version in (("new", "2.0"), ("old", "1.0")):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "PKG-INFO").write_text(f"Version: {version}\n")
+        (tmp_path / "fixed").mkdir()
+        (tmp_path / "demo.toml").write_text(
+            'source.directory = "new"\n[[when]]\nversion = "==2.0"\nsource = { directory = "fixed" }\n'
+        )
+        (tmp_path / "site.toml").write_text(f'root = "{house}"\n[build]\nrecipes = ["."]\n')
+        done = build("demo", "--dry-run", "--json", "--config", str(tmp_path / "site.toml"))
+        ((entry,),) = json.loads(done.out)["waves"]
+        assert (entry["requirement"], entry["problem"]) == ("demo==2.0", "")
+        assert entry["source"]["origin"] == (tmp_path / "fixed").as_uri()
 
 
 @pytest.mark.usefixtures("quick")
@@ -266,7 +282,9 @@ class TestRecursive:
         make_package(sources, "c", requires=["a"])
         done = build("a", "--recursive")
         assert (done.code, done.out) == (2, "")
-        assert done.err.splitlines()[-1].startswith("error: a cycle of requirements: ")
+        error, hint = done.err.splitlines()[-2:]
+        assert error.startswith("error: a cycle of requirements: ")
+        assert hint.startswith("hint: remove one of these requirements with a recipe (wheel.remove-requires)")
         assert (
             "a -> b -> c -> a" in done.err or "b -> c -> a -> b" in done.err or "c -> a -> b -> c" in done.err
         )
@@ -313,7 +331,7 @@ class TestRecursive:
             f"  base 1.0 {own} generic (recipe: none)",
             "wave 2",
             f"  app 1.0 {own} generic (recipe: none)",
-            f"there: there: {there}",
+            f"exists: there: {there}",
         ]
         assert wheels(output) == []
         plan = json.loads(build("app", "--recursive", "--dry-run", "--json").out)
@@ -437,10 +455,11 @@ class TestPublish:
 class TestBadInput:
     def refused(self, done: Outcome, *words: str) -> None:
         assert (done.code, done.out) == (2, "")
-        line = done.err.splitlines()[-1]
-        assert line.startswith("error: ")
+        error, *hint = [line for line in done.err.splitlines() if line.startswith(("error: ", "hint: "))]
+        assert error.startswith("error: ")
+        assert len(hint) <= 1
         for word in words:
-            assert word in line
+            assert word in error + "".join(hint)
 
     def test_no_requirement(self, build: Build, tmp_path: Path) -> None:
         self.refused(build(), "no requirement")

@@ -7,16 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from wheelhouse_resolver.builder.planning.planner import Entry
+from wheelhouse_resolver.builder.planning.model import Entry
 from wheelhouse_resolver.builder.recipes.model import no_recipe
-from wheelhouse_resolver.builder.records.job import Job, phase_file
-from wheelhouse_resolver.builder.run import Outcome
+from wheelhouse_resolver.builder.records.job import Job, SourceArchive, phase_file
+from wheelhouse_resolver.builder.run import BuildOutcome
 from wheelhouse_resolver.cli.progress import BuildProgress
 
 
 def entry(name: str) -> Entry:
-    job = Job(requirement=f"{name}==1.0", project=name, python="/p", python_version="3.11", arch="avx2")
-    return Entry(job=job, target=0, arch=0, output="/out", version="1.0", recipe=no_recipe(name))
+    source = SourceArchive(kind="sdist", path="/s", sha256="00", origin="s", version="1.0")
+    job = Job(
+        requirement=f"{name}==1.0", project=name, python="/p", python_version="3.11", arch="avx2",
+        source=source,
+    )  # fmt: skip
+    return Entry(job=job, target=0, arch=0, output="/out", recipe=no_recipe(name))
 
 
 @pytest.fixture
@@ -38,7 +42,9 @@ def test_how_many_are_done_and_failed_and_which_phase_each_is_in(
         assert "0/3" in shown
         assert "one 1.0 cp311 avx2: prepare; two 1.0 cp311 avx2: build" in shown
         assert "three" not in shown  # it waits
-        progress.ended(Outcome(entry=one, result="failed", problem="build: no\x1b[31m compiler", log="/l"))
+        progress.ended(
+            BuildOutcome(entry=one, result="failed", problem="build: no\x1b[31m compiler", log="/l")
+        )
         Path(phase_file(two.job, str(tmp_path))).write_text("verify")
         progress.waiting()
         shown = capsys.readouterr().err
@@ -53,8 +59,8 @@ def test_elsewhere_plain_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str
     with progress.of(1):
         progress.began([entry("one")])
         progress.waiting()
-        progress.ended(Outcome(entry=entry("one"), result="built"))
-        there = Outcome(entry=entry("one"), result="built", places=("/house/one.whl",))
+        progress.ended(BuildOutcome(entry=entry("one"), result="built"))
+        there = BuildOutcome(entry=entry("one"), result="built", places=("/house/one.whl",))
         progress.published(replace(there, placed=("/house/one.whl",)))
         progress.published(there)
     told = ["built one 1.0 cp311 avx2", "published /house/one.whl", "present /house/one.whl"]

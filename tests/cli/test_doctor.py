@@ -27,6 +27,7 @@ from wheelhouse_resolver.doctor.diagnostics import Diagnostic
 from wheelhouse_resolver.doctor.facts import EnvironmentFacts
 from wheelhouse_resolver.doctor.pip_settings import PipSetting
 from wheelhouse_resolver.doctor.probes import machine
+from wheelhouse_resolver.doctor.probes.gather import Overrides
 from wheelhouse_resolver.doctor.probes.target import ask_target
 from wheelhouse_resolver.errors import PythonError, UnknownArchError, UnknownLayerError
 from wheelhouse_resolver.host.detect import detect_host
@@ -128,7 +129,7 @@ class Environment:
         self.config.write_text(pip_config(site, host, offline=True).render())
 
     def diagnose(self, python: str | None = None, **asked: str) -> Diagnosis:
-        return diagnose(python=python or self.python, environ=self.environ, **asked)
+        return diagnose(Overrides(python=python or self.python, **asked), self.environ)
 
     def gather(self, python: str | None = None, **asked: str) -> EnvironmentFacts:
         return self.diagnose(python, **asked).facts
@@ -901,8 +902,10 @@ class TestMachine:
 def test_a_python_that_is_none_is_bad_input(python: str, cli: Cli, tmp_path: Path) -> None:
     outcome = cli("doctor", "--root", tmp_path, "--python", python)
     assert (outcome.code, outcome.out) == (2, "")
-    (line,) = outcome.err.splitlines()
+    line, *hint = outcome.err.splitlines()
     assert line.startswith(f"error: target Python {python}")
+    assert len(hint) <= 1
+    assert all(each.startswith("hint: ") for each in hint)
 
 
 def test_an_option_that_names_what_is_unknown_is_bad_input(env: Environment) -> None:

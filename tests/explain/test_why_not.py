@@ -317,7 +317,7 @@ class TestHelps:
         found = answer(tmp_path, {"generic": [*names, f"demo-1.0-cp313-cp313t-{LINUX}.whl"]}, "demo")
         assert steps(found) == [(Step(Action.PYTHON, ("3.13", "3.10", "3.9", "3.13t")),)]
         assert where(found.suggestions[0]) == f"generic/{names[2]}"
-        assert found.suggestions[0].command == ""
+        assert found.suggestions[0].command is None
 
     @pytest.mark.parametrize(
         ("tags", "needs", "expected"),
@@ -420,7 +420,7 @@ class TestHelps:
     def test_to_build_it_when_nothing_that_is_there_would_do(self, wheels: Wheels, tmp_path: Path) -> None:
         found = answer(tmp_path, wheels, "demo")
         assert steps(found) == [(Step(Action.BUILD),)]
-        assert (found.suggestions[0].gives, found.suggestions[0].command) == (None, "")
+        assert (found.suggestions[0].gives, found.suggestions[0].command) == (None, None)
 
     def test_another_python_of_a_given_path_is_judged_on_that_ones_machine(self, tmp_path: Path) -> None:
         target = target_python(sys.executable)[0]

@@ -15,10 +15,11 @@ from packaging.pylock import Pylock, PylockSelectError
 from tests.factories import make_tree, make_wheel
 from tests.pips import pip_environ
 from tests.programs import Program, one_of_each_everyday
+from tests.resolution import lock
 from wheelhouse_resolver.errors import LockNameError, UnreadableWheelError
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.host.target_python import target_python
-from wheelhouse_resolver.resolution.lockfile import check_name, lock, lock_text
+from wheelhouse_resolver.resolution.lockfile import check_name, lock_text
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.urls import file_url
 

@@ -14,8 +14,8 @@ import pytest
 from tests.factories import run_pip
 from tests.graphs import Graph, random_graph
 from tests.pips import pip_environ
+from tests.resolution import lock
 from wheelhouse_resolver.installers.pip_config import pip_config
-from wheelhouse_resolver.resolution.lockfile import lock
 from wheelhouse_resolver.resolution.resolver import Resolution
 from wheelhouse_resolver.selection.pick import pick
 from wheelhouse_resolver.utils.urls import file_url

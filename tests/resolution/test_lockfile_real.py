@@ -12,9 +12,10 @@ import pytest
 
 from tests.factories import make_tree, run_pip
 from tests.pips import pip_environ, real_environ
+from tests.resolution import lock
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.installers.pip_config import pip_config
-from wheelhouse_resolver.resolution.lockfile import lock, lock_text
+from wheelhouse_resolver.resolution.lockfile import lock_text
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.urls import file_url
 

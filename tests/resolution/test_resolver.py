@@ -13,14 +13,16 @@ from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
 from tests.factories import make_tree, make_wheel, pack, wheel_files
+from tests.resolution import lock
 from wheelhouse_resolver.errors import TooComplexError
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.host.target_python import target_python
 from wheelhouse_resolver.resolution import candidates
 from wheelhouse_resolver.resolution import resolver as module
-from wheelhouse_resolver.resolution.lockfile import lock
 from wheelhouse_resolver.resolution.resolver import Resolution
+from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
 from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata, cached_metadata_of_many
 
 HOST = Host(arch="avx2", layer="gentoo", python=target_python("3.11")[0])
@@ -196,7 +198,7 @@ class TestBrokenWheels:
         changed = [line if each.startswith(f"{key}:") else each for each in metadata]
         files["a-2.0.dist-info/METADATA"] = "\n".join([*changed, ""]).encode()
         pack(tmp_path / "generic/a-2.0-py3-none-any.whl", files)
-        self.left_out(tmp_path, "its METADATA is of ")
+        self.left_out(tmp_path, f"its METADATA has the {line.lower().replace(':', '')}")
 
     def test_a_lower_build_may_stand_in_for_one_of_something_else_only(self, tmp_path: Path) -> None:
         site = house(tmp_path, {"a-1.0": [], "a-2.0": []})
@@ -391,7 +393,8 @@ def test_giving_up_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_progress_is_told_as_wheels_are_read(tmp_path: Path) -> None:
     steps: list[tuple[int, int]] = []
     site = house(tmp_path, {"a-1.0": ["b"], "b-1.0": ["c"], "c-1.0": []})
-    lock(["a"], site, HOST, progress=lambda done, total: steps.append((done, total)))
+    files = RequirementsFile((parse_requirement("a"),))
+    module.resolve(Tree(site), files, HOST, progress=lambda done, total: steps.append((done, total)))
     assert [done for done, _ in steps] == [1, 2, 3]
     assert all(done <= total for done, total in steps)
 

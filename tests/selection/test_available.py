@@ -422,7 +422,7 @@ class TestStockPip:
 
     def test_what_it_installs_is_the_first_row(self, site: Site, tmp_path: Path) -> None:
         asked = ["alpha<2", "beta", "gamma==1.0"]
-        found = avail(Wheelhouse(site), self.RUNNING, wanted_of(asked, RequirementsFile()))
+        found = avail(Wheelhouse(site), self.RUNNING, wanted_of(asked, RequirementsFile()), Scope())
         first = {name: next(rows).wheels[0].path for name, rows in groupby(found.rows, lambda row: row.name)}
         installed = pip_report("--no-deps", *asked, environ=self._environ(site, tmp_path))
         assert {name: file_url(path) for name, path in first.items()} == installed

@@ -10,9 +10,9 @@ import pytest
 from tests.factories import clean_environ, run_cli
 from wheelhouse_resolver.errors import NoWheelhouseError, SiteFileError
 from wheelhouse_resolver.site import config
+from wheelhouse_resolver.site.create import site_template
 from wheelhouse_resolver.site.layout import BUILTIN_LADDER, BUILTIN_LAYERS
 from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.site.template import site_template
 
 # -- finding it ------------------------------------------------------------------------------------------
 

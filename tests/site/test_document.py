@@ -336,12 +336,12 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(text: str, expected:
         ),
         pytest.param(
             '[[layer]]\nname = "x"\ndirectories = []',
-            "[[layer]] 'x'.directories: name at least one directory",
+            "[[layer]] 'x'.directories: must name at least one directory",
             id="no-directory",
         ),
         pytest.param(
             '[[layer]]\nname = "x"\ndirectories = ["x", "x"]',
-            "[[layer]] 'x'.directories: name at least one directory, each once",
+            "[[layer]] 'x'.directories: must name at least one directory, each once",
             id="a-directory-twice",
         ),
         pytest.param(
@@ -468,9 +468,10 @@ def test_what_is_wrong_is_an_error_that_names_the_file_and_the_key(text: str, ex
 
 
 def test_a_missing_root_is_an_error_that_says_what_to_do() -> None:
-    assert str(failure("[pip]\n")) == (
-        "etc/site.toml: root: missing: name the wheelhouse's directory, or give --root"
-    )
+    error = failure("[pip]\n[search]\navx = 1\n")
+    assert str(error) == "etc/site.toml: [search] avx: must be an array of strings, not 1; root: missing"
+    assert error.hint == "name the wheelhouse's directory in the site file, or give --root"
+    assert not failure("[search]\navx = 1\n", root="/w").hint
 
 
 def test_the_line_ends_of_other_systems_are_fine() -> None:

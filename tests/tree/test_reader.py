@@ -204,7 +204,8 @@ def test_a_name_means_exactly_what_packaging_says(
     if isinstance(found, InvalidFilename):
         with pytest.raises(InvalidWheelFilename) as raised:
             parse_wheel_filename(filename)
-        assert found == InvalidFilename(filename, HERE, str(raised.value))
+        problem = str(raised.value).replace("Invalid wheel filename", "invalid wheel file name")
+        assert found == InvalidFilename(filename, HERE, problem)
     else:
         name, read, number, triples = parse_wheel_filename(filename)
         assert found == Candidate(name, read, number, triples, filename, HERE)

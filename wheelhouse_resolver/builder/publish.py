@@ -1,4 +1,4 @@
-"""Publishing what was built: to the directory that its classification names."""
+"""Publishing what was built, to the directory that its classification names."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class UnclassifiedError(WheelhouseError, ValueError):
 
 
 def publish_built(wheel: str, site: Site, record: BuildRecord) -> list[FileChange]:
-    """Place the wheel at the path *wheel* into the wheelhouse of *site*; *record*: how it was built.
+    """Place the wheel at the path *wheel*, which was built as *record* says, into the wheelhouse of *site*.
 
-    What is there unstamped and has to be stamped first is among what is returned. Raises
-    `UnclassifiedError`, and what `publish` raises or reports.
+    Existing wheels that have to be stamped first are among what is returned. Raises `UnclassifiedError`, and
+    what `publish` raises or reports.
     """
     found = classify(wheel, site, record=record)
     if found.directory is None:

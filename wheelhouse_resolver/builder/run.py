@@ -1,7 +1,7 @@
-"""Carrying a plan out: wave after wave through an executor, each build's outcome told when it is known.
+"""Executing a plan: wave after wave, through an executor.
 
-Nothing of a run is kept but what it builds: a run that was killed is simply run again, and finds in the
-output directory what the first one finished.
+A run keeps no state but what it builds: one that was killed is run again, and finds in the output directory
+what the first one finished.
 """
 
 from __future__ import annotations
@@ -11,21 +11,22 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from wheelhouse_resolver.builder.config import SlurmSettings, resources_for
 from wheelhouse_resolver.builder.executors.base import Executor, Result, Task
-from wheelhouse_resolver.builder.planning.planner import Entry, Plan
+from wheelhouse_resolver.builder.planning.model import Entry, Plan
 from wheelhouse_resolver.builder.process.commands import tail_of
 from wheelhouse_resolver.builder.records.job import BuildOptions
 from wheelhouse_resolver.builder.records.output import place_wheel
 from wheelhouse_resolver.builder.records.previous import same_wheel
-from wheelhouse_resolver.builder.records.record import BUILT, FAILED, PRESENT, BuildRecord
+from wheelhouse_resolver.builder.records.record import BUILT, FAILED, PRESENT, BuildRecord, describe
 from wheelhouse_resolver.builder.worker import task_text
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.tree.compatibility import fits
 from wheelhouse_resolver.utils.filesystem import make_directory, write_text
+from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.wheelfile.validate import check_wheel
 
 #: The result of a build that was not tried, because something that it needs failed.
@@ -33,15 +34,15 @@ SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
-    """What became of an entry of the plan.
+class BuildOutcome:
+    """The outcome of an entry of the plan.
 
-    result:  `built`; `present`: a wheel that an earlier run or another build has made serves it; `failed`;
-             or `skipped`, since something that it needs failed.
+    result:  `built`; `present`: there is a suitable wheel of a previous run or another build; `failed`; or
+             `skipped`, because something that it needs failed.
     record:  of the build; None if there was none.
     wheel:   the path of the wheel; empty without one.
-    problem: what went wrong, the phase first. *log*: where to read on.
-    places:  where in the wheelhouse it was published. *placed*: those that were not there before.
+    problem: what went wrong, the phase first. *log*: with the details.
+    places:  where in the wheelhouse it is published. *placed*: those that are new.
     """
 
     entry: Entry
@@ -55,12 +56,12 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        """Whether there is a wheel, and it is where it should be."""
+        """Whether there is a wheel, published if that was asked for."""
         return self.result in (BUILT, PRESENT)
 
     @property
     def seconds(self) -> float:
-        """How long it was being built (s)."""
+        """How long the build took (s)."""
         if self.record is None or self.result == PRESENT:
             return 0.0
         return sum(phase.seconds for phase in self.record.phases)
@@ -75,7 +76,7 @@ class Outcome:
         return []
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: what was asked for, what became of it, and the build's record."""
+        """For JSON."""
         job = self.entry.job
         return {
             "project": job.project,
@@ -88,223 +89,200 @@ class Outcome:
             "log": self.log,
             "wheel": self.wheel,
             "places": list(self.places),
-            "record": self.record.to_dict() if self.record is not None else None,
+            "record": to_plain(self.record),
         }
 
 
-class Report(Protocol):
-    """What is told of a run while it lasts."""
+class BuildReporter(Protocol):
+    """Is called while a plan is executed."""
 
     def began(self, entries: Sequence[Entry]) -> None:
-        """A wave begins, and these are given to the executor."""
+        """A wave begins; these are given to the executor."""
 
-    def ended(self, outcome: Outcome) -> None:
+    def ended(self, outcome: BuildOutcome) -> None:
         """An outcome is final but for its publication. Called once for each entry of the plan."""
 
-    def published(self, outcome: Outcome) -> None:
+    def published(self, outcome: BuildOutcome) -> None:
         """It was published, or that failed."""
 
     def waiting(self) -> None:
         """Called every second or so while a wave runs."""
 
 
-class Publish(Protocol):
+class PublishWheel(Protocol):
     """Publishes a wheel."""
 
     def __call__(self, wheel: str, record: BuildRecord, /) -> Mapping[str, bool]:
         """Publish the *wheel* (a path) with that *record*.
 
-        Returns where it then is, and for each of these paths whether it was placed there only now.
+        Returns its paths in the wheelhouse, and for each whether it is new.
         """
 
 
-def carry_out(
+def execute(
     plan: Plan,
     executor: Executor,
     options: BuildOptions,
-    report: Report,
+    reporter: BuildReporter,
     *,
-    scratch: str,
     slurm: SlurmSettings | None = None,
-    publish: Publish | None = None,
-) -> list[Outcome]:
-    """Build all of *plan*; returns what became of each entry, in the plan's order.
+    publish: PublishWheel | None = None,
+) -> list[BuildOutcome]:
+    """Build all of *plan*; returns the outcome of each entry, in the plan's order.
 
-    options: of all builds. *scratch*: a directory for what is handed to the tasks, on a file system that the
-    executor's nodes share. *slurm*: says what each arch needs of a node. *publish*: called after each wave
-    for each of its wheels, so that what later waves need is in the wheelhouse.
+    options: of all builds. *slurm*: what each arch needs of a node. *publish*: called after each wave for
+    each of its wheels, so that what later waves need is in the wheelhouse.
 
     Raises what the executor raises, `KeyboardInterrupt` included, and `OutputError`.
     """
-    run = _Run(plan, executor, options, report, scratch, slurm or SlurmSettings(), publish)
+    run = _Run(plan, executor, options, reporter, slurm or SlurmSettings(), publish)
     for wave in plan.waves:
-        run.wave(wave)
+        run.build_wave(wave)
     return [run.outcomes[entry.key] for entry in plan.entries]
 
 
+@dataclass(slots=True)
 class _Run:
-    def __init__(
-        self,
-        plan: Plan,
-        executor: Executor,
-        options: BuildOptions,
-        report: Report,
-        scratch: str,
-        slurm: SlurmSettings,
-        publish: Publish | None,
-    ) -> None:
-        self._plan = plan
-        self._executor = executor
-        self._options = options
-        self._report = report
-        self._scratch = scratch
-        self._slurm = slurm
-        self._publish = publish
-        self._published: dict[tuple[str, str | None], tuple[str, ...]] = {}
-        self.outcomes: dict[tuple[str, int, int], Outcome] = {}
+    """The execution of a plan; also the `TaskObserver` of each wave."""
 
-    def wave(self, wave: Sequence[Entry]) -> None:
-        """Build a wave, all of whose needs were dealt with."""
-        tasks: dict[str, Entry] = {}
-        given: list[Task] = []
+    plan: Plan
+    executor: Executor
+    options: BuildOptions
+    reporter: BuildReporter
+    slurm: SlurmSettings
+    publish: PublishWheel | None
+    running: dict[str, Entry] = field(default_factory=dict)
+    published: dict[tuple[str, str | None], tuple[str, ...]] = field(default_factory=dict)
+    outcomes: dict[tuple[str, int, int], BuildOutcome] = field(default_factory=dict)
+
+    def build_wave(self, wave: Sequence[Entry]) -> None:
+        """Build *wave*; everything that it needs has an outcome."""
+        tasks: list[Task] = []
+        self.running = {}
         for entry in wave:
             outcome = self._without_building(entry)
             if outcome is not None:
-                self._ended(outcome)
+                self._end(outcome)
             else:
-                task = self._task(entry)
-                tasks[task.result] = entry
-                given.append(task)
-        self._report.began(list(tasks.values()))
-        if given:
-            self._executor.run(given, _Watching(self, tasks))
-        if self._publish is not None:
+                tasks.append(self._make_task(entry))
+                self.running[tasks[-1].result] = entry
+        self.reporter.began(list(self.running.values()))
+        if tasks:
+            self.executor.run(tasks, self)
+        if self.publish is not None:
             for entry in wave:
-                self._publish_one(self.outcomes[entry.key], self._publish)
+                self._publish_one(self.outcomes[entry.key], self.publish)
 
-    def finished(self, entry: Entry, result: Result) -> None:
-        """Take note of what a task left."""
-        self._ended(_outcome(entry, result))
+    def finished(self, result: Result) -> None:
+        """See `TaskObserver.finished`."""
+        self._end(_read_outcome(self.running[result.task.result], result))
 
     def waiting(self) -> None:
-        """Tell so."""
-        self._report.waiting()
+        """See `TaskObserver.waiting`."""
+        self.reporter.waiting()
 
-    def _ended(self, outcome: Outcome) -> None:
+    def _end(self, outcome: BuildOutcome) -> None:
         self.outcomes[outcome.entry.key] = outcome
-        self._report.ended(outcome)
+        self.reporter.ended(outcome)
 
-    def _without_building(self, entry: Entry) -> Outcome | None:
+    def _without_building(self, entry: Entry) -> BuildOutcome | None:
         """The outcome of *entry* if nothing has to be run for it."""
         if entry.problem:
-            return Outcome(entry=entry, result=FAILED, problem=entry.problem, log=entry.log)
+            return BuildOutcome(entry=entry, result=FAILED, problem=entry.problem, log=entry.log)
         for need in sorted(entry.needs):
             other = self.outcomes[need, entry.target, entry.arch]
             if not other.ok:
-                return Outcome(entry=entry, result=SKIPPED, problem=f"{need} {other.result}", log=other.log)
-        python = self._plan.targets[entry.target].python
+                return BuildOutcome(
+                    entry=entry, result=SKIPPED, problem=f"{need} {other.result}", log=other.log
+                )
         found = same_wheel(
             entry.output,
             entry.job.project,
-            (entry.version, entry.source_sha256, entry.recipe.digest),
-            python,
-            verified=self._options.verify,
+            (entry.version, _source_id(entry), entry.recipe.digest),
+            self.plan.settings.targets[entry.target].python,
+            verified=self.options.verify,
         )
         if found is not None:
-            return Outcome(entry=entry, result=PRESENT, wheel=found[0], record=found[1])
+            return BuildOutcome(entry=entry, result=PRESENT, wheel=found[0], record=found[1])
         for target, arch in ((entry.target, 0), (0, entry.arch), (0, 0)):
             other_outcome = self.outcomes.get((entry.job.project, target, arch))
-            if other_outcome is not None and self._serves(other_outcome, entry):
-                return self._shared(other_outcome, entry)
+            if other_outcome is not None and self._fits(other_outcome, entry):
+                return self._share(other_outcome, entry)
         return None
 
-    def _serves(self, other: Outcome, entry: Entry) -> bool:
-        """Whether the wheel that another build of the package made serves *entry* as well."""
-        same = (other.entry.version, other.entry.source_sha256) == (entry.version, entry.source_sha256)
+    def _fits(self, other: BuildOutcome, entry: Entry) -> bool:
+        """Whether the wheel of another build of the package is good for *entry* as well."""
+        same = (other.entry.version, _source_id(other.entry)) == (entry.version, _source_id(entry))
         if not (other.ok and same and other.wheel):
             return False
         if other.entry.arch != entry.arch and any(
             tag.platform != "any" for tag in check_wheel(other.wheel).tags
         ):
             return False
-        return fits(other.wheel, self._plan.targets[entry.target].python)
+        return fits(other.wheel, self.plan.settings.targets[entry.target].python)
 
-    def _shared(self, other: Outcome, entry: Entry) -> Outcome:
-        """The outcome of *entry*, served by the wheel of *other*, which then stands with its arch's too."""
+    def _share(self, other: BuildOutcome, entry: Entry) -> BuildOutcome:
+        """The outcome of *entry* with the wheel of *other*, placed with those of its own arch too."""
         wheel, record = other.wheel, other.record
         if other.entry.output != entry.output and record is not None:
             make_directory(entry.output)
             placed = place_wheel(wheel, entry.output, record)
             wheel = os.path.join(entry.output, placed.wheel)
-        return Outcome(entry=entry, result=PRESENT, wheel=wheel, record=record)
+        return BuildOutcome(entry=entry, result=PRESENT, wheel=wheel, record=record)
 
-    def _task(self, entry: Entry) -> Task:
-        options = replace(self._options, output=os.path.abspath(entry.output))
-        below = {}
-        for name in ("tasks", "results"):
-            below[name] = os.path.join(self._scratch, name)
-            make_directory(below[name])
-        logs = options.logs or os.path.join(options.work, "logs")
-        make_directory(logs)
-        label = entry.job.label
-        file = os.path.join(below["tasks"], f"{label}.json")
-        result = os.path.join(below["results"], f"{label}.json")
+    def _make_task(self, entry: Entry) -> Task:
+        options = replace(self.options, output=os.path.abspath(entry.output))
+        scratch, label = self.plan.settings.scratch, entry.job.label
+        for directory in (options.logs, *(os.path.join(scratch, name) for name in ("tasks", "results"))):
+            make_directory(directory)
+        file, result = (os.path.join(scratch, name, f"{label}.json") for name in ("tasks", "results"))
         write_text(file, task_text(entry.job, options, result))
         return Task(
             name=entry.label,
             argv=(sys.executable, "-m", "wheelhouse_resolver.builder.worker", file),
-            cwd=self._scratch,
+            cwd=scratch,
             result=result,
-            log=os.path.join(logs, f"{label}.task.log"),
-            resources=resources_for(entry.recipe.resources, entry.job.arch, self._slurm),
+            log=os.path.join(options.logs, f"{label}.task.log"),
+            resources=resources_for(entry.recipe.resources, entry.job.arch, self.slurm),
         )
 
-    def _publish_one(self, outcome: Outcome, publish: Publish) -> None:
-        """Publish the wheel of *outcome*, once if several share it."""
+    def _publish_one(self, outcome: BuildOutcome, publish: PublishWheel) -> None:
+        """Publish the wheel of *outcome*, once if several outcomes share it."""
         record = outcome.record
         if not outcome.ok or record is None:
             return
         try:
             key = (record.wheel_sha256, record.directory)
             placed: tuple[str, ...] = ()
-            if key not in self._published:
+            if key not in self.published:
                 found = publish(outcome.wheel, record)
-                self._published[key] = tuple(found)
+                self.published[key] = tuple(found)
                 placed = tuple(path for path, new in found.items() if new)
-            outcome = replace(outcome, places=self._published[key], placed=placed)
+            outcome = replace(outcome, places=self.published[key], placed=placed)
         except WheelhouseError as error:
-            problem = f"publish: {error}" + (f"; {error.hint}" if error.hint else "")
-            outcome = replace(outcome, result=FAILED, problem=problem, log=record.log)
+            outcome = replace(outcome, result=FAILED, problem=f"publish: {describe(error)}", log=record.log)
         self.outcomes[outcome.entry.key] = outcome
-        self._report.published(outcome)
+        self.reporter.published(outcome)
 
 
-class _Watching:
-    """A `TaskObserver` that passes on what an executor tells."""
-
-    def __init__(self, run: _Run, tasks: dict[str, Entry]) -> None:
-        self._run = run
-        self._tasks = tasks
-
-    def finished(self, result: Result) -> None:
-        self._run.finished(self._tasks[result.task.result], result)
-
-    def waiting(self) -> None:
-        self._run.waiting()
+def _source_id(entry: Entry) -> str:
+    """What `BuildRecord.source_id` will be."""
+    source = entry.job.source
+    return source.content_sha256 or source.origin if source is not None else ""
 
 
-def _outcome(entry: Entry, result: Result) -> Outcome:
-    """What the result file says; a file that says nothing is as good as none."""
+def _read_outcome(entry: Entry, result: Result) -> BuildOutcome:
+    """The outcome in the result file, if there is one and it is valid."""
     problem = result.vanished
     if not problem:
         try:
             with open(result.task.result, "rb") as file:
                 record = BuildRecord.from_dict(json.load(file))
         except (OSError, ValueError) as error:
-            problem = f"its result cannot be read: {error}"
+            problem = f"cannot read its result: {error}"
         else:
             _discard_empty(result.task.log)
-            return Outcome(
+            return BuildOutcome(
                 entry=entry,
                 result=record.result,
                 record=record,
@@ -312,11 +290,11 @@ def _outcome(entry: Entry, result: Result) -> Outcome:
                 problem=record.problem,
                 log=record.log,
             )
-    return Outcome(entry=entry, result=FAILED, problem=problem, log=result.task.log)
+    return BuildOutcome(entry=entry, result=FAILED, problem=problem, log=result.task.log)
 
 
 def _discard_empty(log: str) -> None:
-    """Remove the log of a task that printed nothing: what the build printed is in the build's own."""
+    """Remove the log of a task that printed nothing; the build has a log of its own."""
     with suppress(OSError):
         if os.path.getsize(log) == 0:
             os.unlink(log)

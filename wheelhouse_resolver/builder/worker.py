@@ -1,8 +1,8 @@
 """One build in a process of its own: `python -m wheelhouse_resolver.builder.worker TASK.json`.
 
-The file holds `{"job": ..., "options": ..., "result": PATH}`; the record of the build is written to that
-path, atomically. Exit code 0: the wheel is there; 1: it is not; 2: something is wrong with the file. SIGTERM,
-which batch systems send to what they cancel, interrupts the build as Ctrl-C does.
+The file contains `{"job": ..., "options": ..., "result": PATH}`; the record of the build is written to that
+path, atomically. Exit code 0: the wheel exists; 1: it does not; 2: the file is invalid. SIGTERM, which batch
+systems send to what they cancel, interrupts the build as Ctrl-C does.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ from wheelhouse_resolver.builder.pipeline.build_wheel import BuildInterrupted, r
 from wheelhouse_resolver.builder.process.commands import interrupted_by, subreaper
 from wheelhouse_resolver.builder.records.job import BuildOptions, Job
 from wheelhouse_resolver.builder.records.record import write_record
-from wheelhouse_resolver.errors import FileProblemError, OutputError, WheelhouseError, printable, reason_of
+from wheelhouse_resolver.errors import FileProblemError, OutputError, WheelhouseError, printable
+from wheelhouse_resolver.utils.serialise import from_plain, to_plain
 
-#: Wheels are for everybody to read, whoever builds them: files in them get their permissions from this.
+#: For the permissions of files in wheels, which are for everybody to read, whoever builds them.
 _UMASK = 0o022
 
 
 class TaskFileError(FileProblemError, ValueError):
-    """A file that describes no build. Attributes: *path*, *problem*."""
+    """An invalid task file."""
 
 
-class Task(NamedTuple):
-    """What a task file says. *result*: the path that the record is written to."""
+class BuildTask(NamedTuple):
+    """The content of a task file. *result*: the path that the record is written to."""
 
     job: Job
     options: BuildOptions
@@ -37,35 +38,35 @@ class Task(NamedTuple):
 
 
 def task_text(job: Job, options: BuildOptions, result: str) -> str:
-    """The text of the file that has *job* built with *options*."""
-    return json.dumps({"job": job.to_dict(), "options": options.to_dict(), "result": result}, indent=2) + "\n"
+    """The text of a task file."""
+    content = {"job": to_plain(job), "options": options.to_dict(), "result": result}
+    return json.dumps(content, indent=2) + "\n"
 
 
-def read_task(path: str) -> Task:
-    """What the file at *path* says. Raises `TaskFileError`, and what `Site.load` raises."""
+def read_task(path: str) -> BuildTask:
+    """The content of the task file at *path*. Raises `TaskFileError`, and what `Site.load` raises."""
     try:
         with open(path, "rb") as file:
             data = json.load(file)
         if not isinstance(data, dict) or not isinstance(data.get("result"), str):
-            raise ValueError("it does not say where the `result` goes")
-        return Task(
-            Job.from_dict(data.get("job")), BuildOptions.from_dict(data.get("options")), data["result"]
-        )
+            raise ValueError("result is missing")
+        job = from_plain(Job, data.get("job"))
+        if job.source is None:
+            raise ValueError("job.source is missing")
+        return BuildTask(job, BuildOptions.from_dict(data.get("options")), data["result"])
+    except WheelhouseError:
+        raise
     except OSError as error:
-        if isinstance(error, WheelhouseError):
-            raise
-        raise TaskFileError(path, f"cannot be read: {reason_of(error)}") from error
+        raise TaskFileError.from_os(path, error, "cannot be read") from error
     except (ValueError, RecursionError) as error:
-        if isinstance(error, WheelhouseError):
-            raise
-        raise TaskFileError(path, f"describes no build: {error}") from error
+        raise TaskFileError(path, f"not a valid task file: {error}") from error
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the task whose file *argv* names; returns the exit code."""
     try:
         if len(argv) != 1:
-            raise TaskFileError("task", f"give one file, not {len(argv)}")
+            raise TaskFileError("task", f"expected one file, got {len(argv)}")
         task = read_task(argv[0])
     except WheelhouseError as error:
         return _failed(str(error), 2)

@@ -22,7 +22,7 @@ SHELLS = ("bash", "zsh", "fish")
 #: What `listed` knows.
 LISTS = ("archs", "columns", "directories", "layers", "projects")
 
-#: Which list an argument takes a word of, by its destination; or by its placeholder, where it has one.
+#: What completes an argument, by its destination, or by its placeholder if it has one: a list, or files.
 _BY_NAME = {
     "arch": "archs",
     "layer": "layers",
@@ -31,11 +31,9 @@ _BY_NAME = {
     "REQUIREMENT": "projects",
     "PATTERN|REQUIREMENT": "projects",
     "PROJECT": "projects",
+    **dict.fromkeys(("FILE", "FILE|none", "WHEEL", "PATH|X.Y"), "FILE"),
+    "DIR": "DIRECTORY",
 }
-
-#: Placeholders of files and of directories.
-_FILES = ("FILE", "FILE|none", "WHEEL", "PATH|X.Y")
-_DIRECTORIES = ("DIR",)
 
 
 def completion_script(parser: argparse.ArgumentParser, shell: str) -> str:
@@ -68,14 +66,10 @@ def _completed(action: argparse.Action, program: str) -> dict[str, Any] | None:
 
     if action.choices is not None or action.nargs == 0:
         return None
-    name = str(action.metavar or action.dest)
-    if name in _BY_NAME:
-        return _from_list(_BY_NAME[name], program)
-    if name in _FILES:
-        return dict(shtab.FILE)
-    if name in _DIRECTORIES:
-        return dict(shtab.DIRECTORY)
-    return None
+    what = _BY_NAME.get(str(action.metavar or action.dest))
+    if what in LISTS:
+        return _from_list(what, program)
+    return dict(getattr(shtab, what)) if what is not None else None
 
 
 def _from_list(what: str, program: str) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from functools import partial
 from importlib import import_module
 from typing import Any, NoReturn
 
-from wheelhouse_resolver.cli.options import UsageError, report
-from wheelhouse_resolver.cli.streams import guarded
+from wheelhouse_resolver.cli import output
+from wheelhouse_resolver.cli.options import UsageError
 from wheelhouse_resolver.errors import WheelhouseError, printable, reason_of
 from wheelhouse_resolver.utils.text import suggest_name
 
@@ -54,6 +54,10 @@ COMMANDS = {
 #: The commands that may run for long, over whole trees. (Not `lock`: a search of 8,000 rounds needs as little
 #: memory without looking for garbage.)
 _LONG = frozenset({"publish", "audit", "restamp", "view", "build", "verify"})
+
+
+class InternalError(WheelhouseError):
+    """An error that this program did not expect; with WHEELHOUSE_DEBUG, its traceback is shown."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -93,7 +97,7 @@ def build_parser(command: str | None = None, *, width: int | None = None) -> arg
                 description=summary[0].upper() + summary[1:] + ".",
                 formatter_class=formatter,
             )
-            module = _module(name)
+            module = import_module(f"wheelhouse_resolver.cli.commands.{name.replace('-', '_')}")
             module.add_arguments(subparser)
             subparser.add_argument(
                 "-v",
@@ -118,10 +122,6 @@ class _Version(argparse.Action):
 
         print(f"{PROGRAM} {__version__}")
         parser.exit()
-
-
-def _module(command: str) -> Any:
-    return import_module(f"wheelhouse_resolver.cli.commands.{command.replace('-', '_')}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -149,20 +149,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except SystemExit as stop:  # argparse, after --help
         return stop.code if isinstance(stop.code, int) else 2
-    except Exception as error:
-        expected = isinstance(error, WheelhouseError) or getattr(error, "filename", None) is not None
-        if os.environ.get("WHEELHOUSE_DEBUG") and not expected:
-            raise
+    except Exception as error:  # noqa: BLE001  # all of them are reported
         return _failed(error, named or PROGRAM, as_json="--json" in arguments)
 
 
 def _failed(error: Exception, doing: str, *, as_json: bool) -> int:
     """Report that *error* has stopped the command *doing*; returns the exit code."""
     found = error if isinstance(error, WheelhouseError) else _explained(error, doing)
+    if isinstance(found, InternalError) and os.environ.get("WHEELHOUSE_DEBUG"):
+        import traceback
+
+        traceback.print_exception(error)
     if as_json:
         print(json.dumps({**found.to_dict(), "error": type(error).__name__}), file=sys.stderr)
     else:
-        report(found)
+        output.report(found)
     return 2
 
 
@@ -170,10 +171,10 @@ def _explained(error: Exception, doing: str) -> WheelhouseError:
     """What to say of an error that is none of ours."""
     if not isinstance(error, OSError):
         problem = f"{type(error).__name__}: {printable(error)}"
-        return WheelhouseError(f"internal error (set WHEELHOUSE_DEBUG=1 for a traceback): {problem}")
+        return InternalError(f"internal error (set WHEELHOUSE_DEBUG=1 for a traceback): {problem}")
     if isinstance(error.filename, (str, bytes)):
         return WheelhouseError(f"{os.fsdecode(error.filename)}: {reason_of(error)}")
-    found = WheelhouseError(f"cannot finish {doing}: {reason_of(error)}")
+    found = InternalError(f"cannot finish {doing}: {reason_of(error)}")
     return found.with_hint("set WHEELHOUSE_DEBUG=1 for a traceback")
 
 
@@ -203,11 +204,11 @@ def entry_point() -> NoReturn:
     if sys.argv[1:2] and sys.argv[1] not in _LONG:
         # Most commands live for milliseconds: looking for garbage takes a twelfth of that and finds none.
         gc.disable()
-    sys.stdout, output = guarded(sys.stdout, "standard output")
-    sys.stderr, _ = guarded(sys.stderr, "standard error")
+    sys.stdout, stream = output.guarded(sys.stdout, "standard output")
+    sys.stderr, _ = output.guarded(sys.stderr, "standard error")
     code = main()
     if sys.stdout is not None:
         sys.stdout.flush()
-    if output is not None and output.problem is not None:
-        code = _failed(output.problem, PROGRAM, as_json="--json" in sys.argv)
+    if stream is not None and stream.problem is not None:
+        code = _failed(stream.problem, PROGRAM, as_json="--json" in sys.argv)
     sys.exit(code)

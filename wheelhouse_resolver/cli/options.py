@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import sys
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from wheelhouse_resolver.errors import MissingDirectoryError, NoWheelhouseError, WheelhouseError, printable
+from wheelhouse_resolver.cli import output
+from wheelhouse_resolver.errors import MissingDirectoryError, NoWheelhouseError, WheelhouseError
 from wheelhouse_resolver.host.detect import Host, detect_host
 from wheelhouse_resolver.site.model import Site
 
@@ -24,8 +23,7 @@ class UsageError(WheelhouseError, ValueError):
     problem: str
 
 
-def add_site_options(parser: argparse.ArgumentParser) -> None:
-    """`--config` and `--root`."""
+def _add_site(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the site")
     group.add_argument(
         "--config",
@@ -38,17 +36,12 @@ def add_site_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_host_options(parser: argparse.ArgumentParser) -> None:
-    """`--arch`, `--layer` and `--python`."""
+def _add_host(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the host")
-    group.add_argument(
-        "--arch",
-        help="the CPU level, instead of the detected one; else WHEELHOUSE_ARCH, else RSNT_ARCH",
-    )
-    group.add_argument(
-        "--layer",
-        help="the layer, instead of the detected one (`none` for none); else WHEELHOUSE_LAYER",
-    )
+    arch = "the CPU level, instead of the detected one; else WHEELHOUSE_ARCH, else RSNT_ARCH"
+    layer = "the layer, instead of the detected one (`none` for none); else WHEELHOUSE_LAYER"
+    group.add_argument("--arch", help=arch)
+    group.add_argument("--layer", help=layer)
     group.add_argument(
         "--python",
         metavar="PATH|X.Y",
@@ -57,8 +50,7 @@ def add_host_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_files_option(parser: argparse.ArgumentParser) -> None:
-    """`-r`, which may be given several times."""
+def _add_files(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-r",
         "--requirement",
@@ -71,27 +63,23 @@ def add_files_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_json_option(parser: argparse.ArgumentParser) -> None:
-    """`--json`."""
-    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    add_flags(parser, ("--json", "print JSON, for programs"))
 
 
-def add_requirement_options(parser: argparse.ArgumentParser) -> None:
-    """`REQUIREMENT...` and `-r`."""
-    parser.add_argument("requirement", nargs="*", metavar="REQUIREMENT", help="such as numpy>=1.26")
-    add_files_option(parser)
+_SHARED = {"files": _add_files, "host": _add_host, "json": _add_json, "site": _add_site}
 
 
-def requirements_of(options: argparse.Namespace) -> RequirementsFile:
-    """What the options ask for. Raises `UsageError` when that is nothing."""
-    from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
+def add_shared(parser: argparse.ArgumentParser, *names: str) -> None:
+    """The options that several commands have: those called *names* in `_SHARED`, in this order."""
+    for name in names:
+        _SHARED[name](parser)
 
-    asked = RequirementsFile(requirements=tuple(map(parse_requirement, options.requirement)))
-    asked = asked.merge(files_of(options))
-    if not asked.requirements:
-        where = f" in {', '.join(options.files)}" if options.files else ""
-        raise UsageError(f"no requirement{where}").with_hint("give one, such as numpy>=1.26")
-    return asked
+
+def add_flags(parser: argparse._ActionsContainer, *flags: tuple[str, str]) -> None:
+    """Options without a value: (option, help) each."""
+    for option, text in flags:
+        parser.add_argument(option, action="store_true", help=text)
 
 
 def add_examples(parser: argparse.ArgumentParser, *examples: tuple[str, str]) -> None:
@@ -101,12 +89,42 @@ def add_examples(parser: argparse.ArgumentParser, *examples: tuple[str, str]) ->
     parser.epilog = "examples:\n" + "\n".join(lines)
 
 
-def files_of(options: argparse.Namespace) -> RequirementsFile:
+def add_question_options(parser: argparse.ArgumentParser, *examples: tuple[str, str]) -> None:
+    """What is asked, for whom, and how to print it, of a command that answers about requirements."""
+    parser.add_argument("requirement", nargs="*", metavar="REQUIREMENT", help="such as numpy>=1.26")
+    add_shared(parser, "files", "json", "host", "site")
+    add_examples(parser, *examples)
+
+
+def requirements_of(args: argparse.Namespace) -> RequirementsFile:
+    """What the options ask for. Raises `UsageError` when that is nothing."""
+    from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
+
+    asked = RequirementsFile(requirements=tuple(map(parse_requirement, args.requirement)))
+    asked = asked.merge(files_of(args))
+    if not asked.requirements:
+        where = f" in {', '.join(args.files)}" if args.files else ""
+        raise UsageError(f"no requirement{where}").with_hint("give one, such as numpy>=1.26")
+    return asked
+
+
+def question_of(args: argparse.Namespace) -> tuple[RequirementsFile, Site, Host]:
+    """The requirements, the site and the host that the options name, with all warnings on stderr.
+
+    Raises `UsageError` when nothing is required.
+    """
+    asked = requirements_of(args)
+    output.warn(asked.warnings())
+    site = site_of(args)
+    return asked, site, host_of(args, site, for_python=True)
+
+
+def files_of(args: argparse.Namespace) -> RequirementsFile:
     """What the files given with `-r` say, together."""
     from wheelhouse_resolver.selection.requirements import RequirementsFile, read_any
 
     found = RequirementsFile()
-    for file in options.files:
+    for file in args.files:
         found = found.merge(read_any(file, os.environ))
     return found
 
@@ -119,47 +137,34 @@ def directories_of(paths: Sequence[str], option: str) -> list[str]:
     return [os.path.abspath(path) for path in paths]
 
 
-def site_of(options: argparse.Namespace) -> Site:
+def site_of(args: argparse.Namespace) -> Site:
     """The site that the options name."""
-    return Site.load(options.config, root=options.root)
+    return Site.load(args.config, root=args.root)
 
 
-def site_without_wheelhouse(options: argparse.Namespace) -> Site:
+def site_without_wheelhouse(args: argparse.Namespace) -> Site:
     """The site that the options name; where there is no wheelhouse, the built-in one without any."""
     try:
-        return site_of(options)
+        return site_of(args)
     except NoWheelhouseError:
         return Site.default(os.sep)
 
 
 def host_of(
-    options: argparse.Namespace, site: Site, cpuinfo: str | None = None, *, for_python: bool = False
+    args: argparse.Namespace, site: Site, cpuinfo: str | None = None, *, for_python: bool = False
 ) -> Host:
     """The host that the options name, with its warnings on stderr.
 
     *for_python*: the answer depends on the Python, so warn when that is not the active environment's.
     """
-    host = detect_host(
-        python=options.python, cpuinfo=cpuinfo, arch=options.arch, layer=options.layer, site=site
-    )
-    warn(host.warnings)
-    if for_python and options.python is None:
+    host = detect_host(python=args.python, cpuinfo=cpuinfo, arch=args.arch, layer=args.layer, site=site)
+    output.warn(host.warnings)
+    if for_python and args.python is None:
         from wheelhouse_resolver.host.target_python import other_active
 
         other = other_active(os.environ)
-        warn([other] if other is not None else [])
+        output.warn([other] if other is not None else [])
     return host
-
-
-def report(error: WheelhouseError) -> None:
-    """Print *error* on stderr, and its hint on the next line."""
-    print(f"error: {error.message}" + (f"\nhint: {error.hint}" if error.hint else ""), file=sys.stderr)
-
-
-def warn(warnings: Iterable[str]) -> None:
-    """Print *warnings* on stderr, a line each."""
-    for warning in warnings:
-        print(f"warning: {printable(warning)}", file=sys.stderr)
 
 
 def seconds(text: str) -> float:
@@ -171,18 +176,3 @@ def seconds(text: str) -> float:
     if not 0 < value < 1e9:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
     return value
-
-
-def print_json(value: Any) -> None:
-    """Print *value* for programs: pure ASCII, two spaces a level."""
-    print(json.dumps(value, indent=2))
-
-
-def print_or_write(text: str, path: str | None) -> None:
-    """Print *text*, or make it the content of the file at *path*, atomically. Raises `OutputError`."""
-    if path is None:
-        print(text, end="")
-        return
-    from wheelhouse_resolver.utils.filesystem import write_text
-
-    write_text(path, text)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from wheelhouse_resolver.errors import printable
 
@@ -14,20 +14,13 @@ if TYPE_CHECKING:
 
     from tqdm import tqdm
 
-    from wheelhouse_resolver.builder.planning.planner import Entry
-    from wheelhouse_resolver.builder.run import Outcome
+    from wheelhouse_resolver.builder.planning.model import Entry
+    from wheelhouse_resolver.builder.run import BuildOutcome
 
 T = TypeVar("T")
 
 #: How much is shown of the end of a failed build's log (lines).
 _TAIL_LINES = 5
-
-
-class Advance(Protocol):
-    """Moves the bar to *done* of *total*."""
-
-    def __call__(self, done: int, total: int) -> None:
-        """Show it."""
 
 
 def _on_terminal() -> bool:
@@ -42,23 +35,20 @@ def _tqdm() -> type[tqdm[Any]]:
     return tqdm
 
 
-def progress(items: Iterable[T], what: str, total: int) -> Iterator[T]:
+def progress(items: Iterable[T], what: str, total: int) -> Iterable[T]:
     """*items*, with a bar on stderr if that is a terminal and there are several."""
     if total < 2 or not _on_terminal():
-        yield from items
-        return
-    tqdm = _tqdm()
-    yield from tqdm(items, desc=what, total=total, leave=False, unit="wheel")
+        return items
+    return _tqdm()(items, desc=what, total=total, leave=False, unit="wheel")
 
 
 @contextmanager
-def bar(what: str) -> Iterator[Advance | None]:
-    """A bar, and what moves it; None if stderr is no terminal."""
+def bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar, and what moves it to so many of that many; None if stderr is no terminal."""
     if not _on_terminal():
         yield None
         return
-    tqdm = _tqdm()
-    with tqdm(desc=what, leave=False, unit="wheel") as found:
+    with _tqdm()(desc=what, leave=False, unit="wheel") as found:
 
         def advance(done: int, total: int) -> None:
             found.total = total
@@ -68,14 +58,14 @@ def bar(what: str) -> Iterator[Advance | None]:
 
 
 class BuildProgress:
-    """The progress of builds (a `build.run.Report`): a line for each that ends, on stderr.
+    """The progress of builds (a `BuildReporter`): a line for each that ends, on stderr.
 
     On a terminal also a bar with what runs, and in which phase, read from the builds' logs in the directory
     *logs*. *outcomes*: all that have ended.
     """
 
     def __init__(self, logs: str) -> None:
-        self.outcomes: list[Outcome] = []
+        self.outcomes: list[BuildOutcome] = []
         self._logs = logs
         self._running: dict[tuple[str, int, int], Entry] = {}
         self._bar: tqdm[Any] | None = None
@@ -97,12 +87,12 @@ class BuildProgress:
                 self._bar = None
 
     def began(self, entries: Sequence[Entry]) -> None:
-        """See `Report.began`."""
+        """See `BuildReporter.began`."""
         self._running = {entry.key: entry for entry in entries}
         self.waiting()
 
-    def ended(self, outcome: Outcome) -> None:
-        """See `Report.ended`."""
+    def ended(self, outcome: BuildOutcome) -> None:
+        """See `BuildReporter.ended`."""
         self._running.pop(outcome.entry.key, None)
         self.outcomes.append(outcome)
         took = f" ({outcome.seconds:.0f} s)" if outcome.seconds else ""
@@ -116,8 +106,8 @@ class BuildProgress:
         if self._bar is not None:
             self._bar.update()
 
-    def published(self, outcome: Outcome) -> None:
-        """See `Report.published`."""
+    def published(self, outcome: BuildOutcome) -> None:
+        """See `BuildReporter.published`."""
         for number, each in enumerate(self.outcomes):
             if each.entry.key == outcome.entry.key:
                 self.outcomes[number] = outcome
@@ -127,7 +117,7 @@ class BuildProgress:
             self._line(f"failed {outcome.entry.label}: {outcome.problem}")
 
     def waiting(self) -> None:
-        """See `Report.waiting`."""
+        """See `BuildReporter.waiting`."""
         if self._bar is not None:
             from wheelhouse_resolver.builder.records.job import phase_of
 

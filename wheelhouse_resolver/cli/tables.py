@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, repeat
 from typing import Any, NamedTuple, TextIO
 
-from wheelhouse_resolver.cli.options import print_json
+from wheelhouse_resolver.cli.output import print_json
 from wheelhouse_resolver.errors import printable
 
 FORMATS = ("table", "json", "csv", "markdown", "html")
@@ -200,42 +200,23 @@ def markdown_table(table: Table) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *cells])
 
 
-#: A web page that needs nothing else.
-_PAGE = """\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>{title}</title>
-<style>
-body {{ font-family: sans-serif }}
-table {{ border-collapse: collapse }}
-th, td {{ border: 1px solid #bbb; padding: 0.2em 0.6em; text-align: left }}
-thead {{ background: #eee }}
-</style>
-</head>
-<body>
-<h1>{title}</h1>
-<table>
-<thead>{header}</thead>
-<tbody>
-{rows}
-</tbody>
-</table>
-</body>
-</html>"""
-
-
 def html_table(table: Table) -> str:
-    """*table* as a web page."""
+    """*table* as a web page that needs nothing else."""
     from html import escape
+
+    with open(os.path.join(os.path.dirname(__file__), "templates", "table.html"), encoding="utf-8") as file:
+        page = file.read().rstrip()
 
     header, *rows = (
         "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in line)
         for tag, line in zip(chain(["th"], repeat("td")), table.lines(), strict=False)
     )
-    lines = "\n".join(f"<tr>{row}</tr>" for row in rows)
-    return _PAGE.format(title=escape(printable(table.title)), header=f"<tr>{header}</tr>", rows=lines)
+    parts = {
+        "title": escape(printable(table.title)),
+        "header": f"<tr>{header}</tr>",
+        "rows": "\n".join(f"<tr>{row}</tr>" for row in rows),
+    }
+    return re.sub(r"@(\w+)@", lambda found: parts[found[1]], page)
 
 
 def _width(text: str) -> int:

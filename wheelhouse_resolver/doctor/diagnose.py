@@ -39,21 +39,12 @@ class Diagnosis:
         return {"facts": self.facts.to_dict(), "findings": [each.to_dict() for each in self.diagnostics]}
 
 
-def diagnose(
-    *,
-    config: str | None = None,
-    root: str | None = None,
-    arch: str | None = None,
-    layer: str | None = None,
-    python: str | None = None,
-    environ: Mapping[str, str] | None = None,
-) -> Diagnosis:
+def diagnose(overrides: Overrides, environ: Mapping[str, str] | None = None) -> Diagnosis:
     """What is wrong with this environment. Nothing is changed.
 
-    The parameters are the options of the command `doctor`; *environ* is used instead of `os.environ`. Raises
-    `PythonError`, `UnknownArchError`, `UnknownLayerError` for one that does not exist.
+    *environ* is used instead of `os.environ`. Raises `PythonError`, `UnknownArchError`, `UnknownLayerError`
+    for *overrides* that do not exist.
     """
-    overrides = Overrides(config=config, root=root, arch=arch, layer=layer, python=python)
     facts = gather(overrides, os.environ if environ is None else environ)
     return Diagnosis(facts=facts, diagnostics=tuple(run_checks(facts)))
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from wheelhouse_resolver.doctor.facts import EnvironmentFacts
 from wheelhouse_resolver.utils.serialise import to_plain
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.doctor.facts import EnvironmentFacts
 
 
 class DiagnosticSeverity(enum.Enum):
@@ -25,39 +22,29 @@ class DiagnosticSeverity(enum.Enum):
 ERROR, WARNING, NOTE = DiagnosticSeverity
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Diagnostic:
+class Diagnostic(NamedTuple):
     """Something that is wrong with an environment, or worth knowing.
 
-    check:   the name of the check that found it.
     message: what was found, on one line.
-    why:     why it matters.
     fix:     the command line that fixes it; empty where there is nothing to fix.
     data:    the values in the message, for programs.
+    why:     why it matters; empty: as the check says.
+    check:   the name of the check that found it, which the check adds.
     """
 
-    check: str = ""
     severity: DiagnosticSeverity
     message: str
-    why: str = ""
-    fix: str = ""
+    fix: str
     data: Mapping[str, Any]
+    why: str = ""
+    check: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {**to_plain(self), "fix": self.fix or None}
+        return {**to_plain(self, "check", "severity", "message", "why", "data"), "fix": self.fix or None}
 
 
-def diagnostic(
-    severity: DiagnosticSeverity, message: str, fix: str, data: Mapping[str, Any], *, why: str = ""
-) -> Diagnostic:
-    """What a check found. The check adds its name, and its own reason unless there is a *why*."""
-    return Diagnostic(severity=severity, message=message, fix=fix, why=why, data=data)
-
-
-error, warning, note = (partial(diagnostic, severity) for severity in DiagnosticSeverity)
-
-_Look = Callable[["EnvironmentFacts"], Iterable[Diagnostic]]
+_Look = Callable[[EnvironmentFacts], Iterable[Diagnostic]]
 
 
 class Check(NamedTuple):
@@ -74,7 +61,7 @@ class Check(NamedTuple):
 
     def run(self, facts: EnvironmentFacts) -> list[Diagnostic]:
         """What it finds in *facts*."""
-        return [replace(each, check=self.name, why=each.why or self.why) for each in self.look(facts)]
+        return [each._replace(check=self.name, why=each.why or self.why) for each in self.look(facts)]
 
 
 def check(name: str, why: str) -> Callable[[_Look], Check]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from wheelhouse_resolver.doctor.facts import EnvironmentFacts
-    from wheelhouse_resolver.doctor.pip_settings import PipSetting
+from wheelhouse_resolver.doctor.facts import EnvironmentFacts
+from wheelhouse_resolver.doctor.pip_settings import PipSetting
 
 
 class _Shell(NamedTuple):
@@ -26,11 +25,6 @@ _SHELLS = {"fish": _Shell("fish", "set -gx {} {}", "set -e {}", "{} | source"), 
 
 def _shell(facts: EnvironmentFacts) -> _Shell:
     return _SHELLS.get(facts.shell, _SH)
-
-
-def command_line(*words: str) -> str:
-    """*words* as a command line."""
-    return shlex.join(words)
 
 
 def edit(path: str, number: int | None = None) -> str:
@@ -58,7 +52,12 @@ def load_settings(facts: EnvironmentFacts, *words: str) -> str:
 def pip_of_target(facts: EnvironmentFacts, *words: str) -> str:
     """A command of the target Python's pip."""
     python = facts.python.executable if facts.python else facts.host.python.name
-    return command_line(python, "-m", "pip", *words)
+    return shlex.join([python, "-m", "pip", *words])
+
+
+def upgrade_pip(facts: EnvironmentFacts) -> str:
+    """Installs the newest pip into the target Python."""
+    return pip_of_target(facts, "install", "--upgrade", "pip")
 
 
 def unset_setting(facts: EnvironmentFacts, setting: PipSetting) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from wheelhouse_resolver.utils.redact import redact
@@ -23,12 +24,9 @@ ORIGINS = ("files", "global", "user", "site", "env", "env_var")
 
 #: What `config debug` calls the kinds of files; its `env_var` holds what the environment says anyway.
 _HEADER = re.compile(r"(env_var|env|global|site|user):")
-
 _FILE = re.compile(r"  (.*), exists: (True|False)")
-
 _DEBUG_SETTING = re.compile(r"    ([A-Za-z][\w-]*)\.([A-Za-z][\w-]*): (.*)")
-
-_LIST_SETTING = re.compile(r"([^\s.=]+)\.([^\s=]+)=(.*)")
+_LIST_SETTING = re.compile(r"(?!:env:)([^\s.=]+)\.([^\s=]+)=(.*)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,15 +112,9 @@ def parse_debug(text: str) -> tuple[tuple[PipFile, ...], tuple[PipSetting, ...]]
 def parse_list(text: str) -> tuple[PipSetting, ...]:
     """The settings that `pip config list` prints, each with the value that won among the files."""
     found = []
-    for line in text.splitlines():
-        each = _LIST_SETTING.fullmatch(line)
-        if each is None or each[1] == ":env:":
-            continue
-        try:
-            value = str(ast.literal_eval(each[3]))
-        except (ValueError, SyntaxError):
-            continue
-        found.append(_setting("files", "", each[1], each[2], value))
+    for each in filter(None, map(_LIST_SETTING.fullmatch, text.splitlines())):
+        with suppress(ValueError, SyntaxError):
+            found.append(_setting("files", "", each[1], each[2], str(ast.literal_eval(each[3]))))
     return tuple(found)
 
 
@@ -144,12 +136,11 @@ def indexes(settings: Mapping[str, PipSetting], default: str) -> list[tuple[str,
 
     *default*: the one that pip asks when nobody names another.
     """
-    offline = settings.get("no-index")
-    if offline is not None and is_true(offline.value):
+    if (offline := settings.get("no-index")) and is_true(offline.value):
         return []
     main, more = settings.get("index-url"), settings.get("extra-index-url")
-    found = [(main.value, main.where) if main is not None else (default, "pip's default")]
-    return found + ([(url, more.where) for url in more.values] if more is not None else [])
+    found = [(main.value, main.where) if main else (default, "pip's default")]
+    return found + ([(url, more.where) for url in more.values] if more else [])
 
 
 def _strength(setting: PipSetting) -> tuple[bool, bool, int]:

@@ -14,6 +14,7 @@ from wheelhouse_resolver.selection.requirements import Requirement
 from wheelhouse_resolver.site.layout import NO_LAYER
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree.candidate import Candidate
+from wheelhouse_resolver.utils.serialise import to_plain
 
 #: {value}: what the step goes to.
 _ADVICE = {
@@ -82,14 +83,10 @@ class Answer(NamedTuple):
         """For JSON."""
         return {
             "requirement": str(self.asked),
-            "host": {"python": self.python, "layer": self.host.layer, "arch": self.host.arch},
-            "verdict": self.verdict.value,
-            "best": self.best.to_dict() if self.best is not None else None,
-            "problem": self.problem,
-            "suggestions": [each.to_dict() for each in self.suggestions],
+            "host": {"python": self.python, **to_plain(self.host, "layer", "arch")},
+            **to_plain(self, "verdict", "best", "problem", "suggestions"),
             "close_names": list(self.close),
-            "files": [each.to_dict() for each in self.files],
-            "warnings": list(self.warnings),
+            **to_plain(self, "files", "warnings"),
         }
 
 
@@ -163,6 +160,6 @@ def _cpu(name: str, answer: Answer) -> str:
 
 def _pythons(values: Sequence[str], onward: str) -> str:
     if not onward:
-        return " or ".join([", ".join(values[:-1]), values[-1]]) if len(values) > 1 else values[0]
+        return " or ".join(filter(None, [", ".join(values[:-1]), values[-1]]))
     older = values[values.index(onward) + 1 :] if onward in values else values
-    return " or ".join([f"{onward} and newer", *([", ".join(older)] if older else [])])
+    return " or ".join(filter(None, [f"{onward} and newer", ", ".join(older)]))

@@ -6,12 +6,12 @@ wheel that would win is read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NamedTuple
 
 from packaging.specifiers import SpecifierSet
-from packaging.utils import NormalizedName, canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.utils import NormalizedName
+from packaging.version import Version
 
 from wheelhouse_resolver.errors import UnreadableWheelError
 from wheelhouse_resolver.host.detect import Host
@@ -26,21 +26,18 @@ from wheelhouse_resolver.wheelfile.metadata_cache import cached_metadata
 class Scenario(NamedTuple):
     """All that the policy goes by, so that one thing of it can be changed.
 
+    site:       whose wheelhouse it is.
     host:       as the site judges it.
     files:      the project's, in all directories of the site.
     problem_of: why pip fails on a wheel that it has chosen; empty if it doesn't.
     """
 
+    site: Site
     host: Host
     asked: Requirement
     policy: Policy
     files: tuple[Candidate | InvalidFilename, ...]
     problem_of: Callable[[Candidate], str]
-
-    @property
-    def site(self) -> Site:
-        """The site whose policy it is."""
-        return self.policy.site
 
     def chosen(self) -> Candidate | None:
         """The wheel that policy chooses, sound or not."""
@@ -58,13 +55,13 @@ class Scenario(NamedTuple):
         best = self.chosen()
         return best if best is not None and not self.problem_of(best) else None
 
-    def about(self, name: NormalizedName, files: Iterable[Candidate | InvalidFilename]) -> Scenario:
-        """The same for the project *name*, which has *files*."""
-        return self._replace(asked=_respecified(self.asked, self.asked.specifier, name), files=tuple(files))
-
-    def asking(self, specifier: SpecifierSet) -> Scenario:
-        """The same for the versions that *specifier* allows."""
-        return self._replace(asked=_respecified(self.asked, specifier, self.asked.name))
+    def asking(self, specifier: SpecifierSet, project: NormalizedName | None = None) -> Scenario:
+        """The same for the versions that *specifier* allows, if need be of another *project*."""
+        asked = self.asked
+        extras = f"[{','.join(sorted(asked.extras))}]" if asked.extras else ""
+        marker = f"; {asked.marker}" if asked.marker is not None else ""
+        text = f"{project or asked.name}{extras}{specifier}{marker}"
+        return self._replace(asked=parse_requirement(text))
 
 
 def problem_of(candidate: Candidate) -> str:
@@ -73,22 +70,9 @@ def problem_of(candidate: Candidate) -> str:
     It reads the METADATA, and compares name and version with those of the file name.
     """
     try:
-        metadata = cached_metadata(candidate.path)
+        return cached_metadata(candidate.path).mismatch(candidate.name, candidate.version)
     except UnreadableWheelError as error:
         return error.problem
-    if canonicalize_name(metadata.name) != candidate.name:
-        return f"its METADATA has the name {metadata.name or '(none)'}"
-    try:
-        same = Version(metadata.version) == candidate.version
-    except InvalidVersion:
-        same = False
-    return "" if same else f"its METADATA has the version {metadata.version or '(none)'}"
-
-
-def _respecified(asked: Requirement, specifier: SpecifierSet, name: NormalizedName) -> Requirement:
-    extras = f"[{','.join(sorted(asked.extras))}]" if asked.extras else ""
-    marker = f"; {asked.marker}" if asked.marker is not None else ""
-    return parse_requirement(f"{name}{extras}{specifier}{marker}")
 
 
 def contradictory(specifier: SpecifierSet) -> bool:

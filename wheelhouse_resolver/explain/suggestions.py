@@ -10,8 +10,8 @@ from __future__ import annotations
 import enum
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Sequence, Set
-from itertools import combinations, product
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, combinations, product
 from typing import Any, NamedTuple
 
 from packaging.specifiers import SpecifierSet
@@ -24,6 +24,7 @@ from wheelhouse_resolver.selection.pick import forbidding
 from wheelhouse_resolver.selection.requirements import Requirement
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 from wheelhouse_resolver.tree.candidate import Candidate
+from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.wheelfile.metadata_cache import cached_metadata
 from wheelhouse_resolver.wheelfile.tags import pythons_of
 
@@ -59,15 +60,14 @@ class Step(NamedTuple):
     values: tuple[str, ...] = ()
     onward: str = ""
 
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON: action, values, onward."""
-        return {"action": self.action.value, "values": list(self.values), "onward": self.onward}
-
 
 _PLACE = {action: place for place, action in enumerate(Action)}
 
 #: What is an option or argument of pip.
 _FOR_PIP = frozenset({Action.NAME, Action.VERSION, Action.PRE, Action.BINARY})
+
+#: What makes pip search other directories.
+_ELSEWHERE = frozenset({Action.LAYER, Action.LOWER, Action.NODE})
 
 
 class Suggestion(NamedTuple):
@@ -75,41 +75,32 @@ class Suggestion(NamedTuple):
 
     steps:       all of them are needed.
     requirement: what is asked for then.
+    command:     the exact command, where there is one.
     gives:       the wheel that is picked then (of the first value of each step); None: it is yet to be built.
-    command:     the exact command, where there is one; else empty.
     """
 
     steps: tuple[Step, ...]
     requirement: Requirement
+    command: str | None
     gives: Candidate | None
-    command: str
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: steps, requirement, command (null for none), gives."""
-        return {
-            "steps": [step.to_dict() for step in self.steps],
-            "requirement": str(self.requirement),
-            "command": self.command or None,
-            "gives": self.gives.to_dict() if self.gives is not None else None,
-        }
+        """For JSON: steps, requirement, command, gives."""
+        return {**to_plain(self), "requirement": str(self.requirement)}
 
 
 def _suggestion(then: Scenario, steps: Iterable[Step], gives: Candidate | None) -> Suggestion:
     """The suggestion of *steps*, which lead to *then*."""
     steps = tuple(steps)
-    return Suggestion(steps=steps, requirement=then.asked, gives=gives, command=_command(then, steps, gives))
-
-
-def _command(then: Scenario, steps: Iterable[Step], gives: Candidate | None) -> str:
     actions = {step.action for step in steps}
+    command = None
     if Action.REPLACE in actions and gives is not None:
-        return then.site.command("withdraw", "--to", gives.directory.label, gives.filename)
-    if actions.isdisjoint(_FOR_PIP):
-        return ""
-    words = ["pip", "install"]
-    words += ["--pre"] if Action.PRE in actions else []
-    words += ["--only-binary", then.asked.name] if Action.BINARY in actions else []
-    return shlex.join([*words, str(then.asked)])
+        command = then.site.command("withdraw", "--to", gives.directory.label, gives.filename)
+    elif not actions.isdisjoint(_FOR_PIP):
+        words = ["--pre"] if Action.PRE in actions else []
+        words += ["--only-binary", then.asked.name] if Action.BINARY in actions else []
+        command = shlex.join(["pip", "install", *words, str(then.asked)])
+    return Suggestion(steps, then.asked, command, gives)
 
 
 def suggestions(now: Scenario, others: Sequence[Scenario] = ()) -> list[Suggestion]:
@@ -129,13 +120,9 @@ def suggestions(now: Scenario, others: Sequence[Scenario] = ()) -> list[Suggesti
 def _by_name(others: Sequence[Scenario]) -> Iterator[Suggestion]:
     for other in others:
         name = Step(Action.NAME, (other.asked.name,))
-        version = _version(other)
-        for steps in [(), (version,)] if version is not None else [()]:
-            then = _after(other, steps[0]) if steps else other
-            gives = then.gives()
-            if gives is not None:
-                yield _suggestion(then, [name, *steps], gives)
-                break
+        found = _tried(other, [], name) or _tried(other, [Step(Action.VERSION)], name)
+        if found is not None:
+            yield found
 
 
 def _by_changes(now: Scenario) -> list[Suggestion]:
@@ -160,29 +147,34 @@ def _by_changes(now: Scenario) -> list[Suggestion]:
     changes = [each for each in changes if each]
     for size in range(1, len(changes) + 1):
         found: dict[tuple[object, ...], Suggestion] = {}
-        for chosen in combinations(changes, size):
-            for steps in product(*chosen):
-                suggestion = _tried(now, steps)
-                if suggestion is not None:
-                    _collect(found, suggestion)
+        for steps in chain.from_iterable(product(*chosen) for chosen in combinations(changes, size)):
+            if suggestion := _tried(now, steps):
+                _collect(found, suggestion)
         if found:
-            tidy = [_tidy(each, next_python) for each in found.values()]
+            tidy = [
+                each._replace(steps=tuple(_onward(step, next_python) for step in each.steps))
+                for each in found.values()
+            ]
             tidy.sort(key=lambda each: [_PLACE[step.action] for step in each.steps])
             # Searching elsewhere for what is searched already only avoids what comes before it.
             near = {directory.path for directory in now.site.search_path(now.host)}
-            direct = [each for each in tidy if not _is_detour(each, near)]
+            direct = [
+                each
+                for each in tidy
+                if each.gives is None
+                or each.gives.directory.path not in near
+                or _ELSEWHERE.isdisjoint(step.action for step in each.steps)
+            ]
             return (direct or tidy)[: None if size == 1 else _MOST_COMBINED]
     return []
 
 
-def _is_detour(suggestion: Suggestion, searched: Set[str]) -> bool:
-    elsewhere = any(step.action in (Action.LAYER, Action.LOWER, Action.NODE) for step in suggestion.steps)
-    return elsewhere and suggestion.gives is not None and suggestion.gives.directory.path in searched
+def _tried(now: Scenario, steps: Iterable[Step], *before: Step) -> Suggestion | None:
+    """The suggestion to take *steps*, if that leads to a pick; what is open in them is settled.
 
-
-def _tried(now: Scenario, steps: Sequence[Step]) -> Suggestion | None:
-    """The suggestion to take *steps*, if that leads to a pick; what is open in them is settled."""
-    settled: list[Step] = []
+    *before*: the steps that led to *now*.
+    """
+    settled = list(before)
     changed = now
     for step in steps:
         if step.action is Action.VERSION:  # the last one: which versions there are depends on the others
@@ -207,21 +199,21 @@ def _after(now: Scenario, step: Step) -> Scenario:
     """The scenario when *step* is taken."""
     host, policy = now.host, now.policy
     if step.action is Action.PRE:
-        return now._replace(policy=policy.replace(prereleases=True))
+        return now._replace(policy=policy._replace(prereleases=True))
     if step.action is Action.BINARY:
-        return now._replace(policy=policy.replace(site=now.site._replace(pip={})))
+        return now._replace(policy=policy._replace(no_binary=frozenset()))
     if step.action is Action.CONSTRAINT:
-        return now._replace(policy=policy.replace(constraints=()))
+        return now._replace(policy=policy._replace(constraints=()))
     (value,) = step.values
     if step.action is Action.VERSION:
         return now.asking(SpecifierSet(value))
     if step.action is Action.PYTHON:
         python = other_version(policy.target, value)
-        return now._replace(host=host._replace(python=python), policy=policy.replace(target=python))
+        return now._replace(host=host._replace(python=python), policy=policy._replace(target=python))
     if step.action is Action.LAYER:
         return now._replace(host=host._replace(layer=None if value == NO_LAYER else value))
     arch = now.site.arch(value)
-    lower = now.site.lower(arch) if arch is not None else ()
+    lower = now.site.archs_up_to(arch) if arch is not None else ()
     return now._replace(host=host._replace(arch=value, archs=lower))
 
 
@@ -335,16 +327,12 @@ def _collect(found: dict[tuple[object, ...], Suggestion], new: Suggestion) -> No
     found[key] = old._replace(steps=tuple(steps))
 
 
-def _tidy(suggestion: Suggestion, next_python: str) -> Suggestion:
-    """*suggestion* with the Python after all others as `onward`."""
-
-    def tidied(step: Step) -> Step:
-        if step.action is not Action.PYTHON or next_python not in step.values:
-            return step
-        minor = int(next_python.removeprefix("3."))
-        while f"3.{minor - 1}" in step.values:
-            minor -= 1
-        known = tuple(each for each in step.values if each != next_python)
-        return step._replace(values=known or step.values, onward=f"3.{minor}")
-
-    return suggestion._replace(steps=tuple(map(tidied, suggestion.steps)))
+def _onward(step: Step, next_python: str) -> Step:
+    """*step*, with the Python after all others as `onward` if it is one of its values."""
+    if step.action is not Action.PYTHON or next_python not in step.values:
+        return step
+    minor = int(next_python.removeprefix("3."))
+    while f"3.{minor - 1}" in step.values:
+        minor -= 1
+    known = tuple(each for each in step.values if each != next_python)
+    return step._replace(values=known or step.values, onward=f"3.{minor}")

@@ -40,7 +40,7 @@ def why_not_each(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[
     """What `why_not` says of each requirement in *files*; the tree is listed once for all of them."""
     site = wheelhouse.site
     host = host.for_site(site)
-    policy = Policy(site, host, files)
+    policy = Policy.of(site, host, files)
     found = ProjectFiles(wheelhouse, host, [each.name for each in files.requirements])
     everything = lru_cache(None)(lambda: wheelhouse.catalogue(site.directories()))
     make = partial(Answer, site=site, host=host, python=policy.python_name)
@@ -49,7 +49,7 @@ def why_not_each(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[
         picked = found.decide(asked, policy)
         if picked.ignored:
             return make(asked=asked, verdict=Verdict.IGNORED, problem=picked.ignored)
-        now = Scenario(host, asked, policy, tuple(found.all(asked.name)), lru_cache(None)(problem_of))
+        now = Scenario(site, host, asked, policy, tuple(found.all(asked.name)), lru_cache(None)(problem_of))
         best, warnings = picked.best, list(picked.warnings)
         verdict, problem = Verdict.NOTHING, ""
         close: list[NormalizedName] = []
@@ -65,7 +65,10 @@ def why_not_each(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[
         elif not now.files:
             verdict = Verdict.UNKNOWN
             close = everything().close_to(asked.name)
-        others = [now.about(each, everything().files(each)) for each in close]
+        others = []
+        for name in close:
+            named = now.asking(asked.specifier, name)
+            others.append(named._replace(files=tuple(everything().files(name))))
         return make(
             asked=asked,
             verdict=verdict,

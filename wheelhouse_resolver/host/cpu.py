@@ -20,17 +20,7 @@ if TYPE_CHECKING:
 
 #: The keys of /proc/cpuinfo that say what a CPU is; all others (frequencies, core numbers) vary.
 _IDENTIFYING = frozenset(
-    {
-        "vendor_id",
-        "model name",
-        "flags",
-        "Features",
-        "CPU implementer",
-        "CPU part",
-        "cpu",
-        "uarch",
-        "isa",
-    }
+    ("vendor_id", "model name", "flags", "Features", "CPU implementer", "CPU part", "cpu", "uarch", "isa")
 )
 
 #: Linux calls SSE3 by the code name it had before release ("Prescott New Instructions").
@@ -133,7 +123,7 @@ def captured_cpu(path: str) -> Cpu:
     if not lines:
         problem = "is empty" if not content.strip() else "has no line that says what the CPU is"
         raise CpuinfoError(path, problem).with_hint("copy it on the node: cat /proc/cpuinfo > FILE")
-    return _cpu(_remembered(_family_of(lines), lines, _ask_about_lines), lines)
+    return _cpu(_family_of(lines), lines, _ask_about_lines)
 
 
 def running_cpu() -> Cpu:
@@ -144,13 +134,13 @@ def running_cpu() -> Cpu:
             lines = parse_cpuinfo(file.read(_FIRST_PROCESSOR).decode("utf-8", "replace"))
     except OSError:  # not Linux, or a sandbox: archspec has other ways, and nothing is remembered
         pass
-    family = os.uname().machine
-    if not lines:
-        return _cpu(_ask_about_this_machine(family, lines), lines)
-    return _cpu(_remembered(family, lines, _ask_about_this_machine), lines)
+    return _cpu(os.uname().machine, lines, _ask_about_this_machine)
 
 
-def _cpu(answer: Mapping[str, Any], lines: Mapping[str, str]) -> Cpu:
+def _cpu(family: str, lines: Mapping[str, str], ask: Any) -> Cpu:
+    """The CPU that *ask* knows by these *lines*; remembered if there are any."""
+    key = [_RULES, ask.__name__, family, dict(sorted(lines.items())), archspec_identity()]
+    answer = cache.get("cpu", key, lambda: ask(family, lines)) if lines else ask(family, lines)
     return Cpu(
         family=answer["family"],
         vendor=answer["vendor"],
@@ -158,11 +148,6 @@ def _cpu(answer: Mapping[str, Any], lines: Mapping[str, str]) -> Cpu:
         features=frozenset(answer["features"]),
         targets=frozenset(answer["targets"]),
     )
-
-
-def _remembered(family: str, lines: Mapping[str, str], ask: Any) -> Any:
-    key = [_RULES, ask.__name__, family, dict(sorted(lines.items())), archspec_identity()]
-    return cache.get("cpu", key, lambda: ask(family, lines))
 
 
 def _ask_about_this_machine(family: str, _lines: Mapping[str, str]) -> dict[str, Any]:
@@ -216,15 +201,10 @@ def _compatible_targets(family: str, infos: Sequence[Any]) -> dict[str, Any]:
             continue
         if any(_is_compatible(family, info, target) for info in seen):
             targets |= {target.name, *(str(ancestor) for ancestor in target.ancestors)}
-    whole = Microarchitecture("", [], vendor, features, {}, generation)
-    whole.parents = [TARGETS[family]] if family in TARGETS else []
+    parents = [TARGETS[family]] if family in TARGETS else []
+    whole = Microarchitecture("", parents, vendor, features, {}, generation)
     features |= {alias for alias in Microarchitecture.feature_aliases if alias in whole}
-    return {
-        "family": family,
-        "vendor": vendor,
-        "features": sorted(features),
-        "targets": sorted(targets),
-    }
+    return {"family": family, "vendor": vendor, "features": sorted(features), "targets": sorted(targets)}
 
 
 def _is_compatible(family: str, info: Any, target: Any) -> bool:
@@ -276,13 +256,11 @@ def requirements_for(arch: Arch) -> tuple[CpuRequirement, ...]:
     from archspec.cpu import TARGETS
 
     if arch.target is None:
-        families = (arch.family,) if arch.family else _CAPTURED_FAMILIES
-        return tuple(
-            CpuRequirement(
-                family, flags=tuple(filter(None, (_synonyms(feature, family) for feature in arch.features)))
-            )
-            for family in families
-        )
+        flags = {
+            family: [_synonyms(feature, family) for feature in arch.features]
+            for family in ((arch.family,) if arch.family else _CAPTURED_FAMILIES)
+        }
+        return tuple(CpuRequirement(each, flags=tuple(filter(None, flags[each]))) for each in flags)
     wanted = TARGETS[arch.target]
     found: list[CpuRequirement] = []
     # A CPU is also at least all ancestors of what it is; what needs more than another is left out.
@@ -304,10 +282,8 @@ def _requirement(target: Any) -> CpuRequirement | None:
     if family in ("x86_64", "aarch64"):
         if family == "aarch64" and generic and not root:
             return None  # archspec: how to detect a version of the architecture is not clear
-        vendors = (target.vendor,)
-        if family == "aarch64":
-            codes = TARGETS_JSON["conversions"]["arm_vendors"]
-            vendors = (target.vendor, *(code for code, name in codes.items() if name == target.vendor))
+        codes = TARGETS_JSON["conversions"]["arm_vendors"] if family == "aarch64" else {}
+        vendors = (target.vendor, *(code for code, name in codes.items() if name == target.vendor))
         # Here archspec wants each feature by its own name: its aliases count in `Arch.features` only.
         flags = tuple((feature, *_kernel_names(feature)) for feature in sorted(target.features))
         return CpuRequirement(

@@ -19,7 +19,7 @@ from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.log import info
 
 if TYPE_CHECKING:
-    from wheelhouse_resolver.site.layout import Arch, Layer
+    from wheelhouse_resolver.site.layout import Layer
 
 #: Environment variables that override the CPU's arch, the first that is set; RSNT_ARCH is that of sites
 #: descending from Compute Canada's software stack.
@@ -55,29 +55,23 @@ class Machine(NamedTuple):
 
         Raises `UnknownArchError` or `UnknownLayerError` when an override names what the site doesn't have.
         """
-        layers = list(_override(self.layer, self.environ, (LAYER_VARIABLE,)))
-        for evidence in layers:
+        stated = _override(self.layer, self.environ, (LAYER_VARIABLE,))
+        for evidence in stated:
             site.layer(evidence.value)
+        stated = [e._replace(value=None) if e.value == NO_LAYER else e for e in stated]
         detected = layer_evidence(site.layers, self.python.interpreter, self.environ, self.os_release)
-        stated = [e._replace(value=None) if e.value == NO_LAYER else e for e in layers]
-        # What was stated is a decision; what was seen and says otherwise is a conflict worth a warning.
-        conflict = [] if stated else [e for e in detected if e.value != detected[0].value]
-        conflicts = [
-            f"{detected[0].source} says layer {detected[0].value} ({detected[0].detail}), "
-            f"{e.source} says {e.value} ({e.detail}): took {detected[0].value}; --layer decides"
-            for e in conflict
-            if e.source != "default"
-        ]
         layer_found = (*stated, *detected)
-        layer = layer_found[0].value if layer_found else None
+        source, layer, detail = layer_found[0] if layer_found else ("", None, "no evidence of one")
+        # What was stated is a decision; what was seen and says otherwise is a conflict worth a warning.
+        conflicts = [
+            f"{source} says layer {layer} ({detail}), {e.source} says {e.value} ({e.detail}): took {layer}; "
+            "--layer decides"
+            for e in detected
+            if not stated and e.value != layer and e.source != "default"
+        ]
         arch, archs, arch_found, more = _detect_arch(self, site, site.layer(layer))
         info(__name__, "arch %s: %s", arch, arch_found[0].detail)
-        info(
-            __name__,
-            "layer %s: %s",
-            layer or NO_LAYER,
-            layer_found[0].detail if layer_found else "no evidence of one",
-        )
+        info(__name__, "layer %s: %s", layer or NO_LAYER, detail)
         return Host(
             arch=arch,
             layer=layer,
@@ -212,18 +206,16 @@ def _detect_arch(
     able = archs_of(machine.cpu, site.ladder)
     highest = able[-1] if able else GENERIC
     by_cpu = Evidence("cpu", highest, _described(machine, site, able))
-    stated = list(_override(machine.arch, machine.environ, ARCH_VARIABLES))
+    stated = _override(machine.arch, machine.environ, ARCH_VARIABLES)
     if not stated:
         return highest, able, (by_cpu,), []
-    meant: list[tuple[Evidence, Arch | None]] = []
-    for evidence in stated:
-        found = site.arch(evidence.value or GENERIC, layer)
-        meant.append((evidence._replace(value=found.name if found else GENERIC), found))
-    chosen = meant[0][1]
-    spoken = (*(each for each, _ in meant), by_cpu)
+    meant = [site.arch(each.value or GENERIC, layer) for each in stated]
+    names = [arch.name if arch else GENERIC for arch in meant]
+    spoken = (*(each._replace(value=name) for each, name in zip(stated, names, strict=True)), by_cpu)
+    chosen = meant[0]
     if chosen is None:
         return GENERIC, (), spoken, []
-    lower = site.lower(chosen)
+    lower = site.archs_up_to(chosen)
     if chosen.name in able:
         return chosen.name, tuple(a for a in lower if a in able), spoken, []
     reason = missing_for(machine.cpu, chosen)
@@ -234,14 +226,10 @@ def _detect_arch(
     return chosen.name, lower, spoken, [warning]
 
 
-def _override(
-    option: str | None, environ: Mapping[str, str], variables: tuple[str, ...]
-) -> tuple[Evidence, ...]:
+def _override(option: str | None, environ: Mapping[str, str], variables: tuple[str, ...]) -> list[Evidence]:
     found = [Evidence("option", option, f"given as {option}")] if option is not None else []
-    found += [
-        Evidence(name, environ[name], f"{name}={environ[name]}") for name in variables if environ.get(name)
-    ]
-    return tuple(found)
+    values = {name: environ[name] for name in variables if environ.get(name)}
+    return [*found, *(Evidence(name, value, f"{name}={value}") for name, value in values.items())]
 
 
 def _described(machine: Machine, site: Site, able: tuple[str, ...]) -> str:

@@ -9,12 +9,8 @@ from typing import NamedTuple
 from packaging.version import Version
 
 from wheelhouse_resolver.errors import PythonError
-from wheelhouse_resolver.host.target_python import (
-    TargetPython,
-    found_python,
-    marker_environment,
-    target_python,
-)
+from wheelhouse_resolver.host import target_python
+from wheelhouse_resolver.host.target_python import TargetPython
 
 
 class Target(NamedTuple):
@@ -47,7 +43,7 @@ def target_of(spec: str | None) -> Target:
             return found
     if spec == "{}.{}".format(*sys.version_info[:2]):
         return _asked(sys.executable)
-    raise PythonError(spec, f"no python{spec} on PATH runs; give the path of one that does")
+    raise PythonError(spec, f"no python{spec} on PATH runs").with_hint("give the path of one that does")
 
 
 def targets_of(spec: str | None) -> list[Target]:
@@ -60,12 +56,13 @@ def targets_of(spec: str | None) -> list[Target]:
         target = target_of(each.strip() if each is not None else None)
         other = found.setdefault(target.version, target)
         if os.path.realpath(other.path) != os.path.realpath(target.path):
-            raise PythonError(target.path, f"is {target.version}, as {other.path} is: name one of the two")
+            problem = f"is {target.version}, as {other.path} is"
+            raise PythonError(target.path, problem).with_hint("name one of the two")
     return sorted(found.values(), key=lambda target: Version(target.version))
 
 
 def _asked(path: str) -> Target:
-    path = found_python(path)
-    python, _ = target_python(path)
-    version = marker_environment(python)["python_version"]  # says so if it cannot be run here
+    path = target_python.found_python(path)
+    python, _ = target_python.target_python(path)
+    version = target_python.marker_environment(python)["python_version"]  # says so if it cannot be run here
     return Target(os.path.abspath(path), version, python)

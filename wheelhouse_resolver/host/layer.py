@@ -80,8 +80,7 @@ def path_evidence(
         ]
         if hits:
             matches.append(max(hits, key=lambda hit: hit[0]))
-    matches.sort(key=lambda match: -match[0])
-    return [evidence for _, evidence in matches]
+    return [evidence for _, evidence in sorted(matches, key=lambda match: -match[0])]
 
 
 def expanded_pattern(pattern: str, environ: Mapping[str, str]) -> str | None:
@@ -106,8 +105,7 @@ def _by_environment(layers: Sequence[Layer], environ: Mapping[str, str]) -> list
             detail = ", ".join(f"{name}={value}" for name, value, _ in stated)
             exact = sum(1 + (pattern != "*") for _, _, pattern in stated)
             matches.append((exact, Evidence("environment", layer.name, detail)))
-    matches.sort(key=lambda match: -match[0])
-    return [evidence for _, evidence in matches]
+    return [evidence for _, evidence in sorted(matches, key=lambda match: -match[0])]
 
 
 def parse_os_release(text: str) -> dict[str, str]:

@@ -15,16 +15,10 @@ class NotElfError(ValueError):
 def program_interpreter(path: str) -> str | None:
     """The ELF program interpreter of the executable at *path*; None for a static one.
 
-    Raises `NotElfError` for a script, a damaged or an unreadable file. The answer is remembered
-    while the file has the same size and modification time.
+    Raises `NotElfError` for a script, a damaged or an unreadable file. The answer is remembered.
     """
     try:
-        status = os.stat(path)
-    except OSError as error:
-        raise NotElfError(f"{path}: {reason_of(error)}") from error
-    key = [path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns]
-    try:
-        answer = cache.get("elf", key, lambda: _read(path))
+        answer = cache.get_for_file("elf", path, lambda: _read(path))
     except OSError as error:  # not remembered: permissions change without the file
         raise NotElfError(f"{path}: {reason_of(error)}") from error
     if "problem" in answer:

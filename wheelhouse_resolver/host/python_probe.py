@@ -111,10 +111,9 @@ def ask_python(path: str) -> Answers:
         done = run([path, "-c", _QUESTIONS], timeout=_TIMEOUT)
     except TimeoutExpired as error:
         raise PythonError(path, f"did not answer within {_TIMEOUT} s") from error
-    except OSError as error:
-        raise PythonError(path, f"cannot be run: {reason_of(error)}") from error
-    except ValueError as error:
-        raise PythonError(path, f"cannot be run: {error}") from error
+    except (OSError, ValueError) as error:
+        why = reason_of(error) if isinstance(error, OSError) else error
+        raise PythonError(path, f"cannot be run: {why}") from error
     # Start-up files of the target may print: the answer is the last line.
     lines = done.stdout.strip().splitlines()
     try:

@@ -60,13 +60,8 @@ class TargetPython(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        interpreter = self.interpreter
-        return {
-            "name": self.name,
-            "executable": interpreter.executable if interpreter else None,
-            "program_interpreter": interpreter.program_interpreter if interpreter else None,
-            "base_prefix": interpreter.base_prefix if interpreter else None,
-        }
+        where = self.interpreter._asdict() if self.interpreter else dict.fromkeys(Interpreter._fields)
+        return {"name": self.name, **where}
 
 
 def target_python(spec: str | None = None) -> tuple[TargetPython, list[str]]:
@@ -139,18 +134,16 @@ def found_python(spec: str, search: str | None = None) -> str:
     *search* replaces PATH. Raises `PythonError` when there is none.
     """
     inside = os.path.join(spec, "bin", "python")
+    # Also one that is broken: it is said of the Python what is wrong, rather than of the directory.
+    path = inside if spec and os.path.lexists(inside) else None
     if os.sep in spec:
-        # Also one that is broken: it is said of the Python what is wrong, rather than of the directory.
-        path = inside if os.path.lexists(inside) else spec
+        path = path or spec
     else:
         import shutil
 
-        found = shutil.which(spec, path=search)
-        if found is None and spec and os.path.lexists(inside):
-            found = inside
-        if found is None:
-            raise PythonError(spec, "not found on PATH").with_hint(_HOW_TO_NAME)
-        path = found
+        path = shutil.which(spec, path=search) or path
+    if path is None:
+        raise PythonError(spec, "not found on PATH").with_hint(_HOW_TO_NAME)
     if not os.path.exists(path):
         raise PythonError(path, "does not exist").with_hint(_HOW_TO_NAME)
     if os.path.isdir(path) or not os.access(path, os.X_OK):
@@ -189,8 +182,7 @@ def supported_tags(target: TargetPython) -> tuple[Tag, ...]:
     answers = _answers(target)
     if answers is None:
         return tuple(tags.sys_tags())
-    numbers = answers.version.split(".")
-    major, minor = int(numbers[0]), int(numbers[1])
+    major, minor = map(int, answers.version.split(".")[:2])
     platforms = _platforms(answers)
     if answers.implementation == "cpython":
         parts = answers.soabi.split("-")
@@ -225,11 +217,8 @@ def _platforms(answers: Answers) -> list[str]:
     if not own.startswith("linux_"):
         return here
     machine = own.partition("_")[2]
-    many: list[str] = []
-    for version in answers.manylinux:
-        many.append(f"manylinux_{version.replace('.', '_')}_{machine}")
-        if version in _LEGACY:
-            many.append(f"{_LEGACY[version]}_{machine}")
+    names = ((f"manylinux_{each.replace('.', '_')}", _LEGACY.get(each)) for each in answers.manylinux)
+    many = [f"{name}_{machine}" for both in names for name in both if name]
     if not answers.libc:  # musl
         many = [platform for platform in here if platform.startswith("musllinux_")]
     # Releases of packaging differ in which of the two they prefer.
@@ -251,10 +240,8 @@ def marker_environment(target: TargetPython) -> dict[str, str]:
     from packaging.markers import default_environment
 
     answers = target.answers if target.version is not None else _answers(target)
-    if answers is not None:
-        environment = dict(answers.markers)
-    else:
-        environment = {key: str(value) for key, value in default_environment().items()}
+    known = answers.markers if answers is not None else default_environment().items()
+    environment = {key: str(value) for key, value in known}
     if target.version is not None:
         major, minor, _ = _parsed(target.version)
         full = target.version.rstrip("t")

@@ -7,16 +7,14 @@ one, or gives the wheel tags that are as good (*retags* it); `audit` reports tho
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import permutations, product
+from typing import NamedTuple
 
 from packaging.tags import Tag, parse_tag
 
 from wheelhouse_resolver.installers.ordering import INSTALLERS, PythonKind, tag_priorities
+from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.wheelfile.tags import compressed_tags, machine_of, pythons_of
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.tree.candidate import Candidate
 
 #: Wheels for all Pythons (py3, abi3) are compared as these see them, besides those that other wheels name.
 _USUAL = tuple(((3, minor), "") for minor in range(8, 15))
@@ -63,22 +61,21 @@ def inversions(candidates: Sequence[Candidate], together: Sequence[frozenset[str
     """
     platforms = frozenset(tag.platform for candidate in candidates for tag in candidate.tags)
     found: list[Inversion] = []
-    for higher in candidates:
-        for lower in candidates:
-            if lower.directory.rank >= higher.directory.rank or lower.tags == higher.tags:
-                continue
-            if not any({lower.directory.path, higher.directory.path} <= paths for paths in together):
-                continue
-            for python in concerned_pythons([higher, lower]):
-                winning = tuple(
-                    installer.name
-                    for installer in INSTALLERS
-                    if installer.tag_first
-                    and beats(lower, higher, tag_priorities(python, platforms, installer.linux_first))
-                )
-                if winning:
-                    found.append(Inversion(lower, higher, python, winning))
-                    break
+    for higher, lower in permutations(candidates, 2):
+        if lower.directory.rank >= higher.directory.rank or lower.tags == higher.tags:
+            continue
+        if not any({lower.directory.path, higher.directory.path} <= paths for paths in together):
+            continue
+        for python in concerned_pythons([higher, lower]):
+            winning = tuple(
+                installer.name
+                for installer in INSTALLERS
+                if installer.tag_first
+                and beats(lower, higher, tag_priorities(python, platforms, installer.linux_first))
+            )
+            if winning:
+                found.append(Inversion(lower, higher, python, winning))
+                break
     return found
 
 
@@ -113,8 +110,5 @@ def _adds_nobody(tag: Tag, candidate: Candidate) -> bool:
     """Whether every Python that accepts *tag* accepts *candidate* already."""
     platforms = frozenset({tag.platform, *(each.platform for each in candidate.tags)})
     claimed = candidate._replace(tags=frozenset({tag}))
-    for python in concerned_pythons([claimed, candidate]):
-        accepted = tag_priorities(python, platforms, linux_first=True)
-        if tag in accepted and not any(own in accepted for own in candidate.tags):
-            return False
-    return True
+    accepted = (tag_priorities(each, platforms, True) for each in concerned_pythons([claimed, candidate]))
+    return all(tag not in each or not candidate.tags.isdisjoint(each) for each in accepted)

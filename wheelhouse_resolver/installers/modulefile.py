@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from wheelhouse_resolver.errors import UnsafeValueError
 from wheelhouse_resolver.host.cpu import requirements_for
-from wheelhouse_resolver.host.detect import detect_host
 from wheelhouse_resolver.installers.pip_config import config_filename
 from wheelhouse_resolver.installers.template_files import filled, template, template_path
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
@@ -32,25 +31,14 @@ DIALECTS = ("lmod", "tcl")
 #: The variables from which our own commands read what these options say.
 _VARIABLES = {"--config": "WHEELHOUSE_CONFIG", "--root": "WHEELHOUSE_ROOT"}
 
+#: What has a backslash before it in a quoted text. Braces too: they would still count in the block around it.
+_ESCAPED = {"lmod": '\\"', "tcl": '\\"$[]{};#'}
+
 #: What Tcl reads as one word, as it is.
 _PLAIN = re.compile(r"[\w.:/+,-]+")
 
 #: A line of a generated table is at most about as long, in characters.
 _WIDTH = 100
-
-
-def modulefile(site: Site, dialect: str, *, layer: str | None = None, directory: str | None = None) -> str:
-    """A module file in one of `DIALECTS` for hosts of that *layer* (`none` for none; None: the detected one).
-
-    *directory*: that of `pip-conf --all --output-dir`, for a static module file; None: a dynamic one.
-
-    Raises `UnsafeValueError`, `UnknownLayerError`.
-    """
-    chosen = site.layer(layer if layer is not None else detect_host(site=site).layer)
-    name = chosen.name if chosen is not None else None
-    if directory is None:
-        return dynamic_modulefile(site, name, dialect)
-    return static_modulefile(site, name, dialect, directory)
 
 
 def static_modulefile(
@@ -66,14 +54,13 @@ def static_modulefile(
     chosen = site.layer(layer)
     directory = os.path.abspath(directory)
     _check("--static", directory, dialect)
+    ours = site._replace(options=_options(site))
     values = {
         "directory": directory,
         "cpuinfo": cpuinfo,
         "generic": config_filename(chosen, GENERIC),
         "levels": _items(list(_levels(site, chosen)), dialect),
-        "write_command": site._replace(options=_options(site)).command(
-            "pip-conf", "--all", "--output-dir", directory
-        ),
+        "write_command": ours.command("pip-conf", "--all", "--output-dir", directory),
         "called": _items(_called(site, chosen), dialect),
     }
     return _modulefile("static", site, layer, dialect, values)
@@ -105,7 +92,8 @@ def dynamic_modulefile(
     if dialect == "lmod":
         values = {"command": shlex.join(words)}
     else:
-        values = {"command": _Code(" ".join(map(_tcl_quoted, [template_path("evaluate.sh"), *words])))}
+        words.insert(0, template_path("evaluate.sh"))
+        values = {"command": _Code(" ".join(_quoted(word, dialect) for word in words))}
     return _modulefile("dynamic", site, layer, dialect, values)
 
 
@@ -127,19 +115,16 @@ def _modulefile(kind: str, site: Site, layer: str | None, dialect: str, values: 
         "layer": layer or NO_LAYER,
         "site": variables,
     }
-    quoted = _lua_quoted if dialect == "lmod" else _tcl_quoted
-    code = {k: v if isinstance(v, _Code) else quoted(v) for k, v in {**common, **values}.items()}
+    given = {**common, **values}
+    code = {k: v if isinstance(v, _Code) else _quoted(v, dialect) for k, v in given.items()}
     suffix = "lua" if dialect == "lmod" else "tcl"
     return filled("".join(template(f"{part}.{suffix}") for part in ("head", kind, "foot")), code)
 
 
 def _options(site: Site) -> tuple[str, ...]:
     """The options with which our own commands find *site* again."""
-    if site.options:
-        return site.options
-    return (
-        ("--config", os.path.abspath(site.source)) if site.source else ("--root", os.path.abspath(site.root))
-    )
+    option, path = ("--config", site.source) if site.source else ("--root", site.root)
+    return site.options or (option, os.path.abspath(path))
 
 
 def _levels(site: Site, layer: Layer | None) -> Iterator[dict[str, Any]]:
@@ -150,15 +135,15 @@ def _levels(site: Site, layer: Layer | None) -> Iterator[dict[str, Any]]:
     file:  the configuration for hosts of this arch; empty: the layer has no directory for it.
     needs: the archs whose directories are in that file. A CPU can lack one that is below its own.
     """
+    paths = {kind.arch: kind.search_path for kind in site.host_kinds() if layer and kind.layer == layer.name}
     for arch in site.ladder:
-        has = layer is not None and arch.name in layer.archs
-        path = site.search_path_for(layer.name, arch.name) if layer is not None and has else ()
+        path = paths.get(arch.name, ())
         needs = dict.fromkeys(each.arch for each in reversed(path) if each.arch != GENERIC)
         yield {
             "name": arch.name,
             "ways": [way._asdict() for way in requirements_for(arch)],
-            "lower": site.lower(arch),
-            "file": config_filename(layer, arch.name) if has else "",
+            "lower": site.archs_up_to(arch),
+            "file": config_filename(layer, arch.name) if path else "",
             "needs": tuple(needs),
         }
 
@@ -178,13 +163,8 @@ def _check(what: str, value: str, dialect: str) -> None:
         raise UnsafeValueError(what, value, problem)
 
 
-def _lua_quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _tcl_quoted(text: str) -> str:
-    # Braces too: a quoted one would still count in the block around it.
-    return '"' + "".join("\\" + char if char in '\\"$[]{};#' else char for char in text) + '"'
+def _quoted(text: str, dialect: str) -> str:
+    return '"' + "".join(f"\\{char}" if char in _ESCAPED[dialect] else char for char in text) + '"'
 
 
 def _items(value: Any, dialect: str) -> _Code:
@@ -196,7 +176,7 @@ def _table(value: Any, dialect: str, indent: str = "  ") -> str:
     """*value*, of mappings, sequences, text and numbers, in the module language."""
     lua = dialect == "lmod"
     if isinstance(value, str):
-        return _lua_quoted(value) if lua else value if _PLAIN.fullmatch(value) else _tcl_quoted(value)
+        return value if not lua and _PLAIN.fullmatch(value) else _quoted(value, dialect)
     if isinstance(value, int):
         return str(value)
     if isinstance(value, Mapping):

@@ -10,15 +10,13 @@ import enum
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from packaging.tags import Tag, compatible_tags, cpython_tags
+
+from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.utils.urls import file_url
 from wheelhouse_resolver.wheelfile.tags import MANYLINUX, glibc_of, machine_of
-
-if TYPE_CHECKING:
-    from packaging.tags import Tag
-
-    from wheelhouse_resolver.tree.candidate import Candidate
 
 #: uv keeps build numbers in 64 bits and drops a wheel whose number does not fit.
 _UV_BUILD_LIMIT = 1 << 64
@@ -98,32 +96,25 @@ def tag_priorities(python: PythonKind, platforms: frozenset[str], linux_first: b
 
     The host's C library is taken to be new enough for all of them.
     """
-    from packaging import tags
-
     # With an empty list packaging would take the platforms of the machine that runs this.
     ordered = _ordered(platforms, python, linux_first) or ["none"]
-    major, minor = python.version
-    abis = [f"cp{major}{minor}{python.flags}"]
-    accepted = [
-        *tags.cpython_tags(python.version, abis, ordered),
-        *tags.compatible_tags(python.version, f"cp{major}{minor}", ordered),
-    ]
-    found: dict[Tag, int] = {}
-    for number, tag in enumerate(accepted):
-        found.setdefault(tag, number)
-    return found
-
-
-def _known(installer: Installer, platforms: Iterable[str]) -> frozenset[str]:
-    return frozenset(each for each in platforms if installer.perennial or not MANYLINUX.fullmatch(each))
+    interpreter = "cp{}{}".format(*python.version)
+    accepted = dict.fromkeys(
+        [
+            *cpython_tags(python.version, [interpreter + python.flags], ordered),
+            *compatible_tags(python.version, interpreter, ordered),
+        ]
+    )
+    return {tag: number for number, tag in enumerate(accepted)}
 
 
 def accepted_by(
     installer: Installer, candidates: Sequence[Candidate], python: PythonKind
 ) -> tuple[list[Candidate], Mapping[Tag, int]]:
     """Those of *candidates* with a tag that *installer* knows and *python* accepts; its tag priorities."""
-    platforms = _known(installer, (tag.platform for candidate in candidates for tag in candidate.tags))
-    priorities = tag_priorities(python, platforms, installer.linux_first)
+    platforms = {tag.platform for candidate in candidates for tag in candidate.tags}
+    known = frozenset(each for each in platforms if installer.perennial or not MANYLINUX.fullmatch(each))
+    priorities = tag_priorities(python, known, installer.linux_first)
     return [each for each in candidates if any(tag in priorities for tag in each.tags)], priorities
 
 
@@ -140,11 +131,8 @@ def choice(installer: Installer, candidates: Sequence[Candidate], python: Python
         build = candidate.build or (-1, "")
         return (tag, build) if installer.tag_first else (build, tag)
 
-    keys = [key(each) for each in able]
-    best = max(keys)
-    equal = [each for each, own in zip(able, keys, strict=True) if own == best]
-    if len(equal) == 1:
-        return equal[0]
+    best = max(map(key, able))
+    equal = [each for each in able if key(each) == best]
     if installer.tie is Tie.UV:
         return min(equal, key=lambda each: (_uv_key(each.filename), file_url(each.directory.path)))
     equal.sort(key=lambda each: file_url(each.path))
@@ -152,18 +140,10 @@ def choice(installer: Installer, candidates: Sequence[Candidate], python: Python
 
 
 #: uv's order of interpreters, ABIs and platforms; what is none of these comes after them.
-_UV_INTERPRETERS = ("none", "py", "cp", "pp", "graalpy", "pyston")
-
-_UV_ABIS = ("none", "abi3", "cp")
-
-_UV_PLATFORMS = (
-    "any",
-    "manylinux_",
-    "manylinux1_",
-    "manylinux2010_",
-    "manylinux2014_",
-    "linux_",
-    "musllinux_",
+_UV_ORDERS = (
+    ("none", "py", "cp", "pp", "graalpy", "pyston"),
+    ("none", "abi3", "cp"),
+    ("any", "manylinux_", "manylinux1_", "manylinux2010_", "manylinux2014_", "linux_", "musllinux_"),
 )
 
 
@@ -175,8 +155,8 @@ def _uv_key(filename: str) -> tuple[object, ...]:
     parts = filename.removesuffix(".whl").split("-")
     tags = [part.split(".") for part in parts[-3:]]
     simple = len(parts) == 5 and all(len(part) == 1 for part in tags)
-    orders = (_UV_INTERPRETERS, _UV_ABIS, _UV_PLATFORMS)
-    return (not simple, *([_uv_place(tag, o) for tag in part] for part, o in zip(tags, orders, strict=True)))
+    pairs = zip(tags, _UV_ORDERS, strict=True)
+    return (not simple, *([_uv_place(tag, order) for tag in part] for part, order in pairs))
 
 
 def _uv_place(tag: str, order: Sequence[str]) -> tuple[object, ...]:
@@ -185,7 +165,7 @@ def _uv_place(tag: str, order: Sequence[str]) -> tuple[object, ...]:
         if rest == tag or (rest and start in ("none", "abi3", "any")):
             continue
         # Numbers count as such: py3 before py31, cp39 before cp310, manylinux_2_5 before manylinux_2_17.
-        if order is _UV_PLATFORMS:
+        if order is _UV_ORDERS[-1]:
             levels = re.findall(r"\d+(?=_)", rest) if start in ("manylinux_", "musllinux_") else []
             return (place, [int(level) for level in levels[:2]], rest)
         version = re.match(r"(\d)(\d*)", rest)

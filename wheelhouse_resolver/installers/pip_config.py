@@ -25,22 +25,11 @@ if TYPE_CHECKING:
 #: What `PipConfig.render` can write.
 FORMATS = ("ini", "sh", "csh", "fish", "json", "uv")
 
-#: pip splits the values of these at white space; so each may be several, and none may hold a space.
-_SEPARATED = frozenset(
-    {
-        "build-constraint",
-        "constraint",
-        "extra-index-url",
-        "find-links",
-        "requirement",
-        "trusted-host",
-        "use-feature",
-        "use-deprecated",
-    }
-)
-
-#: Of these, the ones that name files, or URLs instead.
+#: The options that name files, or URLs instead.
 _FILES = frozenset({"build-constraint", "constraint", "find-links", "requirement"})
+
+#: pip splits the values of these at white space; so each may be several, and none may hold a space.
+_SEPARATED = _FILES | {"extra-index-url", "trusted-host", "use-feature", "use-deprecated"}
 
 #: pip splits the values of these at commas.
 _COMMAS = frozenset({"no-binary", "only-binary"})
@@ -83,7 +72,6 @@ _UV_ALL = {
 }
 
 _OPTION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
@@ -92,11 +80,6 @@ class Setting(NamedTuple):
 
     option: str
     values: tuple[str, ...]
-
-    @property
-    def is_true(self) -> bool:
-        """Whether it switches something on."""
-        return is_true(self.values[0])
 
 
 class PipConfig(NamedTuple):
@@ -133,18 +116,17 @@ class PipConfig(NamedTuple):
         """What *form* cannot express though it bears on what is installed, a line each."""
         if form == "ini":
             return []
-        sections = [
+        lost = [
             f"[pip.{name}]: only an INI file has settings of single commands" for name, _ in self.commands
         ]
-        if form != "uv":
-            return sections
-        lost = [
-            f"{setting.option}: uv.toml has no key for it; set {option.variable}"
-            for setting in self.settings
-            for option, _ in _for_uv([setting])
-            if not option.key
-        ]
-        return sections + lost
+        if form == "uv":
+            lost += [
+                f"{setting.option}: uv.toml has no key for it; set {option.variable}"
+                for setting in self.settings
+                for option, _ in _for_uv([setting])
+                if not option.key
+            ]
+        return lost
 
     def render(self, form: str = "ini") -> str:
         """The configuration as text in one of `FORMATS`.
@@ -190,38 +172,21 @@ def static_configs(site: Site, *, offline: bool = False, keep_missing: bool = Fa
     }
 
 
-def write_static_configs(
-    site: Site, directory: str, *, offline: bool = False, keep_missing: bool = False
-) -> Iterator[tuple[str, bool]]:
-    """Write the `static_configs` into *directory*, which is made if missing, each atomically.
-
-    Yields each file's path and whether its content has changed. Raises `OutputError`.
-    """
-    from wheelhouse_resolver.utils.filesystem import make_directory, write_text
-
-    configs = static_configs(site, offline=offline, keep_missing=keep_missing)
-    make_directory(directory)
-    for name, config in configs.items():
-        path = os.path.join(directory, name)
-        yield path, write_text(path, config.render())
-
-
 def _for_search_path(site: Site, search_path: SearchPath, offline: bool, keep_missing: bool) -> PipConfig:
     kept = search_path if keep_missing else listing.existing(search_path)
     links = tuple(file_url(directory.path) for directory in kept)
-    options = {key: value for key, value in site.pip.items() if not isinstance(value, Mapping)}
-    sections = {key: value for key, value in site.pip.items() if isinstance(value, Mapping)}
+    options: dict[str, Any] = {}
     commands: list[tuple[str, tuple[Setting, ...]]] = []
-    for name, table in sections.items():
-        if not _OPTION.fullmatch(name) or name == "global":
+    for name, value in site.pip.items():
+        if not isinstance(value, Mapping):
+            options[name] = value
+        elif not _OPTION.fullmatch(name) or name == "global":
             raise UnsafeValueError(f"[pip.{name}]", name, "not a command of pip")
-        commands.append((name, _settings(table, f"pip.{name}", links, False, always=False)))
+        else:
+            commands.append((name, _settings(value, f"pip.{name}", links, False, always=False)))
     where = f"layer {search_path.layer or 'none'}, arch {search_path.arch}"
-    return PipConfig(
-        comment=f"wheelhouse of {where}, most specific directory first",
-        settings=_settings(options, "pip", links, offline, always=True),
-        commands=tuple(commands),
-    )
+    comment = f"wheelhouse of {where}, most specific directory first"
+    return PipConfig(comment, _settings(options, "pip", links, offline, always=True), tuple(commands))
 
 
 def _settings(
@@ -289,11 +254,9 @@ def _ini(config: PipConfig) -> str:
         lines.append(f"[{section}]")
         for option, values in settings:
             if option in _COMMAS:
-                lines.append(f"{option} = {','.join(values)}")
-            elif option in _SEPARATED:
-                lines += [f"{option} =", *(f"    {value}" for value in values)]
-            else:
-                lines += [f"{option} = {values[0]}", *(f"    {value}" for value in values[1:])]
+                values = (",".join(values),)
+            first, *more = ("", *values) if option in _SEPARATED else values
+            lines += [f"{option} = {first}".rstrip(), *(f"    {value}" for value in more)]
     return "\n".join(lines) + "\n"
 
 
@@ -303,7 +266,9 @@ def _for_uv(settings: Iterable[Setting]) -> Iterator[tuple[_UvOption, tuple[str,
         option = _UV_OPTIONS.get(setting.option)
         if ":all:" in setting.values:
             option = _UV_ALL.get(setting.option, option)
-        if option is None or (option.when_on and setting.option not in _UV_ALL and not setting.is_true):
+        if option is None or (
+            option.when_on and setting.option not in _UV_ALL and not is_true(setting.values[0])
+        ):
             continue
         yield option, (option.when_on,) if option.when_on else setting.values
 
@@ -319,33 +284,20 @@ def _uv(config: PipConfig) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _quoted_for_sh(value: str) -> str:
-    return "'" + value.replace("'", "'\\''") + "'"
-
-
-def _quoted_for_csh(value: str) -> str:
-    # History substitution reaches into single quotes there.
-    return _quoted_for_sh(value).replace("!", "\\!")
-
-
-def _quoted_for_fish(value: str) -> str:
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def _shell(template: str, quoted: Callable[[str], str]) -> Callable[[PipConfig], str]:
-    def render(config: PipConfig) -> str:
-        return "".join(
-            template.format(name, quoted(value)) + "\n" for name, value in config.environment().items()
-        )
-
-    return render
+def _shell(command: str, escapes: dict[str, str]) -> Callable[[PipConfig], str]:
+    """Renders for a shell with this *command*, and these *escapes* within its single quotes."""
+    table = str.maketrans(escapes)
+    return lambda config: "".join(
+        f"{command.format(name, value.translate(table))}\n" for name, value in config.environment().items()
+    )
 
 
 _RENDERERS: dict[str, Callable[[PipConfig], str]] = {
     "ini": _ini,
-    "sh": _shell("export {}={};", _quoted_for_sh),
-    "csh": _shell("setenv {} {};", _quoted_for_csh),
-    "fish": _shell("set -gx {} {};", _quoted_for_fish),
+    "sh": _shell("export {}='{}';", {"'": r"'\''"}),
+    # History substitution reaches into single quotes there.
+    "csh": _shell("setenv {} '{}';", {"'": r"'\''", "!": r"\!"}),
+    "fish": _shell("set -gx {} '{}';", {"\\": r"\\", "'": r"\'"}),
     "json": lambda config: json.dumps(config.environment(), indent=2) + "\n",
     "uv": _uv,
 }

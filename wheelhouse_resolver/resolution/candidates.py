@@ -10,28 +10,25 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as ParsedRequirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.host.target_python import python_version
-from wheelhouse_resolver.selection.policy import builds_by_version
+from wheelhouse_resolver.selection.policy import Policy, builds_by_version
+from wheelhouse_resolver.selection.requirements import Requirement
+from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
+from wheelhouse_resolver.tree.catalogue import Catalogue
 from wheelhouse_resolver.wheelfile.metadata_cache import (
     CoreMetadata,
     cached_metadata,
     cached_metadata_of_many,
 )
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.selection.policy import Policy
-    from wheelhouse_resolver.selection.requirements import Requirement
-    from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
-    from wheelhouse_resolver.tree.catalogue import Catalogue
 
 #: The name of the target Python among the projects; no project can be called so.
 PYTHON = "<Python>"
@@ -94,11 +91,6 @@ class ResolverRequirement(NamedTuple):
         """What is required: `name`, `name[extra,...]` or `PYTHON`."""
         return _identifier(self.project, self.extras)
 
-    @property
-    def is_open(self) -> bool:
-        """Whether there is a choice of wheels for it."""
-        return self.project != PYTHON and self.exactly is None and not self.elsewhere
-
 
 class ProjectCandidates(NamedTuple):
     """The files of one project.
@@ -136,7 +128,8 @@ def requirements_from(
 class CandidateFactory:
     """The candidates that *catalogue* holds under *policy*, each made once, when it is asked for.
 
-    broken: path -> why that wheel cannot be used, of those that were read.
+    broken:   path -> why that wheel cannot be used, of those that were read.
+    warnings: one line each, about wheels that were left out or have invalid metadata.
 
     *progress* gets how many wheels were read, of how many projects so far.
     """
@@ -147,7 +140,7 @@ class CandidateFactory:
         self.catalogue, self.policy, self._progress = catalogue, policy, progress
         self.python = ResolverCandidate(project=PYTHON, version=python_version(policy.target))
         self.broken: dict[str, str] = {}
-        self._warnings: dict[str, None] = {}
+        self.warnings: dict[str, None] = {}
         self._metadata: dict[str, CoreMetadata] = {}
         self._made: dict[str, ResolverCandidate | None] = {}
         self._foreign: set[str] = set()
@@ -156,11 +149,6 @@ class CandidateFactory:
         self.with_extras = cache(self._with_extras)
         self.requirements_of = cache(self._requirements_of)
         self._versions = cache(self._allowed_versions)
-
-    @property
-    def warnings(self) -> list[str]:
-        """One line each, about wheels that were left out or have invalid metadata."""
-        return list(self._warnings)
 
     def _project(self, project: str) -> ProjectCandidates:
         """The files of the project of that normalised name."""
@@ -201,13 +189,15 @@ class CandidateFactory:
 
         The search would read them one after the other, which takes long where every look at a file does.
         """
-        passed: set[str] = set()
-        while requirements := [r for r in requirements if r.is_open and r.identifier not in passed]:
+        passed: set[str] = {PYTHON}
+        while requirements := [
+            each
+            for each in requirements
+            if each.exactly is None and not each.elsewhere and each.identifier not in passed
+        ]:
             likely: dict[str, tuple[_Builds, frozenset[str]]] = {}
             for each in requirements:
-                specifier = each.specifier
-                for constraint in self.project(each.project).constraints:
-                    specifier &= constraint.specifier
+                specifier = self.policy.narrowed(each.specifier, each.project)
                 for builds in self._versions(each.project, specifier)[:1]:
                     likely.setdefault(each.identifier, (builds, each.extras))
             passed.update(each.identifier for each in requirements)
@@ -229,15 +219,11 @@ class CandidateFactory:
             return ()
         found: list[ResolverRequirement] = []
         if candidate.extras:
-            base = self._made[candidate.wheel.path]
-            text = f"{candidate.project}=={candidate.version}"
-            found.append(
-                ResolverRequirement(candidate.project, _NO_EXTRAS, SpecifierSet(), text, exactly=base)
-            )
+            base, text = self._made[candidate.wheel.path], f"{candidate.project}=={candidate.version}"
+            found = [ResolverRequirement(candidate.project, _NO_EXTRAS, SpecifierSet(), text, exactly=base)]
         elif candidate.python:
-            found.append(
-                ResolverRequirement(PYTHON, _NO_EXTRAS, candidate.python, f"Python {candidate.python}")
-            )
+            text = f"Python {candidate.python}"
+            found = [ResolverRequirement(PYTHON, _NO_EXTRAS, candidate.python, text)]
         for each in candidate.requires:
             if self._applies(each, candidate.extras & candidate.provides, candidate.wheel):
                 found += requirements_from(each.name, each.extras, each.specifier, each.url)
@@ -260,17 +246,16 @@ class CandidateFactory:
             if self._progress is not None:
                 number = len(self._made) + 1
                 self._progress(number, max(self.project.cache_info().currsize, number))
-            made: ResolverCandidate | None = None
+            made = None
             try:
                 metadata = self._metadata.get(wheel.path) or cached_metadata(wheel.path)
-                if not _is_of(metadata, wheel):
+                if mismatch := metadata.mismatch(wheel.name, wheel.version):
                     self._foreign.add(wheel.path)
-                    self._leave_out(wheel, f"its METADATA is of {metadata.name} {metadata.version}")
+                    self._leave_out(wheel, mismatch)
                     continue
                 made = self._make(wheel, metadata)
             except InvalidRequirement as error:
-                problem = f"its METADATA has an invalid requirement: {error}".splitlines()[0]
-                self._leave_out(wheel, problem)
+                self._leave_out(wheel, f"its METADATA has an invalid requirement: {error}".splitlines()[0])
             except WheelhouseError as error:
                 self._leave_out(wheel, getattr(error, "problem", str(error)))
             self._made[wheel.path] = made
@@ -297,11 +282,4 @@ class CandidateFactory:
         self._warn(f"left out {wheel.path}: {problem}")
 
     def _warn(self, warning: str) -> None:
-        self._warnings[warning] = None
-
-
-def _is_of(metadata: CoreMetadata, wheel: Candidate) -> bool:
-    try:
-        return canonicalize_name(metadata.name) == wheel.name and Version(metadata.version) == wheel.version
-    except InvalidVersion:
-        return False
+        self.warnings[warning] = None

@@ -10,26 +10,20 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from wheelhouse_resolver.errors import printable
-from wheelhouse_resolver.resolution.candidates import (
-    PYTHON,
-    CandidateFactory,
-    ResolverCandidate,
-    ResolverRequirement,
-)
+from wheelhouse_resolver.resolution import candidates
+from wheelhouse_resolver.resolution.candidates import PYTHON
+from wheelhouse_resolver.selection.requirements import Requirement
 from wheelhouse_resolver.tree.candidate import InvalidFilename
-
-if TYPE_CHECKING:
-    from packaging.version import Version
-
-    from wheelhouse_resolver.selection.requirements import Requirement
+from wheelhouse_resolver.utils.serialise import to_plain
 
 #: Facts, each with the candidates that state it.
-Seen = Mapping["Fact", Iterable[ResolverCandidate]]
+Seen = Mapping["Fact", Iterable["candidates.ResolverCandidate"]]
 
 #: As many versions are named one by one; of more, the first and the last.
 _NAMED = 6
@@ -58,12 +52,12 @@ class Fact(NamedTuple):
     where: str = ""
 
     @classmethod
-    def of(cls, requirement: ResolverRequirement, by: ResolverCandidate) -> Fact:
+    def of(cls, requirement: candidates.ResolverRequirement, by: candidates.ResolverCandidate) -> Fact:
         """That the METADATA of *by* states *requirement*."""
         return cls(by.identifier, by.project, requirement.text, requirement.project, requirement.elsewhere)
 
     @classmethod
-    def asked(cls, requirement: ResolverRequirement) -> Fact:
+    def asked(cls, requirement: candidates.ResolverRequirement) -> Fact:
         """That the user asked for *requirement*."""
         return cls(_USER, _USER, requirement.text, requirement.project)
 
@@ -96,7 +90,7 @@ class Demand(NamedTuple):
     asked:       how *by* came to be needed, step by step to the user.
     constraint:  whether a constraint says so.
     elsewhere:   whether it names a file by URL, which no wheelhouse can serve.
-    where:       of a constraint: the file and line that state it; else empty.
+    where:       of a constraint: the file and line that state it.
     """
 
     by: str | None
@@ -105,7 +99,7 @@ class Demand(NamedTuple):
     asked: tuple[Asked, ...] = ()
     constraint: bool = False
     elsewhere: bool = False
-    where: str = ""
+    where: str | None = None
 
     def __str__(self) -> str:
         if self.constraint:
@@ -125,11 +119,6 @@ class Demand(NamedTuple):
             text += f" by {_named(step.by, step.versions)}" if step.by is not None else ""
             asking = step.by
         return text
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        asked = [step._asdict() for step in self.asked]
-        return {**self._asdict(), "versions": [*self.versions], "asked": asked, "where": self.where or None}
 
 
 class Exists(NamedTuple):
@@ -165,12 +154,8 @@ class Exists(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {
-            "project": "Python" if self.project == PYTHON else self.project,
-            "versions": list(self.versions),
-            "unusable": [{"version": version, "reason": why} for version, why in self.unusable],
-            "close": list(self.close),
-        }
+        unusable = [{"version": version, "reason": why} for version, why in self.unusable]
+        return {**to_plain(self), "project": self.project.strip("<>"), "unusable": unusable}
 
 
 class Conflict(NamedTuple):
@@ -195,24 +180,18 @@ class Conflict(NamedTuple):
 
     def wants_more(self) -> list[str]:
         """The requirements of which `why-not` may say more: wheels may be elsewhere, or of no use here."""
-        lacking = {each.project for each in self.exists if each.project != PYTHON and not each.versions}
-        lacking |= {each.project for each in self.exists if each.unusable}
-        named = (
-            (canonicalize_name(re.split(r"[^\w.-]", each.requirement)[0]), each) for each in self.demands
-        )
-        return [each.requirement for project, each in named if project in lacking and not each.constraint]
+        lacking = {each.project for each in self.exists if each.unusable or not each.versions}
+        stated = [each.requirement for each in self.demands if not each.constraint]
+        return [each for each in stated if canonicalize_name(re.split(r"[^\w.-]", each)[0]) in lacking]
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {
-            "demands": [each.to_dict() for each in self.demands],
-            "exists": [each.to_dict() for each in self.exists],
-            "complete": self.complete,
-        }
+        plain: dict[str, Any] = to_plain(self)
+        return plain
 
 
 def explain(
-    factory: CandidateFactory,
+    factory: candidates.CandidateFactory,
     seen: Seen,
     causes: Iterable[Fact],
     seen_when_failing: Callable[[frozenset[Fact]], Seen | None],
@@ -238,9 +217,11 @@ def explain(
         core = _core([], [], _from_the_user(list(enough)), fails)
         seen = seen_when_failing(frozenset(core)) or seen
         reported = _reported(core)
+    # What concerns one project together, constraints last.
+    reported.sort(key=lambda fact: (fact.project, fact.by == _CONSTRAINT, fact))
     disputed = {fact.project for fact in reported if not fact.elsewhere}
     return Conflict(
-        demands=tuple(_demand(fact, core, seen) for fact in sorted(reported, key=_place)),
+        demands=tuple(_demand(fact, core, seen) for fact in reported),
         exists=tuple(_exists(factory, project) for project in sorted(disputed)),
         complete=enough is not None,
     )
@@ -294,36 +275,20 @@ def _reported(core: Sequence[Fact]) -> list[Fact]:
     return [fact for fact in core if wanted[fact.project] > 1 or fact.project not in asking]
 
 
-def _place(fact: Fact) -> tuple[str, bool, Fact]:
-    """The order of demands: what concerns one project together, constraints last."""
-    return (fact.project, fact.by == _CONSTRAINT, fact)
-
-
 def _demand(fact: Fact, core: Sequence[Fact], seen: Seen) -> Demand:
     if fact.by in (_USER, _CONSTRAINT):
-        return Demand(None, (), fact.requirement, constraint=fact.by == _CONSTRAINT, where=fact.where)
-    return Demand(
-        fact.by,
-        _versions(seen, fact),
-        fact.requirement,
-        asked=tuple(_chain(fact.by_project, core, seen)),
-        elsewhere=fact.elsewhere,
-    )
+        return Demand(None, (), fact.requirement, constraint=fact.by == _CONSTRAINT, where=fact.where or None)
+    asked = tuple(_chain(fact.by_project, core, seen))
+    return Demand(fact.by, _versions(seen, fact), fact.requirement, asked, elsewhere=fact.elsewhere)
 
 
 def _chain(project: str, core: Sequence[Fact], seen: Seen) -> Iterator[Asked]:
     """How *project* came to be needed, by the shortest way."""
     nearest = _from_the_user(core)
-    passed: set[str] = set()
-    while project not in passed:
-        passed.add(project)
-        link = next((each for each in nearest if each.project == project and each.by != _CONSTRAINT), None)
-        if link is None:
-            return
-        if link.by == _USER:
-            yield Asked(link.requirement)
-            return
-        yield Asked(link.requirement, link.by, _versions(seen, link))
+    links = {fact.project: fact for fact in reversed(nearest) if fact.by != _CONSTRAINT}
+    while link := links.pop(project, None):
+        by_user = link.by == _USER
+        yield Asked(link.requirement) if by_user else Asked(link.requirement, link.by, _versions(seen, link))
         project = link.by_project
 
 
@@ -338,7 +303,7 @@ def _named(name: str, versions: Sequence[str]) -> str:
     return f"{name} {', '.join(versions)}"
 
 
-def _exists(factory: CandidateFactory, project: str) -> Exists:
+def _exists(factory: candidates.CandidateFactory, project: str) -> Exists:
     python = factory.python.version
     if project == PYTHON:
         return Exists(PYTHON, (str(python),))

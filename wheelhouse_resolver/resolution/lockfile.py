@@ -9,55 +9,24 @@ installer prefers them nor a wheel published later changes what is installed.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from packaging.markers import Marker
 from packaging.pylock import Package, PackageWheel, Pylock, is_valid_pylock_path
 from packaging.version import Version
 
 from wheelhouse_resolver.errors import LockNameError, UnreadableWheelError, printable
+from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.host.target_python import marker_environment
-from wheelhouse_resolver.resolution.resolver import Resolution, resolve
-from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
-from wheelhouse_resolver.tree.reader import Tree
+from wheelhouse_resolver.resolution.resolver import Resolution
 from wheelhouse_resolver.utils import cache
 from wheelhouse_resolver.utils.urls import file_url
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.host.detect import Host
-    from wheelhouse_resolver.site.model import Site
-
-#: What `lock_text` can write.
-FORMATS = ("pylock", "requirements")
 
 #: Who made a lock file; also the name of our table in it.
 _TOOL = "wheelhouse-resolver"
 
 #: What a lock is tied to: wheels and markers were chosen for it (PEP 508 names).
 _TIED_TO = ("implementation_name", "platform_machine", "python_version", "sys_platform")
-
-
-def lock(
-    requirements: Sequence[str],
-    site: Site,
-    host: Host,
-    *,
-    constraints: Sequence[str] = (),
-    progress: Callable[[int, int], object] | None = None,
-) -> Resolution:
-    """The wheels of *site* that *requirements* come to on *host*, dependencies and all.
-
-    *constraints*, with those of the site, restrict the versions. When there is no solution, the
-    resolution's `conflict` says why. *progress* is as for `resolve`.
-
-    Raises `InvalidRequirementError`, `TooComplexError`, `NoWheelhouseError` and what else `resolve` raises.
-    """
-    files = RequirementsFile(
-        requirements=tuple(map(parse_requirement, requirements)),
-        constraints=tuple(map(parse_requirement, constraints)),
-    )
-    return resolve(Tree(site), files, host, progress=progress)
 
 
 def check_name(path: str, form: str) -> None:
@@ -67,8 +36,14 @@ def check_name(path: str, form: str) -> None:
     """
     from pathlib import Path
 
-    if is_valid_pylock_path(Path(path)) != (form == "pylock"):
-        raise LockNameError(path, form)
+    if is_valid_pylock_path(Path(path)) == (form == "pylock"):
+        return
+    if path.endswith(".json"):
+        raise LockNameError(path, "--output names the lock file").with_hint("for JSON, use --json >FILE")
+    hint = "name a requirements file otherwise than pylock.toml or pylock.NAME.toml"
+    if form == "pylock":
+        hint = "name it pylock.toml or pylock.NAME.toml, or use --format requirements"
+    raise LockNameError(path, "installers know a pylock by its name (PEP 751)").with_hint(hint)
 
 
 def lock_text(resolution: Resolution, host: Host, form: str = "pylock") -> str:
@@ -93,20 +68,12 @@ def _pylock(resolution: Resolution, host: Host, found: Mapping[str, tuple[int, s
     packages = []
     for each in resolution.packages:
         size, sha256 = found[each.candidate.path]
-        wheel = PackageWheel(
-            name=each.candidate.filename,
-            url=file_url(each.candidate.path),
-            size=size,
-            hashes={"sha256": sha256},
+        wheel = each.candidate
+        file = PackageWheel(
+            name=wheel.filename, url=file_url(wheel.path), size=size, hashes={"sha256": sha256}
         )
-        packages.append(
-            Package(
-                name=each.candidate.name,
-                version=each.candidate.version,
-                dependencies=[{"name": name} for name in each.dependencies] or None,
-                wheels=[wheel],
-            )
-        )
+        needed = [{"name": other} for other in each.dependencies] or None
+        packages.append(Package(name=wheel.name, version=wheel.version, dependencies=needed, wheels=[file]))
     tied = " and ".join(f'{name} == "{environment[name]}"' for name in _TIED_TO)
     # An installer knows nothing of layers and archs; people and programs that wonder do.
     ours = {"requirements": list(resolution.requirements), "layer": host.layer or "none", "arch": host.arch}

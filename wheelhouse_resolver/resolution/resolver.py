@@ -11,12 +11,15 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from packaging.specifiers import SpecifierSet
 from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, ResolutionTooDeep, Resolver
+from resolvelib.resolvers import Result
+from resolvelib.structs import RequirementInformation
 
 from wheelhouse_resolver.errors import TooComplexError
+from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.resolution.candidates import (
     PYTHON,
     CandidateFactory,
@@ -26,15 +29,10 @@ from wheelhouse_resolver.resolution.candidates import (
 )
 from wheelhouse_resolver.resolution.conflict import Conflict, Fact, Seen, explain
 from wheelhouse_resolver.selection.policy import Policy
-
-if TYPE_CHECKING:
-    from resolvelib.resolvers import Result
-    from resolvelib.structs import RequirementInformation
-
-    from wheelhouse_resolver.host.detect import Host
-    from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile
-    from wheelhouse_resolver.tree.candidate import Candidate
-    from wheelhouse_resolver.tree.reader import Tree
+from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile
+from wheelhouse_resolver.tree.candidate import Candidate
+from wheelhouse_resolver.tree.reader import Tree
+from wheelhouse_resolver.utils.serialise import to_plain
 
 #: When to give up (pip: 200,000 rounds).
 _ROUNDS = 200_000
@@ -62,11 +60,8 @@ class Locked(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: what the candidate says, the dependencies, and all extras."""
-        return {
-            **self.candidate.to_dict(),
-            "dependencies": list(self.dependencies),
-            "extras": sorted({extra for each in self.extras for extra in each}),
-        }
+        extras = set(chain.from_iterable(self.extras))
+        return {**self.candidate.to_dict(), **to_plain(self, "dependencies"), "extras": sorted(extras)}
 
 
 class Resolution(NamedTuple):
@@ -85,12 +80,8 @@ class Resolution(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {
-            "requirements": list(self.requirements),
-            "packages": [each.to_dict() for each in self.packages],
-            "conflict": self.conflict.to_dict() if self.conflict is not None else None,
-            "warnings": list(self.warnings),
-        }
+        plain: dict[str, Any] = to_plain(self)
+        return plain
 
 
 class _Provider(AbstractProvider[ResolverRequirement, ResolverCandidate, str]):
@@ -276,7 +267,7 @@ def resolve(
 
     Raises `InvalidRequirementError`, `TooComplexError`, and what `Wheelhouse` and `Policy` raise.
     """
-    policy = Policy(wheelhouse.site, host, files)
+    policy = Policy.of(wheelhouse.site, host, files)
     catalogue = wheelhouse.catalogue(wheelhouse.site.search_path(host).directories)
     factory = CandidateFactory(catalogue, policy, progress)
     asked, ignored = policy.split_by_marker(files.merge().requirements)

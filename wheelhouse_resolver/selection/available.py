@@ -17,28 +17,24 @@ from fnmatch import fnmatchcase
 from functools import cache, lru_cache
 from itertools import chain, groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from packaging.specifiers import SpecifierSet
+from packaging.tags import Tag
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from wheelhouse_resolver.errors import InvalidRequirementError
+from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.host.target_python import python_version
 from wheelhouse_resolver.selection.pick import requires_python
 from wheelhouse_resolver.selection.policy import Policy, builds_by_version
 from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
-from wheelhouse_resolver.site.layout import NO_LAYER
+from wheelhouse_resolver.site.layout import NO_LAYER, Directory
 from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.tree.catalogue import Catalogue
 from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.wheelfile.build_tag import build_text
-
-if TYPE_CHECKING:
-    from packaging.tags import Tag
-
-    from wheelhouse_resolver.host.detect import Host
-    from wheelhouse_resolver.site.layout import Directory
 
 #: Of as many projects that patterns match, the Requires-Python is read.
 CHECKED = 50
@@ -69,10 +65,6 @@ class Scope(NamedTuple):
     all_versions: bool = False
     all_archs: bool = False
     all_pythons: bool = False
-
-
-#: What is shown unless more is asked for.
-_NARROW = Scope()
 
 
 @lru_cache(maxsize=1 << 12)
@@ -130,16 +122,14 @@ class Row(NamedTuple):
 
     def value(self, column: str) -> Any:
         """What the row says in that column of `COLUMNS`: text, a number, None; condensed: a list of them."""
-        read = _OF_WHEEL.get(column)
-        if column == "wanted" and not self.wheels:
-            return self.wanted or "any"
-        if read is None:
-            return getattr(self, column) or None
-        if not self.wheels:
-            return None
+        if column == "wanted":
+            return None if self.wheels else self.wanted or "any"
+        if column not in _OF_WHEEL:
+            return getattr(self, column)
+        values = list(dict.fromkeys(map(_OF_WHEEL[column], self.wheels)))
         if self.condensed and column not in _COMMON:
-            return list(dict.fromkeys(map(read, self.wheels)))
-        return read(self.wheels[0])
+            return values
+        return values[0] if values else None
 
     def to_dict(self, columns: Iterable[str] = COLUMNS) -> dict[str, Any]:
         """For JSON: *columns* and their values."""
@@ -200,7 +190,7 @@ def wanted_of(texts: Iterable[str], files: RequirementsFile) -> Wanted:
     return Wanted(tuple(patterns), RequirementsFile(requirements=tuple(requirements)).merge(files))
 
 
-def avail(wheelhouse: Tree, host: Host, wanted: Wanted, scope: Scope = _NARROW) -> Listing:
+def avail(wheelhouse: Tree, host: Host, wanted: Wanted, scope: Scope) -> Listing:
     """What *wheelhouse* has of what is *wanted*, as far as *host* can install it and *scope* goes.
 
     Unless *scope* says otherwise: of every project the newest version that pip would take, a row for each
@@ -212,7 +202,7 @@ def avail(wheelhouse: Tree, host: Host, wanted: Wanted, scope: Scope = _NARROW) 
     files = wanted.files
     if scope.all_versions:
         files = files.merge(RequirementsFile(prereleases=True))
-    policy = Policy(wheelhouse.site, host, files)
+    policy = Policy.of(wheelhouse.site, host, files)
     requirements, ignored = policy.split_by_marker(files.requirements)
     named = {each.name for each in requirements}
     all_of_them = not wanted.patterns and not files.requirements
@@ -226,13 +216,16 @@ def avail(wheelhouse: Tree, host: Host, wanted: Wanted, scope: Scope = _NARROW) 
         return wheelhouse.catalogue(directories) if narrow else catalogue
 
     selector = _Selector(catalogue, policy, scope)
-    anything = SpecifierSet()
     found: dict[NormalizedName, list[Candidate]] = {}
-    matches = {each: _matching(each, catalogue.projects) for each in wanted.patterns}
+    matches = {
+        each: [name for name in catalogue.projects if fnmatchcase(name, pattern)]
+        for each in wanted.patterns
+        for pattern in (canonicalize_name(each),)
+    }
     matched = catalogue.projects if all_of_them else [*dict.fromkeys(chain(*matches.values()))]
     checked = not all_of_them and len(matched) <= CHECKED
     for name in matched:
-        found[name] = selector.shown(name, anything, checked or name in named)
+        found[name] = selector.shown(name, SpecifierSet(), checked or name in named)
     unmatched = [each for each, names in matches.items() if not any(found[name] for name in names)]
     missing = []
     for each in requirements:
@@ -257,11 +250,6 @@ def condensed(rows: Iterable[Row]) -> list[Row]:
         Row(name, tuple(row.wheels[0] for row in same), condensed=True)
         for (name, _), same in groupby(rows, lambda row: (row.name, row.wheels[0].version))
     ]
-
-
-def _matching(pattern: str, names: Iterable[NormalizedName]) -> list[NormalizedName]:
-    pattern = canonicalize_name(pattern)
-    return [name for name in names if fnmatchcase(name, pattern)]
 
 
 class _Selector:
@@ -289,16 +277,16 @@ class _Selector:
         """
         if not self._policy.allows_binary(project):
             return []
-        whole = specifier
-        for constraint in self._policy.constraints_on(project) if project in self._constrained else ():
-            whole &= constraint.specifier
+        if project in self._constrained:
+            specifier = self._policy.narrowed(specifier, project)
         shown: list[Candidate] = []
-        for builds in self._newest_first(project, whole):
+        for builds in self._newest_first(project, specifier):
             if not self._scope.all_pythons:
                 first: dict[Directory, Candidate] = {}
                 for each in builds:
                     first.setdefault(each.directory, each)
-                builds = self._runnable([*first.values()]) if checked else [*first.values()]
+                builds = list(first.values())
+                builds = self._runnable(builds) if checked else builds
             shown += builds
             if shown and not self._scope.all_versions:
                 break

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.selection.reasons import Exclusion, Rule
-from wheelhouse_resolver.site.layout import GENERIC
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.host.detect import Host
-    from wheelhouse_resolver.site.layout import Directory
-    from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.site.layout import GENERIC, Directory
+from wheelhouse_resolver.site.model import Site
 
 
 def able_archs(site: Site, host: Host) -> tuple[str, ...]:
@@ -18,7 +13,7 @@ def able_archs(site: Site, host: Host) -> tuple[str, ...]:
     if host.archs:
         return host.archs
     highest = site.arch(host.arch, site.layer(host.layer))
-    return site.lower(highest) if highest is not None else ()
+    return site.archs_up_to(highest) if highest is not None else ()
 
 
 def reachable(site: Site, layer: str | None) -> set[str]:

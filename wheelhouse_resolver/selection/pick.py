@@ -9,31 +9,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import canonicalize_name
+from packaging.tags import Tag
+from packaging.utils import NormalizedName, canonicalize_name
 
 from wheelhouse_resolver.errors import WheelhouseError
+from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.host.target_python import python_version
 from wheelhouse_resolver.selection.outside import why_not_searched
 from wheelhouse_resolver.selection.policy import Policy, builds_by_version, policy_key
 from wheelhouse_resolver.selection.reasons import Exclusion, FileStatus, Rule, place_of, python_labels
 from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile, parse_requirement
 from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
+from wheelhouse_resolver.tree.catalogue import Catalogue
+from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.utils.log import info
+from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.wheelfile.metadata_cache import cached_metadata
 
-if TYPE_CHECKING:
-    from packaging.tags import Tag
-    from packaging.utils import NormalizedName
-
-    from wheelhouse_resolver.host.detect import Host
-    from wheelhouse_resolver.tree.catalogue import Catalogue
-    from wheelhouse_resolver.tree.reader import Tree
-
-#: What a wheel lost by: the parts of `policy_key`, in their order.
-_LOST = (Rule.LOST_VERSION, Rule.LOST_RANK, Rule.LOST_TAG, Rule.LOST_BUILD)
+#: What a wheel lost by: the parts of `policy_key` in their order, or the name alone.
+_LOST = (Rule.LOST_VERSION, Rule.LOST_RANK, Rule.LOST_TAG, Rule.LOST_BUILD, Rule.LOST_NAME)
 
 Statuses = Callable[[], "tuple[FileStatus, ...]"]
 
@@ -73,13 +70,8 @@ class Pick(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: requirement, best, rejected, ignored, warnings."""
-        return {
-            "requirement": self.requirement,
-            "best": self.best.to_dict() if self.best is not None else None,
-            "rejected": [each.to_dict() for each in self.rejected],
-            "ignored": self.ignored,
-            "warnings": list(self.warnings),
-        }
+        plain: dict[str, Any] = to_plain(self, "requirement", "best", "rejected", "ignored", "warnings")
+        return plain
 
 
 class ProjectFiles:
@@ -120,7 +112,7 @@ class ProjectFiles:
         for files in by_directory.values():
             outside = self._why_not_searched(files[0].directory)
             alone = decide(asked, policy, files).in_path
-            otherwise = {each.file.filename: each.exclusions for each in alone if not _lost(each.rule)}
+            otherwise = {each.file.filename: each.exclusions for each in alone if each.rule not in _LOST}
             found += [FileStatus(each, (*outside, *otherwise.get(each.filename, ()))) for each in files]
         return tuple(found)
 
@@ -128,16 +120,11 @@ class ProjectFiles:
 def picks(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[Pick]:
     """The wheel in *wheelhouse* that policy chooses on *host*, for each requirement in *files*.
 
-    The constraints and the `--pre` in *files* count, and the site's own constraints always do.
-
-    pip's rules hold where pip has one: an extra or marker in the requirement, pre-releases only when asked
-    for or when there is nothing else (PEP 440), `===`, Requires-Python read only of the wheel that would
-    win, and of a version whose best build is incompatible no lower build is taken (pip >= 20.3).
-
-    Raises what `Wheelhouse` and `Policy` raise.
+    The constraints and the `--pre` in *files* count, and the site's own constraints always do. Raises what
+    `Wheelhouse.pick` raises.
     """
     host = host.for_site(wheelhouse.site)
-    policy = Policy(wheelhouse.site, host, files)
+    policy = Policy.of(wheelhouse.site, host, files)
     found = ProjectFiles(wheelhouse, host, [each.name for each in files.requirements])
     decided = [found.decide(each, policy) for each in files.requirements]
     for each in decided:
@@ -206,10 +193,7 @@ class _Chooser:
         self.best: Candidate | None = None
         self.warnings: list[str] = []
         self._fit, self._unfit = policy.sort_candidates(files)
-        whole = asked.specifier
-        for constraint in policy.constraints_on(asked.name):
-            whole &= constraint.specifier
-        self._allowed = policy.filter_versions(self._fit, whole)
+        self._allowed = policy.filter_versions(self._fit, policy.narrowed(asked.specifier, asked.name))
         versions = builds_by_version(self._allowed)
         self._python = python_version(policy.target)
         while versions:
@@ -237,20 +221,19 @@ class _Chooser:
     def _losers(self) -> Iterator[FileStatus]:
         if self.best is None:
             return
-        best = policy_key(self.best, self._policy.priorities)
+        priorities = self._policy.priorities
+        best = policy_key(self.best, priorities)
         about = (place_of(self.best),)
         for each in self._lost:
-            parts = zip(_LOST, policy_key(each, self._policy.priorities), best, strict=True)
+            parts = zip(_LOST, policy_key(each, priorities), best, strict=False)
             rule = next((rule for rule, own, its in parts if own != its), Rule.LOST_NAME)
             yield FileStatus(each, (Exclusion(rule, about=about),))
 
     def _incompatible(self, needs: SpecifierSet, builds: Sequence[Candidate]) -> Iterator[FileStatus]:
-        here = str(self._python)
-        first, *lower = builds
-        yield FileStatus(first, (Exclusion(Rule.REQUIRES_PYTHON, "own", (str(needs),), here),))
-        for each in lower:
-            about = (str(needs), place_of(first))
-            yield FileStatus(each, (Exclusion(Rule.REQUIRES_PYTHON, "build", about, here),))
+        own, build = (str(needs),), (str(needs), place_of(builds[0]))
+        for each in builds:
+            kind, about = ("own", own) if each is builds[0] else ("build", build)
+            yield FileStatus(each, (Exclusion(Rule.REQUIRES_PYTHON, kind, about, str(self._python)),))
 
     def _unfitting(self, file: Candidate | InvalidFilename) -> tuple[Exclusion, ...]:
         if isinstance(file, InvalidFilename):
@@ -263,10 +246,6 @@ class _Chooser:
             return (Exclusion(Rule.SPECIFIER, about=(str(self._specifier),)),)
         against = forbidding(candidate, self._policy)
         return (Exclusion(Rule.CONSTRAINT, about=against),) if against else ()
-
-
-def _lost(rule: Rule) -> bool:
-    return rule in _LOST or rule is Rule.LOST_NAME
 
 
 def _wrong_tags(tags: frozenset[Tag], policy: Policy) -> Exclusion:

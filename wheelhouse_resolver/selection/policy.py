@@ -9,26 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from packaging.specifiers import SpecifierSet
+from packaging.tags import Tag
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
-from wheelhouse_resolver.host.target_python import marker_environment, supported_tags
+from wheelhouse_resolver.host.detect import Host
+from wheelhouse_resolver.host.target_python import TargetPython, marker_environment, supported_tags
 from wheelhouse_resolver.selection.reasons import python_labels
-from wheelhouse_resolver.selection.requirements import RequirementsFile, read_requirements
+from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile, read_requirements
+from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
 from wheelhouse_resolver.utils.text import is_true
 
 if TYPE_CHECKING:
-    from packaging.markers import Marker
-    from packaging.specifiers import SpecifierSet
-    from packaging.tags import Tag
-    from packaging.version import Version
-
-    from wheelhouse_resolver.host.detect import Host
-    from wheelhouse_resolver.host.target_python import TargetPython
-    from wheelhouse_resolver.selection.requirements import Requirement
-    from wheelhouse_resolver.site.model import Site
+    from packaging.markers import Marker  # packaging's parser takes 10 ms to import
 
 
 def policy_key(
@@ -49,16 +46,6 @@ def policy_key(
     )
 
 
-def site_constraints(site: Site, environ: Mapping[str, str]) -> RequirementsFile:
-    """The constraints and the `pre` of the site's [pip] table, as pip would obey them on install."""
-    install = site.pip.get("install", {})
-    found = RequirementsFile(prereleases=is_true(install.get("pre", site.pip.get("pre", False))))
-    stated = install.get("constraint", site.pip.get("constraint", ()))
-    for path in (stated,) if isinstance(stated, str) else stated:
-        found = found.merge(read_requirements(str(path), environ, constraints=True))
-    return found
-
-
 def builds_by_version(ordered: Iterable[Candidate]) -> list[list[Candidate]]:
     """*ordered* candidates, newest first, as one list for each version.
 
@@ -74,76 +61,83 @@ def _priorities(target: TargetPython) -> Mapping[Tag, int]:
 
 
 @lru_cache(maxsize=32)
-def _python_name(target: TargetPython) -> str:
-    return python_labels([next(iter(_priorities(target)))])[0]  # the best tag is the most specific one
-
-
-@lru_cache(maxsize=32)
 def _platforms(target: TargetPython) -> frozenset[str]:
     return frozenset(tag.platform for tag in _priorities(target))
 
 
-class Policy:
+_environment = lru_cache(maxsize=32)(marker_environment)
+
+
+def _pip_option(site: Site, name: str) -> Any:
+    """What pip would take for an option of the site's [pip] table on install: True, texts, ()."""
+    return site.pip.get("install", {}).get(name, site.pip.get(name, ()))
+
+
+def _texts(value: Any) -> Iterable[str]:
+    return (value,) if isinstance(value, str) else map(str, value)
+
+
+def _projects(site: Site, option: str) -> frozenset[str]:
+    """The normalised names that the [pip] table gives for *option*, and `:all:`."""
+    words = [word.strip() for text in _texts(_pip_option(site, option)) for word in text.split(",")]
+    return frozenset(word if word == ":all:" else canonicalize_name(word) for word in words if word)
+
+
+class Policy(NamedTuple):
     """The rules in force on one host of a site.
 
-    site:        whose [pip] table counts.
     target:      the Python that wheels are chosen for.
-    priorities:  its wheel tags, the best with the lowest number.
     constraints: of the site and of the files given, whether or not they concern this Python.
     prereleases: True when the site or a file says `--pre`, else None: PEP 440 decides.
-
-    Raises what `site_constraints` and `supported_tags` raise.
+    no_binary:   of which projects pip takes no wheels on install, or `:all:`; only_binary: the exceptions.
     """
 
-    __slots__ = ("_environment", "_formats", "constraints", "prereleases", "priorities", "site", "target")
+    target: TargetPython
+    constraints: tuple[Requirement, ...]
+    prereleases: bool | None
+    no_binary: frozenset[str]
+    only_binary: frozenset[str]
 
-    def __init__(self, site: Site, host: Host, files: RequirementsFile | None = None) -> None:
+    @classmethod
+    def of(cls, site: Site, host: Host, files: RequirementsFile) -> Policy:
+        """The rules on *host*: those of the [pip] table of *site*, as pip would obey it, and of *files*.
+
+        Raises `RequirementsFileError` and `InvalidRequirementError` for the site's constraints.
+        """
         environ: Mapping[str, str] = host.machine.environ if host.machine is not None else {}
-        given = site_constraints(site, environ).merge(files or RequirementsFile())
-        self.site = site
-        self.target = host.python
-        self.priorities = _priorities(host.python)
-        self.constraints = given.constraints
-        self.prereleases = True if given.prereleases else None
-        self._environment: dict[str, str] | None = None
-        self._formats: dict[str, frozenset[str]] = {}
+        stated = [
+            read_requirements(path, environ, constraints=True)
+            for path in _texts(_pip_option(site, "constraint"))
+        ]
+        given = RequirementsFile().merge(*stated, files)
+        return cls(
+            target=host.python,
+            constraints=given.constraints,
+            prereleases=True if given.prereleases or is_true(_pip_option(site, "pre")) else None,
+            no_binary=_projects(site, "no-binary"),
+            only_binary=_projects(site, "only-binary"),
+        )
+
+    @property
+    def priorities(self) -> Mapping[Tag, int]:
+        """The wheel tags that the target Python accepts, the best with the lowest number."""
+        return _priorities(self.target)
 
     @property
     def python_name(self) -> str:
         """The target Python as people call it: `3.11`, `3.13t` (free-threaded), `PyPy 3.10`."""
-        return _python_name(self.target)
+        return python_labels([next(iter(self.priorities))])[0]  # the best tag is the most specific one
 
     @property
     def platforms(self) -> frozenset[str]:
         """The platforms of the wheel tags that the target Python accepts."""
         return _platforms(self.target)
 
-    def replace(
-        self,
-        *,
-        site: Site | None = None,
-        target: TargetPython | None = None,
-        constraints: tuple[Requirement, ...] | None = None,
-        prereleases: bool | None = None,
-    ) -> Policy:
-        """The same rules but for what is given: for asking what would be if."""
-        from copy import copy
-
-        other = copy(self)
-        other.site, other.target = site or self.site, target or self.target
-        other.priorities = _priorities(other.target)
-        other.constraints = self.constraints if constraints is None else constraints
-        other.prereleases = self.prereleases if prereleases is None else prereleases
-        other._environment, other._formats = None, {}
-        return other
-
     def marker_applies(self, marker: Marker | None, extras: Iterable[str] = ()) -> bool:
         """Whether *marker* holds for the target Python, with one of *extras* (or none)."""
         if marker is None:
             return True
-        if self._environment is None:
-            self._environment = marker_environment(self.target)
-        environment = self._environment
+        environment = _environment(self.target)
         return any(marker.evaluate({**environment, "extra": extra}) for extra in tuple(extras) or ("",))
 
     def split_by_marker(
@@ -165,36 +159,32 @@ class Policy:
             each for each in self.constraints if each.name == project and self.marker_applies(each.marker)
         ]
 
+    def narrowed(self, specifier: SpecifierSet, project: str) -> SpecifierSet:
+        """*specifier*, and what the constraints on *project* let pass of it."""
+        for constraint in self.constraints_on(project):
+            specifier &= constraint.specifier
+        return specifier
+
     def allows_binary(self, project: str) -> bool:
         """Whether the site's [pip] table lets pip take wheels of *project* on install (`no-binary`)."""
-        without = self._named("no-binary")
-        return project not in without and (":all:" not in without or project in self._named("only-binary"))
-
-    def _named(self, option: str) -> frozenset[str]:
-        """What the [pip] table gives for *option*: normalised names, and `:all:`."""
-        if option not in self._formats:
-            stated = self.site.pip.get("install", {}).get(option, self.site.pip.get(option, ()))
-            texts = [stated] if isinstance(stated, str) else stated
-            words = [word.strip() for text in texts for word in str(text).split(",")]
-            self._formats[option] = frozenset(
-                word if word == ":all:" else canonicalize_name(word) for word in words if word
-            )
-        return self._formats[option]
+        without = self.no_binary
+        return project not in without and (":all:" not in without or project in self.only_binary)
 
     def sort_candidates(
         self, files: Iterable[Candidate | InvalidFilename]
     ) -> tuple[list[Candidate], list[Candidate | InvalidFilename]]:
         """Those of *files* that the target Python can install, the best first, and the others."""
+        priorities = self.priorities
         fit: list[Candidate] = []
         unfit: list[Candidate | InvalidFilename] = []
         for each in files:
-            if isinstance(each, InvalidFilename) or not any(tag in self.priorities for tag in each.tags):
+            if isinstance(each, InvalidFilename) or not any(tag in priorities for tag in each.tags):
                 unfit.append(each)
             else:
                 fit.append(each)
         # Sorted by path first, so that equal keys keep one order, whatever the directory listing's.
         fit.sort(key=lambda candidate: candidate.path)
-        fit.sort(key=lambda candidate: policy_key(candidate, self.priorities), reverse=True)
+        fit.sort(key=lambda candidate: policy_key(candidate, priorities), reverse=True)
         return fit, unfit
 
     def filter_versions(self, candidates: Sequence[Candidate], specifier: SpecifierSet) -> list[Candidate]:

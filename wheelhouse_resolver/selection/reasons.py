@@ -5,12 +5,12 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+from packaging.tags import Tag
 
 from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename
-
-if TYPE_CHECKING:
-    from packaging.tags import Tag
+from wheelhouse_resolver.utils.serialise import to_plain
 
 
 class Rule(enum.Enum):
@@ -84,10 +84,6 @@ class Exclusion(NamedTuple):
             this=f"this is {self.here}" if self.here else "no layer is loaded",
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON: rule, kind, about, here."""
-        return {"rule": self.rule.value, "kind": self.kind, "about": list(self.about), "here": self.here}
-
 
 def _text_of(exclusions: Sequence[Exclusion]) -> str:
     texts = list(map(str, exclusions))
@@ -109,16 +105,6 @@ class FileStatus(NamedTuple):
     exclusions: tuple[Exclusion, ...]
 
     @property
-    def filename(self) -> str:
-        """The name of the file."""
-        return self.file.filename
-
-    @property
-    def path(self) -> str:
-        """The path of the file."""
-        return self.file.path
-
-    @property
     def rule(self) -> Rule:
         """The rule that excludes it."""
         return self.exclusions[0].rule
@@ -130,16 +116,12 @@ class FileStatus(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: the file with its place and version, its first exclusion, the others, and the reason."""
-        where = self.file.directory
         return {
-            "filename": self.filename,
-            "path": self.path,
-            "layer": where.layer,
-            "arch": where.arch,
-            "rank": where.rank,
+            **to_plain(self.file, "filename", "path"),
+            **to_plain(self.file.directory, "layer", "arch", "rank"),
             "version": str(self.file.version) if isinstance(self.file, Candidate) else None,
-            **self.exclusions[0].to_dict(),
-            "otherwise": [each.to_dict() for each in self.exclusions[1:]],
+            **to_plain(self.exclusions[0]),
+            "otherwise": list(map(to_plain, self.exclusions[1:])),
             "reason": self.reason,
         }
 
@@ -151,14 +133,10 @@ class Group(NamedTuple):
     files: tuple[Candidate | InvalidFilename, ...]
 
     def __str__(self) -> str:
-        number, versions = (
-            len(self.files),
-            sorted({f.version for f in self.files if isinstance(f, Candidate)}),
-        )
-        if not versions:
-            return f"{number} file{'s' * (number > 1)}: {_text_of(self.exclusions)}"
-        span = f"{versions[0]} to {versions[-1]}" if len(versions) > 1 else f"{versions[0]}"
-        return f"{number} wheel{'s' * (number > 1)} of {span}: {_text_of(self.exclusions)}"
+        versions = sorted({each.version for each in self.files if isinstance(each, Candidate)})
+        span = " to ".join(map(str, dict.fromkeys(versions[:1] + versions[-1:])))
+        what = f"{'wheel' if versions else 'file'}{'s' * (len(self.files) > 1)}"
+        return f"{len(self.files)} {what}{f' of {span}' if span else ''}: {_text_of(self.exclusions)}"
 
 
 def grouped(found: Iterable[FileStatus]) -> list[Group]:

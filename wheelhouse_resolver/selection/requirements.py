@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,19 +19,15 @@ from packaging.utils import NormalizedName, canonicalize_name
 from wheelhouse_resolver.errors import InvalidRequirementError, RequirementsFileError, printable
 
 if TYPE_CHECKING:
-    from packaging.markers import Marker
+    from packaging.markers import Marker  # packaging's parser takes 10 ms to import
 
 #: A requirement that is a project's name and nothing else (PEP 508, `identifier`).
 _BARE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
-#: What ends like this is a file to pip, whether or not it exists (pip: ARCHIVE_EXTENSIONS).
-# fmt: off
-_ARCHIVES = (
-    ".whl", ".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tlz", ".tar.lz",
-)
-# fmt: on
+_PATH_OR_URL = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*:/|[^\s<>=!~;@]*/)")
 
-_GIVE_A_NAME = "give NAME or NAME==VERSION"
+#: What ends like this is a file to pip, whether or not it exists (pip: ARCHIVE_EXTENSIONS).
+_ARCHIVE = re.compile(r"\.(whl|zip|tar(\.(gz|bz2|xz|lz))?|tgz|tbz|txz|tlz)\s*$", re.IGNORECASE)
 
 #: A comment begins a line or follows white space (pip: COMMENT_RE).
 _COMMENT = re.compile(r"(^|(?<=\s))#.*$")
@@ -45,24 +41,18 @@ _PER_REQUIREMENT = re.compile(r"\s--?[A-Za-z]")
 #: The one among them that pip would refuse a wheel for.
 _HASH = re.compile(r"\s--hash[=\s]")
 
-#: Options that name another file; True: of constraints.
-_INCLUDES = {"-r": False, "--requirement": False, "-c": True, "--constraint": True}
+#: Options that name another file; of constraints.
+_CONSTRAINTS = frozenset({"-c", "--constraint"})
+_INCLUDES = _CONSTRAINTS | {"-r", "--requirement"}
 
-#: All other options for the whole file, and whether they could make pip take something else (then they are
-#: reported). They choose indexes or transport, which picking from files has no use for, or other files.
-_OPTIONS_WITH_VALUE = {
-    "-i": True,
-    "--index-url": True,
-    "--pypi-url": True,
-    "--extra-index-url": True,
-    "-f": True,
-    "--find-links": True,
-    "--trusted-host": False,
-    "--no-binary": True,
-    "--only-binary": False,
-    "--use-feature": False,
-}
-_FLAGS = {"--pre": False, "--no-index": False, "--prefer-binary": False, "--require-hashes": True}
+#: All other options for the whole file. They choose indexes or transport, which picking from files has no use
+#: for, or other files: those that could make pip take something else are reported.
+_REPORTED_WITH_VALUE = frozenset(
+    ["-i", "--index-url", "--pypi-url", "--extra-index-url", "-f", "--find-links", "--no-binary"]
+)
+_REPORTED = _REPORTED_WITH_VALUE | {"--require-hashes"}
+_WITH_VALUE = _INCLUDES | _REPORTED_WITH_VALUE | {"--trusted-host", "--only-binary", "--use-feature"}
+_FLAGS = frozenset({"--pre", "--no-index", "--prefer-binary", "--require-hashes"})
 
 #: The greatest size of a file that is read, in bytes: a hundred times that of the longest ones.
 _MOST = 16 << 20
@@ -146,22 +136,23 @@ def parse_requirement(text: str, where: str | None = None) -> Requirement:
     Raises `InvalidRequirementError`, also for one with a URL or a path: those name their file
     themselves, so there is nothing to pick.
     """
-    if _BARE.fullmatch(text.strip()) and not _is_archive(text):
+    if _BARE.fullmatch(text.strip()) and not _ARCHIVE.search(text):
         # The most common one by far, and packaging's parser takes 10 ms to import.
         return Requirement(text.strip(), canonicalize_name(text.strip()))
 
     from packaging.requirements import InvalidRequirement
     from packaging.requirements import Requirement as Parsed
 
+    parsed: Parsed | None = None
     try:
         parsed = Parsed(text)
     except InvalidRequirement as error:
-        if re.match(r"\s*([A-Za-z][A-Za-z0-9+.-]*:/|[^\s<>=!~;@]*/)", text) or _is_archive(text):
-            raise _names_its_file(text, where) from error
-        problem = str(error).splitlines()[0] if str(error) else "cannot be parsed"
-        raise InvalidRequirementError(text, problem, where) from error
-    if parsed.url is not None or _is_archive(str(parsed)):
-        raise _names_its_file(text, where)
+        if not _ARCHIVE.search(text) and not _PATH_OR_URL.match(text):
+            problem = str(error).splitlines()[0] if str(error) else "cannot be parsed"
+            raise InvalidRequirementError(text, problem, where) from error
+    if parsed is None or parsed.url is not None or _ARCHIVE.search(str(parsed)):
+        problem = "a URL or path names its file itself"
+        raise InvalidRequirementError(text, problem, where).with_hint("give NAME or NAME==VERSION")
     return Requirement(
         text=str(parsed),
         name=canonicalize_name(parsed.name),
@@ -171,37 +162,18 @@ def parse_requirement(text: str, where: str | None = None) -> Requirement:
     )
 
 
-def _names_its_file(text: str, where: str | None) -> InvalidRequirementError:
-    return InvalidRequirementError(text, "a URL or path names its file itself", where).with_hint(_GIVE_A_NAME)
-
-
-def _is_archive(text: str) -> bool:
-    return text.strip().lower().endswith(_ARCHIVES)
-
-
-def read_requirements(
-    path: str, environ: Mapping[str, str], *, constraints: bool = False
-) -> RequirementsFile:
-    """What the requirements (or constraints) file at *path* says, included files and all.
-
-    Raises `RequirementsFileError` and `InvalidRequirementError`, naming file and line.
-    """
-    return _read(path, environ, constraints, ())
-
-
 def read_any(path: str, environ: Mapping[str, str]) -> RequirementsFile:
-    """What the file at *path* asks for: `read_project` of a pyproject.toml, else `read_requirements`."""
+    """What the file at *path* asks for: the dependencies of a pyproject.toml, else `read_requirements`.
+
+    Raises what that raises, also for a pyproject.toml whose dependencies are dynamic.
+    """
     if os.path.basename(path) == "pyproject.toml":
-        return read_project(path)
+        return _read_project(path)
     return read_requirements(path, environ)
 
 
-def read_project(path: str) -> RequirementsFile:
-    """The dependencies that the pyproject.toml at *path* states (its `[project]` table, PEP 621).
-
-    Raises `RequirementsFileError` when it states none because they are dynamic or it has no such table, and
-    `InvalidRequirementError`.
-    """
+def _read_project(path: str) -> RequirementsFile:
+    """The dependencies in the `[project]` table (PEP 621) of the pyproject.toml at *path*."""
     from wheelhouse_resolver.utils.toml import TomlError, parse_toml
 
     text = _text(path)
@@ -222,12 +194,21 @@ def read_project(path: str) -> RequirementsFile:
     return RequirementsFile(requirements=tuple(parse_requirement(each, where) for each in stated))
 
 
-def _read(
-    path: str, environ: Mapping[str, str], constraints: bool, within: tuple[str, ...]
+def read_requirements(
+    path: str, environ: Mapping[str, str], *, constraints: bool = False, within: tuple[str, ...] = ()
 ) -> RequirementsFile:
+    """What the requirements (or constraints) file at *path* says, included files and all.
+
+    *within*: the real paths of the files that include it. Raises `RequirementsFileError` and
+    `InvalidRequirementError`, naming file and line.
+    """
     if os.path.realpath(path) in within:
         raise RequirementsFileError(path, "includes itself")
     within = (*within, os.path.realpath(path))
+
+    def include(inner: str, limits: bool) -> RequirementsFile:
+        return read_requirements(inner, environ, constraints=constraints or limits, within=within)
+
     found: list[RequirementsFile] = []
     lines: dict[str, int] = {}
     for number, line in _lines(_text(path)):
@@ -236,24 +217,17 @@ def _read(
         line = _VARIABLE.sub(lambda match: environ.get(match[1]) or match[0], line)
         where = f"{path}, line {number}"
         if line.startswith("-"):
-            found += _options(line, path, number, environ, constraints, within)
+            found += _options(line, path, number, include)
             continue
         requirement = parse_requirement(_PER_REQUIREMENT.split(line, maxsplit=1)[0].strip(), where)
         ignored = (IgnoredOption("--hash", path, number),) if _HASH.search(line) else ()
-        if constraints:
-            found.append(RequirementsFile((), (requirement._replace(where=where),), ignored=ignored))
-        else:
-            found.append(RequirementsFile((requirement,), ignored=ignored))
+        asked, limits = ((), (requirement._replace(where=where),)) if constraints else ((requirement,), ())
+        found.append(RequirementsFile(asked, limits, ignored=ignored))
     return RequirementsFile().merge(*found)
 
 
 def _options(
-    line: str,
-    path: str,
-    number: int,
-    environ: Mapping[str, str],
-    constraints: bool,
-    within: tuple[str, ...],
+    line: str, path: str, number: int, include: Callable[[str, bool], RequirementsFile]
 ) -> Iterator[RequirementsFile]:
     where = f"{path}, line {number}"
     try:
@@ -266,25 +240,24 @@ def _options(
             name, equals, value = name[:2], "=", name[2:] + equals + value
         if name in ("-e", "--editable"):
             raise InvalidRequirementError(line, "an editable names its source itself", where)
-        takes_value = name in _INCLUDES or name in _OPTIONS_WITH_VALUE
-        if not takes_value and name not in _FLAGS:
+        if name not in _WITH_VALUE | _FLAGS:
             what = "unknown option" if name.startswith("-") else "unexpected"
             raise RequirementsFileError(where, f"{what} {printable(name)}")
-        if takes_value and not equals:
+        if name in _WITH_VALUE and not equals:
             if not words:
                 raise RequirementsFileError(where, f"{name} takes a value")
             value = words.pop(0)
         if name in _INCLUDES:
             inner = os.path.join(os.path.dirname(path), _local(value, where))
             try:
-                yield _read(inner, environ, constraints or _INCLUDES[name], within)
+                yield include(inner, name in _CONSTRAINTS)
             except RequirementsFileError as error:
                 if error.path != inner:
                     raise
                 raise RequirementsFileError(where, f"{inner} {error.problem}") from error
         elif name == "--pre":
             yield RequirementsFile(prereleases=True)
-        elif _OPTIONS_WITH_VALUE.get(name) or _FLAGS.get(name):
+        elif name in _REPORTED:
             yield RequirementsFile(ignored=(IgnoredOption(name, path, number),))
 
 
@@ -316,7 +289,7 @@ def _text(path: str) -> str:
 def _lines(text: str) -> Iterator[tuple[int, str]]:
     r"""The logical lines with the number of their first: continued by `\\`, comments and blanks removed."""
     start, held = 0, ""
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate([*text.splitlines(), ""], 1):  # the blank line ends what is held
         if not held:
             start = number
         # pip joins first and strips comments after, except that a comment line ends a continuation.
@@ -325,10 +298,6 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
         if line.endswith("\\"):
             held += line[:-1]
             continue
-        joined = _COMMENT.sub("", held + line).strip()
-        held = ""
-        if joined:
+        if joined := _COMMENT.sub("", held + line).strip():
             yield start, joined
-    joined = _COMMENT.sub("", held).strip()
-    if joined:
-        yield start, joined
+        held = ""

@@ -25,11 +25,6 @@ class SiteFile(NamedTuple):
     path: str | None
     by: str
 
-    @property
-    def named(self) -> bool:
-        """Whether a command that is run elsewhere has to name it, too."""
-        return self.by in ("--config", "WHEELHOUSE_CONFIG")
-
 
 def find_site_file(given: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> SiteFile:
     """The site file: the one *given*, else the one that *environ* names, else the first that is there."""
@@ -42,17 +37,14 @@ def find_site_file(given: str | os.PathLike[str] | None, environ: Mapping[str, s
 
 
 def load(
-    path: str | os.PathLike[str] | None,
-    *,
-    root: str | os.PathLike[str] | None,
-    environ: Mapping[str, str],
+    path: str | os.PathLike[str] | None, *, root: str | os.PathLike[str] | None, environ: Mapping[str, str]
 ) -> dict[str, Any]:
     """The fields of the site that `Site.load` describes; the parameters are the same."""
     found = find_site_file(path, environ)
     info(__name__, "site file: %s (%s)", found.path or "none", found.by)
     root = os.fspath(root) if root is not None else environ.get("WHEELHOUSE_ROOT") or None
     options: list[str] = []
-    if found.path is not None and found.named:
+    if found.path is not None and found.by != "directories":
         options += ["--config", os.path.abspath(found.path)]
     if root is not None:
         root = os.path.abspath(root)

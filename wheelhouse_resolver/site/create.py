@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from wheelhouse_resolver.site.config import find_site_file
 from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.site.template import site_template
 from wheelhouse_resolver.utils.appdirs import places
 from wheelhouse_resolver.utils.filesystem import make_directory, write_text
 
@@ -45,3 +45,11 @@ def create_wheelhouse(
     if missing:
         write_text(file, site_template(site.root))
     return CreatedWheelhouse((*paths, (file, missing)), file)
+
+
+def site_template(root: str) -> str:
+    """The text of a site file for a wheelhouse at *root*, with every other key commented out."""
+    with open(os.path.join(os.path.dirname(__file__), "templates", "site.toml"), encoding="utf-8") as file:
+        text = file.read()
+    # Without control characters (`root` was checked), a JSON string is a TOML string.
+    return text.replace('"@root@"', json.dumps(root, ensure_ascii=False), 1)

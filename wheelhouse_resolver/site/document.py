@@ -11,19 +11,8 @@ from wheelhouse_resolver.errors import SiteFileError
 from wheelhouse_resolver.site.layout import BUILTIN_LADDER, BUILTIN_LAYERS, GENERIC, NO_LAYER, Arch, Layer
 from wheelhouse_resolver.site.ranks import assign_ranks
 from wheelhouse_resolver.site.validation import HIGHEST_RANK, invalid_name
-from wheelhouse_resolver.utils import cache
-from wheelhouse_resolver.utils.schema import (
-    Check,
-    Findings,
-    Pairs,
-    Table,
-    Tables,
-    flag,
-    line,
-    lines,
-    require,
-    whole_number,
-)
+from wheelhouse_resolver.utils import cache, schema
+from wheelhouse_resolver.utils.schema import Findings, Pairs, Table, Tables, line, lines, whole_number
 
 #: Tables that other rooms read.
 _OTHER_ROOMS = ("publish", "build")
@@ -46,9 +35,6 @@ def _parsed(text: str, source: str) -> dict[str, Any]:
         raise SiteFileError(source, error.problem, error.line) from error
 
 
-# -- what a site file may say ----------------------------------------------------------------------------
-
-
 def _pip_option(found: Findings, value: Any, key: str) -> None:
     if isinstance(value, Mapping):
         section = key.removeprefix("[pip] ")
@@ -61,10 +47,6 @@ def _scalar(found: Findings, value: Any, key: str) -> None:
     items = value if isinstance(value, list) else [value]
     if not all(isinstance(item, (str, int)) for item in items):
         found.note(key, "must be a string, a whole number, true, false or a list of these")
-
-
-def _any_table(found: Findings, value: Any, key: str) -> None:
-    found.expect(Mapping, "a table", value, key)
 
 
 _ARCH = Table(
@@ -85,42 +67,36 @@ _LAYER = Table(
         "names": Pairs(line()),
         "env": Pairs(line()),
         "interpreter": lines(),
-        "default": flag,
+        "default": schema.flag,
     },
     needed=["name"],
 )
 
-_KEYS: dict[str, Check] = {
+_KEYS: dict[str, schema.Check] = {
     "root": line(),
     "arch": Tables(_ARCH, named=True),
     "layer": Tables(_LAYER, named=True),
     "search": Pairs(lines(), header="search"),
     "pip": Pairs(_pip_option, header="pip"),
-    **dict.fromkeys(_OTHER_ROOMS, _any_table),
+    **dict.fromkeys(_OTHER_ROOMS, Pairs(schema.anything)),
 }
-
-
-def _has_root(found: Findings, value: Any, _: str) -> None:
-    if "root" not in value:
-        found.note("root", "missing: name the wheelhouse's directory, or give --root")
-
-
-#: A whole site file, and one whose root is given otherwise.
-_SCHEMA, _ROOTLESS = Table(_KEYS, then=_has_root), Table(_KEYS)
-
-
-# -- what it comes to ------------------------------------------------------------------------------------
 
 
 def from_document(document: Mapping[str, Any], source: str, root: str | None) -> dict[str, Any]:
     """The fields of the site that a TOML *document* describes; see `parse`."""
-    require(_SCHEMA if root is None else _ROOTLESS, document, source)
+    try:
+        schema.require(Table(_KEYS, needed=["root"] if root is None else []), document, source)
+    except SiteFileError as error:
+        if ("root", "missing") in error.findings:
+            error.with_hint("name the wheelhouse's directory in the site file, or give --root")
+        raise
     root = root if root is not None else os.path.expanduser(document["root"])
     ladder = _ladder(document["arch"], source) if "arch" in document else BUILTIN_LADDER
     if "layer" in document:
         layers = tuple(_layer(entry, [arch.name for arch in ladder]) for entry in document["layer"])
     else:
-        layers = tuple(_fitted(layer, ladder) for layer in BUILTIN_LAYERS)
+        names = tuple(arch.name for arch in ladder)
+        layers = tuple(layer._replace(archs=names) for layer in BUILTIN_LAYERS)
     return {
         "root": os.path.normpath(root),
         "ladder": ladder,
@@ -165,11 +141,6 @@ def _layer(entry: Mapping[str, Any], ladder: Sequence[str]) -> Layer:
         os_release=twin.os_release if twin else (),
         default=entry.get("default", False),
     )
-
-
-def _fitted(layer: Layer, ladder: tuple[Arch, ...]) -> Layer:
-    """A built-in layer on a site's own ladder."""
-    return layer._replace(archs=tuple(arch.name for arch in ladder))
 
 
 def _frozen(value: Any) -> Any:

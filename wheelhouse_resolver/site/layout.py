@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 #: The arch that needs nothing of a CPU; it is below every ladder.
 GENERIC = "generic"
 
-
 #: What `--layer` takes to mean: no layer.
 NO_LAYER = "none"
 
@@ -109,17 +108,14 @@ class SearchPath:
     def __getitem__(self, index: int) -> Directory:
         return self.directories[index]
 
+    def _key(self) -> tuple[object, ...]:
+        return (self.directories, self.layer, self.arch)
+
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, SearchPath):
-            return NotImplemented
-        return (self.directories, self.layer, self.arch) == (
-            other.directories,
-            other.layer,
-            other.arch,
-        )
+        return isinstance(other, SearchPath) and self._key() == other._key()
 
     def __hash__(self) -> int:
-        return hash((self.directories, self.layer, self.arch))
+        return hash(self._key())
 
     def __repr__(self) -> str:
         return f"SearchPath({[directory.label for directory in self.directories]})"
@@ -157,7 +153,6 @@ BUILTIN_LADDER = (
     Arch(name="avx2", rank=400, target="x86_64_v3", family="x86_64"),
     Arch(name="avx512", rank=500, target="x86_64_v4", family="x86_64"),
 )
-
 
 #: The layers that HPC sites use, with what speaks for each.
 BUILTIN_LAYERS = (

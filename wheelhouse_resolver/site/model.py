@@ -15,18 +15,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from wheelhouse_resolver.errors import InvalidSiteError, SiteFileError, UnknownArchError, UnknownLayerError
-from wheelhouse_resolver.site.layout import (
-    BUILTIN_LADDER,
-    BUILTIN_LAYERS,
-    GENERIC,
-    NO_LAYER,
-    Arch,
-    Directory,
-    HostKind,
-    Layer,
-    SearchPath,
-    SiteFields,
-)
+from wheelhouse_resolver.site import layout
+from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER, Arch, Directory, HostKind, Layer, SearchPath
 from wheelhouse_resolver.site.ranks import LAYER_RANK, TOP_RANK, rank_offsets
 
 
@@ -36,24 +26,20 @@ class SearchingHost(Protocol):
     @property
     def layer(self) -> str | None:
         """The name of its OS-abstraction layer, or None."""
-        ...
 
     @property
     def arch(self) -> str:
         """The highest arch of the ladder that it runs."""
-        ...
 
     @property
     def archs(self) -> tuple[str, ...]:
         """All archs that it can run, low to high; empty: *arch* and all lower ones."""
-        ...
 
     def for_site(self, site: Site) -> SearchingHost:
         """The same host, by the ladder and layers of *site*."""
-        ...
 
 
-class Site(SiteFields):
+class Site(layout.SiteFields):
     """A site's configuration. Raises `InvalidSiteError` when its parts contradict each other.
 
     root:     the wheelhouse's root directory, absolute.
@@ -75,8 +61,8 @@ class Site(SiteFields):
         def __new__(cls, *fields, **named):
             """The site with these fields, if they fit each other."""
             site = super().__new__(cls, *fields, **named)
-            builtin = site.ladder is BUILTIN_LADDER and site.layers is BUILTIN_LAYERS and not site.search
-            if not builtin or not os.path.isabs(site.root) or not site.root.isprintable():
+            builtin = site.ladder is layout.BUILTIN_LADDER and site.layers is layout.BUILTIN_LAYERS
+            if not builtin or site.search or not os.path.isabs(site.root) or not site.root.isprintable():
                 from wheelhouse_resolver.site.validation import site_problems
 
                 if found := site_problems(site):
@@ -84,9 +70,7 @@ class Site(SiteFields):
             return site
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Site):
-            return NotImplemented
-        return self[:-1] == other[:-1]
+        return isinstance(other, Site) and self[:-1] == other[:-1]
 
     def __ne__(self, other: object) -> bool:
         return not self == other
@@ -161,7 +145,7 @@ class Site(SiteFields):
                 return layer
         raise UnknownLayerError(name, [layer.name for layer in self.layers] + [NO_LAYER])
 
-    def lower(self, arch: Arch) -> tuple[str, ...]:
+    def archs_up_to(self, arch: Arch) -> tuple[str, ...]:
         """*arch* and the archs below it that a CPU of its family may have, low to high."""
         below = self.ladder[: self.ladder.index(arch) + 1]
         return tuple(a.name for a in below if None in (a.family, arch.family) or a.family == arch.family)
@@ -186,7 +170,7 @@ class Site(SiteFields):
         """
         chosen = self.layer(layer)
         highest = self.arch(arch, chosen)
-        able = set(self.lower(highest) if highest else ())
+        able = set(self.archs_up_to(highest) if highest else ())
         if runnable:
             able &= set(runnable)
         top = self._directory(None, GENERIC, GENERIC)
@@ -215,14 +199,11 @@ class Site(SiteFields):
 
     def directories(self) -> tuple[Directory, ...]:
         """Every directory that this site may have, once each, highest rank first."""
-        found: dict[str, Directory] = {}
-        for layer in self.layers:
-            for arch in [*layer.archs, GENERIC]:
-                for directory in self._directories_of(layer, arch):
-                    found.setdefault(directory.path, directory)
-        top = self._directory(None, GENERIC, GENERIC)
-        found.setdefault(top.path, top)
-        return tuple(sorted(found.values(), key=lambda d: (-d.rank, d.label)))
+        pairs = [(layer, arch) for layer in self.layers for arch in (*layer.archs, GENERIC)]
+        found = [directory for layer, arch in pairs for directory in self._directories_of(layer, arch)]
+        # Of a directory that layers share, the first one counts.
+        once = {each.path: each for each in reversed([*found, self._directory(None, GENERIC, GENERIC)])}
+        return tuple(sorted(once.values(), key=lambda d: (-d.rank, d.label)))
 
     def _directories_of(self, layer: Layer, arch: str) -> list[Directory]:
         return [
@@ -234,10 +215,7 @@ class Site(SiteFields):
         path = os.path.join(self.root, *label.split("/"))
         if layer is None or above is None or label == GENERIC:
             return Directory(path, label, None, GENERIC, TOP_RANK)
-        rank = LAYER_RANK
-        for each in self.ladder:
-            if each.name == arch:
-                rank = each.rank
+        rank = next((each.rank for each in self.ladder if each.name == arch), LAYER_RANK)
         return Directory(path, label, layer.name, arch, rank + rank_offsets(self.layers)[above])
 
 

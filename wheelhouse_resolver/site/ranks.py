@@ -12,10 +12,8 @@ from wheelhouse_resolver.site.layout import Layer
 #: Rank of the top-level generic directory.
 TOP_RANK = 1
 
-
 #: Rank of a layer's generic directory.
 LAYER_RANK = 100
-
 
 #: Ranks of the archs that have a fixed place; a site's own archs go between or beyond them.
 _FIXED_RANKS = {"sse3": 200, "avx": 300, "avx2": 400, "avx512": 500}
@@ -63,12 +61,10 @@ def assign_ranks(ladder: Sequence[tuple[str, int | None]]) -> list[int]:
         if above is not None:
             settled.append(above)
         below, start = settled[-1], end + 1
-    floor = LAYER_RANK
-    for (name, _), rank in zip(ladder, settled, strict=True):
+    for (name, _), floor, rank in zip(ladder, [LAYER_RANK, *settled], settled, strict=False):
         if rank <= floor:
             raise ValueError(
                 f"the rank of arch {name!r} is {rank}, not above {floor}, the one before it on the ladder "
-                f"(generic has {LAYER_RANK}): list the archs from low to high, with rising ranks"
+                f"(generic has {LAYER_RANK}), yet archs are listed from low to high, with rising ranks"
             )
-        floor = rank
     return settled

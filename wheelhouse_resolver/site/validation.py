@@ -15,7 +15,6 @@ from wheelhouse_resolver.utils.text import invalid_character, suggest_name
 #: Build numbers are rank * 1000 and more, and uv drops a wheel whose build number exceeds 64 bits.
 HIGHEST_RANK = 10**9
 
-
 #: Names end up in file names and build tags.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -80,7 +79,7 @@ def _layer_problems(layer: Layer, site: SiteFields) -> _Problems:
     if problem := invalid_name(layer.name, NO_LAYER):
         yield f"{key}.name", problem
     if not layer.directories or len({*layer.directories}) < len(layer.directories):
-        yield f"{key}.directories", "name at least one directory, each once"
+        yield f"{key}.directories", "must name at least one directory, each once"
     for directory in layer.directories:
         # One spelling for each directory: two of them would be ranked apart.
         if directory != "." and not {"", ".", ".."}.isdisjoint(directory.split("/")):

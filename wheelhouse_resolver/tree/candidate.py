@@ -7,14 +7,10 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from packaging.utils import (
-    BuildTag,
-    InvalidWheelFilename,
-    NormalizedName,
-    canonicalize_name,
-    parse_wheel_filename,
-)
+from packaging.utils import BuildTag, NormalizedName, canonicalize_name, parse_wheel_filename
 from packaging.version import Version
+
+from wheelhouse_resolver.utils.serialise import to_plain
 
 if TYPE_CHECKING:
     from packaging.tags import Tag
@@ -24,7 +20,6 @@ if TYPE_CHECKING:
 #: How many different parts of file names are remembered, of each kind. The names of a tree are made of few:
 #: 50,000 wheels have some thousand versions and projects, and some dozen build tags and tag sets.
 _REMEMBERED = 1 << 15
-
 
 #: A project as nearly all file names spell it: surely a valid one (PEP 427, "Escaping and Unicode").
 _PLAIN = re.compile(r"[A-Za-z0-9]+([._][A-Za-z0-9]+)*")
@@ -55,15 +50,8 @@ class Candidate(NamedTuple):
 
     def to_dict(self) -> dict[str, object]:
         """For JSON: name, version, filename, path, layer, arch, rank."""
-        return {
-            "name": self.name,
-            "version": str(self.version),
-            "filename": self.filename,
-            "path": self.path,
-            "layer": self.directory.layer,
-            "arch": self.directory.arch,
-            "rank": self.directory.rank,
-        }
+        own = to_plain(self, "name", "version", "filename")
+        return {**own, **self.directory.to_dict(), "path": self.path}
 
 
 class InvalidFilename(NamedTuple):
@@ -116,6 +104,6 @@ def parse_candidate(filename: str, directory: Directory) -> Candidate | InvalidF
         pass  # irregular: the words for what is wrong are packaging's, of the whole name
     try:
         return Candidate(*parse_wheel_filename(filename), filename, directory)
-    except InvalidWheelFilename as error:
+    except ValueError as error:
         problem = str(error).replace("Invalid wheel filename", "invalid wheel file name", 1)
         return InvalidFilename(filename=filename, directory=directory, problem=problem)

@@ -25,10 +25,8 @@ if TYPE_CHECKING:
 #: Whether a wheel with these tags will do.
 Fits: TypeAlias = Callable[["frozenset[Tag]"], object]
 
-
 #: How alike two names of projects must be to be close (difflib's ratio), and how many are given.
 _ALIKE = 0.7
-
 
 _MOST_CLOSE = 3
 
@@ -122,7 +120,7 @@ class Catalogue:
                     if fits(ending_of(ending)[1]):
                         version_of(version)
                         yield version, (filename, directory)
-                except ValueError:  # not a wheel's name
+                except ValueError:  # not the name of a wheel
                     continue
 
 

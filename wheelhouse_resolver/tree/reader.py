@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 #: To look for the files of more projects than these costs more than to go through all.
 _FEW = 8
 
-
 #: The shape of a wheel's file name, loosely: what fits it may still not parse, what doesn't never does.
 _SHAPE = re.compile(r"(?![^-]*__)[\w.]+-v?\d[^-]*(?:-\d[^-]*)?-[^-]+-[^-]+-[^-]+\.whl", re.IGNORECASE)
 
@@ -101,7 +100,7 @@ class Tree(NamedTuple):
         return Catalogue(found)
 
     def misnamed(self, directories: Sequence[Directory]) -> list[InvalidFilename]:
-        """All files in *directories* that end in .whl without having the shape of a wheel's name."""
+        """All files in *directories* that end in .whl without having the shape of the name of a wheel."""
         listing.check_root(self.site)
         found = [each for directory in directories for each in wheels_in(directory, odd=True)]
         return [each for each in found if isinstance(each, InvalidFilename)]

@@ -21,25 +21,20 @@ from wheelhouse_resolver.utils.safe_io import BAD_ZIP, open_regular, sha256_of
 #: How temporary names begin and end; installers look at names ending in .whl only.
 TEMPORARY_PREFIX = ".wheelhouse-draft-"
 
-
 _SUFFIX = ".part"
-
 
 #: On a filesystem without locks a temporary file is taken for dead after this long (s).
 _DEAD_AFTER = 24 * 3600
 
-
 #: Wheels are for everybody to read, whatever the publisher's umask.
 _FILE_MODE = 0o644
-
 
 #: What a filesystem answers that has no hard links (vfat, some FUSE and object stores).
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
 
-
-#: The flags of renameat2, and what it answers where it cannot do that.
+#: The flags of renameat2, and what it answers where it cannot do that, or a name is taken or missing.
 _NO_REPLACE, _EXCHANGE = 1, 2
-_NO_RENAMEAT2 = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
+_NO_RENAMEAT2 = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EEXIST, errno.ENOENT)
 
 
 class AlreadyExistsError(WheelhouseError, FileExistsError):
@@ -101,10 +96,8 @@ def make_shared_directory(directory: str) -> None:
 
 
 def _locked_file(directory: str) -> tuple[str, int]:
-    number = 0
     while True:
-        number += 1
-        name = f"{TEMPORARY_PREFIX}{os.uname().nodename}-{os.getpid()}-{time.time_ns()}-{number}{_SUFFIX}"
+        name = f"{TEMPORARY_PREFIX}{os.uname().nodename}-{os.getpid()}-{time.time_ns()}{_SUFFIX}"
         path = os.path.join(directory, name)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
@@ -204,13 +197,15 @@ def _rename(source: str, path: str) -> bool:
     code = _renameat2(source, path, _NO_REPLACE)
     if code in (0, errno.EEXIST):
         return code == 0
-    if code not in _NO_RENAMEAT2:
-        raise OSError(code, os.strerror(code))
-    with _directory_lock(os.path.dirname(path)):
+    descriptor = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.path.lexists(path):
             return False
         os.rename(source, path)
         return True
+    finally:
+        os.close(descriptor)
 
 
 def exchange(one: str, other: str) -> bool:
@@ -218,14 +213,14 @@ def exchange(one: str, other: str) -> bool:
 
     Raises `OSError`.
     """
-    code = _renameat2(one, other, _EXCHANGE)
-    if code and code not in (*_NO_RENAMEAT2, errno.ENOENT):
-        raise OSError(code, os.strerror(code), other)
-    return code == 0
+    return _renameat2(one, other, _EXCHANGE) == 0
 
 
 def _renameat2(source: str, path: str, flags: int) -> int:
-    """Linux's renameat2 (3.15): 0, or the number of the error."""
+    """Linux's renameat2 (3.15): 0, or the number of the error if it is one of `_NO_RENAMEAT2`.
+
+    Raises `OSError` for any other.
+    """
     import ctypes
 
     libc = ctypes.CDLL(None, use_errno=True)
@@ -233,17 +228,10 @@ def _renameat2(source: str, path: str, flags: int) -> int:
         return errno.ENOSYS
     at_cwd = -100
     done = libc.renameat2(at_cwd, os.fsencode(source), at_cwd, os.fsencode(path), flags)
-    return 0 if done == 0 else ctypes.get_errno()
-
-
-@contextlib.contextmanager
-def _directory_lock(directory: str) -> Iterator[None]:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+    code = 0 if done == 0 else ctypes.get_errno()
+    if code and code not in _NO_RENAMEAT2:
+        raise OSError(code, os.strerror(code), path)
+    return code
 
 
 def sync_directory(directory: str) -> None:

@@ -44,7 +44,7 @@ def get(kind: str, key: list[Any], compute: Callable[[], Any]) -> Any:
     """The remembered answer for *key*, or that of *compute*, which is then remembered.
 
     *key* must be what JSON can hold; an answer that isn't, is not remembered. Entries of one *kind* with
-    different keys stand beside each other.
+    different keys are kept side by side.
     """
     directory = cache_directory()
     if directory is None:
@@ -87,13 +87,9 @@ def get_for_files(kind: str, paths: Iterable[str], compute: Callable[[str], Any]
     On a network filesystem nearly all of the time is spent waiting. A file for which *compute* raises a
     `WheelhouseError` is left out: `get_for_file` raises it again for who needs that file.
     """
-    answers: dict[str, Any] = {}
-    unknown: list[str] = []
-    for path in paths:
-        try:
-            answers[path] = get_for_file(kind, path, _not_now)
-        except _UnknownError:
-            unknown.append(path)
+    not_remembered = object()  # which cannot be remembered either: JSON has no such thing
+    answers = {path: get_for_file(kind, path, lambda: not_remembered) for path in paths}
+    unknown = [path for path, answer in answers.items() if answer is not_remembered]
     if not unknown:
         return answers
     from concurrent.futures import ThreadPoolExecutor
@@ -101,17 +97,10 @@ def get_for_files(kind: str, paths: Iterable[str], compute: Callable[[str], Any]
     with ThreadPoolExecutor(min(_AT_ONCE, len(unknown))) as pool:
         futures = {path: pool.submit(get_for_file, kind, path, partial(compute, path)) for path in unknown}
     for path, future in futures.items():
+        del answers[path]
         with suppress(WheelhouseError):
             answers[path] = future.result()
     return answers
-
-
-class _UnknownError(Exception):
-    """Not remembered."""
-
-
-def _not_now() -> Any:
-    raise _UnknownError
 
 
 def _read(path: str) -> Any:

@@ -22,7 +22,10 @@ def write_text(path: str, text: str) -> bool:
         os.path.dirname(target), f".{os.path.basename(target)}.{os.uname().nodename}.{os.getpid()}~"
     )
     try:
-        mode = _mode_of(path)
+        try:
+            mode = os.stat(path).st_mode
+        except FileNotFoundError:
+            mode = None
         if mode is not None and not stat.S_ISREG(mode):
             with open(path, "wb") as file:
                 file.write(content)
@@ -48,13 +51,6 @@ def write_text(path: str, text: str) -> bool:
     except OSError as error:
         raise OutputError.from_os(path, error) from error
     return True
-
-
-def _mode_of(path: str) -> int | None:
-    try:
-        return os.stat(path).st_mode
-    except FileNotFoundError:
-        return None
 
 
 def make_directory(path: str) -> bool:

@@ -11,7 +11,7 @@ from typing import IO
 
 try:
     from lzma import LZMAError as _LZMAError
-except ImportError:  # a Python that was built without it; zipfile then says NotImplementedError
+except ImportError:  # a Python that was built without it; zipfile then raises a RuntimeError
 
     class _LZMAError(Exception):  # type: ignore[no-redef]
         """Never raised."""
@@ -19,18 +19,8 @@ except ImportError:  # a Python that was built without it; zipfile then says Not
 
 #: What zipfile raises, besides OSError, when it reads an archive that is damaged or made to harm
 #: (OverflowError: an offset that no file has; MemoryError: the dictionary size of an LZMA stream).
-BAD_ZIP = (
-    zipfile.BadZipFile,
-    zlib.error,
-    _LZMAError,
-    EOFError,
-    NotImplementedError,
-    RuntimeError,
-    ValueError,
-    OverflowError,
-    MemoryError,
-)
-
+_BAD_BYTES = (EOFError, RuntimeError, ValueError, OverflowError, MemoryError)
+BAD_ZIP = (zipfile.BadZipFile, zlib.error, _LZMAError, *_BAD_BYTES)
 
 #: As much of a file is read at once (bytes).
 CHUNK = 1 << 20

@@ -10,7 +10,7 @@ A schema is a check, made of checks::
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from wheelhouse_resolver.errors import SiteFileError
 from wheelhouse_resolver.utils.text import invalid_character, suggest_name, toml_type
@@ -28,12 +28,6 @@ class Findings:
         """Note the *problem* of the value at *key*."""
         self.noted.append((key, problem))
 
-    def fine(self, check: Check, value: Any, key: str) -> bool:
-        """Whether *check* has nothing to say of *value*, which is at *key*."""
-        before = len(self.noted)
-        check(self, value, key)
-        return len(self.noted) == before
-
     def expect(self, kind: type | tuple[type, ...], name: str, value: Any, key: str) -> bool:
         """Whether *value* is of that *kind*; *name* says what it must be."""
         if isinstance(value, kind):
@@ -42,8 +36,12 @@ class Findings:
         return False
 
 
-#: Notes what is wrong with a value, which is at a key.
-Check = Callable[[Findings, Any, str], None]
+class Check(Protocol):
+    """Notes what is wrong with a value, which is at a key."""
+
+    def __call__(self, found: Findings, value: Any, key: str, /) -> None:
+        """Note it."""
+
 
 #: What is wrong with a text, or None.
 Problem = Callable[[str], "str | None"]
@@ -66,35 +64,22 @@ def require(schema: Check, document: Any, source: str) -> Any:
     return document
 
 
-# -- tables -------------------------------------------------------------------------------------------------
-
-
 def _below(key: str, name: str) -> str:
     header = key.startswith("[") and key.endswith("]")
     return f"{key} {name}" if header else f"{key}.{name}" if key else name
 
 
-class Table:
+class Table(NamedTuple):
     """A table with the keys of *schema* only, those in *needed* at least.
 
     header: how the table is called in a site file (`build.slurm`); its keys read `[build.slurm] cores` then.
     then: looks at a table whose keys are all fine.
     """
 
-    __slots__ = ("header", "needed", "schema", "then")
-
-    def __init__(
-        self,
-        schema: Mapping[str, Check],
-        *,
-        needed: Collection[str] = (),
-        header: str = "",
-        then: Check | None = None,
-    ) -> None:
-        self.schema = schema
-        self.needed = needed
-        self.header = header
-        self.then = then
+    schema: Mapping[str, Check]
+    needed: Collection[str] = ()
+    header: str = ""
+    then: Check | None = None
 
     def __call__(self, found: Findings, value: Any, key: str) -> None:
         """Note what is wrong with *value*."""
@@ -114,15 +99,12 @@ class Table:
             self.then(found, value, key)
 
 
-class Pairs:
+class Pairs(NamedTuple):
     """A table of any names that *name* finds nothing wrong with. header: as of `Table`."""
 
-    __slots__ = ("header", "item", "name")
-
-    def __init__(self, item: Check, name: Problem = lambda _: None, *, header: str = "") -> None:
-        self.item = item
-        self.name = name
-        self.header = header
+    item: Check
+    name: Problem = lambda _: None
+    header: str = ""
 
     def __call__(self, found: Findings, value: Any, key: str) -> None:
         """Note what is wrong with *value*."""
@@ -135,17 +117,14 @@ class Pairs:
             self.item(found, item, _below(key, name))
 
 
-class Tables:
+class Tables(NamedTuple):
     """An array of tables: `patch[1]`, `patch[2]`, ...
 
     named: whether each has a `name` by which it is called: `[[layer]] 'nix'`.
     """
 
-    __slots__ = ("named", "one")
-
-    def __init__(self, one: Table, *, named: bool = False) -> None:
-        self.one = one
-        self.named = named
+    one: Table
+    named: bool = False
 
     def __call__(self, found: Findings, value: Any, key: str) -> None:
         """Note what is wrong with *value*."""
@@ -175,9 +154,6 @@ def array(item: Check, of: str) -> Check:
                 item(found, each, key)
 
     return check
-
-
-# -- values -------------------------------------------------------------------------------------------------
 
 
 def anything(found: Findings, value: Any, key: str) -> None:

@@ -6,14 +6,15 @@ import re
 import sys
 from typing import Any
 
+from wheelhouse_resolver.errors import WheelhouseError
 
-class TomlError(ValueError):
+
+class TomlError(WheelhouseError, ValueError):
     """Text that is not TOML. *problem*: why. *line*: 1-based, where it is known."""
 
-    def __init__(self, problem: str, line: int | None) -> None:
-        super().__init__(problem, line)
-        self.problem = problem
-        self.line = line
+    _message = "{problem}"
+    problem: str
+    line: int | None
 
 
 def parse_toml(text: str) -> dict[str, Any]:

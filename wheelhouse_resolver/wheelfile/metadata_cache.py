@@ -9,6 +9,9 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
 from wheelhouse_resolver.utils import cache
 
 #: What the cache calls them.
@@ -23,6 +26,16 @@ class CoreMetadata(NamedTuple):
     requires_python: str
     requires_dist: tuple[str, ...]
     provides_extra: tuple[str, ...]
+
+    def mismatch(self, project: str, version: Version) -> str:
+        """What is said of another wheel than that of *project* (normalised) and *version*; else empty."""
+        if canonicalize_name(self.name) != project:
+            return f"its METADATA has the name {self.name or '(none)'}"
+        try:
+            same = Version(self.version) == version
+        except InvalidVersion:
+            same = False
+        return "" if same else f"its METADATA has the version {self.version or '(none)'}"
 
 
 def cached_metadata(path: str) -> CoreMetadata:

@@ -1,4 +1,4 @@
-"""Classifying a wheel: which directory of the wheelhouse it belongs to, and why (see `evidence`).
+"""Classifying a wheel: which directory of the wheelhouse it belongs to, and why (see `clues`).
 
 Undecided is an answer. A guess would put a wheel where it crashes.
 """
@@ -6,26 +6,24 @@ Undecided is an answer. A guess would put a wheel where it crashes.
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import tempfile
+import zipfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from wheelhouse_resolver.builder.classification.evidence import (
-    Evidence,
-    Subject,
-    arch_evidence,
-    bit_of,
-    highest_mark,
-    layer_evidence,
-    level_name,
-)
+from wheelhouse_resolver.builder.classification import clues
+from wheelhouse_resolver.builder.classification.clues import Clue, Subject
 from wheelhouse_resolver.builder.classification.glibc import glibc_needed, layers_glibc, stated_glibc
-from wheelhouse_resolver.builder.classification.instructions import count_instructions
 from wheelhouse_resolver.errors import FileProblemError, reason_of
 from wheelhouse_resolver.site.layout import GENERIC
 from wheelhouse_resolver.utils.elf import ElfFile
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP
+from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.wheelfile.elf import elf_files
 from wheelhouse_resolver.wheelfile.validate import WheelName
 
@@ -33,8 +31,6 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.builder.records.record import BuildRecord
     from wheelhouse_resolver.site.layout import Directory
     from wheelhouse_resolver.site.model import Site
-
-_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class ClassifyError(FileProblemError, ValueError):
@@ -61,13 +57,8 @@ class Classification:
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         names = {"directory": "label", "path": "path", "layer": "layer", "arch": "arch"}
-        return {
-            "wheel": self.wheel,
-            **{key: getattr(self.directory, name, None) for key, name in names.items()},
-            "reasons": list(self.reasons),
-            "warnings": list(self.warnings),
-            "possible": list(self.possible),
-        }
+        place = {key: getattr(self.directory, name, None) for key, name in names.items()}
+        return {"wheel": self.wheel, **place, **to_plain(self, "reasons", "warnings", "possible")}
 
 
 def classify(
@@ -76,7 +67,7 @@ def classify(
     *,
     record: BuildRecord | None = None,
     scan: bool = False,
-    environ: Mapping[str, str] = _NOTHING,
+    environ: Mapping[str, str] = MappingProxyType({}),
 ) -> Classification:
     """Which directory of *site* the *wheel* (a path) belongs to.
 
@@ -86,36 +77,29 @@ def classify(
 
     Raises `ClassifyError` for an invalid wheel, `SiteFileError` for a wrong `[build.glibc]`.
     """
+    invalid = ""
     try:
         os.stat(wheel)  # that it does not exist is reported before an invalid name
-        platforms = {tag.platform for tag in _name(wheel).tags}
+        name = WheelName.parse(os.path.basename(wheel))
+        invalid = "invalid zip file: "
         files = elf_files(wheel)
         doubts = _scan(wheel, files) if scan else []
     except FileNotFoundError as error:
         raise ClassifyError(wheel, "does not exist") from error
     except OSError as error:
-        raise ClassifyError(wheel, f"cannot be read: {reason_of(error)}") from error
+        raise ClassifyError.from_os(wheel, error, "cannot be read") from error
     except BAD_ZIP as error:
-        if isinstance(error, ClassifyError):
-            raise
-        raise ClassifyError(wheel, f"invalid zip file: {error}") from error
+        raise ClassifyError(wheel, f"{invalid}{error}") from error
     subject = Subject(
         site=site,
         files=files,
-        platforms=frozenset(platforms),
+        platforms=frozenset(tag.platform for tag in name.tags),
         record=record,
         glibc=layers_glibc(site.layers, environ) if files else {},
         environ=environ,
     )
     found = decide(wheel, subject)
     return replace(found, warnings=(*found.warnings, *doubts))
-
-
-def _name(wheel: str) -> WheelName:
-    try:
-        return WheelName.parse(os.path.basename(wheel))
-    except ValueError as error:
-        raise ClassifyError(wheel, str(error)) from error
 
 
 def _scan(wheel: str, files: Sequence[ElfFile]) -> list[str]:
@@ -131,35 +115,61 @@ def _scan(wheel: str, files: Sequence[ElfFile]) -> list[str]:
     ]
 
 
+def count_instructions(wheel: str, paths: Sequence[str]) -> Counter[tuple[str, str]]:
+    """How many instructions the ELF files at *paths* in *wheel* have with each kind of register, if any.
+
+    By (path, register); one with several kinds counts for the widest. That proves nothing about the CPU that
+    they need: a library may choose among its instructions at run time, as numpy's does.
+
+    Raises `OSError` when objdump cannot be run, and what it raises of a damaged archive (`BAD_ZIP`).
+    """
+    counts: Counter[tuple[str, str]] = Counter()
+    with zipfile.ZipFile(wheel) as archive, tempfile.TemporaryDirectory() as scratch:
+        copy = os.path.join(scratch, "file")
+        for path in paths:
+            with archive.open(path) as packed, open(copy, "wb") as file:
+                shutil.copyfileobj(packed, file, 1 << 20)
+            with subprocess.Popen(
+                ["objdump", "--disassemble", "--no-show-raw-insn", copy],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            ) as process:
+                assert process.stdout is not None
+                for line in process.stdout:
+                    # The widest first; AVX has ymm registers, AVX-512 has zmm ones.
+                    if register := next((each for each in ("zmm", "ymm") if each.encode() in line), ""):
+                        counts[path, register] += 1
+    return counts
+
+
 def decide(wheel: str, subject: Subject) -> Classification:
     """Which directory the evidence leads to. Pure."""
     site, files = subject.site, subject.files
     if not files:
-        (top,) = [each for each in site.directories() if each.layer is None and each.arch == GENERIC]
+        (top,) = site.search_path_for(None, GENERIC)
         reason = "it contains no compiled code: it runs anywhere"
         return Classification(wheel=wheel, directory=top, reasons=(reason,))
     glibc = {**subject.glibc, **stated_glibc(site)}  # what the site file states comes first
     subject = replace(subject, glibc=glibc)
-    layers = layer_evidence(subject)
+    layers = clues.for_layer(subject)
     layer = layers[0] if layers else None
-    archs = list(arch_evidence(subject, layer.value if layer else None))
+    archs = list(clues.for_arch(subject, layer.value if layer else None))
     arch = archs[0] if archs else None
 
     warnings = list(filter(None, [subject.broken_promise]))
     warnings += [f"{each.path}: {each.problem}" for each in files if each.problem]
-    warnings += _unknown_names(subject) + _overruled("layer", layers) + _overruled_archs(site, archs)
+    for what, name in subject.unknown_names().items():
+        warnings.append(f"the build record says {what} {name}, which this site does not have")
+    warnings += _overruled("layer", layers) + _overruled("arch", _contradicting(site, archs))
     needed = glibc_needed(files)
     if layer is not None and layer.value in glibc and needed is not None and needed > glibc[layer.value]:
         warnings.append(f"it needs glibc {needed}, and layer {layer.value} has {glibc[layer.value]}")
 
-    reasons = [each.reason for each in (layer, arch) if each is not None]
-    if layer is None:
-        reasons.append("no evidence for a layer")
-    if arch is None:
-        reasons.append(_no_arch(files))
+    reasons = [layer.reason if layer else "no evidence for a layer", arch.reason if arch else _no_arch(files)]
     directory = None
+    matching = _matching(site, layer, arch)
     if layer is not None and arch is not None:
-        matching = _matching(site, layer, arch)
         if len({each.layer for each in matching}) == 1:
             directory = matching[0]  # of directories that are searched side by side, the most specific one
         elif matching:
@@ -167,7 +177,7 @@ def decide(wheel: str, subject: Subject) -> Classification:
         else:
             whose = f"layer {layer.value}" if layer.value else "the site"
             reasons.append(f"{whose} has no directory for {arch.value}")
-    possible = [] if directory is not None else _matching(site, layer, arch) or _matching(site, layer, None)
+    possible = [] if directory is not None else matching or _matching(site, layer, None)
     return Classification(
         wheel=wheel,
         directory=directory,
@@ -177,7 +187,7 @@ def decide(wheel: str, subject: Subject) -> Classification:
     )
 
 
-def _matching(site: Site, layer: Evidence | None, arch: Evidence | None) -> list[Directory]:
+def _matching(site: Site, layer: Clue | None, arch: Clue | None) -> list[Directory]:
     """The directories that *layer* and *arch* leave, most specific first.
 
     What needs no layer belongs to the top-level directory if it needs no arch either, else to a layer's.
@@ -188,38 +198,28 @@ def _matching(site: Site, layer: Evidence | None, arch: Evidence | None) -> list
         return found
     own = [each for each in found if each.layer == layer.value]
     if not own and generic:  # a layer at the root: its generic directory is the top-level one
-        own = list(site.search_path_for(layer.value, GENERIC))
+        return list(site.search_path_for(layer.value, GENERIC))
     return own
 
 
-def _overruled(what: str, evidence: Sequence[Evidence]) -> list[str]:
-    """A warning for all evidence that contradicts the first."""
+def _overruled(what: str, found: Sequence[Clue]) -> list[str]:
+    """A warning for each of *found* that contradicts the first."""
     return [
         f"{each.reason}, which says {what} {each.value or 'none'}: overruled"
-        for each in evidence[1:]
-        if each.value != evidence[0].value
+        for each in found[1:]
+        if each.value != found[0].value
     ]
 
 
-def _overruled_archs(site: Site, archs: Sequence[Evidence]) -> list[str]:
-    """Warnings as of `_overruled`; none for a mark that the first arch fulfils."""
-    if not archs:
-        return []
-    enough = bit_of(next((arch for arch in site.ladder if arch.name == archs[0].value), None))
-    return _overruled("arch", [archs[0], *(each for each in archs[1:] if not 0 < each.mark <= enough)])
-
-
-def _unknown_names(subject: Subject) -> list[str]:
-    record = subject.record
-    if record is None:
-        return []
-    unknown = [f"layer {record.layer}"] if not subject.has_layer(record.layer) else []
-    unknown += [f"arch {record.arch}"] if not subject.has_arch(record.arch) else []
-    return [f"the build record says {each}, which this site does not have" for each in unknown]
+def _contradicting(site: Site, archs: Sequence[Clue]) -> list[Clue]:
+    """*archs* without the marks that the first arch fulfils."""
+    first = next((arch for arch in site.ladder if archs and arch.name == archs[0].value), None)
+    enough = clues.bit_of(first)
+    return [*archs[:1], *(each for each in archs[1:] if not 0 < each.mark <= enough)]
 
 
 def _no_arch(files: Sequence[ElfFile]) -> str:
-    file, bit = highest_mark(files)
+    file, bit = clues.highest_mark(files)
     if bit > 1:
-        return f"{file.path} is marked to need {level_name(bit)}, which no arch of the site has"
+        return f"{file.path} is marked to need {clues.level_name(bit)}, which no arch of the site has"
     return "no evidence for an arch: no build record, no rpath, no mark of the linker"

@@ -6,6 +6,8 @@ import glob
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
@@ -18,11 +20,6 @@ from wheelhouse_resolver.wheelfile.tags import glibc_of
 if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Layer
     from wheelhouse_resolver.site.model import Site
-
-_VERSION = re.compile(r"GLIBC_(\d+(?:\.\d+)+)")
-
-#: Where a layer keeps its C library, below its prefix.
-_PLACES = ("lib64", "usr/lib64", "lib", "usr/lib")
 
 
 def glibc_needed(files: Iterable[ElfFile]) -> Version | None:
@@ -37,7 +34,7 @@ def glibc_promised(platforms: Iterable[str]) -> Version | None:
 
 
 def _highest(versions: Iterable[str]) -> Version | None:
-    found = (match[1] for version in versions if (match := _VERSION.fullmatch(version)))
+    found = (match[1] for version in versions if (match := re.fullmatch(r"GLIBC_(\d+(?:\.\d+)+)", version)))
     return max(map(Version, found), default=None)
 
 
@@ -66,24 +63,15 @@ def layers_glibc(layers: Sequence[Layer], environ: Mapping[str, str]) -> dict[st
     found = {}
     for layer in layers:
         patterns = [expanded_pattern(pattern, environ) or "" for pattern in layer.interpreter]
-        versions = [
-            version
-            for pattern in patterns
-            if pattern.startswith("/") and pattern.endswith("/*")
-            for prefix in glob.glob(pattern.removesuffix("/*"))
-            if (version := _glibc_below(prefix)) is not None
-        ]
-        if versions:
+        above = [each.removesuffix("/*") for each in patterns if each.startswith("/") and each.endswith("/*")]
+        if versions := list(filter(None, map(_glibc_below, chain.from_iterable(map(glob.glob, above))))):
             found[layer.name] = min(versions)
     return found
 
 
 def _glibc_below(prefix: str) -> Version | None:
-    for place in _PLACES:
+    for place in ("lib64", "usr/lib64", "lib", "usr/lib"):
         path = os.path.join(prefix, place, "libc.so.6")
-        try:
-            with open(path, "rb") as file:
-                return _highest(read_elf(file, path).defines)
-        except OSError:
-            continue
+        with suppress(OSError), open(path, "rb") as file:
+            return _highest(read_elf(file, path).defines)
     return None

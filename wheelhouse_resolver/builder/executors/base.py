@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from wheelhouse_resolver.builder.process.commands import tail_of
 from wheelhouse_resolver.builder.resources import Resources
 from wheelhouse_resolver.errors import OutputError, WheelhouseError
 
@@ -51,6 +51,12 @@ class Result:
     task: Task
     vanished: str = ""
 
+    @classmethod
+    def missing(cls, task: Task, problem: str) -> Result:
+        """That *task* left no result because of *problem*, and what it printed last."""
+        last = tail_of(task.log, lines=1) if os.path.exists(task.log) else ""
+        return cls(task=task, vanished=f"{problem}: {last}" if last else problem)
+
 
 class TaskObserver(Protocol):
     """What follows a wave; every call comes from the thread that called `Executor.run`."""
@@ -80,8 +86,9 @@ class Executor(Protocol):
 def clear_result(task: Task) -> Task:
     """Remove the result file of an earlier run of *task*; returns *task*. Raises `OutputError`."""
     try:
-        with suppress(FileNotFoundError):
-            os.unlink(task.result)
+        os.unlink(task.result)
+    except FileNotFoundError:
+        pass
     except OSError as error:
         raise OutputError.from_os(task.result, error) from error
     return task

@@ -9,23 +9,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from wheelhouse_resolver.builder.executors.base import Result, Task, TaskObserver, clear_result
-from wheelhouse_resolver.builder.process.commands import (
-    Finished,
-    children,
-    kill_children,
-    start_logged,
-    stop,
-    tail_of,
-)
-
-#: How often the subprocesses are polled (s). Not `os.pidfd_open`: Linux 4.18 of RHEL 8 lacks it.
-_POLL = 0.05
-
-#: How often the observer is called while tasks run (s).
-_TICK = 0.5
-
-#: How long tasks may take to stop (s): each stops its own subprocesses first.
-_GRACE = 20.0
+from wheelhouse_resolver.builder.process import commands
 
 
 class LocalExecutor:
@@ -39,17 +23,18 @@ class LocalExecutor:
         waiting = [clear_result(task) for task in reversed(tasks)]
         results: dict[int, Result] = {}
         called = time.monotonic()
-        own = children()
+        own = commands.children()
         with ExitStack() as stack:
             running: list[tuple[Task, subprocess.Popen[bytes]]] = []
-            stack.callback(kill_children, own)
+            stack.callback(commands.kill_children, own)
             # Asks all of them before it waits for any: an interrupt must not take a grace period for each.
-            stack.callback(lambda: stop([process for _, process in running], _GRACE))
+            # They have long: each stops its own subprocesses first.
+            stack.callback(lambda: commands.stop([process for _, process in running], grace=20.0))
             while waiting or running:
                 while waiting and len(running) < self.jobs:
                     task = waiting.pop()
-                    started = start_logged(task.argv, log=task.log, environ=os.environ, cwd=task.cwd)
-                    if isinstance(started, Finished):
+                    started = commands.start_logged(task.argv, log=task.log, environ=os.environ, cwd=task.cwd)
+                    if isinstance(started, commands.Finished):
                         results[id(task)] = Result(task=task, vanished=started.tail)
                         observer.finished(results[id(task)])
                     else:
@@ -57,14 +42,14 @@ class LocalExecutor:
                 ended = [each for each in running if each[1].poll() is not None]
                 for task, process in ended:
                     running.remove((task, process))
-                    stop([process])
+                    commands.stop([process])
                     # A task kills its orphans, unless it was killed itself (memory).
-                    kill_children(own.union(other.pid for _, other in running))
+                    commands.kill_children(own.union(other.pid for _, other in running))
                     results[id(task)] = _result(task, process.returncode)
                     observer.finished(results[id(task)])
                 if not ended and running:
-                    time.sleep(_POLL)
-                if time.monotonic() - called >= _TICK:
+                    time.sleep(0.05)  # not `os.pidfd_open`: Linux 4.18 of RHEL 8 lacks it
+                if time.monotonic() - called >= 0.5:
                     called = time.monotonic()
                     observer.waiting()
         return [results[id(task)] for task in tasks]
@@ -73,6 +58,4 @@ class LocalExecutor:
 def _result(task: Task, code: int) -> Result:
     if os.path.exists(task.result):
         return Result(task=task)
-    problem = Finished(code, False, 0.0, "").problem or "exited with 0, but left no result"
-    last = tail_of(task.log, lines=1)
-    return Result(task=task, vanished=f"{problem}: {last}" if last else problem)
+    return Result.missing(task, commands.ended_with(code) or "exited with 0, but left no result")

@@ -12,10 +12,9 @@ import shlex
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 
 from wheelhouse_resolver.builder.executors.base import ExecutorError, Result, Task, TaskObserver, clear_result
 from wheelhouse_resolver.builder.process.commands import stop, tail_of
@@ -23,6 +22,11 @@ from wheelhouse_resolver.builder.resources import GRACE, Resources
 from wheelhouse_resolver.errors import OutputError, reason_of
 from wheelhouse_resolver.utils.filesystem import make_directory, write_text
 from wheelhouse_resolver.utils.process import run
+
+#: sbatch's options for every job. Not requeued: we run it again ourselves, once.
+_OPTIONS = ("--nodes=1", "--ntasks=1", "--export=ALL", "--no-requeue", "--open-mode=append")
+
+_VANISHED = "its job ended twice without a result (a node that failed, a limit of time or memory?)"
 
 #: The tasks of one array job; Slurm's default MaxArraySize is 1001.
 _MOST_TASKS = 1000
@@ -37,67 +41,41 @@ _ASK_AGAIN = 15.0
 _CANCEL = 90.0
 
 
-class Job(Protocol):
-    """An array job that was submitted."""
+def submit(options: Sequence[str], directory: str, script: str) -> ArrayJob:
+    """Submit the file *script* with sbatch's *options*, as it is and at once.
+
+    *directory* is the job's own, for the scheduler's messages. Raises `ExecutorError`.
+    """
+    # By this name the job is found again: its number is known only after it is submitted, which is too
+    # late for an interrupt in between.
+    name = f"wheelhouse-{os.path.basename(directory)}"
+    command = ["sbatch", "--parsable", "--wait", f"--job-name={name}", *options, script]
+    paths = os.path.join(directory, "sbatch.out"), os.path.join(directory, "sbatch.err")
+    with open(paths[0], "wb") as out, open(paths[1], "wb") as err:
+        try:
+            # A session of its own: Ctrl-C reaches us only, and we then cancel the job.
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
+            )
+        except OSError as error:
+            hint = "--executor slurm needs Slurm's commands on PATH"
+            raise ExecutorError("sbatch", reason_of(error)).with_hint(hint) from error
+    return ArrayJob(name, process, *paths)
+
+
+class ArrayJob:
+    """An array job that was submitted, by the `sbatch --wait` that is *waiting* for it."""
+
+    def __init__(self, name: str, waiting: subprocess.Popen[bytes], out: str, err: str) -> None:
+        self._name, self._waiting, self._out, self._err = name, waiting, out, err
+        self._asked = 0.0
 
     def is_over(self) -> bool:
         """Whether no task of it is waiting or running any more.
 
-        May be called every second: asks the scheduler rarely. Raises `ExecutorError` when the job was not
-        accepted, or the scheduler does not answer.
+        May be called every second: `sbatch --wait` itself asks the scheduler, ever more rarely. Raises
+        `ExecutorError` when the job was not accepted, or the scheduler does not answer.
         """
-
-    def cancel(self) -> None:
-        """Stop all its tasks, and wait until they have ended. Raises `ExecutorError`."""
-
-    def release(self) -> None:
-        """End what waits for it here. All its tasks have left their results."""
-
-
-class Scheduler(Protocol):
-    """What runs jobs."""
-
-    def submit(self, options: Sequence[str], directory: str, script: str) -> Job:
-        """Submit the file *script* with sbatch's *options*, as it is and at once.
-
-        *directory* is the job's own, for the scheduler's messages. Raises `ExecutorError`.
-        """
-
-
-class Slurm:
-    """The real one: sbatch, squeue and scancel as found on PATH."""
-
-    def submit(self, options: Sequence[str], directory: str, script: str) -> Job:
-        """See `Scheduler.submit`."""
-        # By this name the job is found again: its number is known only after it is submitted, which is too
-        # late for an interrupt in between.
-        name = f"wheelhouse-{os.path.basename(directory)}"
-        command = ["sbatch", "--parsable", "--wait", f"--job-name={name}", *options, script]
-        paths = os.path.join(directory, "sbatch.out"), os.path.join(directory, "sbatch.err")
-        with open(paths[0], "wb") as out, open(paths[1], "wb") as err:
-            try:
-                # A session of its own: Ctrl-C reaches us only, and we then cancel the job.
-                process = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
-                )
-            except OSError as error:
-                hint = "--executor slurm needs Slurm's commands on PATH"
-                raise ExecutorError("sbatch", reason_of(error)).with_hint(hint) from error
-        return _SlurmJob(name, process, *paths)
-
-
-class _SlurmJob:
-    """A job of `Slurm`, with its `sbatch --wait`."""
-
-    def __init__(self, name: str, waiting: subprocess.Popen[bytes], out: str, err: str) -> None:
-        self._name = name
-        self._waiting = waiting
-        self._out = out
-        self._err = err
-        self._asked = 0.0
-
-    def is_over(self) -> bool:
-        """See `Job.is_over`. `sbatch --wait` itself asks the scheduler, ever more rarely."""
         if self._waiting.poll() is None:
             return False
         if not os.path.getsize(self._out):  # no job number
@@ -110,7 +88,7 @@ class _SlurmJob:
         return not self._queued()
 
     def cancel(self) -> None:
-        """See `Job.cancel`."""
+        """Stop all its tasks, and wait until they have ended. Raises `ExecutorError`."""
         stop([self._waiting])
         _ask("scancel", f"--name={self._name}")
         deadline = time.monotonic() + _CANCEL
@@ -120,7 +98,7 @@ class _SlurmJob:
             time.sleep(_POLL)
 
     def release(self) -> None:
-        """See `Job.release`. Ending `sbatch --wait` does nothing to its job."""
+        """End the `sbatch --wait` of a job all of whose tasks have left their results."""
         stop([self._waiting])
 
     def _queued(self) -> bool:
@@ -147,7 +125,7 @@ def _one_line(output: str) -> str:
 class _Submission:
     """A job, and those of its tasks that have no result yet; *over*: since when (s) it has ended."""
 
-    job: Job
+    job: ArrayJob
     left: list[Task]
     over: float | None = None
 
@@ -160,6 +138,7 @@ class SlurmExecutor:
     options:   more options for sbatch, which win over ours.
     grace:     how long to wait for a missing result after its job is over (s).
     poll:      how often to look for results (s).
+    submit:    submits a job, see `submit`.
     """
 
     jobs: int
@@ -167,15 +146,13 @@ class SlurmExecutor:
     options: tuple[str, ...] = ()
     grace: float = GRACE
     poll: float = _POLL
-    scheduler: Scheduler = field(default_factory=Slurm)
+    submit: Callable[[Sequence[str], str, str], ArrayJob] = submit
 
     def run(self, tasks: Sequence[Task], observer: TaskObserver) -> list[Result]:
         """See `Executor.run`. A task that vanished is run once more."""
         found: dict[int, Result] = {}
         for last in (False, True):
-            left = [task for task in tasks if id(task) not in found]
-            if left:
-                self._attempt(left, observer, found, last=last)
+            self._attempt([task for task in tasks if id(task) not in found], observer, found, last=last)
         return [found[id(task)] for task in tasks]
 
     def _attempt(
@@ -201,13 +178,15 @@ class SlurmExecutor:
                     elif each.over is not None and time.monotonic() - each.over >= self.grace:
                         submissions.remove(each)
                         for task in each.left if last else ():
-                            found[id(task)] = Result(task=task, vanished=_vanished(task))
+                            found[id(task)] = Result.missing(task, _VANISHED)
                             observer.finished(found[id(task)])
                 if submissions:
                     observer.waiting()
                     time.sleep(self.poll)
         except BaseException:
-            _cancel([each.job for each in submissions])
+            with ExitStack() as stack:  # what goes wrong with one is raised when all have been tried
+                for each in submissions:
+                    stack.callback(each.job.cancel)
             raise
 
     def _submit(self, tasks: Sequence[Task]) -> _Submission:
@@ -226,47 +205,31 @@ class SlurmExecutor:
         script = os.path.join(directory, "tasks.sh")
         write_text(script, _script(tasks))
         options = [*self._options(tasks[0].resources, len(tasks), directory), *self.options]
-        return _Submission(job=self.scheduler.submit(options, directory, script), left=list(tasks))
+        return _Submission(job=self.submit(options, directory, script), left=list(tasks))
 
     def _options(self, resources: Resources, count: int, directory: str) -> list[str]:
         """sbatch's options. Not `#SBATCH` lines in the script, which quote in a way of their own."""
-        wanted = {
-            "--mem": resources.memory,
-            "--time": resources.time,
-            "--constraint": resources.constraint,
-            "--partition": resources.partition,
+        stated = {
+            "array": f"0-{count - 1}%{self.jobs}",
+            "cpus-per-task": resources.cores,
+            "mem": resources.memory,
+            "time": resources.time,
+            "constraint": resources.constraint,
+            "partition": resources.partition,
+            "chdir": directory,
+            "output": f"{directory.replace('%', '%%')}/%a.out",
         }
-        return [
-            f"--array=0-{count - 1}%{self.jobs}",
-            "--nodes=1",
-            "--ntasks=1",
-            f"--cpus-per-task={resources.cores}",
-            *(f"{option}={value}" for option, value in wanted.items() if value),
-            "--export=ALL",
-            "--no-requeue",  # we run it again ourselves, once
-            f"--chdir={directory}",
-            f"--output={directory.replace('%', '%%')}/%a.out",
-            "--open-mode=append",
-        ]
+        return [*_OPTIONS, *(f"--{option}={value}" for option, value in stated.items() if value)]
 
 
-def _cancel(jobs: Sequence[Job]) -> None:
-    """Cancel all *jobs*; what goes wrong with one is raised when all have been tried."""
-    with ExitStack() as stack:
-        for job in jobs:
-            stack.callback(job.cancel)
-
-
-def _groups(tasks: Iterable[Task]) -> list[list[Task]]:
+def _groups(tasks: Iterable[Task]) -> Iterator[list[Task]]:
     """*tasks* by their resources, in groups that an array job can hold."""
     groups: dict[Resources, list[Task]] = {}
     for task in tasks:
         groups.setdefault(task.resources, []).append(task)
-    return [
-        group[start : start + _MOST_TASKS]
-        for group in groups.values()
-        for start in range(0, len(group), _MOST_TASKS)
-    ]
+    for group in groups.values():
+        for start in range(0, len(group), _MOST_TASKS):
+            yield group[start : start + _MOST_TASKS]
 
 
 def _script(tasks: Sequence[Task]) -> str:
@@ -283,14 +246,6 @@ def _is_there(task: Task) -> bool:
 
     Opening a directory makes an NFS client look whether it has changed (nfs(5), close-to-open consistency).
     """
-    try:
-        with os.scandir(os.path.dirname(task.result)):
-            return os.path.exists(task.result)
-    except OSError:
-        return False
-
-
-def _vanished(task: Task) -> str:
-    problem = "its job ended twice without a result (a node that failed, a limit of time or memory?)"
-    last = tail_of(task.log, lines=1) if os.path.exists(task.log) else ""
-    return f"{problem}: {last}" if last else problem
+    with suppress(OSError), os.scandir(os.path.dirname(task.result)):
+        return os.path.exists(task.result)
+    return False

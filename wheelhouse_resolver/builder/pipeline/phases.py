@@ -1,4 +1,4 @@
-"""The phases of a build: each is timed, logged, and says what went wrong in it."""
+"""The phases of a build: each is timed and logged, with what went wrong in it."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from dataclasses import replace
 
 from wheelhouse_resolver.builder.process.commands import is_full, run_logged, tail_of
 from wheelhouse_resolver.builder.process.log_tail import FULL
-from wheelhouse_resolver.builder.records.record import BuildRecord, Phase
-from wheelhouse_resolver.errors import WheelhouseError, printable, reason_of
+from wheelhouse_resolver.builder.records.record import BuildRecord, Phase, describe
+from wheelhouse_resolver.errors import WheelhouseError, printable
 
 _INTERRUPTED = "interrupted"
 
 
-class PhaseFailed(Exception):
-    """What a phase cannot go on after; the text is the problem, in one line."""
+class PhaseFailed(WheelhouseError, RuntimeError):
+    """A phase cannot continue."""
+
+    _message = "{problem}"
+    problem: str
 
 
 class Phases:
-    """A build under way. *record* holds at every moment what is known of it.
-
-    timeout: how long a command may take (s); None: as long as it likes.
-    """
+    """A running build. *record*: what is known of it so far. *timeout*: of a command (s); None: no limit."""
 
     def __init__(self, record: BuildRecord, timeout: float | None) -> None:
         self.record = record
@@ -34,7 +34,7 @@ class Phases:
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Time one phase, and make what goes wrong in it the record's problem.
+        """Time one phase, and note in the record what goes wrong in it.
 
         Raises `PhaseFailed` for every error of the block, and `OSError` when the log is gone.
         """
@@ -46,8 +46,8 @@ class Phases:
             yield
             problem = ""
         except Exception as error:
-            problem = told(error)
-            if not isinstance(error, (PhaseFailed, WheelhouseError, OSError)):
+            problem = describe(error)
+            if not isinstance(error, (WheelhouseError, OSError)):
                 for line in traceback.format_exc().splitlines():
                     self.say(line)
             raise PhaseFailed(problem) from error
@@ -63,29 +63,19 @@ class Phases:
                 self.say(f"=== {name} failed: {problem}")
 
     def say(self, line: str) -> None:
-        """Add *line* to the log. On a full disk it is lost; what the build writes then, says so."""
+        """Add *line* to the log. On a full disk it is lost; what the build writes next fails anyway."""
         text = f"{printable(line)}\n".encode()
         with contextlib.suppress(OSError), open(self.record.log, "ab") as file:
             file.write(text)
 
     def run(self, command: Sequence[str], what: str, environ: Mapping[str, str], cwd: str) -> None:
-        """Run *command*, called *what*, in the directory *cwd*. Raises `PhaseFailed` unless it ends well."""
+        """Run *command*, called *what*, in the directory *cwd*. Raises `PhaseFailed` if it fails."""
         self.say(f"$ {shlex.join(command)}")
         done = run_logged(command, log=self.record.log, environ=environ, cwd=cwd, timeout=self.timeout)
         if not done.ok:
             raise PhaseFailed(f"{what} {done.why}")
 
     def run_shell(self, commands: Sequence[str], what: str, environ: Mapping[str, str], cwd: str) -> None:
-        """Run *commands*, each in a shell of its own, which ends at the first thing that fails."""
+        """Run *commands*, each in a shell of its own, which exits at the first failure."""
         for command in commands:
             self.run(["bash", "-euo", "pipefail", "-c", command], f"{what} command {command!r}", environ, cwd)
-
-
-def told(error: Exception) -> str:
-    """What went wrong, in one line."""
-    if isinstance(error, (PhaseFailed, WheelhouseError)):
-        return printable(error)
-    if isinstance(error, OSError):
-        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else ""
-        return printable(f"{where}{reason_of(error)}")
-    return f"this is a fault of ours: {type(error).__name__}: {printable(error)}"

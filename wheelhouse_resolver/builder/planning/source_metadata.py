@@ -1,4 +1,4 @@
-"""What a source requires at run time, known before it is built."""
+"""What a wheel will require, read before it is built."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
@@ -16,82 +18,78 @@ from wheelhouse_resolver.builder.process.commands import run_logged
 from wheelhouse_resolver.builder.recipes.model import Recipe
 from wheelhouse_resolver.builder.sources.fetched import Fetched
 from wheelhouse_resolver.builder.sources.patch import prepare
-from wheelhouse_resolver.errors import WheelhouseError, printable
+from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.wheelfile.edit import edited_requirements, requirements_of
 from wheelhouse_resolver.wheelfile.metadata import Metadata, parse_headers
 
 
-class NeedsError(WheelhouseError, RuntimeError):
-    """A source whose requirements cannot be told. Attributes: *project*, *problem*, *log* of the attempt."""
+class SourceMetadataError(WheelhouseError, RuntimeError):
+    """A source whose requirements cannot be determined. *log*: of the attempt."""
 
-    def __init__(self, project: str, problem: str, log: str) -> None:
-        super().__init__(project, problem, log)
-        self.project = project
-        self.problem = problem
-        self.log = log
-
-    def __str__(self) -> str:
-        return (
-            f"{printable(self.project)}: its metadata cannot be prepared: {printable(self.problem)} "
-            f"(log: {printable(self.log)})"
-        )
+    _message = "{project}: cannot prepare its metadata: {problem}"
+    _hint = "see the log {log}"
+    project: str
+    problem: str
+    log: str
 
 
 def static_requirements(info: Metadata) -> list[str] | None:
-    """The requirements that the PKG-INFO of a source distribution promises its wheel to have.
+    """The requirements in the PKG-INFO of a source distribution, if every wheel has the same (PEP 643).
 
-    None when it promises nothing: before metadata 2.2, or where it calls them dynamic (PEP 643).
+    None if they may differ: before metadata 2.2, or if it says that they are dynamic.
     """
     try:
-        promises = Version(info.get("Metadata-Version") or "1.0") >= Version("2.2")
+        is_final = Version(info.get("Metadata-Version") or "1.0") >= Version("2.2")
     except InvalidVersion:
         return None
     dynamic = {each.strip().lower() for each in info.get_all("Dynamic")}
-    if not promises or "requires-dist" in dynamic:
+    if not is_final or "requires-dist" in dynamic:
         return None
     return [" ".join(each.split()) for each in info.get_all("Requires-Dist")]
 
 
-def requirements_of_source(
+def get_requires_dist(
     fetched: Fetched, recipe: Recipe, *, python: str, log: str, environ: Mapping[str, str]
 ) -> list[str]:
     """What the wheel of *fetched* will require, with the edits of *recipe*.
 
-    Read from its PKG-INFO where that is final; else its build backend is asked, through the pip of our own
-    Python working for *python*, of a copy changed as *recipe* says. What the backend needs is fetched.
+    Read from its PKG-INFO where that is final; else its build backend is asked, through this program's own
+    pip working for *python*, with a copy changed as *recipe* says. What the backend needs is downloaded.
 
-    Raises `NeedsError`, `RelabelError` for edits that do not fit, and what `prepare` raises.
+    Raises `SourceMetadataError`, `RelabelError` for edits that do not apply, and what `prepare` raises.
     """
     own: list[str] | None = None
-    if fetched.kind == "wheel":
+    if fetched.archive.kind == "wheel":
         own = requirements_of(fetched.path)
     elif not recipe.changes_source:
-        try:
-            with open(os.path.join(fetched.path, "PKG-INFO"), encoding="utf-8", errors="replace") as file:
-                own = static_requirements(parse_headers(file.read()))
-        except OSError:
-            own = None  # a checkout, say
+        with suppress(OSError):  # not a source distribution
+            own = static_requirements(
+                parse_headers(Path(fetched.path, "PKG-INFO").read_text("utf-8", "replace"))
+            )
     if own is None:
-        own = _asked(fetched, recipe, python, log, environ)
+        own = _ask_backend(fetched, recipe, python, log, environ)
     return edited_requirements(fetched.path, own, recipe.edits)
 
 
-def _asked(fetched: Fetched, recipe: Recipe, python: str, log: str, environ: Mapping[str, str]) -> list[str]:
-    # A copy: the source serves other archs too, for which the recipe may say something else.
-    directory = tempfile.mkdtemp(dir=os.path.dirname(fetched.path.rstrip(os.sep)))
-    source, report = os.path.join(directory, "source"), os.path.join(directory, "report.json")
-    shutil.copytree(fetched.path, source, symlinks=True)
-    prepare(replace(fetched, path=source), recipe, log=log, environ=environ)
+def _ask_backend(
+    fetched: Fetched, recipe: Recipe, python: str, log: str, environ: Mapping[str, str]
+) -> list[str]:
+    # A copy: the source is also for other archs, for which the recipe may make other changes.
+    directory = tempfile.mkdtemp(dir=os.path.dirname(fetched.root))
+    root, report = os.path.join(directory, "source"), os.path.join(directory, "report.json")
+    shutil.copytree(fetched.root, root, symlinks=True)
+    source = os.path.join(root, os.path.relpath(fetched.path, fetched.root))
+    prepare(replace(fetched, root=root, path=source), recipe, log=log, environ=environ)
     command = [
         sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--dry-run", "--no-deps",
         "--ignore-installed", "--report", report, source,
     ]  # fmt: skip
     done = run_logged(command, log=log, environ=environ)
     if not done.ok:
-        raise NeedsError(recipe.name, f"pip {done.problem}", log)
+        raise SourceMetadataError(recipe.name, f"pip {done.problem}", log)
     try:
         with open(report, encoding="utf-8") as file:
             (found,) = json.load(file)["install"]
         return [str(each) for each in found["metadata"].get("requires_dist", [])]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise NeedsError(recipe.name, f"pip's report cannot be read ({error})", log) from error
+        raise SourceMetadataError(recipe.name, f"cannot read pip's report: {error}", log) from error

@@ -1,4 +1,4 @@
-"""The order of builds: pure functions over who needs whom."""
+"""The order of builds: pure functions."""
 
 from __future__ import annotations
 
@@ -13,26 +13,25 @@ Node = TypeVar("Node")
 
 
 class CycleError(WheelhouseError, ValueError):
-    """Packages that need each other, so that none can be built first. Attributes: *cycle*, ends included."""
+    """Packages that need each other, so that none can be built first. *cycle*: with both ends."""
 
-    def __init__(self, cycle: Sequence[str]) -> None:
-        super().__init__(tuple(cycle))
-        self.cycle = tuple(cycle)
+    _hint = (
+        "remove one of these requirements with a recipe (wheel.remove-requires), or build without --recursive"
+    )
+    cycle: Sequence[str]
 
-    def __str__(self) -> str:
-        return (
-            f"a cycle of requirements: {printable(' -> '.join(self.cycle))}; take one of them out with a "
-            "recipe (`remove` under its edits), or build them without --recursive"
-        )
+    @property
+    def message(self) -> str:
+        """The cycle."""
+        return f"a cycle of requirements: {printable(' -> '.join(self.cycle))}"
 
 
 def waves(needs: Mapping[Node, Collection[Node]], name: Callable[[Node], str] = str) -> list[list[Node]]:
-    """The nodes of *needs* in waves: each node once, in the first wave after all the nodes that it needs.
+    """The nodes of *needs* in waves: each once, in the first wave after all the nodes that it needs.
 
-    What is needed and is no node of *needs* is there already; a node's need of itself counts for nothing (a
-    project's extra may name its other extras so). Within a wave the order is that of *needs*.
-
-    Raises `CycleError`, which calls the nodes by *name*.
+    A need that is not a node exists already; a node's need of itself is ignored (a project's extra may refer
+    to its other extras so). Within a wave the order is that of *needs*. Raises `CycleError`, with the nodes'
+    *name*.
     """
     place = {node: number for number, node in enumerate(needs)}
     sorter = TopologicalSorter(
@@ -51,12 +50,11 @@ def waves(needs: Mapping[Node, Collection[Node]], name: Callable[[Node], str] = 
     return found
 
 
-def leaders(python: int, arch: int) -> list[tuple[int, int]]:
-    """The builds of the same package to wait for, since their wheel may serve this one as well.
+def sharing_order(python: int, arch: int) -> list[tuple[int, int]]:
+    """The builds of the same package to wait for, since their wheel may fit this one too.
 
-    A build is for the Python and the arch of these numbers in their orders, the oldest Python first. The
-    first of all may turn out to be pure, which serves every Python and arch; the first Python's of an arch
-    may turn out to be abi3, which serves the later Pythons of that arch.
+    Builds are identified by the indexes of their Python, oldest first, and arch. The very first wheel may be
+    pure and fit every Python and arch; that of an arch's first Python may be abi3 and fit its later ones.
     """
     if python > 0:
         return [(0, arch)]

@@ -13,7 +13,6 @@ import subprocess
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from types import FrameType
 from typing import NamedTuple, NoReturn
 
 from wheelhouse_resolver.builder.process.log_tail import FULL, last_words, without_closing
@@ -21,14 +20,10 @@ from wheelhouse_resolver.errors import printable, reason_of
 from wheelhouse_resolver.utils.log import info
 from wheelhouse_resolver.utils.redact import redact
 
-#: How much of a log's end is read for its last lines (bytes); a build may print hundreds of megabytes.
-_TAIL = 64 << 10
+StrPath = str | os.PathLike[str]
 
 #: How long a group of processes may take to stop before it is killed (s).
 _GRACE = 5.0
-
-#: For how long (s) and how often (s) left-over processes are killed; faster ones are given up.
-_KILLING, _LOOK = 5.0, 0.01
 
 #: prctl(2), since Linux 3.4.
 _PR_SET_CHILD_SUBREAPER, _PR_GET_CHILD_SUBREAPER = 36, 37
@@ -37,33 +32,28 @@ _PR_SET_CHILD_SUBREAPER, _PR_GET_CHILD_SUBREAPER = 36, 37
 class Finished(NamedTuple):
     """How a command ended.
 
-    code:      its exit code; negative: the signal that ended it; 127: it could not be started.
-    timed_out: whether it was stopped because its time was up.
-    seconds:   how long it ran (s).
-    tail:      the last lines that it printed, as `tail_of` takes them.
-    full:      whether the disk of its log or of its directory was full when it ended.
+    code:    its exit code; negative: the signal that ended it; 127: it could not be started.
+    tail:    the last lines that it printed, as `tail_of` takes them.
+    timeout: the limit (s) at which it was stopped; None: it ended by itself.
+    full:    whether the disk of its log or of its directory was full when it ended.
     """
 
     code: int
-    timed_out: bool
-    seconds: float
     tail: str
+    timeout: float | None = None
     full: bool = False
 
     @property
     def ok(self) -> bool:
         """Whether it ended by itself, and well."""
-        return self.code == 0 and not self.timed_out
+        return self.code == 0 and self.timeout is None
 
     @property
     def problem(self) -> str:
         """Why it is not `ok`; empty if it is."""
-        if self.timed_out:
-            return f"stopped: it took longer than {self.seconds:.0f} s"
-        if self.code < 0:
-            with suppress(ValueError):
-                return f"ended by {signal.Signals(-self.code).name}"
-        return f"exited with {self.code}" if self.code else ""
+        if self.timeout is not None:
+            return f"stopped: it took longer than {self.timeout:.0f} s"
+        return ended_with(self.code)
 
     @property
     def why(self) -> str:
@@ -76,12 +66,20 @@ class Finished(NamedTuple):
         return f"{self.problem}: {said}" if said else self.problem
 
 
+def ended_with(code: int) -> str:
+    """What the exit code of a process says: `exited with 3`, `ended by SIGKILL`; empty for 0."""
+    if code < 0:
+        with suppress(ValueError):
+            return f"ended by {signal.Signals(-code).name}"
+    return f"exited with {code}" if code else ""
+
+
 def run_logged(
-    command: Sequence[str | os.PathLike[str]],
+    command: Sequence[StrPath],
     *,
-    log: str | os.PathLike[str],
+    log: StrPath,
     environ: Mapping[str, str],
-    cwd: str | os.PathLike[str] | None = None,
+    cwd: StrPath | None = None,
     timeout: float | None = None,
 ) -> Finished:
     """Run *command* with its output (both streams) appended to the file *log*.
@@ -91,42 +89,38 @@ def run_logged(
     what has left the group; so nothing else may start processes meanwhile. Never raises for what the command
     does; `OSError` when *log* cannot be opened.
     """
-    start = time.monotonic()
     own = children()
     offset = os.path.getsize(log) if os.path.exists(log) else 0
     process = start_logged(command, log=log, environ=environ, cwd=cwd)
     if isinstance(process, Finished):
         return process
-    timed_out = False
+    exceeded = None
     try:
         process.wait(timeout)
     except subprocess.TimeoutExpired:
-        timed_out = True
+        exceeded = timeout
     finally:
         # Also of one that ended by itself: what it left running would go on writing into the log.
         stop([process])
         kill_children(own)
     # Looked at before anybody clears up, which makes room.
     full = process.returncode != 0 and (is_full(os.path.dirname(log)) or is_full(cwd))
-    return Finished(process.returncode, timed_out, time.monotonic() - start, tail_of(log, offset), full)
+    return Finished(process.returncode, tail_of(log, offset), exceeded, full)
 
 
 def start_logged(
-    command: Sequence[str | os.PathLike[str]],
-    *,
-    log: str | os.PathLike[str],
-    environ: Mapping[str, str],
-    cwd: str | os.PathLike[str] | None = None,
+    command: Sequence[StrPath], *, log: StrPath, environ: Mapping[str, str], cwd: StrPath | None = None
 ) -> subprocess.Popen[bytes] | Finished:
     """Start a command as `run_logged` does, and do not wait for it; its end is `stop`, however it ends.
 
     Returns how it ended if it could not be started. Raises `OSError` when *log* cannot be opened.
     """
-    info(__name__, "run: %s, log: %s", redact(shlex.join([os.fspath(word) for word in command])), log)
+    words = [os.fspath(word) for word in command]
+    info(__name__, "run: %s, log: %s", redact(shlex.join(words)), log)
     with open(log, "ab") as output:
         try:
             return subprocess.Popen(
-                [os.fspath(word) for word in command],
+                words,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -135,13 +129,13 @@ def start_logged(
                 start_new_session=True,
             )
         except OSError as error:
-            problem = f"{printable(os.fspath(command[0]))}: {reason_of(error)}"
+            problem = f"{printable(words[0])}: {reason_of(error)}"
             with suppress(OSError):
                 output.write(f"{problem}\n".encode())
-            return Finished(127, False, 0.0, problem)
+            return Finished(127, problem)
 
 
-def is_full(directory: str | os.PathLike[str] | None) -> bool:
+def is_full(directory: StrPath | None) -> bool:
     """Whether the disk of *directory* (of the current one by default) has no room for data or for files."""
     with suppress(OSError):
         disk = os.statvfs(directory or os.curdir)
@@ -166,6 +160,10 @@ def stop(processes: Sequence[subprocess.Popen[bytes]], grace: float = _GRACE) ->
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
+
+
+#: One for each `subreaper` that is active.
+_active: list[bool] = []
 
 
 @contextmanager
@@ -197,43 +195,38 @@ def _set_subreaper(on: bool) -> bool:
     return False
 
 
-#: One for each `subreaper` that is active.
-_active: list[bool] = []
-
-
 def children() -> frozenset[int]:
     """The numbers of our child processes; none outside of `subreaper`."""
-    if not _active:
-        return frozenset()
-    own = str(os.getpid())
-    found = []
-    for name in os.listdir("/proc"):
-        # Not `task/*/children`: kernels may lack it.
-        with suppress(OSError):
-            if name.isdecimal():
-                with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
-                    if file.read().rpartition(")")[2].split()[1] == own:
-                        found.append(int(name))
-    return frozenset(found)
+    own = [str(os.getpid())]
+    # Not `task/*/children`: kernels may lack it.
+    numbers = filter(str.isdecimal, os.listdir("/proc")) if _active else ()
+    return frozenset(int(each) for each in numbers if stat_fields(each)[1:2] == own)
 
 
-def kill_children(spared: Collection[int]) -> None:
-    """Kill our child processes that are not *spared*, and what becomes our child by that; see `subreaper`."""
-    deadline = time.monotonic() + _KILLING
-    while (left := children().difference(spared)) and time.monotonic() < deadline:
+def stat_fields(pid: int | str) -> list[str]:
+    """What proc(5)'s `stat` says of that process, from its state (field 3) on; nothing if there is none."""
+    with suppress(OSError), open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+        return file.read().rpartition(")")[2].split()
+    return []
+
+
+def kill_children(kept: Collection[int]) -> None:
+    """Kill our child processes that are not *kept*, and what becomes our child by that; see `subreaper`."""
+    deadline = time.monotonic() + 5.0  # those that start others faster are given up
+    while (left := children().difference(kept)) and time.monotonic() < deadline:
         for each in left:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(each, signal.SIGKILL)
             with suppress(ChildProcessError):
                 os.waitpid(each, os.WNOHANG)
-        time.sleep(_LOOK)
+        time.sleep(0.01)
 
 
-def tail_of(log: str | os.PathLike[str], offset: int = 0, lines: int = 20) -> str:
+def tail_of(log: StrPath, offset: int = 0, lines: int = 20) -> str:
     """The last *lines* of *log* after *offset* (bytes), without those that pip adds to every failure."""
     with open(log, "rb") as file:
         size = file.seek(0, os.SEEK_END)
-        file.seek(max(offset, size - _TAIL))
+        file.seek(max(offset, size - (64 << 10)))  # a build may print hundreds of megabytes
         text = file.read().decode("utf-8", "replace")
     return "\n".join(without_closing(text.splitlines())[-lines:])
 
@@ -245,8 +238,7 @@ def interrupted_by(*numbers: int) -> Iterator[None]:
     Only once: after the first, nothing must disturb the clean-up. For the main thread of a program.
     """
 
-    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
-        del number, frame
+    def interrupt(*_: object) -> NoReturn:
         for each in numbers:
             signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt

@@ -6,24 +6,20 @@ owner, a process; others remove it only when its owner has certainly ended.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
+from wheelhouse_resolver.builder.process.commands import stat_fields
 from wheelhouse_resolver.errors import OutputError
 
-#: How the names of these directories begin; one that is kept is never removed.
-_PREFIX, _KEPT_PREFIX = "build-", "kept-"
-
-#: Only a node's name may have a `-` in it.
-_NAME = re.compile(
-    re.escape(_PREFIX) + r"(?P<node>.+)-(?P<boot>\w*)-(?P<space>\d*)-(?P<pid>\d+)-(?P<start>\d*)-[^-]+"
-)
+#: The names of these directories, but for those that are kept. Only a node's name may have a `-` in it.
+_NAME = re.compile(r"build-(.+)-(\w*)-(\d*)-(\d+)-(\d*)-[^-]+")
 
 
 class Owner(NamedTuple):
@@ -41,30 +37,22 @@ class Owner(NamedTuple):
     start: str
 
     def __str__(self) -> str:
-        return "-".join(str(each) for each in self)
+        return "-".join(map(str, self))
 
 
 def this_process() -> Owner:
     """The running process."""
-    boot = _read("/proc/sys/kernel/random/boot_id").replace("-", "")[:12]
-    space = ""
-    with contextlib.suppress(OSError):
+    boot = space = ""
+    with suppress(OSError), open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        boot = file.read().strip().replace("-", "")[:12]
+    with suppress(OSError):
         space = re.sub(r"\D", "", os.readlink("/proc/self/ns/pid"))
     return Owner(os.uname().nodename, boot, space, os.getpid(), _start_of(os.getpid()))
 
 
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read().strip()
-    except OSError:
-        return ""
-
-
 def _start_of(pid: int) -> str:
     """When the process *pid* started (`starttime` of proc(5)); empty when there is none."""
-    words = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
-    return words[19] if len(words) > 19 else ""
+    return "".join(stat_fields(pid)[19:20])
 
 
 def is_over(owner: Owner, observer: Owner, start: str) -> bool:
@@ -83,19 +71,17 @@ def clear_leftovers(directory: str) -> list[str]:
     """Remove what killed builds have left in *directory*, as far as possible; returns the names."""
     here = this_process()
     cleared = []
-    with contextlib.suppress(OSError):
+    with suppress(OSError):
         for name in sorted(os.listdir(directory)):
-            found = _NAME.fullmatch(name)
-            if found is None:
-                continue
-            owner = Owner(found["node"], found["boot"], found["space"], int(found["pid"]), found["start"])
-            if is_over(owner, here, _start_of(owner.pid)):
-                remove_tree(os.path.join(directory, name))
-                cleared.append(name)
+            if found := _NAME.fullmatch(name):
+                node, boot, space, pid, start = found.groups()
+                if is_over(Owner(node, boot, space, int(pid), start), here, _start_of(int(pid))):
+                    remove_tree(os.path.join(directory, name))
+                    cleared.append(name)
     return cleared
 
 
-@contextlib.contextmanager
+@contextmanager
 def scratch_directory(parent: str, *, keep: bool = False) -> Iterator[str]:
     """A new directory in *parent*, removed when the block ends, unless *keep*. Raises `OutputError`.
 
@@ -104,7 +90,7 @@ def scratch_directory(parent: str, *, keep: bool = False) -> Iterator[str]:
     try:
         os.makedirs(parent, exist_ok=True)
         clear_leftovers(parent)
-        path = tempfile.mkdtemp(prefix=f"{_KEPT_PREFIX if keep else _PREFIX}{this_process()}-", dir=parent)
+        path = tempfile.mkdtemp(prefix=f"{'kept' if keep else 'build'}-{this_process()}-", dir=parent)
     except OSError as error:
         raise OutputError.from_os(parent, error) from error
     try:
@@ -120,7 +106,7 @@ def remove_tree(path: str) -> None:
     if os.path.lexists(path):
         for above, names, _ in os.walk(path):
             for name in [".", *names]:
-                with contextlib.suppress(OSError):
+                with suppress(OSError):
                     each = os.path.join(above, name)
                     if not os.path.islink(each):
                         os.chmod(each, stat.S_IRWXU)

@@ -11,14 +11,11 @@ from collections.abc import Mapping
 from wheelhouse_resolver.builder.process.commands import is_full, run_logged
 from wheelhouse_resolver.errors import WheelhouseError
 
-#: How long making one may take (s); on a cold network filesystem a Python starts in seconds.
-_TIMEOUT = 600
-
 #: Variables through which another environment would reach into a fresh one.
 _REACHING_IN = frozenset({"PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "CONDA_PREFIX"})
 
 
-class EnvironmentProblemError(WheelhouseError, RuntimeError):
+class VirtualenvError(WheelhouseError, RuntimeError):
     """A virtual environment that could not be made."""
 
     _message = "cannot make a virtual environment of {python}: {problem}"
@@ -37,7 +34,7 @@ def make_environment(python: str, directory: str, *, log: str, environ: Mapping[
 
     By virtualenv if that is installed (extra `build`), which is several times faster than venv; a Python that
     is too old for it gets one by its own venv. What they print goes to the file *log*. Raises
-    `EnvironmentProblemError`.
+    `VirtualenvError`.
     """
     clean = isolated(environ)
     ways = {"venv": [python, "-m", "venv", directory]}
@@ -47,7 +44,8 @@ def make_environment(python: str, directory: str, *, log: str, environ: Mapping[
         ways = {"virtualenv": [sys.executable, "-I", "-m", "virtualenv", *options, directory], **ways}
     problems = []
     for name, command in ways.items():
-        done = run_logged(command, log=log, environ=clean, timeout=_TIMEOUT)
+        # On a cold network filesystem a Python starts in seconds.
+        done = run_logged(command, log=log, environ=clean, timeout=600)
         made = os.path.join(directory, "bin", "python")
         if done.ok and os.path.exists(made):
             return made
@@ -55,4 +53,4 @@ def make_environment(python: str, directory: str, *, log: str, environ: Mapping[
         done = done._replace(full=done.full or is_full(os.path.dirname(directory)))
         problems.append(f"{name} {done.why or 'made none'}")
         shutil.rmtree(directory, ignore_errors=True)
-    raise EnvironmentProblemError(python, "; ".join(problems))
+    raise VirtualenvError(python, "; ".join(problems))

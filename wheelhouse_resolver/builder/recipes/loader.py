@@ -1,4 +1,4 @@
-"""Recipe files: TOML, checked as a whole, and resolved for one version, Python, layer and arch."""
+"""Reading recipe files, and resolving them for one version, Python, layer and arch."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from wheelhouse_resolver.builder.recipes.model import (
     UnreadableRecipeError,
     below,
 )
-from wheelhouse_resolver.builder.recipes.schema import CONDITIONS, SOURCE_KINDS, findings_in
+from wheelhouse_resolver.builder.recipes.schema import CONDITIONS, SOURCE_KINDS, recipe_problems
 from wheelhouse_resolver.builder.resources import Resources
 from wheelhouse_resolver.errors import SiteFileError, reason_of
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 from wheelhouse_resolver.utils.safe_io import open_regular
-from wheelhouse_resolver.utils.text import toml_type
+from wheelhouse_resolver.utils.schema import Table, lines, require
 from wheelhouse_resolver.utils.toml import TomlError, parse_toml
 from wheelhouse_resolver.wheelfile.edit import Edits
 
@@ -40,16 +40,13 @@ SUFFIX = ".toml"
 #: Where the recipes that come with this program are.
 SHIPPED = os.path.join(os.path.dirname(__file__), "shipped")
 
-#: The arrays of tables; in a `[[when]]` they are added to, all else replaces.
+#: The arrays of tables, which a `[[when]]` adds to.
 _ADDED = ("patch", "substitute")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecipeFile:
-    """A recipe file that was found valid.
-
-    name: the project. path: absolute. digest: sha256 of the file. document: what stands in it.
-    """
+    """A valid recipe file. *name*: the project. *path*: absolute. *digest*: sha256. *document*: all of it."""
 
     name: NormalizedName
     path: str
@@ -58,33 +55,29 @@ class RecipeFile:
 
     def resolve(self, version: Version | None, python: str, layer: str | None, arch: str) -> Recipe:
         """The recipe for one *version* on a *python* (`3.11`) with that *layer* and *arch*; see `applied`."""
-        return _recipe(self, self.applied(version, python, layer, arch))
+        return _to_recipe(self, self.applied(version, python, layer, arch))
 
     def applied(self, version: Version | None, python: str, layer: str | None, arch: str) -> dict[str, Any]:
-        """What the file says for one *version* on a *python* (`3.11`) with that *layer* and *arch*.
+        """The document for one *version* on a *python* (`3.11`) with that *layer* and *arch*.
 
-        Every `[[when]]` whose conditions all hold is laid over the rest, in the order of the file: tables key
-        by key (but a `source` with another place replaces all of it), `[[patch]]` and `[[substitute]]` are
-        added, all else is replaced. While *version* is not known (None), no condition on it holds.
+        Each `[[when]]` whose conditions all hold is merged, in the order of the file: tables key by key (but
+        a `source` with another place replaces it), `[[patch]]` and `[[substitute]]` are added, all else is
+        replaced. While the *version* is not known (None), no condition on it holds.
         """
         document = {key: value for key, value in self.document.items() if key != "when"}
         for section in self.document.get("when", ()):
             if _applies(section, version, python, layer, arch):
-                laid = {key: value for key, value in section.items() if key not in CONDITIONS}
-                document = _merged(document, laid)
+                document = _merge(document, section)
         return document
 
 
 def recipe_directories(site: Site) -> list[str]:
-    """Where recipes are looked for: the site's `[build] recipes`, then those that come with this program.
+    """Where recipes are: the site's `[build] recipes`, then those that come with this program.
 
-    A relative path there is one beside the site file. Raises `SiteFileError`, also for one that is not there.
+    Relative paths are relative to the site file. Raises `SiteFileError`, also for one that does not exist.
     """
     stated = site.tables.get("build", {}).get("recipes", ())
-    several = isinstance(stated, (list, tuple))
-    if wrong := [each for each in stated if not isinstance(each, str)] if several else [stated]:
-        problem = f"[build] recipes: must be an array of directories, not {toml_type(wrong[0])}"
-        raise SiteFileError(site.source or "site", problem)
+    require(Table({"recipes": lines()}, header="build"), {"recipes": stated}, site.source or "site")
     beside = os.path.dirname(os.path.abspath(site.source)) if site.source else os.getcwd()
     found = [below(beside, os.path.expanduser(each)) for each in stated]
     for path in found:
@@ -94,10 +87,10 @@ def recipe_directories(site: Site) -> list[str]:
 
 
 def recipe_files(directories: Sequence[str]) -> dict[NormalizedName, str]:
-    """The recipe file of every project that has one in *directories*; the first directory counts.
+    """The recipe file of every project that has one in *directories*; the first directory wins.
 
-    A directory that is not there has none. Raises `RecipeError` for one that cannot be listed, or that
-    has two recipes for one project in different spellings.
+    A missing directory has none. Raises `RecipeError` for one that cannot be listed, or that has two recipes
+    for one project in different spellings.
     """
     found: dict[NormalizedName, str] = {}
     for directory in directories:
@@ -121,18 +114,15 @@ def recipe_files(directories: Sequence[str]) -> dict[NormalizedName, str]:
 
 
 def find_recipe(project: str, directories: Sequence[str]) -> RecipeFile | None:
-    """The recipe of *project*, in any spelling of its name (PEP 503); None if there is none.
-
-    Raises `RecipeError`.
-    """
+    """The recipe of *project*, in any spelling (PEP 503); None if there is none. Raises `RecipeError`."""
     path = recipe_files(directories).get(canonicalize_name(project))
     return load_recipe(path) if path is not None else None
 
 
 def load_recipe(path: str) -> RecipeFile:
-    """The recipe in the file at *path*. Raises `RecipeError` with everything that is wrong in it.
+    """The recipe in the file at *path*.
 
-    What is no regular file, or cannot be read, is an `UnreadableRecipeError`.
+    Raises `RecipeError` with everything that is wrong in it, and `UnreadableRecipeError`.
     """
     path = os.path.abspath(path)
     try:
@@ -142,18 +132,18 @@ def load_recipe(path: str) -> RecipeFile:
     except OSError as error:
         raise UnreadableRecipeError(path, (("", f"cannot be read: {reason_of(error)}"),)) from error
     except UnicodeDecodeError as error:
-        raise RecipeError(path, (("", "is not a text file in UTF-8"),)) from error
+        raise RecipeError(path, (("", "not a UTF-8 text file"),)) from error
     except TomlError as error:
         where = f"line {error.line}" if error.line is not None else ""
         raise RecipeError(path, ((where, error.problem),)) from error
-    if findings := findings_in(document, os.path.dirname(path)):
-        raise RecipeError(path, tuple(findings))
+    if findings := recipe_problems(document, os.path.dirname(path)):
+        raise RecipeError(path, findings)
     name = canonicalize_name(os.path.basename(path).removesuffix(SUFFIX))
     return RecipeFile(name=name, path=path, digest=hashlib.sha256(data).hexdigest(), document=document)
 
 
 def unmatched_conditions(file: RecipeFile, site: Site) -> list[str]:
-    """What the `[[when]]` of *file* say of archs and layers that *site* does not have, a line each."""
+    """The archs and layers in the `[[when]]` of *file* that *site* does not have, a line each."""
     known = {
         "arch": [GENERIC, *(arch.name for arch in site.ladder)],
         "layer": [NO_LAYER, *(layer.name for layer in site.layers)],
@@ -167,38 +157,36 @@ def unmatched_conditions(file: RecipeFile, site: Site) -> list[str]:
     ]
 
 
-# -- what it comes to ---------------------------------------------------------------------------------------
+# -- resolving -----------------------------------------------------------------------------------------------
 
 
 def _applies(
     section: Mapping[str, Any], version: Version | None, python: str, layer: str | None, arch: str
 ) -> bool:
     """Whether all conditions of a `[[when]]` hold."""
-
-    def matches(condition: str, value: str) -> bool:
-        return condition not in section or any(
-            fnmatchcase(value, each) for each in _stated(section, condition)
-        )
-
-    if "version" in section and (
-        version is None or not SpecifierSet(section["version"]).contains(version, prereleases=True)
-    ):
-        return False
-    if "python" in section and not SpecifierSet(section["python"]).contains(python, prereleases=True):
-        return False
-    return matches("layer", layer or NO_LAYER) and matches("arch", arch)
+    for condition, number in (("version", version), ("python", python)):
+        if condition in section and (
+            number is None or not SpecifierSet(section[condition]).contains(number, prereleases=True)
+        ):
+            return False
+    return all(
+        condition not in section or any(fnmatchcase(name, each) for each in _stated(section, condition))
+        for condition, name in (("layer", layer or NO_LAYER), ("arch", arch))
+    )
 
 
 def _stated(section: Mapping[str, Any], condition: str) -> Sequence[str]:
-    """The patterns of one or several names that a `[[when]]` gives for *condition*."""
+    """The patterns in a `[[when]]` for *condition*."""
     stated: str | Sequence[str] = section.get(condition, ())
     return [stated] if isinstance(stated, str) else stated
 
 
-def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """*over* laid over *under*."""
-    found = dict(under)
-    for key, value in over.items():
+def _merge(document: Mapping[str, Any], section: Mapping[str, Any]) -> dict[str, Any]:
+    """*document* with what the `[[when]]` *section* says."""
+    found = dict(document)
+    for key, value in section.items():
+        if key in CONDITIONS:
+            continue
         if key == "source" and any(kind in value for kind in SOURCE_KINDS):
             found[key] = value  # another place altogether, not a mixture of two
         elif isinstance(value, dict) and isinstance(found.get(key), dict):
@@ -210,9 +198,10 @@ def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]
     return found
 
 
-def _recipe(file: RecipeFile, document: Mapping[str, Any]) -> Recipe:
-    modules, wheel = document.get("modules", {}), document.get("wheel", {})
-    test, resources = document.get("test", {}), document.get("resources", {})
+def _to_recipe(file: RecipeFile, document: Mapping[str, Any]) -> Recipe:
+    modules, wheel, test, resources = (
+        _values(document.get(key, {})) for key in ("modules", "wheel", "test", "resources")
+    )
     beside = os.path.dirname(file.path)
     settings: list[tuple[str, str]] = []
     for key, value in document.get("config-settings", {}).items():
@@ -221,11 +210,11 @@ def _recipe(file: RecipeFile, document: Mapping[str, Any]) -> Recipe:
         name=file.name,
         path=file.path,
         digest=file.digest,
-        build_modules=tuple(modules.get("build", ())),
-        run_modules=tuple(modules.get("run", ())),
+        build_modules=modules.get("build", ()),
+        run_modules=modules.get("run", ()),
         build_requires=tuple(document.get("build-requires", ())),
         isolation=document.get("build-isolation", True),
-        source=_source_of(document.get("source", {})),
+        source=_to_source(document.get("source", {})),
         no_binary=document.get("no-binary", False),
         env=tuple(document.get("env", {}).items()),
         config_settings=tuple(settings),
@@ -233,32 +222,25 @@ def _recipe(file: RecipeFile, document: Mapping[str, Any]) -> Recipe:
             Patch(path=below(beside, each["file"]), strip=each.get("strip", 1))
             for each in document.get("patch", ())
         ),
-        substitutions=tuple(
-            Substitution(files=each["files"], pattern=each["pattern"], replacement=each["replacement"])
-            for each in document.get("substitute", ())
-        ),
-        test=Test(
-            imports=tuple(test.get("imports", ())),
-            statements=tuple(test.get("statements", ())),
-            command=test.get("command", ""),
-            requires=tuple(test.get("requires", ())),
-            timeout=float(test.get("timeout", Test().timeout)),
-        ),
-        edits=Edits(
-            add=tuple(wheel.get("add-requires", ())),
-            remove=tuple(wheel.get("remove-requires", ())),
-            replace=tuple(wheel.get("replace-requires", ())),
-            local_label=wheel.get("local-label", ""),
-            tags=wheel.get("tags", ""),
-        ),
-        rpath=tuple(wheel.get("rpath", ())),
+        substitutions=tuple(Substitution(**each) for each in document.get("substitute", ())),
+        test=Test(**test),
+        rpath=wheel.pop("rpath", ()),  # all else in this table are edits
+        edits=Edits(**{key.removesuffix("_requires"): value for key, value in wheel.items()}),
         phases=tuple((phase, tuple(commands)) for phase, commands in document.get("phases", {}).items()),
         march=document.get("arch-flags", True),
         resources=Resources(**resources),
     )
 
 
-def _source_of(table: Mapping[str, Any]) -> Source:
+def _values(table: Mapping[str, Any]) -> dict[str, Any]:
+    """*table* as the fields of a dataclass."""
+    return {
+        key.replace("-", "_"): tuple(value) if isinstance(value, list) else value
+        for key, value in table.items()
+    }
+
+
+def _to_source(table: Mapping[str, Any]) -> Source:
     kind = next((each for each in SOURCE_KINDS if each in table), "index")
     return Source(
         kind=kind,

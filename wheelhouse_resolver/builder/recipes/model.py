@@ -1,14 +1,10 @@
-"""Recipes: what one project's build needs besides its source. Data only; nothing here runs anything.
-
-A recipe file is read and checked by `recipe_file`; here are the values that it becomes, the finding of the
-file, and the expansion of variables in it.
-"""
+"""Recipes: what the build of a project needs besides its source. Data only; `loader` reads recipe files."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -22,49 +18,38 @@ from wheelhouse_resolver.wheelfile.edit import Edits
 
 _NO_EDITS = Edits()
 
-
-#: The moments of a build at which a recipe may run shell commands, in order.
+#: When a recipe can run shell commands during a build, in order.
 PHASES = ("after-source", "before-build", "after-build", "before-test")
 
-
-#: `${NAME}`, and `$$` for a dollar sign; anything else behind a dollar sign stands for itself.
+#: `${NAME}`, and `$$` for a dollar sign; a dollar sign before anything else is literal.
 _VARIABLE = re.compile(r"\$(?:\$|\{([^}]*)\})")
 
 
 class RecipeError(WheelhouseError, ValueError):
-    """A recipe that cannot be used. Attributes: *path*, *findings* ((key, problem) pairs, all of them)."""
+    """An invalid recipe. *findings*: everything that is wrong, as (key, problem) pairs."""
 
-    def __init__(self, path: str, findings: tuple[tuple[str, str], ...]) -> None:
-        super().__init__(path, findings)
-        self.path = path
-        self.findings = findings
+    path: str
+    findings: Sequence[tuple[str, str]]
 
-    def __str__(self) -> str:
-        told = [f"{key}: {problem}" if key else problem for key, problem in self.findings]
-        return f"{printable(self.path)}: {printable('; '.join(told))}"
+    @property
+    def message(self) -> str:
+        """What is wrong, where."""
+        problems = [f"{key}: {problem}" if key else problem for key, problem in self.findings]
+        return f"{printable(self.path)}: {printable('; '.join(problems))}"
 
 
 class UnreadableRecipeError(RecipeError, OSError):
-    """A recipe that cannot be read at all. Attributes: see `RecipeError`."""
+    """A recipe that cannot be read."""
 
 
 class VariableError(WheelhouseError, LookupError):
-    """A variable that a recipe uses and that is not set.
+    """A variable that a recipe uses is not set. *text*: uses it, at *where* (the file and the key)."""
 
-    Attributes: *text* that uses it, its *name*, *where* the text stands (the recipe's file and the key).
-    """
-
-    def __init__(self, text: str, name: str, where: str) -> None:
-        super().__init__(text, name, where)
-        self.text = text
-        self.name = name
-        self.where = where
-
-    def __str__(self) -> str:
-        return (
-            f"{printable(self.where)}: {printable(self.text)!r} uses {printable(self.name)}, which is not "
-            "set: load the module that sets it (`modules`), or give it in `env`"
-        )
+    _message = "{where}: {text!r} uses {name}, which is not set"
+    _hint = "load the module that sets it (`modules`), or set it in `env`"
+    text: str
+    name: str
+    where: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,16 +91,16 @@ class Substitution:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Test:
-    """How the wheel is tried out.
+    """How the wheel is tested.
 
-    imports:    modules to import; empty: those that the wheel contains.
-    statements: Python to run, each in a process of its own.
+    imports:    modules to import; empty: those in the wheel.
+    statements: Python code, each run in a process of its own.
     command:    a shell command.
-    requires:   requirements that only the test has.
+    requires:   requirements of the test alone.
     timeout:    of each step (s).
     """
 
-    __test__ = False  # no class of tests to pytest
+    __test__ = False  # for pytest
 
     imports: tuple[str, ...] = ()
     statements: tuple[str, ...] = ()
@@ -126,19 +111,19 @@ class Test:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
-    """A recipe as it is for one version, Python, layer and arch. Texts with variables are not expanded yet.
+    """A recipe for one version, Python, layer and arch. Variables in it are not expanded yet.
 
     name:            the project.
     path, digest:    its file and the sha256 of that; None and empty for no recipe.
     build_modules, run_modules: to load for building and for using the package.
-    build_requires:  with isolation: which versions of the project's own build requirements are taken.
-    isolation:       whether pip makes the build environment (PEP 517); else it holds *build_requires* alone.
+    build_requires:  with isolation: constraints on the project's own build requirements.
+    isolation:       whether pip makes the build environment (PEP 517); else it has *build_requires* alone.
     source:          where the source is from.
     no_binary:       whether it is built although the index has a pure-Python wheel.
     env:             variables of the build; a later one may use an earlier one.
-    config_settings: for the build backend; a key may stand several times.
+    config_settings: for the build backend; a key may occur several times.
     patches, substitutions: changes of the source, in this order.
-    test:            how the wheel is tried out.
+    test:            how the wheel is tested.
     edits, rpath:    changes of the finished wheel.
     phases:          shell commands by phase (`PHASES`).
     march:           whether the arch's compiler flags are set, and `-march=native` replaced by them.
@@ -167,24 +152,39 @@ class Recipe:
 
     @property
     def changes_source(self) -> bool:
-        """Whether what is built is more than what the index has."""
+        """Whether something else is built than what the index has."""
         early = [commands for phase, commands in self.phases if phase in PHASES[:3] and commands]
         other = self.source.kind != "index"
         return bool(other or self.patches or self.substitutions or early)
 
     @property
     def takes_wheel(self) -> bool:
-        """Whether a pure-Python wheel of the index serves as it is: nothing is said of a build."""
+        """Whether a pure-Python wheel of the index can be taken as it is: nothing affects a build."""
         how = self.build_modules or self.build_requires or self.env or self.config_settings
         return not (how or self.no_binary or self.changes_source) and self.isolation
 
     def at(self, key: str) -> str:
-        """Where *key* of this recipe stands, for errors: its file comes first."""
+        """Where *key* of this recipe is, for errors: the file and the key."""
         return f"{self.path or f'recipe of {self.name}'}: {key}"
 
     def expanded(self, text: str, environ: Mapping[str, str], version: str, key: str) -> str:
-        """*text*, which stands at *key* of this recipe, expanded (see `expanded`). Raises `VariableError`."""
-        return expanded(text, environ, version, self.at(key))
+        """*text*, the value at *key*, with `${NAME}` replaced by that variable, `${version}` by *version*.
+
+        `$$` is a dollar sign; one before anything else is literal. Raises `VariableError` for a variable that
+        is not set.
+        """
+
+        def value(match: re.Match[str]) -> str:
+            name = match[1]
+            if name is None:
+                return "$"
+            if name == "version":
+                return version
+            if name not in environ:
+                raise VariableError(text, name, self.at(key))
+            return environ[name]
+
+        return _VARIABLE.sub(value, text)
 
     def environment(self, environ: Mapping[str, str], version: str) -> dict[str, str]:
         """*environ* (modules are loaded) with the recipe's variables; each may use those before it.
@@ -197,7 +197,7 @@ class Recipe:
         return found
 
     def settings(self, environ: Mapping[str, str], version: str) -> list[str]:
-        """pip's options for the config-settings; *environ* is that of the build. Raises `VariableError`."""
+        """pip's options for the config-settings. Raises `VariableError`."""
         return [
             f"--config-settings={key}={self.expanded(text, environ, version, f'config-settings.{key}')}"
             for key, text in self.config_settings
@@ -205,32 +205,12 @@ class Recipe:
 
 
 def no_recipe(project: str) -> Recipe:
-    """The recipe of a project that needs none."""
+    """The recipe of a project without one."""
     return Recipe(name=canonicalize_name(project))
 
 
-def expanded(text: str, environ: Mapping[str, str], version: str, where: str = "recipe") -> str:
-    """*text* with `${NAME}` replaced by that variable of *environ*, and `${version}` by *version*.
-
-    `$$` is a dollar sign; one before anything else stands for itself. Raises `VariableError`, which says
-    *where* the text stands, for a variable that is not set.
-    """
-
-    def value(match: re.Match[str]) -> str:
-        name = match[1]
-        if name is None:
-            return "$"
-        if name == "version":
-            return version
-        if name not in environ:
-            raise VariableError(text, name, where)
-        return environ[name]
-
-    return _VARIABLE.sub(value, text)
-
-
 def variables_in(text: str) -> list[str]:
-    """The names that stand in `${...}` in *text*."""
+    """The names in `${...}` in *text*."""
     return [match[1] for match in _VARIABLE.finditer(text) if match[1] is not None]
 
 
@@ -244,5 +224,5 @@ def pinned_version(requirement: str) -> str | None:
 
 
 def below(root: str, path: str) -> str:
-    """*path* as it is below *root*; itself when it is absolute."""
+    """*path* relative to *root*; itself if it is absolute."""
     return os.path.normpath(os.path.join(root, path))

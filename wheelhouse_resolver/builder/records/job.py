@@ -13,6 +13,31 @@ from wheelhouse_resolver.utils.serialise import from_plain, to_plain
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SourceArchive:
+    """The file that a package is built from. It is fetched once, by the planner, and travels with the job.
+
+    kind:         `sdist`: an archive by anyone; `tree`: a git checkout or a directory, packed by us;
+                  `wheel`: a pure-Python wheel that is taken as it is.
+    path, sha256: of the file.
+    origin:       where it is from, without secrets; for git with the commit.
+    version:      PEP 440, normalised.
+    subdirectory: where in it the project is.
+    """
+
+    kind: str
+    path: str
+    sha256: str
+    origin: str
+    version: str = ""
+    subdirectory: str = ""
+
+    @property
+    def content_sha256(self) -> str:
+        """The hash of what it contains; empty for git, whose times differ from one checkout to the next."""
+        return "" if self.origin.startswith("git+") else self.sha256
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
     """One package to build, for one Python and one arch.
 
@@ -22,6 +47,7 @@ class Job:
     python_version: of that Python: `3.11`.
     arch:           as the ladder names it, or `generic`.
     layer:          the layer's name, or None.
+    source:         what it is built from; None while it is planned.
     """
 
     requirement: str
@@ -30,43 +56,34 @@ class Job:
     python_version: str
     arch: str = GENERIC
     layer: str | None = None
+    source: SourceArchive | None = None
 
     @property
     def label(self) -> str:
-        """What tells it from other jobs, fit for a file name: `numpy-1.26.4-py3.11-gentoo-avx2`."""
+        """A file name that is unique to it: `numpy-1.26.4-py3.11-gentoo-avx2`."""
         what = re.sub(r"[^A-Za-z0-9._+]+", "-", self.requirement).strip("-.")
         return f"{what[:80]}-py{self.python_version}-{self.layer or NO_LAYER}-{self.arch}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        found: dict[str, Any] = to_plain(self)
-        return found
-
-    @staticmethod
-    def from_dict(data: Any) -> Job:
-        """What `to_dict` made *data* from. Raises `ValueError` when it is nothing of the kind."""
-        return from_plain(Job, data)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildOptions:
     """How to build.
 
-    site:       whose ladder, flags, recipes and wheelhouse count.
-    work:       where builds have their temporary directories; shared by any number of builds and nodes.
-    output:     where the wheel and its record go. Wheels of two archs have one name: give each arch its own.
-    logs:       where logs and records of all builds are kept; empty: `logs` below *work*.
-    verify:     whether the wheel must pass verification.
+    site:       its ladder, flags, recipes and wheelhouse are used.
+    work:       for temporary directories; any number of builds and nodes can share it.
+    output:     for the wheel and its record; one for each arch, since wheels of two archs have the same name.
+    logs:       for logs and records of all builds.
+    verify:     the wheel must pass verification.
     keep:       keep the build directory.
-    find_links: further directories (paths) of wheels and sources, used before the index.
-    offline:    use no index at all.
-    timeout:    how long a single command of the build may take (s); None: as long as it likes.
+    find_links: more directories of wheels and sources, used before the index.
+    offline:    use no index.
+    timeout:    of each command (s); None: no limit.
     """
 
     site: Site
     work: str
     output: str
-    logs: str = ""
+    logs: str
     verify: bool = True
     keep: bool = False
     find_links: tuple[str, ...] = ()
@@ -74,7 +91,7 @@ class BuildOptions:
     timeout: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON. Of the site, where it is described: the file is read again by whoever reads this."""
+        """For JSON. Of the site only its file and root: `from_dict` reads the file again."""
         return {
             **{key: value for key, value in to_plain(self).items() if key != "site"},
             "config": self.site.source,
@@ -83,10 +100,7 @@ class BuildOptions:
 
     @staticmethod
     def from_dict(data: Any) -> BuildOptions:
-        """What `to_dict` made *data* from.
-
-        Raises `ValueError` when it is nothing of the kind, and what `Site.load` raises.
-        """
+        """The inverse of `to_dict`. Raises `ValueError`, and what `Site.load` raises."""
         where = from_plain(_SiteFile, data)
         site = Site.load(where.config, root=where.root) if where.config else Site.default(where.root)
         return from_plain(BuildOptions, {**data, "site": site})
@@ -99,12 +113,12 @@ class _SiteFile:
 
 
 def phase_file(job: Job, logs: str) -> str:
-    """The file in the directory *logs* that holds the phase that *job* is in, while it runs."""
+    """The file in *logs* that contains the current phase of *job* while it runs."""
     return os.path.join(logs, f"{job.label}.phase")
 
 
 def phase_of(job: Job, logs: str) -> str:
-    """The phase that *job* is in, for people to watch; empty if it does not run."""
+    """The current phase of *job*, to show progress; empty if it does not run."""
     try:
         with open(phase_file(job, logs), encoding="utf-8", errors="replace") as file:
             return file.read(80).strip()

@@ -1,4 +1,4 @@
-"""The end of a build: its wheel and the record of it, placed where they are to be found."""
+"""Placing a finished wheel and its record into the output directory."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.utils import atomic
 from wheelhouse_resolver.utils.safe_io import sha256_of
 
-#: Locked by the build that is placing its wheel in the directory.
+#: Locked by the build that places its wheel in the directory.
 _LOCK = ".wheelhouse-build.lock"
 
 
 def place_wheel(wheel: str, directory: str, record: BuildRecord) -> BuildRecord:
-    """Place the file *wheel* into *directory* (made if missing), and *record* beside it, each in one step.
+    """Place the file *wheel* into *directory* (made if missing), and *record* beside it, each atomically.
 
-    Returns *record* with the wheel and the result: `built`, or `present` when a wheel with the same content
-    was there already, or one that its own record says is made of the same (a build that was killed after it
-    had placed its wheel is run again, and few packages come out the same twice); it stays.
-    The record is written first, so that no kill leaves a wheel without.
+    Returns *record* with the wheel and the result: `built`; or `present`, with nothing changed, if the same
+    file already exists, or one whose record says that it was made from the same inputs (a build that was
+    killed after it placed its wheel is run again, and few packages build reproducibly). The record is
+    written first, so that a wheel always has one.
 
     Raises `AlreadyExistsError`, `OutputError`, and `OSError` when *wheel* cannot be read.
     """
@@ -45,7 +45,7 @@ def place_wheel(wheel: str, directory: str, record: BuildRecord) -> BuildRecord:
                 shutil.copyfileobj(file, draft.file)
         except OSError as error:
             raise OutputError.from_os(target, error) from error
-        with _turn(directory):
+        with _output_lock(directory):
             if not os.path.lexists(target):
                 write_record(target + RECORD_SUFFIX, record)
             try:
@@ -53,9 +53,9 @@ def place_wheel(wheel: str, directory: str, record: BuildRecord) -> BuildRecord:
                     return record
             except atomic.AlreadyExistsError as error:
                 known = record_of(target)
-                if known is None or not known.is_like(record):
+                if known is None or not known.same_inputs(record):
                     raise error.with_hint(
-                        "remove it, name another output directory, or give the new wheel a local label"
+                        "remove it, use another output directory, or give the new wheel a local label"
                     ) from None
             record = replace(record, result=PRESENT, wheel_sha256=sha256_of(target))
             if record_of(target) is None:
@@ -64,10 +64,10 @@ def place_wheel(wheel: str, directory: str, record: BuildRecord) -> BuildRecord:
 
 
 @contextlib.contextmanager
-def _turn(directory: str) -> Iterator[None]:
-    """Wait until no other build places its wheel in *directory*, so that none gets the record of another.
+def _output_lock(directory: str) -> Iterator[None]:
+    """One build at a time places its wheel in *directory*, so that each gets its own record.
 
-    Where the filesystem has no locks it goes on: a record that is not of its wheel is no record.
+    Without effect on a file system without locks: a record of another wheel is ignored (`record_of`).
     """
     descriptor = None
     try:

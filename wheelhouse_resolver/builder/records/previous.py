@@ -1,4 +1,4 @@
-"""What earlier runs have built: wheels in an output directory that have a valid record."""
+"""Wheels of previous runs: those in an output directory that have a valid record."""
 
 from __future__ import annotations
 
@@ -34,16 +34,13 @@ def built_wheels(directory: str, project: str) -> Iterator[tuple[str, BuildRecor
 def same_wheel(
     directory: str, project: str, made_from: tuple[str, str, str], python: TargetPython, *, verified: bool
 ) -> tuple[str, BuildRecord] | None:
-    """The wheel of *project* in *directory* that fits *python* and was made from the same.
+    """The wheel of *project* in *directory* that fits *python* and was made from the same inputs.
 
-    made_from: the version, and the hashes of the source and of the recipe; a source whose hash is not known
-               is never the same. *verified*: only a wheel that was verified counts.
+    made_from: the version, the `source_id` and the hash of the recipe. *verified*: it must be verified.
     """
-    if not made_from[1]:
-        return None
     for path, record in built_wheels(directory, project):
         if (
-            (record.version, record.source_sha256, record.recipe_sha256) == made_from
+            (record.version, record.source_id, record.recipe_sha256) == made_from
             and (not verified or any(phase.name == "verify" and phase.ok for phase in record.phases))
             and fits(path, python)
         ):

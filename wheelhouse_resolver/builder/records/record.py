@@ -1,29 +1,31 @@
 """The record of a build: what went into it, what was done, and what came of it.
 
-It stands beside the wheel (`<wheel>.build.json`), and beside the log of every build, failed ones too.
+It is written beside the wheel (`<wheel>.build.json`), and beside the log of every build, failed ones too.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from wheelhouse_resolver.errors import WheelhouseError, printable, reason_of
 from wheelhouse_resolver.utils.filesystem import write_text
 from wheelhouse_resolver.utils.safe_io import sha256_of
 from wheelhouse_resolver.utils.serialise import from_plain, to_plain
 
-#: What the name of a wheel's record has behind the wheel's own.
+#: Appended to a wheel's file name, this is the name of its record.
 RECORD_SUFFIX = ".build.json"
 
-#: The results that a build can have. Present: such a wheel stood there already.
+#: The results of a build. Present: an equivalent wheel already existed.
 BUILT, PRESENT, FAILED = "built", "present", "failed"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Phase:
-    """One phase of a build: how long it took (s), and whether it ended well."""
+    """One phase of a build: how long it took (s), and whether it succeeded."""
 
     name: str
     seconds: float
@@ -37,22 +39,23 @@ class BuildRecord:
     project, version: what was built; the version is empty while it is unknown.
     requirement:      what was asked for.
     python:           the version of the Python it was built for, `3.11`.
-    arch, layer:      for which; `generic` and None where it makes no difference.
-    directory:        the label of the directory of the wheelhouse that it was built for, if there is one.
-    source, source_sha256: where the source is from, and the hash of its archive (empty if it has none).
+    arch, layer:      what it was built for; `generic` and None where it makes no difference.
+    directory:        the label of the wheelhouse's directory for these, if there is one.
+    source, source_sha256: where the source is from, and the hash of its archive (empty for git: the commit
+                      is in *source*).
     recipe, recipe_sha256: the recipe's file, and its hash; None and empty without a recipe.
-    flags:            what the compilers were told for the arch.
+    flags:            compiler flags for the arch.
     modules:          the modules that were loaded to build.
-    environ:          the other variables that were set, and those of the environment that bear on a build.
-    host:             where: node, machine, cpu, arch, layer.
-    tools:            the versions of what took part.
+    environ:          the other variables that affect the build.
+    host:             where it was built: node, machine, cpu, arch, layer, libc.
+    tools:            versions of everything involved.
     phases:           what was done, in order.
     started:          when (UTC, ISO 8601).
     log:              the path of the log.
-    result:           `built`, `present` (it stood there already, the same or made of the same) or `failed`.
-    problem:          of a failed build: the phase, and what went wrong in it, in one line.
+    result:           `built`, `present` (the same wheel, or one from the same inputs, existed) or `failed`.
+    problem:          of a failed build: the phase and what went wrong, on one line.
     tail:             of a failed build: the last lines of the log.
-    wheel, wheel_sha256: the name of the wheel's file, and its hash; empty without one.
+    wheel, wheel_sha256: the wheel's file name and hash; empty without one.
     """
 
     project: str
@@ -85,27 +88,24 @@ class BuildRecord:
         """Whether the wheel is there."""
         return self.result != FAILED
 
-    def is_like(self, other: BuildRecord) -> bool:
-        """Whether *other* was made of the very same: source, recipe, tools and all that was set."""
+    @property
+    def source_id(self) -> str:
+        """What identifies the source: the hash of its archive, or its git commit; empty if unknown."""
+        return self.source_sha256 or (self.source if self.source.startswith("git+") else "")
+
+    def same_inputs(self, other: BuildRecord) -> bool:
+        """Whether *other* was made from the same source, recipe, tools and settings."""
 
         def inputs(record: BuildRecord) -> tuple[object, ...]:
             made_for = (record.project, record.version, record.python, record.arch, record.layer)
-            made_of = (record.source_sha256, record.recipe_sha256, record.flags, record.modules)
-            return (*made_for, *made_of, record.environ, record.tools)
+            made_from = (record.source_id, record.recipe_sha256, record.flags, record.modules)
+            return (*made_for, *made_from, record.environ, record.tools)
 
-        # A directory tells nothing of what is in it; the address of a git source names its commit.
-        if not self.source_sha256 and not (self.source.startswith("git+") and self.source == other.source):
-            return False
-        return inputs(self) == inputs(other)
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        found: dict[str, Any] = to_plain(self)
-        return found
+        return bool(self.source_id) and inputs(self) == inputs(other)
 
     @staticmethod
     def from_dict(data: Any) -> BuildRecord:
-        """What `to_dict` made *data* from. Raises `ValueError` when it is nothing of the kind."""
+        """The inverse of `to_plain`. Raises `ValueError`."""
         record = from_plain(BuildRecord, data)
         if record.result not in (BUILT, PRESENT, FAILED):
             raise ValueError(f"result is {record.result!r}")
@@ -114,14 +114,24 @@ class BuildRecord:
 
 def write_record(path: str, record: BuildRecord) -> None:
     """Write *record* to the file at *path*, atomically. Raises `OutputError`."""
-    write_text(path, json.dumps(record.to_dict(), indent=2) + "\n")
+    write_text(path, json.dumps(to_plain(record), indent=2) + "\n")
 
 
 def record_of(wheel: str) -> BuildRecord | None:
-    """The record that stands beside the file *wheel*; None without one, or when it is of another file."""
+    """The record beside the file *wheel*; None without one, or if it is of another file."""
     try:
         with open(wheel + RECORD_SUFFIX, "rb") as file:
             record = BuildRecord.from_dict(json.load(file))
         return record if record.wheel_sha256 == sha256_of(wheel) else None
     except (OSError, ValueError, RecursionError):
         return None
+
+
+def describe(error: Exception) -> str:
+    """What went wrong, and what to do about it, on one line: the problem of a record."""
+    if isinstance(error, WheelhouseError):
+        return f"{error} (hint: {error.hint})" if error.hint else str(error)
+    if isinstance(error, OSError):
+        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else ""
+        return printable(f"{where}{reason_of(error)}")
+    return f"internal error: {type(error).__name__}: {printable(error)}"

@@ -7,6 +7,7 @@ import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 
 from wheelhouse_resolver.builder.process.commands import run_logged
 from wheelhouse_resolver.errors import WheelhouseError
@@ -23,12 +24,6 @@ module load "$@" >"$into/messages" 2>&1 || exit 91
 env -0 >"$into/environment" || exit 92
 """
 _NO_MODULE, _NOT_LOADED = 90, 91
-
-#: What a shell sets for itself.
-_OF_THE_SHELL = frozenset({"_", "SHLVL", "PWD", "OLDPWD"})
-
-#: What Environment Modules before 4 prints of a module that it could not load; it exits with 0.
-_FAILED = re.compile(r"\bERROR\b")
 
 
 class ModulesError(WheelhouseError, RuntimeError):
@@ -53,35 +48,32 @@ def module_environment(modules: Sequence[str], environ: Mapping[str, str]) -> di
 @lru_cache(maxsize=64)
 def _loaded(modules: tuple[str, ...], environ: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
     with tempfile.TemporaryDirectory(prefix="wheelhouse-modules-") as scratch:
+        results = [Path(scratch, name) for name in ("messages", "environment")]
+        for path in results:
+            path.touch()
         command = ["bash", "--login", "-c", _LOAD, "bash", scratch, *modules]
         log = os.path.join(scratch, "log")
         done = run_logged(command, log=log, environ=dict(environ), timeout=_TIMEOUT)
-        messages = _one_line(_read(scratch, "messages"))
-        if done.code == _NO_MODULE:
-            error = ModulesError(modules, "this machine has no `module` command in a login shell")
-            raise error.with_hint("build where the modules are, or use a recipe without them")
-        if not done.ok:
-            last = "" if done.code == _NOT_LOADED else done.tail
-            problem = f"the login shell {done.problem} {_one_line(last)}".rstrip()
-            raise ModulesError(modules, messages or problem)
-        entries = _read(scratch, "environment").split("\0")
-    found = {name: value for name, equals, value in (entry.partition("=") for entry in entries) if equals}
+        said, environment = (os.fsdecode(path.read_bytes()) for path in results)
+    messages = _one_line(said)
+    if done.code == _NO_MODULE:
+        error = ModulesError(modules, "this machine has no `module` command in a login shell")
+        raise error.with_hint("build where the modules are, or use a recipe without them")
+    if not done.ok:
+        last = "" if done.code == _NOT_LOADED else done.tail
+        problem = f"the login shell {done.problem} {_one_line(last)}".rstrip()
+        raise ModulesError(modules, messages or problem)
+    entries = (entry.partition("=") for entry in environment.split("\0"))
+    found = {name: value for name, equals, value in entries if equals}
     if not found:
         raise ModulesError(modules, "the login shell ended before that: check its start-up files")
-    if _FAILED.search(messages):
+    # Environment Modules before 4 prints this of a module that it could not load, and exits with 0.
+    if re.search(r"\bERROR\b", messages):
         loaded = {each.partition("/")[0] for each in found.get("LOADEDMODULES", "").split(":")}
         if missing := [each for each in modules if each.partition("/")[0] not in loaded]:
             raise ModulesError(missing, messages)
-    return tuple((name, value) for name, value in found.items() if name not in _OF_THE_SHELL)
-
-
-def _read(directory: str, name: str) -> str:
-    """What the shell wrote to the file *name*; empty if there is none."""
-    try:
-        with open(os.path.join(directory, name), "rb") as file:
-            return os.fsdecode(file.read())
-    except FileNotFoundError:
-        return ""
+    of_the_shell = ("_", "SHLVL", "PWD", "OLDPWD")
+    return tuple((name, value) for name, value in found.items() if name not in of_the_shell)
 
 
 def _one_line(output: str) -> str:

@@ -10,20 +10,23 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wheelhouse_resolver.errors import UnknownArchError, WheelhouseError, reason_of
+from archspec.cpu import TARGETS
+
+from wheelhouse_resolver.errors import WheelhouseError, reason_of
 from wheelhouse_resolver.site.layout import GENERIC
 from wheelhouse_resolver.utils.process import run
-from wheelhouse_resolver.utils.schema import Pairs, require, text
+from wheelhouse_resolver.utils.schema import Pairs, one_of, require, text
 from wheelhouse_resolver.utils.text import invalid_character
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Arch
     from wheelhouse_resolver.site.model import Site
 
-#: The variables that build systems read compiler flags from.
-_VARIABLES = ("CFLAGS", "CXXFLAGS", "FFLAGS", "FCFLAGS")
+#: The variables with flags for compilers (GNU make's names, which all build systems read).
+COMPILER_FLAGS = ("CFLAGS", "CXXFLAGS", "FFLAGS", "FCFLAGS")
 
 #: The x86-64 levels that the linker can mark a library with (`-z x86-64-v3`), the highest first.
 _LEVELS = ("x86_64_v4", "x86_64_v3", "x86_64_v2")
@@ -59,18 +62,12 @@ _OPTION_OF = {
 #: Flags that ask for the CPU of the node that builds: gcc's and clang's, Intel's.
 _NATIVE = re.compile(rb"(?<![\w-])(?:-m(?P<kind>arch|cpu|tune)=native|(?:-|/Q)x(?:Host|HOST|host))(?![\w=-])")
 
-#: Their replacement where nothing is known of the target CPU: a flag that changes no code.
-_NEUTRAL = "-pipe"
-
 #: The files that contain flags, by the beginning or end of their names.
 _BUILD_FILES = re.compile(
     r"(Makefile|makefile|GNUmakefile|configure|SCons|meson|BUILD|WORKSPACE).*"
     r"|.*\.(py|pyx|toml|cfg|ini|txt|cmake|in|ac|am|m4|mk|make|build|sh|json|ya?ml|pro|gypi?|bzl|bazel(rc)?|rs)",
     re.DOTALL,
 )
-
-#: Build files are not longer than this (bytes).
-_LONGEST = 4 << 20
 
 
 class FlagsError(WheelhouseError, ValueError):
@@ -108,7 +105,7 @@ def compiler_environment(
     arch: Arch | None,
     site: Site,
     *,
-    environ: Mapping[str, str] | None = None,
+    environ: Mapping[str, str] = os.environ,
     toolchain: Toolchain | None = None,
 ) -> dict[str, str]:
     """The variables with the flags for *arch*: CFLAGS and the like, and LDFLAGS with the linker's mark.
@@ -123,26 +120,19 @@ def compiler_environment(
     """
     stated = stated_flags(site).get(arch.name if arch is not None else GENERIC)
     if arch is None:
-        return dict.fromkeys(_VARIABLES, stated) if stated is not None else {}
-    tools = toolchain or probe_toolchain(os.environ if environ is None else environ)
-    found = dict.fromkeys(_VARIABLES, stated if stated is not None else arch_flags(arch, tools))
-    level = level_of(arch)
-    if level in tools.marks:
+        return dict.fromkeys(COMPILER_FLAGS, stated) if stated is not None else {}
+    tools = toolchain or probe_toolchain(environ)
+    found = dict.fromkeys(COMPILER_FLAGS, stated if stated is not None else arch_flags(arch, tools))
+    if (level := level_of(arch)) in tools.marks:
         found["LDFLAGS"] = _mark(level)
     return found
 
 
 def stated_flags(site: Site) -> dict[str, str]:
     """The flags that the site file states, by the ladder's name of the arch. Raises `SiteFileError`."""
-
-    def unknown(name: str) -> str | None:
-        try:
-            site.arch(name)
-        except UnknownArchError as error:
-            return str(error)
-        return None
-
-    schema = Pairs(text(invalid_character), unknown, header="build.flags")
+    known = [GENERIC, *(arch.name for arch in site.ladder)]
+    known += [called for layer in site.layers for _, called in layer.names]
+    schema = Pairs(text(invalid_character), one_of("arch", known), header="build.flags")
     table = require(schema, site.tables.get("build", {}).get("flags", {}), site.source or "site")
     archs = {name: site.arch(name) for name in table}
     return {arch.name if arch is not None else GENERIC: table[name] for name, arch in archs.items()}
@@ -150,8 +140,6 @@ def stated_flags(site: Site) -> dict[str, str]:
 
 def arch_flags(arch: Arch, tools: Toolchain) -> str:
     """The compiler flags for *arch*. Raises `FlagsError` when none are known."""
-    from archspec.cpu import TARGETS
-
     if arch.target is not None:
         try:
             flags = str(TARGETS[arch.target].optimization_flags(tools.name, tools.version))
@@ -168,34 +156,25 @@ def arch_flags(arch: Arch, tools: Toolchain) -> str:
 
 def level_of(arch: Arch) -> str | None:
     """The highest x86-64 level that every CPU of *arch* has, as archspec names it; None for none of them."""
-    from archspec.cpu import TARGETS
-
     if arch.family != "x86_64":
         return None
+    known = [each for each in TARGETS.values() if str(each.family) == "x86_64"]
+    targets = [each for each in known if all(feature in each for feature in arch.features)]
     if arch.target is not None:
         targets = [TARGETS[arch.target]]
-    else:
-        having = (each for each in TARGETS.values() if str(each.family) == "x86_64")
-        targets = [each for each in having if all(feature in each for feature in arch.features)]
-    if not targets:  # no CPU that is known has all of these features
-        return None
-    return next((level for level in _LEVELS if all(each >= TARGETS[level] for each in targets)), None)
+    # Perhaps no CPU that is known has all of these features.
+    return next((x for x in _LEVELS if targets and all(each >= TARGETS[x] for each in targets)), None)
 
 
 def _mark(level: str) -> str:
-    """The linker's flag for an x86-64 level: `-Wl,-z,x86-64-v3` for `x86_64_v3`."""
+    """The linker's flag for a level."""
     return f"-Wl,-z,{level.replace('_', '-')}"
-
-
-# -- the compiler -------------------------------------------------------------------------------------------
 
 
 def compiler_of(output: str) -> tuple[str, str] | None:
     """The name and version of the compiler, as archspec knows them, whose `--version` prints *output*."""
-    for pattern, name in _COMPILERS:
-        if found := re.search(pattern, output, re.MULTILINE):
-            return name, found[1]
-    return None
+    found = ((name, re.search(pattern, output, re.MULTILINE)) for pattern, name in _COMPILERS)
+    return next(((name, match[1]) for name, match in found if match), None)
 
 
 def probe_toolchain(environ: Mapping[str, str]) -> Toolchain:
@@ -216,8 +195,7 @@ def _probed(command: str, environ: tuple[tuple[str, str], ...]) -> Toolchain:
         marks = set()
         with tempfile.TemporaryDirectory() as scratch:
             source = os.path.join(scratch, "nothing.c")
-            with open(source, "w", encoding="ascii") as file:
-                file.write("int nothing;\n")
+            Path(source).write_text("int nothing;\n", encoding="ascii")
             for level in _LEVELS:
                 done = ask("-shared", "-fPIC", _mark(level), "-o", f"{scratch}/nothing.so", source)
                 # An older linker warns that it ignores the option.
@@ -234,9 +212,6 @@ def _probed(command: str, environ: tuple[tuple[str, str], ...]) -> Toolchain:
     return Toolchain(name=found[0], version=found[1], marks=frozenset(marks))
 
 
-# -- sources that ask for the building node's CPU -----------------------------------------------------------
-
-
 def native_word(flags: str) -> str:
     """What replaces `-march=native` in a source that is built with these *flags* (CFLAGS).
 
@@ -246,11 +221,10 @@ def native_word(flags: str) -> str:
     for kind in (r"-m(?:arch|cpu)=(?!native)\S+", r"-m(?:sse|avx)\S*"):
         if found := re.findall(rf"(?<!\S){kind}", flags):
             return str(found[-1])
-    from archspec.cpu import TARGETS
-
     family = TARGETS.get(os.uname().machine)
     baseline = family.optimization_flags("gcc", "12.2.0") if family is not None else ""
-    return next((word for word in baseline.split() if word.startswith(("-march=", "-mcpu="))), _NEUTRAL)
+    # Where nothing is known of the CPU: a flag that changes no code.
+    return next((word for word in baseline.split() if word.startswith(("-march=", "-mcpu="))), "-pipe")
 
 
 def replace_native(source: str, word: str) -> list[str]:
@@ -272,12 +246,10 @@ def replace_native(source: str, word: str) -> list[str]:
             path = os.path.join(directory, name)
             if not _BUILD_FILES.fullmatch(name) or os.path.islink(path) or not os.path.isfile(path):
                 continue
-            if os.path.getsize(path) > _LONGEST:
-                continue
-            with open(path, "rb") as file:
-                data = file.read()
-            if rewrite(path, data, _NATIVE.sub(replacement, data)):
-                changed.append(os.path.relpath(path, source))
+            if os.path.getsize(path) <= 4 << 20:  # longer ones are no build files
+                data = Path(path).read_bytes()
+                if rewrite(path, data, _NATIVE.sub(replacement, data)):
+                    changed.append(os.path.relpath(path, source))
     return sorted(changed)
 
 
@@ -289,7 +261,6 @@ def rewrite(path: str, old: bytes, new: bytes) -> bool:
     if old == new:
         return False
     before = os.stat(path)
-    with open(path, "wb") as file:
-        file.write(new)
+    Path(path).write_bytes(new)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     return True

@@ -17,17 +17,11 @@ from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.process import run
 
-#: How long a program may take to say its version (s); on a cold network filesystem it takes seconds.
-_TIMEOUT = 60
-
 #: Asks a Python what is installed for it; answers ten times faster than pip.
 _DISTRIBUTIONS = """\
 import importlib.metadata, json
 print(json.dumps({each.metadata["Name"]: each.version for each in importlib.metadata.distributions()}))
 """
-
-#: The programs that build, by the variable that names another one.
-_PROGRAMS = (("CC", "cc"), ("CXX", "c++"), ("FC", "gfortran"), ("LD", "ld"))
 
 
 def host_facts(site: Site, python: str, environ: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -88,16 +82,19 @@ def tool_versions(python: str, environ: Mapping[str, str]) -> dict[str, str]:
     for package in ("wheelhouse-resolver", "virtualenv"):
         with suppress(metadata.PackageNotFoundError):
             found[package] = metadata.version(package)
-    for variable, program in _PROGRAMS:
+    for variable, program in (("CC", "cc"), ("CXX", "c++"), ("FC", "gfortran"), ("LD", "ld")):
         found[program] = _first_line([*environ.get(variable, program).split(), "--version"], environ)
     found |= installed(python, environ)
     return {name: version for name, version in found.items() if version}
 
 
+def output_of(command: Sequence[str], environ: Mapping[str, str]) -> str | None:
+    """What *command* prints; None when it fails, or cannot be run."""
+    with suppress(OSError, ValueError, subprocess.SubprocessError):
+        done = run(command, environ=environ, timeout=60)  # a cold network filesystem takes seconds
+        return None if done.returncode else done.stdout
+    return None
+
+
 def _first_line(command: Sequence[str], environ: Mapping[str, str]) -> str:
-    """The first line that *command* prints; empty when it cannot be run."""
-    try:
-        done = run(command, environ=environ, timeout=_TIMEOUT)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return "" if done.returncode else next(iter(done.stdout.splitlines()), "").strip()
+    return (output_of(command, environ) or "").partition("\n")[0].strip()

@@ -8,65 +8,62 @@ configuration of the build's own.
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from wheelhouse_resolver.builder.recipes.model import Recipe
 from wheelhouse_resolver.builder.records.job import BuildOptions, Job
+from wheelhouse_resolver.builder.toolchain.environment_modules import module_environment
+from wheelhouse_resolver.builder.toolchain.flags import COMPILER_FLAGS, compiler_environment
+from wheelhouse_resolver.builder.toolchain.provenance import optimisation_of, output_of
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.installers.pip_config import Setting, pip_config
 from wheelhouse_resolver.site.layout import GENERIC
+from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.process import run
 from wheelhouse_resolver.utils.redact import is_secret, redact
 from wheelhouse_resolver.utils.urls import file_url
 
-#: The variables with flags for compilers and linkers (GNU make's names, which all build systems read).
-FLAGS = ("CFLAGS", "CXXFLAGS", "FFLAGS", "FCFLAGS", "LDFLAGS")
-
+#: The variables with flags for compilers and linkers.
+FLAGS = (*COMPILER_FLAGS, "LDFLAGS")
 
 #: pip's variables that say how an index is reached, which differs from node to node.
 _REACHING = (
-    "PIP_CERT",
-    "PIP_CLIENT_CERT",
-    "PIP_DEFAULT_TIMEOUT",
-    "PIP_EXTRA_INDEX_URL",
-    "PIP_INDEX_URL",
-    "PIP_KEYRING_PROVIDER",
-    "PIP_PROXY",
-    "PIP_RETRIES",
-    "PIP_TIMEOUT",
-    "PIP_TRUSTED_HOST",
-)
-
-
-#: The earliest time that a zip file can hold (s since the epoch; 1980-01-01).
-_EARLIEST = 315532800
-
+    "PIP_CERT", "PIP_CLIENT_CERT", "PIP_DEFAULT_TIMEOUT", "PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL",
+    "PIP_KEYRING_PROVIDER", "PIP_PROXY", "PIP_RETRIES", "PIP_TIMEOUT", "PIP_TRUSTED_HOST",
+)  # fmt: skip
 
 #: What would make a wheel depend on who builds it, besides all of PYTHON* and pip's variables.
-_DROPPED = frozenset(
-    {*FLAGS, "CPPFLAGS", "VIRTUAL_ENV", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "SOURCE_DATE_EPOCH"}
-)
-
+_DROPPED = (*FLAGS, "CPPFLAGS", "VIRTUAL_ENV", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "SOURCE_DATE_EPOCH")
 
 #: What affects a build and is recorded.
-_RECORDED = frozenset(
-    {
-        "AR", "CC", "CMAKE_BUILD_PARALLEL_LEVEL", "CMAKE_PREFIX_PATH", "CPATH", "CPLUS_INCLUDE_PATH",
-        "CPPFLAGS", "CXX", "C_INCLUDE_PATH", "F77", "FC", "LC_ALL", "LD", "LD_LIBRARY_PATH",
-        "LD_RUN_PATH", "LIBRARY_PATH", "LOADEDMODULES", "MAKEFLAGS", "MODULEPATH", "PATH",
-        "PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL", "PKG_CONFIG_PATH", "PYTHONHASHSEED", "PYTHONNOUSERSITE",
-        "PYTHONPATH", "SOURCE_DATE_EPOCH", "TZ",
-    }
+_RECORDED = (
+    "AR", "CC", "CMAKE_BUILD_PARALLEL_LEVEL", "CMAKE_PREFIX_PATH", "CPATH", "CPLUS_INCLUDE_PATH",
+    "CPPFLAGS", "CXX", "C_INCLUDE_PATH", "F77", "FC", "LC_ALL", "LD", "LD_LIBRARY_PATH",
+    "LD_RUN_PATH", "LIBRARY_PATH", "LOADEDMODULES", "MAKEFLAGS", "MODULEPATH", "PATH",
+    "PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL", "PKG_CONFIG_PATH", "PYTHONHASHSEED", "PYTHONNOUSERSITE",
+    "PYTHONPATH", "SOURCE_DATE_EPOCH", "TZ",
+)  # fmt: skip
+
+#: Options of a site's [pip] that say how users install; so do its tables for single commands.
+_FOR_USERS = (
+    "prefix", "report", "require-hashes", "require-virtualenv", "requirement", "root", "target", "user",
 )  # fmt: skip
 
 
-#: Options of a site's [pip] that say how users install; so do its tables for single commands.
-_FOR_USERS = frozenset(
-    {"prefix", "report", "require-hashes", "require-virtualenv", "requirement", "root", "target", "user"}
-)
+class SourceTree(Protocol):
+    """A source, as far as its build depends on it."""
+
+    @property
+    def path(self) -> str:
+        """The directory."""
+
+    @property
+    def version(self) -> str:
+        """The version."""
 
 
 def base_environ(environ: Mapping[str, str], scratch: str) -> dict[str, str]:
@@ -75,19 +72,36 @@ def base_environ(environ: Mapping[str, str], scratch: str) -> dict[str, str]:
     Its `pip.conf` is the only one that pip reads besides the machine's; temporary files are
     made in its `tmp`.
     """
-    kept = {
-        name: value
-        for name, value in environ.items()
-        if name not in _DROPPED and not name.startswith("PYTHON")
-    }
+    dropped = {*_DROPPED, *(name for name in environ if name.startswith("PYTHON"))}
     return {
-        **without_pip(kept, scratch),
+        **without_pip({name: environ[name] for name in environ if name not in dropped}, scratch),
         "TMPDIR": os.path.join(scratch, "tmp"),
         "PYTHONHASHSEED": "0",
         "PYTHONNOUSERSITE": "1",
         "LC_ALL": "C.UTF-8",
         "TZ": "UTC",
     }
+
+
+def command_environment(
+    recipe: Recipe, source: SourceTree, job: Job, site: Site, *, environ: Mapping[str, str], scratch: str
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The environment of what builds *source* as *recipe* and *job* say, or asks its backend for metadata.
+
+    And the flags in it that we set, which the recipe may have changed. environ: that of the build
+    (`base_environ`). scratch: its directory, with its `pip.conf`.
+
+    Raises `ModulesError`, `VariableError`, and what `compiler_environment` raises.
+    """
+    loaded = without_pip(module_environment(recipe.build_modules, environ), scratch)
+    # Each comes after what it may have to overrule.
+    flags = joined_flags(own_flags(optimisation_of(job.python, loaded)), loaded)
+    if recipe.march:
+        arch = site.arch(job.arch, site.layer(job.layer))
+        flags = joined_flags(flags, compiler_environment(arch, site, environ=loaded))
+    loaded |= joined_flags(flags, path_flags(loaded, scratch))
+    loaded |= build_variables(source.path, recipe.resources.cores)
+    return recipe.environment(loaded, source.version), flags
 
 
 def build_variables(source: str, cores: int) -> dict[str, str]:
@@ -97,7 +111,7 @@ def build_variables(source: str, cores: int) -> dict[str, str]:
     does not depend on when it is built.
     """
     return {
-        "SOURCE_DATE_EPOCH": str(max(_newest(source), _EARLIEST)),
+        "SOURCE_DATE_EPOCH": str(max(_newest(source), 315532800)),  # a zip file holds none before 1980
         "MAKEFLAGS": f"-j{cores}",
         "CMAKE_BUILD_PARALLEL_LEVEL": str(cores),
     }
@@ -117,10 +131,9 @@ def without_pip(environ: Mapping[str, str], scratch: str) -> dict[str, str]:
 
     A file that PIP_CONFIG_FILE names keeps pip from reading the user's own (all versions of pip).
     """
+    kept = (name for name in environ if not name.startswith("PIP_") or name in _REACHING)
     return {
-        **{
-            name: value for name, value in environ.items() if not name.startswith("PIP_") or name in _REACHING
-        },
+        **{name: environ[name] for name in kept},
         "PIP_CONFIG_FILE": os.path.join(scratch, "pip.conf"),
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_NO_INPUT": "1",
@@ -144,23 +157,19 @@ def pip_text(
     Options of the site's [pip] for how users install are left out, and so are its constraints, which would
     forbid building what users do not have yet. *constraints*, paths of files, limit what is installed to
     build. They and the site's `build-constraint` are written under both names, since before pip 25.3 only
-    `constraint` reached into isolated environments.
-
-    *upstream*: without the wheelhouse and the output.
+    `constraint` reached into isolated environments. *upstream*: without the wheelhouse and the output.
 
     Raises what `pip_config` raises.
     """
     site = options.site
     arch = site.arch(job.arch, site.layer(job.layer))
-    able = tuple(each for each in (site.lower(arch) if arch is not None else ()) if each in runnable)
+    able = tuple(each for each in (site.archs_up_to(arch) if arch is not None else ()) if each in runnable)
     host = Host(arch=able[-1] if able else GENERIC, layer=job.layer, archs=able)
     config = pip_config(site, host, offline=options.offline)
     output = file_url(os.path.abspath(options.output))
     given = (file_url(os.path.abspath(path)) for path in options.find_links)
-    links = dict.fromkeys([output, *given, *config.find_links])
-    if upstream:
-        made = {output, *(file_url(directory.path) for directory in site.directories())}
-        links = dict.fromkeys(link for link in links if link not in made)
+    made = {output, *(file_url(directory.path) for directory in site.directories())} if upstream else ()
+    links = [link for link in dict.fromkeys([output, *given, *config.find_links]) if link not in made]
     limits = [value for each in config.settings if each.option == "build-constraint" for value in each.values]
     limits += map(file_url, constraints)
     own = [Setting("find-links", tuple(links))] if links else []
@@ -219,11 +228,7 @@ def path_flags(environ: Mapping[str, str], scratch: str) -> dict[str, str]:
     """
     flag = f"-ffile-prefix-map={scratch}=/build"
     command = [*environ.get("CC", "cc").split(), flag, "-Werror", "-fsyntax-only", "-x", "c", os.devnull]
-    try:
-        done = run(command, environ=environ, timeout=60)
-    except (OSError, ValueError, subprocess.SubprocessError):
-        return {}
-    return {} if done.returncode else {name: flag for name in FLAGS if name != "LDFLAGS"}
+    return {} if output_of(command, environ) is None else dict.fromkeys(COMPILER_FLAGS, flag)
 
 
 def recorded_variables(environ: Mapping[str, str], names: Iterable[str] = ()) -> dict[str, str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Mapping
 from keyword import iskeyword
-from typing import Any
 
 #: The file names of extension modules: the module's name, and how they end.
 _EXTENSION = re.compile(r"([A-Za-z_]\w*)(\.(abi3|cpython|pypy|graalpy)[\w.-]*)?\.so", re.ASCII)
+
+#: What a `.data` directory has for `site-packages`.
+_PACKAGES = re.compile(r"^[^/]+\.data/(purelib|platlib)/")
 
 #: What wheels contain at their top besides what they are for, mostly by mistake.
 _BY_THE_WAY = frozenset(
@@ -25,39 +26,18 @@ def import_names(wheel: str) -> list[str]:
     `OSError` and `BAD_ZIP` as they come.
     """
     with zipfile.ZipFile(wheel) as archive:
-        names = [name for name in archive.namelist() if not name.endswith("/")]
-    tree: dict[str, Any] = {}
-    for name in names:
-        parts = name.split("/")
-        if parts[0].endswith(".data") and parts[1:2] in (["purelib"], ["platlib"]):
-            parts = parts[2:]
-        elif parts[0].endswith((".data", ".dist-info")):
-            continue
-        place = tree
-        for part in parts[:-1]:
-            place = place.setdefault(f"{part}/", {})
-        if parts:
-            place[parts[-1]] = None
-    found = _importable(tree, "")
-    return sorted({each for each in found if each.partition(".")[0] not in _BY_THE_WAY} or found)
-
-
-def _importable(tree: Mapping[str, Any], prefix: str) -> set[str]:
-    found: set[str] = set()
-    for name, inner in tree.items():
-        if inner is None:
-            module = _module_name(name)
-            if module is not None and module not in ("__init__", "__main__"):
-                found.add(prefix + module)
-            continue
-        package = name.removesuffix("/")
-        if not package.isidentifier() or iskeyword(package):
-            continue
-        if any(each is None and _module_name(entry) == "__init__" for entry, each in inner.items()):
-            found.add(prefix + package)
-        else:
-            found |= _importable(inner, f"{prefix}{package}.")
-    return found
+        paths = [_PACKAGES.sub("", name).split("/") for name in archive.namelist()]
+    if max(map(len, paths), default=0) > 1000:
+        raise ValueError("its directories are nested too deeply")
+    modules = {(*above, name) for *above, file in paths if (name := _module_name(file)) is not None}
+    packages = {path[:-1] for path in modules if path[-1] == "__init__"}
+    found = set()
+    for path in modules:
+        if all(each.isidentifier() and not iskeyword(each) for each in path[:-1]):
+            parts = (path[:end] for end in range(1, len(path)))
+            found.add(next((each for each in parts if each in packages), path))
+    names = {".".join(each) for each in found if each[-1] not in ("__init__", "__main__")}
+    return sorted({each for each in names if each.partition(".")[0] not in _BY_THE_WAY} or names)
 
 
 def _module_name(filename: str) -> str | None:

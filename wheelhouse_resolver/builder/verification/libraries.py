@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from wheelhouse_resolver.builder.process.commands import Finished
+from wheelhouse_resolver.builder.process.commands import ended_with
 from wheelhouse_resolver.errors import reason_of
 from wheelhouse_resolver.utils.elf import ElfFile, read_elf
 from wheelhouse_resolver.utils.process import run
@@ -22,9 +22,8 @@ from wheelhouse_resolver.utils.process import run
 #: How long the loader may take for one file (s).
 _TIMEOUT = 60
 
-#: A line of the trace: a name, and where it was found.
+#: A line of the trace: a name, and where it was found, or `not found`.
 _TRACED = re.compile(r"\t(\S.*?)(?: => (.*?))?(?: \(0x[0-9a-f]+\))?")
-_NOT_FOUND = "not found"
 
 #: What musl says of a library that it does not find.
 _MUSL_NOT_FOUND = re.compile(r"Error loading shared library (.+?): ")
@@ -33,13 +32,12 @@ _MUSL_NOT_FOUND = re.compile(r"Error loading shared library (.+?): ")
 _REFUSED = re.compile(r"cannot be preloaded \((?!CPU ISA level)(.*)\): ignored")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LibraryProblem:
+class LibraryProblem(NamedTuple):
     """What the loader cannot do for *file*; *library*: the one that it does not find, if that is it."""
 
     file: str
+    library: str
     problem: str
-    library: str = ""
 
     def __str__(self) -> str:
         return f"{self.file} {self.problem}"
@@ -83,11 +81,11 @@ def library_problems(files: Iterable[ElfFile], loader: Loader) -> list[LibraryPr
         trace = _trace(known[path], loader)
         reached.update(map(os.path.realpath, trace.paths))
         if trace.problem:
-            found.add(LibraryProblem(file=path, problem=trace.problem))
+            found.add(LibraryProblem(path, "", trace.problem))
         if trace.missing:
             loaded = [known[path], *(known.get(each) or _read(each) for each in trace.paths)]
             found |= {_missing(library, loaded, loader) for library in trace.missing}
-    return sorted(found, key=lambda each: (each.file, each.library))
+    return sorted(found)
 
 
 def _trace(file: ElfFile, loader: Loader) -> _Trace:
@@ -113,17 +111,15 @@ def _trace(file: ElfFile, loader: Loader) -> _Trace:
     except subprocess.TimeoutExpired:
         return _Trace(problem=f"cannot be loaded: {program} did not answer within {_TIMEOUT} s")
     lines = [match.groups() for match in map(_TRACED.fullmatch, done.stdout.splitlines()) if match]
-    missing = [name for name, path in lines if path == _NOT_FOUND] + _MUSL_NOT_FOUND.findall(done.stderr)
-    paths = [path or name for name, path in lines if path != _NOT_FOUND]
+    missing = [name for name, path in lines if path == "not found"] + _MUSL_NOT_FOUND.findall(done.stderr)
+    paths = [path or name for name, path in lines if path != "not found"]
     problem = ""
     if refused := _REFUSED.search(done.stderr):
-        problem = f"cannot be loaded: {refused[1]}"
+        problem = refused[1]
     elif not lines and not missing:
-        said = done.stderr.splitlines()[-1:] or ["no answer"]
-        problem = f"cannot be loaded: {Finished(done.returncode, False, 0.0, '').problem or said[0]}"
-    return _Trace(
-        [os.path.normpath(os.path.join(loader.directory, path)) for path in paths], missing, problem
-    )
+        problem = ended_with(done.returncode) or (done.stderr.splitlines()[-1:] or ["no answer"])[0]
+    paths = [os.path.normpath(os.path.join(loader.directory, path)) for path in paths]
+    return _Trace(paths, missing, problem and f"cannot be loaded: {problem}")
 
 
 def _missing(library: str, loaded: Sequence[ElfFile], loader: Loader) -> LibraryProblem:
@@ -134,9 +130,7 @@ def _missing(library: str, loaded: Sequence[ElfFile], loader: Loader) -> Library
     looked = dict.fromkeys([*rpath, *loader.library_path, *_expanded(file, file.runpath)])
     shown = ", ".join([*list(looked)[:6], *(["..."] if len(looked) > 6 else [])])
     where = f"{shown} and the loader's own directories" if looked else "the loader's own directories"
-    return LibraryProblem(
-        file=file.path, library=library, problem=f"needs {library}, which is not found (looked in {where})"
-    )
+    return LibraryProblem(file.path, library, f"needs {library}, which is not found (looked in {where})")
 
 
 def _expanded(file: ElfFile, directories: Iterable[str]) -> list[str]:

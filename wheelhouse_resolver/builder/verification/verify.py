@@ -18,11 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wheelhouse_resolver.builder.process.commands import Finished, run_logged
-from wheelhouse_resolver.builder.process.virtualenvs import (
-    EnvironmentProblemError,
-    isolated,
-    make_environment,
-)
+from wheelhouse_resolver.builder.process.virtualenvs import VirtualenvError, isolated, make_environment
 from wheelhouse_resolver.builder.recipes.model import Test
 from wheelhouse_resolver.builder.verification.imports import import_names
 from wheelhouse_resolver.builder.verification.libraries import Loader, library_path_of, library_problems
@@ -43,10 +39,8 @@ _INSTALLING = 1800
 _SCHEMES = ("purelib", "platlib", "scripts", "data")
 
 #: Prints these directories and the Python's own binary.
-_WHERE = f"""\
-import os, sysconfig
-print(*map(sysconfig.get_path, {_SCHEMES}), os.path.realpath("/proc/self/exe"), sep="\\n")
-"""
+_WHERE = f"""import os, sysconfig
+print(*map(sysconfig.get_path, {_SCHEMES}), os.path.realpath("/proc/self/exe"), sep="\\n")"""
 
 
 class NoEmulatorError(WheelhouseError, FileNotFoundError):
@@ -73,9 +67,8 @@ class FailedCheck:
 class Verification:
     """The outcome of verifying one wheel.
 
-    wheel:    its path, as it was given. findings: all that is wrong.
-    imported: what could be imported.
-    seconds:  how long it took (s). log: the file with all that was printed.
+    wheel: its path, as it was given. findings: all that is wrong. imported: what could be imported.
+    seconds: how long it took (s). log: the file with all that was printed.
     """
 
     wheel: str
@@ -95,7 +88,7 @@ class Verification:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class VerifyOptions:
+class VerificationSettings:
     """How a wheel is verified.
 
     python:       the path of the Python.
@@ -116,46 +109,44 @@ class VerifyOptions:
     emulate: Sequence[str] = ()
 
 
-def verify(wheel: str, options: VerifyOptions, *, work: str, log: str) -> Verification:
+def run_verification(wheel: str, settings: VerificationSettings, *, work: str, log: str) -> Verification:
     """Install *wheel* into a fresh environment below the directory *work*, and try it out there.
 
     Never raises for what the wheel does. Raises `NoEmulatorError`, and `OSError` for a *work* or *log* that
     cannot be written.
     """
-    if options.emulate and shutil.which(options.emulate[0]) is None:
-        raise NoEmulatorError(options.emulate[0])
-    return _Verifying(wheel, options, work, log).result()
+    if settings.emulate and shutil.which(settings.emulate[0]) is None:
+        raise NoEmulatorError(settings.emulate[0])
+    return _Verifying(wheel, settings, work, log).result(wheel)
 
 
 class _Verifying:
     """A verification under way."""
 
-    def __init__(self, wheel: str, options: VerifyOptions, work: str, log: str) -> None:
-        self._given, self._wheel = wheel, os.path.abspath(wheel)
-        self._options, self._test = options, options.test
-        self._environ = isolated(options.environ)
+    def __init__(self, wheel: str, settings: VerificationSettings, work: str, log: str) -> None:
+        self._wheel, self._settings, self._log = os.path.abspath(wheel), settings, log
+        self._environ = isolated(settings.environ)
         self._work = os.path.abspath(work)
-        self._log = log
         self._findings: list[FailedCheck] = []
         self._imported: list[str] = []
         #: Where the tests run: a directory that holds nothing that could be imported instead.
         self._empty = os.path.join(self._work, "empty")
 
-    def result(self) -> Verification:
+    def result(self, given: str) -> Verification:
         start = time.monotonic()
         os.makedirs(self._empty, exist_ok=True)
         place = os.path.join(self._work, "verification")
         try:
-            python = make_environment(self._options.python, place, log=self._log, environ=self._environ)
-        except EnvironmentProblemError as error:
-            self._find("environment", str(error))
-        else:
+            python = make_environment(self._settings.python, place, log=self._log, environ=self._environ)
             if self._install(python):
-                self._activate(python)
-                self._run_tests([*self._options.emulate, python])
+                path = self._environ.get("PATH", os.defpath)
+                self._environ["PATH"] = f"{os.path.dirname(python)}{os.pathsep}{path}"
+                self._run_tests([*self._settings.emulate, python])
                 self._look_at_libraries(python)
+        except VirtualenvError as error:
+            self._find("environment", str(error))
         return Verification(
-            wheel=self._given,
+            wheel=given,
             findings=tuple(self._findings),
             imported=tuple(self._imported),
             seconds=time.monotonic() - start,
@@ -165,34 +156,33 @@ class _Verifying:
     def _find(self, check: str, problem: str) -> None:
         self._findings.append(FailedCheck(check=check, problem=problem))
 
-    def _run(self, command: Sequence[str], timeout: float) -> Finished:
+    def _run(self, command: Sequence[str], timeout: float = _INSTALLING) -> Finished:
         return run_logged(command, log=self._log, environ=self._environ, cwd=self._empty, timeout=timeout)
 
     def _install(self, python: str) -> bool:
         """Whether the wheel could be installed with all that it requires."""
+        settings = self._settings
         pip = [python, "-m", "pip", "--disable-pip-version-check", "--no-input"]
-        links = [part for each in self._options.find_links for part in ("--find-links", each)]
+        links = [part for each in settings.find_links for part in ("--find-links", each)]
         # Into the environment, whatever pip's own configuration says.
-        install = [*pip, "install", "--no-user", "--prefer-binary", *links, self._wheel, *self._test.requires]
-        done = self._run([*install, "--no-index"], _INSTALLING)
-        if not done.ok and not self._options.offline:
-            done = self._run(install, _INSTALLING)
+        install = [*pip, "install", "--no-user", "--prefer-binary", *links]
+        install += [self._wheel, *settings.test.requires]
+        done = self._run([*install, "--no-index"])
+        if not done.ok and not settings.offline:
+            done = self._run(install)
         if not done.ok:
             self._find("install", done.why)
             return False
-        done = self._run([*pip, "check"], _INSTALLING)
+        done = self._run([*pip, "check"])
         if not done.ok:
             self._find("requirements", "; ".join(done.tail.splitlines()) or done.problem)
         return True
 
-    def _activate(self, python: str) -> None:
-        path = self._environ.get("PATH", os.defpath)
-        self._environ["PATH"] = f"{os.path.dirname(python)}{os.pathsep}{path}"
-
     def _run_tests(self, runner: Sequence[str]) -> None:
         """Import what the wheel contains, and run the recipe's tests; *runner*: the command of the Python."""
+        test = self._settings.test
         try:
-            names = self._test.imports or tuple(import_names(self._wheel))
+            names = test.imports or import_names(self._wheel)
         except (OSError, *BAD_ZIP) as error:
             self._find("install", f"cannot be read: {error}")
             return
@@ -200,11 +190,12 @@ class _Verifying:
             (f"import {each}", "", [*runner, "-c", f"import importlib; importlib.import_module({each!r})"])
             for each in names
         ]
-        tests += [("statement", f"{each!r}: ", [*runner, "-c", each]) for each in self._test.statements]
-        if command := self._test.command:
-            tests.append(("command", f"{command!r}: ", ["bash", "-euo", "pipefail", "-c", command]))
+        tests += [("statement", f"{each!r}: ", [*runner, "-c", each]) for each in test.statements]
+        if test.command:
+            command = ["bash", "-euo", "pipefail", "-c", test.command]
+            tests.append(("command", f"{test.command!r}: ", command))
         for check, what, arguments in tests:
-            done = self._run(arguments, self._test.timeout)
+            done = self._run(arguments, test.timeout)
             if not done.ok:
                 self._find(check, f"{what}{done.why}")
             elif check.startswith("import "):
@@ -221,12 +212,12 @@ class _Verifying:
                 self._find("libraries", f"{each.path}: {each.problem}")
         if not any(each.dynamic for each in inside):
             return
-        done = self._run([python, "-c", _WHERE], self._test.timeout)
-        lines = done.tail.splitlines()[-len(_SCHEMES) - 1 :]
-        if not done.ok or len(lines) != len(_SCHEMES) + 1:
+        done = self._run([python, "-c", _WHERE], self._settings.test.timeout)
+        names = (*_SCHEMES, "python")
+        where = dict(zip(names, done.tail.splitlines()[-len(names) :], strict=False))
+        if not done.ok or len(where) < len(names):
             self._find("libraries", f"cannot determine the paths of the environment: {done.why}")
             return
-        where = dict(zip((*_SCHEMES, "python"), lines, strict=True))
         try:
             program = program_interpreter(where["python"])
         except NotElfError as error:
@@ -238,7 +229,7 @@ class _Verifying:
             program=program,
             executable=where["python"],
             directory=self._empty,
-            library_path=(*library_path_of(self._environ), *self._options.library_dirs),
+            library_path=(*library_path_of(self._environ), *self._settings.library_dirs),
         )
         installed = [replace(e, path=path) for e in inside if (path := _installed(where, e.path)) is not None]
         held = {os.path.basename(each.path): each.path for each in inside}

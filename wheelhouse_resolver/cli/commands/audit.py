@@ -9,38 +9,38 @@ from collections import Counter
 
 from wheelhouse_resolver.audit.findings import Finding, Severity
 from wheelhouse_resolver.audit.run import audit
-from wheelhouse_resolver.cli.options import add_examples, add_json_option, add_site_options, site_of
+from wheelhouse_resolver.cli import options
 from wheelhouse_resolver.cli.progress import bar
 from wheelhouse_resolver.errors import printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `audit`."""
-    add_json_option(parser)
+    options.add_shared(parser, "json")
     help_text = "processes that look into wheels; one per processor, at most 8"
     parser.add_argument("--jobs", type=int, metavar="N", help=help_text)
-    add_site_options(parser)
-    add_examples(
+    options.add_shared(parser, "site")
+    options.add_examples(
         parser,
         ("the whole wheelhouse", "audit"),
         ("for programs; exit code 1 means that there are errors", "audit --json --root /sw/wheelhouse"),
     )
 
 
-def run(options: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Run `audit`. Exit code 1 when a finding is an error."""
     counts: Counter[Severity] = Counter()
-    site = site_of(options)
-    jobs = options.jobs or min(8, len(os.sched_getaffinity(0)))
+    site = options.site_of(args)
+    jobs = args.jobs or min(8, len(os.sched_getaffinity(0)))
     with bar("auditing") as advance:
         for number, finding in enumerate(audit(site, jobs=jobs, progress=advance)):
             counts[finding.severity] += 1
-            if options.json:
+            if args.json:
                 # One array, written as it grows: a tree may have very many findings.
                 print(("[\n" if number == 0 else ",\n") + json.dumps(finding.to_dict()), end="")
             else:
                 _show(finding)
-    if options.json:
+    if args.json:
         print("\n]" if counts else "[]")
     else:
         errors, warnings = counts[Severity.ERROR], counts[Severity.WARNING]

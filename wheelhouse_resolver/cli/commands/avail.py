@@ -6,30 +6,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from wheelhouse_resolver.cli.options import (
-    UsageError,
-    add_examples,
-    add_files_option,
-    add_host_options,
-    add_site_options,
-    files_of,
-    host_of,
-    site_of,
-    warn,
-)
+from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.cli.tables import Table, add_table_options, print_table
 from wheelhouse_resolver.errors import printable
-from wheelhouse_resolver.selection.available import (
-    CHECKED,
-    COLUMNS,
-    Listing,
-    Row,
-    Scope,
-    avail,
-    condensed,
-    texts_of,
-    wanted_of,
-)
+from wheelhouse_resolver.selection import available
+from wheelhouse_resolver.selection.available import COLUMNS, Listing, Row
 from wheelhouse_resolver.tree.reader import Tree
 
 #: What a narrow terminal goes without, unless the columns were chosen; `local` only if it is empty.
@@ -44,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "List what this host can install, newest first: the newest version of every project, or of those\n"
         "named. The first line of a project is what pip would install. For what is asked for by name, and\n"
-        f"for patterns that match at most {CHECKED} projects, Requires-Python is read, else not."
+        f"for patterns that match at most {available.CHECKED} projects, Requires-Python is read, else not."
     )
     parser.add_argument(
         "wanted",
@@ -52,32 +33,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATTERN|REQUIREMENT",
         help="such as numpy, 'numpy>=1.26' or 'py*' (with *, ? or [...] a pattern); everything by default",
     )
-    add_files_option(parser)
-    parser.add_argument(
-        "--all-versions", action="store_true", help="all versions, pre-releases too, instead of the newest"
-    )
-    parser.add_argument(
-        "--all-archs", action="store_true", help="all directories of the site, instead of the search path"
-    )
-    parser.add_argument(
-        "--all-pythons",
-        action="store_true",
-        help="wheels for any Python and platform, instead of the target's; then every wheel has its row",
-    )
-    parser.add_argument(
-        "--condense",
-        action="store_true",
-        help="one row for each version, with all its Pythons, archs and layers",
-    )
-    parser.add_argument(
-        "--not-available",
-        action="store_true",
-        help="also a row for each requirement that nothing here serves, instead of a line on stderr",
+    options.add_shared(parser, "files")
+    options.add_flags(
+        parser,
+        ("--all-versions", "all versions, pre-releases too, instead of the newest"),
+        ("--all-archs", "all directories of the site, instead of the search path"),
+        (
+            "--all-pythons",
+            "wheels for any Python and platform, instead of the target's; then every wheel has its row",
+        ),
+        ("--condense", "one row for each version, with all its Pythons, archs and layers"),
+        (
+            "--not-available",
+            "also a row for each requirement that nothing here serves, instead of a line on stderr",
+        ),
     )
     add_table_options(parser, COLUMNS)
-    add_host_options(parser)
-    add_site_options(parser)
-    add_examples(
+    options.add_shared(parser, "host", "site")
+    options.add_examples(
         parser,
         ("the newest version of everything that this host can install", "avail"),
         (
@@ -89,28 +62,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(options: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Run `avail`. Exit code 1 when something that was asked for has no row."""
-    wanted = wanted_of(options.wanted, files_of(options))
-    if options.files and not wanted.patterns and not wanted.files.requirements:
-        raise UsageError(f"no requirement in {', '.join(options.files)}")
-    warn(wanted.files.warnings())
-    site = site_of(options)
-    scope = Scope(options.all_versions, options.all_archs, options.all_pythons)
-    found = avail(Tree(site), host_of(options, site, for_python=True), wanted, scope)
-    _report(found, not options.not_available)
-    rows = condensed(found.rows) if options.condense else list(found.rows)
-    if options.not_available:
+    wanted = available.wanted_of(args.wanted, options.files_of(args))
+    if args.files and not wanted.patterns and not wanted.files.requirements:
+        raise options.UsageError(f"no requirement in {', '.join(args.files)}")
+    output.warn(wanted.files.warnings())
+    site = options.site_of(args)
+    scope = available.Scope(args.all_versions, args.all_archs, args.all_pythons)
+    found = available.avail(Tree(site), options.host_of(args, site, for_python=True), wanted, scope)
+    _report(found, not args.not_available)
+    rows = available.condensed(found.rows) if args.condense else list(found.rows)
+    if args.not_available:
         rows = sorted([*rows, *found.missing], key=lambda row: row.name)
-    columns = options.columns or (*_SHOWN_BY_DEFAULT, *(["state", "wanted"] if options.not_available else []))
+    columns = args.columns or (*_SHOWN_BY_DEFAULT, *(["state", "wanted"] if args.not_available else []))
     table = Table(
         columns,
-        [] if options.format == "json" else texts_of(rows, columns),
+        [] if args.format == "json" else available.texts_of(rows, columns),
         title=f"Wheels in {site.root}",
         dim=[not _first(row, before) for row, before in zip(rows, [None, *rows], strict=False)],
-        droppable=() if options.columns else _droppable(rows),
+        droppable=() if args.columns else _droppable(rows),
     )
-    print_table(table, options.format, lambda: [row.to_dict(options.columns or COLUMNS) for row in rows])
+    print_table(table, args.format, lambda: [row.to_dict(args.columns or COLUMNS) for row in rows])
     return 1 if found.missing or found.unmatched else 0
 
 
@@ -126,7 +99,7 @@ def _first(row: Row, before: Row | None) -> bool:
 
 def _report(found: Listing, missing: bool) -> None:
     """Print to stderr what the rows do not show; *missing*: with the requirements that nothing meets."""
-    warn(found.warnings)
+    output.warn(found.warnings)
     for row in found.missing if missing else ():
         close = f" (close names: {', '.join(row.close)})" if row.close else ""
         print(f"not available: {row.name}{row.wanted}{close}", file=sys.stderr)

@@ -7,101 +7,40 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from wheelhouse_resolver.cli.options import (
-    add_examples,
-    add_files_option,
-    add_host_options,
-    add_json_option,
-    add_site_options,
-    directories_of,
-    files_of,
-    print_json,
-    report,
-    seconds,
-    site_of,
-    warn,
-)
+from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.cli.progress import BuildProgress
 from wheelhouse_resolver.errors import printable
+from wheelhouse_resolver.site.layout import GENERIC
 from wheelhouse_resolver.tree import listing
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.builder.executors.base import Executor
-    from wheelhouse_resolver.builder.planning.planner import Plan
+    from wheelhouse_resolver.builder.planning.model import Entry, Plan, PlanSettings
     from wheelhouse_resolver.builder.records.job import BuildOptions
     from wheelhouse_resolver.builder.records.record import BuildRecord
-    from wheelhouse_resolver.builder.run import Outcome, Publish
-    from wheelhouse_resolver.selection.requirements import RequirementsFile
+    from wheelhouse_resolver.builder.run import BuildOutcome, PublishWheel
     from wheelhouse_resolver.site.model import Site
 
 _COLUMNS = ("package", "version", "python", "arch", "result", "seconds", "wheel or problem")
 
-#: How much of a problem stands in the table (characters).
+#: How much of a problem the table shows (characters).
 _SHORT = 60
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `build`."""
     parser.add_argument("requirement", nargs="*", metavar="REQUIREMENT", help="such as numpy==1.26.4")
-    add_files_option(parser)
-    what = parser.add_argument_group("what to build")
-    what.add_argument(
-        "--recursive",
-        action="store_true",
-        help="build every dependency first that the wheelhouse cannot satisfy",
-    )
-    what.add_argument(
-        "--dry-run", action="store_true", help="fetch the sources, and only say what would be built, in waves"
-    )
-    what.add_argument("--no-verify", action="store_true", help="do not install and import what was built")
-    what.add_argument("--publish", action="store_true", help="classify the wheels and publish them")
-    how = parser.add_argument_group("how")
-    how.add_argument(
-        "--executor",
-        choices=("local", "slurm"),
-        default="local",
-        help="where to build: on this machine (default), or as array jobs of Slurm",
-    )
-    how.add_argument(
-        "--jobs", type=_count, metavar="N", help="builds at once (default: 1; with Slurm: 100 of each array)"
-    )
-    how.add_argument(
-        "--timeout", type=seconds, metavar="SECONDS", help="how long one command of a build may take"
-    )
-    how.add_argument(
-        "--find-links",
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="also find sources and build requirements in this directory; may be given several times",
-    )
-    how.add_argument("--offline", action="store_true", help="use no package index at all")
-    where = parser.add_argument_group("where")
-    where.add_argument(
-        "--output",
-        default="wheels",
-        metavar="DIR",
-        help="where wheels and records go, below LAYER/ARCH (default: ./wheels)",
-    )
-    where.add_argument(
-        "--work",
-        metavar="DIR",
-        help="for sources, build directories and logs; for Slurm on a shared file system "
-        "(default: .build below the output directory)",
-    )
-    where.add_argument("--keep-build-dir", action="store_true", help="keep the directory of each build")
-    add_json_option(parser)
-    add_host_options(parser)
+    options.add_shared(parser, "files")
+    _add_what(parser.add_argument_group("what to build"))
+    _add_how(parser.add_argument_group("how"))
+    _add_where(parser.add_argument_group("where"))
+    options.add_shared(parser, "json", "host", "site")
     _mention_lists(parser)
-    add_site_options(parser)
-    add_examples(
+    options.add_examples(
         parser,
-        (
-            "a package and what it needs, into the wheelhouse",
-            "build pyaml --recursive --publish",
-        ),
+        ("a package and what it needs, into the wheelhouse", "build pyaml --recursive --publish"),
         (
             "what would be built for two archs, 4 at once (with --executor slurm: on the cluster)",
             "build -r packages.txt --arch avx2,avx512 --jobs 4 --output /project/wheels --dry-run",
@@ -109,8 +48,57 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_what(group: argparse._ArgumentGroup) -> None:
+    for option, text in (
+        ("--recursive", "build every dependency first that the wheelhouse cannot satisfy"),
+        ("--dry-run", "fetch the sources, and only print what would be built, in waves"),
+        ("--no-verify", "do not install and import what was built"),
+        ("--publish", "classify the wheels and publish them"),
+    ):
+        group.add_argument(option, action="store_true", help=text)
+
+
+def _add_how(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--executor",
+        choices=("local", "slurm"),
+        default="local",
+        help="where to build: on this machine (default), or as array jobs of Slurm",
+    )
+    group.add_argument(
+        "--jobs", type=_count, metavar="N", help="builds at once (default: 1; with Slurm: 100 of each array)"
+    )
+    group.add_argument(
+        "--timeout", type=options.seconds, metavar="SECONDS", help="how long one command of a build may take"
+    )
+    group.add_argument(
+        "--find-links",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="also find sources and build requirements in this directory; may be given several times",
+    )
+    group.add_argument("--offline", action="store_true", help="use no package index at all")
+
+
+def _add_where(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--output",
+        default="wheels",
+        metavar="DIR",
+        help="where wheels and records go, below LAYER/ARCH (default: ./wheels)",
+    )
+    group.add_argument(
+        "--work",
+        metavar="DIR",
+        help="for sources, build directories and logs; for Slurm on a shared file system "
+        "(default: .build below the output directory)",
+    )
+    group.add_argument("--keep-build-dir", action="store_true", help="keep the directory of each build")
+
+
 def _mention_lists(parser: argparse.ArgumentParser) -> None:
-    """Say that some of the shared options take several values here."""
+    """Some of the shared options take several values here."""
     for action in parser._actions:
         if action.dest in ("arch", "python"):
             action.help = f"{action.help}; several, separated by commas, are each built for"
@@ -122,25 +110,22 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def run(options: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Run `build`. Exit code 1 when anything failed or cannot be tried; 130 when interrupted."""
     from wheelhouse_resolver.builder.config import slurm_settings
+    from wheelhouse_resolver.builder.planning.planner import make_plan
     from wheelhouse_resolver.builder.process.commands import interrupted_by, subreaper
     from wheelhouse_resolver.builder.process.scratch import scratch_directory
-    from wheelhouse_resolver.builder.run import carry_out
+    from wheelhouse_resolver.builder.run import execute
     from wheelhouse_resolver.publishing.config import after_command, run_after_hook
     from wheelhouse_resolver.publishing.errors import AfterHookError
 
-    asked = _asked(options)
-    if not asked.requirements:
-        where = f" in {', '.join(map(printable, options.files))}" if options.files else ""
-        print(f"error: no requirement{where}: name one, such as numpy==1.26.4", file=sys.stderr)
-        return 2
-    site = site_of(options)
+    asked = options.requirements_of(args)
+    site = options.site_of(args)
     listing.check_root(site)
     slurm = slurm_settings(site)
-    after = after_command(site) if options.publish else []
-    build = _build_options(options, site)
+    after = after_command(site) if args.publish else []
+    build = _build_options(args, site)
     progress = BuildProgress(build.logs)
     try:
         with (
@@ -148,112 +133,88 @@ def run(options: argparse.Namespace) -> int:
             subreaper(),
             scratch_directory(build.work) as scratch,
         ):
-            plan = _planned(options, site, asked, build, scratch, progress)
-            warn(f"ignored {each}: its marker does not hold" for each in plan.ignored)
-            if options.dry_run:
-                _show_plan(plan, as_json=options.json)
+            plan = make_plan(asked, _plan_settings(args, site, scratch), build, say=progress.say)
+            output.warn(f"ignored {each}: its marker does not hold" for each in plan.ignored)
+            if args.dry_run:
+                _show_plan(plan, as_json=args.json)
                 return 1 if any(entry.problem for entry in plan.entries) else 0
-            executor = _executor(options, build, slurm.options, slurm.grace)
+            executor = _executor(args, build, slurm.options, slurm.grace)
+            publish = _publisher(site) if args.publish else None
             with progress.of(len(plan.entries)):
-                outcomes = carry_out(
-                    plan,
-                    executor,
-                    build,
-                    progress,
-                    scratch=scratch,
-                    slurm=slurm,
-                    publish=_publisher(site) if options.publish else None,
-                )
+                outcomes = execute(plan, executor, build, progress, slurm=slurm, publish=publish)
     except KeyboardInterrupt:
-        _show(progress.outcomes, as_json=options.json)
+        _show(progress.outcomes, as_json=args.json)
         done = sum(outcome.ok for outcome in progress.outcomes)
-        print(f"interrupted: {done} done, the rest stopped; run it again to go on", file=sys.stderr)
+        print(f"interrupted: {done} done, the rest stopped; run it again to continue", file=sys.stderr)
         return 130
-    _show(outcomes, as_json=options.json)
+    _show(outcomes, as_json=args.json)
     failed = not all(outcome.ok for outcome in outcomes)
     if after and any(outcome.places for outcome in outcomes):
         try:
             run_after_hook(after)
         except AfterHookError as error:
-            report(error)
+            output.report(error)
             failed = True
     return 1 if failed else 0
 
 
-def _asked(options: argparse.Namespace) -> RequirementsFile:
-    from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
-
-    given = RequirementsFile(requirements=tuple(map(parse_requirement, options.requirement)))
-    return given.merge(files_of(options))
-
-
-def _build_options(options: argparse.Namespace, site: Site) -> BuildOptions:
+def _build_options(args: argparse.Namespace, site: Site) -> BuildOptions:
     from wheelhouse_resolver.builder.records.job import BuildOptions
 
-    output = os.path.abspath(options.output)
-    work = os.path.abspath(options.work) if options.work else os.path.join(output, ".build")
+    output = os.path.abspath(args.output)
+    work = os.path.abspath(args.work) if args.work else os.path.join(output, ".build")
     return BuildOptions(
         site=site,
         work=work,
         output=output,
         logs=os.path.join(work, "logs"),
-        verify=not options.no_verify,
-        keep=options.keep_build_dir,
-        find_links=tuple(directories_of(options.find_links, "--find-links")),
-        offline=options.offline,
-        timeout=options.timeout,
+        verify=not args.no_verify,
+        keep=args.keep_build_dir,
+        find_links=tuple(options.directories_of(args.find_links, "--find-links")),
+        offline=args.offline,
+        timeout=args.timeout,
     )
 
 
-def _planned(
-    options: argparse.Namespace,
-    site: Site,
-    asked: RequirementsFile,
-    build: BuildOptions,
-    scratch: str,
-    progress: BuildProgress,
-) -> Plan:
-    from wheelhouse_resolver.builder.planning.planner import make_plan
+def _plan_settings(args: argparse.Namespace, site: Site, scratch: str) -> PlanSettings:
+    from wheelhouse_resolver.builder.planning.model import PlanSettings
     from wheelhouse_resolver.builder.toolchain.provenance import layer_warnings
     from wheelhouse_resolver.host.detect import detect_host
     from wheelhouse_resolver.host.interpreters import targets_of
 
-    targets = targets_of(options.python)
-    host = detect_host(targets[0].path, layer=options.layer, site=site)
-    warn((*host.warnings, *layer_warnings(host)))
-    layer = site.layer(host.layer)
+    targets = targets_of(args.python)
+    host = detect_host(targets[0].path, layer=args.layer, site=site)
+    output.warn((*host.warnings, *layer_warnings(host)))
     archs = [host.arch]
-    if options.arch is not None:
-        found = [site.arch(name.strip(), layer) for name in options.arch.split(",")]
-        archs = list(dict.fromkeys(arch.name if arch is not None else "generic" for arch in found))
-    return make_plan(
-        asked,
-        targets,
-        archs,
-        host.layer,
-        build,
-        recursive=options.recursive,
+    if args.arch is not None:
+        layer = site.layer(host.layer)
+        found = [site.arch(name.strip(), layer) for name in args.arch.split(",")]
+        archs = [arch.name if arch is not None else GENERIC for arch in found]
+    return PlanSettings(
+        targets=tuple(targets),
+        archs=tuple(dict.fromkeys(archs)),
+        layer=host.layer,
         scratch=scratch,
-        publish=options.publish,
-        say=progress.say,
+        recursive=args.recursive,
+        publish=args.publish,
     )
 
 
 def _executor(
-    options: argparse.Namespace, build: BuildOptions, sbatch: tuple[str, ...], grace: float
+    args: argparse.Namespace, build: BuildOptions, sbatch: tuple[str, ...], grace: float
 ) -> Executor:
-    if options.executor == "local":
+    if args.executor == "local":
         from wheelhouse_resolver.builder.executors.local import LocalExecutor
 
-        return LocalExecutor(options.jobs or 1)
+        return LocalExecutor(args.jobs or 1)
     from wheelhouse_resolver.builder.executors.slurm import SlurmExecutor
 
     return SlurmExecutor(
-        jobs=options.jobs or 100, directory=os.path.join(build.work, "slurm"), options=sbatch, grace=grace
+        jobs=args.jobs or 100, directory=os.path.join(build.work, "slurm"), options=sbatch, grace=grace
     )
 
 
-def _publisher(site: Site) -> Publish:
+def _publisher(site: Site) -> PublishWheel:
     from wheelhouse_resolver.builder.publish import publish_built
 
     def publish(wheel: str, record: BuildRecord) -> dict[str, bool]:
@@ -262,11 +223,11 @@ def _publisher(site: Site) -> Publish:
     return publish
 
 
-def _show(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
+def _show(outcomes: Sequence[BuildOutcome], *, as_json: bool) -> None:
     from wheelhouse_resolver.cli.tables import Table, style_of, text_table
 
     if as_json:
-        print_json([outcome.to_dict() for outcome in outcomes])
+        output.print_json([outcome.to_dict() for outcome in outcomes])
         return
     rows = [
         (
@@ -284,27 +245,17 @@ def _show(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
         print(text_table(Table(_COLUMNS, rows), style_of(sys.stdout, os.environ)))
 
 
-def _last_cell(outcome: Outcome) -> str:
+def _last_cell(outcome: BuildOutcome) -> str:
     if outcome.ok:
         return ", ".join(outcome.places) or outcome.wheel
     short = outcome.problem if len(outcome.problem) <= _SHORT else f"{outcome.problem[:_SHORT]}..."
-    return printable(short)  # all of it, and where the log is, was told when it ended
+    return printable(short)  # all of it, and the path of the log, was printed when it ended
 
 
 def _show_plan(plan: Plan, *, as_json: bool) -> None:
     if as_json:
-        print_json(
-            {
-                "waves": [
-                    [
-                        {**entry.job.to_dict(), "recipe": entry.recipe.path, "problem": entry.problem}
-                        for entry in wave
-                    ]
-                    for wave in plan.waves
-                ],
-                "satisfied": [each._asdict() for each in plan.satisfied],
-            }
-        )
+        waves = [[_plan_row(entry) for entry in wave] for wave in plan.waves]
+        output.print_json({"waves": waves, "satisfied": [each._asdict() for each in plan.satisfied]})
         return
     for number, wave in enumerate(plan.waves, 1):
         print(f"wave {number}")
@@ -313,4 +264,13 @@ def _show_plan(plan: Plan, *, as_json: bool) -> None:
             problem = f"; {printable(entry.problem)}" if entry.problem else ""
             print(f"  {printable(entry.label)} (recipe: {recipe}{problem})")
     for each in plan.satisfied:
-        print(f"there: {printable(each.requirement)}: {printable(each.path)}")
+        print(f"exists: {printable(each.requirement)}: {printable(each.path)}")
+
+
+def _plan_row(entry: Entry) -> dict[str, Any]:
+    from wheelhouse_resolver.utils.serialise import to_plain
+
+    job = to_plain(entry.job)
+    if job["source"] is not None:
+        del job["source"]["path"]  # a temporary file
+    return {**job, "recipe": entry.recipe.path, "problem": entry.problem}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from wheelhouse_resolver.cli import options
 from wheelhouse_resolver.cli.completion_script import LISTS, SHELLS, completion_script, listed
-from wheelhouse_resolver.cli.options import UsageError, add_examples
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.site.model import Site
 
@@ -15,20 +15,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("shell", nargs="?", choices=SHELLS, help="bash, zsh or fish")
     # What the scripts call; for nobody else.
     parser.add_argument("--list", choices=LISTS, help=argparse.SUPPRESS)
-    add_examples(
+    options.add_examples(
         parser,
         ('in ~/.bashrc: eval "$(wheelhouse-resolver completion bash)"', "completion bash"),
         ("in config.fish: wheelhouse-resolver completion fish | source", "completion fish"),
     )
 
 
-def run(options: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Run `completion`."""
-    if options.list is not None:
-        return _list(options.list)
-    if options.shell is None:
-        raise UsageError(f"name a shell: {', '.join(SHELLS)}")
-    print(completion_script(options.build_parser(width=80), options.shell), end="")
+    if args.list is not None:
+        return _list(args.list)
+    if args.shell is None:
+        raise options.UsageError(f"name a shell: {', '.join(SHELLS)}")
+    print(completion_script(args.build_parser(width=80), args.shell), end="")
     return 0
 
 

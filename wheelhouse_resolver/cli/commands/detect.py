@@ -4,15 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from wheelhouse_resolver.cli.options import (
-    add_examples,
-    add_host_options,
-    add_json_option,
-    add_site_options,
-    host_of,
-    print_json,
-    site_without_wheelhouse,
-)
+from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.errors import printable
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.host.layer import Evidence
@@ -20,30 +12,24 @@ from wheelhouse_resolver.host.layer import Evidence
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `detect`."""
-    add_json_option(parser)
+    options.add_shared(parser, "json")
     parser.add_argument(
-        "--cpuinfo",
-        metavar="FILE",
-        help="answer for the node that this copy of /proc/cpuinfo is from",
+        "--cpuinfo", metavar="FILE", help="answer for the node that this copy of /proc/cpuinfo is from"
     )
-    add_host_options(parser)
-    add_site_options(parser)
-    add_examples(
+    options.add_shared(parser, "host", "site")
+    options.add_examples(
         parser,
         ("this host", "detect"),
-        (
-            "another node, of which one has a copy of /proc/cpuinfo",
-            "detect --cpuinfo node17.txt --json",
-        ),
+        ("another node, of which one has a copy of /proc/cpuinfo", "detect --cpuinfo node17.txt --json"),
     )
 
 
-def run(options: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Run `detect`."""
-    site = site_without_wheelhouse(options)  # a host can be detected where none is
-    host = host_of(options, site, options.cpuinfo)
-    if options.json:
-        print_json(host.to_dict())
+    site = options.site_without_wheelhouse(args)  # a host can be detected where none is
+    host = options.host_of(args, site, args.cpuinfo)
+    if args.json:
+        output.print_json(host.to_dict())
         return 0
     _show("arch", host.arch, host.arch_evidence, "below every level of the ladder")
     _show("layer", host.layer, host.layer_evidence, "nothing speaks for one")

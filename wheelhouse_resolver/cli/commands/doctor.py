@@ -7,15 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from wheelhouse_resolver.cli.options import (
-    add_examples,
-    add_host_options,
-    add_json_option,
-    add_site_options,
-    print_json,
-)
+from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.doctor.diagnose import diagnose
 from wheelhouse_resolver.doctor.diagnostics import Diagnostic, DiagnosticSeverity
+from wheelhouse_resolver.doctor.probes.gather import Overrides
 from wheelhouse_resolver.errors import printable
 
 if TYPE_CHECKING:
@@ -25,10 +20,8 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `doctor`."""
-    add_json_option(parser)
-    add_host_options(parser)
-    add_site_options(parser)
-    add_examples(
+    options.add_shared(parser, "json", "host", "site")
+    options.add_examples(
         parser,
         ("this environment, as it is now", "doctor"),
         ("that of a virtual environment's Python", "doctor --python ~/env/bin/python"),
@@ -36,17 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(options: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Run `doctor`. Exit code 1 when a finding is an error."""
-    diagnosis = diagnose(
-        config=options.config,
-        root=options.root,
-        arch=options.arch,
-        layer=options.layer,
-        python=options.python,
-    )
-    if options.json:
-        print_json(diagnosis.to_dict())
+    diagnosis = diagnose(Overrides(*(getattr(args, name) for name in Overrides._fields)))
+    if args.json:
+        output.print_json(diagnosis.to_dict())
     else:
         _show_facts(diagnosis.facts)
         _show_diagnostics(diagnosis.diagnostics)

@@ -6,24 +6,20 @@ import argparse
 import os
 import sys
 
-from wheelhouse_resolver.cli.options import (
-    add_examples,
-    add_host_options,
-    add_json_option,
-    add_requirement_options,
-    add_site_options,
-    host_of,
-    print_json,
-    requirements_of,
-    site_of,
-    warn,
-)
+from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.cli.progress import bar
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `lock`."""
-    add_requirement_options(parser)
+    options.add_question_options(
+        parser,
+        (
+            "then, anywhere on such a host: pip install -r pylock.toml",
+            "lock scipy pandas --output pylock.toml",
+        ),
+        ("for older pips", "lock -r requirements.txt --format requirements --output locked.txt"),
+    )
     parser.add_argument(
         "-c",
         "--constraint",
@@ -46,50 +42,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write this file, atomically, instead of standard output; a pylock is called pylock.toml or "
         "pylock.NAME.toml",
     )
-    add_json_option(parser)
-    add_host_options(parser)
-    add_site_options(parser)
-    add_examples(
-        parser,
-        (
-            "then, anywhere on such a host: pip install -r pylock.toml",
-            "lock scipy pandas --output pylock.toml",
-        ),
-        ("for older pips", "lock -r requirements.txt --format requirements --output locked.txt"),
-    )
 
 
-def run(options: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Run `lock`. Exit code 1 when there is no solution."""
     from wheelhouse_resolver.resolution.lockfile import check_name, lock_text
     from wheelhouse_resolver.resolution.resolver import resolve
-    from wheelhouse_resolver.selection.requirements import read_requirements
+    from wheelhouse_resolver.selection.requirements import RequirementsFile, read_requirements
     from wheelhouse_resolver.tree.reader import Tree
 
-    if options.output is not None:
-        check_name(options.output, options.format)
-    asked = requirements_of(options)
-    for file in options.constraints:
-        asked = asked.merge(read_requirements(file, os.environ, constraints=True))
-    warn(asked.warnings())
-    site = site_of(options)
-    host = host_of(options, site, for_python=True)
+    if args.output is not None:
+        check_name(args.output, args.format)
+    asked, site, host = options.question_of(args)
+    limits = RequirementsFile().merge(
+        *(read_requirements(file, os.environ, constraints=True) for file in args.constraints)
+    )
+    output.warn(limits.warnings())
     with bar("reading") as advance:
-        resolution = resolve(Tree(site), asked, host, progress=advance)
-    warn(resolution.warnings)
-    if resolution.conflict is None and (options.output is not None or not options.json):
-        text = lock_text(resolution, host, options.format)
-        if options.output is None:
-            print(text, end="")
-        else:
-            from wheelhouse_resolver.utils.filesystem import write_text
-
-            write_text(options.output, text)
-    if options.json:
-        print_json(resolution.to_dict())
+        resolution = resolve(Tree(site), asked.merge(limits), host, progress=advance)
+    output.warn(resolution.warnings)
+    if resolution.conflict is None and (args.output is not None or not args.json):
+        output.print_or_write(lock_text(resolution, host, args.format), args.output)
+    if args.json:
+        output.print_json(resolution.to_dict())
     elif resolution.conflict is not None:
         print("no solution:", *resolution.conflict.lines(), sep="\n  ", file=sys.stderr)
-        given = [(f"--{name}", getattr(options, name)) for name in ("arch", "layer", "python")]
+        given = [(f"--{name}", getattr(args, name)) for name in ("arch", "layer", "python")]
         same_host = [word for option, value in given if value is not None for word in (option, value)]
         for each in resolution.conflict.wants_more():
             print(f"hint: {site.command('why-not', each, *same_host)}", file=sys.stderr)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from wheelhouse_resolver.cli.options import add_examples, add_site_options, print_or_write, site_of
-from wheelhouse_resolver.installers.modulefile import DIALECTS, modulefile
+from wheelhouse_resolver.cli import options, output
+from wheelhouse_resolver.host.detect import detect_host
+from wheelhouse_resolver.installers.modulefile import DIALECTS, dynamic_modulefile, static_modulefile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,8 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--layer", help="the layer that the module is for (`none` for none); the detected one if not given"
     )
     parser.add_argument("--output", metavar="FILE", help="write this file, atomically")
-    add_site_options(parser)
-    add_examples(
+    options.add_shared(parser, "site")
+    options.add_examples(
         parser,
         (
             "for the Gentoo layer, beside files that are there already",
@@ -39,9 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(options: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Run `modulefile`."""
-    site = site_of(options)
-    text = modulefile(site, options.dialect, layer=options.layer, directory=options.static)
-    print_or_write(text, options.output)
+    site = options.site_of(args)
+    layer = site.layer(detect_host(site=site).layer if args.layer is None else args.layer)
+    name = layer.name if layer is not None else None
+    if args.dynamic:
+        text = dynamic_modulefile(site, name, args.dialect)
+    else:
+        text = static_modulefile(site, name, args.dialect, args.static)
+    output.print_or_write(text, args.output)
     return 0

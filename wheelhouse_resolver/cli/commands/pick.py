@@ -5,18 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from wheelhouse_resolver.cli.options import (
-    add_examples,
-    add_host_options,
-    add_json_option,
-    add_requirement_options,
-    add_site_options,
-    host_of,
-    print_json,
-    requirements_of,
-    site_of,
-    warn,
-)
+from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.errors import printable
 from wheelhouse_resolver.selection.pick import Pick, picks, skipped
 from wheelhouse_resolver.selection.reasons import place_of
@@ -25,40 +14,31 @@ from wheelhouse_resolver.tree.reader import Tree
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `pick`."""
-    add_requirement_options(parser)
-    parser.add_argument(
-        "--explain",
-        action="store_true",
-        help="show every other wheel, and the rule that stopped it",
-    )
-    add_json_option(parser)
-    add_host_options(parser)
-    add_site_options(parser)
-    add_examples(
+    options.add_question_options(
         parser,
         ("the path of the wheel that pip would install here", "pick numpy"),
         ("and why it is no other one", "pick --explain numpy --arch avx2 --python 3.11"),
     )
+    parser.add_argument(
+        "--explain", action="store_true", help="show every other wheel, and the rule that stopped it"
+    )
 
 
-def run(options: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Run `pick`. Exit code 1 when a requirement has no wheel."""
-    asked = requirements_of(options)
-    warn(asked.warnings())
-    site = site_of(options)
+    asked, site, host = options.question_of(args)
     wheelhouse = Tree(site)
-    host = host_of(options, site, for_python=True)
     found = picks(wheelhouse, asked, host)
     for each in found:
-        warn(each.warnings)
-    if options.json:
-        print_json([each.to_dict() for each in found])
+        output.warn(each.warnings)
+    if args.json:
+        output.print_json([each.to_dict() for each in found])
     else:
         for each in found:
-            (_explain if options.explain else _answer)(each)
-    for file in skipped(wheelhouse, host, found) if options.explain else ():
+            (_explain if args.explain else _answer)(each)
+    for file in skipped(wheelhouse, host, found) if args.explain else ():
         text = f"skipped     {printable(file.path)}: {printable(file.problem)}"
-        print(text, file=sys.stderr if options.json else sys.stdout)
+        print(text, file=sys.stderr if args.json else sys.stdout)
     return 0 if all(each.best is not None or each.ignored for each in found) else 1
 
 
@@ -66,7 +46,7 @@ def _answer(each: Pick) -> None:
     if each.best is not None:
         print(each.best.path)
     elif each.ignored:
-        warn([f"ignored {each.requirement}: {each.ignored}"])
+        output.warn([f"ignored {each.requirement}: {each.ignored}"])
     else:
         near = f": {each.in_path[0].file.filename}: {each.in_path[0].reason}" if each.in_path else ""
         hint = " (--explain shows all)" if each.in_path else ""

@@ -5,17 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 
-from wheelhouse_resolver.cli.options import (
-    UsageError,
-    add_examples,
-    add_host_options,
-    add_site_options,
-    host_of,
-    print_or_write,
-    site_of,
-    warn,
-)
-from wheelhouse_resolver.installers.pip_config import FORMATS, pip_config, write_static_configs
+from wheelhouse_resolver.cli import options, output
+from wheelhouse_resolver.installers.pip_config import FORMATS, pip_config, static_configs
 
 _HINT = "see wheelhouse-resolver pip-conf --help"
 
@@ -32,44 +23,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", metavar="FILE", help="write this file, atomically, instead of standard output"
     )
-    parser.add_argument("--offline", action="store_true", help="let pip look nowhere else (no-index)")
-    parser.add_argument("--keep-missing", action="store_true", help="name directories that don't exist, too")
-    parser.add_argument(
-        "--all",
-        action="store_true",
-        help="write one INI file for every layer and arch of the site into --output-dir, named "
-        "pip-ARCH-LAYER.conf, so that a module file needs no Python",
+    options.add_flags(
+        parser,
+        ("--offline", "let pip look nowhere else (no-index)"),
+        ("--keep-missing", "name directories that don't exist, too"),
+        (
+            "--all",
+            "write one INI file for every layer and arch of the site into --output-dir, named "
+            "pip-ARCH-LAYER.conf, so that a module file needs no Python",
+        ),
     )
     parser.add_argument("--output-dir", metavar="DIR", help="where --all writes; made if missing")
     parser.add_argument(
         "--view", metavar="DIR", help="point at this view of the wheelhouse (see the command view)"
     )
-    add_host_options(parser)
-    add_site_options(parser)
-    add_examples(
+    options.add_shared(parser, "host", "site")
+    options.add_examples(
         parser,
         ("a file for this host, for PIP_CONFIG_FILE", "pip-conf --output ~/pip.conf"),
         ("one file for every layer and arch", "pip-conf --all --output-dir etc/pip"),
     )
 
 
-def run(options: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Run `pip-conf`."""
-    if options.all != (options.output_dir is not None):
-        raise UsageError("--all and --output-dir go together").with_hint(_HINT)
-    if options.all and (options.output is not None or options.format != "ini"):
-        raise UsageError("--all writes INI files: leave out --output and --format").with_hint(_HINT)
-    site = site_of(options)
-    if options.view is not None:
-        site = site._replace(root=os.path.abspath(options.view))
-    flags = {"offline": options.offline, "keep_missing": options.keep_missing}
-    if options.all:
-        for path, written in write_static_configs(site, options.output_dir, **flags):
-            print(f"{'wrote' if written else 'kept '} {path}")
+    if args.all != (args.output_dir is not None):
+        raise options.UsageError("--all and --output-dir go together").with_hint(_HINT)
+    if args.all and (args.output is not None or args.format != "ini"):
+        raise options.UsageError("--all writes INI files: leave out --output and --format").with_hint(_HINT)
+    site = options.site_of(args)
+    if args.view is not None:
+        site = site._replace(root=os.path.abspath(args.view))
+    flags = {"offline": args.offline, "keep_missing": args.keep_missing}
+    if args.all:
+        from wheelhouse_resolver.utils.filesystem import make_directory, write_text
+
+        configs = static_configs(site, **flags)
+        make_directory(args.output_dir)
+        for name, config in configs.items():
+            path = os.path.join(args.output_dir, name)
+            print(f"{'wrote' if write_text(path, config.render()) else 'kept '} {path}")
         return 0
-    config = pip_config(site, host_of(options, site), **flags)
-    warn(config.left_out(options.format))
+    config = pip_config(site, options.host_of(args, site), **flags)
+    output.warn(config.left_out(args.format))
     if not config.find_links:
-        warn([f"no directory of this host's search path exists below {site.root}"])
-    print_or_write(config.render(options.format), options.output)
+        output.warn([f"no directory of this host's search path exists below {site.root}"])
+    output.print_or_write(config.render(args.format), args.output)
     return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from wheelhouse_resolver.cli.options import add_examples
+from wheelhouse_resolver.cli import options
 from wheelhouse_resolver.installers.manylinux_policy import write_policy_module
 
 
@@ -17,15 +17,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a directory that the module file puts on PYTHONPATH (pip), or the interpreter's "
         "site-packages (pip and uv)",
     )
-    add_examples(
+    options.add_examples(
         parser,
         ("for PYTHONPATH in a module file", "policy-module --output /sw/python/policy"),
         ("for one interpreter", "policy-module --output /sw/python/3.11/lib/python3.11/site-packages"),
     )
 
 
-def run(options: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Run `policy-module`."""
-    path, written = write_policy_module(options.output)
+    path, written = write_policy_module(args.output)
     print(f"{'wrote' if written else 'kept '} {path}")
     return 0

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Collection, Iterable
 from typing import TypeVar
 
-from wheelhouse_resolver.cli.options import add_examples, add_site_options, report, site_of
+from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.cli.progress import progress
 from wheelhouse_resolver.errors import WheelhouseError, printable
 from wheelhouse_resolver.publishing.destination import destination
@@ -36,7 +36,7 @@ class PublishPrinter(PublishObserver):
 
     def failed(self, error: WheelhouseError) -> None:
         """A line on stderr, and one with the hint."""
-        report(error)
+        output.report(error)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,31 +58,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also tag linux wheels as manylinux of this glibc (default: the running Python's), so that they "
         "win over an index's manylinux wheel with every installer",
     )
-    for option, help_text in (
+    options.add_flags(
+        parser,
         ("--retag", "fix a tag inversion by changing the wheel's tags instead of refusing it"),
         ("--rebuild", "a corrected build: take the next free build number, to win under a name of its own"),
         ("--replace", "move a wheel of the name with different content to .trash/"),
         ("--no-restamp", "refuse rather than stamp unstamped wheels of the version in other directories"),
         ("--dry-run", "check everything, and only say what would be done"),
         ("--remove-source", "remove the given files once they are placed"),
-    ):
-        parser.add_argument(option, action="store_true", help=help_text)
-    add_site_options(parser)
+    )
+    options.add_shared(parser, "site")
     wheel = "numpy-1.26.4-cp311-cp311-linux_x86_64.whl"
-    add_examples(
+    options.add_examples(
         parser,
         ("a wheel that needs AVX2 and the Gentoo layer", f"publish --to gentoo/avx2 {wheel}"),
         ("a corrected build of one that is there", f"publish --to gentoo/avx2 --rebuild {wheel}"),
     )
 
 
-def run(options: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Run `publish`. Exit code 1 when a wheel is refused or could not be placed, or `after` failed."""
-    site = site_of(options)
-    directory = destination(site, options.to, options.layer, options.arch)
-    given = {name: value for name, value in vars(options).items() if name in PublishOptions._fields}
-    how = PublishOptions(**given, restamp=not options.no_restamp)
-    done = publish(site, options.wheel, directory, how, observer=PublishPrinter())
+    site = options.site_of(args)
+    directory = destination(site, args.to, args.layer, args.arch)
+    given = {name: value for name, value in vars(args).items() if name in PublishOptions._fields}
+    how = PublishOptions(**given, restamp=not args.no_restamp)
+    done = publish(site, args.wheel, directory, how, observer=PublishPrinter())
     for refusal in done.refused:
         for finding in refusal.findings:
             print(f"refused {printable(refusal.path)}: {printable(finding)}", file=sys.stderr)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,16 +19,7 @@ from wheelhouse_resolver.builder.recipes.loader import (
     unmatched_conditions,
 )
 from wheelhouse_resolver.builder.recipes.model import RecipeError, UnreadableRecipeError, pinned_version
-from wheelhouse_resolver.cli.options import (
-    add_examples,
-    add_host_options,
-    add_json_option,
-    add_site_options,
-    host_of,
-    print_json,
-    site_without_wheelhouse,
-    warn,
-)
+from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.errors import InvalidRequirementError, SiteFileError, printable
 from wheelhouse_resolver.host.target_python import python_version
 from wheelhouse_resolver.selection.requirements import parse_requirement
@@ -48,11 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             formatter_class=parser.formatter_class,
         )
 
-    check = action("check", "say whether recipe files are valid, and everything that is wrong in them")
+    check = action("check", "check recipe files, and print everything that is wrong in them")
     check.add_argument("files", nargs="+", metavar="FILE", help="a recipe")
-    add_json_option(check)
-    add_site_options(check)
-    show = action("show", "print what the recipes of projects say for a version and a host, and their files")
+    options.add_shared(check, "json", "site")
+    show = action("show", "print the recipes of projects, and their files, for a version and a host")
     show.add_argument(
         "projects", nargs="+", metavar="NAME[==VERSION]", help="a project, in any spelling of its name"
     )
@@ -61,103 +52,103 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="VERSION",
         help="of the projects; without it, no `[[when]]` section with a condition on the version applies",
     )
-    add_json_option(show)
-    add_host_options(show)
-    add_site_options(show)
+    options.add_shared(show, "json", "host", "site")
     listed = action("list", "print the projects that have recipes, and their files")
-    add_json_option(listed)
-    add_site_options(listed)
-    examples = {
-        check: [
-            ("is this recipe valid? exit code 1 says that it is not", "recipe check recipes/demo.toml"),
-            ("are all of them?", "recipe check recipes/*.toml"),
-        ],
-        show: [
-            ("what would a build of numpy 2 follow here?", "recipe show numpy --version 2.0"),
-            (
-                "and one for another arch and Python?",
-                "recipe show numpy --version 2.0 --arch avx512 --layer gentoo --python 3.12",
-            ),
-        ],
-        listed: [
-            ("which projects have recipes?", "recipe list"),
-            ("in another site, for programs", "recipe list --config site.toml --json"),
-        ],
-    }
-    for each, lines in examples.items():
-        add_examples(each, *lines)
-    add_examples(parser, *(lines[0] for lines in examples.values()))
+    options.add_shared(listed, "json", "site")
+    options.add_examples(
+        check,
+        ("is this recipe valid? exit code 1 means no", "recipe check recipes/demo.toml"),
+        ("are all of them?", "recipe check recipes/*.toml"),
+    )
+    options.add_examples(
+        show,
+        ("the recipe for a build of numpy 2 here", "recipe show numpy --version 2.0"),
+        (
+            "for another arch and Python",
+            "recipe show numpy --version 2.0 --arch avx512 --layer gentoo --python 3.12",
+        ),
+    )
+    options.add_examples(
+        listed,
+        ("which projects have recipes?", "recipe list"),
+        ("in another site, for programs", "recipe list --config site.toml --json"),
+    )
+    options.add_examples(
+        parser,
+        ("is this recipe valid? exit code 1 means no", "recipe check recipes/demo.toml"),
+        ("the recipe for a build of numpy 2 here", "recipe show numpy --version 2.0"),
+        ("which projects have recipes?", "recipe list"),
+    )
 
 
-def run(options: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Run `recipe`. Exit code 1 when a file is not valid, or a project has no recipe."""
     actions = {"check": _check, "show": _show, "list": _list}
-    return actions[options.action](options)
+    return actions[args.action](args)
 
 
-def _check(options: argparse.Namespace) -> int:
-    told: list[dict[str, Any]] = []
-    site = _known_site(options)
+def _check(args: argparse.Namespace) -> int:
+    site = _known_site(args)
+    found: dict[str, Sequence[tuple[str, str]]] = {}
     warnings: list[str] = []
-    for path in options.files:
+    for path in args.files:
+        found[path] = ()
         try:
             file = load_recipe(path)
-            findings: tuple[tuple[str, str], ...] = ()
             if site is not None:
                 warnings += unmatched_conditions(replace(file, path=path), site)
         except UnreadableRecipeError:
             raise
         except RecipeError as error:
-            findings = error.findings
-        told.append(
-            {"path": path, "findings": [{"key": key, "problem": problem} for key, problem in findings]}
+            found[path] = error.findings
+    if args.json:
+        output.print_json(
+            [
+                {"path": path, "findings": [{"key": key, "problem": problem} for key, problem in findings]}
+                for path, findings in found.items()
+            ]
         )
-    if options.json:
-        print_json(told)
     else:
-        for each in told:
-            for finding in each["findings"]:
-                where = f"{finding['key']}: " if finding["key"] else ""
-                print(f"{printable(each['path'])}: {printable(where + finding['problem'])}")
-            if not each["findings"]:
-                print(f"{printable(each['path'])}: valid")
-    warn(warnings)
-    return 1 if any(each["findings"] for each in told) else 0
+        for path, findings in found.items():
+            for key, problem in findings or [("", "valid")]:
+                print(printable(": ".join(filter(None, [path, key, problem]))))
+    output.warn(warnings)
+    return 1 if any(found.values()) else 0
 
 
-def _known_site(options: argparse.Namespace) -> Site | None:
-    """The site to check for; None if none was asked for and this machine's cannot be used."""
+def _known_site(args: argparse.Namespace) -> Site | None:
+    """The site to check for; None if none was given and this machine's cannot be used."""
     try:
-        return site_without_wheelhouse(options)
+        return options.site_without_wheelhouse(args)
     except SiteFileError:
-        if options.config is not None:
+        if args.config is not None:
             raise
         return None
 
 
-def _show(options: argparse.Namespace) -> int:
-    site = site_without_wheelhouse(options)
-    host = host_of(options, site)
-    # One that is asked for counts although the layer has no directory for it: one can build for it.
-    arch = host.arch if options.arch is not None else site.search_path(host).arch
+def _show(args: argparse.Namespace) -> int:
+    site = options.site_without_wheelhouse(args)
+    host = options.host_of(args, site)
+    # One that is asked for counts even if the layer has no directory for it: it can be built for.
+    arch = host.arch if args.arch is not None else site.search_path(host).arch
     python = python_version(host.python)
     try:
-        version = Version(options.version) if options.version is not None else None
+        version = Version(args.version) if args.version is not None else None
     except InvalidVersion as error:
-        raise InvalidRequirementError(options.version, "no version", "--version") from error
+        raise InvalidRequirementError(args.version, "invalid version", "--version") from error
     found: list[dict[str, Any]] = []
     missing = 0
-    asked = [_name_and_version(text, version) for text in options.projects]
+    asked = [_name_and_version(text, version) for text in args.projects]
     for name, wanted in asked:
         file = find_recipe(name, recipe_directories(site))
         if file is None:
-            print(f"{printable(name)}: no recipe; it is built as its project says", file=sys.stderr)
+            print(f"{printable(name)}: no recipe: it is built without one", file=sys.stderr)
             missing += 1
             continue
         applied = file.applied(wanted, f"{python.major}.{python.minor}", host.layer, arch)
         found.append({"name": file.name, "path": file.path, "sha256": file.digest, "recipe": applied})
-    if options.json:
-        print_json(found)
+    if args.json:
+        output.print_json(found)
     else:
         for number, each in enumerate(found):
             if number:
@@ -178,10 +169,10 @@ def _name_and_version(text: str, version: Version | None) -> tuple[str, Version 
     return asked.name, Version(pinned)
 
 
-def _list(options: argparse.Namespace) -> int:
-    found = recipe_files(recipe_directories(site_without_wheelhouse(options)))
-    if options.json:
-        print_json([{"name": name, "path": path} for name, path in sorted(found.items())])
+def _list(args: argparse.Namespace) -> int:
+    found = recipe_files(recipe_directories(options.site_without_wheelhouse(args)))
+    if args.json:
+        output.print_json([{"name": name, "path": path} for name, path in sorted(found.items())])
     else:
         for name, path in sorted(found.items()):
             print(f"{name:<24} {printable(path)}")

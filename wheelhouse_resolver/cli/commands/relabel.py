@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
-from wheelhouse_resolver.cli.options import add_examples, add_json_option, print_json, report
+from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.errors import OutputError, WheelhouseError, printable
 from wheelhouse_resolver.wheelfile.edit import Edits, malformed, relabel, requirements_of
 
@@ -34,47 +33,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     directory_help = "where the new wheels go (default: the current directory)"
     where.add_argument("--output-dir", default=".", metavar="DIR", help=directory_help)
     where.add_argument("--in-place", action="store_true", help="replace each wheel by the new one")
-    add_json_option(parser)
+    options.add_shared(parser, "json")
     wheel = "h5py-3.11.0-cp311-cp311-linux_x86_64.whl"
     newer = f"relabel --replace-requires 'numpy>=2' --local-label site --output-dir new {wheel}"
-    add_examples(
+    options.add_examples(
         parser,
         ("what a wheel requires", f"relabel {wheel}"),
         ("a wheel that needs a newer numpy, with a label of the site", newer),
     )
 
 
-def run(options: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Run `relabel`. Exit code 1 when a wheel could not be edited (the others are); 2 for an invalid edit."""
-    changes = {name: tuple(vars(options)[f"{name}_requires"]) for name in ("add", "remove", "replace")}
-    edits = Edits(**changes, local_label=options.local_label, tags=options.tags)
-    if edits == Edits() and not options.rpath:
-        return _print(options)
+    changes = {name: tuple(vars(args)[f"{name}_requires"]) for name in ("add", "remove", "replace")}
+    edits = Edits(**changes, local_label=args.local_label, tags=args.tags)
+    if edits == Edits() and not args.rpath:
+        return _print(args)
     if problem := malformed(edits):
-        print(f"error: {printable(problem)}", file=sys.stderr)
-        return 2
-    directory = None if options.in_place else options.output_dir
+        raise options.UsageError(problem)
+    directory = None if args.in_place else args.output_dir
     made = []
-    for path in options.wheel:
+    for path in args.wheel:
         try:
-            result = relabel(path, edits, directory, rpath=options.rpath)
+            result = relabel(path, edits, directory, rpath=args.rpath)
         except OutputError:
             raise  # the next one would fail as well
         except WheelhouseError as error:
-            report(error)
+            output.report(error)
             continue
         made.append({"wheel": path, **result._asdict()})
-        if not options.json:
+        if not args.json:
             print(f"{result.done:<8} {result.path}")
-    if options.json:
-        print_json(made)
-    return 0 if len(made) == len(options.wheel) else 1
+    if args.json:
+        output.print_json(made)
+    return 0 if len(made) == len(args.wheel) else 1
 
 
-def _print(options: argparse.Namespace) -> int:
-    found = [{"wheel": path, "requires": requirements_of(path)} for path in options.wheel]
-    if options.json:
-        print_json(found)
+def _print(args: argparse.Namespace) -> int:
+    found = [{"wheel": path, "requires": requirements_of(path)} for path in args.wheel]
+    if args.json:
+        output.print_json(found)
         return 0
     for each in found:
         if len(found) > 1:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from wheelhouse_resolver.cli import options
 from wheelhouse_resolver.cli.commands.publish import PublishPrinter
 from wheelhouse_resolver.cli.commands.withdraw import add_filenames
-from wheelhouse_resolver.cli.options import site_of
 from wheelhouse_resolver.publishing.withdrawal import restore
 
 
@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_filenames(parser, "restore", "from .trash/, the one withdrawn last")
 
 
-def run(options: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Run `restore`."""
-    restore(site_of(options), options.filename, options.to, observer=PublishPrinter())
+    restore(options.site_of(args), args.filename, args.to, observer=PublishPrinter())
     return 0

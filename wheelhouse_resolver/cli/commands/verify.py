@@ -5,37 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-import shutil
 import sys
 import tempfile
-from contextlib import suppress
-from dataclasses import replace
 
-from wheelhouse_resolver.builder.process.commands import subreaper
-from wheelhouse_resolver.builder.recipes.loader import find_recipe, load_recipe, recipe_directories
-from wheelhouse_resolver.builder.recipes.model import no_recipe
-from wheelhouse_resolver.builder.toolchain.environment_modules import module_environment
-from wheelhouse_resolver.builder.verification.verify import Verification, VerifyOptions, python_for, verify
-from wheelhouse_resolver.cli.options import (
-    add_examples,
-    add_host_options,
-    add_json_option,
-    add_site_options,
-    directories_of,
-    host_of,
-    print_json,
-    seconds,
-    site_of,
-)
+from wheelhouse_resolver.builder.verification.verify import Verification
+from wheelhouse_resolver.builder.verification.wheels import VerifyOptions, verify
+from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.cli.progress import progress
-from wheelhouse_resolver.errors import UnreadableWheelError, printable
+from wheelhouse_resolver.errors import printable
 from wheelhouse_resolver.host.detect import Host
-from wheelhouse_resolver.host.interpreters import target_of
-from wheelhouse_resolver.host.target_python import python_version
-from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.tree import listing
-from wheelhouse_resolver.wheelfile.metadata import read_metadata
-from wheelhouse_resolver.wheelfile.validate import WheelName
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE|none",
         help="the recipe that says what to test, instead of each project's own; `none`: imports only",
     )
-    how.add_argument("--timeout", type=seconds, metavar="SECONDS", help="of each import and test")
+    how.add_argument("--timeout", type=options.seconds, metavar="SECONDS", help="of each import and test")
     how.add_argument(
         "--find-links",
         action="append",
@@ -71,10 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="import by this emulator of a lower CPU, such as 'qemu-x86_64 -cpu Haswell'",
     )
     how.add_argument("--keep", action="store_true", help="keep the environments and print where they are")
-    add_json_option(parser)
-    add_host_options(parser)
-    add_site_options(parser)
-    add_examples(
+    options.add_shared(parser, "json", "host", "site")
+    options.add_examples(
         parser,
         ("does it work with what this host has?", "verify numpy-1.26.4-cp311-cp311-linux_x86_64.whl"),
         (
@@ -91,94 +67,45 @@ def _words(text: str) -> list[str]:
         raise argparse.ArgumentTypeError(f"{text!r} is not a command line: {error}") from error
 
 
-def run(options: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Run `verify`. Exit code 1 when a wheel fails."""
-    cases = _cases(options, site_of(options))  # bad input shows before anything takes long
-    work = tempfile.mkdtemp(prefix="wheelhouse-verify-")
-    results = []
+    site = options.site_of(args)
+    how = VerifyOptions(
+        python=args.python,
+        recipe=args.recipe,
+        timeout=args.timeout,
+        find_links=options.directories_of(args.find_links, "--find-links"),
+        library_dirs=args.library_dir,
+        offline=args.offline,
+        emulate=args.emulate,
+        work=tempfile.mkdtemp(prefix="wheelhouse-verify-") if args.keep else None,
+    )
+
+    def host_for(python: str) -> Host:
+        return options.host_of(argparse.Namespace(**{**vars(args), "python": python}), site)
+
+    found = []
     try:
+        results = verify(args.wheel, site, how, host_for=host_for)
         # What is printed of each wheel shows the progress; JSON comes at the end.
-        steps = progress(cases, "verifying", len(cases)) if options.json else cases
-        for number, (path, how) in enumerate(steps, 1):
-            with subreaper():
-                result = _verify(path, how, os.path.join(work, str(number)), keep=options.keep)
-            results.append(result)
-            if not options.json:
+        for result in progress(results, "verifying", len(args.wheel)) if args.json else results:
+            found.append(result)
+            if not args.json:
                 _print(result)
     finally:
-        if options.keep:
-            print(f"kept: {work}", file=sys.stderr)
-        else:
-            with suppress(OSError):  # the logs of what failed stay
-                os.rmdir(work)
-    if options.json:
-        kept = [each.log if os.path.exists(each.log) else None for each in results]
-        print_json([{**each.to_dict(), "log": log} for each, log in zip(results, kept, strict=True)])
-    return 0 if all(each.ok for each in results) else 1
-
-
-def _verify(path: str, how: VerifyOptions, work: str, *, keep: bool) -> Verification:
-    log = f"{work}.log"
-    failed = False
-    try:
-        result = verify(path, how, work=work, log=log)
-        failed = not result.ok
-        return result
-    finally:
-        if not keep:
-            shutil.rmtree(work, ignore_errors=True)
-            if not failed:
-                with suppress(FileNotFoundError):
-                    os.unlink(log)
-
-
-def _cases(options: argparse.Namespace, site: Site) -> list[tuple[str, VerifyOptions]]:
-    """Each wheel, and how it is verified."""
-    given = load_recipe(options.recipe) if options.recipe not in (None, "none") else None
-    more = directories_of(options.find_links, "--find-links")
-    hosts: dict[str, Host] = {}
-    found = []
-    for path in options.wheel:
-        if not os.path.isfile(path):  # pip would wait for somebody to write into a pipe
-            problem = "not a regular file" if os.path.exists(path) else "does not exist"
-            raise UnreadableWheelError(path, problem)
-        try:
-            name, version, _, _ = WheelName.parse(os.path.basename(path))
-        except ValueError as error:
-            raise UnreadableWheelError(path, str(error)) from error
-        read_metadata(path)  # raises if it cannot be read
-        python = target_of(options.python).path if options.python is not None else python_for(path)
-        if python not in hosts:
-            hosts[python] = host_of(argparse.Namespace(**{**vars(options), "python": python}), site)
-        host = hosts[python]
-        search_path = site.search_path(host)
-        recipe = no_recipe(name)
-        if options.recipe != "none":
-            file = given or find_recipe(name, recipe_directories(site))
-            if file is not None:
-                target = python_version(host.python)
-                running = f"{target.major}.{target.minor}"
-                recipe = file.resolve(version, running, host.layer, search_path.arch)
-        test = recipe.test if options.timeout is None else replace(recipe.test, timeout=options.timeout)
-        how = VerifyOptions(
-            python=python,
-            environ=module_environment(recipe.run_modules, os.environ),
-            find_links=[*more, *(directory.path for directory in listing.existing(search_path))],
-            test=test,
-            library_dirs=[os.path.abspath(each) for each in options.library_dir],
-            offline=options.offline,
-            emulate=options.emulate,
-        )
-        found.append((path, how))
-    return found
+        if args.keep:
+            print(f"kept: {how.work}", file=sys.stderr)
+    if args.json:
+        logs = {each.log: each.log for each in found if os.path.exists(each.log)}
+        output.print_json([{**each.to_dict(), "log": logs.get(each.log)} for each in found])
+    return 0 if all(each.ok for each in found) else 1
 
 
 def _print(result: Verification) -> None:
-    done = ", ".join(result.imported) or "nothing to import"
     if result.ok:
+        done = ", ".join(result.imported) or "nothing to import"
         print(f"{printable(result.wheel)}: works ({printable(done)}; {result.seconds:.0f} s)")
         return
     print(f"{printable(result.wheel)}: fails")
-    for finding in result.findings:
-        print(f"    {printable(finding.check)}: {printable(finding.problem)}")
-    print(f"    log: {printable(result.log)}")
+    for check, problem in [*((each.check, each.problem) for each in result.findings), ("log", result.log)]:
+        print(f"    {printable(check)}: {printable(problem)}")

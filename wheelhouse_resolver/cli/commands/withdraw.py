@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from wheelhouse_resolver.cli import options
 from wheelhouse_resolver.cli.commands.publish import PublishPrinter
-from wheelhouse_resolver.cli.options import add_examples, add_site_options, site_of
 from wheelhouse_resolver.publishing.withdrawal import withdraw
 
 
@@ -18,16 +18,14 @@ def add_filenames(parser: argparse.ArgumentParser, command: str, what: str) -> N
     """Add what `withdraw` and `restore` share: file names, and the directory they are meant in."""
     parser.add_argument("filename", nargs="+", metavar="FILENAME", help="the file name of a wheel")
     parser.add_argument("--to", metavar="LAYER/ARCH", help="only in this directory")
-    add_site_options(parser)
+    options.add_shared(parser, "site")
     name = "numpy-1.26.4-400000avx2-cp311-cp311-linux_x86_64.whl"
-    add_examples(
-        parser,
-        (what, f"{command} {name}"),
-        ("in one directory only", f"{command} --to gentoo/avx2 {name}"),
+    options.add_examples(
+        parser, (what, f"{command} {name}"), ("in one directory only", f"{command} --to gentoo/avx2 {name}")
     )
 
 
-def run(options: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Run `withdraw`."""
-    withdraw(site_of(options), options.filename, options.to, observer=PublishPrinter())
+    withdraw(options.site_of(args), args.filename, args.to, observer=PublishPrinter())
     return 0

@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
-from wheelhouse_resolver.doctor.diagnostics import (
-    Diagnostic,
-    check,
-    error,
-    note,
-    warning,
-)
-from wheelhouse_resolver.doctor.fixes import load_settings, unset_setting
+from wheelhouse_resolver.doctor import fixes
+from wheelhouse_resolver.doctor.diagnostics import ERROR, NOTE, WARNING, Diagnostic, check
+from wheelhouse_resolver.doctor.facts import DirectoryState, EnvironmentFacts, LinkState
+from wheelhouse_resolver.doctor.pip_settings import PipSetting
 from wheelhouse_resolver.utils.serialise import to_plain
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.doctor.facts import DirectoryState, EnvironmentFacts, LinkState
-    from wheelhouse_resolver.doctor.pip_settings import PipSetting
 
 
 class _Reading(NamedTuple):
     """What one `find-links` names.
 
     searched: labels of directories of the search path; gone: those of them that are not there.
-    other:    directories that only other hosts search; strays: what is no directory of the site.
+    other:    directories that only other hosts search; strays: all other directories.
     """
 
-    searched: frozenset[str]
-    gone: tuple[LinkState, ...]
-    other: tuple[tuple[LinkState, DirectoryState], ...]
-    strays: tuple[LinkState, ...]
+    searched: set[str]
+    gone: list[LinkState]
+    other: list[DirectoryState]
+    strays: list[LinkState]
 
     @property
     def is_ours(self) -> bool:
@@ -38,24 +30,16 @@ class _Reading(NamedTuple):
 
 
 def _read(facts: EnvironmentFacts, setting: PipSetting | None) -> _Reading:
-    named = set(setting.values) if setting is not None else set()
+    named = setting.values if setting is not None else []
     by_path = {**_by_path_in_views(facts), **{each.real: each for each in facts.directories}}
-    searched: set[str] = set()
-    gone: list[LinkState] = []
-    other: list[tuple[LinkState, DirectoryState]] = []
-    strays: list[LinkState] = []
-    for link in facts.pip.links:
-        if link.value not in named or link.real is None:
-            continue
-        state = by_path.get(link.real)
-        if state is None:
-            strays.append(link)
-        elif state.searched:
-            searched.add(state.directory.label)
-            gone += [] if link.exists else [link]
-        else:
-            other.append((link, state))
-    return _Reading(frozenset(searched), tuple(gone), tuple(other), tuple(strays))
+    links = [each for each in facts.pip.links if each.value in named and each.real is not None]
+    states = [(link, state) for link in links if (state := by_path.get(link.real or ""))]
+    return _Reading(
+        searched={state.directory.label for _, state in states if state.searched},
+        gone=[link for link, state in states if state.searched and not link.exists],
+        other=[state for _, state in states if not state.searched],
+        strays=[link for link in links if link.real not in by_path],
+    )
 
 
 def _by_path_in_views(facts: EnvironmentFacts) -> dict[str, DirectoryState]:
@@ -90,10 +74,10 @@ def config_file_is_ours(facts: EnvironmentFacts) -> bool:
 
     It may have where pip does not tell the file, or the site is not known.
     """
-    found = (each for each in facts.pip.settings if each.origin in ("env", "files"))
     return any(
-        each.option == "find-links" and (not facts.directories or _read(facts, each).is_ours)
-        for each in found
+        not facts.directories or _read(facts, each).is_ours
+        for each in facts.pip.settings
+        if each.option == "find-links" and each.origin in ("env", "files")
     )
 
 
@@ -113,13 +97,14 @@ def _absent(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         return  # what its files say is not known
     if not _wanted(facts) or finds_wheelhouse(facts) or _beaten(facts) is not None:
         return
+    what = "no `find-links` is in force, "
     if winner is not None:
         what = f"{winner.where} names no directory of the wheelhouse"
     elif facts.pip.config_file is None:
-        what = "no `find-links` is in force, and PIP_CONFIG_FILE is not set"
+        what += "and PIP_CONFIG_FILE is not set"
     else:
-        what = f"no `find-links` is in force, though PIP_CONFIG_FILE names {facts.pip.config_file}"
-    yield error(what, load_settings(facts), {"in_force": to_plain(winner)})
+        what += f"though PIP_CONFIG_FILE names {facts.pip.config_file}"
+    yield Diagnostic(ERROR, what, fixes.load_settings(facts), {"in_force": to_plain(winner)})
 
 
 @check(
@@ -129,11 +114,9 @@ def _absent(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 def _replaced(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     beaten, winner = _beaten(facts), facts.pip.in_force.get("find-links")
     if beaten is not None and winner is not None:
-        yield error(
-            f"{winner.where} replaces {beaten.where}, and names no directory of the wheelhouse",
-            unset_setting(facts, winner),
-            {"beaten": to_plain(beaten), "in_force": to_plain(winner)},
-        )
+        what = f"{winner.where} replaces {beaten.where}, and names no directory of the wheelhouse"
+        data = {"beaten": to_plain(beaten), "in_force": to_plain(winner)}
+        yield Diagnostic(ERROR, what, fixes.unset_setting(facts, winner), data)
 
 
 @check(
@@ -145,68 +128,50 @@ def _stale(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if setting is None or not facts.directories:
         return
     reading = _read(facts, setting)
+    other = [each.directory.label for each in reading.other]
     left_out = [each for each in _wanted(facts) if each not in reading.searched] if reading.is_ours else []
     root = facts.site.real_root.rstrip("/") + "/"
     below = [link for link in reading.strays if f"{link.real}/".startswith(root)]
+    host = f"this host is {_kind(facts.host.layer, facts.host.arch)}"
     meant = _meant_for(facts, reading)
     says = []
     if meant is not None:
-        says.append(f"is for {_kind(*meant)}; this host is {_kind(facts.host.layer, facts.host.arch)}")
+        says.append(f"is for {_kind(*meant)}; {host}")
     else:
-        if reading.other:
-            names = ", ".join(state.directory.label for _, state in reading.other)
-            host = _kind(facts.host.layer, facts.host.arch)
-            says.append(f"names directories that are for other hosts: {names}; this host is {host}")
+        if other:
+            says.append(f"names directories that are for other hosts: {', '.join(other)}; {host}")
         if left_out:
             says.append(f"leaves out directories that this host can use: {', '.join(left_out)}")
-    for links, problem in (
-        ([link for link in below if not link.exists], "does not exist"),
-        ([link for link in below if link.exists], "is not a directory of the site"),
-    ):
-        if links:
-            says.append(f"names what {problem}: {_values(links)}")
+    for there, problem in ((False, "does not exist"), (True, "is not a directory of the site")):
+        if links := [link for link in below if link.exists is there]:
+            says.append(f"names what {problem}: {', '.join(_values(links))}")
     if says:
-        yield error(
-            f"{setting.where} {'; it '.join(says)}",
-            load_settings(facts),
-            {
-                "other": [state.directory.label for _, state in reading.other],
-                "left_out": left_out,
-                "links": [link.value for link in below],
-            },
+        data = {"other": other, "left_out": left_out, "links": _values(below)}
+        yield Diagnostic(ERROR, f"{setting.where} {'; it '.join(says)}", fixes.load_settings(facts), data)
+    elif gone := _values(reading.gone):
+        what = (
+            f"{setting.where} names what does not exist, of which pip warns, and uv fails: {', '.join(gone)}"
         )
-    elif reading.gone:
-        yield note(
-            f"{setting.where} names what does not exist, of which pip warns, and uv fails: "
-            + _values(reading.gone),
-            load_settings(facts),
-            {"links": [link.value for link in reading.gone]},
-        )
-    outside = [link for link in reading.strays if link not in below and not link.exists]
-    if outside:
-        yield warning(
-            f"{setting.where} names what does not exist: {_values(outside)}",
-            unset_setting(facts, setting),
-            {"links": [link.value for link in outside]},
-        )
+        yield Diagnostic(NOTE, what, fixes.load_settings(facts), {"links": gone})
+    if outside := _values(link for link in reading.strays if link not in below and not link.exists):
+        what = f"{setting.where} names what does not exist: {', '.join(outside)}"
+        yield Diagnostic(WARNING, what, fixes.unset_setting(facts, setting), {"links": outside})
 
 
 def _kind(layer: str | None, arch: str) -> str:
     return f"layer {layer or 'none'}, arch {arch}"
 
 
-def _values(links: Sequence[LinkState]) -> str:
-    return ", ".join(link.value for link in links)
+def _values(links: Iterable[LinkState]) -> list[str]:
+    return [link.value for link in links]
 
 
 def _meant_for(facts: EnvironmentFacts, reading: _Reading) -> tuple[str | None, str] | None:
     """The layer and arch of the other host whose search path *reading* is; None for that of no host."""
-    named = {*reading.searched, *(state.directory.label for _, state in reading.other)}
-    site = facts.site.site
+    named = {*reading.searched, *(state.directory.label for state in reading.other)}
     there = {each.directory.label for each in facts.directories if each.exists}
-    for _, state in reading.other:
-        kind = (state.directory.layer, state.directory.arch)
-        path = {each.label for each in site.search_path_for(*kind)}
+    for directory in (state.directory for state in reading.other):
+        path = {each.label for each in facts.site.site.search_path_for(directory.layer, directory.arch)}
         if path & there <= named <= path:  # `pip-conf` leaves out what is not there
-            return kind
+            return directory.layer, directory.arch
     return None

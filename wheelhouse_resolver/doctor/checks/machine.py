@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from wheelhouse_resolver.doctor.diagnostics import (
-    Diagnostic,
-    check,
-    error,
-    note,
-)
-from wheelhouse_resolver.doctor.fixes import command_line, export, unset
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.doctor.facts import EnvironmentFacts
+from wheelhouse_resolver.doctor import fixes
+from wheelhouse_resolver.doctor.diagnostics import ERROR, NOTE, Diagnostic, check
+from wheelhouse_resolver.doctor.facts import EnvironmentFacts
+from wheelhouse_resolver.utils.serialise import to_plain
 
 
 @check("temporary-directory", "pip unpacks and builds there; what it builds must run there")
@@ -25,35 +19,28 @@ def _temporary(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         return
     problem = place.problem or "programs cannot run there (noexec)"
     if place.missing:
-        fix = command_line("mkdir", "-p", place.path)
+        fix = shlex.join(["mkdir", "-p", place.path])
     elif place.variable:
-        fix = unset(facts, place.variable)
+        fix = fixes.unset(facts, place.variable)
     else:
         own = os.path.join(facts.home.path if facts.home else "/var/tmp", "tmp")
-        fix = f"{command_line('mkdir', '-p', own)} && {export(facts, 'TMPDIR', own)}"
+        fix = f"{shlex.join(['mkdir', '-p', own])} && {fixes.export(facts, 'TMPDIR', own)}"
     named = f" ({place.variable})" if place.variable else ""
-    yield error(
-        f"temporary directory {place.path}{named}: {problem}",
-        fix,
-        {"path": place.path, "variable": place.variable or None, "problem": problem},
-    )
+    what = f"temporary directory {place.path}{named}: {problem}"
+    data = {"path": place.path, "variable": place.variable or None, "problem": problem}
+    yield Diagnostic(ERROR, what, fix, data)
 
 
 @check("home", "pip keeps its cache there and `pip install --user` its packages")
 def _home(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
-    if facts.home is not None and facts.home.problem:
-        yield note(
-            f"cannot write to the home directory {facts.home.path}: {facts.home.problem}",
-            command_line("df", "-h", facts.home.path),
-            {"path": facts.home.path, "problem": facts.home.problem},
-        )
+    if (home := facts.home) and home.problem:
+        what = f"cannot write to the home directory {home.path}: {home.problem}"
+        yield Diagnostic(NOTE, what, shlex.join(["df", "-h", home.path]), to_plain(home, "path", "problem"))
 
 
 @check("cache", "the CPU and the Python are then examined again at every module load, which takes longer")
 def _cache(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
-    if facts.cache is not None and facts.cache.problem:
-        yield note(
-            f"cannot write to the cache {facts.cache.path}: {facts.cache.problem}",
-            export(facts, "XDG_CACHE_HOME", "/tmp/cache-") + '"$USER"',
-            {"path": facts.cache.path, "problem": facts.cache.problem},
-        )
+    if (cache := facts.cache) and cache.problem:
+        what = f"cannot write to the cache {cache.path}: {cache.problem}"
+        fix = fixes.export(facts, "XDG_CACHE_HOME", "/tmp/cache-") + '"$USER"'
+        yield Diagnostic(NOTE, what, fix, to_plain(cache, "path", "problem"))

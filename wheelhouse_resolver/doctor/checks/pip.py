@@ -4,37 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import Any
 
+from wheelhouse_resolver.doctor import fixes
 from wheelhouse_resolver.doctor.checks.links import config_file_is_ours, finds_wheelhouse
-from wheelhouse_resolver.doctor.diagnostics import (
-    ERROR,
-    NOTE,
-    WARNING,
-    Diagnostic,
-    DiagnosticSeverity,
-    check,
-    diagnostic,
-    error,
-    note,
-    warning,
-)
-from wheelhouse_resolver.doctor.fixes import (
-    command_line,
-    edit,
-    export,
-    load_settings,
-    pip_of_target,
-    unset,
-    unset_setting,
-)
+from wheelhouse_resolver.doctor.diagnostics import ERROR, NOTE, WARNING, Diagnostic, check
+from wheelhouse_resolver.doctor.facts import EnvironmentFacts
+from wheelhouse_resolver.doctor.pip_settings import PipSetting
 from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.utils.text import is_true
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.doctor.facts import EnvironmentFacts
-    from wheelhouse_resolver.doctor.pip_settings import PipSetting
 
 #: The first release whose choice among equal wheels the build tag decides.
 _OBEYS_BUILD_TAGS = (19, 3)
@@ -43,16 +23,10 @@ _OBEYS_BUILD_TAGS = (19, 3)
 @check("pip-missing", "nothing can be installed")
 def _missing(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if facts.python is not None and facts.pip.version is None:
-        yield error(
-            f"{facts.python.executable} has no pip that works: {facts.pip.problem}",
-            command_line(facts.python.executable, "-m", "ensurepip", "--upgrade"),
-            {"python": facts.python.executable},
-        )
-
-
-def _numbers(version: str) -> tuple[int, int]:
-    found = [int(each) for each in re.findall(r"\d+", version)[:2]]
-    return (found[0] if found else 0, found[1] if len(found) > 1 else 0)
+        python = facts.python.executable
+        what = f"{python} has no pip that works: {facts.pip.problem}"
+        fix = shlex.join([python, "-m", "ensurepip", "--upgrade"])
+        yield Diagnostic(ERROR, what, fix, {"python": python})
 
 
 @check(
@@ -60,12 +34,9 @@ def _numbers(version: str) -> tuple[int, int]:
 )
 def _too_old(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     version = facts.pip.version
-    if version is not None and _numbers(version) < _OBEYS_BUILD_TAGS:
-        yield error(
-            f"pip {version} is too old: build tags decide from 19.3 on",
-            pip_of_target(facts, "install", "--upgrade", "pip"),
-            {"version": version},
-        )
+    if version is not None and tuple(map(int, re.findall(r"\d+", version)[:2])) < _OBEYS_BUILD_TAGS:
+        what = f"pip {version} is too old: build tags decide from 19.3 on"
+        yield Diagnostic(ERROR, what, fixes.upgrade_pip(facts), {"version": version})
 
 
 @check("other-pip", "what it installs, the target does not see; and it may choose wheels for another version")
@@ -73,11 +44,9 @@ def _other_pip(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     pip, python = facts.pip, facts.python
     if python is not None and pip.command_python is not None and pip.command_is_other:
         theirs, own = pip.command_python, python.executable
-        yield warning(
-            f"`pip` on PATH is {pip.command} and installs for {theirs}, not for {own}",
-            facts.command("doctor", "--python", theirs),
-            {"command": pip.command, "its_python": theirs, "target": own},
-        )
+        what = f"`pip` on PATH is {pip.command} and installs for {theirs}, not for {own}"
+        data = {"command": pip.command, "its_python": theirs, "target": own}
+        yield Diagnostic(WARNING, what, facts.command("doctor", "--python", theirs), data)
 
 
 @check("config-file", "pip ignores it silently, and with it the wheelhouse")
@@ -85,34 +54,26 @@ def _config_file(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     path, problem = facts.pip.config_file, facts.pip.config_file_problem
     if not problem or path is None:
         return
+    fix = fixes.unset(facts, "PIP_CONFIG_FILE")
     if problem == "Permission denied":
-        fix = command_line("chmod", "a+r", path)
+        fix = shlex.join(["chmod", "a+r", path])
     elif problem == "No such file or directory":
-        above = os.path.dirname(path)
-        make = f"{command_line('mkdir', '-p', above)} && " if above else ""
-        fix = make + facts.command("pip-conf", *facts.host_options, "--output", path)
-    else:
-        fix = unset(facts, "PIP_CONFIG_FILE")
-    yield error(
-        f"PIP_CONFIG_FILE names {path}, which pip cannot use: {problem}",
-        fix,
-        {"path": path, "problem": problem},
-    )
+        fix = facts.command("pip-conf", *facts.host_options, "--output", path)
+        if above := os.path.dirname(path):
+            fix = f"{shlex.join(['mkdir', '-p', above])} && {fix}"
+    what = f"PIP_CONFIG_FILE names {path}, which pip cannot use: {problem}"
+    yield Diagnostic(ERROR, what, fix, {"path": path, "problem": problem})
 
 
 @check("config-broken", "it refuses to run any command")
 def _broken_config(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     pip = facts.pip
-    if pip.version is None or not pip.problem:
-        return
-    path = pip.config_file or ""
-    named = re.search(r"(?:file:|reading from) ?'([^']+)'", pip.problem)
-    path = named[1] if named else path
-    yield error(
-        f"pip refuses its configuration: {pip.problem}",
-        edit(path) if path else pip_of_target(facts, "config", "edit"),
-        {"problem": pip.problem, "file": path or None},
-    )
+    if pip.version is not None and pip.problem:
+        named = re.search(r"(?:file:|reading from) ?'([^']+)'", pip.problem)
+        path = named[1] if named else pip.config_file
+        fix = fixes.edit(path) if path else fixes.pip_of_target(facts, "config", "edit")
+        data = {"problem": pip.problem, "file": path or None}
+        yield Diagnostic(ERROR, f"pip refuses its configuration: {pip.problem}", fix, data)
 
 
 @check("config-unread", "settings in files that conflict with the wheelhouse stay unseen")
@@ -120,23 +81,21 @@ def _unread_config(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     pip = facts.pip
     if pip.version is None or pip.asked == "config debug" or pip.problem:
         return
-    lacks = "does not say which file a setting is from" if pip.asked else "cannot say what its files set"
-    yield note(
-        f"pip {pip.version} {lacks}: only {'their outcome' if pip.asked else 'PIP_* variables'} and "
-        "PIP_CONFIG_FILE were looked at",
-        pip_of_target(facts, "install", "--upgrade", "pip"),
-        {"version": pip.version, "asked": pip.asked or None},
-    )
+    if pip.asked:
+        lacks, seen = "does not say which file a setting is from", "their outcome"
+    else:
+        lacks, seen = "cannot say what its files set", "PIP_* variables"
+    what = f"pip {pip.version} {lacks}: only {seen} and PIP_CONFIG_FILE were looked at"
+    data = {"version": pip.version, "asked": pip.asked or None}
+    yield Diagnostic(NOTE, what, fixes.upgrade_pip(facts), data)
 
 
 @check("ignored-config", "PIP_CONFIG_FILE takes its place, so what it says has no effect")
 def _ignored_files(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for path in facts.pip.ignored:
-        yield note(
-            f"pip does not read {path}, because PIP_CONFIG_FILE names {facts.pip.config_file}",
-            "" if config_file_is_ours(facts) else unset(facts, "PIP_CONFIG_FILE"),
-            {"path": path},
-        )
+        what = f"pip does not read {path}, because PIP_CONFIG_FILE names {facts.pip.config_file}"
+        fix = "" if config_file_is_ours(facts) else fixes.unset(facts, "PIP_CONFIG_FILE")
+        yield Diagnostic(NOTE, what, fix, {"path": path})
 
 
 def _words(value: object) -> frozenset[str]:
@@ -146,39 +105,33 @@ def _words(value: object) -> frozenset[str]:
 
 def _is_wanted(facts: EnvironmentFacts, setting: PipSetting) -> bool:
     """Whether the site itself asks for this *setting* in its `[pip]` table."""
-    tables = [facts.site.site.pip, facts.site.site.pip.get("install", {})]
+    table = facts.site.site.pip
+    section = table.get("install")
     return any(
         name.replace("_", "-") == setting.option and _words(value) == _words(setting.value)
-        for table in tables
-        if isinstance(table, Mapping)
-        for name, value in table.items()
+        for each in (table, section if isinstance(section, Mapping) else {})
+        for name, value in each.items()
     )
 
 
 def _fighting(facts: EnvironmentFacts, *options: str) -> Iterator[PipSetting]:
     """Those of *options* that are in force, switched on, and not what the site wants."""
-    found = facts.pip.in_force
-    for option in options:
-        setting = found.get(option)
-        if setting is not None and not _is_wanted(facts, setting):
-            yield setting
+    found = (facts.pip.in_force.get(option) for option in options)
+    return (each for each in found if each is not None and not _is_wanted(facts, each))
 
 
-def _about(
-    facts: EnvironmentFacts, setting: PipSetting, severity: DiagnosticSeverity, message: str, more: str = ""
-) -> Diagnostic:
-    """What is wrong with a *setting*; *more* comes after the place where it was made. The fix unsets it."""
-    message = f"{message} ({setting.where}){more}"
-    return diagnostic(severity, message, unset_setting(facts, setting), to_plain(setting))
+def _about(facts: EnvironmentFacts, setting: PipSetting, what: str, more: str = "") -> tuple[str, str, Any]:
+    """What is wrong with a *setting*, *more* after the place where it was made; the fix unsets it; data."""
+    return f"{what} ({setting.where}){more}", fixes.unset_setting(facts, setting), to_plain(setting)
 
 
 @check("no-binary", "pip builds from source what the wheelhouse has as a wheel")
 def _no_binary(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for each in _fighting(facts, "no-binary"):
-        everything = ":all:" in _words(each.value)
-        if everything or _words(each.value) - {":none:"}:
-            severity, which = (ERROR, "at all") if everything else (WARNING, f"of {each.value}")
-            yield _about(facts, each, severity, f"pip takes no wheel {which}")
+        if ":all:" in _words(each.value):
+            yield Diagnostic(ERROR, *_about(facts, each, "pip takes no wheel at all"))
+        elif _words(each.value) - {":none:"}:
+            yield Diagnostic(WARNING, *_about(facts, each, f"pip takes no wheel of {each.value}"))
 
 
 @check(
@@ -194,7 +147,7 @@ def _selection(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for each in _fighting(facts, *words):
         severity, what = words[each.option]
         if each.option == "only-binary" or is_true(each.value):
-            yield _about(facts, each, severity, what.format(value=each.value))
+            yield Diagnostic(severity, *_about(facts, each, what.format(value=each.value)))
 
 
 @check(
@@ -208,40 +161,40 @@ def _index(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         # In the file that PIP_CONFIG_FILE names it is what `pip-conf --offline` writes.
         together = offline.origin == "env" or (links is not None and links.file == offline.file)
         if not together and not _is_wanted(facts, offline):
-            yield _about(facts, offline, NOTE, "pip asks no index", ": it finds only what `find-links` names")
+            so = ": it finds only what `find-links` names"
+            yield Diagnostic(NOTE, *_about(facts, offline, "pip asks no index", so))
         return
     users = list(_fighting(facts, "index-url", "extra-index-url"))
     limits = settings.get("constraint")
     limited = limits is not None and _is_wanted(facts, limits)  # by the site, so that this does not happen
     if users or (finds_wheelhouse(facts) and facts.indexes and not limited):
         asked = facts.indexes or [(value, each.where) for each in users for value in each.values]
-        yield note(
+        what = (
             f"pip also asks {' and '.join(f'{url} ({where})' for url, where in asked)}: a newer version "
-            "there wins over the wheelhouse's; avail and pick show only what the wheelhouse has",
-            unset_setting(facts, users[0]) if users else load_settings(facts, "--offline"),
-            {"indexes": [{"url": url, "where": where} for url, where in asked]},
+            "there wins over the wheelhouse's; avail and pick show only what the wheelhouse has"
         )
+        fix = fixes.unset_setting(facts, users[0]) if users else fixes.load_settings(facts, "--offline")
+        yield Diagnostic(NOTE, what, fix, {"indexes": [{"url": url, "where": where} for url, where in asked]})
 
 
 @check("index-unreachable", "it tries again and again before it goes on, for each project")
 def _unreachable_index(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
-    if facts.index is not None and facts.index.problem:
-        yield warning(
-            f"pip will ask {facts.index.url}, which cannot be reached: {facts.index.problem}",
-            export(facts, "PIP_NO_INDEX", "1"),
-            {"url": facts.index.url, "problem": facts.index.problem},
-        )
+    if (index := facts.index) and index.problem:
+        what = f"pip will ask {index.url}, which cannot be reached: {index.problem}"
+        yield Diagnostic(WARNING, what, fixes.export(facts, "PIP_NO_INDEX", "1"), to_plain(index))
 
 
 @check("install-place", "pip installs elsewhere than into the target Python, or refuses to")
 def _places(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for each in _fighting(facts, "user", "target", "prefix", "root"):
-        if each.option == "user" and not is_true(each.value):
-            continue
-        fails = each.option == "user" and facts.python is not None and facts.python.in_venv
-        where = "the user's own site-packages" if each.option == "user" else each.value
-        so = ", which it refuses in a virtual environment" if fails else ", not into the target Python"
-        yield _about(facts, each, ERROR if fails else WARNING, f"pip installs into {where}", so)
+        severity, place, so = WARNING, each.value, ", not into the target Python"
+        if each.option == "user":
+            if not is_true(each.value):
+                continue
+            place = "the user's own site-packages"
+            if facts.python is not None and facts.python.in_venv:
+                severity, so = ERROR, ", which it refuses in a virtual environment"
+        yield Diagnostic(severity, *_about(facts, each, f"pip installs into {place}", so))
 
 
 @check(
@@ -251,34 +204,22 @@ def _places(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 def _overridden(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     settings = facts.pip.in_force
     for each in facts.pip.settings:
+        if each.origin != "env" or each.section not in ("global", "install") or each.option == "find-links":
+            continue
         winner = settings.get(each.option)
-        if (
-            each.origin == "env"
-            and each.section in ("global", "install")
-            and each.option != "find-links"
-            and winner is not None
-            and winner.origin != "env"
-            and _words(winner.value) != _words(each.value)
-        ):
-            yield warning(
-                f"{winner.where} = {winner.value} beats {each.where} = {each.value}",
-                unset_setting(facts, winner),
-                {"beaten": to_plain(each), "in_force": to_plain(winner)},
-            )
+        if winner and winner.origin != "env" and _words(winner.value) != _words(each.value):
+            what = f"{winner.where} = {winner.value} beats {each.where} = {each.value}"
+            data = {"beaten": to_plain(each), "in_force": to_plain(winner)}
+            yield Diagnostic(WARNING, what, fixes.unset_setting(facts, winner), data)
 
 
 @check("environment-config", "it beats the machine's and the user's files, and stays when modules change")
 def _venv_config(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
-    found: dict[str, list[str]] = {}
-    for each in facts.pip.in_force.values():
-        if each.origin == "site":
-            found.setdefault(each.file, []).append(each.option)
-    for path, options in found.items():
-        yield note(
-            f"{path}, of the target Python's own environment, sets {', '.join(sorted(options))}",
-            edit(path),
-            {"file": path, "options": sorted(options)},
-        )
+    found = [each for each in facts.pip.in_force.values() if each.origin == "site"]
+    for path in dict.fromkeys(each.file for each in found):
+        options = sorted(each.option for each in found if each.file == path)
+        what = f"{path}, of the target Python's own environment, sets {', '.join(options)}"
+        yield Diagnostic(NOTE, what, fixes.edit(path), {"file": path, "options": options})
 
 
 @check("uv", "uv reads no pip.conf and no PIP_* variable")
@@ -286,8 +227,5 @@ def _uv(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if facts.uv is None or facts.site.root_problem or "UV_CONFIG_FILE" in facts.environ:
         return
     if not facts.environ.get("UV_FIND_LINKS"):
-        yield note(
-            f"{facts.uv} knows no wheelhouse: UV_FIND_LINKS and UV_CONFIG_FILE are not set",
-            load_settings(facts),
-            {"uv": facts.uv},
-        )
+        what = f"{facts.uv} knows no wheelhouse: UV_FIND_LINKS and UV_CONFIG_FILE are not set"
+        yield Diagnostic(NOTE, what, fixes.load_settings(facts), {"uv": facts.uv})

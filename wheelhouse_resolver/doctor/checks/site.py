@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from wheelhouse_resolver.doctor.diagnostics import (
-    ERROR,
-    NOTE,
-    WARNING,
-    Diagnostic,
-    check,
-    diagnostic,
-    error,
-    warning,
-)
-from wheelhouse_resolver.doctor.fixes import command_line, edit, unset
+from wheelhouse_resolver.doctor import fixes
+from wheelhouse_resolver.doctor.diagnostics import ERROR, NOTE, WARNING, Diagnostic, check
+from wheelhouse_resolver.doctor.facts import EnvironmentFacts
 from wheelhouse_resolver.host.detect import ARCH_VARIABLES
+from wheelhouse_resolver.site.layout import GENERIC
 from wheelhouse_resolver.utils.serialise import to_plain
 
-if TYPE_CHECKING:
-    from wheelhouse_resolver.doctor.facts import EnvironmentFacts
+#: How bad it is that a directory cannot be listed, by whether this host searches it.
+_SEARCHED_BY = {True: (ERROR, "this host searches"), False: (WARNING, "other hosts search")}
 
 
 @check("site-file", "without it the layers, archs and root are not those of the site")
@@ -28,11 +21,9 @@ def _site_file(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     site = facts.site
     if site.problem:
         gone = site.file_missing and site.file_by == "WHEELHOUSE_CONFIG"
-        yield error(
-            f"{site.problem}; the built-in site was used instead",
-            unset(facts, "WHEELHOUSE_CONFIG") if gone else edit(site.file, site.line),
-            {"file": site.file, "line": site.line, "named_by": site.file_by},
-        )
+        fix = fixes.unset(facts, "WHEELHOUSE_CONFIG") if gone else fixes.edit(site.file, site.line)
+        data = {**to_plain(site, "file", "line"), "named_by": site.file_by}
+        yield Diagnostic(ERROR, f"{site.problem}; the built-in site was used instead", fix, data)
 
 
 @check("root", "pip finds none of the site's wheels")
@@ -43,70 +34,59 @@ def _root(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         return
     links = facts.pip.in_force.get("find-links")
     places = {each.value for each in facts.pip.links if each.real is not None and each.exists}
-    if site.root_by == "built-in" and links is not None and not places.isdisjoint(links.values):
+    data = {"root": site.root or None, "named_by": site.root_by}
+    what, fix = site.root_problem, facts.command("init")
+    if site.root_by != "built-in":
+        what = f"wheelhouse {site.root} (named by {site.root_by}): {what}"
+    elif links is not None and not places.isdisjoint(links.values):
         # `init` would make an empty wheelhouse here, and that would hide the one that pip finds.
-        yield warning(
+        what = (
             f"the site file is not known here, though {links.where} names what may be its wheelhouse: "
-            "load the site's module, or set WHEELHOUSE_CONFIG",
-            "",
-            {"root": None, "named_by": site.root_by, "find_links": to_plain(links)},
-            why="pip finds the wheels, but which layers, archs and directories there are is not known here",
+            "load the site's module, or set WHEELHOUSE_CONFIG"
         )
+        why = "pip finds the wheels, but which layers, archs and directories there are is not known here"
+        yield Diagnostic(WARNING, what, "", {**data, "root": None, "find_links": to_plain(links)}, why)
         return
     if site.root_by == "WHEELHOUSE_ROOT":
-        fix = unset(facts, "WHEELHOUSE_ROOT")
+        fix = fixes.unset(facts, "WHEELHOUSE_ROOT")
     elif site.root_by == "site file":
-        fix = edit(site.file)
-    else:
-        fix = facts.command("init")
-    what = f"wheelhouse {site.root} (named by {site.root_by}): {site.root_problem}"
-    yield error(
-        site.root_problem if site.root_by == "built-in" else what,
-        fix,
-        {"root": site.root or None, "named_by": site.root_by},
-    )
+        fix = fixes.edit(site.file)
+    yield Diagnostic(ERROR, what, fix, data)
 
 
 @check("unreadable-directory", "pip goes on without its wheels, and does not say so")
 def _unreadable(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for each in facts.directories:
         if each.problem:
-            used = "which this host searches" if each.searched else "which other hosts search"
-            yield diagnostic(
-                ERROR if each.searched else WARNING,
-                f"cannot list {each.directory.path}, {used}: {each.problem}",
-                command_line("chmod", "a+rx", each.directory.path),
-                {"path": each.directory.path, "searched": each.searched},
+            path = each.directory.path
+            severity, hosts = (
+                (ERROR, "this host searches") if each.searched else (WARNING, "other hosts search")
             )
+            what = f"cannot list {path}, which {hosts}: {each.problem}"
+            fix = shlex.join(["chmod", "a+rx", path])
+            yield Diagnostic(severity, what, fix, {"path": path, "searched": each.searched})
 
 
 @check("empty-search-path", "pip finds none of the site's wheels")
 def _empty(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if not facts.directories or any(each.problem for each in facts.searched):
         return
-    labels = [each.directory.label for each in facts.searched]
+    labels = ", ".join(each.directory.label for each in facts.searched)
+    data = {"directories": [each.directory.path for each in facts.searched]}
     if not any(each.exists for each in facts.searched):
-        yield error(
-            f"none of the directories that this host searches exists: {', '.join(labels)}",
-            facts.command("init"),
-            {"directories": [each.directory.path for each in facts.searched]},
-        )
+        what = f"none of the directories that this host searches exists: {labels}"
+        yield Diagnostic(ERROR, what, facts.command("init"), data)
     elif not any(each.wheels for each in facts.searched):
-        yield warning(
-            f"the directories that this host searches hold no wheel: {', '.join(labels)}",
-            facts.command("detect", *facts.host_options),
-            {"directories": [each.directory.path for each in facts.searched]},
-        )
+        what = f"the directories that this host searches hold no wheel: {labels}"
+        yield Diagnostic(WARNING, what, facts.command("detect", *facts.host_options), data)
 
 
 @check("unknown-override", "every other command of this program refuses it, so module files and hooks fail")
 def _unknown_override(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for each in facts.unknown_overrides:
-        yield error(
-            f"{each.variable}: {each.problem}; what was detected was used instead",
-            unset(facts, each.variable),
-            {"variable": each.variable, "name": each.name},
-        )
+        what = f"{each.variable}: {each.problem}; what was detected was used instead"
+        fix = fixes.unset(facts, each.variable)
+        yield Diagnostic(ERROR, what, fix, to_plain(each, "variable", "name"))
 
 
 @check(
@@ -114,23 +94,23 @@ def _unknown_override(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     "above it, programs die of an illegal instruction; below it, they run slower than they could",
 )
 def _arch_override(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
-    host = facts.host
-    stated = host.arch_evidence[0] if host.arch_evidence else None
-    by_cpu = next((each for each in host.arch_evidence if each.source == "cpu"), None)
+    evidence = facts.host.arch_evidence
+    stated = evidence[0] if evidence else None
+    by_cpu = next((each for each in evidence if each.source == "cpu"), None)
     if stated is None or by_cpu is None or stated.source == "cpu" or stated.value == by_cpu.value:
         return
-    ladder = ["generic", *(arch.name for arch in facts.site.site.ladder)]
-    above = ladder.index(stated.value or "generic") > ladder.index(by_cpu.value or "generic")
-    so = "its wheels may crash here" if above else "its wheels are slower than need be"
-    why = "programs die of an illegal instruction" if above else "programs run slower than they could"
-    yield diagnostic(
-        ERROR if above else NOTE,
-        f"{stated.detail} is {'above' if above else 'below'} what this CPU can run: {by_cpu.value} "
-        f"({by_cpu.detail}); {so}",
-        unset(facts, stated.source) if stated.source in ARCH_VARIABLES else facts.command("doctor"),
-        {"source": stated.source, "stated": stated.value, "cpu": by_cpu.value},
-        why=why,
-    )
+    ladder = [GENERIC, *(arch.name for arch in facts.site.site.ladder)]
+    if ladder.index(stated.value or GENERIC) > ladder.index(by_cpu.value or GENERIC):
+        severity, place, so = ERROR, "above", "its wheels may crash here"
+        why = "programs die of an illegal instruction"
+    else:
+        severity, place, so = NOTE, "below", "its wheels are slower than need be"
+        why = "programs run slower than they could"
+    what = f"{stated.detail} is {place} what this CPU can run: {by_cpu.value} ({by_cpu.detail}); {so}"
+    is_variable = stated.source in ARCH_VARIABLES
+    fix = fixes.unset(facts, stated.source) if is_variable else facts.command("doctor")
+    data = {"source": stated.source, "stated": stated.value, "cpu": by_cpu.value}
+    yield Diagnostic(severity, what, fix, data, why)
 
 
 @check(
@@ -139,19 +119,13 @@ def _arch_override(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 def _ties(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     ties = facts.ties
     if ties.count:
-        shown = "; ".join(
-            f"{name} {version} in {', '.join(labels)}" for name, version, labels in ties.examples
-        )
+        shown = [f"{name} {version} in {', '.join(labels)}" for name, version, labels in ties.examples]
+        if ties.count > len(shown):
+            shown.append("...")
         versions = "1 version is" if ties.count == 1 else f"{ties.count} versions are"
-        more = "; ..." if ties.count > len(ties.examples) else ""
-        yield warning(
-            f"{versions} in several directories without current stamps: {shown}{more}",
-            facts.command("restamp"),
-            {
-                "count": ties.count,
-                "examples": [
-                    {"project": name, "version": version, "directories": list(labels)}
-                    for name, version, labels in ties.examples
-                ],
-            },
-        )
+        what = f"{versions} in several directories without current stamps: {'; '.join(shown)}"
+        examples = [
+            {"project": name, "version": version, "directories": list(labels)}
+            for name, version, labels in ties.examples
+        ]
+        yield Diagnostic(WARNING, what, facts.command("restamp"), {"count": ties.count, "examples": examples})

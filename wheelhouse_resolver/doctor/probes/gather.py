@@ -6,50 +6,27 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
-from wheelhouse_resolver.doctor.facts import (
-    DirectoryState,
-    EnvironmentFacts,
-    PipFacts,
-    PythonFacts,
-    SiteFacts,
-    Ties,
-    UnknownOverride,
-    VenvState,
-)
-from wheelhouse_resolver.doctor.probes.machine import (
-    cache_directory_state,
-    home_directory,
-    index_state,
-    temporary_directory,
-)
+from packaging.tags import Tag
+
+from wheelhouse_resolver import errors
+from wheelhouse_resolver.doctor import facts
+from wheelhouse_resolver.doctor.probes import machine
 from wheelhouse_resolver.doctor.probes.pip import starts, with_surroundings
 from wheelhouse_resolver.doctor.probes.target import ask_target
 from wheelhouse_resolver.doctor.probes.ties import unstamped_ties
-from wheelhouse_resolver.errors import (
-    NoWheelhouseError,
-    PythonError,
-    SiteFileError,
-    UnknownArchError,
-    UnknownLayerError,
-    UnreadableDirectoryError,
-    WheelhouseError,
-    reason_of,
-)
 from wheelhouse_resolver.host.detect import ARCH_VARIABLES, LAYER_VARIABLE, Host, detect_host
 from wheelhouse_resolver.host.layer import layer_evidence
 from wheelhouse_resolver.host.program_interpreter import NotElfError, program_interpreter
 from wheelhouse_resolver.host.target_python import Interpreter, found_python, supported_tags
 from wheelhouse_resolver.site.config import find_site_file
+from wheelhouse_resolver.site.layout import Directory
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree import listing
 from wheelhouse_resolver.utils.redact import redact
-
-if TYPE_CHECKING:
-    from packaging.tags import Tag
 
 #: The variables, besides PIP_*, that a help desk wants to see.
 _SHOWN = (
@@ -63,8 +40,7 @@ _SHOWN = (
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Overrides:
+class Overrides(NamedTuple):
     """What the caller insists on; the names are those of the options of the command."""
 
     config: str | None = None
@@ -73,13 +49,8 @@ class Overrides:
     layer: str | None = None
     python: str | None = None
 
-    def as_options(self, *names: str) -> tuple[str, ...]:
-        """Those of these *names* that are given, as options of a command."""
-        values = ((name, getattr(self, name)) for name in names)
-        return tuple(word for name, value in values if value for word in (f"--{name}", value))
 
-
-def gather(overrides: Overrides, environ: Mapping[str, str]) -> EnvironmentFacts:
+def gather(overrides: Overrides, environ: Mapping[str, str]) -> facts.EnvironmentFacts:
     """All facts about this environment. *environ* is used, save for the cache, instead of `os.environ`.
 
     Raises `PythonError`, `UnknownArchError`, `UnknownLayerError` for *overrides* that do not exist; whatever
@@ -88,23 +59,24 @@ def gather(overrides: Overrides, environ: Mapping[str, str]) -> EnvironmentFacts
     environ = dict(environ)
     site = _site(overrides, environ)
     python = _named(overrides.python, environ)
-    overrides = replace(overrides, python=python)
+    overrides = overrides._replace(python=python)
     target, pip, problem = _ask(python, environ)
     venvs = _venvs(python, target, environ)
-    known = target is not None or any(each.problem and _is_in(python, each.path) for each in venvs)
+    broken = [each.path.rstrip("/") + "/" for each in venvs if each.problem]
+    known = target is not None or (python is not None and python.startswith(tuple(broken)))
     host, unknown = _host(overrides, site.site, environ, known)
     directories = _directories(site, host)
     pip = with_surroundings(pip, target, site.site, environ)
     index = None
     if target and pip.asked and not pip.problem:
-        index = index_state(pip.in_force, environ, target.executable)
+        index = machine.index_state(pip.in_force, environ, target.executable)
     on_path = shutil.which("python3", path=environ.get("PATH"))
     other = None if target and on_path and starts(on_path, target) else on_path
     shown = {k: v for k, v in sorted(environ.items()) if k in _SHOWN or k.startswith("PIP_")}
-    return EnvironmentFacts(
+    return facts.EnvironmentFacts(
         site=site,
         host=host,
-        host_options=overrides.as_options("arch", "layer", "python"),
+        host_options=_options(arch=overrides.arch, layer=overrides.layer, python=python),
         unknown_overrides=tuple(unknown),
         directories=directories,
         ties=_ties(site, directories, host),
@@ -115,34 +87,30 @@ def gather(overrides: Overrides, environ: Mapping[str, str]) -> EnvironmentFacts
         pip=pip,
         venvs=venvs,
         index=index,
-        temporary=temporary_directory(environ),
-        home=home_directory(environ),
-        cache=cache_directory_state(),
+        temporary=machine.temporary_directory(environ),
+        home=machine.home_directory(environ),
+        cache=machine.cache_directory_state(),
         uv=shutil.which("uv", path=environ.get("PATH")),
         shell=os.path.basename(environ.get("SHELL", "sh")) or "sh",
         environ=MappingProxyType({name: redact(value, name) for name, value in shown.items()}),
     )
 
 
-# -- the site ----------------------------------------------------------------------------------------------
-
-
-def _site(overrides: Overrides, environ: Mapping[str, str]) -> SiteFacts:
+def _site(overrides: Overrides, environ: Mapping[str, str]) -> facts.SiteFacts:
     file = find_site_file(overrides.config, environ)
     named = overrides.root or environ.get("WHEELHOUSE_ROOT") or ""
+    root_by = "site file" if file.path is not None else "built-in"
     if named:
         root_by = "--root" if overrides.root else "WHEELHOUSE_ROOT"
-    else:
-        root_by = "site file" if file.path is not None else "built-in"
     root, problem, root_problem, line = named, "", "", None
     try:
         try:
             site = Site.load(overrides.config, root=overrides.root, environ=environ)
             root = site.root
-        except NoWheelhouseError as error:  # the site file is looked at all the same
+        except errors.NoWheelhouseError as error:  # the site file is looked at all the same
             root_problem = error.problem
             site = Site.load(overrides.config, root="/", environ=environ)
-    except SiteFileError as error:
+    except errors.SiteFileError as error:
         problem, line = str(error), error.line
         if not root:
             root_problem = "not known without a site file"
@@ -150,11 +118,12 @@ def _site(overrides: Overrides, environ: Mapping[str, str]) -> SiteFacts:
     if not root_problem:
         try:
             listing.check_root(site)
-        except NoWheelhouseError as error:
+        except errors.NoWheelhouseError as error:
             root_problem = error.problem
     if problem or root_problem:  # commands name what was asked for, not what was taken instead
-        site = site._replace(options=_absolute(overrides).as_options("config", "root"))
-    return SiteFacts(
+        config, wheelhouse = map(_absolute, (overrides.config, overrides.root))
+        site = site._replace(options=_options(config=config, root=wheelhouse))
+    return facts.SiteFacts(
         site=site,
         problem=problem,
         file=file.path or "",
@@ -168,47 +137,44 @@ def _site(overrides: Overrides, environ: Mapping[str, str]) -> SiteFacts:
     )
 
 
-def _absolute(overrides: Overrides) -> Overrides:
-    config, root = (path and os.path.abspath(path) for path in (overrides.config, overrides.root))
-    return replace(overrides, config=config, root=root)
+def _absolute(path: str | None) -> str | None:
+    return path and os.path.abspath(path)
 
 
-def _directories(site: SiteFacts, host: Host) -> tuple[DirectoryState, ...]:
+def _options(**values: str | None) -> tuple[str, ...]:
+    """Those of these options that have a value, as words of a command."""
+    return tuple(word for name, value in values.items() if value for word in (f"--{name}", value))
+
+
+def _directories(site: facts.SiteFacts, host: Host) -> tuple[facts.DirectoryState, ...]:
     if site.root_problem:
         return ()
     searched = list(site.site.search_path(host))
     others = [each for each in site.site.directories() if each not in searched]
-    found = []
-    for directory in [*searched, *others]:
-        exists, problem, wheels = os.path.isdir(directory.path), "", 0
-        try:
-            if directory in searched:
-                wheels = len(listing.wheel_names(directory, lambda name: name.endswith(listing.SUFFIX)))
-            elif exists:
-                os.scandir(directory.path).close()
-        except UnreadableDirectoryError as error:
-            exists, problem = True, error.problem
-        except OSError as error:
-            problem = reason_of(error)
-        found.append(
-            DirectoryState(
-                directory=directory,
-                real=os.path.realpath(directory.path),
-                searched=directory in searched,
-                exists=exists,
-                problem=problem,
-                wheels=wheels,
-            )
-        )
-    return tuple(found)
+    return tuple(_state(each, each in searched) for each in [*searched, *others])
 
 
-def _ties(site: SiteFacts, directories: Sequence[DirectoryState], host: Host) -> Ties:
+def _state(directory: Directory, searched: bool) -> facts.DirectoryState:
+    path = directory.path
+    exists, problem, wheels = os.path.isdir(path), "", 0
+    try:
+        if searched:
+            wheels = len(listing.wheel_names(directory, lambda name: name.endswith(listing.SUFFIX)))
+        elif exists:
+            os.scandir(path).close()
+    except OSError as error:
+        exists, problem = True, errors.reason_of(error)
+    real = os.path.realpath(path)
+    state = facts.DirectoryState(directory=directory, real=real, searched=searched, exists=exists)
+    return replace(state, problem=problem, wheels=wheels)
+
+
+def _ties(site: facts.SiteFacts, directories: Sequence[facts.DirectoryState], host: Host) -> facts.Ties:
     from wheelhouse_resolver.tree.reader import Tree
 
     listable = [each.directory for each in directories if each.searched and each.exists and not each.problem]
     if len(listable) < 2:
-        return Ties()
+        return facts.Ties()
     tags: tuple[Tag, ...] | None
     try:
         tags = supported_tags(host.python)
@@ -216,34 +182,33 @@ def _ties(site: SiteFacts, directories: Sequence[DirectoryState], host: Host) ->
         tags = None
     try:
         return unstamped_ties(Tree(site.site).catalogue(listable), site.site, tags)
-    except WheelhouseError:  # it has just gone
-        return Ties()
-
-
-# -- the host and its Python -------------------------------------------------------------------------------
+    except errors.WheelhouseError:  # it has just gone
+        return facts.Ties()
 
 
 def _named(spec: str | None, environ: Mapping[str, str]) -> str | None:
     """The path of the Python that *spec* names; *spec* itself for none, a version, and what is not found."""
     try:
         return os.path.abspath(found_python(spec, environ.get("PATH"))) if spec else spec
-    except PythonError:  # said anew by `detect_host`, unless its virtual environment is broken
+    except errors.PythonError:  # said anew by `detect_host`, unless its virtual environment is broken
         return os.path.abspath(spec) if spec and os.sep in spec else spec
 
 
-def _ask(python: str | None, environ: Mapping[str, str]) -> tuple[PythonFacts | None, PipFacts, str]:
+def _ask(
+    python: str | None, environ: Mapping[str, str]
+) -> tuple[facts.PythonFacts | None, facts.PipFacts, str]:
     """What the target and its pip answer, or why it cannot be asked."""
     if python is not None and os.sep not in python:
-        return None, PipFacts(), f"{python} is a version, not a Python that can be asked"
+        return None, facts.PipFacts(), f"{python} is a version, not a Python that can be asked"
     try:
         return *ask_target(python or sys.executable, environ), ""
-    except PythonError as error:
-        return None, PipFacts(), str(error)
+    except errors.PythonError as error:
+        return None, facts.PipFacts(), str(error)
 
 
 def _host(
     overrides: Overrides, site: Site, environ: Mapping[str, str], known: bool
-) -> tuple[Host, list[UnknownOverride]]:
+) -> tuple[Host, list[facts.UnknownOverride]]:
     """The host, and the overrides that had to be left out.
 
     *known*: a target that `detect_host` refuses is no bad input, for it is known what is wrong with it: its
@@ -251,20 +216,20 @@ def _host(
     """
     python = overrides.python
     environ = dict(environ)
-    unknown: list[UnknownOverride] = []
+    unknown: list[facts.UnknownOverride] = []
     while True:
         try:
             host = detect_host(
                 python=python, environ=environ, arch=overrides.arch, layer=overrides.layer, site=site
             )
-        except (UnknownArchError, UnknownLayerError) as error:
-            variables = ARCH_VARIABLES if isinstance(error, UnknownArchError) else (LAYER_VARIABLE,)
+        except (errors.UnknownArchError, errors.UnknownLayerError) as error:
+            variables = ARCH_VARIABLES if isinstance(error, errors.UnknownArchError) else (LAYER_VARIABLE,)
             named = [name for name in variables if environ.get(name) == error.name]
             if not named:
                 raise
-            unknown.append(UnknownOverride(variable=named[0], name=error.name, problem=str(error)))
+            unknown.append(facts.UnknownOverride(variable=named[0], name=error.name, problem=str(error)))
             del environ[named[0]]
-        except PythonError:
+        except errors.PythonError:
             if python is None or not known:
                 raise
             python = None
@@ -283,10 +248,6 @@ def _layer_of(python: str, site: Site, environ: Mapping[str, str]) -> str | None
     return next((each.value for each in seen if each.source in ("interpreter", "prefix")), None)
 
 
-def _is_in(path: str | None, directory: str) -> bool:
-    return path is not None and path.startswith(directory.rstrip("/") + "/")
-
-
 def _not_runnable(host: Host) -> str:
     python = host.python
     if python.name == "running" or python.version is not None or python.answers is not None:
@@ -296,8 +257,8 @@ def _not_runnable(host: Host) -> str:
 
 
 def _venvs(
-    python: str | None, target: PythonFacts | None, environ: Mapping[str, str]
-) -> tuple[VenvState, ...]:
+    python: str | None, target: facts.PythonFacts | None, environ: Mapping[str, str]
+) -> tuple[facts.VenvState, ...]:
     """The virtual environments that are active, or that *python* is in; *target*: what it answered."""
     active = os.path.abspath(environ["VIRTUAL_ENV"]) if environ.get("VIRTUAL_ENV") else None
     paths = [active] if active else []
@@ -312,16 +273,13 @@ def _venvs(
     )
 
 
-def _venv(path: str) -> VenvState:
-    values: dict[str, str] = {}
+def _venv(path: str) -> facts.VenvState:
     try:
         with open(os.path.join(path, "pyvenv.cfg"), encoding="utf-8", errors="surrogateescape") as file:
-            for line in file:
-                key, equals, value = line.partition("=")
-                if equals:
-                    values[key.strip()] = value.strip()
+            pairs = [line.split("=", 1) for line in file if "=" in line]
     except OSError as error:
-        return VenvState(path=path, problem=f"pyvenv.cfg: {reason_of(error)}")
+        return facts.VenvState(path=path, problem=f"pyvenv.cfg: {errors.reason_of(error)}")
+    values = {key.strip(): value.strip() for key, value in pairs}
     home = values.get("home", "")
     python = os.path.join(path, "bin", "python")
     problem = ""
@@ -330,4 +288,4 @@ def _venv(path: str) -> VenvState:
     elif not os.path.exists(python):
         problem = f"{python} does not exist, or points to nothing"
     version = values.get("version") or values.get("version_info", "")
-    return VenvState(path=path, home=home, version=version, problem=problem)
+    return facts.VenvState(path=path, home=home, version=version, problem=problem)

@@ -8,8 +8,10 @@ import socket
 import tempfile
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from subprocess import TimeoutExpired
 from urllib.parse import urlsplit
+from urllib.request import proxy_bypass
 
 from wheelhouse_resolver.doctor.facts import IndexState, PathState
 from wheelhouse_resolver.doctor.pip_settings import PipSetting, indexes
@@ -53,13 +55,11 @@ def _cannot_connect(url: str, settings: Mapping[str, PipSetting], environ: Mappi
     """Why nothing listens where *url* is, or the proxy on the way there; empty when something does."""
     try:
         parts = urlsplit(url)
-        proxy = settings.get("proxy")
-        via = (
-            proxy.value
-            if proxy
-            else environ.get(f"{parts.scheme}_proxy") or environ.get(f"{parts.scheme.upper()}_PROXY")
-        )
-        if via and not _bypassed(parts.hostname or "", environ):
+        via = environ.get(f"{parts.scheme}_proxy") or environ.get(f"{parts.scheme.upper()}_PROXY")
+        if proxy := settings.get("proxy"):
+            via = proxy.value
+        bypassed = {"no": environ.get("no_proxy") or environ.get("NO_PROXY") or ""}
+        if via and not proxy_bypass(parts.hostname or "", bypassed):
             parts = urlsplit(via if "://" in via else f"http://{via}")
         address = (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
     except ValueError as error:
@@ -82,21 +82,12 @@ def _cannot_connect(url: str, settings: Mapping[str, PipSetting], environ: Mappi
     return answers[0] if answers else f"no answer within {_PATIENCE:g} s"
 
 
-def _bypassed(host: str, environ: Mapping[str, str]) -> bool:
-    names = (environ.get("no_proxy") or environ.get("NO_PROXY") or "").split(",")
-    stripped = [each.strip().lstrip(".") for each in names if each.strip()]
-    return any(each == "*" or host == each or host.endswith(f".{each}") for each in stripped)
-
-
 def temporary_directory(environ: Mapping[str, str]) -> PathState:
     """Where temporary files go: the variables that Python's tempfile looks at, else /tmp."""
     variable = next((name for name in ("TMPDIR", "TEMP", "TMP") if environ.get(name)), "")
     path = environ[variable] if variable else "/tmp"
-    problem = _cannot_write(path)
-    noexec = False
-    if not problem:
-        noexec = bool(os.statvfs(path).f_flag & os.ST_NOEXEC)
-    missing = not os.path.lexists(path)
+    problem, missing = _cannot_write(path), not os.path.lexists(path)
+    noexec = not problem and bool(os.statvfs(path).f_flag & os.ST_NOEXEC)
     return PathState(path=path, variable=variable, problem=problem, missing=missing, noexec=noexec)
 
 
@@ -111,9 +102,7 @@ def cache_directory_state() -> PathState | None:
     path = cache.cache_directory()
     if path is None:
         return None
-    there = path
-    while not os.path.lexists(there) and there != "/":
-        there = os.path.dirname(there)
+    there = next(each for each in (path, *map(str, Path(path).parents)) if os.path.lexists(each))
     return PathState(path=path, problem=_cannot_write(there))
 
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from wheelhouse_resolver.doctor.facts import LinkState, PipFacts, PythonFacts
 from wheelhouse_resolver.doctor.pip_settings import PipSetting, environment_settings
 from wheelhouse_resolver.errors import reason_of
-
-if TYPE_CHECKING:
-    from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.site.model import Site
 
 #: How many names of a directory are looked at to find out whether it is a view.
 _SOME = 50
+
+#: The Python of a script: after `#!`, or on the next line, where its path is too long for that.
+_SCRIPT = re.compile(r"""#! *((?:\S*/)?(?:python|pypy)[^\s/]*)\s|#! */bin/sh\s*\n'''exec' "?(.*?)"? "\$0" """)
 
 
 def starts(path: str, target: PythonFacts) -> bool:
@@ -77,17 +78,10 @@ def _interpreter_of(script: str) -> str | None:
     """The Python that a `pip` script starts; None for any other file."""
     try:
         with open(script, "rb") as file:
-            lines = os.fsdecode(file.read(4096)).splitlines()
+            found = _SCRIPT.match(os.fsdecode(file.read(4096)))
     except OSError:
         return None
-    if lines and lines[0].startswith("#!"):
-        words = lines[0][2:].split()
-        if words and os.path.basename(words[0]).startswith(("python", "pypy")):
-            return words[0]
-        # The form for paths that are too long for `#!`: `'''exec' /path/to/python "$0" "$@"`.
-        if words[:1] == ["/bin/sh"] and len(lines) > 1 and lines[1].startswith("'''exec' "):
-            return lines[1].removeprefix("'''exec' ").removesuffix(' "$0" "$@"').strip('"')
-    return None
+    return found and (found[1] or found[2])
 
 
 def _links(settings: Sequence[PipSetting], site: Site) -> tuple[LinkState, ...]:

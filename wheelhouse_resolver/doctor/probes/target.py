@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Mapping, Sequence
-from subprocess import TimeoutExpired
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from subprocess import CompletedProcess, TimeoutExpired
 from typing import Any
 
 from packaging.utils import canonicalize_name
 
 from wheelhouse_resolver.doctor.facts import PipFacts, PolicyModuleState, PythonFacts, Shadowed
-from wheelhouse_resolver.doctor.pip_settings import PipFile, PipSetting, parse_debug, parse_list
+from wheelhouse_resolver.doctor.pip_settings import parse_debug, parse_list
 from wheelhouse_resolver.errors import PythonError, reason_of
 from wheelhouse_resolver.installers.manylinux_policy import FILENAME, POLICY_MODULE
 from wheelhouse_resolver.utils.process import run
@@ -56,24 +60,24 @@ except (Exception, SystemExit) as error:
 asked = ""
 if version:
     numbers = [int(part) if part.isdigit() else 0 for part in version.split(".")[:2]]
-    asked = "debug" if numbers >= [20, 2] else "list" if numbers >= [10] else ""
+    asked = "config debug" if numbers >= [20, 2] else "config list" if numbers >= [10] else ""
 print("\n@MARK@" + json.dumps({
-    "executable": sys.executable,
-    "version": platform.python_version(),
-    "prefix": sys.prefix,
-    "base_prefix": getattr(sys, "real_prefix", None) or getattr(sys, "base_prefix", sys.prefix),
+    "python": {
+        "executable": sys.executable,
+        "version": platform.python_version(),
+        "prefix": sys.prefix,
+        "base_prefix": getattr(sys, "real_prefix", None) or getattr(sys, "base_prefix", sys.prefix),
+        "user_site": site.getusersitepackages() if getattr(site, "ENABLE_USER_SITE", None) else None,
+    },
     "path": [each for each in sys.path if each],
     "site_packages": [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")],
-    "user_site": site.getusersitepackages() if getattr(site, "ENABLE_USER_SITE", None) else None,
     "policy": policy,
-    "pip": version,
-    "pip_problem": problem,
-    "asked": asked,
+    "pip": {"version": version, "problem": problem, "asked": asked},
 }))
 sys.stdout.flush()
 if asked:
     import runpy
-    sys.argv = ["pip", "config", asked]
+    sys.argv = ["pip"] + asked.split()
     runpy.run_module("pip", run_name="__main__", alter_sys=True)
 """.replace("@MARK@", _MARK)
 
@@ -97,76 +101,45 @@ def ask_target(
         said: dict[str, Any] = json.loads(line or "{}")
     except ValueError:
         said = {}
-    if "executable" not in said:
+    if "python" not in said:
         last = (done.stderr.strip() or before.strip()).splitlines()[-1:]
         raise PythonError(
             python, f"not a Python that works (exit code {done.returncode}) {redact(''.join(last))}"
         )
-    return _python_facts(said, environ), _pip_facts(said, rest, done.returncode, done.stderr)
+    return _python_facts(said, environ), _asked(PipFacts(**said["pip"]), rest, done)
 
 
-def _pip_facts(said: Mapping[str, Any], answer: str, code: int, complaint: str) -> PipFacts:
-    asked, problem = str(said["asked"]), str(said["pip_problem"])
-    files: tuple[PipFile, ...] = ()
-    settings: tuple[PipSetting, ...] = ()
-    if asked and code != 0:
-        words = [each.strip() for each in complaint.strip().splitlines()[-3:]]
-        problem = redact(" ".join(words)) or f"exit code {code}"
-    elif asked == "debug":
+def _asked(pip: PipFacts, answer: str, done: CompletedProcess[str]) -> PipFacts:
+    """*pip* with the settings in its *answer*, or why it refuses to give one."""
+    if pip.asked and done.returncode != 0:
+        words = [each.strip() for each in done.stderr.strip().splitlines()[-3:]]
+        return replace(pip, problem=redact(" ".join(words)) or f"exit code {done.returncode}")
+    if pip.asked == "config debug":
         files, settings = parse_debug(answer)
-    elif asked == "list":
-        settings = parse_list(answer)
-    return PipFacts(
-        version=said["pip"],
-        problem=problem,
-        asked=asked and f"config {asked}",
-        files=files,
-        settings=settings,
-    )
+        return replace(pip, files=files, settings=settings)
+    return replace(pip, settings=parse_list(answer))
 
 
 def _python_facts(said: Mapping[str, Any], environ: Mapping[str, str]) -> PythonFacts:
-    policy = said["policy"]
-    state = None
-    if policy is not None:
+    python = PythonFacts(**said["python"])
+    policy = None
+    if said["policy"] is not None:
         # One that fails while it is imported does not say where it is.
-        path = str(policy["path"]) or _on_path(FILENAME, said["path"])
-        source = path[:-1] if path.endswith(".pyc") else path
-        state = PolicyModuleState(
-            path=source,
-            refuses=policy["refuses"],
-            problem=str(policy["problem"]),
-            ours=_text_of(source) == POLICY_MODULE,
-        )
-    prefix, base = str(said["prefix"]), str(said["base_prefix"])
-    front = [each for each in environ.get("PYTHONPATH", "").split(os.pathsep) if each]
-    front += [said["user_site"]] if said["user_site"] else []
-    return PythonFacts(
-        executable=str(said["executable"]),
-        version=str(said["version"]),
-        prefix=prefix,
-        base_prefix=base,
-        in_venv=os.path.realpath(prefix) != os.path.realpath(base),
-        conda=next(
-            (each for each in (prefix, base) if os.path.isdir(os.path.join(each, "conda-meta"))), None
-        ),
-        user_site=said["user_site"],
-        policy_module=state,
-        shadowed=shadowed(front, said["site_packages"], said["path"]),
+        path = said["policy"].pop("path")
+        path = path or shutil.which(FILENAME, os.F_OK, os.pathsep.join(said["path"])) or ""
+        source, text = path[:-1] if path.endswith(".pyc") else path, ""
+        with suppress(OSError, ValueError):
+            text = Path(source).read_text(encoding="utf-8")
+        policy = PolicyModuleState(path=source, ours=text == POLICY_MODULE, **said["policy"])
+    prefixes = (python.prefix, python.base_prefix)
+    front = [*environ.get("PYTHONPATH", "").split(os.pathsep), python.user_site]
+    return replace(
+        python,
+        in_venv=len(set(map(os.path.realpath, prefixes))) > 1,
+        conda=next((each for each in prefixes if os.path.isdir(os.path.join(each, "conda-meta"))), None),
+        policy_module=policy,
+        shadowed=shadowed(list(filter(None, front)), said["site_packages"], said["path"]),
     )
-
-
-def _on_path(filename: str, path: Sequence[str]) -> str:
-    places = (os.path.join(each, filename) for each in path)
-    return next((each for each in places if os.path.isfile(each)), "")
-
-
-def _text_of(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.read(1 << 16)
-    except (OSError, ValueError):
-        return ""
 
 
 def shadowed(front: Sequence[str], behind: Sequence[str], path: Sequence[str]) -> tuple[Shadowed, ...]:
@@ -189,14 +162,9 @@ def shadowed(front: Sequence[str], behind: Sequence[str], path: Sequence[str]) -
 
 def _installed(directory: str) -> dict[str, str]:
     """The projects installed in *directory* and their versions, by the names of their metadata."""
-    found: dict[str, str] = {}
-    try:
-        names = os.listdir(directory)
-    except OSError:
-        return found
-    for entry in sorted(names):
-        stem, end = os.path.splitext(entry)
-        name, dash, version = stem.partition("-")
-        if end in (".dist-info", ".egg-info") and dash:
-            found[canonicalize_name(name)] = version.partition("-")[0]
-    return found
+    return {
+        canonicalize_name(name): version.partition("-")[0]
+        for entry in sorted(Path(directory).glob("*-*.*-info"))
+        for name, _, version in [entry.stem.partition("-")]
+        if entry.suffix in (".dist-info", ".egg-info")
+    }

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+
+from packaging.tags import Tag
+from packaging.version import Version
 
 from wheelhouse_resolver.doctor.facts import Ties
+from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.tree.candidate import Candidate
+from wheelhouse_resolver.tree.catalogue import Catalogue
 from wheelhouse_resolver.wheelfile.build_tag import StampState, stamping
-
-if TYPE_CHECKING:
-    from packaging.tags import Tag
-    from packaging.version import Version
-
-    from wheelhouse_resolver.site.model import Site
-    from wheelhouse_resolver.tree.candidate import Candidate
-    from wheelhouse_resolver.tree.catalogue import Catalogue
 
 
 def unstamped_ties(
@@ -29,8 +26,7 @@ def unstamped_ties(
     tags:     only wheels that have one of these count (those of the target Python); None: all.
     examples: how many are named.
     """
-    count = 0
-    named: list[tuple[str, str, tuple[str, ...]]] = []
+    found: list[tuple[str, str, tuple[str, ...]]] = []
     accepted = frozenset(tags) if tags is not None else None
     for project in catalogue.projects:
         by_version: dict[Version, list[Candidate]] = defaultdict(list)
@@ -42,7 +38,5 @@ def unstamped_ties(
             if len(labels) > 1 and any(
                 stamping(each.build, each.directory, site).state is not StampState.CURRENT for each in same
             ):
-                count += 1
-                if len(named) < examples:
-                    named.append((project, str(version), labels))
-    return Ties(count=count, examples=tuple(named))
+                found.append((project, str(version), labels))
+    return Ties(count=len(found), examples=tuple(found[:examples]))

@@ -1,11 +1,11 @@
-"""Spares `pip download` the build backend, and us what a hostile archive does to pips that unpack it.
+"""Keeps `pip download` from running the build backend, and from unpacking hostile archives.
 
-The directory of this file stands first on PYTHONPATH while pip downloads with `--no-build-isolation`. Python
-imports it at the start of every process (module `site`). In pip itself, a tar archive seems to hold nothing
-but the few files that pip reads: pips before 24.1 write through links that lead anywhere. In a process that
-pip starts in a source, as PEP 517 demands of those that ask a build backend, the backend that the source
-names is there already. It hands out PKG-INFO, or what the name of the archive tells where there is none. This
-runs on every Python that is built for, so it is written for old ones (3.7).
+This directory is first on PYTHONPATH while pip downloads with `--no-build-isolation`; Python imports this
+module at the start of every process (module `site`). In pip itself, a tar archive then seems to contain only
+the few files that pip reads: pip before 24.1 writes through links that lead anywhere. In a process that pip
+starts to ask the build backend (PEP 517), a backend is already imported under the name that the source gives:
+it returns PKG-INFO, or what the archive's name says without one. This runs on every Python that is built for,
+so it is written for old ones (3.7).
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ import zipfile
 from types import ModuleType
 from typing import Any
 
-#: What tells the processes that pip starts the file name of the archive, and that pip has started them.
+#: Gives the archive's file name to the processes that pip starts; not set in pip itself.
 _ARCHIVE = "WHEELHOUSE_RESOLVER_SDIST"
 
-#: What pip reads of a source distribution, or wants to be there.
+#: What pip reads of a source distribution, or requires in it.
 _READ = ("PKG-INFO", "pyproject.toml", "setup.py")
 
 
 class _Sdist(tarfile.TarFile):
-    """A tar archive of which only the regular files that pip reads are to be seen."""
+    """A tar archive that shows only the regular files that pip reads."""
 
     def __init__(self, name: Any = None, *arguments: Any, **more: Any) -> None:
         super().__init__(name, *arguments, **more)
@@ -45,7 +45,7 @@ class _Sdist(tarfile.TarFile):
 
 
 class _Zip(zipfile.ZipFile):
-    """A zip file whose name is told to the processes that pip starts; pip makes no links of what is in it."""
+    """A zip file whose name is passed to the processes that pip starts; pip makes no links from it."""
 
     def __init__(self, file: Any, *arguments: Any, **more: Any) -> None:
         super().__init__(file, *arguments, **more)
@@ -93,10 +93,10 @@ def _metadata(directory: str, _settings: Any = None) -> str:
 
 def _replace_backend() -> None:
     project = _read("pyproject.toml") if os.path.isfile("pyproject.toml") else ""
-    # What PEP 517 says stands where nothing is named.
+    # The default is that of PEP 517.
     named = _first(r"""^\s*build-backend\s*=\s*["']([^"']+)["']""", project)
     name, _, attributes = (named or "setuptools.build_meta:__legacy__").partition(":")
-    # One of the source's own has to be below the first directory of `backend-path`.
+    # pip checks that a backend of the source's own is below `backend-path`.
     above = _first(r"""^\s*backend-path\s*=\s*\[\s*["']([^"']+)["']""", project) or os.curdir
     backend = ModuleType(name.strip())
     vars(backend).update(
@@ -112,7 +112,7 @@ def _replace_backend() -> None:
 
 
 def _import_next() -> None:
-    """Import the `sitecustomize` that this one stands before: a site's Python may need it."""
+    """Import the `sitecustomize` that this one hides: a site's Python may need it."""
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [each for each in sys.path if os.path.abspath(each or os.curdir) != here]
     own = sys.modules.pop("sitecustomize")

@@ -1,4 +1,4 @@
-"""Standard output and standard error of a process: what cannot be written there is noticed, in one place.
+"""What commands write to standard output and standard error; what cannot be written there is noticed.
 
 Python by itself writes what is left in its buffers when it exits: too late for an exit code and a message of
 ours.
@@ -7,11 +7,13 @@ ours.
 from __future__ import annotations
 
 import io
+import json
 import os
 import sys
-from typing import TextIO
+from collections.abc import Iterable
+from typing import Any, TextIO
 
-from wheelhouse_resolver.errors import OutputError, reason_of
+from wheelhouse_resolver.errors import OutputError, WheelhouseError, printable, reason_of
 
 
 class Stream(io.FileIO):
@@ -56,3 +58,29 @@ def guarded(stream: TextIO | None, called: str) -> tuple[TextIO | None, Stream |
         line_buffering=stream.line_buffering or stream.write_through,
     )
     return text, raw
+
+
+def report(error: WheelhouseError) -> None:
+    """Print *error* on stderr, and its hint on the next line."""
+    print(f"error: {error.message}" + (f"\nhint: {error.hint}" if error.hint else ""), file=sys.stderr)
+
+
+def warn(warnings: Iterable[str]) -> None:
+    """Print *warnings* on stderr, a line each."""
+    for warning in warnings:
+        print(f"warning: {printable(warning)}", file=sys.stderr)
+
+
+def print_json(value: Any) -> None:
+    """Print *value* for programs: pure ASCII, two spaces a level."""
+    print(json.dumps(value, indent=2))
+
+
+def print_or_write(text: str, path: str | None) -> None:
+    """Print *text*, or make it the content of the file at *path*, atomically. Raises `OutputError`."""
+    if path is None:
+        print(text, end="")
+        return
+    from wheelhouse_resolver.utils.filesystem import write_text
+
+    write_text(path, text)

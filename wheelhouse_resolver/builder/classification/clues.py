@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from itertools import starmap
+from typing import TYPE_CHECKING, NamedTuple
 
 from wheelhouse_resolver.builder.classification.glibc import glibc_needed, glibc_promised
 from wheelhouse_resolver.builder.toolchain.flags import level_of
-from wheelhouse_resolver.errors import UnknownLayerError
 from wheelhouse_resolver.host.layer import path_evidence
 from wheelhouse_resolver.site.layout import GENERIC
 
@@ -31,12 +31,10 @@ if TYPE_CHECKING:
 _LEVELS = {1: None, 2: "x86_64_v2", 4: "x86_64_v3", 8: "x86_64_v4"}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Evidence:
+class Clue(NamedTuple):
     """One reason for a layer or an arch.
 
-    value:  its name; None for no layer.
-    reason: the text.
+    value:  its name; None for no layer. reason: the text.
     mark:   for the linker's mark, which is a lower bound: the level, as its bit; else 0.
     """
 
@@ -49,9 +47,9 @@ class Evidence:
 class Subject:
     """What is known of a wheel that is classified for *site*.
 
-    files:     the ELF files in it. platforms: its platform tags. record: of its build, if there is one.
-    glibc:     that of each layer, where it is known.
-    environ:   what `$VARIABLE` in a layer's patterns stands for.
+    files:   the ELF files in it. platforms: its platform tags. record: of its build, if there is one.
+    glibc:   that of each layer, where it is known.
+    environ: what `$VARIABLE` in a layer's patterns stands for.
     """
 
     site: Site
@@ -63,118 +61,106 @@ class Subject:
 
     @property
     def is_portable(self) -> bool:
-        """Whether its platform tags promise that it needs no layer, and the promise holds.
+        """Whether its platform tags promise that it needs no layer, and the promise holds."""
+        return self.broken_promise == ""
+
+    @property
+    def broken_promise(self) -> str | None:
+        """A warning if it needs a later glibc than its platform tags promise; None if they promise nothing.
 
         A repaired wheel (auditwheel) contains its libraries, and names the oldest glibc that will do.
         """
-        return self._promises() and not self.broken_promise
-
-    @property
-    def broken_promise(self) -> str:
-        """A warning if it needs a later glibc than its platform tags promise; else empty."""
+        tags = ("manylinux", "musllinux")
+        if not self.platforms or not all(each.startswith(tags) for each in self.platforms):
+            return None
         needed, promised = glibc_needed(self.files), glibc_promised(self.platforms)
-        if not self._promises() or needed is None or (promised is not None and needed <= promised):
+        if needed is None or (promised is not None and needed <= promised):
             return ""
         than = f"glibc {promised}" if promised is not None else "musl"
         return f"its platform tags promise {than}, but it needs glibc {needed}"
 
-    def _promises(self) -> bool:
-        names = ("manylinux", "musllinux")
-        return bool(self.platforms) and all(each.startswith(names) for each in self.platforms)
+    def unknown_names(self) -> dict[str, str | None]:
+        """The layer and the arch of the build record, as far as the site does not have them."""
+        if self.record is None:
+            return {}
+        layers = {None, *(each.name for each in self.site.layers)}
+        archs = {GENERIC, *(each.name for each in self.site.ladder)}
+        unknown = {} if self.record.layer in layers else {"layer": self.record.layer}
+        return unknown if self.record.arch in archs else {**unknown, "arch": self.record.arch}
 
-    def has_layer(self, name: str | None) -> bool:
-        """Whether the site has that layer."""
-        try:
-            self.site.layer(name)
-        except UnknownLayerError:
-            return False
-        return True
-
-    def has_arch(self, name: str) -> bool:
-        """Whether the site's ladder has that arch."""
-        return name == GENERIC or any(arch.name == name for arch in self.site.ladder)
-
-    def paths(self) -> Iterator[tuple[ElfFile, str]]:
+    def paths(self) -> list[tuple[ElfFile, str]]:
         """The absolute paths that each ELF file names."""
-        for file in self.files:
-            for path in (file.interpreter, *file.rpath, *file.runpath):
-                if path.startswith("/"):
-                    yield file, path
+        named = ((each, (each.interpreter, *each.rpath, *each.runpath)) for each in self.files)
+        return [(file, path) for file, paths in named for path in paths if path.startswith("/")]
 
 
-def layer_evidence(subject: Subject) -> list[Evidence]:
+def for_layer(subject: Subject) -> list[Clue]:
     """All evidence for a layer; the site's default counts only if there is no other."""
-    found = list(_layer_evidence(subject))
-    layers = [each for each in subject.site.layers if each.default] or list(subject.site.layers)
-    if not found and not layers:
-        found.append(Evidence(value=None, reason="the site has no layers"))
-    elif not found and len(layers) == 1:
-        only = "the site's default layer" if layers[0].default else "the site's only layer"
-        found.append(Evidence(value=layers[0].name, reason=f"{only} is {layers[0].name}"))
-    return found
+    if found := list(_for_layer(subject)):
+        return found
+    layers = [each for each in subject.site.layers if each.default] or subject.site.layers
+    if not layers:
+        return [Clue(None, "the site has no layers")]
+    kind = "default" if layers[0].default else "only"
+    return [Clue(each.name, f"the site's {kind} layer is {each.name}") for each in layers if len(layers) == 1]
 
 
-def _layer_evidence(subject: Subject) -> Iterator[Evidence]:
+def _for_layer(subject: Subject) -> Iterator[Clue]:
     layers, record, glibc = subject.site.layers, subject.record, subject.glibc
-    if record is not None and subject.has_layer(record.layer):
-        yield Evidence(value=record.layer, reason=f"built for layer {record.layer or 'none'} (build record)")
-    seen: set[str] = set()
+    if record is not None and "layer" not in subject.unknown_names():
+        yield Clue(record.layer, f"built for layer {record.layer or 'none'} (build record)")
+    named: dict[str | None, str] = {}
     for file, path in subject.paths():
-        named = next((e.value for e in path_evidence(layers, "", "", [path], subject.environ)), None)
-        if named is not None and named not in seen:
-            seen.add(named)
-            yield Evidence(value=named, reason=f"{file.path} looks into {path}, of layer {named}")
+        for clue in path_evidence(layers, "", "", [path], subject.environ)[:1]:
+            named.setdefault(clue.value, f"{file.path} looks into {path}, of layer {clue.value}")
+    yield from starmap(Clue, named.items())
     needed = glibc_needed(subject.files)
     if subject.is_portable:
-        yield Evidence(value=None, reason="its platform tags promise that it needs no layer")
+        yield Clue(None, "its platform tags promise that it needs no layer")
     elif needed is not None and all(layer.name in glibc for layer in layers):
         able = [layer.name for layer in layers if glibc[layer.name] >= needed]
         if len(able) == 1 and len(layers) > 1:
-            yield Evidence(value=able[0], reason=f"it needs glibc {needed}, which only layer {able[0]} has")
+            yield Clue(able[0], f"it needs glibc {needed}, which only layer {able[0]} has")
 
 
-def arch_evidence(subject: Subject, layer: str | None) -> Iterator[Evidence]:
+def for_arch(subject: Subject, layer: str | None) -> Iterator[Clue]:
     """All evidence for an arch. *layer*: the one that was decided on."""
     record = subject.record
-    if record is not None and subject.has_arch(record.arch):
-        yield Evidence(value=record.arch, reason=f"built for arch {record.arch} (build record)")
+    if record is not None and "arch" not in subject.unknown_names():
+        yield Clue(record.arch, f"built for arch {record.arch} (build record)")
     yield from _by_rpath(subject, layer)
     yield from _by_mark(subject)
     if subject.is_portable:
-        reason = "its platform tags promise that it runs on every CPU of the family"
-        yield Evidence(value=GENERIC, reason=reason)
+        yield Clue(GENERIC, "its platform tags promise that it runs on every CPU of the family")
 
 
-def _by_rpath(subject: Subject, layer: str | None) -> Iterator[Evidence]:
+def _by_rpath(subject: Subject, layer: str | None) -> Iterator[Clue]:
     """The highest arch that a directory is named after which a file looks into: all lower ones run there."""
-    ladder = subject.site.ladder
-    places = {arch.name: place for place, arch in enumerate(ladder)}
+    ladder = [arch.name for arch in subject.site.ladder]
+    places = {name: place for place, name in enumerate(ladder)}
     names = dict(places)
     # Where layers disagree about a name, *layer*'s own meaning counts.
     for each in sorted(subject.site.layers, key=lambda other: other.name == layer):
         names |= {called: places[arch] for arch, called in each.names}
     found = [
-        (names[part], file.path, path)
+        (names[part], f"{file.path} looks into {path}, named after {ladder[names[part]]}")
         for file, path in subject.paths()
         for part in path.split("/")
         if part in names
     ]
     if found:
-        place, file_path, path = max(found, key=lambda each: each[0])
-        name = ladder[place].name
-        yield Evidence(value=name, reason=f"{file_path} looks into {path}, named after {name}")
+        place, reason = max(found, key=lambda each: each[0])
+        yield Clue(ladder[place], reason)
 
 
-def _by_mark(subject: Subject) -> Iterator[Evidence]:
+def _by_mark(subject: Subject) -> Iterator[Clue]:
     """The lowest arch of the ladder whose CPUs all have the highest level that a file is marked with."""
     file, bit = highest_mark(subject.files)
     if bit == 1 and all(each.isa_needed for each in subject.files if each.dynamic):
-        reason = "all its libraries are marked for the baseline of x86-64"
-        yield Evidence(value=GENERIC, reason=reason, mark=bit)
+        yield Clue(GENERIC, "all its libraries are marked for the baseline of x86-64", bit)
     arch = next((each for each in subject.site.ladder if bit_of(each) >= bit), None)
     if bit > 1 and arch is not None:
-        reason = f"{file.path} is marked to need {level_name(bit)}: {arch.name}"
-        yield Evidence(value=arch.name, reason=reason, mark=bit)
+        yield Clue(arch.name, f"{file.path} is marked to need {level_name(bit)}: {arch.name}", bit)
 
 
 def highest_mark(files: Sequence[ElfFile]) -> tuple[ElfFile, int]:
@@ -185,10 +171,10 @@ def highest_mark(files: Sequence[ElfFile]) -> tuple[ElfFile, int]:
 
 def bit_of(arch: Arch | None) -> int:
     """The highest level that every CPU of *arch* (None: generic) has, as its bit; 0 for another family."""
-    if arch is not None and arch.family != "x86_64":
-        return 0
-    level = level_of(arch) if arch is not None else None
-    return next(bit for bit, name in _LEVELS.items() if name == level)
+    if arch is None:
+        return 1
+    bits = {level: bit for bit, level in _LEVELS.items()}
+    return bits[level_of(arch)] if arch.family == "x86_64" else 0
 
 
 def level_name(bit: int) -> str:

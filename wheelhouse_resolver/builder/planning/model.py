@@ -1,0 +1,93 @@
+"""What a plan says: what is built, in which order, from which sources."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from wheelhouse_resolver.builder.recipes.model import Recipe
+from wheelhouse_resolver.builder.records.job import Job
+from wheelhouse_resolver.host.interpreters import Target
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlanSettings:
+    """What to plan for.
+
+    targets:   in the order of their versions.
+    archs:     names of the ladder, or `generic`.
+    layer:     of all of them.
+    scratch:   a directory for sources, on a file system that all building nodes share; the caller removes it.
+    recursive: also build what the wheels require and neither the wheelhouse nor the output directory has.
+    publish:   a wheel that is not in the wheelhouse is planned even if it exists, so that it gets published.
+    """
+
+    targets: tuple[Target, ...]
+    archs: tuple[str, ...]
+    layer: str | None
+    scratch: str
+    recursive: bool = False
+    publish: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One build of the plan.
+
+    job:     what to build; with its version pinned, and its source.
+    target, arch: its indexes in the orders of the Pythons and archs.
+    output:  the directory for wheels of its layer and arch.
+    recipe:  resolved for it.
+    needs:   the projects of the plan that it requires, for the same Python and arch.
+    problem: why it cannot be built; empty if it can be tried. *log*: of that.
+    """
+
+    job: Job
+    target: int
+    arch: int
+    output: str
+    recipe: Recipe
+    needs: frozenset[str] = frozenset()
+    problem: str = ""
+    log: str = ""
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """Unique in the plan."""
+        return self.job.project, self.target, self.arch
+
+    @property
+    def version(self) -> str:
+        """Of the source; empty if it is not known."""
+        return self.job.source.version if self.job.source is not None else ""
+
+    @property
+    def label(self) -> str:
+        """For people: `numpy 1.26.4 cp311 avx2`."""
+        what = f"{self.job.project} {self.version}" if self.version else self.job.requirement
+        return f"{what} cp{self.job.python_version.replace('.', '')} {self.job.arch}"
+
+
+class Satisfied(NamedTuple):
+    """A requirement that needs no build: its *requirement*, and the *path* of the wheel that satisfies it."""
+
+    requirement: str
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What to build, in waves; what exists already; what was left out, and why.
+
+    settings: what it is for; the plan is valid as long as its *scratch*, with the sources, exists.
+    """
+
+    settings: PlanSettings
+    waves: tuple[tuple[Entry, ...], ...]
+    satisfied: tuple[Satisfied, ...] = ()
+    ignored: tuple[str, ...] = ()
+
+    @property
+    def entries(self) -> list[Entry]:
+        """All builds, each after what it needs."""
+        return [entry for wave in self.waves for entry in wave]

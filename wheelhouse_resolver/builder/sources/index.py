@@ -1,0 +1,147 @@
+"""Sources from the index, through `pip download` of the target Python, so that the site's pip settings apply.
+
+pip asks the build backend for the metadata of every source distribution that it downloads, and has no option
+to skip that. A backend without a hook for it (meson-python: numpy, scipy) then builds the whole project. So
+`pip_shim` gives PKG-INFO to pip instead, and makes it unpack nothing that could do harm. No code of the
+project runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+
+from packaging.requirements import Requirement
+from packaging.utils import (
+    InvalidSdistFilename,
+    NormalizedName,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+from packaging.version import Version
+
+from wheelhouse_resolver.builder.process.commands import Finished, run_logged
+from wheelhouse_resolver.builder.recipes.model import Recipe, pinned_version
+from wheelhouse_resolver.builder.records.job import Job, SourceArchive
+from wheelhouse_resolver.builder.sources.fetched import FetchContext, SourceError, log_line
+from wheelhouse_resolver.utils.safe_io import sha256_of
+
+#: How long one download or checkout may take (s).
+TIMEOUT = 3600
+
+_SHIM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pip_shim")
+
+
+def fetch_from_index(recipe: Recipe, job: Job, context: FetchContext) -> SourceArchive:
+    """The source distribution of *job*, or the pure-Python wheel that will do. Raises `SourceError`."""
+    pip = _Pip(job, context)
+    wheel = pip.fetch_pure_wheel() if recipe.takes_wheel else None
+    return wheel if wheel is not None else pip.fetch_sdist()
+
+
+class _Pip:
+    """pip of the target Python, fetching what a job requires."""
+
+    def __init__(self, job: Job, context: FetchContext) -> None:
+        self._requirement = job.requirement
+        self._project = canonicalize_name(Requirement(job.requirement).name)
+        self._pip = [job.python, "-m", "pip", "--disable-pip-version-check", "--no-input"]
+        self._context = context
+        self._environ = dict(context.environ)
+        if context.wheels_config:
+            self._environ["PIP_CONFIG_FILE"] = context.wheels_config
+
+    def fetch_sdist(self) -> SourceArchive:
+        """The source distribution."""
+        environ = self._context.environ
+        path = os.pathsep.join(filter(None, [_SHIM, environ.get("PYTHONPATH")]))
+        archive = self._download(
+            # pip's cache of built wheels must not be used (pip 23.1 and newer read it for --no-binary, too).
+            ["--no-cache-dir", "--no-binary", self._project, "--use-pep517", "--no-build-isolation"],
+            self._requirement,
+            {**environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+        filename = os.path.basename(archive)
+        return SourceArchive(
+            kind="sdist",
+            path=archive,
+            sha256=sha256_of(archive),
+            origin=filename,
+            version=version_in_filename(filename, self._project),
+        )
+
+    def fetch_pure_wheel(self) -> SourceArchive | None:
+        """The pure-Python wheel that pip would install, if it would install one.
+
+        If pip prefers a compiled wheel, the pure one is only a fallback, and the project is built.
+        """
+        report = self._file("report.json")
+        options = ["--quiet", "--dry-run", "--ignore-installed", "--no-deps", "--only-binary", ":all:"]
+        command = ["install", *options, "--report", report, self._requirement]
+        if not self._run(command, self._environ, self._file("report.txt")).ok:
+            # There is no wheel at all, or pip is too old for reports.
+            log_line(self._context.log, f"no wheel found for {self._requirement}; looking for its source")
+            return None
+        with open(report, encoding="utf-8") as file:
+            (item,) = json.load(file)["install"]
+        url, version = str(item["download_info"]["url"]), str(item["metadata"]["version"])
+        if not url.endswith("-none-any.whl") or self._has_newer_source(version):
+            return None
+        exact = f"{item['metadata']['name']}=={version}"
+        wheel = self._download(["--only-binary", ":all:"], exact, self._environ)
+        version = str(parse_wheel_filename(os.path.basename(wheel))[1])
+        return SourceArchive(kind="wheel", path=wheel, sha256=sha256_of(wheel), origin=url, version=version)
+
+    def _has_newer_source(self, version: str) -> bool:
+        """Whether a newer version than *version*, the newest wheel's, matches (needs pip >= 21.2)."""
+        if pinned_version(self._requirement) is not None:
+            return False
+        listing = self._file("versions.txt")
+        done = self._run(["index", "versions", self._project], self._environ, listing)
+        with open(listing, encoding="utf-8", errors="replace") as file:
+            found = re.search(r"^Available versions: (.*)$", file.read(), re.MULTILINE)
+        if not done.ok or found is None:
+            return False
+        versions = (each.strip() for each in found[1].split(","))
+        newest = next(iter(Requirement(self._requirement).specifier.filter(versions)), version)
+        log_line(self._context.log, f"{self._requirement}: newest version: {newest}; newest wheel: {version}")
+        return Version(newest) > Version(version)
+
+    def _download(self, options: list[str], requirement: str, environ: Mapping[str, str]) -> str:
+        """The path of the one file that pip downloads."""
+        into = self._file("download")
+        command = ["download", "--no-deps", *options, "--dest", into, requirement]
+        done = self._run(command, environ, self._context.log)
+        if not done.ok:
+            raise SourceError(self._requirement, f"pip download {done.problem}: {last_error(done.tail)}")
+        names = sorted(os.listdir(into))
+        if len(names) != 1:
+            problem = f"pip download left {len(names)} files, not one: {', '.join(names)}"
+            raise SourceError(self._requirement, problem)
+        return os.path.join(into, names[0])
+
+    def _run(self, command: list[str], environ: Mapping[str, str], log: str) -> Finished:
+        directory = self._context.directory
+        return run_logged([*self._pip, *command], log=log, environ=environ, cwd=directory, timeout=TIMEOUT)
+
+    def _file(self, name: str) -> str:
+        return os.path.join(self._context.directory, name)
+
+
+def last_error(tail: str) -> str:
+    """The last error in the end of a log, on one line."""
+    lines = [line.strip() for line in tail.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR:")]
+    return (errors or lines or ["no output"])[-1]
+
+
+def version_in_filename(filename: str, project: NormalizedName) -> str:
+    """The version in the *filename* of a source distribution of *project*; empty if it is not one."""
+    try:
+        name, version = parse_sdist_filename(filename)
+    except InvalidSdistFilename:
+        return ""
+    return str(version) if name == project else ""

@@ -62,12 +62,10 @@ def entry(name: str, mode: int = 0o100644) -> zipfile.ZipInfo:
 
 
 def test_a_sound_wheel_is_let_in_with_what_it_says_of_itself(tmp_path: Path) -> None:
-    path = make_wheel(tmp_path, "Demo_Pkg-1.0-3x-cp311-cp311-linux_x86_64.whl", requires_python=">=3.8")
+    path = make_wheel(tmp_path, "Demo_Pkg-1.0-3x-cp311-cp311-linux_x86_64.whl")
     wheel = check_wheel(str(path))
     assert (wheel.name, str(wheel.version), wheel.build) == ("demo-pkg", "1.0", (3, "x"))
-    assert wheel.requires_python == ">=3.8"
     assert wheel.info_directory == "Demo_Pkg-1.0.dist-info"
-    assert not wheel.pure
     assert set(wheel.digests) == {
         "demo_pkg.py",
         f"{wheel.info_directory}/METADATA",

@@ -61,7 +61,7 @@ def malformed(edits: Edits) -> str:
             canonicalize_name(name, validate=True)
         if edits.local_label:
             labelled(Version("0"), edits.local_label)
-        _tags("", edits.tags, frozenset())
+        _tags("", edits.tags, parse_tag("py3-none-any"))
     except RelabelError as error:
         return error.problem
     except InvalidName as error:

@@ -56,8 +56,11 @@ COMMANDS = {
 _LONG = frozenset({"publish", "audit", "restamp", "view", "build", "verify"})
 
 
-class InternalError(WheelhouseError):
+class InternalError(WheelhouseError, RuntimeError):
     """An error that this program did not expect; with WHEELHOUSE_DEBUG, its traceback is shown."""
+
+    _message = "{problem}"
+    problem: str
 
 
 class _Parser(argparse.ArgumentParser):

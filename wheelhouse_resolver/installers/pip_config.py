@@ -172,6 +172,19 @@ def static_configs(site: Site, *, offline: bool = False, keep_missing: bool = Fa
     }
 
 
+def write_static_configs(site: Site, directory: str, **options: bool) -> dict[str, bool]:
+    """Write the `static_configs` of *site* into *directory*, made if missing, each atomically.
+
+    Returns for each path whether it was written; one with the same content is kept. Raises `OutputError`.
+    """
+    from wheelhouse_resolver.utils.filesystem import make_directory, write_text
+
+    configs = static_configs(site, **options)
+    make_directory(directory)
+    paths = {os.path.join(directory, name): config for name, config in configs.items()}
+    return {path: write_text(path, config.render()) for path, config in paths.items()}
+
+
 def _for_search_path(site: Site, search_path: SearchPath, offline: bool, keep_missing: bool) -> PipConfig:
     kept = search_path if keep_missing else listing.existing(search_path)
     links = tuple(file_url(directory.path) for directory in kept)

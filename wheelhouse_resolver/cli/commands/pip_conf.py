@@ -6,7 +6,7 @@ import argparse
 import os
 
 from wheelhouse_resolver.cli import options, output
-from wheelhouse_resolver.installers.pip_config import FORMATS, pip_config, static_configs
+from wheelhouse_resolver.installers.pip_config import FORMATS, pip_config, write_static_configs
 
 _HINT = "see wheelhouse-resolver pip-conf --help"
 
@@ -56,13 +56,8 @@ def run(args: argparse.Namespace) -> int:
         site = site._replace(root=os.path.abspath(args.view))
     flags = {"offline": args.offline, "keep_missing": args.keep_missing}
     if args.all:
-        from wheelhouse_resolver.utils.filesystem import make_directory, write_text
-
-        configs = static_configs(site, **flags)
-        make_directory(args.output_dir)
-        for name, config in configs.items():
-            path = os.path.join(args.output_dir, name)
-            print(f"{'wrote' if write_text(path, config.render()) else 'kept '} {path}")
+        for path, written in write_static_configs(site, args.output_dir, **flags).items():
+            print(f"{'wrote' if written else 'kept '} {path}")
         return 0
     config = pip_config(site, options.host_of(args, site), **flags)
     output.warn(config.left_out(args.format))

@@ -655,6 +655,7 @@ def test_what_each_pip_tells(version: str, env: Environment, pips_directory: Pat
     assert "no-find-links" not in dict(told) or pip.asked == ""
 
 
+@pytest.mark.slow
 @pytest.mark.network
 def test_a_pip_that_is_too_old_is_fixed(env: Environment, tmp_path: Path, pips_directory: Path) -> None:
     python = python_that_runs("pip==19.2.3")

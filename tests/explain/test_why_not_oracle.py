@@ -122,6 +122,7 @@ def site(tmp_path: Path) -> Site:
     return site._replace(pip=pip)
 
 
+@pytest.mark.slow
 def test_nothing_is_installable_for_us_when_it_is_not_for_pip_and_the_other_way_round(
     site: Site, any_pip: list[str], tmp_path: Path
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wheelhouse_resolver.tree.reader import Tree
 
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.selection.available import Listing, Scope
     from wheelhouse_resolver.selection.pick import Pick
     from wheelhouse_resolver.site.layout import Directory
+
+
+def _each(items: Iterable[Any]) -> Iterable[Any]:
+    """*items*; of a single text that one: nobody means its characters."""
+    return (items,) if isinstance(items, str) else items
 
 
 class Wheelhouse(Tree):
@@ -52,7 +57,7 @@ class Wheelhouse(Tree):
         from wheelhouse_resolver.selection.available import Scope, avail, wanted_of
         from wheelhouse_resolver.selection.requirements import RequirementsFile
 
-        return avail(self, host, wanted_of(wanted, RequirementsFile()), scope or Scope())
+        return avail(self, host, wanted_of(_each(wanted), RequirementsFile()), scope or Scope())
 
     def why_not(self, requirement: str, host: Host) -> Answer:
         """Why *requirement* gets no wheel on *host*, or that one, and what would help.
@@ -74,7 +79,7 @@ class Wheelhouse(Tree):
         from wheelhouse_resolver.resolution.resolver import resolve
         from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
 
-        asked, limits = (tuple(map(parse_requirement, each)) for each in (requirements, constraints))
+        asked, limits = (tuple(map(parse_requirement, _each(each))) for each in (requirements, constraints))
         return resolve(self, RequirementsFile(asked, limits), host)
 
     def publish(
@@ -98,7 +103,7 @@ class Wheelhouse(Tree):
         from wheelhouse_resolver.publishing.plan import PublishOptions
         from wheelhouse_resolver.publishing.publish import publish
 
-        return publish(self.site, wheels, to, options or PublishOptions(), observer=observer)
+        return publish(self.site, _each(wheels), to, options or PublishOptions(), observer=observer)
 
     def withdraw(self, filenames: Iterable[str], to: Directory | str | None = None) -> PublishReport:
         """Take the wheels *filenames* out of every search path: out of the directory *to*, or of all.
@@ -107,7 +112,7 @@ class Wheelhouse(Tree):
         """
         from wheelhouse_resolver.publishing.withdrawal import withdraw
 
-        return withdraw(self.site, filenames, to)
+        return withdraw(self.site, _each(filenames), to)
 
     def restore(self, filenames: Iterable[str], to: Directory | str | None = None) -> PublishReport:
         """Put back the wheels *filenames*, of each the one that was withdrawn last from each directory.
@@ -116,7 +121,7 @@ class Wheelhouse(Tree):
         """
         from wheelhouse_resolver.publishing.withdrawal import restore
 
-        return restore(self.site, filenames, to)
+        return restore(self.site, _each(filenames), to)
 
     def restamp(
         self, *, retag: bool = False, dry_run: bool = False, observer: PublishObserver | None = None

@@ -20,7 +20,7 @@ from typing import Any, get_args
 import pytest
 
 import wheelhouse_resolver
-from tests.factories import clean_environ, make_tree
+from tests.factories import clean_environ, make_tree, make_wheel
 from wheelhouse_resolver.tree.reader import Tree
 
 #: All but `__main__` and the rooms themselves, whose `__init__` is empty.
@@ -98,6 +98,20 @@ def test_the_calls_of_its_documentation(tmp_path: Path) -> None:
         assert result.best.filename == "demo-1.0-py3-none-any.whl"
         assert [each.file.filename for each in result.rejected] == ["demo-0.9-py3-none-any.whl"]
         assert f"file://{tmp_path}/gentoo/generic\n" in pip_config(site, host).render("ini")
+
+
+def test_one_text_where_several_may_be_given_is_one_of_them(tmp_path: Path) -> None:
+    from wheelhouse_resolver import Host, Wheelhouse
+
+    site = make_tree(tmp_path / "tree", {"generic": ["pure-1.0-py3-none-any.whl"]})
+    make_wheel(tmp_path, "demo-1.0-py3-none-any.whl")
+    house, host = Wheelhouse(site), Host()
+    (placed,) = house.publish(f"{tmp_path}/demo-1.0-py3-none-any.whl").changes
+    assert [each.name for each in house.available(host, "demo").rows] == ["demo"]
+    assert [each.candidate.name for each in house.lock("pure", host).packages] == ["pure"]
+    name = placed.path.rpartition("/")[2]
+    assert house.withdraw(name).ok
+    assert house.restore(name).ok
 
 
 # -- what the public names hand out ------------------------------------------------------------------------

@@ -237,3 +237,14 @@ class TestCommandLine:
         assert problem in line
         assert len(hint) <= 1
         assert all(each.startswith("hint: ") for each in hint)
+
+
+def test_the_directory_of_the_output_is_made(tmp_path: Path) -> None:
+    make_tree(tmp_path / "tree", {})
+    done = run_cli(
+        *("modulefile", "--dialect", "lmod", "--dynamic", "--layer", "none", "--root", tmp_path / "tree"),
+        *("--output", tmp_path / "modules/wheelhouse/none.lua"),
+        environ=clean_environ(),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "modules/wheelhouse/none.lua").read_text().startswith("-- -*- lua -*-")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import NamedTuple
 
 from wheelhouse_resolver.utils import cache
@@ -37,8 +38,16 @@ def _ask_platformdirs() -> dict[str, list[str]]:
 
     ours = platformdirs.PlatformDirs(APPLICATION, appauthor=False, multipath=True)
     data = platformdirs.PlatformDirs("wheelhouse", appauthor=False, multipath=True)
-    configs = [ours.user_config_dir, *ours.site_config_dir.split(os.pathsep)]
+    configs = [*_of_user(lambda: ours.user_config_dir), *ours.site_config_dir.split(os.pathsep)]
     return {
         "site_files": [os.path.join(directory, "site.toml") for directory in configs],
-        "wheelhouses": [*data.site_data_dir.split(os.pathsep), data.user_data_dir],
+        "wheelhouses": [*data.site_data_dir.split(os.pathsep), *_of_user(lambda: data.user_data_dir)],
     }
+
+
+def _of_user(directory: Callable[[], str]) -> list[str]:
+    """The user's *directory*, as a list; none where a user has no home, as in containers and prologs."""
+    try:
+        return [directory()]
+    except RuntimeError:
+        return []

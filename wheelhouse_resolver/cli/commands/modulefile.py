@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.host.detect import detect_host
 from wheelhouse_resolver.installers.modulefile import DIALECTS, dynamic_modulefile, static_modulefile
+from wheelhouse_resolver.utils.filesystem import make_directory
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--layer", help="the layer that the module is for (`none` for none); the detected one if not given"
     )
-    parser.add_argument("--output", metavar="FILE", help="write this file, atomically")
+    parser.add_argument(
+        "--output", metavar="FILE", help="write this file, atomically (and make its directory)"
+    )
     options.add_shared(parser, "site")
     options.add_examples(
         parser,
@@ -49,5 +53,7 @@ def run(args: argparse.Namespace) -> int:
         text = dynamic_modulefile(site, name, args.dialect)
     else:
         text = static_modulefile(site, name, args.dialect, args.static)
+    if args.output is not None:
+        make_directory(os.path.dirname(os.path.abspath(args.output)))
     output.print_or_write(text, args.output)
     return 0

@@ -115,6 +115,7 @@ def test_a_wave_in_which_nothing_has_to_be_built_starts_nothing(place: Workplace
     assert len(place.executor.waves) == 1
 
 
+@requires("gcc")  # whose flags are those of the arch
 def test_a_source_is_fetched_once_for_all_archs(place: Workplace) -> None:
     sdist = make_package(place.sources, "app")
     plan = place.plan("app", archs=["generic", "sse3"])

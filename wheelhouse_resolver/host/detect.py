@@ -192,7 +192,8 @@ def detect_for_search(
 ) -> Host:
     """`detect_host`, for who needs the search path only.
 
-    The Python is not looked for unless the layer may depend on it, and not started if its layer can be seen.
+    The Python is not looked for unless the layer may depend on it, and only one that is named is started: of
+    a script in use (a version manager's shim) nothing but its path speaks for a layer.
     """
     environ = dict(os.environ if environ is None else environ)
     stated = layer is not None or environ.get(LAYER_VARIABLE)

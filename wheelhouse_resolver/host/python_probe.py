@@ -187,7 +187,7 @@ def _ask(path: str, environ: Mapping[str, str], timeout: float | None) -> dict[s
 
     timeout = _TIMEOUT if timeout is None else timeout
     try:
-        done = run([path, "-c", _QUESTIONS], environ=environ, timeout=timeout)
+        done = run([path, "-c", _QUESTIONS], environ=environ, timeout=timeout, new_session=True)
     except TimeoutExpired as error:
         raise PythonError(path, f"did not answer within {timeout:g} s") from error
     except (OSError, ValueError) as error:

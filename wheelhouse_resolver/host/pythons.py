@@ -81,7 +81,7 @@ def is_own(path: str) -> bool:
 def python_in_use(environ: Mapping[str, str], *, ask: bool = True) -> FoundPython:
     """The Python of the active environment, else of the module, else on PATH, else the program's own.
 
-    *ask*: without, one whose layer can be seen is not started, and so not known to work.
+    *ask*: without, none is started: what can be seen of it must do.
     """
     passed: list[str] = []
     found: FoundPython | None = None
@@ -181,7 +181,7 @@ def _answering(path: str, environ: Mapping[str, str], ask: bool) -> FoundPython:
     try:
         loader = program_interpreter(os.path.realpath(path))
     except NotElfError:
-        loader, ask = None, True  # what a script starts is not to be seen
+        loader = None
     if loader is not None and not os.path.exists(loader):
         raise PythonError(path, f"cannot be run here (it needs {loader})")
     answers = ask_python(path, environ, timeout=_PATIENCE) if ask else None

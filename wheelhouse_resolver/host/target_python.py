@@ -86,7 +86,7 @@ def target_python(
             return _target(here, spec, (evidence, *here.evidence)), []
     found = pythons.python_in_use(environ, ask=ask)
     name = "running" if found.own else found.path
-    warnings = [f"passed over {each}; the target Python is {name}" for each in found.passed]
+    warnings = [f"passed over {each}; the target Python is {found.path}" for each in found.passed]
     target = _target(found, name, found.evidence)
     if spec is not None:
         option = [option[0]._replace(detail=f"given as {spec}, of which none is here")]

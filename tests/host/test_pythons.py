@@ -371,7 +371,7 @@ class TestOfAVersion:
         target = target_of("3.9")
         assert (target.path, target.version) == (str(python), "3.9")
         assert target.python.answers == target_python("3.9")[0].answers
-        with pytest.raises(PythonError, match=r"^target Python 3\.98: none of this version is here$"):
+        with pytest.raises(PythonError, match=r"^target Python 3\.98: no python3\.98 on PATH runs$"):
             target_of("3.98")
 
 

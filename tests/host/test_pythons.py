@@ -458,6 +458,16 @@ class TestWhatIsRemembered:
             assert python_probe.ask_python(str(shim), {}).executable == str(python)
         assert asked == [str(shim)] * 2
 
+    def test_not_of_a_program_that_starts_another(
+        self, python: Path, asked: list[str], tmp_path: Path
+    ) -> None:
+        """As Gentoo's python-exec does, a binary that goes by a file and a variable of its own."""
+        (tmp_path / "sitecustomize.py").write_text("import sys; sys.executable = '/usr/lib/python-exec/3'\n")
+        for _ in range(2):
+            answer = python_probe.ask_python(str(python), {"PYTHONPATH": str(tmp_path)})
+            assert answer.executable == "/usr/lib/python-exec/3"
+        assert asked == [str(python)] * 2
+
     def test_a_relative_path_of_modules_depends_on_the_directory(
         self, python: Path, asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

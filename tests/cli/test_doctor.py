@@ -755,8 +755,8 @@ class TestPython:
         version = "{}.{}".format(*sys.version_info[:2])
         facts = env.gather(version)
         assert facts.python is not None
-        assert facts.python.executable == env.python
-        assert facts.host_options == ("--python", facts.host.python.name)
+        assert facts.python.executable == f"{env.python}{version}"
+        assert facts.host_options == ("--python", facts.python.executable)
 
     def test_the_directory_of_an_environment(self, env: Environment, venv: Path) -> None:
         facts = env.gather(str(venv))

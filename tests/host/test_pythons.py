@@ -194,6 +194,11 @@ class TestTheProgramsOwn:
         monkeypatch.setattr(sys, "executable", BASE)
         assert chosen({"PATH": f"{tmp_path}/bin:{other.parent}"}) == str(other)
 
+    def test_the_working_directory_may_be_on_path(self, other: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An empty entry names it, as to a shell."""
+        monkeypatch.chdir(other.parent)
+        assert chosen({"PATH": f"{OWN_BIN}:"}) == str(other)
+
     def test_links_that_lead_nowhere(self, tmp_path: Path) -> None:
         (tmp_path / "python3").symlink_to("python3")
         assert environment_of(f"{tmp_path}/python3") == f"{tmp_path}/python3"
@@ -490,6 +495,7 @@ class TestWhatIsRemembered:
         monkeypatch.chdir(tmp_path / "gone")
         (tmp_path / "gone").rmdir()
         assert python_probe.ask_python(str(python), {}).executable == str(python)
+        assert chosen({"PATH": f":{python.parent}"}) == str(python.with_name("python3"))
         with pytest.raises(PythonError):  # a Python that must look there does not start
             python_probe.ask_python(str(python), {"PYTHONPATH": ":"})
 

@@ -168,11 +168,11 @@ def _on_path(name: str, environ: Mapping[str, str]) -> Iterator[_Claim]:
     search = environ.get("PATH")
     seen = set()
     for directory in search.split(os.pathsep) if search else ():
-        path = os.path.abspath(os.path.join(directory, name))
+        path = os.path.join(directory, name)
         if os.path.isfile(path) and os.access(path, os.X_OK):
-            real = os.path.realpath(os.path.dirname(path))
+            real = os.path.realpath(directory)
             if real not in seen:
-                yield _Claim("PATH", path, f"{name} on PATH")
+                yield _Claim("PATH", os.path.abspath(path), f"{name} on PATH")
             seen.add(real)
 
 

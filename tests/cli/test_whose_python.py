@@ -15,12 +15,16 @@ from tests.cli.conftest import Cli
 from tests.factories import clean_environ, make_wheel, run_cli
 from tests.host.binaries import copy_of_true, script
 from tests.host.fakes import fake_python
-from tests.programs import pythons
+from tests.programs import glibc_levels, pythons
+from wheelhouse_resolver.builder.verification.verify import python_for
+from wheelhouse_resolver.host.interpreters import targets_of
 from wheelhouse_resolver.host.program_interpreter import program_interpreter
+from wheelhouse_resolver.publishing.publish import _glibc
 from wheelhouse_resolver.utils.toml import parse_toml
 
 MACHINE = os.uname().machine
-OWN = "cp{}{}".format(*sys.version_info[:2])
+OWN_VERSION = [str(each) for each in sys.version_info[:2]]
+OWN = f"cp{''.join(OWN_VERSION)}"
 
 #: Each is for the same wheels, whatever the machine.
 HOST = ("--arch", "generic", "--layer", "none")
@@ -126,6 +130,33 @@ class TestThePythonInUse:
             "warning: passed over /nowhere/bin/python (VIRTUAL_ENV=/nowhere): does not exist; "
             f"the target Python is {in_use}\n"
         )
+
+
+@pytest.mark.usefixtures("in_use")
+class TestTheSitesStaff:
+    """What they do for the wheelhouse is for the Python that runs the program, unless they name another."""
+
+    def test_build(self) -> None:
+        assert [each.path for each in targets_of(None)] == [sys.executable]
+
+    def test_recipe_show(self, cli: Cli, root: Path, tmp_path: Path) -> None:
+        site, recipes = tmp_path / "site.toml", tmp_path / "recipes"
+        recipes.mkdir()
+        own = ".".join(OWN_VERSION)
+        (recipes / "demo.toml").write_text(f'[[when]]\npython = "=={own}"\nconfig-settings = {{ own = "1" }}\n')
+        site.write_text(f'root = "{root.parent}"\n[build]\nrecipes = ["{recipes}"]\n')
+        show = ("recipe", "show", "demo", "--version", "1.0", "--config", site, *HOST)
+        assert 'own = "1"' in cli(*show).out
+        assert 'own = "1"' not in cli(*show, "--python", "3.9").out
+
+    def test_verify(self) -> None:
+        assert python_for("demo-1.0-py3-none-any.whl") == sys.executable
+
+    def test_publish(self) -> None:
+        levels = glibc_levels()
+        if not levels:
+            pytest.skip("without glibc there is no manylinux")
+        assert _glibc("own") == "{}.{}".format(*levels[-1])
 
 
 class TestTheSearchPath:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.publishing.errors import PublishError
@@ -42,10 +44,9 @@ def _commit(site: Site, planned: PlannedWheel, temporary: atomic.Temporary) -> s
     if planned.former and not replace and not atomic.same_content(planned.former, temporary):
         problem = "a wheel of this name with different content was withdrawn, and uv may have it cached"
         raise PublishError(planned.filename, problem).with_hint(_ways_out(site, planned))
-    result = "placed"
     while True:
         try:
-            return result if atomic.commit(temporary, planned.path) else "present"
+            return "placed" if atomic.commit(temporary, planned.path) else "present"
         except atomic.AlreadyExistsError as error:
             if planned.in_place:
                 problem = f"cannot be stamped: {planned.filename} already exists with different content"
@@ -54,10 +55,9 @@ def _commit(site: Site, planned: PlannedWheel, temporary: atomic.Temporary) -> s
                 raise PublishError(planned.wheel.path, problem).with_hint(hint) from None
             if not replace:
                 raise error.with_hint(_ways_out(site, planned)) from None
-        if trash.replace_at(planned.path, temporary):
+        with contextlib.suppress(atomic.AlreadyExistsError):
+            trash.replace_at(planned.path, temporary)
             return "replaced"
-        trash.move_to_trash(planned.path)
-        result = "replaced"
 
 
 def _ways_out(site: Site, planned: PlannedWheel) -> str:

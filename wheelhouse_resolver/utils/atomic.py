@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from typing import IO, Any, NamedTuple
 
 from wheelhouse_resolver.errors import OutputError, WheelhouseError
+from wheelhouse_resolver.utils.filesystem import make_directory, sync_directory
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP, open_regular, sha256_of
 
 #: How temporary names begin and end; installers look at names ending in .whl only.
@@ -60,7 +61,16 @@ def writing(path: str) -> Iterator[None]:
     except WheelhouseError:
         raise
     except OSError as error:
-        raise OutputError.from_os(path, error) from error
+        raise OutputError.from_os(_in_the_way(error) or path, error) from error
+
+
+def _in_the_way(error: OSError) -> str | None:
+    """The directory that may not be written to, where that is what *error* is about."""
+    if error.errno not in (errno.EACCES, errno.EPERM):
+        return None
+    paths = (each for each in (error.filename, error.filename2) if isinstance(each, str))
+    directories = (os.path.dirname(each) or os.curdir for each in paths)
+    return next((each for each in directories if not os.access(each, os.W_OK | os.X_OK)), None)
 
 
 @contextlib.contextmanager
@@ -70,7 +80,7 @@ def temporary(directory: str) -> Iterator[Temporary]:
     While it is written it is locked, so that nobody takes it for a leftover. Raises `OutputError`.
     """
     with writing(directory):
-        make_shared_directory(directory)
+        make_directory(directory, shared=True)
         path, descriptor = _locked_file(directory)
     file = open(descriptor, "w+b")  # noqa: SIM115 - closing it may fail once more on a full disk
     try:
@@ -80,19 +90,6 @@ def temporary(directory: str) -> Iterator[Temporary]:
             os.unlink(path)
         with contextlib.suppress(OSError):
             file.close()
-
-
-def make_shared_directory(directory: str) -> None:
-    """Make *directory* and those above it, for everybody to read."""
-    if os.path.isdir(directory):
-        return
-    parent = os.path.dirname(directory)
-    if parent != directory:
-        make_shared_directory(parent)
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(directory)
-        os.chmod(directory, os.stat(directory).st_mode | 0o555)
-        sync_directory(parent)
 
 
 def _locked_file(directory: str) -> tuple[str, int]:
@@ -232,18 +229,6 @@ def _renameat2(source: str, path: str, flags: int) -> int:
     if code and code not in _NO_RENAMEAT2:
         raise OSError(code, os.strerror(code), path)
     return code
-
-
-def sync_directory(directory: str) -> None:
-    """Bring the names in *directory* to the disk, where the filesystem can. Raises `OSError`."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network filesystems have no such thing
-            raise
-    finally:
-        os.close(descriptor)
 
 
 def temporary_files(directory: str) -> list[str]:

@@ -532,6 +532,19 @@ def test_a_rebuild_never_takes_the_name_of_a_withdrawn_wheel(house: WheelhouseFi
     ]  # fmt: skip
 
 
+def test_a_rebuild_that_is_repeated_adds_no_second_build(house: WheelhouseFixture) -> None:
+    """As a script does that was killed after the first time."""
+    house.publish(house.wheel(PLAIN), "--to", "gentoo/avx2")
+    house.publish(house.wheel(PLAIN, **one("1")), "--to", "gentoo/avx2", "--rebuild")
+    again = house.publish(house.inbox / PLAIN, "--to", "gentoo/avx2", "--rebuild")
+    latest = "demo-1.0-400001avx2-cp311-cp311-linux_x86_64.whl"
+    assert again.out == f"present  {house.root}/gentoo/avx2/{latest}\n"
+    assert house.wheels("gentoo/avx2") == [STAMPED, latest]
+    house.run("withdraw", latest)
+    house.publish(house.inbox / PLAIN, "--to", "gentoo/avx2", "--rebuild")
+    assert house.wheels("gentoo/avx2") == [STAMPED, latest.replace("1avx2", "2avx2")]
+
+
 def test_after_the_last_build_number_there_is_none(house: WheelhouseFixture) -> None:
     house.add("gentoo/avx2", "demo-1.0-400998avx2-cp311-cp311-linux_x86_64.whl")
     house.publish(house.wheel(PLAIN), "--to", "gentoo/avx2", "--rebuild")
@@ -1022,7 +1035,7 @@ def test_a_file_in_the_place_of_the_trash_is_an_error_that_loses_nothing(house: 
     (house.root / "generic/.trash").write_bytes(b"a file")
     done = house.run("publish", house.wheel(PURE, **one("new")), "--replace")
     assert done.code == 2
-    assert "Not a directory" in done.err
+    assert f"{house.root}/generic/.trash: File exists" in done.err
     assert b"old" in zipfile.ZipFile(house.root / "generic" / STAMPED_PURE).read("demo.py")
     assert house.run("withdraw", STAMPED_PURE).code == 2
     assert house.wheels() == [f"generic/{STAMPED_PURE}"]

@@ -59,6 +59,15 @@ def test_what_comes_back_takes_no_others_place(tmp_path: Path) -> None:
     assert Path(taken.path).read_bytes() == b"old"
 
 
+def test_what_a_killed_run_had_put_back_comes_back(tmp_path: Path) -> None:
+    put(tmp_path, b"content")
+    taken = trash.move_to_trash(str(tmp_path / NAME))
+    os.link(taken.path, taken.origin)
+    assert trash.put_back(taken)
+    assert (tmp_path / NAME).read_bytes() == b"content"
+    assert trash.trashed(str(tmp_path)) == []
+
+
 def test_everything_ever_withdrawn_is_kept_the_latest_first(tmp_path: Path) -> None:
     for content in (b"1", b"2", b"3"):
         put(tmp_path, content)

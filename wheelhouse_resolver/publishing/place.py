@@ -3,25 +3,63 @@
 from __future__ import annotations
 
 import contextlib
+import os
+from collections.abc import Iterator
 
 from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.publishing.errors import PublishError
-from wheelhouse_resolver.publishing.plan import PlannedWheel, publish_command
+from wheelhouse_resolver.publishing.plan import PlannedWheel, no_number_left, publish_command
 from wheelhouse_resolver.publishing.report import FileChange
 from wheelhouse_resolver.publishing.withdrawal import withdraw_command
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils import atomic
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP
+from wheelhouse_resolver.wheelfile.build_tag import BAND
 from wheelhouse_resolver.wheelfile.rewrite import rewrite
 
 
 def place(site: Site, planned: PlannedWheel) -> FileChange:
     """Write, sync and name *planned*; then, if it is for the place of its source, remove that.
 
-    Publishing again what is there with the same content is a success. Raises `PublishError` when the wheel
-    changed since it was checked, or its name was withdrawn; `AlreadyExistsError`; `OutputError`.
+    Publishing again what is there with the same content is a success, and so is what another run has done
+    meanwhile. Raises `PublishError` when the wheel changed since it was checked, its name was withdrawn, or
+    no build number is left; `AlreadyExistsError`; `OutputError`.
     """
+    if planned.latest is not None:
+        before = planned._replace(own=planned.latest)
+        with _written(before) as (temporary, _):
+            if atomic.same_content(before.path, temporary):
+                return FileChange(planned.wheel.path, before.path, "present")
+    while True:
+        try:
+            return _place(site, planned)
+        except atomic.AlreadyExistsError:
+            if not planned.options.rebuild or planned.in_place:
+                raise
+        # Another publisher has taken that number.
+        planned = planned._replace(own=planned.own + 1, former=None)
+        if planned.own >= BAND:
+            raise no_number_left(planned)
+
+
+def _place(site: Site, planned: PlannedWheel) -> FileChange:
+    try:
+        with _written(planned) as (temporary, source):
+            result = _commit(site, planned, temporary)
+    except PublishError:
+        if planned.in_place and os.path.exists(planned.path) and not os.path.lexists(planned.wheel.path):
+            return FileChange(planned.wheel.path, planned.path, "present")  # another run has stamped it
+        raise
+    if planned.in_place:
+        trash.remove_if_unchanged(planned.wheel.path, source)
+        result = "stamped"
+    return FileChange(planned.wheel.path, planned.path, result, source)
+
+
+@contextlib.contextmanager
+def _written(planned: PlannedWheel) -> Iterator[tuple[atomic.Temporary, tuple[int, ...]]]:
+    """The wheel that *planned* makes, in a temporary file, and the `trash.file_id` of its source."""
     with atomic.temporary(planned.directory.path) as temporary:
         try:
             source = trash.file_id(planned.wheel.path)
@@ -31,11 +69,7 @@ def place(site: Site, planned: PlannedWheel) -> FileChange:
             raise PublishError(planned.wheel.path, problem) from error
         except OSError as error:
             raise OutputError.from_os(planned.path, error) from error
-        result = _commit(site, planned, temporary)
-    if planned.in_place:
-        trash.remove_if_unchanged(planned.wheel.path, source)
-        result = "stamped"
-    return FileChange(planned.wheel.path, planned.path, result, source)
+        yield temporary, source
 
 
 def _commit(site: Site, planned: PlannedWheel, temporary: atomic.Temporary) -> str:

@@ -34,7 +34,8 @@ def restamp(
 
     def work(candidate: Candidate, tags: frozenset[Tag] | None = None) -> None:
         if not dry_run:
-            recorder.changed(place(site, restamped(site, candidate, tags)))
+            if planned := restamped(site, candidate, tags):
+                recorder.changed(place(site, planned))
             return
         name = stamped_name(candidate.filename, candidate.build, candidate.directory, site)
         path = os.path.join(candidate.directory.path, renamed(name, tags=tags))

@@ -207,10 +207,10 @@ def _slots(directory: str) -> list[str]:
 
 
 def put_back(wheel: Trashed) -> bool:
-    """Put a withdrawn wheel back under its name; False when that is taken."""
+    """Put a withdrawn wheel back under its name; False when another file has that."""
     with atomic.writing(wheel.origin):
-        if not atomic.give_name(wheel.path, wheel.origin):
-            return False
+        if not atomic.give_name(wheel.path, wheel.origin) and file_id(wheel.path) != file_id(wheel.origin):
+            return False  # else a run that was killed has linked it
         with suppress(FileNotFoundError):  # where there are no hard links it was moved
             os.unlink(wheel.path)
         with suppress(OSError):

@@ -23,6 +23,7 @@ import pytest
 from tests.factories import clean_environ, make_wheel, pack, record_of, run_cli, run_pip, wheel_files
 from tests.wheelhouse import WheelhouseFixture, everything_below
 from tests.whole import assert_whole, content_of, headers_of, wheels_below
+from wheelhouse_resolver.cli.main import main
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.publishing.destination import destination
 from wheelhouse_resolver.publishing.errors import PublishError
@@ -637,6 +638,26 @@ def test_a_neighbour_that_cannot_be_stamped_is_told_and_nothing_is_placed(house:
     assert done.code == 2
     assert f"{house.root}/generic/{PLAIN}: invalid wheel: invalid zip file" in done.err
     assert house.wheels() == [f"generic/{PLAIN}"]
+
+
+def test_where_a_neighbour_could_not_be_stamped_nothing_of_that_version_is_placed(
+    house: WheelhouseFixture,
+) -> None:
+    house.publish(house.wheel(PLAIN, **one("stamped")), "--to", "gentoo/avx2")
+    unstamped = house.add("gentoo/avx2", PLAIN, **one("unstamped"))
+    before = house.wheels()
+    new = house.wheel(PLAIN, **one("new"))
+    other = house.wheel("other-1.0-cp311-cp311-linux_x86_64.whl")
+    done = house.run("publish", new, other, "--to", "gentoo/avx")
+    assert done.code == 1
+    assert f"{unstamped}: cannot be stamped: {STAMPED} already exists with different content" in done.err
+    assert f"{new}: not placed: another wheel of this version could not be stamped first\n" in done.err
+    assert house.wheels() == sorted([*before, "gentoo/avx/other-1.0-300000avx-cp311-cp311-linux_x86_64.whl"])
+    (finding,) = json.loads(house.run("audit", "--json").out)
+    assert finding["message"] == f"not stamped, and {STAMPED} is there: installers take that one"
+    assert main(shlex.split(finding["fix"])[1:]) == 0
+    assert house.run("audit").code == 0
+    house.publish(new, "--to", "gentoo/avx")
 
 
 def test_an_unstamped_wheel_of_the_name_in_the_directory_itself_counts_as_standing_there(

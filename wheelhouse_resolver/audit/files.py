@@ -85,6 +85,10 @@ def check_stamp(site: Site, candidate: Candidate) -> Iterator[Finding]:
         yield Finding.about([candidate], FindingKind.OVERFLOW, message, fix)
     elif state is StampState.NONE:
         message = "not stamped: any stamped wheel of this version takes precedence"
+        name = stamped_name(candidate.filename, candidate.build, candidate.directory, site)
+        if os.path.lexists(os.path.join(candidate.directory.path, name)):  # restamp would refuse
+            restamp = withdraw_command(site, candidate.directory, candidate.filename)
+            message = f"not stamped, and {name} is there: installers take that one"
         yield Finding.about([candidate], FindingKind.UNSTAMPED, message, restamp)
     elif state is StampState.STALE:
         message = f"its stamp is not that of {label} (rank {candidate.directory.rank})"

@@ -6,6 +6,8 @@ import os
 import re
 from collections.abc import Iterable
 
+from packaging.version import Version
+
 from wheelhouse_resolver.errors import reason_of
 from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.publishing.config import after_command, run_after_hook
@@ -52,9 +54,16 @@ def publish(
         return recorder.report()
     for place_of in {each.directory.path for each in plan}:
         trash.clear(place_of)
+    failed: set[tuple[str, Version]] = set()  # what of it is not stamped would lose to what is placed now
     for each in recorder.observer.progress(plan, "placing"):
+        version = (each.candidate.name, each.candidate.version)
         with recorder.attempt():
+            if version in failed:
+                problem = "not placed: another wheel of this version could not be stamped first"
+                raise PublishError(each.wheel.path, problem)
+            failed |= {version} if each.in_place else set()
             recorder.changed(place(site, each))
+            failed -= {version}
     for change in recorder.changes if options.remove_source else ():
         with recorder.attempt():
             _remove_source(change)

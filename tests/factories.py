@@ -159,14 +159,18 @@ def make_tree(
 
 
 def clean_environ(**more: str) -> dict[str, str]:
-    """The environment without anything that configures pip, uv, us or a layer, and with *more*."""
+    """The environment without anything that configures pip, uv, us or a layer, and with *more*.
+
+    Its active environment is that of the tests.
+    """
     prefixes = ("PIP_", "UV_", "WHEELHOUSE_", "RSNT_", "EB", "NIX")
     environ = {k: v for k, v in os.environ.items() if not k.startswith(prefixes)}
-    for name in ("EPREFIX", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "XDG_CONFIG_HOME"):
+    for name in ("EPREFIX", "PYTHONPATH", "PYTHONHOME", "CONDA_PREFIX", "XDG_CONFIG_HOME"):
         environ.pop(name, None)
     # The user's own pip.conf must not take part; a file that PIP_CONFIG_FILE names replaces it.
     return {
         **environ,
+        "VIRTUAL_ENV": sys.prefix,
         "PIP_CONFIG_FILE": os.devnull,
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_NO_CACHE_DIR": "1",

@@ -41,8 +41,8 @@ from wheelhouse_resolver.host.detect import Machine as Machine
 from wheelhouse_resolver.host.detect import detect_host as detect_host
 from wheelhouse_resolver.host.detect import probe_machine as probe_machine
 from wheelhouse_resolver.host.layer import Evidence as Evidence
+from wheelhouse_resolver.host.program_interpreter import Interpreter as Interpreter
 from wheelhouse_resolver.host.python_probe import Answers as Answers
-from wheelhouse_resolver.host.target_python import Interpreter as Interpreter
 from wheelhouse_resolver.host.target_python import TargetPython as TargetPython
 from wheelhouse_resolver.installers.pip_config import PipConfig as PipConfig
 from wheelhouse_resolver.installers.pip_config import Setting as Setting

@@ -140,36 +140,6 @@ def test_a_command_imports_only_what_it_needs(
     assert imported.isdisjoint(unneeded)
 
 
-class TestAnotherEnvironmentIsActive:
-    """The answer is for the Python that runs the program, and it is told."""
-
-    @pytest.fixture
-    def other(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        """An active virtual environment of a Python that comes next, in a tree with a wheel."""
-        make_tree(tmp_path / "tree", {"generic": ["demo-1.0-py3-none-any.whl"]})
-        (tmp_path / "other").mkdir()
-        (tmp_path / "other/pyvenv.cfg").write_text(f"version = 3.{sys.version_info[1] + 1}.1\n")
-        monkeypatch.setenv("WHEELHOUSE_ROOT", str(tmp_path / "tree"))
-        monkeypatch.setenv("VIRTUAL_ENV", str(tmp_path / "other"))
-        return tmp_path / "other"
-
-    HOST = ("--arch", "generic", "--layer", "none")
-
-    @pytest.mark.parametrize("command", ["avail", "pick", "why-not", "lock"])
-    def test_whose_answers_depend_on_the_python(self, command: str, cli: Cli, other: Path) -> None:
-        outcome = cli(command, "demo", *self.HOST)
-        assert outcome.code == 0
-        (line,) = outcome.err.splitlines()
-        assert line.startswith("warning: answers are for Python ")
-        assert line.endswith(f" environment {other}; say --python {other}/bin/python")
-        assert cli(command, "demo", *self.HOST, "--python", "3.11").err == ""
-
-    @pytest.mark.parametrize("command", ["path", "pip-conf"])
-    @pytest.mark.usefixtures("other")
-    def test_what_runs_at_module_load_is_silent(self, command: str, cli: Cli) -> None:
-        assert cli(command, *self.HOST).err == ""
-
-
 @pytest.mark.parametrize("command", ["avail", "pick", "why-not", "lock"])
 def test_options_of_a_requirements_file_that_have_no_say_are_told(
     command: str, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -26,7 +26,7 @@ PROGRAM = "wheelhouse-resolver"
 #: Command -> what it does, in the order of `--help`. The module has its name, with `_` for `-`.
 COMMANDS = {
     "init": "make the empty tree of a wheelhouse and a commented site.toml",
-    "detect": "show this host's arch and layer, and the evidence for each",
+    "detect": "show this host's arch, layer and Python, and the evidence for each",
     "path": "print the directories that this host searches, most specific first",
     "pip-conf": "write the configuration that makes pip and uv search them",
     "pick": "show which wheel a requirement gets, and why no other",

@@ -95,10 +95,9 @@ def _glibc(given: str) -> str:
         if given and not re.fullmatch(r"\d+\.\d+", given):
             raise PublishError(f"--glibc-tag {given}", "must be a glibc version, such as 2.36")
         return given
-    from wheelhouse_resolver.host.target_python import supported_tags, target_python
+    from wheelhouse_resolver.host.target_python import running_python, supported_tags
 
-    python, _ = target_python()
-    for tag in supported_tags(python):
+    for tag in supported_tags(running_python()):
         if tag.platform.startswith("manylinux_"):
             major, minor = tag.platform.split("_")[1:3]
             return f"{major}.{minor}"

@@ -40,11 +40,14 @@ def cache_directory() -> str | None:
     return os.path.join(base, "wheelhouse-resolver") if os.path.isabs(base) else None
 
 
-def get(kind: str, key: list[Any], compute: Callable[[], Any]) -> Any:
+def get(
+    kind: str, key: list[Any], compute: Callable[[], Any], holds: Callable[[Any], bool] = lambda _: True
+) -> Any:
     """The remembered answer for *key*, or that of *compute*, which is then remembered.
 
     *key* must be what JSON can hold; an answer that isn't, is not remembered. Entries of one *kind* with
-    different keys are kept side by side.
+    different keys are kept side by side. *holds*: whether a remembered answer is still right, as far as the
+    answer alone tells what it depends on.
     """
     directory = cache_directory()
     if directory is None:
@@ -54,7 +57,7 @@ def get(kind: str, key: list[Any], compute: Callable[[], Any]) -> Any:
     path = os.path.join(directory, name)
     try:
         entry = _read(path)
-        if entry["key"] == key:
+        if entry["key"] == key and holds(entry["answer"]):
             return entry["answer"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass

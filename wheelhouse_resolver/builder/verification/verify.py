@@ -25,7 +25,7 @@ from wheelhouse_resolver.builder.verification.libraries import Loader, library_p
 from wheelhouse_resolver.errors import PythonError, WheelhouseError
 from wheelhouse_resolver.host.interpreters import target_of
 from wheelhouse_resolver.host.program_interpreter import NotElfError, program_interpreter
-from wheelhouse_resolver.host.target_python import supported_tags, target_python
+from wheelhouse_resolver.host.target_python import running_python, supported_tags
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP
 from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.wheelfile.elf import elf_files
@@ -257,8 +257,7 @@ def python_for(wheel: str) -> str:
     of several. Raises `PythonError`, and `ValueError` for an invalid file name.
     """
     tags = WheelName.parse(os.path.basename(wheel)).tags
-    running, _ = target_python()
-    if not tags.isdisjoint(supported_tags(running)):
+    if not tags.isdisjoint(supported_tags(running_python())):
         return sys.executable
     versions = sorted({version for version, _ in pythons_of(tags)}, reverse=True)
     wanted = [f"{major}.{minor}" for major, minor in versions]

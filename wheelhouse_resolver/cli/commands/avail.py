@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     output.warn(wanted.files.warnings())
     site = options.site_of(args)
     scope = available.Scope(args.all_versions, args.all_archs, args.all_pythons)
-    found = available.avail(Tree(site), options.host_of(args, site, for_python=True), wanted, scope)
+    found = available.avail(Tree(site), options.host_of(args, site), wanted, scope)
     _report(found, not args.not_available)
     rows = available.condensed(found.rows) if args.condense else list(found.rows)
     if args.not_available:

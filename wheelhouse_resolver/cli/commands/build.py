@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_how(parser.add_argument_group("how"))
     _add_where(parser.add_argument_group("where"))
-    options.add_shared(parser, "json", "host", "site")
+    options.add_shared(parser, "json", "host-of-staff", "site")
     # Some of the shared options take several values here.
     for action in parser._actions:
         if action.dest in ("arch", "python"):

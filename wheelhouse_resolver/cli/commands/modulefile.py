@@ -6,7 +6,7 @@ import argparse
 import os
 
 from wheelhouse_resolver.cli import options, output
-from wheelhouse_resolver.host.detect import detect_host
+from wheelhouse_resolver.host.detect import detect_for_search
 from wheelhouse_resolver.installers.modulefile import DIALECTS, dynamic_modulefile, static_modulefile
 from wheelhouse_resolver.utils.filesystem import make_directory
 
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run `modulefile`."""
     site = options.site_of(args)
-    layer = site.layer(detect_host(site=site).layer if args.layer is None else args.layer)
+    layer = site.layer(detect_for_search(site=site).layer if args.layer is None else args.layer)
     name = layer.name if layer is not None else None
     if args.dynamic:
         text = dynamic_modulefile(site, name, args.dialect)

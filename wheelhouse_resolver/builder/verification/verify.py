@@ -30,7 +30,7 @@ from wheelhouse_resolver.utils.safe_io import BAD_ZIP
 from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.wheelfile.elf import elf_files
 from wheelhouse_resolver.wheelfile.tags import pythons_of
-from wheelhouse_resolver.wheelfile.validate import WheelName
+from wheelhouse_resolver.wheelfile.validate import InvalidWheelError, WheelName, check_wheel
 
 #: How long installing may take (s).
 _INSTALLING = 1800
@@ -137,12 +137,16 @@ class _Verifying:
         os.makedirs(self._empty, exist_ok=True)
         place = os.path.join(self._work, "verification")
         try:
+            check_wheel(self._wheel)  # first: nothing is installed that publish would not take
             python = make_environment(self._settings.python, place, log=self._log, environ=self._environ)
             if self._install(python):
                 path = self._environ.get("PATH", os.defpath)
                 self._environ["PATH"] = f"{os.path.dirname(python)}{os.pathsep}{path}"
                 self._run_tests([*self._settings.emulate, python])
                 self._look_at_libraries(python)
+        except InvalidWheelError as error:
+            for problem in error.findings:
+                self._find("wheel", problem)
         except VirtualenvError as error:
             self._find("environment", str(error))
         return Verification(

@@ -16,12 +16,14 @@ import pytest
 from tests.factories import clean_environ
 from tests.faults.runner import Runner
 from tests.faults.trees import Case, contents, leftovers
+from wheelhouse_resolver.publishing import trash
 
 #: How often each case is killed at a random instant: every day, and in the stage of the slow tests.
 EVERYDAY, SLOW = 8, 20
 
 _FILESYSTEMS = [
     pytest.param((), id="links"),
+    pytest.param(("renames",), id="no-renames"),
     pytest.param(("links",), id="no-links"),
     pytest.param(("links", "renames"), id="no-links-no-renames"),
 ]
@@ -79,7 +81,7 @@ def publish_blow(tmp_path: Path) -> Blow:
     return Blow(case, ["publish", *wheels, "--to", "gentoo/avx2"])
 
 
-def replace_blow(tmp_path: Path) -> Blow:
+def _replace_blow(tmp_path: Path, kind: type[Blow]) -> Blow:
     """Wheels in place of others with other content."""
     case = Case(tmp_path)
     wheels: Command = []
@@ -88,7 +90,62 @@ def replace_blow(tmp_path: Path) -> Blow:
         wheels.append(case.given(f"demo{number}-1.0-cp311-cp311-linux_x86_64.whl", mark=f"given {number}"))
         names.append(f"demo{number}-1.0-400000avx2-cp311-cp311-linux_x86_64.whl")
         case.standing("gentoo/avx2", names[-1], mark=f"old {number}")
-    return Blow(case, ["publish", *wheels, "--to", "gentoo/avx2", "--replace"], tuple(names))
+    return kind(case, ["publish", *wheels, "--to", "gentoo/avx2", "--replace"], tuple(names))
+
+
+class VisibleBlow(Blow):
+    """Some build of each is there at every moment, on any filesystem that can exchange or link names."""
+
+    able = True
+
+    def learn(self, runner: Runner, without: tuple[str, ...]) -> float:
+        self.able = not {"links", "renames"} <= {*without}
+        return super().learn(runner, without)
+
+    def check(self) -> None:
+        super().check()
+        there = {*self.case.state()} if self.able else {f"gentoo/avx2/{name}" for name in self.replaced}
+        assert {f"gentoo/avx2/{name}" for name in self.replaced} <= there
+
+
+def replace_blow(tmp_path: Path) -> Blow:
+    return _replace_blow(tmp_path, VisibleBlow)
+
+
+def rebuild_blow(tmp_path: Path) -> Blow:
+    """Corrected builds beside others: repeated after a kill, they are not added twice."""
+    case = Case(tmp_path)
+    wheels: Command = []
+    for number in range(3):
+        wheels.append(case.given(f"demo{number}-1.0-cp311-cp311-linux_x86_64.whl", mark=f"given {number}"))
+        name = f"demo{number}-1.0-400000avx2-cp311-cp311-linux_x86_64.whl"
+        case.standing("gentoo/avx2", name, mark=f"old {number}")
+    return Blow(case, ["publish", *wheels, "--to", "gentoo/avx2", "--rebuild"])
+
+
+#: Of one name in several directories, and of another.
+NAMES = ("demo-1.0-1000generic-py3-none-any.whl", "other-1.0-1000generic-py3-none-any.whl")
+
+
+def withdraw_blow(tmp_path: Path) -> Blow:
+    case = Case(tmp_path)
+    for label in ("generic", "nix/generic", "gentoo/generic"):
+        for name in NAMES:
+            case.standing(label, name, mark=label)
+    return Blow(case, ["withdraw", *NAMES])
+
+
+class RestoreBlow(Blow):
+    def prepare(self) -> None:
+        super().prepare()
+        for label in ("generic", "nix/generic", "gentoo/generic"):
+            for name in NAMES:
+                trash.move_to_trash(str(self.case.root / label / name))
+
+
+def restore_blow(tmp_path: Path) -> Blow:
+    case = withdraw_blow(tmp_path).case
+    return RestoreBlow(case, ["restore", *NAMES])
 
 
 class RemovingBlow(Blow):
@@ -202,6 +259,9 @@ def view_blow(tmp_path: Path) -> Blow:
 BLOWS = {
     "publish": publish_blow,
     "replace": replace_blow,
+    "rebuild": rebuild_blow,
+    "withdraw": withdraw_blow,
+    "restore": restore_blow,
     "remove-source": remove_blow,
     "restamp": restamp_blow,
     "view": view_blow,

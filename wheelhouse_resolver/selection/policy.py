@@ -19,7 +19,8 @@ from packaging.version import Version
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.host.target_python import TargetPython, marker_environment, supported_tags
 from wheelhouse_resolver.selection.reasons import python_labels
-from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile, read_requirements
+from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile
+from wheelhouse_resolver.selection.requirements_file import read_requirements
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename, WheelFile
 from wheelhouse_resolver.utils.text import is_true

@@ -51,6 +51,7 @@ class Requirement(NamedTuple):
     url:       the URL or path that it names itself, as it is given; None: any wheel of the project will do.
     editable:  whether it is one of `-e`.
     hashes:    those that pip would insist on, each `sha256:...`.
+    lines:     where it stands for several lines of files (see `together`): each of them, with its place.
     """
 
     text: str
@@ -62,6 +63,7 @@ class Requirement(NamedTuple):
     url: str | None = None
     editable: bool = False
     hashes: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.text
@@ -91,7 +93,7 @@ class IgnoredOption(NamedTuple):
     by_pip: bool = False
 
 
-class Setting(NamedTuple):
+class FileOption(NamedTuple):
     """An option of a requirements file that counts for all projects: its name without dashes, its value."""
 
     option: str
@@ -114,7 +116,7 @@ class RequirementsFile(NamedTuple):
     prereleases: bool = False
     ignored: tuple[IgnoredOption, ...] = ()
     direct: tuple[Requirement, ...] = ()
-    settings: tuple[Setting, ...] = ()
+    settings: tuple[FileOption, ...] = ()
 
     def merge(self, *others: RequirementsFile) -> RequirementsFile:
         """What all say. What is there twice, word for word, is there once."""

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple, NoReturn
 
 from wheelhouse_resolver.errors import RequirementsFileError, printable
 from wheelhouse_resolver.selection.requirements import (
+    FileOption,
     IgnoredOption,
     Requirement,
     RequirementsFile,
-    Setting,
     parse_any,
     parse_editable,
 )
@@ -193,7 +193,9 @@ def _line(line: str, place: _Place, constraints: bool) -> Iterator[RequirementsF
             *(IgnoredOption(each.name, *place) for each in read if each.kind in _REPORTED),
             *(IgnoredOption(_shown(each), *place, by_pip=True) for each in unread),
         ),
-        settings=tuple(Setting(each.name.strip("-"), each.value) for each in read if each.kind in _SETTINGS),
+        settings=tuple(
+            FileOption(each.name.strip("-"), each.value) for each in read if each.kind in _SETTINGS
+        ),
     )
     if main is not None and about != "-e":
         path = os.path.join(os.path.dirname(place.path), _local(main.value, place))

@@ -55,6 +55,7 @@ class Requirement(NamedTuple):
     extras:    the extras asked for.
     marker:    when it concerns a host at all; None: always.
     where:     of a constraint: the file and line that state it.
+    url:       of a constraint: the file that it names, as a URL or path; empty: the versions count.
     """
 
     text: str
@@ -63,9 +64,22 @@ class Requirement(NamedTuple):
     extras: frozenset[str] = frozenset()
     marker: Marker | None = None
     where: str | None = None
+    url: str = ""
 
     def __str__(self) -> str:
         return self.text
+
+    @property
+    def stated(self) -> str:
+        """The requirement, and the file and line that state it, if they are known."""
+        return f"{self} ({self.where})" if self.where else str(self)
+
+    @property
+    def file(self) -> str:
+        """The path of the file that `url` names; empty where that is not on this machine."""
+        if not self.url or (":/" in self.url and not self.url.startswith("file:")):
+            return ""
+        return os.path.abspath(_local(self.url, self.url))
 
 
 class IgnoredOption(NamedTuple):
@@ -98,6 +112,12 @@ class RequirementsFile(NamedTuple):
             ignored=tuple(dict.fromkeys(chain.from_iterable(each.ignored for each in all_of_them))),
         )
 
+    def stated_at(self, where: str) -> RequirementsFile:
+        """The same with that place for each requirement that has none."""
+        return self._replace(
+            requirements=tuple(each._replace(where=each.where or where) for each in self.requirements)
+        )
+
     def warnings(self) -> list[str]:
         """A line for each file with `ignored` options."""
         found: dict[str, dict[str, int]] = {}
@@ -118,11 +138,11 @@ def _once(several: Iterable[Iterable[Requirement]]) -> tuple[Requirement, ...]:
     return tuple(found.values())
 
 
-def parse_requirement(text: str, where: str | None = None) -> Requirement:
+def parse_requirement(text: str, where: str | None = None, *, links: bool = False) -> Requirement:
     """The requirement that *text* spells out; *where* it is is for the error.
 
-    Raises `InvalidRequirementError`, also for one with a URL or a path: those name their file
-    themselves, so there is nothing to pick.
+    Raises `InvalidRequirementError`, also for one with a URL or a path, unless *links* allows it: those
+    name their file themselves, so there is nothing to pick.
     """
     if _BARE.fullmatch(text.strip()) and not _ARCHIVE.search(text):
         # The most common one by far, and packaging's parser takes 10 ms to import.
@@ -138,7 +158,9 @@ def parse_requirement(text: str, where: str | None = None) -> Requirement:
         if not _ARCHIVE.search(text) and not _PATH_OR_URL.match(text):
             problem = str(error).splitlines()[0] if str(error) else "cannot be parsed"
             raise InvalidRequirementError(text, problem, where) from error
-    if parsed is None or parsed.url is not None or _ARCHIVE.search(str(parsed)):
+    if links and (parsed is None or parsed.url is None) and (name := _name_in(text)):
+        parsed = Parsed(f"{name} @ {text}")  # pip takes the name from that of the file, or from `#egg=`
+    if parsed is None or (not links if parsed.url is not None else _ARCHIVE.search(str(parsed))):
         problem = "a URL or path names its file itself"
         raise InvalidRequirementError(text, problem, where).with_hint("give NAME or NAME==VERSION")
     return Requirement(
@@ -147,7 +169,14 @@ def parse_requirement(text: str, where: str | None = None) -> Requirement:
         specifier=parsed.specifier,
         extras=frozenset(parsed.extras),
         marker=parsed.marker,
+        url=parsed.url or "",
     )
+
+
+def _name_in(text: str) -> str | None:
+    """The project that a URL or path names which stands alone."""
+    found = re.search(r"[#&]egg=([\w.-]+)|(?:^|/)([^/-]+)-[^/]*\.whl(?:\s|#|$)", text)
+    return found and (found[1] or found[2])
 
 
 def read_any(path: str, environ: Mapping[str, str]) -> RequirementsFile:
@@ -195,7 +224,8 @@ def read_requirements(
     within = (*within, os.path.realpath(path))
 
     def include(inner: str, limits: bool) -> RequirementsFile:
-        return read_requirements(inner, environ, constraints=constraints or limits, within=within)
+        # What `-r` includes is required, in a constraints file too (pip 19.3 to 26.3).
+        return read_requirements(inner, environ, constraints=limits, within=within)
 
     found: list[RequirementsFile] = []
     lines: dict[str, int] = {}
@@ -206,11 +236,14 @@ def read_requirements(
         line = re.sub(r"\$\{([A-Z0-9_]+)\}", lambda match: environ.get(match[1]) or match[0], line)
         where = f"{path}, line {number}"
         if line.startswith("-"):
-            found += _options(line, path, number, include)
+            said = _options(line, path, number, include)
+            found += (each.stated_at(where) for each in said) if constraints else said
             continue
         # Options of one requirement say how to build or check it; none changes what would be picked, and
         # pip would refuse a wheel only for its hash.
-        requirement = parse_requirement(re.split(r"\s--?[A-Za-z]", line, maxsplit=1)[0].strip(), where)
+        requirement = parse_requirement(
+            re.split(r"\s--?[A-Za-z]", line, maxsplit=1)[0].strip(), where, links=constraints
+        )
         ignored = (IgnoredOption("--hash", path, number),) if re.search(r"\s--hash[=\s]", line) else ()
         asked, limits = ((), (requirement._replace(where=where),)) if constraints else ((requirement,), ())
         found.append(RequirementsFile(asked, limits, ignored=ignored))

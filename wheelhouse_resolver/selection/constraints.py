@@ -14,13 +14,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from wheelhouse_resolver.errors import InvalidRequirementError, RequirementsFileError, reason_of
+from wheelhouse_resolver.site.pip_table import constraint_files
 from wheelhouse_resolver.utils import cache
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.selection.requirements import RequirementsFile
+    from wheelhouse_resolver.site.model import Site
 
-#: What makes the meaning of a file depend on more than the file: other files, variables.
-_NOT_ALONE = re.compile(rb"^[ \t]*[-./]|\$\{", re.MULTILINE)
+#: A line that is an option, with what may be the file that it includes; or a variable in any line.
+_ELSEWHERE = re.compile(rb"^[ \t]*(-[^\s=]*)[ \t=]*([^\s#]*)|(\$\{)", re.MULTILINE)
+
+_INCLUDES = (b"-c", b"--constraint", b"-r", b"--requirement")
 
 
 class Trouble(enum.Enum):
@@ -36,7 +40,7 @@ class Trouble(enum.Enum):
 _TEXTS = {
     Trouble.INVALID: "{what}: every pip install fails",
     Trouble.EXTRAS: "the constraint {what} has extras: every pip install fails (pip 20.3 and later)",
-    Trouble.HASHES: "{what} is a constraint with a hash: pip installs nothing without one (== and --hash)",
+    Trouble.HASHES: "{what} in a constraints file: pip then installs nothing without == and --hash",
     Trouble.REQUIREMENTS: "{what} is required by a constraints file: pip installs it with everything",
     Trouble.LINK: "the constraint {what} names a file: every install with pip 20.3 to 21.0 fails",
 }
@@ -70,23 +74,60 @@ def problems_in(stated: RequirementsFile) -> Iterator[ConstraintProblem]:
         yield ConstraintProblem(Trouble.HASHES, f"{option} ({path}, line {line})")
 
 
+def local_path(place: str) -> str:
+    """The path of a file that *place* names, as a path or a `file:` URL; *place* itself for other URLs."""
+    if not place.startswith("file:"):
+        return place
+    from urllib.parse import unquote, urlsplit
+
+    return unquote(urlsplit(place).path)
+
+
 def problems_of(path: str, environ: Mapping[str, str]) -> list[ConstraintProblem]:
     """The problems of the constraints file at *path*; none for a file that is not on a filesystem."""
-    if ":/" in path and not path.startswith("file:"):
+    path = local_path(path)
+    if ":/" in path:
         return []
-    alone = False
-    if not path.startswith("file:"):
-        try:
-            with open(path, "rb") as file:
-                alone = _NOT_ALONE.search(file.read()) is None
-        except OSError as error:
+    files: dict[str, list[int]] | None
+    try:
+        files = _identities(os.path.abspath(path), {})
+    except OSError as error:
+        if error.filename == os.path.abspath(path):
             return [ConstraintProblem(Trouble.INVALID, f"{path} cannot be read ({reason_of(error)})")]
+        files = None
 
     def look() -> list[list[str]]:
         return [[each.trouble.value, each.what] for each in _read(path, environ)]
 
-    found = cache.get_for_file("constraints", os.path.abspath(path), look) if alone else look()
+    found = cache.get("constraints", [path, files], look) if files is not None else look()
     return [ConstraintProblem(Trouble(trouble), what) for trouble, what in found]
+
+
+def _identities(path: str, found: dict[str, list[int]]) -> dict[str, list[int]] | None:
+    """*found*, with what tells the file at *path*, and all that it includes, from their next versions.
+
+    None when more than these files decides what it means. Raises `OSError`.
+    """
+    with open(path, "rb") as file:
+        status = os.fstat(file.fileno())
+        found[path] = [status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns]
+        for option, name, variable in _ELSEWHERE.findall(file.read()):
+            if variable or option not in _INCLUDES or b":" in name:
+                return None
+            inner = os.path.abspath(os.path.join(os.path.dirname(path), os.fsdecode(name)))
+            if inner not in found and _identities(inner, found) is None:
+                return None
+    return found
+
+
+def site_problems(site: Site, environ: Mapping[str, str]) -> list[tuple[str, ConstraintProblem]]:
+    """The problems that any newer pip has with the constraints files of *site*, each with the file."""
+    return [
+        (path, problem)
+        for path in constraint_files(site.pip)
+        for problem in problems_of(path, environ)
+        if problem.trouble is not Trouble.LINK
+    ]
 
 
 def _read(path: str, environ: Mapping[str, str]) -> list[ConstraintProblem]:

@@ -25,7 +25,8 @@ from wheelhouse_resolver.host.detect import Host, Machine
 from wheelhouse_resolver.host.python_probe import Answers
 from wheelhouse_resolver.host.target_python import TargetPython, target_python
 from wheelhouse_resolver.selection.reasons import Exclusion, Rule, grouped, python_labels
-from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement, read_requirements
+from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
+from wheelhouse_resolver.selection.requirements_file import read_requirements
 from wheelhouse_resolver.site.layout import BUILTIN_LADDER, Arch, Layer
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.wheelhouse import Wheelhouse

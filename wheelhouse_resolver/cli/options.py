@@ -128,7 +128,8 @@ def question_of(args: argparse.Namespace) -> tuple[RequirementsFile, Site, Host]
 
 def files_of(args: argparse.Namespace) -> RequirementsFile:
     """What the files given with `-r` say, together."""
-    from wheelhouse_resolver.selection.requirements import RequirementsFile, read_any
+    from wheelhouse_resolver.selection.requirements import RequirementsFile
+    from wheelhouse_resolver.selection.requirements_file import read_any
 
     found = RequirementsFile()
     for file in args.files:

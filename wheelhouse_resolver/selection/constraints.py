@@ -31,7 +31,7 @@ class Trouble(enum.Enum):
     """What a constraints file brings about; the value is its name in JSON."""
 
     INVALID = "invalid"
-    EXTRAS = "extras"
+    REFUSED = "refused"
     HASHES = "hashes"
     REQUIREMENTS = "requirements"
     LINK = "link"
@@ -39,8 +39,8 @@ class Trouble(enum.Enum):
 
 _TEXTS = {
     Trouble.INVALID: "{what}: every pip install fails",
-    Trouble.EXTRAS: "the constraint {what} has extras: every pip install fails (pip 20.3 and later)",
-    Trouble.HASHES: "{what} in a constraints file: pip then installs nothing without == and --hash",
+    Trouble.REFUSED: "{what}: every pip install fails (pip 20.3 and later)",
+    Trouble.HASHES: "{what} in a constraints file: pip installs nothing without == and --hash",
     Trouble.REQUIREMENTS: "{what} is required by a constraints file: pip installs it with everything",
     Trouble.LINK: "the constraint {what} names a file: every install with pip 20.3 to 21.0 fails",
 }
@@ -59,19 +59,23 @@ class ConstraintProblem(NamedTuple):
         """Whether a *pip* of that release (its first two numbers) has this trouble."""
         if self.trouble is Trouble.LINK:
             return (20, 3) <= tuple(pip) < (21, 1)
-        return self.trouble is not Trouble.EXTRAS or tuple(pip) >= (20, 3)
+        return self.trouble is not Trouble.REFUSED or tuple(pip) >= (20, 3)
 
 
 def problems_in(stated: RequirementsFile) -> Iterator[ConstraintProblem]:
     """The problems of constraints files that were read; not those that only an old pip has."""
     for each in stated.constraints:
-        if each.extras:
-            yield ConstraintProblem(Trouble.EXTRAS, each.stated)
-    for each in stated.requirements:
+        if why := each.refused_as_constraint:
+            yield ConstraintProblem(Trouble.REFUSED, f"{each.stated}: {why}")
+    for each in (*stated.requirements, *stated.direct):
         yield ConstraintProblem(Trouble.REQUIREMENTS, each.stated)
-    hashes = [each for each in stated.ignored if each.option in ("--hash", "--require-hashes")]
-    for option, path, line in hashes[:1]:
-        yield ConstraintProblem(Trouble.HASHES, f"{option} ({path}, line {line})")
+    said = {each.option for each in stated.settings}
+    hashed = [
+        f"the hash of {each.stated}" for each in (*stated.constraints, *stated.requirements) if each.hashes
+    ]
+    hashed += ["--require-hashes"] if "require-hashes" in said else []
+    if hashed and "no-require-hashes" not in said:
+        yield ConstraintProblem(Trouble.HASHES, hashed[0])
 
 
 def local_path(place: str) -> str:
@@ -111,8 +115,9 @@ def _identities(path: str, found: dict[str, list[int]]) -> dict[str, list[int]] 
     with open(path, "rb") as file:
         status = os.fstat(file.fileno())
         found[path] = [status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns]
-        for option, name, variable in _ELSEWHERE.findall(file.read()):
-            if variable or option not in _INCLUDES or b":" in name:
+        content = file.read()
+        for option, name, variable in _ELSEWHERE.findall(content):
+            if b"\0" in content or variable or option not in _INCLUDES or b":" in name:
                 return None
             inner = os.path.abspath(os.path.join(os.path.dirname(path), os.fsdecode(name)))
             if inner not in found and _identities(inner, found) is None:
@@ -131,11 +136,11 @@ def site_problems(site: Site, environ: Mapping[str, str]) -> list[tuple[str, Con
 
 
 def _read(path: str, environ: Mapping[str, str]) -> list[ConstraintProblem]:
-    from wheelhouse_resolver.selection.requirements import read_requirements
+    from wheelhouse_resolver.selection.requirements_file import read_requirements
 
     try:
         stated = read_requirements(path, environ, constraints=True)
     except (RequirementsFileError, InvalidRequirementError) as error:
         return [ConstraintProblem(Trouble.INVALID, str(error))]
-    linked = [each for each in stated.constraints if each.url]
+    linked = [each for each in stated.constraints if each.url and each.name]
     return [*problems_in(stated), *(ConstraintProblem(Trouble.LINK, each.stated) for each in linked[:1])]

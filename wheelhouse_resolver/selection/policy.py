@@ -26,7 +26,8 @@ from wheelhouse_resolver.host.target_python import (
 )
 from wheelhouse_resolver.selection.constraints import Trouble, problems_in
 from wheelhouse_resolver.selection.reasons import python_labels
-from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile, read_requirements
+from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile
+from wheelhouse_resolver.selection.requirements_file import read_requirements
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.site.pip_table import constraint_files, install_settings, words_of
 from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename, WheelFile
@@ -172,7 +173,9 @@ class Policy(NamedTuple):
         environ: Mapping[str, str] = host.machine.environ if host.machine is not None else {}
         read = [read_requirements(each, environ, constraints=True) for each in constraint_files(site.pip)]
         stated = RequirementsFile().merge(*read)
-        limits = RequirementsFile(constraints=(*files.constraints, *stated.requirements))
+        required = (*stated.requirements, *stated.direct)
+        given = RequirementsFile(constraints=files.constraints)
+        limits = RequirementsFile(constraints=(*files.constraints, *required))
         formats, releases = _Control(set(), set()), _Control(set(), set())
         controls = {
             "no-binary": formats,
@@ -186,6 +189,9 @@ class Policy(NamedTuple):
                 controls[option].collect(value)
             else:
                 on[option] = is_true(value)
+        for option, value in (*stated.settings, *files.settings):
+            if option in controls:
+                controls[option].collect(value)
         return cls(
             target=host.python,
             constraints=stated.merge(limits).constraints,
@@ -197,7 +203,7 @@ class Policy(NamedTuple):
             any_python=on.get("ignore-requires-python", False),
             dependencies=not on.get("no-deps"),
             required=stated.requirements,
-            warnings=tuple(_warnings(on, stated.merge(limits), releases, host.python)),
+            warnings=tuple(_warnings(on, stated.merge(given), releases, host.python)),
         )
 
     @property

@@ -73,7 +73,7 @@ def why_not_each(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[
             files=picked.rejected,
             suggestions=() if verdict is Verdict.PICKED else tuple(suggestions(now, others)),
             close=tuple(close),
-            warnings=tuple(warnings),
+            warnings=(*policy.warnings, *warnings),
         )
 
     return list(map(answer, (*together(files.requirements, policy.marker_applies), *files.direct)))
@@ -86,7 +86,7 @@ def _needs_pre(asked: Requirement, best: Candidate, policy: Policy) -> list[str]
     follows `<`, `>` or `!=` does not count.
     """
     named = any(each.prereleases for each in asked.specifier if each.operator not in ("<", ">", "!="))
-    if policy.prereleases or named or not asked.specifier or not best.version.is_prerelease:
+    if policy.prereleases_of(asked.name) or named or not asked.specifier or not best.version.is_prerelease:
         return []
     command = shlex.join(["pip", "install", "--pre", str(asked)])
     return [f"only a pre-release meets {asked}: pip older than 26 takes it by `{command}` only"]

@@ -26,8 +26,7 @@ from packaging.version import Version
 
 from wheelhouse_resolver.errors import InvalidRequirementError
 from wheelhouse_resolver.host.detect import Host
-from wheelhouse_resolver.host.target_python import python_version
-from wheelhouse_resolver.selection.pick import requires_python
+from wheelhouse_resolver.selection.pick import linked_elsewhere, requires_python
 from wheelhouse_resolver.selection.policy import Policy, builds_by_version
 from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
 from wheelhouse_resolver.selection.together import together, trouble
@@ -242,8 +241,8 @@ def avail(wheelhouse: Tree, host: Host, wanted: Wanted, scope: Scope) -> Listing
         rows=tuple([Row(name, (wheel,)) for name in sorted(found) for wheel in found[name]]),
         missing=tuple(sorted(missing)),
         unmatched=tuple(unmatched),
-        direct=tuple(f"{each} ({each.where})" for each in applying if each.url is not None),
-        warnings=(*dict.fromkeys(selector.warnings), *ignored),
+        direct=tuple(each.stated for each in applying if each.url is not None),
+        warnings=(*policy.warnings, *dict.fromkeys(selector.warnings), *ignored),
     )
 
 
@@ -263,7 +262,6 @@ class _Selector:
         self._policy = policy
         self._scope = scope
         self._constrained = {each.name for each in policy.constraints}
-        self._python = python_version(policy.target)
         self.warnings: list[str] = []
         priorities: Mapping[Tag, int] = policy.priorities
 
@@ -305,15 +303,21 @@ class _Selector:
     def _newest_first(self, project: NormalizedName, specifier: SpecifierSet) -> Iterator[list[Candidate]]:
         """The builds of each version of *project* that *specifier* lets pass."""
         newest = None
-        if not specifier:
+        links = self._policy.links_of(project) if project in self._constrained else []
+        allowed = self._policy.prereleases_of(project)
+        if not specifier and not links and allowed is not False:
             # Most listings need no more than this, and to read all versions takes several times as long.
-            pre = bool(self._policy.prereleases)
+            pre = bool(allowed)
             if builds := self._catalogue.newest(project, self._fits, prereleases=pre):
                 newest = builds[0].version
                 ranks = [each.directory.rank for each in builds]
                 # One in each directory, and listed in their order: the tags and build tags have no say.
                 yield builds if ranks == sorted({*ranks}, reverse=True) else self.in_order(builds)
         candidates = self._catalogue.candidates(project, self._fits)
+        if links:
+            paths = {each.file for each in links}
+            candidates = [each for each in candidates if each.path in paths]
+            self.warnings += [] if candidates else [linked_elsewhere(project, links)]
         for builds in builds_by_version(self.in_order(self._policy.filter_versions(candidates, specifier))):
             if builds[0].version != newest:
                 yield builds
@@ -329,4 +333,8 @@ class _Selector:
         return builds if self._admits(builds[0]) else []
 
     def _admits(self, wheel: Candidate) -> bool:
-        return requires_python(wheel, self.warnings).contains(self._python, prereleases=True)
+        needs = requires_python(wheel, self.warnings)
+        if self._policy.admits(needs):
+            return True
+        self.warnings += self._policy.stops_at(wheel, needs)
+        return False

@@ -131,7 +131,10 @@ def picks(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[Pick]:
     policy = Policy.of(wheelhouse.site, host, files)
     found = ProjectFiles(wheelhouse, host, [each.name for each in files.requirements])
     asked = (*together(files.requirements, policy.marker_applies), *files.direct)
-    decided = [found.decide(each, policy) for each in asked]
+    decided = [
+        each._replace(warnings=(*policy.warnings, *each.warnings))
+        for each in (found.decide(every, policy) for every in asked)
+    ]
     for each in decided:
         info(__name__, "picked %s for %s", each.best.path if each.best else "nothing", each.requirement)
     return decided
@@ -153,6 +156,8 @@ def decide(asked: Requirement, policy: Policy, found: Sequence[WheelFile], outsi
         return Pick(str(asked), ignored=f"its marker does not hold for this Python: {asked.marker}")
     if asked.url is not None:
         return Pick(str(asked), problem=NAMES_ITS_FILE)
+    if links := policy.links_of(asked.name):
+        return _linked(asked, policy, found, links, outside)
     if not policy.allows_binary(asked.name):
         no = (Exclusion(Rule.NO_BINARY),)
         return Pick(str(asked), inside=lambda: tuple(FileStatus(each, no) for each in found), outside=outside)
@@ -165,12 +170,39 @@ def decide(asked: Requirement, policy: Policy, found: Sequence[WheelFile], outsi
     return Pick(str(asked), best, "", tuple(warnings), cache(chooser.statuses), outside, problem)
 
 
+def _linked(
+    asked: Requirement,
+    policy: Policy,
+    found: Sequence[WheelFile],
+    links: Sequence[Requirement],
+    outside: Statuses,
+) -> Pick:
+    """The pick where constraints name the file that pip takes: it may be one of those *found*."""
+    paths, stated = {each.file for each in links}, tuple(each.stated for each in links)
+    kept = [each for each in found if each.path in paths]
+    no = (Exclusion(Rule.LINK, about=stated),)
+    passed = [FileStatus(each, no) for each in found if each.path not in paths]
+    pick = decide(asked, policy._replace(constraints=_versions_only(policy)), kept, outside)
+    warnings = pick.warnings if kept else (*pick.warnings, linked_elsewhere(asked.name, links))
+    return pick._replace(warnings=warnings, inside=cache(lambda: (*pick.inside(), *passed)))
+
+
+def _versions_only(policy: Policy) -> tuple[Requirement, ...]:
+    return tuple(each for each in policy.constraints if not each.url)
+
+
+def linked_elsewhere(project: str, links: Iterable[Requirement]) -> str:
+    """A warning that pip takes *project* from what these constraints name."""
+    return f"pip takes {project} from what a constraint names: {', '.join(each.stated for each in links)}"
+
+
 def forbidding(candidate: Candidate, policy: Policy) -> tuple[str, ...]:
     """The constraints that forbid *candidate*, each with its file and line."""
     return tuple(
-        f"{each} ({each.where})" if each.where else str(each)
+        each.stated
         for each in policy.constraints_on(candidate.name)
         if not each.specifier.contains(candidate.version, prereleases=True)
+        or (each.url and each.file != candidate.path)
     )
 
 
@@ -186,13 +218,13 @@ class _Chooser:
         self._fit, self._unfit = policy.sort_candidates(files)
         self._allowed = policy.filter_versions(self._fit, policy.narrowed(asked.specifier, asked.name))
         versions = builds_by_version(self._allowed)
-        self._python = python_version(policy.target)
         while versions:
             builds = versions.pop(0)
             needs = requires_python(builds[0], self.warnings)
-            if needs.contains(self._python, prereleases=True):
+            if policy.admits(needs):
                 self.best, *self._lost = builds
                 break
+            self.warnings += policy.stops_at(builds[0], needs) if not self._refused else ()
             self._refused.append((needs, builds))
         self._lost += chain.from_iterable(versions)
 
@@ -205,7 +237,7 @@ class _Chooser:
                 self._losers(),
                 chain.from_iterable(self._incompatible(needs, builds) for needs, builds in self._refused),
                 (FileStatus(each, self._unfitting(each)) for each in self._unfit),
-                (FileStatus(each, self._barring(each) or (Exclusion(Rule.PRERELEASE),)) for each in barred),
+                (FileStatus(each, self._barring(each) or (self._prerelease(each),)) for each in barred),
             )
         )
 
@@ -222,9 +254,10 @@ class _Chooser:
 
     def _incompatible(self, needs: SpecifierSet, builds: Sequence[Candidate]) -> Iterator[FileStatus]:
         own, build = (str(needs),), (str(needs), place_of(builds[0]))
+        python = str(python_version(self._policy.target))
         for each in builds:
             kind, about = ("own", own) if each is builds[0] else ("build", build)
-            yield FileStatus(each, (Exclusion(Rule.REQUIRES_PYTHON, kind, about, str(self._python)),))
+            yield FileStatus(each, (Exclusion(Rule.REQUIRES_PYTHON, kind, about, python),))
 
     def _unfitting(self, file: WheelFile) -> tuple[Exclusion, ...]:
         if isinstance(file, InvalidFilename):
@@ -237,6 +270,10 @@ class _Chooser:
             return (Exclusion(Rule.SPECIFIER, about=(str(self._specifier),)),)
         against = forbidding(candidate, self._policy)
         return (Exclusion(Rule.CONSTRAINT, about=against),) if against else ()
+
+    def _prerelease(self, candidate: Candidate) -> Exclusion:
+        final = self._policy.prereleases_of(candidate.name) is False
+        return Exclusion(Rule.PRERELEASE, "only-final" if final else "")
 
 
 def _wrong_tags(tags: frozenset[Tag], policy: Policy) -> Exclusion:

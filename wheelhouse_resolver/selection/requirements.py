@@ -7,6 +7,7 @@ read by `requirements_file`.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from itertools import chain
@@ -16,6 +17,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
 from wheelhouse_resolver.errors import InvalidRequirementError, printable
+from wheelhouse_resolver.selection.constraints import local_path
 
 if TYPE_CHECKING:
     from packaging.markers import Marker  # packaging's parser takes 10 ms to import
@@ -67,6 +69,17 @@ class Requirement(NamedTuple):
 
     def __str__(self) -> str:
         return self.text
+
+    @property
+    def stated(self) -> str:
+        """The requirement, and the file and line that state it, if they are known."""
+        return f"{self} ({self.where})" if self.where else str(self)
+
+    @property
+    def file(self) -> str:
+        """The path of the file that `url` names; empty where that is not on this machine."""
+        place = local_path(self.url or "")
+        return "" if not place or ":/" in place else os.path.abspath(place)
 
     @property
     def refused_as_constraint(self) -> str:

@@ -41,7 +41,7 @@ def _joined(several: list[Requirement]) -> Requirement:
         extras=extras,
         marker=None,
         hashes=(),
-        lines=tuple(f"{each} ({each.where})" for each in several),
+        lines=tuple(each.stated for each in several),
     )
 
 

@@ -88,7 +88,7 @@ class _Planner:
         targets = range(len(self._settings.targets))
         direct = [each for each in asked.direct if any(self._applies(each, target, ()) for target in targets)]
         if direct:
-            raise DirectRequirementsError([f"{each} ({each.where})" for each in direct])
+            raise DirectRequirementsError([each.stated for each in direct])
         entries: dict[tuple[str, int, int], Entry] = {}
         satisfied: dict[Satisfied, None] = {}
         ignored: dict[str, None] = {}

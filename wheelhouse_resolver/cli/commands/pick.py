@@ -29,8 +29,7 @@ def run(args: argparse.Namespace) -> int:
     asked, site, host = options.question_of(args)
     wheelhouse = Tree(site)
     found = picks(wheelhouse, asked, host)
-    for each in found:
-        output.warn(each.warnings)
+    output.warn(dict.fromkeys(warning for each in found for warning in each.warnings))
     if args.json:
         output.print_json([each.to_dict() for each in found])
     else:

@@ -20,7 +20,7 @@ from wheelhouse_resolver.utils.serialise import to_plain
 _ADVICE = {
     Action.NAME: "did you mean {value}?",
     Action.PRE: "allow pre-releases",
-    Action.BINARY: "override the site's no-binary",
+    Action.BINARY: "override no-binary",
     Action.PYTHON: "use Python {pythons} (this is {python})",
     Action.LAYER: "load the module of the layer {value} ({layer})",
     Action.LOWER: "export WHEELHOUSE_ARCH={value} before loading the wheelhouse's module",

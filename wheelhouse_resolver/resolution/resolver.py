@@ -276,7 +276,7 @@ def resolve(
         ignored = (*ignored, "the site's [pip] table says no-deps: what these need is left out")
     problem = _Problem(factory, asked)
     provider = _Provider(factory)
-    texts = tuple(map(str, asked))
+    texts = tuple(dict.fromkeys(map(str, asked)))
     try:
         result = problem.search(provider, _ROUNDS)
     except ResolutionTooDeep as error:

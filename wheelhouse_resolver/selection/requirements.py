@@ -53,7 +53,8 @@ class Requirement(NamedTuple):
     url:       the URL or path that it names itself, as it is given; None: any wheel of the project will do.
     editable:  whether it is one of `-e`.
     hashes:    those that pip would insist on, each `sha256:...`.
-    lines:     where it stands for several lines of files (see `together`): each of them, with its place.
+    lines:     where it stands for several lines of files (see `together`): those that say versions, each
+               with its place.
     """
 
     text: str
@@ -158,9 +159,10 @@ class RequirementsFile(NamedTuple):
 
 
 def _once(several: Iterable[Iterable[Requirement]]) -> tuple[Requirement, ...]:
-    found: dict[tuple[str, str | None, tuple[str, ...]], Requirement] = {}
+    # What a file says counts with its other lines, so what the command line says does not stand for it.
+    found: dict[object, Requirement] = {}
     for each in chain.from_iterable(several):
-        found.setdefault((each.text, each.url, each.hashes), each)
+        found.setdefault((each.text, each.url, each.hashes, each.where is None), each)
     return tuple(found.values())
 
 

@@ -26,13 +26,15 @@ def together(
     for number, each in enumerate(requirements):
         asks = each.where is not None and each.url is None and applies(each.marker)
         found.setdefault(each.name if asks else number, []).append(each)
-    return [several[0] if len(several) == 1 else _joined(several) for several in found.values()]
+    joined = [several[0] if len(several) == 1 else _joined(several) for several in found.values()]
+    return list({each.text: each for each in reversed(joined)}.values())[::-1]
 
 
 def _joined(several: list[Requirement]) -> Requirement:
     specifier = several[0].specifier
     for each in several[1:]:
         specifier &= each.specifier
+    stating = {str(each.specifier): each.stated for each in reversed(several) if each.specifier}
     extras = frozenset[str]().union(*(each.extras for each in several))
     shown = f"[{','.join(sorted(extras))}]" if extras else ""
     return several[0]._replace(
@@ -41,7 +43,7 @@ def _joined(several: list[Requirement]) -> Requirement:
         extras=extras,
         marker=None,
         hashes=(),
-        lines=tuple(each.stated for each in several),
+        lines=tuple(reversed(stating.values())) if len(stating) > 1 else (),
     )
 
 

@@ -48,9 +48,9 @@ def _answer(each: Pick) -> None:
         output.warn([f"ignored {each.requirement}: {each.ignored}"])
     else:
         near = f"{each.in_path[0].file.filename}: {each.in_path[0].reason}" if each.in_path else ""
-        why = "".join(f": {printable(reason)}" for reason in (each.problem, near) if reason)
+        why = "; ".join(filter(None, [each.problem, near]))
         hint = " (--explain shows all)" if each.in_path else ""
-        print(f"no wheel for {each.requirement}{why}{hint}", file=sys.stderr)
+        print(f"no wheel for {each.requirement}{why and f': {printable(why)}'}{hint}", file=sys.stderr)
 
 
 def _explain(each: Pick) -> None:

@@ -251,7 +251,7 @@ def _direct(text: str, name: str, marker: Marker | None, where: str | None) -> R
 
 
 def _project_of(url: str) -> str:
-    """The project that a URL or path names: by its wheel's name, or by `#egg=`; else empty."""
+    """The project that a URL or path names: the wheel that it ends in says so, or `#egg=`; else empty."""
     from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
     path, _, fragment = url.partition("#")

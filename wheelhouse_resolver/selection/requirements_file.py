@@ -220,7 +220,7 @@ class _Option(NamedTuple):
 
 
 def _options(text: str, place: _Place) -> tuple[list[_Option], list[str]]:
-    """The options that *text* spells out, and what is no option. Raises `RequirementsFileError`."""
+    """The options that *text* spells out, and the other words. Raises `RequirementsFileError`."""
     try:
         found, rest = _parser()(shlex.split(text))
     except ValueError as error:

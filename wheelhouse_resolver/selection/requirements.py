@@ -17,7 +17,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
 from wheelhouse_resolver.errors import InvalidRequirementError, printable
-from wheelhouse_resolver.selection.constraints import local_path
+from wheelhouse_resolver.utils.urls import local_path
 
 if TYPE_CHECKING:
     from packaging.markers import Marker  # packaging's parser takes 10 ms to import

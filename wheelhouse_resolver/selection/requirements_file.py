@@ -23,6 +23,7 @@ from wheelhouse_resolver.selection.requirements import (
     parse_editable,
 )
 from wheelhouse_resolver.utils.redact import redact
+from wheelhouse_resolver.utils.urls import local_path
 
 #: All options with a value, and all without one; as pip does, `optparse` takes unambiguous beginnings.
 _WITH_VALUE = (
@@ -273,17 +274,13 @@ def _shown(text: str) -> str:
 
 def _local(name: str, place: _Place | None = None) -> str:
     """The path that a file name or `file:` URL means; *place* is for the error."""
-    if name.startswith("file:"):
-        from urllib.parse import unquote, urlsplit
-
-        return unquote(urlsplit(name).path)
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", name):
+    if re.match(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]*://", name):
         problem = "is not on a filesystem"
         error = RequirementsFileError(_shown(name), problem)
         if place is not None:
             error = RequirementsFileError(str(place), f"{_shown(name)} {problem}")
         raise error.with_hint("copy it to a file")
-    return name
+    return local_path(name)
 
 
 def _content(path: str) -> bytes:

@@ -623,3 +623,27 @@ def test_without_a_stdout_the_exit_code_still_tells(house: WheelhouseFixture, fo
     command = f'"{sys.executable}" -m wheelhouse_resolver audit --root "{house.root}" {form} >&-'
     done = subprocess.run(["sh", "-c", command], text=True, capture_output=True, env=clean_environ())
     assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "demo[fast]",
+            "demo[fast] ({path}, line 1): a constraint cannot have extras: every pip install fails",
+        ),
+        (None, "{path} cannot be read (No such file or directory): every pip install fails"),
+    ],
+    ids=["extras", "missing"],
+)
+def test_a_constraints_file_that_stops_pip(house: WheelhouseFixture, text: str | None, message: str) -> None:
+    limits = house.root.parent / "limits.txt"
+    if text is not None:
+        limits.write_text(f"{text}\n")
+    house.use_config(f'root = "{house.root}"\n[pip]\nconstraint = "{limits}"\n')
+    done = house.run("audit", "--json")
+    found = the("constraints-file", json.loads(done.out))
+    assert (done.code, found["severity"], found["paths"]) == (1, "error", [str(limits)])
+    assert found["message"].startswith(message.format(path=limits))
+    limits.write_text("demo==1.0\n")
+    assert house.run("audit").code == 0

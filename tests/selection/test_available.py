@@ -28,7 +28,8 @@ from wheelhouse_resolver.selection.available import (
     texts_of,
     wanted_of,
 )
-from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement, read_requirements
+from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
+from wheelhouse_resolver.selection.requirements_file import read_requirements
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.urls import file_url
 from wheelhouse_resolver.wheelhouse import Wheelhouse

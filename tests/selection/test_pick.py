@@ -22,7 +22,8 @@ from wheelhouse_resolver.host.detect import Host, detect_host
 from wheelhouse_resolver.host.target_python import target_python
 from wheelhouse_resolver.selection.pick import Pick
 from wheelhouse_resolver.selection.reasons import Rule
-from wheelhouse_resolver.selection.requirements import RequirementsFile, read_requirements
+from wheelhouse_resolver.selection.requirements import RequirementsFile
+from wheelhouse_resolver.selection.requirements_file import read_requirements
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.wheelhouse import Wheelhouse
 

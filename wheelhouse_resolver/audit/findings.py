@@ -33,6 +33,7 @@ class FindingKind(enum.Enum):
     UNREADABLE = "unreadable"
     LEFTOVER = "leftover"
     OUTSIDE = "outside-the-site"
+    CONSTRAINTS = "constraints-file"
 
     @property
     def severity(self) -> Severity:
@@ -40,7 +41,7 @@ class FindingKind(enum.Enum):
         return Severity.ERROR if self.name in _ERRORS else Severity.WARNING
 
 
-_ERRORS = frozenset({"ORDER", "INVERSION", "REQUIRES_PYTHON", "BROKEN", "UNREADABLE"})
+_ERRORS = frozenset({"ORDER", "INVERSION", "REQUIRES_PYTHON", "BROKEN", "UNREADABLE", "CONSTRAINTS"})
 
 
 class Finding(NamedTuple):

@@ -21,6 +21,7 @@ from wheelhouse_resolver.audit.findings import Finding, FindingKind
 from wheelhouse_resolver.audit.order import OrderCheck
 from wheelhouse_resolver.errors import UnreadableDirectoryError, WheelhouseError
 from wheelhouse_resolver.publishing.withdrawal import withdraw_command
+from wheelhouse_resolver.selection.constraints import site_problems
 from wheelhouse_resolver.site.layout import Directory
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree import listing
@@ -41,6 +42,8 @@ def audit(
 ) -> Iterator[Finding]:
     """Everything that is wrong with *site*'s wheelhouse, project by project: see `Wheelhouse.audit`."""
     listing.check_root(site)
+    for path, problem in site_problems(site, os.environ):
+        yield Finding(FindingKind.CONSTRAINTS, str(problem), (path,), f"correct {path}: every pip reads it")
     wheels: _Entries = []
     for number, directory in enumerate(site.directories()):
         yield from _read_directory(site, directory, number, wheels)

@@ -22,7 +22,8 @@ from wheelhouse_resolver.host.target_python import python_version
 from wheelhouse_resolver.selection.outside import why_not_searched
 from wheelhouse_resolver.selection.policy import Policy, builds_by_version, policy_key
 from wheelhouse_resolver.selection.reasons import Exclusion, FileStatus, Rule, place_of, python_labels
-from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile
+from wheelhouse_resolver.selection.requirements import NAMES_ITS_FILE, Requirement, RequirementsFile
+from wheelhouse_resolver.selection.together import together, trouble
 from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename, WheelFile
 from wheelhouse_resolver.tree.catalogue import Catalogue
 from wheelhouse_resolver.tree.reader import Tree
@@ -43,6 +44,7 @@ class Pick(NamedTuple):
     best:        the wheel that policy chooses; None when there is none.
     ignored:     why the requirement does not concern this host (its marker); empty if it does.
     warnings:    one line each.
+    problem:     why nothing can be picked whatever there is, or which lines of files want it; or empty.
     inside, outside: work out what was rejected, in the search path and in the site's other directories.
 
     They run when `in_path` or `rejected` is first asked for, so that a pick alone costs nothing that grows
@@ -55,6 +57,7 @@ class Pick(NamedTuple):
     warnings: tuple[str, ...] = ()
     inside: Statuses = tuple
     outside: Statuses = tuple
+    problem: str = ""
 
     def __repr__(self) -> str:
         return f"Pick(requirement={self.requirement!r}, best={self.best!r})"
@@ -70,8 +73,8 @@ class Pick(NamedTuple):
         return self.inside() + self.outside()
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: requirement, best, rejected, ignored, warnings."""
-        return {**to_plain(self, "requirement", "best", "rejected", "ignored", "warnings")}
+        """For JSON: requirement, best, rejected, ignored, problem, warnings."""
+        return {**to_plain(self, "requirement", "best", "rejected", "ignored", "problem", "warnings")}
 
 
 class ProjectFiles:
@@ -120,13 +123,18 @@ class ProjectFiles:
 def picks(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[Pick]:
     """The wheel in *wheelhouse* that policy chooses on *host*, for each requirement in *files*.
 
+    Lines of files on one project are one requirement. One by URL or path comes last, and gets none.
     The constraints and the `--pre` in *files* count, and the site's own constraints always do. Raises what
     `Wheelhouse.pick` raises.
     """
     host = host.for_site(wheelhouse.site)
     policy = Policy.of(wheelhouse.site, host, files)
     found = ProjectFiles(wheelhouse, host, [each.name for each in files.requirements])
-    decided = [found.decide(each, policy) for each in files.requirements]
+    asked = (*together(files.requirements, policy.marker_applies), *files.direct)
+    decided = [
+        each._replace(warnings=(*policy.warnings, *each.warnings))
+        for each in (found.decide(every, policy) for every in asked)
+    ]
     for each in decided:
         info(__name__, "picked %s for %s", each.best.path if each.best else "nothing", each.requirement)
     return decided
@@ -146,6 +154,10 @@ def decide(asked: Requirement, policy: Policy, found: Sequence[WheelFile], outsi
     """
     if not policy.marker_applies(asked.marker):
         return Pick(str(asked), ignored=f"its marker does not hold for this Python: {asked.marker}")
+    if asked.url is not None:
+        return Pick(str(asked), problem=NAMES_ITS_FILE)
+    if links := policy.links_of(asked.name):
+        return _linked(asked, policy, found, links, outside)
     if not policy.allows_binary(asked.name):
         no = (Exclusion(Rule.NO_BINARY),)
         return Pick(str(asked), inside=lambda: tuple(FileStatus(each, no) for each in found), outside=outside)
@@ -154,15 +166,43 @@ def decide(asked: Requirement, policy: Policy, found: Sequence[WheelFile], outsi
     if best is not None and asked.extras:
         with suppress(WheelhouseError):
             warnings += missing_extras(best, asked.extras, cached_metadata(best.path).provides_extra)
-    return Pick(str(asked), best, "", tuple(warnings), cache(chooser.statuses), outside)
+    problem = trouble(asked) if best is None else ""
+    return Pick(str(asked), best, "", tuple(warnings), cache(chooser.statuses), outside, problem)
+
+
+def _linked(
+    asked: Requirement,
+    policy: Policy,
+    found: Sequence[WheelFile],
+    links: Sequence[Requirement],
+    outside: Statuses,
+) -> Pick:
+    """The pick where constraints name the file that pip takes: it may be one of those *found*."""
+    paths, stated = {each.file for each in links}, tuple(each.stated for each in links)
+    kept = [each for each in found if each.path in paths]
+    no = (Exclusion(Rule.LINK, about=stated),)
+    passed = [FileStatus(each, no) for each in found if each.path not in paths]
+    pick = decide(asked, policy._replace(constraints=_versions_only(policy)), kept, outside)
+    warnings = pick.warnings if kept else (*pick.warnings, linked_elsewhere(asked.name, links))
+    return pick._replace(warnings=warnings, inside=cache(lambda: (*pick.inside(), *passed)))
+
+
+def _versions_only(policy: Policy) -> tuple[Requirement, ...]:
+    return tuple(each for each in policy.constraints if not each.url)
+
+
+def linked_elsewhere(project: str, links: Iterable[Requirement]) -> str:
+    """A warning that pip takes *project* from what these constraints name."""
+    return f"pip takes {project} from what a constraint names: {', '.join(each.stated for each in links)}"
 
 
 def forbidding(candidate: Candidate, policy: Policy) -> tuple[str, ...]:
     """The constraints that forbid *candidate*, each with its file and line."""
     return tuple(
-        f"{each} ({each.where})" if each.where else str(each)
+        each.stated
         for each in policy.constraints_on(candidate.name)
         if not each.specifier.contains(candidate.version, prereleases=True)
+        or (each.url and each.file != candidate.path)
     )
 
 
@@ -178,13 +218,13 @@ class _Chooser:
         self._fit, self._unfit = policy.sort_candidates(files)
         self._allowed = policy.filter_versions(self._fit, policy.narrowed(asked.specifier, asked.name))
         versions = builds_by_version(self._allowed)
-        self._python = python_version(policy.target)
         while versions:
             builds = versions.pop(0)
             needs = requires_python(builds[0], self.warnings)
-            if needs.contains(self._python, prereleases=True):
+            if policy.admits(needs):
                 self.best, *self._lost = builds
                 break
+            self.warnings += policy.stops_at(builds[0], needs) if not self._refused else ()
             self._refused.append((needs, builds))
         self._lost += chain.from_iterable(versions)
 
@@ -197,7 +237,7 @@ class _Chooser:
                 self._losers(),
                 chain.from_iterable(self._incompatible(needs, builds) for needs, builds in self._refused),
                 (FileStatus(each, self._unfitting(each)) for each in self._unfit),
-                (FileStatus(each, self._barring(each) or (Exclusion(Rule.PRERELEASE),)) for each in barred),
+                (FileStatus(each, self._barring(each) or (self._prerelease(each),)) for each in barred),
             )
         )
 
@@ -214,9 +254,10 @@ class _Chooser:
 
     def _incompatible(self, needs: SpecifierSet, builds: Sequence[Candidate]) -> Iterator[FileStatus]:
         own, build = (str(needs),), (str(needs), place_of(builds[0]))
+        python = str(python_version(self._policy.target))
         for each in builds:
             kind, about = ("own", own) if each is builds[0] else ("build", build)
-            yield FileStatus(each, (Exclusion(Rule.REQUIRES_PYTHON, kind, about, str(self._python)),))
+            yield FileStatus(each, (Exclusion(Rule.REQUIRES_PYTHON, kind, about, python),))
 
     def _unfitting(self, file: WheelFile) -> tuple[Exclusion, ...]:
         if isinstance(file, InvalidFilename):
@@ -229,6 +270,10 @@ class _Chooser:
             return (Exclusion(Rule.SPECIFIER, about=(str(self._specifier),)),)
         against = forbidding(candidate, self._policy)
         return (Exclusion(Rule.CONSTRAINT, about=against),) if against else ()
+
+    def _prerelease(self, candidate: Candidate) -> Exclusion:
+        final = self._policy.prereleases_of(candidate.name) is False
+        return Exclusion(Rule.PRERELEASE, "only-final" if final else "")
 
 
 def _wrong_tags(tags: frozenset[Tag], policy: Policy) -> Exclusion:

@@ -19,6 +19,7 @@ class Rule(enum.Enum):
     FILENAME = "filename"
     OUTSIDE = "outside-search-path"
     TAG = "python-tag"
+    LINK = "link"
     NO_BINARY = "no-binary"
     SPECIFIER = "specifier"
     CONSTRAINT = "constraint"
@@ -42,7 +43,9 @@ _TEXTS = {
     "abi": "for {about}, none of which this Python accepts",
     "own": "Requires-Python {about} ({this})",
     "build": "a lower build of {winner}, which requires Python {first}: pip tries older versions only",
-    Rule.NO_BINARY: "the site's [pip] table says no-binary: pip takes no wheel of it",
+    "only-final": "a pre-release, and the site's [pip] table says only-final",
+    Rule.LINK: "not the file that a constraint names: {about}",
+    Rule.NO_BINARY: "the site's [pip] table or a file says no-binary: pip takes no wheel of it",
     Rule.SPECIFIER: "the version is not {about}",
     Rule.CONSTRAINT: "not allowed by the constraint {about}",
     Rule.PRERELEASE: "a pre-release, and there is a final version (--pre or == allows it)",
@@ -66,6 +69,8 @@ class Exclusion(NamedTuple):
     REQUIRES_PYTHON: `own` and the specifier; or `build`, the specifier, and the higher build that has it.
     SPECIFIER, CONSTRAINT: the specifier; the constraints, each with its file and line.
     LOST_...:        the winner, as label/filename.
+    PRERELEASE:      `only-final`: the site takes none.
+    LINK:            the constraints that name the one file that pip takes.
     FILENAME:        the problem.
     here:            the layer, arch or Python of the host, where that makes the difference.
     """

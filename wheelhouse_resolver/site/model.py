@@ -62,7 +62,8 @@ class Site(layout.SiteFields):
             """The site with these fields, if they fit each other."""
             site = super().__new__(cls, *fields, **named)
             builtin = site.ladder is layout.BUILTIN_LADDER and site.layers is layout.BUILTIN_LAYERS
-            if not builtin or site.search or not os.path.isabs(site.root) or not site.root.isprintable():
+            plain = builtin and not site.search and not site.pip
+            if not plain or not os.path.isabs(site.root) or not site.root.isprintable():
                 from wheelhouse_resolver.site.validation import site_problems
 
                 if found := site_problems(site):

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from wheelhouse_resolver.host.target_python import TargetPython, other_version, running_python
 from wheelhouse_resolver.site.model import Site
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "make_wheel",
     "pack",
     "pip_report",
+    "plain_python",
     "record_of",
     "run_cli",
     "run_pip",
@@ -177,6 +179,11 @@ def clean_environ(**more: str) -> dict[str, str]:
         "UV_NO_CONFIG": "1",
         **more,
     }
+
+
+def plain_python(version: str) -> TargetPython:
+    """A CPython of that *version* (`3.9` is 3.9.0) on this machine, whatever Pythons this machine has."""
+    return other_version(running_python(), version)
 
 
 def run_cli(

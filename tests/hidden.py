@@ -27,15 +27,20 @@ _PYTHON = re.compile(r"(python|pypy)[\d.]*t?")
 def hide_pythons() -> None:
     """Let this process, and all that it starts, find on PATH whatever is there except Pythons."""
     if _REAL not in os.environ:
-        place, owner = mkdtemp(prefix="wheelhouse-tests-"), os.getpid()
+        place = mkdtemp(prefix="wheelhouse-tests-")
         os.chmod(place, 0o755)  # some tests run as another user
         # A test may leave a fork of this process by its ordinary end.
-        atexit.register(lambda: os.getpid() == owner and shutil.rmtree(place))
+        atexit.register(_remove, place, os.getpid())
         os.environ[_REAL] = REAL_PATH
         os.environ["PATH"] = without_pythons(REAL_PATH, Path(place))
     for name in ("CONDA_PREFIX", "EBROOTPYTHON"):
         os.environ.pop(name, None)
     os.environ["VIRTUAL_ENV"] = sys.prefix
+
+
+def _remove(place: str, owner: int) -> None:
+    if os.getpid() == owner:
+        shutil.rmtree(place)
 
 
 def without_pythons(search: str, place: Path) -> str:

@@ -14,6 +14,7 @@ import pytest
 from tests.cli.conftest import Cli
 from tests.cli.examples import examples, parser_of
 from tests.factories import clean_environ, make_tree, run_cli
+from tests.host.fakes import make_environment
 from wheelhouse_resolver.cli.main import COMMANDS, build_parser
 
 
@@ -99,6 +100,7 @@ def test_the_installed_program_and_the_module_are_the_same(
     assert module.returncode == code
 
 
+@pytest.mark.parametrize("python", ["own", "another"])
 @pytest.mark.parametrize(
     ("arguments", "unneeded"),
     [
@@ -117,7 +119,7 @@ def test_the_installed_program_and_the_module_are_the_same(
     ids=str,
 )
 def test_a_command_imports_only_what_it_needs(
-    arguments: tuple[str, ...], unneeded: list[str], tmp_path: Path
+    arguments: tuple[str, ...], unneeded: list[str], python: str, tmp_path: Path
 ) -> None:
     """When it is run again: what it had to ask others for the first time is remembered."""
     make_tree(tmp_path / "tree", {"generic": ["demo-1.0-py3-none-any.whl"]})
@@ -129,6 +131,10 @@ def test_a_command_imports_only_what_it_needs(
     environ = clean_environ(
         WHEELHOUSE_CONFIG=str(tmp_path / "site.toml"), XDG_CACHE_HOME=str(tmp_path / "cache")
     )
+    if python == "another":
+        make_environment(tmp_path / "env")
+        environ["VIRTUAL_ENV"] = str(tmp_path / "env")
+        unneeded = [*unneeded, "packaging.markers"]  # what it says of its version is known
     run_cli(*arguments, environ=environ)
     code = (
         "import sys; from wheelhouse_resolver.cli.main import main; main(sys.argv[1:]);"

@@ -34,7 +34,7 @@ class Asking:
             make_wheel(self.root / label, f"demo-{ending}.whl", requires_python=needs)
 
     def __call__(self, *arguments: str | Path, layer: str = "gentoo") -> Outcome:
-        return self._cli("why-not", *arguments, "--root", self.root, "--layer", layer, "--python", "3.11")
+        return self._cli("why-not", *arguments, "--root", self.root, "--layer", layer, "--python", "3.11.0")
 
     def told(self, *arguments: str | Path, code: int = 1) -> str:
         """What is said of the project demo, without the line that says that there is no wheel."""

@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
-from tests.factories import make_tree, make_wheel, pack, wheel_files
+from tests.factories import make_tree, make_wheel, pack, plain_python, wheel_files
 from tests.questions import pick, why_not
 from wheelhouse_resolver.explain.answer import Answer, Verdict
 from wheelhouse_resolver.explain.scenario import problem_of
@@ -33,7 +33,7 @@ from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 LINUX = f"linux_{platform.machine()}"
-HOST = Host(arch="avx", layer="gentoo", archs=("sse3", "avx"), python=target_python("3.11")[0])
+HOST = Host(arch="avx", layer="gentoo", archs=("sse3", "avx"), python=plain_python("3.11"))
 
 Wheels = Mapping[str, Sequence[str]]
 
@@ -435,7 +435,7 @@ class TestHelps:
 
     def test_the_same_version_of_another_kind_of_python(self, tmp_path: Path) -> None:
         names = [f"demo-1.0-cp313-cp313-{LINUX}.whl", f"demo-1.0-cp310-cp310-{LINUX}.whl"]
-        threaded = HOST._replace(python=target_python("3.13t")[0])
+        threaded = HOST._replace(python=plain_python("3.13t"))
         found = answer(tmp_path, {"generic": names}, "demo", threaded)
         assert (found.python, steps(found)) == (
             "3.13t",
@@ -610,7 +610,7 @@ class Asked:
     def single_changes(self) -> Iterator[str | None]:
         """What every single change leads to."""
         for version in _PYTHONS:
-            yield self.picks(self.host._replace(python=target_python(version)[0]))
+            yield self.picks(self.host._replace(python=plain_python(version)))
         for layer in _LAYERS:
             yield self.picks(self.host._replace(layer=layer))
         for arch in _ARCHS:
@@ -626,7 +626,7 @@ class Asked:
         host, files = self.host, self.files
         for step in suggestion.steps:
             if step.action is Action.PYTHON:
-                host = host._replace(python=target_python(python or step.values[0])[0])
+                host = host._replace(python=plain_python(python or step.values[0]))
             elif step.action is Action.LAYER:
                 host = host._replace(layer=None if step.values == ("none",) else step.values[0])
             elif step.action in (Action.NODE, Action.LOWER):
@@ -673,7 +673,7 @@ def test_every_suggestion_leads_to_a_pick_and_there_is_one_if_a_single_change_do
     files = RequirementsFile(
         constraints=(parse_requirement(constraint),) if constraint else (), prereleases=prereleases
     )
-    host = Host(arch=arch, layer=layer, python=target_python(python)[0])
+    host = Host(arch=arch, layer=layer, python=plain_python(python))
     with TemporaryDirectory() as directory:
         site = make_tree(Path(directory), {})
         for filename, label, needs, broken in wheels:

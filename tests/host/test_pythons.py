@@ -194,6 +194,11 @@ class TestTheProgramsOwn:
         monkeypatch.setattr(sys, "executable", BASE)
         assert chosen({"PATH": f"{tmp_path}/bin:{other.parent}"}) == str(other)
 
+    def test_the_working_directory_may_be_on_path(self, other: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An empty entry names it, as to a shell."""
+        monkeypatch.chdir(other.parent)
+        assert chosen({"PATH": f"{OWN_BIN}:"}) == str(other)
+
     def test_links_that_lead_nowhere(self, tmp_path: Path) -> None:
         (tmp_path / "python3").symlink_to("python3")
         assert environment_of(f"{tmp_path}/python3") == f"{tmp_path}/python3"
@@ -371,7 +376,7 @@ class TestOfAVersion:
         target = target_of("3.9")
         assert (target.path, target.version) == (str(python), "3.9")
         assert target.python.answers == target_python("3.9")[0].answers
-        with pytest.raises(PythonError, match=r"^target Python 3\.98: none of this version is here$"):
+        with pytest.raises(PythonError, match=r"^target Python 3\.98: no python3\.98 on PATH runs$"):
             target_of("3.98")
 
 
@@ -458,6 +463,16 @@ class TestWhatIsRemembered:
             assert python_probe.ask_python(str(shim), {}).executable == str(python)
         assert asked == [str(shim)] * 2
 
+    def test_not_of_a_program_that_starts_another(
+        self, python: Path, asked: list[str], tmp_path: Path
+    ) -> None:
+        """As Gentoo's python-exec does, a binary that goes by a file and a variable of its own."""
+        (tmp_path / "sitecustomize.py").write_text("import sys; sys.executable = '/usr/lib/python-exec/3'\n")
+        for _ in range(2):
+            answer = python_probe.ask_python(str(python), {"PYTHONPATH": str(tmp_path)})
+            assert answer.executable == "/usr/lib/python-exec/3"
+        assert asked == [str(python)] * 2
+
     def test_a_relative_path_of_modules_depends_on_the_directory(
         self, python: Path, asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -480,6 +495,7 @@ class TestWhatIsRemembered:
         monkeypatch.chdir(tmp_path / "gone")
         (tmp_path / "gone").rmdir()
         assert python_probe.ask_python(str(python), {}).executable == str(python)
+        assert chosen({"PATH": f":{python.parent}"}) == str(python.with_name("python3"))
         with pytest.raises(PythonError):  # a Python that must look there does not start
             python_probe.ask_python(str(python), {"PYTHONPATH": ":"})
 

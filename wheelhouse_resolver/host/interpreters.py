@@ -27,7 +27,8 @@ def target_of(spec: str | None) -> Target:
     """
     python, _ = target_python(spec if spec is not None else sys.executable)
     if python.version is not None:
-        raise PythonError(python.version, "none of this version is here").with_hint("give the path of one")
+        problem = f"no python{python.version} on PATH runs"
+        raise PythonError(python.version, problem).with_hint("give the path of one that does")
     path = os.path.abspath(str(python.evidence[0].value))
     if python.own:  # what is built for it is asked for by what it says
         python, _ = target_python(path)

@@ -177,7 +177,10 @@ def _identity(path: str) -> list[int] | None:
 
 
 def _holds(said: dict[str, Any]) -> bool:
-    """Whether the directories of modules, and the policy module among them, are as they were."""
+    """Whether the directories of modules, and the policy module among them, are as they were.
+
+    Never, if that does not tell: a policy that looks at the environment, a program that starts the Python.
+    """
     seen = said["seen"]
     return seen is not None and all(_identity(path) == identity for path, identity in seen)
 
@@ -204,6 +207,8 @@ def _ask(path: str, environ: Mapping[str, str], timeout: float | None) -> dict[s
         # What is wrong comes last; but a command that is not found is reported first, and advice may follow.
         why = f": {said[0 if done.returncode == _NOT_FOUND else -1].strip()}" if said else ""
         raise PythonError(path, f"is not a Python (it exited with {done.returncode}{why})")
-    if answer["seen"] is not None:
+    if answer["seen"] is not None and os.path.realpath(answer["executable"]) == os.path.realpath(path):
         answer["seen"] = [[each, _identity(each)] for each in answer["seen"]]
+    else:  # what a launcher starts (Gentoo's python-exec) is for others to choose, as with a script
+        answer["seen"] = None
     return answer

@@ -9,13 +9,15 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from wheelhouse_resolver.errors import PythonError
 from wheelhouse_resolver.host.layer import Evidence
 from wheelhouse_resolver.host.program_interpreter import NotElfError, program_interpreter
-from wheelhouse_resolver.host.python_probe import Answers, ask_python
 from wheelhouse_resolver.utils.log import debug
+
+if TYPE_CHECKING:
+    from wheelhouse_resolver.host.python_probe import Answers
 
 #: The variables that name a Python's directory, and how it is called in its `bin`, most likely first: active
 #: environments, then the module of EasyBuild.
@@ -112,6 +114,8 @@ def python_of(version: tuple[int, int, int | None, str], environ: Mapping[str, s
     The first `pythonX.Y` on PATH, the active environment's, the module's, the program's own; None if none is
     of that version.
     """
+    from wheelhouse_resolver.host.python_probe import ask_python
+
     major, minor, patch, threads = version
     named = _on_path(f"python{major}.{minor}{threads}", environ)
     for each in (*named, *_named_by_variables(environ)):
@@ -164,11 +168,11 @@ def _on_path(name: str, environ: Mapping[str, str]) -> Iterator[_Claim]:
     search = environ.get("PATH")
     seen = set()
     for directory in search.split(os.pathsep) if search else ():
-        path = os.path.abspath(os.path.join(directory, name))
+        path = os.path.join(directory, name)
         if os.path.isfile(path) and os.access(path, os.X_OK):
-            real = os.path.realpath(os.path.dirname(path))
+            real = os.path.realpath(directory)
             if real not in seen:
-                yield _Claim("PATH", path, f"{name} on PATH")
+                yield _Claim("PATH", os.path.abspath(path), f"{name} on PATH")
             seen.add(real)
 
 
@@ -184,5 +188,8 @@ def _answering(path: str, environ: Mapping[str, str], ask: bool) -> FoundPython:
         loader = None
     if loader is not None and not os.path.exists(loader):
         raise PythonError(path, f"cannot be run here (it needs {loader})")
-    answers = ask_python(path, environ, timeout=_PATIENCE) if ask else None
-    return FoundPython(path, answers, own=False)
+    if not ask:
+        return FoundPython(path, None, own=False)
+    from wheelhouse_resolver.host.python_probe import ask_python
+
+    return FoundPython(path, ask_python(path, environ, timeout=_PATIENCE), own=False)

@@ -56,7 +56,7 @@ class TargetPython(NamedTuple):
     def full_version(self) -> str | None:
         """Its version, such as `3.9.18`; None for one that was not asked."""
         if self.version is not None or self.answers is not None or _is_own(self):
-            return marker_environment(self)["python_full_version"]
+            return _full_version(self)
         return None
 
     def to_dict(self) -> dict[str, Any]:
@@ -252,24 +252,33 @@ def python_version(target: TargetPython) -> Version:
     """The version that `Requires-Python` is compared with (`3.9` counts as 3.9.0, as pip has it)."""
     from packaging.version import Version
 
-    if target.version is None and _answers(target) is None:
-        return Version(".".join(map(str, sys.version_info[:3])))
     # A development build of Python adds a `+`, which is not valid in a version.
-    return Version(marker_environment(target)["python_full_version"].rstrip("+"))
+    return Version(_full_version(target).rstrip("+"))
+
+
+def _full_version(target: TargetPython) -> str:
+    if target.version is not None:
+        full = target.version.rstrip("t")
+        return full if full.count(".") == 2 else f"{full}.0"
+    answers = _answers(target)
+    if answers is None:
+        return ".".join(map(str, sys.version_info[:3]))
+    return dict(answers.markers)["python_full_version"]
 
 
 def marker_environment(target: TargetPython) -> dict[str, str]:
     """The environment in which the markers of requirements are evaluated (PEP 508)."""
-    from packaging.markers import default_environment
-
     answers = target.answers if target.version is not None else _answers(target)
-    known = answers.markers if answers is not None else default_environment().items()
-    environment = {key: str(value) for key, value in known}
+    if answers is not None:
+        environment = dict(answers.markers)
+    else:
+        from packaging.markers import default_environment  # takes as long to import as Python to start
+
+        environment = {key: str(value) for key, value in default_environment().items()}
     if target.version is not None:
         major, minor, _, _ = _parsed(target.version)
-        full = target.version.rstrip("t")
         environment["python_version"] = f"{major}.{minor}"
-        environment["python_full_version"] = full if full.count(".") == 2 else f"{full}.0"
+        environment["python_full_version"] = _full_version(target)
         environment["implementation_version"] = environment["python_full_version"]
         environment["implementation_name"] = "cpython"
         environment["platform_python_implementation"] = "CPython"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.publishing.errors import PublishError
+from wheelhouse_resolver.publishing.journal import Journal
 from wheelhouse_resolver.publishing.plan import PlannedWheel, publish_command
 from wheelhouse_resolver.publishing.report import FileChange
 from wheelhouse_resolver.publishing.withdrawal import withdraw_command
@@ -14,24 +15,30 @@ from wheelhouse_resolver.utils.safe_io import BAD_ZIP
 from wheelhouse_resolver.wheelfile.rewrite import rewrite
 
 
-def place(site: Site, planned: PlannedWheel) -> FileChange:
+def place(site: Site, planned: PlannedWheel, journal: Journal | None = None) -> FileChange:
     """Write, sync and name *planned*; then, if it is for the place of its source, remove that.
 
-    Publishing again what is there with the same content is a success. Raises `PublishError` when the wheel
-    changed since it was checked, or its name was withdrawn; `AlreadyExistsError`; `OutputError`.
+    *journal*: notes the change first, and keeps that source. Publishing again what is there with the same
+    content is a success. Raises `PublishError` when the wheel changed since it was checked, or its name was
+    withdrawn; `AlreadyExistsError`; `OutputError`.
     """
     with atomic.temporary(planned.directory.path) as temporary:
         try:
             source = trash.file_id(planned.wheel.path)
             rewrite(planned.wheel, planned.change, temporary.file)
+            if journal is not None:
+                journal.record(planned.wheel.path, source, planned.filename, temporary)
         except (*BAD_ZIP, FileNotFoundError) as error:  # ChangedWhileReadError is a ValueError
             problem = f"changed while it was read ({error}); nothing placed"
             raise PublishError(planned.wheel.path, problem) from error
+        except OutputError:
+            raise
         except OSError as error:
             raise OutputError.from_os(planned.path, error) from error
         result = _commit(site, planned, temporary)
     if planned.in_place:
-        trash.remove_if_unchanged(planned.wheel.path, source)
+        remove = trash.remove_if_unchanged if journal is None else journal.keep
+        remove(planned.wheel.path, source)
         result = "stamped"
     return FileChange(planned.wheel.path, planned.path, result, source)
 

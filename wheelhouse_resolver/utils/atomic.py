@@ -102,7 +102,7 @@ def _locked_file(directory: str) -> tuple[str, int]:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             # Between its making and its locking somebody may take it for a leftover: wait until that is done.
-            _lock(descriptor, wait=True)
+            lock(descriptor, wait=True)
             if os.path.exists(path):
                 return path, descriptor
             os.close(descriptor)
@@ -113,7 +113,7 @@ def _locked_file(directory: str) -> tuple[str, int]:
             raise
 
 
-def _lock(descriptor: int, *, wait: bool = False) -> bool:
+def lock(descriptor: int, *, wait: bool = False) -> bool:
     """Lock an open file. False: somebody else has it (unless *wait*). A filesystem may have no locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -269,7 +269,7 @@ def clear_temporary(directory: str) -> int:
         with contextlib.suppress(OSError):
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             try:
-                if _lock(descriptor):
+                if lock(descriptor):
                     os.unlink(path)
                     cleared += 1
             finally:

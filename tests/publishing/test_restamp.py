@@ -218,6 +218,9 @@ def test_a_full_disk_ends_the_run_at_once_with_one_line(
     monkeypatch.setattr(os, "fsync", full)
     done = house.run("restamp")
     assert (done.code, done.out) == (2, "")
+    assert "restamp.journal: No space left on device\n" in done.err
+    done = house.run("restamp", "--no-undo")
+    assert (done.code, done.out) == (2, "")
     assert done.err == (
         f"error: cannot write {house.root}/gentoo/avx2/demo-1.0-400000avx2-cp311-cp311-linux_x86_64.whl: "
         "No space left on device\n"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -90,17 +89,10 @@ def test_the_last_run_is_undone_then_the_one_before(house: WheelhouseFixture) ->
         house.add("generic", f"{name}-1.0-py3-none-any.whl")
         states.append(house.wheels())
         house.run("restamp")
-    for state in reversed(states):
-        undone(house)
-        assert (
-            house.wheels()
-            == [
-                "generic/one-1.0-1000generic-py3-none-any.whl",
-                "generic/two-1.0-py3-none-any.whl",
-            ]
-            if state == states[1]
-            else ["generic/one-1.0-py3-none-any.whl", "generic/two-1.0-py3-none-any.whl"]
-        )
+    undone(house)
+    assert house.wheels() == states[1]
+    undone(house)
+    assert house.wheels() == [*states[0], "generic/two-1.0-py3-none-any.whl"]
     assert house.run("restamp", "--undo").out == "nothing to undo\n"
 
 
@@ -219,7 +211,8 @@ def published(house: WheelhouseFixture) -> str:
 
 
 def forgotten(house: WheelhouseFixture) -> str:
-    shutil.rmtree(house.root / "gentoo/avx2/.trash")
+    (kept,) = (house.root / "gentoo/avx2/.trash").rglob(LINUX)
+    kept.unlink()
     return f"{house.root}/gentoo/avx2/{AVX2}: its former file {LINUX} is not in .trash/ any more: not undone"
 
 

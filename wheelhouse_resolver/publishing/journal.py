@@ -7,6 +7,7 @@ number, so that they are undone together.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 
 from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.publishing import trash
+from wheelhouse_resolver.publishing.errors import PublishError
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils import atomic
 
@@ -61,9 +63,27 @@ class Journal:
         self._beside = beside or {}
         self._stated: set[tuple[str, ...]] = set()
         self._slots: dict[str, str] = {}
-        numbers = {number: closed for number, closed, _ in self._runs()}
-        last = max(numbers, default=0)
-        self._run = last + 1 if numbers.get(last, True) else last
+        self._run = 0
+
+    @contextlib.contextmanager
+    def running(self, *, shared: bool) -> Iterator[None]:
+        """The time of one run; *shared*: others may restamp as well, but nobody undo it.
+
+        Raises `PublishError` when somebody else does, and `OutputError`.
+        """
+        with contextlib.ExitStack() as stack:
+            try:
+                lock = os.path.join(os.path.dirname(self.path), "restamp.lock")
+                held = stack.enter_context(atomic.holding(lock, shared=shared))
+            except OSError as error:
+                raise self._unwritable(error) from error
+            if not held:
+                problem = "another restamp, or an undoing of one, is running"
+                raise PublishError(self._site.root, problem).with_hint("wait until it has ended")
+            numbers = {number: closed for number, closed, _ in self._runs()}
+            last = max(numbers, default=0)
+            self._run = last + 1 if numbers.get(last, True) else last
+            yield
 
     def record(self, path: str, known: tuple[int, ...], new: str, temporary: atomic.Temporary) -> None:
         """Note that the wheel at *path* is to be called *new*, and be what *temporary* is.
@@ -129,7 +149,7 @@ class Journal:
         try:
             with open(self.path, "rb") as file:
                 return file.read().splitlines()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
             raise OutputError.from_os(self.path, error, "cannot be read") from error
@@ -153,8 +173,11 @@ class Journal:
             if is_new:
                 atomic.sync_directory(os.path.dirname(self.path))
         except OSError as error:
-            hint = f"to do it without being able to undo it: `{self._site.command('restamp', '--no-undo')}`"
-            raise OutputError.from_os(self.path, error).with_hint(hint) from error
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> OutputError:
+        hint = f"to do it without being able to undo it: `{self._site.command('restamp', '--no-undo')}`"
+        return OutputError.from_os(self.path, error).with_hint(hint)
 
 
 def _renaming(entry: dict[str, Any]) -> Renaming:

@@ -54,40 +54,45 @@ def restamp(
     recorder = Recorder(observer)
     wheels = list(_wheels(site))
     outdated = [each for each in wheels if not is_current(site, each)]
-    journal = Journal(site, _beside(wheels)) if keep and not dry_run else None
-    for directory in site.directories() if not dry_run else ():
-        trash.clear(directory.path)
     meter = _Meter(site)
+    with contextlib.ExitStack() as stack:
+        journal = None
+        if keep and not dry_run and (outdated or retag):
+            journal = Journal(site, _beside(wheels))
+            stack.enter_context(journal.running(shared=True))
+        for directory in site.directories() if not dry_run else ():
+            trash.clear(directory.path)
 
-    def work(candidate: Candidate, tags: frozenset[Tag] | None = None) -> None:
-        with recorder.attempt(), meter.measured(candidate, tags) as done:
-            planned = restamped(site, candidate, tags)
-            change = FileChange(candidate.path, planned.path, "planned")
-            recorder.changed(change if dry_run else place(site, planned, journal))
-            done()
+        def work(candidate: Candidate, tags: frozenset[Tag] | None = None) -> None:
+            with recorder.attempt(), meter.measured(candidate, tags) as done:
+                planned = restamped(site, candidate, tags)
+                change = FileChange(candidate.path, planned.path, "planned")
+                recorder.changed(change if dry_run else place(site, planned, journal))
+                done()
 
-    for candidate in recorder.observer.progress(outdated, "checking" if dry_run else "restamping"):
-        work(candidate)
-    for case, tags in (
-        _inverted(wheels if dry_run else _wheels(site), searched_together(site)) if retag else ()
-    ):
-        if tags is not None:
-            work(case.higher, tags)
-            continue
-        with recorder.attempt():
-            problem = f"a tag inversion that new tags cannot fix: {case}"
-            command = withdraw_command(site, case.lower.directory, case.lower.filename)
-            hint = f"withdraw one of the two: `{command}`"
-            raise PublishError(case.higher.path, problem).with_hint(hint)
-    if journal is not None:
-        journal.end()
+        for candidate in recorder.observer.progress(outdated, "checking" if dry_run else "restamping"):
+            work(candidate)
+        now = wheels if dry_run else _wheels(site)
+        for case, tags in _inverted(now, searched_together(site)) if retag else ():
+            if tags is not None:
+                work(case.higher, tags)
+                continue
+            with recorder.attempt():
+                raise _not_fixable(site, case)
+        if journal is not None:
+            journal.end()
     seconds, measured = meter.estimate() if dry_run else (meter.seconds, "this very run")
-    renamed = {each.source: each.path for each in recorder.changes}
-    left = _left(site, _renamed(wheels, renamed) if dry_run else _wheels(site), renamed if dry_run else {})
-    totals = Totals(
-        len(recorder.changes), len(wheels) - len(outdated), meter.size, seconds, measured, tuple(left)
-    )
+    renamed = {each.source: each.path for each in recorder.changes} if dry_run else {}
+    left = _left(site, _renamed(wheels, renamed) if dry_run else _wheels(site), renamed)
+    count, current = len(recorder.changes), len(wheels) - len(outdated)
+    totals = Totals(count, current, meter.size, seconds, measured, tuple(left))
     return recorder.report()._replace(totals=totals)
+
+
+def _not_fixable(site: Site, case: Inversion) -> PublishError:
+    problem = f"a tag inversion that new tags cannot fix: {case}"
+    command = withdraw_command(site, case.lower.directory, case.lower.filename)
+    return PublishError(case.higher.path, problem).with_hint(f"withdraw one of the two: `{command}`")
 
 
 def _wheels(site: Site) -> Iterator[Candidate]:

@@ -6,6 +6,7 @@ wheels of a version of which something has changed since keep their names, all o
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -55,28 +56,30 @@ def undo(site: Site, *, dry_run: bool = False, observer: PublishObserver | None 
     listing.check_root(site)
     recorder = Recorder(observer)
     journal = Journal(site)
-    run, steps = max(journal.undoable(), default=(0, []))
-    wheels = _wheels_of(site, steps)
-    kept = _Kept(wheels)
-    for directory in site.directories() if not dry_run else ():
-        trash.clear(directory.path)
-    barred: set[object] = set()
-    for error, version in _problems(site, wheels, kept):
-        barred.add(version)
-        with recorder.attempt():
-            raise error
-    # The other way round, so that the tree is on the way what it was on the way there.
-    todo = [each for each in reversed(wheels) if _version_of(each) not in barred and not each.is_back]
-    for wheel in recorder.observer.progress(todo, "undoing"):
-        with recorder.attempt():
-            stamped = next((path for path, is_, made in wheel.later() if is_ in made), wheel.path)
-            if not dry_run:
-                _put_back(wheel, kept)
-            recorder.changed(FileChange(stamped, wheel.path, "planned" if dry_run else "restored"))
-    report = recorder.report()
-    if run and report.ok and not dry_run:
-        journal.undone(run)
-    return report
+    if not journal.undoable():
+        return recorder.report()
+    with contextlib.nullcontext() if dry_run else journal.running(shared=False):
+        run, steps = max(journal.undoable(), default=(0, []))
+        wheels = _wheels_of(site, steps)
+        kept = _Kept(wheels)
+        for directory in site.directories() if not dry_run else ():
+            trash.clear(directory.path)
+        barred: set[object] = set()
+        for error, version in _problems(site, wheels, kept):
+            barred.add(version)
+            with recorder.attempt():
+                raise error
+        # The other way round, so that the tree is on the way what it was on the way there.
+        todo = [each for each in reversed(wheels) if _version_of(each) not in barred and not each.is_back]
+        for wheel in recorder.observer.progress(todo, "undoing"):
+            with recorder.attempt():
+                stamped = next((path for path, is_, made in wheel.later() if is_ in made), wheel.path)
+                if not dry_run:
+                    _put_back(wheel, kept)
+                recorder.changed(FileChange(stamped, wheel.path, "planned" if dry_run else "restored"))
+        if run and recorder.report().ok and not dry_run:
+            journal.undone(run)
+    return recorder.report()
 
 
 def forget(site: Site, *, dry_run: bool = False, observer: PublishObserver | None = None) -> PublishReport:
@@ -84,14 +87,16 @@ def forget(site: Site, *, dry_run: bool = False, observer: PublishObserver | Non
     listing.check_root(site)
     recorder = Recorder(observer)
     journal = Journal(site)
-    for run, steps in journal.undoable():
-        wheels = _wheels_of(site, steps)
-        for each in _Kept(wheels).all():
+    if not journal.undoable():
+        return recorder.report()
+    with contextlib.nullcontext() if dry_run else journal.running(shared=False):
+        for run, steps in journal.undoable():
+            for each in _Kept(_wheels_of(site, steps)).all():
+                if not dry_run:
+                    trash.discard(each)
+                recorder.changed(FileChange(each.origin, each.path, "planned" if dry_run else "removed"))
             if not dry_run:
-                trash.discard(each)
-            recorder.changed(FileChange(each.origin, each.path, "planned" if dry_run else "removed"))
-        if not dry_run:
-            journal.undone(run)
+                journal.undone(run)
     return recorder.report()
 
 
@@ -190,9 +195,7 @@ def _problem(site: Site, wheel: _Wheel, kept: _Kept) -> PublishError | None:
         return None
     path = here[-1][0]
     if kept.get(wheel) is None:
-        return PublishError(
-            path, f"{wheel.name}, which it was made of, is not in .trash/ any more: not undone"
-        )
+        return PublishError(path, f"its former file {wheel.name} is not in .trash/ any more: not undone")
     if all(is_ is None for _, is_, _ in here):
         problem = f"was withdrawn or removed since {wheel.name} was restamped: not undone"
         return PublishError(path, problem).with_hint(f"to have the former wheel: `{restore}`")

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.tags import Tag
 from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
 
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.host.detect import Host
@@ -210,7 +211,9 @@ class _Chooser:
         for each in self._lost:
             parts = zip(_LOST, policy_key(each, priorities), best, strict=False)
             rule = next((rule for rule, own, its in parts if own != its), Rule.LOST_NAME)
-            yield FileStatus(each, (Exclusion(rule, about=about),))
+            hidden = rule is Rule.LOST_VERSION and each.directory.rank > self.best.directory.rank
+            kind = "label" if hidden and _public(each) == _public(self.best) else ""
+            yield FileStatus(each, (Exclusion(rule, kind, about),))
 
     def _incompatible(self, needs: SpecifierSet, builds: Sequence[Candidate]) -> Iterator[FileStatus]:
         own, build = (str(needs),), (str(needs), place_of(builds[0]))
@@ -229,6 +232,11 @@ class _Chooser:
             return (Exclusion(Rule.SPECIFIER, about=(str(self._specifier),)),)
         against = forbidding(candidate, self._policy)
         return (Exclusion(Rule.CONSTRAINT, about=against),) if against else ()
+
+
+def _public(candidate: Candidate) -> Version:
+    """Its version without the local label."""
+    return Version(candidate.version.public)
 
 
 def _wrong_tags(tags: frozenset[Tag], policy: Policy) -> Exclusion:

@@ -23,6 +23,9 @@ TEMPORARY_PREFIX = ".wheelhouse-draft-"
 
 _SUFFIX = ".part"
 
+#: What a filesystem answers that has no locks.
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+
 #: On a filesystem without locks a temporary file is taken for dead after this long (s).
 _DEAD_AFTER = 24 * 3600
 
@@ -120,10 +123,32 @@ def lock(descriptor: int, *, wait: bool = False) -> bool:
     except BlockingIOError:
         return False
     except OSError as error:
-        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
+        if error.errno not in _NO_LOCKS:
             raise
         return time.time() - os.fstat(descriptor).st_mtime > _DEAD_AFTER
     return True
+
+
+@contextlib.contextmanager
+def holding(path: str, *, shared: bool) -> Iterator[bool]:
+    """Hold the lock file at *path* (made if missing) for the block; False: somebody else does.
+
+    *shared*: others may hold it so, too. A filesystem may have no locks: then it is True. Raises `OSError`.
+    """
+    make_shared_directory(os.path.dirname(path))
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    try:
+        held = True
+        try:
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            held = False
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+        yield held
+    finally:
+        os.close(descriptor)
 
 
 def commit(temporary: Temporary, path: str) -> bool:

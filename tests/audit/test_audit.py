@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -91,6 +92,15 @@ def test_a_wheelhouse_that_is_not_there_is_bad_input(tmp_path: Path) -> None:
     assert "does not exist" in done.stderr
     with pytest.raises(NoWheelhouseError):
         list(audit(Site.default(tmp_path / "none")))
+
+
+def test_every_kind_of_finding_is_explained() -> None:
+    page = (Path(__file__).parents[2] / "docs/publishing.md").read_text()
+    table = page.partition("| finding | what is wrong |")[2].partition("\n\n")[0]
+    named = [name for row in table.splitlines()[2:] for name in re.findall(r"`([a-z-]+)`", row.split("|")[1])]
+    assert sorted(named) == sorted(kind.value for kind in FindingKind)
+    errors = [kind.value for kind in FindingKind if kind.severity is Severity.ERROR]
+    assert sorted(named[: len(errors)]) == sorted(errors)
 
 
 # -- the order ---------------------------------------------------------------------------------------------
@@ -273,7 +283,7 @@ def test_the_fix_makes_the_better_arch_as_new(
     fix(house, the("label-over-better-arch", findings(house)))
     house.run("restamp")
     assert findings(house) == []
-    picked = house.run("pick", f"demo>={newest}", "--layer", "gentoo", "--arch", "avx512", "--python", "3.11")
+    picked = house.run("pick", f"demo=={newest}", "--layer", "gentoo", "--arch", "avx512", "--python", "3.11")
     assert "/gentoo/avx512/demo-" in picked.out
 
 

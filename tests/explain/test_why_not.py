@@ -165,7 +165,7 @@ class TestStops:
             "generic": [f"demo-1.0-cp311-cp311-{LINUX}.whl"],
         }
         found = answer(tmp_path, wheels, "demo")
-        reasons = {each.file.path.removeprefix(f"{tmp_path}/"): each.reason for each in found.files}
+        reasons = {each.file.path.removeprefix(f"{found.site.root}/"): each.reason for each in found.files}
         hidden = ", by its local label alone, and so passed over for a less specific directory"
         assert reasons == {
             f"gentoo/avx/demo-1.0.0-cp311-cp311-{LINUX}.whl": f"older than {best}{hidden}",

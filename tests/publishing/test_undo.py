@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -15,6 +17,7 @@ from tests.whole import wheels_below
 from wheelhouse_resolver import Wheelhouse
 from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.publishing.journal import Journal
+from wheelhouse_resolver.utils import atomic
 
 PURE = "demo-1.0-py3-none-any.whl"
 LINUX = "demo-1.0-cp311-cp311-linux_x86_64.whl"
@@ -181,6 +184,36 @@ def test_options_that_say_nothing_together_are_refused(house: WheelhouseFixture)
         done = house.run("restamp", *more)
         assert done.code == 2
         assert "error: " in done.err
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["a-restamp", "an-undoing"])
+def test_an_undoing_waits_for_nobody_and_is_alone(house: WheelhouseFixture, shared: bool) -> None:
+    house.add("generic", PURE)
+    house.run("restamp")
+    house.add("generic", "other-1.0-py3-none-any.whl")
+    running = (
+        f"error: {house.root}: another restamp, or an undoing of one, is running\n"
+        "hint: wait until it has ended\n"
+    )
+    with atomic.holding(f"{house.root}/.trash/restamp.lock", shared=shared):
+        before = bytes_of(house)
+        for option in ("--undo", "--forget"):
+            assert house.run("restamp", option) == (2, "", running)
+        assert bytes_of(house) == before
+        done = house.run("restamp")  # several may
+        assert (done.code, done.err) == ((0, "") if shared else (2, running))
+    undone(house)
+
+
+def test_a_filesystem_without_locks(house: WheelhouseFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    before = filled(house)
+    house.run("restamp")
+    undone(house)
+    assert bytes_of(house) == before
 
 
 # -- what has changed since --------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ number, so that they are undone together.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -176,8 +177,11 @@ class Journal:
             raise self._unwritable(error) from error
 
     def _unwritable(self, error: OSError) -> OutputError:
-        hint = f"to do it without being able to undo it: `{self._site.command('restamp', '--no-undo')}`"
-        return OutputError.from_os(self.path, error).with_hint(hint)
+        found = OutputError.from_os(self.path, error)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            return found
+        command = self._site.command("restamp", "--no-undo")
+        return found.with_hint(f"to do it without being able to undo it: `{command}`")
 
 
 def _renaming(entry: dict[str, Any]) -> Renaming:

@@ -32,7 +32,6 @@ from wheelhouse_resolver.site.model import Site, searched_together
 from wheelhouse_resolver.tree import listing
 from wheelhouse_resolver.tree.candidate import Candidate, parse_candidate
 from wheelhouse_resolver.tree.reader import wheels_in
-from wheelhouse_resolver.wheelfile.rewrite import rewrite
 
 #: The largest wheel that is rewritten only to know how long that takes (bytes).
 _SAMPLE = 64 << 20
@@ -205,11 +204,11 @@ class _Meter:
 
     def _rewriting(self, wheel: _Measured) -> float:
         planned = restamped(self._site, wheel.candidate, wheel.tags)
-        with tempfile.TemporaryFile() as file:
+        with tempfile.TemporaryDirectory() as elsewhere:
+            directory = planned.directory._replace(path=elsewhere)
             started = time.monotonic()
-            rewrite(planned.wheel, planned.change, file)
-            file.flush()
-            os.fsync(file.fileno())
+            made = place(self._site, planned._replace(directory=directory, in_place=False))
+            trash.move_to_trash(made.path)  # as long as it takes to move the old one
             return time.monotonic() - started
 
 

@@ -56,14 +56,14 @@ def undo(site: Site, *, dry_run: bool = False, observer: PublishObserver | None 
     listing.check_root(site)
     recorder = Recorder(observer)
     journal = Journal(site)
+    for directory in site.directories() if not dry_run else ():
+        trash.clear(directory.path)
     if not journal.undoable():
         return recorder.report()
     with contextlib.nullcontext() if dry_run else journal.running(shared=False):
         run, steps = max(journal.undoable(), default=(0, []))
         wheels = _wheels_of(site, steps)
         kept = _Kept(wheels)
-        for directory in site.directories() if not dry_run else ():
-            trash.clear(directory.path)
         barred: set[object] = set()
         for error, version in _problems(site, wheels, kept):
             barred.add(version)

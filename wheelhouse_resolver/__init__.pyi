@@ -50,10 +50,12 @@ from wheelhouse_resolver.installers.pip_config import Setting as Setting
 from wheelhouse_resolver.installers.pip_config import pip_config as pip_config
 from wheelhouse_resolver.publishing.errors import AfterHookError as AfterHookError
 from wheelhouse_resolver.publishing.errors import PublishError as PublishError
+from wheelhouse_resolver.publishing.order import WrongOrder as WrongOrder
 from wheelhouse_resolver.publishing.plan import PublishOptions as PublishOptions
 from wheelhouse_resolver.publishing.report import FileChange as FileChange
 from wheelhouse_resolver.publishing.report import PublishObserver as PublishObserver
 from wheelhouse_resolver.publishing.report import PublishReport as PublishReport
+from wheelhouse_resolver.publishing.report import Totals as Totals
 from wheelhouse_resolver.resolution.conflict import Asked as Asked
 from wheelhouse_resolver.resolution.conflict import Conflict as Conflict
 from wheelhouse_resolver.resolution.conflict import Demand as Demand
@@ -150,6 +152,7 @@ __all__ = [
     "Suggestion",
     "TargetPython",
     "TooComplexError",
+    "Totals",
     "UnknownArchError",
     "UnknownLayerError",
     "UnknownNameError",
@@ -161,6 +164,7 @@ __all__ = [
     "VerifyOptions",
     "Wheelhouse",
     "WheelhouseError",
+    "WrongOrder",
     "classify",
     "detect_host",
     "lock_text",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import platform
 import shlex
@@ -157,6 +158,22 @@ class TestStops:
             "generic/demo-0.9-py3-none-any.whl": Rule.LOST_VERSION,
         }
         assert {stop.about for (stop,) in stops(found).values()} == {(best.replace("demo-", "Demo-"),)}
+
+    def test_a_label_that_hides_a_better_arch_is_the_reason(self, tmp_path: Path) -> None:
+        best = f"gentoo/generic/demo-1.0+site-cp311-cp311-{LINUX}.whl"
+        wheels = {
+            "gentoo/avx": [f"demo-1.0.0-cp311-cp311-{LINUX}.whl", f"demo-0.9-cp311-cp311-{LINUX}.whl"],
+            "gentoo/generic": [os.path.basename(best)],
+            "generic": [f"demo-1.0-cp311-cp311-{LINUX}.whl"],
+        }
+        found = answer(tmp_path, wheels, "demo")
+        reasons = {each.file.path.removeprefix(f"{found.site.root}/"): each.reason for each in found.files}
+        hidden = ", by its local label alone, and so passed over for a less specific directory"
+        assert reasons == {
+            f"gentoo/avx/demo-1.0.0-cp311-cp311-{LINUX}.whl": f"older than {best}{hidden}",
+            f"gentoo/avx/demo-0.9-cp311-cp311-{LINUX}.whl": f"older than {best}",
+            f"generic/demo-1.0-cp311-cp311-{LINUX}.whl": f"older than {best}",
+        }
 
     def test_no_binary(self, tmp_path: Path) -> None:
         make_tree(

@@ -209,6 +209,7 @@ def _warm_up() -> None:
                 ["publish", str(wheel), "--to", "gentoo/avx2"],
                 ["publish", str(base)],
                 ["restamp", "--retag"],
+                ["restamp", "--undo"],
                 ["view", "--output", str(base / "view")],
                 ["withdraw", "demo-1.0-1000generic-py3-none-any.whl"],
                 ["restore", "demo-1.0-1000generic-py3-none-any.whl"],

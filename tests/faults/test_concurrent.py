@@ -111,6 +111,33 @@ def test_several_who_restamp_one_tree_finish_it_together(
     assert {(each.code, each.err) for each in ran} == {(0, "")}  # what another has done is done
 
 
+@pytest.mark.parametrize("without", _FILESYSTEMS)
+def test_several_who_restamp_and_undo_one_tree_lose_nothing(
+    runner: Runner, tmp_path: Path, without: tuple[str, ...]
+) -> None:
+    case = Case(tmp_path)
+    for number in range(8):
+        for label in ("generic", "gentoo/avx2"):
+            case.standing(label, f"demo{number}-1.0-cp311-cp311-linux_x86_64.whl", mark=f"{label}{number}")
+    case.again()
+    first = {path: path.read_bytes() for path in wheels_below(case.root)}
+    restamp: Command = ["restamp", "--root", case.root]
+    undo: Command = [*restamp, "--undo"]
+    runner.together([restamp] * 4, without=without)
+    ran = runner.together([undo] * 4, without=without)
+    assert (0, "") in [(each.code, each.err) for each in ran]
+    for each in ran:  # who came while another one did it says so
+        assert (each.code, each.err) == (0, "") or "an undoing of one, is running" in each.err
+    assert {path: path.read_bytes() for path in wheels_below(case.root)} == first
+    for _ in range(3):
+        runner.together([restamp, undo, restamp, undo], without=without)
+        case.check_whole()
+        assert contents(case.start) <= contents(case.root)
+    while "nothing to undo" not in (ran := [runner.run(*undo, without=without)])[0].out:
+        assert (ran[0].code, ran[0].err) == (0, "")
+    assert {path: path.read_bytes() for path in wheels_below(case.root)} == first
+
+
 def test_publishers_and_restampers_and_kills_at_once(runner: Runner, tmp_path: Path) -> None:
     case = Case(tmp_path)
     names = [f"demo{number}-1.0-cp311-cp311-linux_x86_64.whl" for number in range(6)]

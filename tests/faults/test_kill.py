@@ -16,6 +16,8 @@ import pytest
 from tests.factories import clean_environ
 from tests.faults.runner import Runner
 from tests.faults.trees import Case, contents, leftovers
+from tests.whole import wheels_below
+from wheelhouse_resolver import Site, Wheelhouse
 from wheelhouse_resolver.publishing import trash
 
 #: How often each case is killed at a random instant: every day, and in the stage of the slow tests.
@@ -29,6 +31,11 @@ _FILESYSTEMS = [
 ]
 
 Command = list[str | os.PathLike[str]]
+
+
+def bytes_of(root: Path) -> dict[str, bytes]:
+    """All wheels below *root* that installers see."""
+    return {str(path.relative_to(root)): path.read_bytes() for path in wheels_below(root)}
 
 
 class Blow:
@@ -193,6 +200,45 @@ def restamp_blow(tmp_path: Path) -> Blow:
     return Blow(case, ["restamp"])
 
 
+class UndoBlow(Blow):
+    """A restamped tree that gets its former names back, to the byte."""
+
+    def __init__(self, case: Case) -> None:
+        super().__init__(case, ["restamp", "--undo"])
+        self.first = bytes_of(case.start)
+        assert Wheelhouse(Site.default(case.start)).restamp().ok
+        assert not self.first.keys() & bytes_of(case.start).keys()
+
+    def check_done(self) -> None:
+        super().check_done()
+        assert bytes_of(self.case.root) == self.first
+
+
+def undo_blow(tmp_path: Path) -> Blow:
+    case = restamp_blow(tmp_path).case
+    return UndoBlow(case)
+
+
+class UndoneBlow(Blow):
+    """A restamping that is undone after it was killed."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.first = bytes_of(self.case.root)
+
+    def verify(self, runner: Runner, without: tuple[str, ...]) -> None:
+        self.check()
+        undo: Command = ["restamp", "--undo", "--root", self.case.root]
+        ran = runner.run(*undo, without=without)
+        assert (ran.code, ran.err) == (0, "")
+        assert bytes_of(self.case.root) == self.first
+        assert leftovers(self.case.root) == []
+
+
+def undone_blow(tmp_path: Path) -> Blow:
+    return UndoneBlow(restamp_blow(tmp_path).case, ["restamp"])
+
+
 class ViewBlow(Blow):
     """Links, some of which are there already, outdated or superfluous."""
 
@@ -264,6 +310,8 @@ BLOWS = {
     "restore": restore_blow,
     "remove-source": remove_blow,
     "restamp": restamp_blow,
+    "undo": undo_blow,
+    "restamp-undone": undone_blow,
     "view": view_blow,
 }
 _EACH = pytest.mark.parametrize("make", BLOWS.values(), ids=list(BLOWS))
@@ -349,6 +397,20 @@ def test_killed_again_and_again_it_gets_there(runner: Runner, tmp_path: Path) ->
         runner.run(*blow.command, kill_after=dice.uniform(0, lasts))
         blow.check()
     blow.verify(runner, ())
+
+
+def test_restamped_and_undone_again_and_again_with_kills(runner: Runner, tmp_path: Path) -> None:
+    blow = undone_blow(tmp_path)
+    lasts = blow.learn(runner, ())
+    blow.prepare()
+    dice = random.Random(0)
+    for number in range(12):
+        more = ["--undo"] * (number % 3 == 2)
+        runner.run(*blow.command, *more, kill_after=dice.uniform(0, lasts))
+        blow.check()
+    for _ in range(12):  # as many runs as there may have been
+        assert runner.run(*blow.command, "--undo").code == 0
+    assert bytes_of(blow.case.root) == bytes_of(blow.case.start)
 
 
 def test_the_installed_program_is_killed_like_the_forked_one(runner: Runner, tmp_path: Path) -> None:

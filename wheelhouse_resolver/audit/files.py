@@ -12,9 +12,9 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from wheelhouse_resolver.audit.findings import Finding, FindingKind
-from wheelhouse_resolver.audit.order import accepts, visible
 from wheelhouse_resolver.errors import UnreadableWheelError, reason_of
 from wheelhouse_resolver.installers.inversion import concerned_pythons
+from wheelhouse_resolver.publishing.order import accepts, visible
 from wheelhouse_resolver.publishing.withdrawal import withdraw_command
 from wheelhouse_resolver.site.layout import GENERIC, HostKind
 from wheelhouse_resolver.site.model import Site

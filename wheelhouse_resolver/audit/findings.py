@@ -22,6 +22,7 @@ class FindingKind(enum.Enum):
 
     ORDER = "wrong-order"
     INVERSION = "tag-inversion"
+    LABEL = "label-over-better-arch"
     UNSTAMPED = "unstamped"
     STALE = "stale-stamp"
     OVERFLOW = "build-number-too-high"

@@ -18,8 +18,9 @@ from packaging.version import Version
 
 from wheelhouse_resolver.audit import files
 from wheelhouse_resolver.audit.findings import Finding, FindingKind
-from wheelhouse_resolver.audit.order import OrderCheck
+from wheelhouse_resolver.audit.order import check_labels, order_finding
 from wheelhouse_resolver.errors import UnreadableDirectoryError, WheelhouseError
+from wheelhouse_resolver.publishing.order import OrderCheck
 from wheelhouse_resolver.publishing.withdrawal import withdraw_command
 from wheelhouse_resolver.selection.constraints import site_problems
 from wheelhouse_resolver.site.layout import Directory
@@ -88,18 +89,23 @@ class _Look:
                 fix = withdraw_command(site, each.directory, each.filename)
                 yield Finding(FindingKind.MISNAMED, each.problem, (each.path,), fix)
         contents: dict[str, files.Content] = {}
+        sound: list[Candidate] = []
         for _, same in sorted(by_version.items()):
             there: list[Candidate] = []
             for candidate in same:
                 exists = yield from files.check_file(site, candidate, contents, several=len(same) > 1)
                 if exists:
                     there.append(candidate)
+                if candidate.path in contents:  # what cannot be read cannot be restamped either
                     yield from files.check_stamp(site, candidate)
+            known = [each for each in there if each.path in contents]
+            sound += known
             if len(there) > 1:
-                yield from self._order.check(there)
-                known = [each for each in there if each.path in contents]
+                for case in self._order.check(there):
+                    yield order_finding(site, case, contents)
                 yield from files.check_requires_python(site, known, hosts, contents)
                 yield from files.check_names(site, known, hosts, contents)
+        yield from check_labels(site, hosts, sound)
 
 
 def _spread(look: _Look, projects: list[_Entries], jobs: int) -> Iterator[Iterable[Finding]]:

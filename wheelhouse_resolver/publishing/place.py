@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.publishing.errors import PublishError
+from wheelhouse_resolver.publishing.journal import Journal
 from wheelhouse_resolver.publishing.plan import PlannedWheel, no_number_left, publish_command
 from wheelhouse_resolver.publishing.report import FileChange
 from wheelhouse_resolver.publishing.withdrawal import withdraw_command
@@ -19,12 +20,13 @@ from wheelhouse_resolver.wheelfile.build_tag import BAND
 from wheelhouse_resolver.wheelfile.rewrite import rewrite
 
 
-def place(site: Site, planned: PlannedWheel) -> FileChange:
+def place(site: Site, planned: PlannedWheel, journal: Journal | None = None) -> FileChange:
     """Write, sync and name *planned*; then, if it is for the place of its source, remove that.
 
-    Publishing again what is there with the same content is a success, and so is what another run has done
-    meanwhile. Raises `PublishError` when the wheel changed since it was checked, its name was withdrawn, or
-    no build number is left; `AlreadyExistsError`; `OutputError`.
+    *journal*: notes the change first, and keeps that source. Publishing again what is there with the same
+    content is a success, and so is what another run has done meanwhile. Raises `PublishError` when the wheel
+    changed since it was checked, its name was withdrawn, or no build number is left; `AlreadyExistsError`;
+    `OutputError`.
     """
     if planned.latest is not None:
         before = planned._replace(own=planned.latest)
@@ -33,7 +35,7 @@ def place(site: Site, planned: PlannedWheel) -> FileChange:
                 return FileChange(planned.wheel.path, before.path, "present")
     while True:
         try:
-            return _place(site, planned)
+            return _place(site, planned, journal)
         except atomic.AlreadyExistsError:
             if not planned.options.rebuild or planned.in_place:
                 raise
@@ -43,30 +45,37 @@ def place(site: Site, planned: PlannedWheel) -> FileChange:
             raise no_number_left(planned)
 
 
-def _place(site: Site, planned: PlannedWheel) -> FileChange:
+def _place(site: Site, planned: PlannedWheel, journal: Journal | None) -> FileChange:
     try:
-        with _written(planned) as (temporary, source):
+        with _written(planned, journal) as (temporary, source):
             result = _commit(site, planned, temporary)
     except PublishError:
         if planned.in_place and os.path.exists(planned.path) and not os.path.lexists(planned.wheel.path):
             return FileChange(planned.wheel.path, planned.path, "present")  # another run has stamped it
         raise
     if planned.in_place:
-        trash.remove_if_unchanged(planned.wheel.path, source)
+        remove = trash.remove_if_unchanged if journal is None else journal.keep
+        remove(planned.wheel.path, source)
         result = "stamped"
     return FileChange(planned.wheel.path, planned.path, result, source)
 
 
 @contextlib.contextmanager
-def _written(planned: PlannedWheel) -> Iterator[tuple[atomic.Temporary, tuple[int, ...]]]:
+def _written(
+    planned: PlannedWheel, journal: Journal | None = None
+) -> Iterator[tuple[atomic.Temporary, tuple[int, ...]]]:
     """The wheel that *planned* makes, in a temporary file, and the `trash.file_id` of its source."""
     with atomic.temporary(planned.directory.path) as temporary:
         try:
             source = trash.file_id(planned.wheel.path)
             rewrite(planned.wheel, planned.change, temporary.file)
+            if journal is not None:
+                journal.record(planned.wheel.path, source, planned.filename, temporary)
         except (*BAD_ZIP, FileNotFoundError) as error:  # ChangedWhileReadError is a ValueError
             problem = f"changed while it was read ({error}); nothing placed"
             raise PublishError(planned.wheel.path, problem) from error
+        except OutputError:
+            raise
         except OSError as error:
             raise OutputError.from_os(planned.path, error) from error
         yield temporary, source

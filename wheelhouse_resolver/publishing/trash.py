@@ -23,7 +23,7 @@ _LOCK = "lock"
 
 
 class Trashed(NamedTuple):
-    """A withdrawn wheel. *slot*: the directory of `.trash/` that it alone is in."""
+    """A withdrawn wheel. *slot*: the directory of `.trash/` that it is in."""
 
     filename: str
     directory: str
@@ -52,27 +52,50 @@ def remove_if_unchanged(path: str, known: tuple[int, ...]) -> bool:
     It is moved away first and compared there, so that a file that somebody put in its place meanwhile
     is never lost: that one is put back.
     """
-    try:
-        moved = move_to_trash(path)
-    except OutputError:
-        if os.path.lexists(path):
-            raise
-        return False  # another run has removed it
-    with atomic.writing(path):
-        if file_id(moved.path) != known:
-            put_back(moved)
-            return False
-        os.unlink(moved.path)
-        with suppress(OSError):
-            os.rmdir(moved.slot)
+    moved = keep_if_unchanged(path, known)
+    if moved is None:
+        return False
+    discard(moved)
     return True
 
 
-def move_to_trash(path: str) -> Trashed:
-    """Move the wheel at *path* out of every installer's sight, into `.trash/` of its directory."""
+def discard(wheel: Trashed) -> None:
+    """Remove a withdrawn wheel for good."""
+    with atomic.writing(wheel.path):
+        with suppress(FileNotFoundError):
+            os.unlink(wheel.path)
+        with suppress(OSError):
+            os.rmdir(wheel.slot)
+
+
+def keep_if_unchanged(path: str, known: tuple[int, ...], slot: str | None = None) -> Trashed | None:
+    """Move the file at *path* to the trash, if it is still the one with that `file_id`; None if not.
+
+    Like `remove_if_unchanged`, but it can be put back. *slot*: as for `move_to_trash`.
+    """
+    try:
+        moved = move_to_trash(path, slot)
+    except OutputError:
+        if os.path.lexists(path):
+            raise
+        return None  # another run has moved it
+    with atomic.writing(path):
+        if file_id(moved.path) == known:
+            return moved
+    put_back(moved)
+    return None
+
+
+def move_to_trash(path: str, slot: str | None = None) -> Trashed:
+    """Move the wheel at *path* out of every installer's sight, into `.trash/` of its directory.
+
+    *slot*: one of the caller's own, of which it is to be one of many; a new one where that has the name.
+    """
     directory, filename = os.path.split(path)
     with atomic.writing(path):
-        moved = Trashed(filename, directory, _new_slot(directory))
+        if slot is None or os.path.lexists(os.path.join(slot, filename)):
+            slot = _new_slot(directory)
+        moved = Trashed(filename, directory, slot)
         try:
             # A rename within one filesystem is one step; the slot is new, so nothing can be in the way.
             os.rename(path, moved.path)

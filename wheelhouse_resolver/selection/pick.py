@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.tags import Tag
 from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
 
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.host.detect import Host
@@ -250,7 +251,9 @@ class _Chooser:
         for each in self._lost:
             parts = zip(_LOST, policy_key(each, priorities), best, strict=False)
             rule = next((rule for rule, own, its in parts if own != its), Rule.LOST_NAME)
-            yield FileStatus(each, (Exclusion(rule, about=about),))
+            hidden = rule is Rule.LOST_VERSION and each.directory.rank > self.best.directory.rank
+            kind = "label" if hidden and _public(each) == _public(self.best) else ""
+            yield FileStatus(each, (Exclusion(rule, kind, about),))
 
     def _incompatible(self, needs: SpecifierSet, builds: Sequence[Candidate]) -> Iterator[FileStatus]:
         own, build = (str(needs),), (str(needs), place_of(builds[0]))
@@ -274,6 +277,11 @@ class _Chooser:
     def _prerelease(self, candidate: Candidate) -> Exclusion:
         final = self._policy.prereleases_of(candidate.name) is False
         return Exclusion(Rule.PRERELEASE, "only-final" if final else "")
+
+
+def _public(candidate: Candidate) -> Version:
+    """Its version without the local label."""
+    return Version(candidate.version.public)
 
 
 def _wrong_tags(tags: frozenset[Tag], policy: Policy) -> Exclusion:

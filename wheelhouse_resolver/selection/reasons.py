@@ -50,6 +50,7 @@ _TEXTS = {
     Rule.CONSTRAINT: "not allowed by the constraint {about}",
     Rule.PRERELEASE: "a pre-release, and there is a final version (--pre or == allows it)",
     Rule.LOST_VERSION: "older than {about}",
+    "label": "older than {about}, by its local label alone, and so passed over for a less specific directory",
     Rule.LOST_RANK: "shadowed by {about}, from a more specific directory",
     Rule.LOST_TAG: "shadowed by {about}, whose tags fit this Python better",
     Rule.LOST_BUILD: "shadowed by {about}, a higher build",
@@ -67,6 +68,7 @@ class Exclusion(NamedTuple):
     TAG:             `python` and the Pythons that it is for; `abi` and its tags, if the Python alone is not
                      the reason; or `platform` and its platforms.
     REQUIRES_PYTHON: `own` and the specifier; or `build`, the specifier, and the higher build that has it.
+    LOST_VERSION:    `label`, if only its local label makes the winner newer, and this one's arch is better.
     SPECIFIER, CONSTRAINT: the specifier; the constraints, each with its file and line.
     LOST_...:        the winner, as label/filename.
     PRERELEASE:      `only-final`: the site takes none.

@@ -24,6 +24,9 @@ TEMPORARY_PREFIX = ".wheelhouse-draft-"
 
 _SUFFIX = ".part"
 
+#: What a filesystem answers that has no locks.
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+
 #: On a filesystem without locks a temporary file is taken for dead after this long (s).
 _DEAD_AFTER = 24 * 3600
 
@@ -99,7 +102,7 @@ def _locked_file(directory: str) -> tuple[str, int]:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             # Between its making and its locking somebody may take it for a leftover: wait until that is done.
-            _lock(descriptor, wait=True)
+            lock(descriptor, wait=True)
             if os.path.exists(path):
                 return path, descriptor
             os.close(descriptor)
@@ -110,17 +113,39 @@ def _locked_file(directory: str) -> tuple[str, int]:
             raise
 
 
-def _lock(descriptor: int, *, wait: bool = False) -> bool:
+def lock(descriptor: int, *, wait: bool = False) -> bool:
     """Lock an open file. False: somebody else has it (unless *wait*). A filesystem may have no locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:
-        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
+        if error.errno not in _NO_LOCKS:
             raise
         return time.time() - os.fstat(descriptor).st_mtime > _DEAD_AFTER
     return True
+
+
+@contextlib.contextmanager
+def holding(path: str, *, shared: bool) -> Iterator[bool]:
+    """Hold the lock file at *path* (made if missing) for the block; False: somebody else does.
+
+    *shared*: others may hold it so, too. A filesystem may have no locks: then it is True. Raises `OSError`.
+    """
+    make_shared_directory(os.path.dirname(path))
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    try:
+        held = True
+        try:
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            held = False
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+        yield held
+    finally:
+        os.close(descriptor)
 
 
 def commit(temporary: Temporary, path: str) -> bool:
@@ -254,7 +279,7 @@ def clear_temporary(directory: str) -> int:
         with contextlib.suppress(OSError):
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             try:
-                if _lock(descriptor):
+                if lock(descriptor):
                     os.unlink(path)
                     cleared += 1
             finally:

@@ -21,7 +21,13 @@ from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP, never_waiting
 from wheelhouse_resolver.wheelfile.build_tag import BAND, StampState, stamped_name, stamping
+from wheelhouse_resolver.wheelfile.machines import problem_with
 from wheelhouse_resolver.wheelfile.metadata import metadata_of
+from wheelhouse_resolver.wheelfile.name import WheelName
+from wheelhouse_resolver.wheelfile.validate import installer_problems
+
+#: So many problems of one wheel are shown.
+_MOST_SHOWN = 10
 
 
 class Content(NamedTuple):
@@ -56,7 +62,10 @@ def check_file(
             with zipfile.ZipFile(stream) as archive:
                 inside = frozenset((i.filename, i.CRC, i.file_size) for i in archive.infolist())
                 requires = metadata_of(archive, path).get("Requires-Python") if several else None
+                problems = installer_problems(archive, status.st_size, WheelName(*file[:4]))
             contents[path] = Content(inside, requires)
+            if problems:
+                yield found(_joined(problems), FindingKind.INVALID)
     except FileNotFoundError:
         if os.path.islink(path):
             yield found("a link to nothing")
@@ -75,6 +84,11 @@ def check_file(
     return True
 
 
+def _joined(problems: Sequence[str]) -> str:
+    more = f"; and {len(problems) - _MOST_SHOWN} more" if len(problems) > _MOST_SHOWN else ""
+    return "; ".join(problems[:_MOST_SHOWN]) + more
+
+
 def check_stamp(site: Site, candidate: Candidate) -> Iterator[Finding]:
     """What is wrong with the stamp of *candidate*."""
     state, own = stamping(candidate.build, candidate.directory, site)
@@ -89,6 +103,11 @@ def check_stamp(site: Site, candidate: Candidate) -> Iterator[Finding]:
     elif state is StampState.STALE:
         message = f"its stamp is not that of {label} (rank {candidate.directory.rank})"
         yield Finding.about([candidate], FindingKind.STALE, message, restamp)
+    family = site.family_of(candidate.directory)
+    if problem := problem_with(candidate.tags, family):
+        message = f"{problem}, and {label} is for {family}: no host that searches it can install the wheel"
+        withdraw = withdraw_command(site, candidate.directory, candidate.filename)
+        yield Finding.about([candidate], FindingKind.MACHINE, message, withdraw)
     if candidate.directory.arch != GENERIC and all(tag.platform == "any" for tag in candidate.tags):
         message = f"pure Python in {label}: it belongs in a generic directory"
         path, first = candidate.path, ""

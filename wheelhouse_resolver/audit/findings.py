@@ -28,6 +28,9 @@ class FindingKind(enum.Enum):
     SAME_NAME = "same-name-other-content"
     REQUIRES_PYTHON = "builds-differ-in-requires-python"
     PURE = "pure-python-in-arch-directory"
+    MACHINE = "wrong-machine"
+    INVALID = "invalid-wheel"
+    VARIANT = "wheel-variant"
     MISNAMED = "misnamed"
     BROKEN = "broken"
     UNREADABLE = "unreadable"
@@ -40,7 +43,7 @@ class FindingKind(enum.Enum):
         return Severity.ERROR if self.name in _ERRORS else Severity.WARNING
 
 
-_ERRORS = frozenset({"ORDER", "INVERSION", "REQUIRES_PYTHON", "BROKEN", "UNREADABLE"})
+_ERRORS = frozenset({"ORDER", "INVERSION", "REQUIRES_PYTHON", "BROKEN", "INVALID", "UNREADABLE"})
 
 
 class Finding(NamedTuple):

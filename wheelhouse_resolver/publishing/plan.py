@@ -288,4 +288,5 @@ def restamped(site: Site, candidate: Candidate, tags: frozenset[Tag] | None = No
     Raises `InvalidWheelError`, `StampError`.
     """
     own = build_tag.own_number(candidate.filename, candidate.build, candidate.directory, site)
-    return PlannedWheel(check_wheel(candidate.path), candidate.directory, own, tags=tags, in_place=True)
+    wheel = check_wheel(candidate.path, installable=False)  # it is there, and wins or loses by its stamp
+    return PlannedWheel(wheel, candidate.directory, own, tags=tags, in_place=True)

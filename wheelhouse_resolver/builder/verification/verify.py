@@ -29,8 +29,8 @@ from wheelhouse_resolver.host.target_python import supported_tags, target_python
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP
 from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.wheelfile.elf import elf_files
+from wheelhouse_resolver.wheelfile.name import WheelName
 from wheelhouse_resolver.wheelfile.tags import pythons_of
-from wheelhouse_resolver.wheelfile.validate import WheelName
 
 #: How long installing may take (s).
 _INSTALLING = 1800

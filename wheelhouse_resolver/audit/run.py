@@ -23,7 +23,7 @@ from wheelhouse_resolver.publishing.withdrawal import withdraw_command
 from wheelhouse_resolver.site.layout import Directory
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree import listing
-from wheelhouse_resolver.tree.candidate import Candidate, parse_candidate
+from wheelhouse_resolver.tree.candidate import Candidate, VariantWheel, parse_candidate
 from wheelhouse_resolver.utils import atomic
 
 
@@ -74,7 +74,8 @@ class _Look:
                 by_version[each.version].append(each)
             else:
                 fix = withdraw_command(site, each.directory, each.filename)
-                yield Finding(FindingKind.MISNAMED, each.problem, (each.path,), fix)
+                kind = FindingKind.VARIANT if isinstance(each, VariantWheel) else FindingKind.MISNAMED
+                yield Finding(kind, each.problem, (each.path,), fix)
         contents: dict[str, files.Content] = {}
         for _, same in sorted(by_version.items()):
             there: list[Candidate] = []

@@ -23,7 +23,7 @@ from wheelhouse_resolver.selection.outside import why_not_searched
 from wheelhouse_resolver.selection.policy import Policy, builds_by_version, policy_key
 from wheelhouse_resolver.selection.reasons import Exclusion, FileStatus, Rule, place_of, python_labels
 from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile
-from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename, WheelFile
+from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename, VariantWheel, WheelFile
 from wheelhouse_resolver.tree.catalogue import Catalogue
 from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.utils.log import info
@@ -219,6 +219,8 @@ class _Chooser:
             yield FileStatus(each, (Exclusion(Rule.REQUIRES_PYTHON, kind, about, str(self._python)),))
 
     def _unfitting(self, file: WheelFile) -> tuple[Exclusion, ...]:
+        if isinstance(file, VariantWheel):
+            return (Exclusion(Rule.VARIANT, about=(file.problem,)),)
         if isinstance(file, InvalidFilename):
             return (Exclusion(Rule.FILENAME, about=(file.problem,)),)
         return (_wrong_tags(file.tags, self._policy), *self._barring(file))

@@ -17,6 +17,7 @@ class Rule(enum.Enum):
     """The rule that excludes a file; the value is its name in JSON."""
 
     FILENAME = "filename"
+    VARIANT = "wheel-variant"
     OUTSIDE = "outside-search-path"
     TAG = "python-tag"
     NO_BINARY = "no-binary"
@@ -34,6 +35,7 @@ class Rule(enum.Enum):
 #: The text of each rule, or of each kind of it. {this}: what the host has instead.
 _TEXTS = {
     Rule.FILENAME: "{about}",
+    Rule.VARIANT: "{about}",
     "layer": "in the layer {about} ({this})",
     "arch": "for the arch {about} ({this})",
     "search": "for the arch {about}, which the site does not let a host of {here} search",
@@ -66,7 +68,7 @@ class Exclusion(NamedTuple):
     REQUIRES_PYTHON: `own` and the specifier; or `build`, the specifier, and the higher build that has it.
     SPECIFIER, CONSTRAINT: the specifier; the constraints, each with its file and line.
     LOST_...:        the winner, as label/filename.
-    FILENAME:        the problem.
+    FILENAME, VARIANT: the problem.
     here:            the layer, arch or Python of the host, where that makes the difference.
     """
 

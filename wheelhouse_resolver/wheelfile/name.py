@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from packaging.tags import Tag
@@ -9,6 +10,26 @@ from packaging.utils import BuildTag, InvalidWheelFilename, NormalizedName, pars
 from packaging.version import Version
 
 from wheelhouse_resolver.utils.text import invalid_character
+
+#: What installers make of the name of a wheel variant (pip 20.3.4 to 26.3, uv 0.13.9).
+VARIANT_PROBLEM = (
+    "a wheel variant (PEP 825): pip ignores it, uv takes it with its preview wheel-variants only"
+)
+
+#: What follows the platform tag of a wheel variant, after a dash.
+_LABEL = re.compile(r"[a-z0-9._]{1,16}")
+
+
+def is_variant(filename: str) -> bool:
+    """Whether *filename* is that of a wheel variant: a wheel's, with a variant label (PEP 825)."""
+    stem, _, label = filename.removesuffix(".whl").rpartition("-")
+    if not filename.endswith(".whl") or not _LABEL.fullmatch(label):
+        return False
+    try:
+        parse_wheel_filename(f"{stem}.whl")
+    except InvalidWheelFilename:
+        return False
+    return True
 
 
 class WheelName(NamedTuple):
@@ -27,5 +48,7 @@ class WheelName(NamedTuple):
         try:
             return cls(*parse_wheel_filename(filename))
         except InvalidWheelFilename as error:
+            if is_variant(filename):
+                raise ValueError(VARIANT_PROBLEM) from error
             problem = str(error).removeprefix("Invalid wheel filename ").rpartition(": ")[0]
             raise ValueError(f"invalid wheel file name: {problem.strip('()')}") from error

@@ -182,6 +182,8 @@ def test_a_library_for_the_cpus_of_the_tags_is_not(tmp_path: Path, tag: str, dat
         ("demo-1.0-py3-none-any-a_label_of_17_chr.whl", False),
         ("demo-1.0-py3-none-any-.whl", False),
         ("demo-1_0-x-y-z.whl", False),
+        ("demo-1.0-x-py3-none-any.whl", False),
+        ("demo-1.0-x1-py3-none-any.whl", False),
         ("demo-1.0-py3-none.whl", False),
         ("demo-1.0-py3-none-any-x8664v3.zip", False),
     ],

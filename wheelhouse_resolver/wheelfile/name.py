@@ -19,6 +19,9 @@ VARIANT_PROBLEM = (
 #: What follows the platform tag of a wheel variant, after a dash.
 _LABEL = re.compile(r"[a-z0-9._]{1,16}")
 
+#: How the Python tag of a wheel begins.
+_PYTHON = re.compile(r"[a-z]+\d")
+
 
 def is_variant(filename: str) -> bool:
     """Whether *filename* is that of a wheel variant: a wheel's, with a variant label (PEP 825)."""
@@ -26,10 +29,11 @@ def is_variant(filename: str) -> bool:
     if not filename.endswith(".whl") or not _LABEL.fullmatch(label):
         return False
     try:
-        parse_wheel_filename(f"{stem}.whl")
+        tags = parse_wheel_filename(f"{stem}.whl")[3]
     except InvalidWheelFilename:
         return False
-    return True
+    # Otherwise it is a wheel with an invalid build tag.
+    return all(_PYTHON.match(t.interpreter) and (t.platform == "any" or "_" in t.platform) for t in tags)
 
 
 class WheelName(NamedTuple):

@@ -246,7 +246,7 @@ class TestRequiresPython:
 
     @pytest.mark.parametrize("scope", [{}, {"all_versions": True}, {"all_archs": True}], ids=str)
     def test_a_wheel_that_pip_passes_over_is_a_warning_and_no_row(
-        self, scope: dict[str, bool], site: Site
+        self, scope: dict[str, Any], site: Site
     ) -> None:
         passed = make_wheel(
             Path(site.root, "generic"), "demo-1.5-py3-none-any.whl", requires_dist=["foo>=1.0.*"]
@@ -260,8 +260,8 @@ class TestRequiresPython:
             Path(site.root, "gentoo/avx/demo-1.0-py3-none-any.whl"),
             with_metadata("demo-1.0-py3-none-any.whl", Version="1.1"),
         )
-        for scope in ({}, {"all_archs": True}):
-            found = listing(site, "demo<2", **scope)
+        for all_archs in (False, True):
+            found = listing(site, "demo<2", all_archs=all_archs)
             assert [row.value("directory") for row in found.rows] == ["generic"]
             assert found.warnings == (f"{foreign}: passed over by pip: its METADATA has the version '1.1'",)
 

@@ -196,7 +196,7 @@ class TestWhatFails:
     def test_what_is_no_wheel(self, check: Any, tmp_path: Path) -> None:
         path = tmp_path / "demo-1.0-py3-none-any.whl"
         path.write_bytes(b"PK and so on")
-        assert list(problems(check(path))) == ["install"]
+        assert list(problems(check(path))) == ["wheel", "install"]
 
     def test_a_python_that_is_none(self, tmp_path: Path) -> None:
         found = run_verification(

@@ -51,7 +51,7 @@ _MODULES = {
     "selection.requirements": "Requirement",
     "site.layout": "Arch Directory HostKind Layer SearchPath",
     "site.model": "SearchingHost Site",
-    "tree.candidate": "Candidate InvalidFilename",
+    "tree.candidate": "Candidate InvalidFilename VariantWheel",
     "wheelfile.build_tag": "StampError",
     "wheelfile.validate": "InvalidWheelError",
     "wheelhouse": "Wheelhouse",

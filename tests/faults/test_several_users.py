@@ -78,8 +78,9 @@ def test_each_can_stamp_the_others_wheels(runner: Runner, case: Case) -> None:
 def test_replacing_is_one_step_for_each_where_names_cannot_be_exchanged(runner: Runner, case: Case) -> None:
     for user, mark in ((ANNA, "one"), (BEN, "two"), (ANNA, "three")):
         shutil.rmtree(case.inbox, ignore_errors=True)
-        command = ["publish", case.given(NAME.format(1), mark=mark), "--to", "gentoo/avx2", "--replace"]
-        ran = runner.run(*command, "--root", case.root, user=user, group=GROUP, without=["renames"])
+        wheel = case.given(NAME.format(1), mark=mark)
+        more = ["--to", "gentoo/avx2", "--replace", "--root", str(case.root)]
+        ran = runner.run("publish", wheel, *more, user=user, group=GROUP, without=["renames"])
         assert (ran.code, ran.err) == (0, "")
     lock = case.root / "gentoo/avx2/.trash/lock"
     assert stat.S_IMODE(lock.stat().st_mode) == 0o664

@@ -21,7 +21,7 @@ needs_workers = pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="/
 
 def start(*arguments: str | os.PathLike[str], **environ: str) -> subprocess.Popen[str]:
     """Start a command in a session of its own, as on a terminal of its own."""
-    command = [sys.executable, "-m", "wheelhouse_resolver", *map(os.fspath, arguments)]
+    command = [sys.executable, "-m", "wheelhouse_resolver", *(os.fspath(each) for each in arguments)]
     pipe = subprocess.PIPE
     return subprocess.Popen(
         command, env=clean_environ(**environ), stdout=pipe, stderr=pipe, text=True, start_new_session=True

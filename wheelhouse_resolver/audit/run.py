@@ -26,7 +26,7 @@ from wheelhouse_resolver.selection.constraints import site_problems
 from wheelhouse_resolver.site.layout import Directory
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree import listing
-from wheelhouse_resolver.tree.candidate import Candidate, parse_candidate
+from wheelhouse_resolver.tree.candidate import Candidate, VariantWheel, parse_candidate
 from wheelhouse_resolver.utils import atomic
 from wheelhouse_resolver.utils.process import end_with_parent
 
@@ -87,13 +87,14 @@ class _Look:
                 by_version[each.version].append(each)
             else:
                 fix = withdraw_command(site, each.directory, each.filename)
-                yield Finding(FindingKind.MISNAMED, each.problem, (each.path,), fix)
+                kind = FindingKind.VARIANT if isinstance(each, VariantWheel) else FindingKind.MISNAMED
+                yield Finding(kind, each.problem, (each.path,), fix)
         contents: dict[str, files.Content] = {}
         sound: list[Candidate] = []
         for _, same in sorted(by_version.items()):
             there: list[Candidate] = []
             for candidate in same:
-                exists = yield from files.check_file(site, candidate, contents, several=len(same) > 1)
+                exists = yield from files.check_file(site, candidate, contents)
                 if exists:
                     there.append(candidate)
                 if candidate.path in contents:  # what cannot be read cannot be restamped either

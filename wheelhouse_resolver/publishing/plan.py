@@ -299,7 +299,7 @@ def restamped(site: Site, candidate: Candidate, tags: frozenset[Tag] | None = No
     """
     own = build_tag.own_number(candidate.filename, candidate.build, candidate.directory, site)
     try:
-        wheel = check_wheel(candidate.path)
+        wheel = check_wheel(candidate.path, installable=False)  # it is there, and wins or loses by its stamp
     except InvalidWheelError:
         if os.path.lexists(candidate.path):
             raise

@@ -12,12 +12,13 @@ from wheelhouse_resolver.errors import reason_of
 from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.publishing.config import after_command, run_after_hook
 from wheelhouse_resolver.publishing.destination import destination
-from wheelhouse_resolver.publishing.errors import PublishError
+from wheelhouse_resolver.publishing.errors import PublishError, WrongMachineError
 from wheelhouse_resolver.publishing.place import place
 from wheelhouse_resolver.publishing.plan import Planner, PublishOptions
 from wheelhouse_resolver.publishing.report import FileChange, PublishObserver, PublishReport, Recorder
 from wheelhouse_resolver.site.layout import Directory
 from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.wheelfile.machines import problem_with
 from wheelhouse_resolver.wheelfile.validate import InvalidWheelError, ValidatedWheel, check_wheel
 
 
@@ -42,7 +43,9 @@ def publish(
     refused: list[InvalidWheelError] = []
     for path in recorder.observer.progress(paths, "checking"):
         try:
-            sound.append(check_wheel(path))
+            wheel = check_wheel(path)
+            _check_machine(site, wheel, directory)
+            sound.append(wheel)
         except InvalidWheelError as error:
             refused.append(error)
     if refused:
@@ -71,6 +74,13 @@ def publish(
         with recorder.attempt():
             run_after_hook(after)
     return recorder.report()
+
+
+def _check_machine(site: Site, wheel: ValidatedWheel, directory: Directory | None) -> None:
+    """Raise `WrongMachineError` if *wheel* is for other CPUs than *directory*."""
+    family = site.family_of(directory) if directory is not None else None
+    if directory is not None and (problem := problem_with(wheel.tags, family)):
+        raise WrongMachineError(wheel.path, [f"{problem}, {directory.label} is for {family}"])
 
 
 def _remove_source(change: FileChange) -> None:

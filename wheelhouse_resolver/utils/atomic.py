@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import IO, Any, NamedTuple
 
 from wheelhouse_resolver.errors import OutputError, WheelhouseError
-from wheelhouse_resolver.utils.filesystem import make_directory, sync_directory
+from wheelhouse_resolver.utils.filesystem import make_directory, share, sync_directory
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP, open_regular, sha256_of
 
 #: How temporary names begin and end; installers look at names ending in .whl only.
@@ -132,8 +132,11 @@ def holding(path: str, *, shared: bool) -> Iterator[bool]:
 
     *shared*: others may hold it so, too. A filesystem may have no locks: then it is True. Raises `OSError`.
     """
-    make_shared_directory(os.path.dirname(path))
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    make_directory(os.path.dirname(path), shared=True)
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
+        share(path)
+    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         held = True
         try:

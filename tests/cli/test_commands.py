@@ -123,7 +123,14 @@ def test_a_command_imports_only_what_it_needs(
 ) -> None:
     """When it is run again: what it had to ask others for the first time is remembered."""
     make_tree(tmp_path / "tree", {"generic": ["demo-1.0-py3-none-any.whl"]})
-    environ = clean_environ(WHEELHOUSE_ROOT=str(tmp_path / "tree"), XDG_CACHE_HOME=str(tmp_path / "cache"))
+    (tmp_path / "more.txt").write_text("demo>=0.5 ; python_version >= '3'\n")
+    (tmp_path / "limits.txt").write_text("demo<2\n-c more.txt\n")
+    config = f'root = "{tmp_path}/tree"\n'
+    config += f'[pip]\nconstraint = "{tmp_path}/limits.txt"\n' if arguments == ("pip-conf",) else ""
+    (tmp_path / "site.toml").write_text(config)
+    environ = clean_environ(
+        WHEELHOUSE_CONFIG=str(tmp_path / "site.toml"), XDG_CACHE_HOME=str(tmp_path / "cache")
+    )
     if python == "another":
         make_environment(tmp_path / "env")
         environ["VIRTUAL_ENV"] = str(tmp_path / "env")

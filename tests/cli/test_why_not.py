@@ -228,11 +228,11 @@ class TestWhatWouldHelp:
         assert ask.told("demo", "--config", tmp_path / "site.toml") == golden(f"""
             demo: {NOTHING}
             what would help:
-              1. override the site's no-binary
+              1. override no-binary
                  pip install --only-binary demo demo
                  gives generic/demo-1.0-py3-none-any.whl
             what is there:
-              1 wheel of 1.0: the site's [pip] table says no-binary: pip takes no wheel of it
+              1 wheel of 1.0: the site's [pip] table or a file says no-binary: pip takes no wheel of it
         """)
 
     def test_what_the_site_does_not_let_the_host_search(self, ask: Asking, tmp_path: Path) -> None:
@@ -281,7 +281,7 @@ class TestWhatWouldHelp:
               1. leave out what is broken: !=2.0
                  pip install 'demo!=2.0'
                  gives generic/demo-1.0-py3-none-any.whl
-              2. ask the site's staff to withdraw the broken file and to publish it again
+              2. ask the site's staff to withdraw the faulty file and to publish a sound one, rebuilt or of a fixed release
                  wheelhouse-resolver withdraw --root ROOT --to gentoo/avx demo-2.0-py3-none-any.whl
             what is there:
               1 wheel of 1.0: older than gentoo/avx/demo-2.0-py3-none-any.whl

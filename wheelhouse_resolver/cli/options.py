@@ -116,7 +116,7 @@ def requirements_of(args: argparse.Namespace) -> RequirementsFile:
 
     asked = RequirementsFile(requirements=tuple(map(parse_requirement, args.requirement)))
     asked = asked.merge(files_of(args))
-    if not asked.requirements:
+    if not asked.requirements and not asked.direct:
         where = f" in {', '.join(args.files)}" if args.files else ""
         raise UsageError(f"no requirement{where}").with_hint("give one, such as numpy>=1.26")
     return asked
@@ -135,7 +135,8 @@ def question_of(args: argparse.Namespace) -> tuple[RequirementsFile, Site, Host]
 
 def files_of(args: argparse.Namespace) -> RequirementsFile:
     """What the files given with `-r` say, together."""
-    from wheelhouse_resolver.selection.requirements import RequirementsFile, read_any
+    from wheelhouse_resolver.selection.requirements import RequirementsFile
+    from wheelhouse_resolver.selection.requirements_file import read_any
 
     found = RequirementsFile()
     for file in args.files:

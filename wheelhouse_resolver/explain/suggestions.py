@@ -17,11 +17,13 @@ from typing import Any, NamedTuple
 from packaging.specifiers import SpecifierSet
 
 from wheelhouse_resolver.errors import UnreadableWheelError
-from wheelhouse_resolver.explain.scenario import Scenario, contradictory
+from wheelhouse_resolver.explain.scenario import Scenario
 from wheelhouse_resolver.host.target_python import other_version, python_version
+from wheelhouse_resolver.selection.builds import at_fault
 from wheelhouse_resolver.selection.outside import able_archs, reachable
 from wheelhouse_resolver.selection.pick import forbidding
 from wheelhouse_resolver.selection.requirements import Requirement
+from wheelhouse_resolver.selection.together import contradictory
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.utils.serialise import to_plain
@@ -97,7 +99,11 @@ def _suggestion(then: Scenario, steps: Iterable[Step], gives: Candidate | None) 
     if Action.REPLACE in actions and gives is not None:
         command = then.site.command("withdraw", "--to", gives.directory.label, gives.filename)
     elif not actions.isdisjoint(_FOR_PIP):
-        words = ["--pre"] if Action.PRE in actions else []
+        words = []
+        if Action.PRE in actions:
+            # pip refuses --pre where a configuration file has one of the other options.
+            own = then.policy.all_releases or then.policy.only_final
+            words += ["--all-releases", then.asked.name] if own else ["--pre"]
         words += ["--only-binary", then.asked.name] if Action.BINARY in actions else []
         command = shlex.join(["pip", "install", *words, str(then.asked)])
     return Suggestion(steps, then.asked, command, gives)
@@ -113,12 +119,18 @@ def suggestions(now: Scenario, others: Sequence[Scenario] = ()) -> list[Suggesti
         name = Step(Action.NAME, (other.asked.name,))
         if renamed := _tried(other, [], name) or _tried(other, [Step(Action.VERSION)], name):
             found.insert(0, renamed)
-    best = now.chosen()
-    if best is not None:
-        found.append(_suggestion(now, [Step(Action.REPLACE, (best.path,))], best))
+    found += [_suggestion(now, [Step(Action.REPLACE, (each.path,))], each) for each in _faulty(now)]
     if not found and not contradictory(now.asked.specifier):
         found.append(_suggestion(now, [Step(Action.BUILD)], None))
     return found
+
+
+def _faulty(now: Scenario) -> list[Candidate]:
+    """The file that pip would choose if it were sound: what it fails on, or passes over first."""
+    found = [
+        each.file for each in now.decided().in_path if at_fault(each) and isinstance(each.file, Candidate)
+    ]
+    return found[:1]
 
 
 def _by_changes(now: Scenario) -> list[Suggestion]:
@@ -133,7 +145,7 @@ def _by_changes(now: Scenario) -> list[Suggestion]:
     # A Python's tags take longest to work out, so that is the outermost loop.
     changes: list[list[Step]] = [
         [Step(Action.PYTHON, (each,)) for each in (*pythons, next_python)],
-        [] if now.policy.prereleases else [Step(Action.PRE)],
+        [] if now.policy.prereleases_of(now.asked.name) else [Step(Action.PRE)],
         [] if now.policy.allows_binary(now.asked.name) else [Step(Action.BINARY)],
         [Step(Action.LAYER, (each,)) for each in _layers(now)],
         _archs(now),
@@ -180,7 +192,7 @@ def _tried(now: Scenario, steps: Iterable[Step], *before: Step) -> Suggestion | 
             step = version
         settled.append(step)
         changed = _after(changed, step)
-    gives = changed.gives()
+    gives = changed.decided().best
     if gives is None:
         return None
     settled = [
@@ -195,7 +207,9 @@ def _after(now: Scenario, step: Step) -> Scenario:
     """The scenario when *step* is taken."""
     host, policy = now.host, now.policy
     if step.action is Action.PRE:
-        return now._replace(policy=policy._replace(prereleases=True))
+        if not policy.all_releases and not policy.only_final:
+            return now._replace(policy=policy._replace(prereleases=True))
+        return now._replace(policy=policy._replace(all_releases=policy.all_releases | {now.asked.name}))
     if step.action is Action.BINARY:
         return now._replace(policy=policy._replace(no_binary=frozenset()))
     if step.action is Action.CONSTRAINT:
@@ -223,22 +237,20 @@ def _version(now: Scenario) -> Step | None:
     if allowed is not None:
         return Step(Action.VERSION, (str(allowed),)) if allowed != asked else None
     anything = _without_broken(now, SpecifierSet())
-    newest = now.asking(anything).chosen() if anything is not None else None
+    newest = now.asking(anything).decided().best if anything is not None else None
     if newest is None:
         return None
     exactly = SpecifierSet(f"=={newest.version}")
-    return Step(Action.VERSION, (str(exactly),)) if now.asking(exactly).gives() is not None else None
+    return Step(Action.VERSION, (str(exactly),)) if now.asking(exactly).decided().best is not None else None
 
 
 def _without_broken(now: Scenario, specifier: SpecifierSet) -> SpecifierSet | None:
     """*specifier* without the versions of which a broken wheel is chosen; None if no version is left."""
     while True:
-        best = now.asking(specifier).chosen()
-        if best is None:
-            return None
-        if not now.problem_of(best):
-            return specifier
-        specifier &= SpecifierSet(f"!={best.version}")
+        found = now.asking(specifier).decided()
+        if found.broken is None or not isinstance(found.broken.file, Candidate):
+            return specifier if found.best is not None else None
+        specifier &= SpecifierSet(f"!={found.broken.file.version}")
 
 
 def _pythons(now: Scenario, wheels: Iterable[Candidate]) -> tuple[list[str], str]:

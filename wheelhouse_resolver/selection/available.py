@@ -4,9 +4,9 @@
 of its versions, wherever the host's search path has them. Which wheels count, and which comes first, is
 `policy`'s, so the first row of a project is what `pick` picks.
 
-Requires-Python is inside the files, and to open all of a big tree takes minutes. So it is read where
-somebody asks for something: for every project that is asked for by name, and for those that patterns match
-if these are `CHECKED` at most. In a listing of more it is not: that may show a version that pip would refuse.
+METADATA is inside the files, and to open all of a big tree takes minutes. So it is read where somebody asks
+for something: for every project that is asked for by name, and for those that patterns match if these are
+`CHECKED` at most. In a listing of more it is not: that may show a version that pip would refuse or fail on.
 """
 
 from __future__ import annotations
@@ -26,17 +26,18 @@ from packaging.version import Version
 
 from wheelhouse_resolver.errors import InvalidRequirementError
 from wheelhouse_resolver.host.detect import Host
-from wheelhouse_resolver.host.target_python import python_version
-from wheelhouse_resolver.selection.pick import requires_python
+from wheelhouse_resolver.selection.builds import TriedBuilds, try_builds
+from wheelhouse_resolver.selection.pick import linked_elsewhere
 from wheelhouse_resolver.selection.policy import Policy, builds_by_version
 from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
+from wheelhouse_resolver.selection.together import together, trouble
 from wheelhouse_resolver.site.layout import NO_LAYER, Directory
 from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.tree.catalogue import Catalogue
 from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.wheelfile.build_tag import build_text
 
-#: Of as many projects that patterns match, the Requires-Python is read.
+#: Of as many projects that patterns match, METADATA is read.
 CHECKED = 50
 
 #: What begins like this is a pattern: no requirement has one of these in its name (PEP 508), where brackets
@@ -104,6 +105,7 @@ class Row(NamedTuple):
     wanted:    of what is not available: the versions that were asked for.
     condensed: whether the row stands for all wheels of a version.
     close:     of what is not available: close names of projects, when there is no such project.
+    problem:   of what is not available: that no version will do, or which lines of files want it; or empty.
     """
 
     name: str
@@ -111,6 +113,7 @@ class Row(NamedTuple):
     wanted: str = ""
     condensed: bool = False
     close: tuple[str, ...] = ()
+    problem: str = ""
 
     def value(self, column: str) -> Any:
         """What the row says in that column of `COLUMNS`: text, a number, None; condensed: a list of them."""
@@ -157,12 +160,14 @@ class Listing(NamedTuple):
     rows:      by name; of a project the newest version first, of a version the most specific directory.
     missing:   a row without wheels for every requirement that nothing serves.
     unmatched: the patterns that match no project with a row.
+    direct:    the requirements by URL or path, each with its place: they are not looked for.
     warnings:  one line each.
     """
 
     rows: tuple[Row, ...]
     missing: tuple[Row, ...] = ()
     unmatched: tuple[str, ...] = ()
+    direct: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -189,7 +194,8 @@ def avail(wheelhouse: Tree, host: Host, wanted: Wanted, scope: Scope) -> Listing
 
     Unless *scope* says otherwise: of every project the newest version that pip would take, a row for each
     directory of the search path that has it, of the wheels there the one that policy prefers. The
-    constraints and the `no-binary` of the site count, and those of the files in *wanted*.
+    constraints and the `no-binary` of the site count, and those of the files in *wanted*, whose lines on one
+    project count together.
 
     Raises what `Wheelhouse` and `Policy` raise.
     """
@@ -197,9 +203,10 @@ def avail(wheelhouse: Tree, host: Host, wanted: Wanted, scope: Scope) -> Listing
     if scope.all_versions:
         files = files.merge(RequirementsFile(prereleases=True))
     policy = Policy.of(wheelhouse.site, host, files)
-    requirements, ignored = policy.split_by_marker(files.requirements)
+    applying, ignored = policy.split_by_marker((*files.requirements, *files.direct))
+    requirements = together((each for each in applying if each.url is None), policy.marker_applies)
     named = {each.name for each in requirements}
-    all_of_them = not wanted.patterns and not files.requirements
+    all_of_them = not (wanted.patterns or files.requirements or files.direct)
     site = wheelhouse.site
     directories = site.directories() if scope.all_archs else site.search_path(host).directories
     narrow = not (wanted.patterns or all_of_them)
@@ -227,14 +234,16 @@ def avail(wheelhouse: Tree, host: Host, wanted: Wanted, scope: Scope) -> Listing
         if not shown:
             known = full().files(each.name)
             close = () if known else tuple(full().close_to(each.name))
-            missing.append(Row(each.name, wanted=str(each.specifier), close=close))
+            row = Row(each.name, wanted=str(each.specifier), close=close, problem=trouble(each))
+            missing.append(row)
         before = found.get(each.name)
         found[each.name] = selector.in_order({*before, *shown}) if before else shown
     return Listing(
         rows=tuple([Row(name, (wheel,)) for name in sorted(found) for wheel in found[name]]),
         missing=tuple(sorted(missing)),
         unmatched=tuple(unmatched),
-        warnings=(*dict.fromkeys(selector.warnings), *ignored),
+        direct=tuple(each.stated for each in applying if each.url is not None),
+        warnings=(*policy.warnings, *dict.fromkeys(selector.warnings), *ignored),
     )
 
 
@@ -254,7 +263,6 @@ class _Selector:
         self._policy = policy
         self._scope = scope
         self._constrained = {each.name for each in policy.constraints}
-        self._python = python_version(policy.target)
         self.warnings: list[str] = []
         priorities: Mapping[Tag, int] = policy.priorities
 
@@ -267,7 +275,7 @@ class _Selector:
     def shown(self, project: NormalizedName, specifier: SpecifierSet, checked: bool) -> list[Candidate]:
         """The wheels of *project* that have a row, in the order of the rows.
 
-        *checked*: whether their Requires-Python is read (it says nothing about other Pythons).
+        *checked*: whether their METADATA is read (not for all Pythons: that would be every wheel's).
         """
         if not self._policy.allows_binary(project):
             return []
@@ -275,14 +283,16 @@ class _Selector:
             specifier = self._policy.narrowed(specifier, project)
         shown: list[Candidate] = []
         for builds in self._newest_first(project, specifier):
+            broken = False
             if not self._scope.all_pythons:
+                if checked:
+                    builds, broken = self._installable(builds)
                 first: dict[Directory, Candidate] = {}
                 for each in builds:
                     first.setdefault(each.directory, each)
                 builds = list(first.values())
-                builds = self._runnable(builds) if checked else builds
             shown += builds
-            if shown and not self._scope.all_versions:
+            if (shown or broken) and not self._scope.all_versions:
                 break
         return shown
 
@@ -296,28 +306,40 @@ class _Selector:
     def _newest_first(self, project: NormalizedName, specifier: SpecifierSet) -> Iterator[list[Candidate]]:
         """The builds of each version of *project* that *specifier* lets pass."""
         newest = None
-        if not specifier:
+        links = self._policy.links_of(project) if project in self._constrained else []
+        allowed = self._policy.prereleases_of(project)
+        if not specifier and not links and allowed is not False:
             # Most listings need no more than this, and to read all versions takes several times as long.
-            pre = bool(self._policy.prereleases)
+            pre = bool(allowed)
             if builds := self._catalogue.newest(project, self._fits, prereleases=pre):
                 newest = builds[0].version
                 ranks = [each.directory.rank for each in builds]
                 # One in each directory, and listed in their order: the tags and build tags have no say.
                 yield builds if ranks == sorted({*ranks}, reverse=True) else self.in_order(builds)
         candidates = self._catalogue.candidates(project, self._fits)
+        if links:
+            paths = {each.file for each in links}
+            candidates = [each for each in candidates if each.path in paths]
+            self.warnings += [] if candidates else [linked_elsewhere(project, links)]
         for builds in builds_by_version(self.in_order(self._policy.filter_versions(candidates, specifier))):
             if builds[0].version != newest:
                 yield builds
 
-    def _runnable(self, builds: list[Candidate]) -> list[Candidate]:
-        """Those *builds* of one version that are for the target Python by their Requires-Python.
+    def _installable(self, builds: list[Candidate]) -> tuple[list[Candidate], bool]:
+        """Those *builds* of one version that pip can install, and whether it would fail there.
 
-        pip looks at the best one only, and passes over the version for it. Of the directories that other
-        hosts search, each may hold the best for one of them.
+        pip looks at the best one only. Of the directories that other hosts search, each may hold the best for
+        one of them.
         """
-        if self._scope.all_archs:
-            return [each for each in builds if self._admits(each)]
-        return builds if self._admits(builds[0]) else []
+        if not self._scope.all_archs:
+            tried = self._try(builds)
+            return tried.installable, tried.breaks
+        by_directory: dict[Directory, list[Candidate]] = {}
+        for each in builds:
+            by_directory.setdefault(each.directory, []).append(each)
+        return [*chain.from_iterable(self._try(each).installable for each in by_directory.values())], False
 
-    def _admits(self, wheel: Candidate) -> bool:
-        return requires_python(wheel, self.warnings).contains(self._python, prereleases=True)
+    def _try(self, builds: list[Candidate]) -> TriedBuilds:
+        tried = try_builds(builds, self._policy, self.warnings.append)
+        self.warnings += [*tried.warnings(), *tried.stopping(self._policy)]
+        return tried

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, NoReturn
 
 from wheelhouse_resolver.utils.log import debug
 
 if TYPE_CHECKING:
     import subprocess
+
+#: prctl(2).
+_PR_SET_PDEATHSIG = 1
 
 
 def run(
@@ -53,3 +56,47 @@ def run(
                 os.killpg(process.pid, signal.SIGKILL) if new_session else process.kill()
             raise
     return subprocess.CompletedProcess(argv, process.returncode, stdout, stderr)
+
+
+def end_with_parent(parent: int) -> None:
+    """Have this forked process killed when its *parent* ends, however that ends (Linux)."""
+    with suppress(ImportError, AttributeError, OSError):  # no libffi, no prctl
+        import ctypes
+        import signal
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal that asks us to end, taken as Ctrl-C is. *number*: which."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+@contextmanager
+def interrupted_by(*numbers: int) -> Iterator[None]:
+    """Within this, these signals interrupt us as Ctrl-C does: what we have started is stopped.
+
+    Only once: after the first, nothing must disturb the clean-up. What is ignored (under `nohup`) stays so.
+    For the main thread of a program.
+    """
+    import signal
+
+    def interrupt(number: int, _: object) -> NoReturn:
+        for each in before:
+            signal.signal(each, signal.SIG_IGN)
+        raise Interrupted(number)
+
+    before = {each: signal.getsignal(each) for each in numbers}
+    before = {each: handler for each, handler in before.items() if handler is not signal.SIG_IGN}
+    for each in before:
+        signal.signal(each, interrupt)
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

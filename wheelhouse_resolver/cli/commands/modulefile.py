@@ -54,6 +54,6 @@ def run(args: argparse.Namespace) -> int:
     else:
         text = static_modulefile(site, name, args.dialect, args.static)
     if args.output is not None:
-        make_directory(os.path.dirname(os.path.abspath(args.output)))
-    output.print_or_write(text, args.output)
+        make_directory(os.path.dirname(os.path.abspath(args.output)), shared=True)
+    output.print_or_write(text, args.output, shared=True)
     return 0

@@ -143,7 +143,9 @@ class TestTheSitesStaff:
         site, recipes = tmp_path / "site.toml", tmp_path / "recipes"
         recipes.mkdir()
         own = ".".join(OWN_VERSION)
-        (recipes / "demo.toml").write_text(f'[[when]]\npython = "=={own}"\nconfig-settings = {{ own = "1" }}\n')
+        (recipes / "demo.toml").write_text(
+            f'[[when]]\npython = "=={own}"\nconfig-settings = {{ own = "1" }}\n'
+        )
         site.write_text(f'root = "{root.parent}"\n[build]\nrecipes = ["{recipes}"]\n')
         show = ("recipe", "show", "demo", "--version", "1.0", "--config", site, *HOST)
         assert 'own = "1"' in cli(*show).out

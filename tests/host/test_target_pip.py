@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from wheelhouse_resolver.host.target_pip import pip_version, release_of
-from wheelhouse_resolver.host.target_python import target_python
+from wheelhouse_resolver.host.target_python import other_version, target_python
 
 
 def test_it_is_the_version_that_pip_itself_prints() -> None:
     done = subprocess.run([sys.executable, "-m", "pip", "--version"], text=True, capture_output=True)
     printed = re.match(r"pip (\S+) ", done.stdout)
     assert printed is not None
-    assert pip_version(target_python(sys.executable)[0]) == printed[1]
+    for spec in (None, sys.executable, "{}.{}".format(*sys.version_info[:2])):
+        assert pip_version(target_python(spec)[0]) == printed[1]
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,8 @@ def test_none_or_several_are_not_known(left: tuple[str, ...], tmp_path: Path) ->
 
 def test_a_version_alone_has_no_pip() -> None:
     assert pip_version(target_python("3.1")[0]) is None
+    # Nor that of the Python on whose machine it would be.
+    assert pip_version(other_version(target_python(sys.executable)[0], "3.1")) is None
 
 
 def test_releases_are_compared_as_numbers() -> None:

@@ -173,7 +173,7 @@ def _identity(path: str) -> list[int] | None:
         status = os.stat(path)
     except OSError:
         return None
-    return [status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns]
+    return [status.st_ino, status.st_size, status.st_mtime_ns]  # the device is another after each mount
 
 
 def _holds(said: dict[str, Any]) -> bool:

@@ -27,12 +27,14 @@ def pip_version(target: TargetPython) -> str | None:
     A few directories of its own prefix are listed, and nothing is run.
     """
     answers = target.answers
+    if target.version is not None:
+        return None  # a version alone; the answers are of another Python, whose machine is meant
     if answers is not None:
         executable, python = answers.executable, answers.version
-    elif target.version is None and target.name == "running":
+    elif target.own or target.name == "running":
         executable, python = sys.executable, ".".join(map(str, sys.version_info[:2]))
     else:
-        return None  # a version alone, or a Python that cannot be run here
+        return None  # a Python that cannot be run here
     prefix = os.path.dirname(os.path.dirname(executable))
     short = ".".join(python.split(".")[:2])
     for library in _LIBRARIES:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from wheelhouse_resolver.host.target_python import TargetPython, other_version, running_python
 from wheelhouse_resolver.site.model import Site
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "make_wheel",
     "pack",
     "pip_report",
+    "plain_python",
     "record_of",
     "run_cli",
     "run_pip",
@@ -174,20 +176,29 @@ def make_tree(
 
 
 def clean_environ(**more: str) -> dict[str, str]:
-    """The environment without anything that configures pip, uv, us or a layer, and with *more*."""
+    """The environment without anything that configures pip, uv, us or a layer, and with *more*.
+
+    Its active environment is that of the tests.
+    """
     prefixes = ("PIP_", "UV_", "WHEELHOUSE_", "RSNT_", "EB", "NIX")
     environ = {k: v for k, v in os.environ.items() if not k.startswith(prefixes)}
-    for name in ("EPREFIX", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "XDG_CONFIG_HOME"):
+    for name in ("EPREFIX", "PYTHONPATH", "PYTHONHOME", "CONDA_PREFIX", "XDG_CONFIG_HOME"):
         environ.pop(name, None)
     # The user's own pip.conf must not take part; a file that PIP_CONFIG_FILE names replaces it.
     return {
         **environ,
+        "VIRTUAL_ENV": sys.prefix,
         "PIP_CONFIG_FILE": os.devnull,
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_NO_CACHE_DIR": "1",
         "UV_NO_CONFIG": "1",
         **more,
     }
+
+
+def plain_python(version: str) -> TargetPython:
+    """A CPython of that *version* (`3.9` is 3.9.0) on this machine, whatever Pythons this machine has."""
+    return other_version(running_python(), version)
 
 
 def run_cli(

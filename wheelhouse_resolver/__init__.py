@@ -24,9 +24,9 @@ _MODULES = {
     "builder.verification.verify": "FailedCheck NoEmulatorError Verification",
     "builder.verification.wheels": "VerifyOptions verify",
     "errors": (
-        "CpuinfoError FileProblemError InvalidRequirementError InvalidSiteError NoWheelhouseError "
-        "OutputError PythonError RequirementsFileError SiteFileError TooComplexError UnknownArchError "
-        "UnknownLayerError UnknownNameError UnreadableDirectoryError UnreadableWheelError "
+        "CpuinfoError DirectRequirementsError FileProblemError InvalidRequirementError InvalidSiteError "
+        "NoWheelhouseError OutputError PythonError RequirementsFileError SiteFileError TooComplexError "
+        "UnknownArchError UnknownLayerError UnknownNameError UnreadableDirectoryError UnreadableWheelError "
         "UnsafeValueError WheelhouseError"
     ),
     "explain.answer": "Answer Verdict",
@@ -34,12 +34,14 @@ _MODULES = {
     "host.cpu": "Cpu",
     "host.detect": "Host Machine detect_host probe_machine",
     "host.layer": "Evidence",
+    "host.program_interpreter": "Interpreter",
     "host.python_probe": "Answers",
-    "host.target_python": "Interpreter TargetPython",
+    "host.target_python": "TargetPython",
     "installers.pip_config": "PipConfig Setting pip_config",
     "publishing.errors": "AfterHookError PublishError",
+    "publishing.order": "WrongOrder",
     "publishing.plan": "PublishOptions",
-    "publishing.report": "FileChange PublishObserver PublishReport",
+    "publishing.report": "FileChange PublishObserver PublishReport Totals",
     "resolution.conflict": "Asked Conflict Demand Exists",
     "resolution.lockfile": "lock_text",
     "resolution.resolver": "Locked Resolution",
@@ -49,7 +51,7 @@ _MODULES = {
     "selection.requirements": "Requirement",
     "site.layout": "Arch Directory HostKind Layer SearchPath",
     "site.model": "SearchingHost Site",
-    "tree.candidate": "Candidate InvalidFilename",
+    "tree.candidate": "Candidate InvalidFilename VariantWheel",
     "wheelfile.build_tag": "StampError",
     "wheelfile.validate": "InvalidWheelError",
     "wheelhouse": "Wheelhouse",

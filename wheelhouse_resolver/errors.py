@@ -30,8 +30,11 @@ else:
 
 def printable(text: object) -> str:
     """*text* on one line: control characters and undecodable bytes are written as escapes."""
+    whole = str(text)
+    if whole.isprintable():
+        return whole
     return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in str(text)
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in whole
     )
 
 
@@ -240,6 +243,14 @@ class InvalidRequirementError(WheelhouseError, ValueError):
     text: str
     problem: str
     where: str | None = None
+
+
+class DirectRequirementsError(WheelhouseError, ValueError):
+    """Requirements by URL or path, where all that is required has to come from the wheelhouse."""
+
+    _message = "these name their files themselves, no wheelhouse can serve them: {requirements}"
+    _hint = "take them out of the file and install them afterwards; or publish them, and give NAME==VERSION"
+    requirements: Sequence[str]
 
 
 class TooComplexError(WheelhouseError, RuntimeError):

@@ -61,6 +61,39 @@ def test_no_directory_at_all_is_a_warning(cli: Cli, tmp_path: Path) -> None:
     assert outcome.err.startswith("warning: no directory of this host's search path exists below ")
 
 
+@pytest.mark.parametrize(
+    ("text", "warning"),
+    [
+        (
+            "demo[fast]==1.0",
+            "demo[fast]==1.0 ({path}, line 1): a constraint cannot have extras: every pip install",
+        ),
+        ("demo == ?", "{path}, line 1: invalid requirement 'demo == ?'"),
+        (None, "{path} cannot be read (No such file or directory): every pip install fails"),
+        ("demo @ file:///demo-1.0-py3-none-any.whl", ""),
+        ("demo==1.0", ""),
+    ],
+    ids=str,
+)
+def test_a_constraints_file_that_stops_pip_is_a_warning(
+    text: str | None, warning: str, cli: Cli, root: Path, tmp_path: Path
+) -> None:
+    config, limits = tmp_path / "site.toml", tmp_path / "limits.txt"
+    config.write_text(f'root = "{root}"\n[pip]\nconstraint = "{limits}"\n')
+    if text is not None:
+        limits.write_text(f"{text}\n")
+    for _ in range(2):  # asked, and remembered
+        done = cli("pip-conf", "--config", config, *GENTOO)
+        assert done.code == 0
+        assert f"constraint =\n    {limits}\n" in done.out
+        assert done.err.startswith(f"warning: {warning.format(path=limits)}") if warning else done.err == ""
+    limits.write_text("demo==1.0; python_version < '4'\n-c more.txt\n")
+    (tmp_path / "more.txt").write_text("one[x]\n")
+    assert "one[x] (" in cli("pip-conf", "--config", config, *GENTOO).err
+    (tmp_path / "more.txt").write_text("one\n")
+    assert cli("pip-conf", "--config", config, *GENTOO).err == ""
+
+
 class TestOutput:
     def test_it_is_written_to_the_file_and_nothing_to_stdout(
         self, cli: Cli, root: Path, tmp_path: Path

@@ -19,6 +19,7 @@ from wheelhouse_resolver.cli.main import build_parser
 from wheelhouse_resolver.doctor.diagnose import CHECKS, run_checks
 from wheelhouse_resolver.doctor.diagnostics import Diagnostic, DiagnosticSeverity
 from wheelhouse_resolver.doctor.facts import (
+    ConstraintState,
     DirectoryState,
     EnvironmentFacts,
     IndexState,
@@ -46,6 +47,7 @@ from wheelhouse_resolver.doctor.probes.ties import unstamped_ties
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.host.layer import Evidence
 from wheelhouse_resolver.host.target_python import TargetPython
+from wheelhouse_resolver.selection.constraints import ConstraintProblem, Trouble
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.wheelhouse import Wheelhouse
 
@@ -252,6 +254,10 @@ def pip_with(**changes: Any) -> EnvironmentFacts:
     return healthy(pip=replace(healthy().pip, **changes))
 
 
+def constraint_problem(trouble: Trouble, by: PipSetting | None = None) -> ConstraintState:
+    return ConstraintState("/c d.txt", by, ConstraintProblem(trouble, "THIS"))
+
+
 def site_with(**changes: Any) -> EnvironmentFacts:
     return healthy(site=SiteFacts(site=Site.default(ROOT), root=ROOT, **changes), directories=())
 
@@ -402,6 +408,72 @@ CASES: list[tuple[str, EnvironmentFacts, str, str, str]] = [
         "error",
         "pip 19.2.3 is too old",
         f"'{PYTHON}' -m pip install --upgrade pip",
+    ),
+    (
+        "older-pip",
+        pip_with(version="20.2.4"),
+        "warning",
+        "pip 20.2.4 fails where Requires-Python bars the newest version",
+        f"'{PYTHON}' -m pip install --upgrade pip",
+    ),
+    (
+        "older-pip",
+        and_also(setting("only-final", "numpy", "files"), version="25.3"),
+        "warning",
+        "pip 25.3 ignores only-final, which pip 26.0 and later obey",
+        f"'{PYTHON}' -m pip install --upgrade pip",
+    ),
+    (
+        "constraints",
+        and_also(
+            setting("constraint", "/nope", "env_var"),
+            constraints=(constraint_problem(Trouble.INVALID, setting("constraint", "/nope", "env_var")),),
+        ),
+        "error",
+        "THIS: every pip install fails (PIP_CONSTRAINT)",
+        "unset PIP_CONSTRAINT",
+    ),
+    (
+        "constraints",
+        pip_with(constraints=(constraint_problem(Trouble.REFUSED),)),
+        "error",
+        "THIS: every pip install fails (pip 20.3 and later) ([pip] constraint of the site)",
+        "${EDITOR:-vi} '/c d.txt'",
+    ),
+    (
+        "constraints",
+        pip_with(constraints=(constraint_problem(Trouble.REQUIREMENTS),)),
+        "warning",
+        "THIS is required by a constraints file: pip installs it with everything",
+        "${EDITOR:-vi} '/c d.txt'",
+    ),
+    (
+        "selection",
+        and_also(setting("constraint", "/c.txt", "env_var")),
+        "note",
+        "pip obeys /c.txt, which avail, pick and why-not do not know (PIP_CONSTRAINT)",
+        "unset PIP_CONSTRAINT",
+    ),
+    (
+        "selection",
+        and_also(setting("ignore-requires-python", "1", "env_var")),
+        "warning",
+        "for other Pythons",
+        "unset PIP_IGNORE_REQUIRES_PYTHON",
+    ),
+    (
+        "selection",
+        and_also(setting("no-deps", "1", "env_var")),
+        "warning",
+        "nothing of what a project needs",
+        "unset PIP_NO_DEPS",
+    ),
+    (
+        "selection",
+        and_also(setting("all-releases", ":all:", "env_var")),
+        "note",
+        "takes pre-releases of :all:",
+        "unset PIP_ALL_RELEASES",
     ),
     (
         "other-pip",
@@ -1007,9 +1079,47 @@ def test_user_in_a_virtual_environment_is_an_error() -> None:
     assert "refuses in a virtual environment" in finding.message
 
 
-@pytest.mark.parametrize("version", ["19.3", "19.3.1", "20.0.2", "26.3.dev0"])
+@pytest.mark.parametrize("version", ["20.3", "20.3.4", "21.1", "26.3.dev0"])
 def test_a_pip_that_obeys_build_tags_is_new_enough(version: str) -> None:
     assert run_checks(pip_with(version=version)) == []
+
+
+@pytest.mark.parametrize(
+    ("trouble", "version", "found"),
+    [
+        (Trouble.REFUSED, "19.3.1", False),
+        (Trouble.LINK, "20.3.4", True),
+        (Trouble.LINK, "21.0.1", True),
+        (Trouble.LINK, "21.1", False),
+        (Trouble.HASHES, "19.3.1", True),
+    ],
+)
+def test_whether_a_pip_minds_a_constraint_depends_on_its_release(
+    trouble: Trouble, version: str, found: bool
+) -> None:
+    checks = {
+        each.check
+        for each in run_checks(pip_with(version=version, constraints=(constraint_problem(trouble),)))
+    }
+    assert ("constraints" in checks) == found
+
+
+def test_a_hash_that_need_not_count_is_none() -> None:
+    found = (constraint_problem(Trouble.HASHES),)
+    assert run_checks(and_also(setting("no-require-hashes", "1"), constraints=found)) == []
+
+
+def test_pre_does_not_go_with_what_the_site_says_of_releases() -> None:
+    table = MappingProxyType({"only-final": "numpy"})
+    facts = and_also(setting("only-final", "numpy"), setting("pre", "1", "env_var"))
+    site = SiteFacts(site=Site.default(ROOT)._replace(pip=table))
+    first, *_ = run_checks(replace(facts, site=site))
+    assert first.severity is DiagnosticSeverity.ERROR
+    assert first.message == (
+        "pip refuses every install: pre does not go with only-final "
+        "([global] only-final in /etc/our pip.conf) (PIP_PRE)"
+    )
+    assert first.fix == "unset PIP_PRE"
 
 
 def test_the_worst_comes_first() -> None:

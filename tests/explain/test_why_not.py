@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import platform
 import shlex
@@ -15,23 +16,24 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
-from tests.factories import make_tree, make_wheel, pack, wheel_files, with_metadata
+from tests.factories import make_tree, make_wheel, pack, plain_python, wheel_files, with_metadata
 from tests.questions import pick, why_not
 from wheelhouse_resolver.explain.answer import Answer, Verdict
-from wheelhouse_resolver.explain.scenario import contradictory
 from wheelhouse_resolver.explain.suggestions import Action, Step, Suggestion
 from wheelhouse_resolver.host.cpu import Cpu
 from wheelhouse_resolver.host.detect import Host, Machine
 from wheelhouse_resolver.host.python_probe import Answers
 from wheelhouse_resolver.host.target_python import TargetPython, target_python
 from wheelhouse_resolver.selection.reasons import Exclusion, Rule, grouped, python_labels
-from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement, read_requirements
+from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
+from wheelhouse_resolver.selection.requirements_file import read_requirements
+from wheelhouse_resolver.selection.together import contradictory
 from wheelhouse_resolver.site.layout import BUILTIN_LADDER, Arch, Layer
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 LINUX = f"linux_{platform.machine()}"
-HOST = Host(arch="avx", layer="gentoo", archs=("sse3", "avx"), python=target_python("3.11")[0])
+HOST = Host(arch="avx", layer="gentoo", archs=("sse3", "avx"), python=plain_python("3.11"))
 
 Wheels = Mapping[str, Sequence[str]]
 
@@ -155,6 +157,22 @@ class TestStops:
             "generic/demo-0.9-py3-none-any.whl": Rule.LOST_VERSION,
         }
         assert {stop.about for (stop,) in stops(found).values()} == {(best.replace("demo-", "Demo-"),)}
+
+    def test_a_label_that_hides_a_better_arch_is_the_reason(self, tmp_path: Path) -> None:
+        best = f"gentoo/generic/demo-1.0+site-cp311-cp311-{LINUX}.whl"
+        wheels = {
+            "gentoo/avx": [f"demo-1.0.0-cp311-cp311-{LINUX}.whl", f"demo-0.9-cp311-cp311-{LINUX}.whl"],
+            "gentoo/generic": [os.path.basename(best)],
+            "generic": [f"demo-1.0-cp311-cp311-{LINUX}.whl"],
+        }
+        found = answer(tmp_path, wheels, "demo")
+        reasons = {each.file.path.removeprefix(f"{found.site.root}/"): each.reason for each in found.files}
+        hidden = ", by its local label alone, and so passed over for a less specific directory"
+        assert reasons == {
+            f"gentoo/avx/demo-1.0.0-cp311-cp311-{LINUX}.whl": f"older than {best}{hidden}",
+            f"gentoo/avx/demo-0.9-cp311-cp311-{LINUX}.whl": f"older than {best}",
+            f"generic/demo-1.0-cp311-cp311-{LINUX}.whl": f"older than {best}",
+        }
 
     def test_no_binary(self, tmp_path: Path) -> None:
         make_tree(
@@ -433,7 +451,7 @@ class TestHelps:
 
     def test_the_same_version_of_another_kind_of_python(self, tmp_path: Path) -> None:
         names = [f"demo-1.0-cp313-cp313-{LINUX}.whl", f"demo-1.0-cp310-cp310-{LINUX}.whl"]
-        threaded = HOST._replace(python=target_python("3.13t")[0])
+        threaded = HOST._replace(python=plain_python("3.13t"))
         found = answer(tmp_path, {"generic": names}, "demo", threaded)
         assert (found.python, steps(found)) == (
             "3.13t",
@@ -635,7 +653,7 @@ class Asked:
     def single_changes(self) -> Iterator[str | None]:
         """What every single change leads to."""
         for version in _PYTHONS:
-            yield self.picks(self.host._replace(python=target_python(version)[0]))
+            yield self.picks(self.host._replace(python=plain_python(version)))
         for layer in _LAYERS:
             yield self.picks(self.host._replace(layer=layer))
         for arch in _ARCHS:
@@ -651,7 +669,7 @@ class Asked:
         host, files = self.host, self.files
         for step in suggestion.steps:
             if step.action is Action.PYTHON:
-                host = host._replace(python=target_python(python or step.values[0])[0])
+                host = host._replace(python=plain_python(python or step.values[0]))
             elif step.action is Action.LAYER:
                 host = host._replace(layer=None if step.values == ("none",) else step.values[0])
             elif step.action in (Action.NODE, Action.LOWER):
@@ -698,7 +716,7 @@ def test_every_suggestion_leads_to_a_pick_and_there_is_one_if_a_single_change_do
     files = RequirementsFile(
         constraints=(parse_requirement(constraint),) if constraint else (), prereleases=prereleases
     )
-    host = Host(arch=arch, layer=layer, python=target_python(python)[0])
+    host = Host(arch=arch, layer=layer, python=plain_python(python))
     with TemporaryDirectory() as directory:
         site = make_tree(Path(directory), {})
         for filename, label, needs, broken in wheels:
@@ -745,9 +763,16 @@ def test_every_suggestion_leads_to_a_pick_and_there_is_one_if_a_single_change_do
         ("==1.0+site,<=1.0", False),
         (">=1,<2", False),
         ("==1.*,<1", False),
+        ("==1.*,==2.*", True),
+        ("==1.*,>=2.dev0", True),
+        ("~=1.2,>=2", True),
+        ("~=1.2,>1.9", False),
+        ("==1!2.*,<1!3", False),
+        ("==1,!=1", True),
+        ("==1,===1+site", False),
+        ("===odd,>1", True),
         ("", False),
     ],
 )
 def test_specifiers_that_no_version_can_satisfy(specifier: str, none: bool) -> None:
-    """As far as two clauses say it; of patterns nothing is claimed."""
     assert contradictory(SpecifierSet(specifier)) == none

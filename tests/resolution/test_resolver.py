@@ -12,11 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
-from tests.factories import make_tree, make_wheel, pack, with_metadata
+from tests.factories import make_tree, make_wheel, pack, plain_python, with_metadata
 from tests.resolution import lock
 from wheelhouse_resolver.errors import TooComplexError
 from wheelhouse_resolver.host.detect import Host
-from wheelhouse_resolver.host.target_python import target_python
 from wheelhouse_resolver.resolution import candidates
 from wheelhouse_resolver.resolution import resolver as module
 from wheelhouse_resolver.resolution.resolver import Resolution
@@ -25,7 +24,7 @@ from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata, cached_metadata_of_many
 
-HOST = Host(arch="avx2", layer="gentoo", python=target_python("3.11")[0])
+HOST = Host(arch="avx2", layer="gentoo", python=plain_python("3.11"))
 
 #: `name-version` -> its Requires-Dist lines, or the options of `wheel_files`.
 Wheels = Mapping[str, Sequence[str] | Mapping[str, Any]]
@@ -88,7 +87,7 @@ class TestChoice:
             {"a-1.0": ["b; python_version < '3.10'", "c; python_version >= '3.10'"], "b-1": [], "c-1": []},
         )
         assert chosen(lock(["a"], site, HOST)) == ["a 1.0", "c 1"]
-        older = HOST._replace(python=target_python("3.9")[0])
+        older = HOST._replace(python=plain_python("3.9"))
         assert chosen(lock(["a"], site, older)) == ["a 1.0", "b 1"]
 
     def test_a_pre_release_only_when_asked_for_or_alone(self, tmp_path: Path) -> None:
@@ -110,7 +109,7 @@ class TestChoice:
         assert chosen(lock(["a"], site, HOST)) == ["a 1.0", "b 1.0"]
         assert told(lock(["a"], site._replace(pip={"no-binary": "b"}), HOST)) == [
             "a 1.0 needs b (a was asked for)",
-            "b 1.0, 2.0 cannot be used: the site's [pip] table says no-binary",
+            "b 1.0, 2.0 cannot be used: the site's [pip] table or a file says no-binary",
         ]
 
 

@@ -11,12 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.factories import make_tree, make_wheel, pack, pip_report, run_pip, with_metadata
+from tests.factories import make_tree, make_wheel, pack, pip_report, plain_python, run_pip, with_metadata
 from tests.pips import pip_environ
 from tests.questions import pick
 from wheelhouse_resolver.errors import InvalidRequirementError, NoWheelhouseError
 from wheelhouse_resolver.host.detect import Host
-from wheelhouse_resolver.host.target_python import target_python
 from wheelhouse_resolver.installers.pip_config import pip_config
 from wheelhouse_resolver.selection import available as module
 from wheelhouse_resolver.selection.available import (
@@ -28,13 +27,14 @@ from wheelhouse_resolver.selection.available import (
     texts_of,
     wanted_of,
 )
-from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement, read_requirements
+from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
+from wheelhouse_resolver.selection.requirements_file import read_requirements
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.urls import file_url
 from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 LINUX = f"linux_{platform.machine()}"
-HOST = Host(arch="avx", layer="gentoo", python=target_python("3.11")[0])
+HOST = Host(arch="avx", layer="gentoo", python=plain_python("3.11"))
 
 
 def put(root: Path, **wheels: str) -> Site:

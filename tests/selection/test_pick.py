@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tests.factories import make_tree, make_wheel
+from tests.factories import make_tree, make_wheel, plain_python
 from tests.questions import pick
 from wheelhouse_resolver.errors import (
     InvalidRequirementError,
@@ -19,10 +19,10 @@ from wheelhouse_resolver.errors import (
     UnknownLayerError,
 )
 from wheelhouse_resolver.host.detect import Host, detect_host
-from wheelhouse_resolver.host.target_python import target_python
 from wheelhouse_resolver.selection.pick import Pick
 from wheelhouse_resolver.selection.reasons import Rule
-from wheelhouse_resolver.selection.requirements import RequirementsFile, read_requirements
+from wheelhouse_resolver.selection.requirements import RequirementsFile
+from wheelhouse_resolver.selection.requirements_file import read_requirements
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.wheelhouse import Wheelhouse
 
@@ -33,7 +33,7 @@ Wheels = Mapping[str, Sequence[str]]
 
 
 def host_with(python: str = "3.11", arch: str = "avx512", layer: str | None = "gentoo") -> Host:
-    return Host(arch=arch, layer=layer, python=target_python(python)[0])
+    return Host(arch=arch, layer=layer, python=plain_python(python))
 
 
 HOST = host_with()

@@ -1,15 +1,22 @@
 from __future__ import annotations
 
+import codecs
+import os
 from pathlib import Path
 
 import pytest
 
 from wheelhouse_resolver.errors import InvalidRequirementError, RequirementsFileError
-from wheelhouse_resolver.selection.requirements import (
-    RequirementsFile,
-    parse_requirement,
-    read_any,
-    read_requirements,
+from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
+from wheelhouse_resolver.selection.requirements_file import read_any, read_requirements
+
+#: Byte order marks, and the encoding that each is for.
+MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
 )
 
 
@@ -56,7 +63,7 @@ def test_a_marker_is_kept() -> None:
         "numpy==1.0 junk",
         "num py",
         "numpy[",
-        "numpy;",
+        "numpy; nonsense",
         "héllo",
         "a\nb",
     ],
@@ -91,6 +98,95 @@ def test_a_url_or_path_is_refused_with_what_to_write_instead(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "name", "text"),
+    [
+        ("demo @ https://example.org/demo-1.0-py3-none-any.whl", "demo", None),
+        ("Demo[a] @ file:///sw/x.zip", "demo", None),
+        ("https://example.org/Demo-1.0-py3-none-any.whl", "demo", None),
+        ("https://u:secret@example.org/x.zip", "", "https://***@example.org/x.zip"),
+        ("demo @ https://u:secret@example.org/x.zip", "demo", "demo @ https://***@example.org/x.zip"),
+        ("https://example.org/x.zip?token=secret", "", "https://example.org/x.zip?***"),
+        ("git+https://example.org/demo.git@v1.2#egg=Demo&subdirectory=x", "demo", None),
+        ("git+ssh://git@example.org/demo.git", "", "git+ssh://***@example.org/demo.git"),
+        ("./demo", "", None),
+        ("../wheels/demo-1.0-py3-none-any.whl", "demo", None),
+        (".", "", None),
+        (".[x]", "", None),
+        ("demo-1.0-py3-none-any.whl[x]", "", None),
+        ("demo-1.0.tar.gz", "", None),
+        ("-e .", "", None),
+        ("--edit=.[x]", "", "-e .[x]"),
+        ("-e 'demo @ git+https://example.org/demo'", "demo", "-e demo @ git+https://example.org/demo"),
+        ("-e git+https://u:secret@x.org/d#egg=demo", "demo", "-e git+https://***@x.org/d#egg=demo"),
+    ],
+)
+def test_a_line_by_url_or_path_is_told_apart(line: str, name: str, text: str | None, tmp_path: Path) -> None:
+    found = read(tmp_path / "requirements.txt", f"one\n{line}\ntwo\n")
+    assert [each.name for each in found.requirements] == ["one", "two"]
+    (direct,) = found.direct
+    assert (direct.text, direct.name) == (text or line, name)
+    assert direct.where == f"{tmp_path}/requirements.txt, line 2"
+    assert direct.editable == line.startswith("-")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "https://example.org/one.zip ; python_version < '3'",
+        "./one.zip; python_version < '3'",
+        "one @ https://example.org/one.zip ; python_version < '3'",
+        "-e \"one @ git+https://example.org/one ; python_version < '3'\"",
+    ],
+)
+def test_it_may_have_a_marker(line: str, tmp_path: Path) -> None:
+    (direct,) = read(tmp_path / "requirements.txt", f"{line}\n").direct
+    assert str(direct.marker) == 'python_version < "3"'
+    assert direct.text.endswith('; python_version < "3"')
+
+
+class TestConstraints:
+    @pytest.mark.parametrize(
+        ("line", "problem"),
+        [
+            ("one==1", ""),
+            ("one @ https://example.org/one.zip", ""),
+            ("one==1 --hash=sha256:1 --hash sha512:2", ""),
+            ("one[a]==1", "a constraint cannot have extras"),
+            ("one[a] @ https://example.org/one.zip", "a constraint cannot have extras"),
+            ("https://example.org/one.zip", "a URL or path without a name cannot be a constraint"),
+            ("-e .", "an editable cannot be a constraint"),
+        ],
+    )
+    def test_whatever_one_says_is_data_and_whether_pip_refuses_it(
+        self, line: str, problem: str, tmp_path: Path
+    ) -> None:
+        (tmp_path / "c.txt").write_text(f"{line}\n")
+        (found,) = read_requirements(str(tmp_path / "c.txt"), {}, constraints=True).constraints
+        assert found.refused_as_constraint == problem
+        assert found.extras == (frozenset("a") if "[a]" in line else frozenset())
+        assert found.hashes == (("sha256:1", "sha512:2") if "--hash" in line else ())
+        assert found.editable == ("-e" in line)
+        url = "." if "-e" in line else "https://example.org/one.zip" if "https" in line else None
+        assert found.url == url
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "one @ https://u:secret@example.org/x.zip ; nonsense",
+        "https://u:secret@example.org/x.zip ; nonsense",
+        "-r https://u:secret@example.org/r.txt",
+        "one https://u:secret@example.org/r.txt",
+        "-i https://u:secret@example.org --bogus",
+    ],
+)
+def test_no_error_shows_a_password(line: str, tmp_path: Path) -> None:
+    with pytest.raises((InvalidRequirementError, RequirementsFileError)) as raised:
+        read(tmp_path / "requirements.txt", line)
+    assert "secret" not in str(raised.value) + raised.value.hint
+
+
+@pytest.mark.parametrize(
     ("content", "expected"),
     [
         pytest.param("one\ntwo>=2\n", ["one", "two>=2"], id="a line each"),
@@ -111,6 +207,9 @@ def test_a_url_or_path_is_refused_with_what_to_write_instead(text: str) -> None:
             id="hashes",
         ),
         pytest.param("one --config-settings a=b\ntwo --global-option x", ["one", "two"], id="build options"),
+        pytest.param("one;\ntwo ; # c\n", ["one", "two"], id="no marker"),
+        pytest.param("one<\\\n2\\\\\n,>1", ["one<2,>1"], id="several backslashes"),
+        pytest.param("-- one\ntwo\n", ["two"], id="behind two dashes"),
         pytest.param("one ; python_version > '3' # c", ['one; python_version > "3"'], id="a marker"),
         pytest.param("one[a,b]==1", ["one[a,b]==1"], id="extras"),
         pytest.param("", [], id="empty"),
@@ -122,42 +221,91 @@ def test_the_lines_of_a_requirements_file(content: str, expected: list[str], tmp
 
 
 @pytest.mark.parametrize(
-    "line",
+    ("line", "reported"),
     [
-        "-i https://example.org/simple",
-        "-ihttps://example.org/simple",
-        "--index-url https://example.org/simple",
-        "--index-url=https://example.org/simple",
-        "--extra-index-url https://example.org/simple",
-        "--no-index",
-        "-f /sw/wheels",
-        "--find-links=/sw/wheels",
-        "--trusted-host example.org",
-        "--no-binary :all:",
-        "--only-binary=:all:",
-        "--prefer-binary",
-        "--require-hashes",
-        "--use-feature=fast-deps",
+        ("-i https://example.org/simple", "-i"),
+        ("-ihttps://example.org/simple", "-i"),
+        ("--index-url https://example.org/simple", "--index-url"),
+        ("--index-url=https://example.org/simple", "--index-url"),
+        ("--pypi-url https://example.org/simple", "--pypi-url"),
+        ("--ind https://example.org/simple", "--index-url"),
+        ("--extra-index-url https://example.org/simple", "--extra-index-url"),
+        ("-f /sw/wheels", "-f"),
+        ("--find-links=/sw/wheels", "--find-links"),
+        ("--require-hashes", "--require-hashes"),
+        ("--no-index", None),
+        ("--trusted-host example.org", None),
+        ("--use-feature=fast-deps", None),
     ],
 )
-def test_options_that_say_where_to_look_or_how_to_install_change_nothing(line: str, tmp_path: Path) -> None:
-    content = f"{line}\none\n"
-    found = read(tmp_path / "requirements.txt", content)
-    assert found._replace(ignored=()) == RequirementsFile(requirements=(parse_requirement("one"),))
-    name = line.partition("=")[0].partition(" ")[0]
-    agreeing = ("--no-index", "--trusted-host", "--only-binary", "--prefer-binary", "--use-feature")
-    assert [each.option for each in found.ignored] == (
-        [] if name in agreeing else [name[:2] if name[1] != "-" else name]
+def test_options_that_say_where_to_look_or_what_to_check_change_nothing(
+    line: str, reported: str | None, tmp_path: Path
+) -> None:
+    found = read(tmp_path / "requirements.txt", f"{line}\none\n")
+    assert found._replace(ignored=(), settings=(), requirements=()) == RequirementsFile()
+    assert [str(each) for each in found.requirements] == ["one"]
+    assert [each.option for each in found.ignored] == ([reported] if reported else [])
+
+
+def test_settings_for_all_projects_are_kept_in_the_order_in_which_they_are_read(tmp_path: Path) -> None:
+    (tmp_path / "inner.txt").write_text("--only-binary two\n")
+    found = read(
+        tmp_path / "requirements.txt",
+        "one --no-binary one\n--all-rel=one,two --only-final :all:\n-r inner.txt --no-binary :none:\n"
+        "--pre\n--prefer\n--require-h\n--no-require-hashes\n--pre\n",
     )
+    assert [" ".join(each).strip() for each in found.settings] == [
+        "no-binary one",
+        "all-releases one,two",
+        "only-final :all:",
+        "no-binary :none:",
+        "only-binary two",
+        "pre",
+        "prefer-binary",
+        "require-hashes",
+        "no-require-hashes",
+        "pre",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "unread"),
+    [
+        ("-r inner.txt -c other.txt", ["-c other.txt"]),
+        ("-c other.txt -r inner.txt", ["-c other.txt"]),
+        ("-r inner.txt -r other.txt --pre", ["-r other.txt", "--pre"]),
+        ("-r inner.txt other.txt", ["other.txt"]),
+        ("inner -r other.txt", ["-r other.txt"]),
+        ("inner --pre", ["--pre"]),
+        ("inner --hash=sha256:1 x", ["x"]),
+        ("-e inner -e other", ["-e other"]),
+        ("--pre other", ["other"]),
+        ("--hash=sha256:1", ["--hash sha256:1"]),
+        ("-e inner --hash=sha256:1", ["--hash sha256:1"]),
+    ],
+)
+def test_of_a_line_pip_reads_one_thing_and_the_rest_is_a_warning(
+    line: str, unread: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "inner.txt").write_text("inner\n")
+    found = read(tmp_path / "requirements.txt", f"{line}\n")
+    assert [each.option for each in found.ignored if each.by_pip] == unread
+    assert found.prereleases == line.startswith("--pre")
+    named = [str(each) for each in (*found.requirements, *found.direct)]
+    assert named == (["-e inner"] if "-e" in line else ["inner"] if "inner" in line else [])
+    (warning,) = (each for each in found.warnings() if "pip does not read" in each)
+    verb = "are" if len(unread) > 1 else "is"
+    path = tmp_path / "requirements.txt"
+    assert warning == f"{path}, line 1: {', '.join(unread)} {verb} ignored: pip does not read it there"
 
 
 def test_options_that_have_no_say_are_a_warning_for_each_file(tmp_path: Path) -> None:
-    (tmp_path / "inner.txt").write_text("--no-binary two\ntwo\n")
+    (tmp_path / "inner.txt").write_text("--require-hashes\ntwo\n")
     content = "one==1 --hash=sha256:abc\n\n-f /sw\n-r inner.txt\nthree --hash=sha256:def\n"
     found = read(tmp_path / "r.txt", content).merge(RequirementsFile())
     assert found.warnings() == [
         f"{tmp_path}/r.txt, lines 1, 3: --hash, -f are ignored: only wheels of the wheelhouse count",
-        f"{tmp_path}/inner.txt, line 1: --no-binary is ignored: only wheels of the wheelhouse count",
+        f"{tmp_path}/inner.txt, line 1: --require-hashes is ignored: only wheels of the wheelhouse count",
     ]
 
 
@@ -224,17 +372,42 @@ class TestNested:
         spaced.write_text("two\n")
         assert asked(f"-r 'with space.txt'\n-r {spaced.as_uri()}\n", tmp_path) == ["two"]
 
-    @pytest.mark.parametrize("line", ["-c inner.txt", "--constraint=inner.txt"])
-    def test_a_constraints_file_constrains(self, line: str, tmp_path: Path) -> None:
-        (tmp_path / "inner.txt").write_text("one<2\n-r more.txt\n")
+    @pytest.mark.parametrize("line", ["-c inner.txt", "--constraint=inner.txt", "--constr inner.txt"])
+    def test_a_constraints_file_constrains_and_what_it_includes_is_required(
+        self, line: str, tmp_path: Path
+    ) -> None:
+        (tmp_path / "inner.txt").write_text("one<2\n-r more.txt\n-c limits.txt\n")
         (tmp_path / "more.txt").write_text("two<3\n")
+        (tmp_path / "limits.txt").write_text("two<2\n")
         found = read(tmp_path / "requirements.txt", f"one\n{line}\n")
-        assert [str(each) for each in found.requirements] == ["one"]
-        assert [str(each) for each in found.constraints] == ["one<2", "two<3"]
-        assert [each.where for each in found.constraints] == [
-            f"{tmp_path}/inner.txt, line 1",
-            f"{tmp_path}/more.txt, line 1",
+        stated = [(str(each), each.where) for each in (*found.requirements, *found.constraints)]
+        assert stated == [
+            ("one", f"{tmp_path}/requirements.txt, line 1"),
+            ("two<3", f"{tmp_path}/more.txt, line 1"),
+            ("one<2", f"{tmp_path}/inner.txt, line 1"),
+            ("two<2", f"{tmp_path}/limits.txt, line 1"),
         ]
+
+    def test_a_chain_of_any_length_is_read(self, tmp_path: Path) -> None:
+        for number in range(2000):
+            (tmp_path / f"{number}.txt").write_text(f"-r {number + 1}.txt\n")
+        (tmp_path / "2000.txt").write_text("one\n")
+        assert asked("-r 0.txt\n", tmp_path) == ["one"]
+
+    def test_each_file_is_read_once(self, tmp_path: Path) -> None:
+        """Twenty-four files that include the next one twice are a million lines."""
+        for number in range(24):
+            (tmp_path / f"{number}.txt").write_text(f"-r {number + 1}.txt\n-r {number + 1}.txt\n")
+        (tmp_path / "24.txt").write_text("one\n")
+        assert asked("-r 0.txt\n", tmp_path) == ["one"]
+
+    def test_a_pipe_is_read_like_a_file(self, tmp_path: Path) -> None:
+        reading, writing = os.pipe()
+        os.write(writing, f"one\n-r {tmp_path}/inner.txt\n".encode())
+        os.close(writing)
+        (tmp_path / "inner.txt").write_text("two\n")
+        found = read_requirements(f"/dev/fd/{reading}", {})
+        assert [each.name for each in found.requirements] == ["one", "two"]
 
     def test_pre_in_an_included_file_counts(self, tmp_path: Path) -> None:
         (tmp_path / "inner.txt").write_text("--pre\n")
@@ -254,9 +427,8 @@ class TestNested:
     @pytest.mark.parametrize(
         ("line", "problem"),
         [
-            ("-r", "option -r requires argument"),
-            ("-i", "option -i requires argument"),
-            ("-c /dev/null b.txt", "unexpected b.txt"),
+            ("-r", "-r option requires 1 argument"),
+            ("-i", "-i option requires 1 argument"),
             ("-r missing.txt", "line 1: .*missing.txt cannot be read: No such file or directory"),
             ("-r .", "cannot be read: Is a directory"),
             ("-r https://example.org/r.txt", "is not on a filesystem"),
@@ -273,12 +445,17 @@ class TestNested:
     [
         ("one\n\ntwo>=\n", 3, "invalid requirement"),
         ("one\nthree>= \\\n  x \\\n\ntwo\n", 2, "invalid requirement"),
-        ("one\n./local\n", 2, "names its file itself"),
-        ("-e .\n", 1, "editable"),
-        ("--editable=.\n", 1, "editable"),
-        ("one\n--bogus x\n", 2, "option --bogus not recognized"),
-        ("-x\n", 1, "option -x not recognized"),
-        ("--no-index --bogus\n", 1, "option --bogus not recognized"),
+        ("one\n--bogus x\n", 2, "no such option: --bogus"),
+        ("one --bogus\n", 1, "no such option: --bogus"),
+        ("-x\n", 1, "no such option: -x"),
+        ("--no-index --bogus\n", 1, "no such option: --bogus"),
+        ("--req a.txt\n", 1, "ambiguous option: --req (--require-hashes, --requirement?)"),
+        ("--pre=1\n", 1, "--pre option does not take a value"),
+        ("one==1 --hash=md5:1\n", 1, "--hash md5:1: pip takes sha256, sha384, sha512"),
+        ("one==1 --hash=sha256\n", 1, "--hash sha256: pip takes sha256, sha384, sha512"),
+        ("one\t--hash=sha256:1\n", 1, "invalid requirement"),
+        ("\\\n\\\none>=\n", 1, "invalid requirement"),
+        ("https://x/y.zip ; nonsense\n", 1, "invalid requirement"),
     ],
 )
 def test_an_error_names_the_file_and_the_line(content: str, line: int, problem: str, tmp_path: Path) -> None:
@@ -288,12 +465,35 @@ def test_an_error_names_the_file_and_the_line(content: str, line: int, problem: 
     assert problem in str(raised.value)
 
 
-@pytest.mark.parametrize(
-    "content", [b"\x7fELF\x02\x01\xff\xfe\x00", "one\n".encode("utf-16"), b"caf\xe9\n"], ids=repr
-)
-def test_a_file_that_is_no_utf_8_is_an_error(content: bytes, tmp_path: Path) -> None:
-    with pytest.raises(RequirementsFileError, match="not a text file in UTF-8"):
-        asked(content, tmp_path)
+class TestEncoding:
+    @pytest.mark.parametrize(
+        "content",
+        [
+            *(pytest.param(mark + "one # é\n".encode(name), id=name) for mark, name in MARKS),
+            pytest.param("# -*- coding: latin-1 -*-\none # é\n".encode("latin-1"), id="declared"),
+            pytest.param("one\n#coding=cp1252\n# é\n".encode("cp1252"), id="declared on line 2"),
+            pytest.param(b"\xef\xbb\xbf# coding: latin-1\none # \xc3\xa9\n", id="the mark counts first"),
+            pytest.param(b"x\n\n# coding: nonsense\none\n".replace(b"x\n", b"\n"), id="not on line 3"),
+            pytest.param(b" # coding: nonsense\none\n", id="not behind a blank"),
+        ],
+    )
+    def test_it_is_told_as_pip_does(self, content: bytes, tmp_path: Path) -> None:
+        assert asked(content, tmp_path) == ["one"]
+
+    @pytest.mark.parametrize(
+        ("content", "problem"),
+        [
+            (b"\x7fELF\x02\x01\xff\xfe\x00", "is not a text file in UTF-8"),
+            (b"caf\xe9\n", "is not a text file in UTF-8"),
+            (b"\xff\xfea", "is not a text file in UTF-16-LE"),
+            (b"# coding: ascii\n# \xe9", "is not a text file in ASCII"),
+            (b"# coding: nonsense\none", "names an unknown encoding: nonsense"),
+            (b"# coding: hex\none", "names an unknown encoding: hex"),
+        ],
+    )
+    def test_what_cannot_be_decoded_is_an_error(self, content: bytes, problem: str, tmp_path: Path) -> None:
+        with pytest.raises(RequirementsFileError, match=problem):
+            asked(content, tmp_path)
 
 
 def test_a_binary_file_that_happens_to_decode_is_an_error_of_one_line(tmp_path: Path) -> None:
@@ -345,11 +545,16 @@ class TestPyproject:
         assert raised.value.path == f"{tmp_path}/pyproject.toml"
         assert "\n" not in str(raised.value)
 
-    @pytest.mark.parametrize("text", ["one>=", "one @ https://example.org/one.zip", ""])
+    @pytest.mark.parametrize("text", ["one>=", ""])
     def test_a_dependency_that_cannot_be_served(self, text: str, tmp_path: Path) -> None:
         with pytest.raises(InvalidRequirementError) as raised:
             self.read(tmp_path, f'[project]\ndependencies = ["{text}"]\n')
         assert raised.value.where == f"{tmp_path}/pyproject.toml, [project] dependencies"
+
+    def test_one_by_url_is_told_apart(self, tmp_path: Path) -> None:
+        found = self.read(tmp_path, '[project]\ndependencies = ["one @ https://x/one.zip", "two"]\n')
+        assert [each.name for each in found.direct] == ["one"]
+        assert [each.name for each in found.requirements] == ["two"]
 
     def test_any_other_name_is_a_requirements_file(self, tmp_path: Path) -> None:
         (tmp_path / "pyproject.txt").write_text("one\n")

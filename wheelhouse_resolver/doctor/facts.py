@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from wheelhouse_resolver.doctor.pip_settings import PipFile, PipSetting, in_force, indexes
 from wheelhouse_resolver.host.detect import Host
+from wheelhouse_resolver.selection.constraints import ConstraintProblem
 from wheelhouse_resolver.site.layout import Directory
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.serialise import to_plain
@@ -79,6 +80,14 @@ class LinkState(NamedTuple):
     view: bool = False
 
 
+class ConstraintState(NamedTuple):
+    """A problem of a constraints file, at *path*. *setting*: what names it; None: only the site does."""
+
+    path: str
+    setting: PipSetting | None
+    problem: ConstraintProblem
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PipFacts:
     """pip of the target Python and its settings.
@@ -89,6 +98,7 @@ class PipFacts:
     settings: of files and variables.
     config_file: what PIP_CONFIG_FILE says; None when it is unset.
     config_file_problem: why pip cannot read that file; empty when it can.
+    constraints: what is wrong with the constraints files in force, and those of the site.
     ignored:  files of the user's that pip does not read because of PIP_CONFIG_FILE.
     command, command_python: the `pip` on PATH, and the Python that it starts.
     command_is_other: whether that is another Python than the target.
@@ -102,6 +112,7 @@ class PipFacts:
     links: tuple[LinkState, ...] = ()
     config_file: str | None = None
     config_file_problem: str = ""
+    constraints: tuple[ConstraintState, ...] = ()
     ignored: tuple[str, ...] = ()
     command: str | None = None
     command_python: str | None = None

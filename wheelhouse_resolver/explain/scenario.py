@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
-from packaging.version import Version
 
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.selection.pick import Pick, decide
@@ -52,18 +51,3 @@ class Scenario(NamedTuple):
         marker = f"; {asked.marker}" if asked.marker is not None else ""
         text = f"{project or asked.name}{extras}{specifier}{marker}"
         return self._replace(asked=parse_requirement(text))
-
-
-def contradictory(specifier: SpecifierSet) -> bool:
-    """Whether two clauses of *specifier* rule each other out, such as `>=2,<1`: no version can satisfy it."""
-    clauses = [
-        (each.operator, Version(Version(each.version).public))
-        for each in specifier
-        if each.operator != "===" and "*" not in each.version
-    ]
-    # Of two equal bounds, one that excludes itself is enough.
-    least = [(version, each == ">") for each, version in clauses if each in (">", ">=", "~=", "==")]
-    most = [(version, each == "<") for each, version in clauses if each in ("<", "<=", "==")]
-    return any(
-        low > high or (low == high and (above or below)) for low, above in least for high, below in most
-    )

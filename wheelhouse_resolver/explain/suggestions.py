@@ -17,12 +17,13 @@ from typing import Any, NamedTuple
 from packaging.specifiers import SpecifierSet
 
 from wheelhouse_resolver.errors import UnreadableWheelError
-from wheelhouse_resolver.explain.scenario import Scenario, contradictory
+from wheelhouse_resolver.explain.scenario import Scenario
 from wheelhouse_resolver.host.target_python import other_version, python_version
 from wheelhouse_resolver.selection.builds import at_fault
 from wheelhouse_resolver.selection.outside import able_archs, reachable
 from wheelhouse_resolver.selection.pick import forbidding
 from wheelhouse_resolver.selection.requirements import Requirement
+from wheelhouse_resolver.selection.together import contradictory
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.utils.serialise import to_plain
@@ -98,7 +99,11 @@ def _suggestion(then: Scenario, steps: Iterable[Step], gives: Candidate | None) 
     if Action.REPLACE in actions and gives is not None:
         command = then.site.command("withdraw", "--to", gives.directory.label, gives.filename)
     elif not actions.isdisjoint(_FOR_PIP):
-        words = ["--pre"] if Action.PRE in actions else []
+        words = []
+        if Action.PRE in actions:
+            # pip refuses --pre where a configuration file has one of the other options.
+            own = then.policy.all_releases or then.policy.only_final
+            words += ["--all-releases", then.asked.name] if own else ["--pre"]
         words += ["--only-binary", then.asked.name] if Action.BINARY in actions else []
         command = shlex.join(["pip", "install", *words, str(then.asked)])
     return Suggestion(steps, then.asked, command, gives)
@@ -141,7 +146,7 @@ def _by_changes(now: Scenario) -> list[Suggestion]:
     # A Python's tags take longest to work out, so that is the outermost loop.
     changes: list[list[Step]] = [
         [Step(Action.PYTHON, (each,)) for each in (*pythons, next_python)],
-        [] if now.policy.prereleases else [Step(Action.PRE)],
+        [] if now.policy.prereleases_of(now.asked.name) else [Step(Action.PRE)],
         [] if now.policy.allows_binary(now.asked.name) else [Step(Action.BINARY)],
         [Step(Action.LAYER, (each,)) for each in _layers(now)],
         _archs(now),
@@ -203,7 +208,9 @@ def _after(now: Scenario, step: Step) -> Scenario:
     """The scenario when *step* is taken."""
     host, policy = now.host, now.policy
     if step.action is Action.PRE:
-        return now._replace(policy=policy._replace(prereleases=True))
+        if not policy.all_releases and not policy.only_final:
+            return now._replace(policy=policy._replace(prereleases=True))
+        return now._replace(policy=policy._replace(all_releases=policy.all_releases | {now.asked.name}))
     if step.action is Action.BINARY:
         return now._replace(policy=policy._replace(no_binary=frozenset()))
     if step.action is Action.CONSTRAINT:

@@ -13,12 +13,13 @@ from packaging.utils import NormalizedName
 
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.explain.answer import Answer, Verdict
-from wheelhouse_resolver.explain.scenario import Scenario, contradictory
+from wheelhouse_resolver.explain.scenario import Scenario
 from wheelhouse_resolver.explain.suggestions import suggestions
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.selection.pick import ProjectFiles
 from wheelhouse_resolver.selection.policy import Policy
 from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile
+from wheelhouse_resolver.selection.together import contradictory, together, trouble
 from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.utils import cache
@@ -40,6 +41,8 @@ def why_not_each(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[
         picked = found.decide(asked, policy)
         if picked.ignored:
             return make(asked=asked, verdict=Verdict.IGNORED, problem=picked.ignored)
+        if asked.url is not None:
+            return make(asked=asked, verdict=Verdict.DIRECT, problem=picked.problem)
         now = Scenario(site, host, asked, policy, tuple(found.all(asked.name)))
         best, broken, warnings = picked.best, picked.broken, list(picked.warnings)
         verdict, problem = Verdict.NOTHING, ""
@@ -50,10 +53,12 @@ def why_not_each(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[
         elif broken is not None and isinstance(broken.file, Candidate):
             verdict, best, problem = Verdict.BROKEN, broken.file, broken.exclusions[0].about[0]
         elif contradictory(asked.specifier):
-            problem = f"no version can satisfy {asked.specifier}"
+            problem = trouble(asked)
         elif not now.files:
             verdict = Verdict.UNKNOWN
             close = everything().close_to(asked.name)
+        else:
+            problem = trouble(asked)
         others = [
             now._replace(files=tuple(everything().files(each))).asking(asked.specifier, each)
             for each in close
@@ -66,10 +71,10 @@ def why_not_each(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[
             files=tuple(each for each in picked.rejected if each != broken),
             suggestions=() if verdict is Verdict.PICKED else tuple(suggestions(now, others)),
             close=tuple(close),
-            warnings=tuple(warnings),
+            warnings=(*policy.warnings, *warnings),
         )
 
-    return list(map(answer, files.requirements))
+    return list(map(answer, (*together(files.requirements, policy.marker_applies), *files.direct)))
 
 
 def _needs_pre(asked: Requirement, best: Candidate, policy: Policy) -> list[str]:
@@ -79,7 +84,7 @@ def _needs_pre(asked: Requirement, best: Candidate, policy: Policy) -> list[str]
     follows `<`, `>` or `!=` does not count.
     """
     named = any(each.prereleases for each in asked.specifier if each.operator not in ("<", ">", "!="))
-    if policy.prereleases or named or not asked.specifier or not best.version.is_prerelease:
+    if policy.prereleases_of(asked.name) or named or not asked.specifier or not best.version.is_prerelease:
         return []
     command = shlex.join(["pip", "install", "--pre", str(asked)])
     return [f"only a pre-release meets {asked}: pip older than 26 takes it by `{command}` only"]

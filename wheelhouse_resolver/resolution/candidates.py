@@ -131,6 +131,10 @@ class CandidateFactory:
     def _files(self, project: NormalizedName) -> tuple[list[Candidate], list[WheelFile]]:
         """The files of *project* that may be chosen, newest and best first, and the others."""
         fit, unfit = self.policy.sort_candidates(self.catalogue.files(project))
+        if links := self.policy.links_of(project):
+            paths = {each.file for each in links}
+            named = [each for each in fit if each.path in paths]
+            return named, [*(each for each in fit if each.path not in paths), *unfit]
         return (fit, unfit) if self.policy.allows_binary(project) else ([], [*fit, *unfit])
 
     def candidates(
@@ -192,7 +196,7 @@ class CandidateFactory:
         elif candidate.python:
             text = f"Python {candidate.python}"
             found = [ResolverRequirement(PYTHON, _NO_EXTRAS, candidate.python, text)]
-        for each in candidate.requires:
+        for each in candidate.requires if self.policy.dependencies else ():
             if self._applies(each, candidate.extras & candidate.provides, candidate.wheel):
                 found += requirements_from(each.name, each.extras, each.specifier, each.url)
         return tuple(found)
@@ -233,7 +237,7 @@ class CandidateFactory:
             wheel=wheel,
             requires=tuple(map(self._parse, metadata.requires_dist)),
             provides=frozenset(map(canonicalize_name, metadata.provides_extra)),
-            python=requires_python(wheel, metadata, self._warn),
+            python=None if self.policy.any_python else requires_python(wheel, metadata, self._warn),
         )
 
     def _warn(self, warning: str) -> None:

@@ -61,7 +61,7 @@ class Fact(NamedTuple):
     @classmethod
     def of_constraint(cls, constraint: Requirement) -> Fact:
         """That there is this *constraint*."""
-        text = f"{constraint.name}{constraint.specifier}"
+        text = str(constraint) if constraint.url else f"{constraint.name}{constraint.specifier}"
         return cls(_CONSTRAINT, _CONSTRAINT, text, constraint.name, where=constraint.where or "")
 
 
@@ -311,8 +311,10 @@ def _exists(factory: candidates.CandidateFactory, project: NormalizedName) -> Ex
             usable.append(builds[0].version)
         else:
             unusable[builds[0].version] = factory.broken[builds[0].path]
-    reason = "the site's [pip] table says no-binary"
-    if factory.policy.allows_binary(project):
+    reason = "the site's [pip] table or a file says no-binary"
+    if links := factory.policy.links_of(project):
+        reason = f"pip takes what a constraint names: {', '.join(each.stated for each in links)}"
+    elif factory.policy.allows_binary(project):
         reason = f"its wheels are not for Python {python.major}.{python.minor} here"
     for file in unfit:
         if not isinstance(file, InvalidFilename) and file.version not in usable:

@@ -26,10 +26,11 @@ from packaging.version import Version
 
 from wheelhouse_resolver.errors import InvalidRequirementError
 from wheelhouse_resolver.host.detect import Host
-from wheelhouse_resolver.host.target_python import python_version
 from wheelhouse_resolver.selection.builds import TriedBuilds, try_builds
+from wheelhouse_resolver.selection.pick import linked_elsewhere
 from wheelhouse_resolver.selection.policy import Policy, builds_by_version
 from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
+from wheelhouse_resolver.selection.together import together, trouble
 from wheelhouse_resolver.site.layout import NO_LAYER, Directory
 from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.tree.catalogue import Catalogue
@@ -104,6 +105,7 @@ class Row(NamedTuple):
     wanted:    of what is not available: the versions that were asked for.
     condensed: whether the row stands for all wheels of a version.
     close:     of what is not available: close names of projects, when there is no such project.
+    problem:   of what is not available: that no version will do, or which lines of files want it; or empty.
     """
 
     name: str
@@ -111,6 +113,7 @@ class Row(NamedTuple):
     wanted: str = ""
     condensed: bool = False
     close: tuple[str, ...] = ()
+    problem: str = ""
 
     def value(self, column: str) -> Any:
         """What the row says in that column of `COLUMNS`: text, a number, None; condensed: a list of them."""
@@ -157,12 +160,14 @@ class Listing(NamedTuple):
     rows:      by name; of a project the newest version first, of a version the most specific directory.
     missing:   a row without wheels for every requirement that nothing serves.
     unmatched: the patterns that match no project with a row.
+    direct:    the requirements by URL or path, each with its place: they are not looked for.
     warnings:  one line each.
     """
 
     rows: tuple[Row, ...]
     missing: tuple[Row, ...] = ()
     unmatched: tuple[str, ...] = ()
+    direct: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -189,7 +194,8 @@ def avail(wheelhouse: Tree, host: Host, wanted: Wanted, scope: Scope) -> Listing
 
     Unless *scope* says otherwise: of every project the newest version that pip would take, a row for each
     directory of the search path that has it, of the wheels there the one that policy prefers. The
-    constraints and the `no-binary` of the site count, and those of the files in *wanted*.
+    constraints and the `no-binary` of the site count, and those of the files in *wanted*, whose lines on one
+    project count together.
 
     Raises what `Wheelhouse` and `Policy` raise.
     """
@@ -197,9 +203,10 @@ def avail(wheelhouse: Tree, host: Host, wanted: Wanted, scope: Scope) -> Listing
     if scope.all_versions:
         files = files.merge(RequirementsFile(prereleases=True))
     policy = Policy.of(wheelhouse.site, host, files)
-    requirements, ignored = policy.split_by_marker(files.requirements)
+    applying, ignored = policy.split_by_marker((*files.requirements, *files.direct))
+    requirements = together((each for each in applying if each.url is None), policy.marker_applies)
     named = {each.name for each in requirements}
-    all_of_them = not wanted.patterns and not files.requirements
+    all_of_them = not (wanted.patterns or files.requirements or files.direct)
     site = wheelhouse.site
     directories = site.directories() if scope.all_archs else site.search_path(host).directories
     narrow = not (wanted.patterns or all_of_them)
@@ -227,14 +234,16 @@ def avail(wheelhouse: Tree, host: Host, wanted: Wanted, scope: Scope) -> Listing
         if not shown:
             known = full().files(each.name)
             close = () if known else tuple(full().close_to(each.name))
-            missing.append(Row(each.name, wanted=str(each.specifier), close=close))
+            row = Row(each.name, wanted=str(each.specifier), close=close, problem=trouble(each))
+            missing.append(row)
         before = found.get(each.name)
         found[each.name] = selector.in_order({*before, *shown}) if before else shown
     return Listing(
         rows=tuple([Row(name, (wheel,)) for name in sorted(found) for wheel in found[name]]),
         missing=tuple(sorted(missing)),
         unmatched=tuple(unmatched),
-        warnings=(*dict.fromkeys(selector.warnings), *ignored),
+        direct=tuple(each.stated for each in applying if each.url is not None),
+        warnings=(*policy.warnings, *dict.fromkeys(selector.warnings), *ignored),
     )
 
 
@@ -254,7 +263,6 @@ class _Selector:
         self._policy = policy
         self._scope = scope
         self._constrained = {each.name for each in policy.constraints}
-        self._python = python_version(policy.target)
         self.warnings: list[str] = []
         priorities: Mapping[Tag, int] = policy.priorities
 
@@ -298,15 +306,21 @@ class _Selector:
     def _newest_first(self, project: NormalizedName, specifier: SpecifierSet) -> Iterator[list[Candidate]]:
         """The builds of each version of *project* that *specifier* lets pass."""
         newest = None
-        if not specifier:
+        links = self._policy.links_of(project) if project in self._constrained else []
+        allowed = self._policy.prereleases_of(project)
+        if not specifier and not links and allowed is not False:
             # Most listings need no more than this, and to read all versions takes several times as long.
-            pre = bool(self._policy.prereleases)
+            pre = bool(allowed)
             if builds := self._catalogue.newest(project, self._fits, prereleases=pre):
                 newest = builds[0].version
                 ranks = [each.directory.rank for each in builds]
                 # One in each directory, and listed in their order: the tags and build tags have no say.
                 yield builds if ranks == sorted({*ranks}, reverse=True) else self.in_order(builds)
         candidates = self._catalogue.candidates(project, self._fits)
+        if links:
+            paths = {each.file for each in links}
+            candidates = [each for each in candidates if each.path in paths]
+            self.warnings += [] if candidates else [linked_elsewhere(project, links)]
         for builds in builds_by_version(self.in_order(self._policy.filter_versions(candidates, specifier))):
             if builds[0].version != newest:
                 yield builds
@@ -326,6 +340,6 @@ class _Selector:
         return [*chain.from_iterable(self._try(each).installable for each in by_directory.values())], False
 
     def _try(self, builds: list[Candidate]) -> TriedBuilds:
-        tried = try_builds(builds, self._python, self.warnings.append)
-        self.warnings += tried.warnings()
+        tried = try_builds(builds, self._policy, self.warnings.append)
+        self.warnings += [*tried.warnings(), *tried.stopping(self._policy)]
         return tried

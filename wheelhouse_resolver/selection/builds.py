@@ -18,6 +18,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from wheelhouse_resolver.errors import WheelhouseError
+from wheelhouse_resolver.host.target_python import python_version
+from wheelhouse_resolver.selection.policy import Policy
 from wheelhouse_resolver.selection.reasons import Exclusion, FileStatus, Rule, place_of
 from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata, cached_metadata
@@ -66,9 +68,15 @@ class TriedBuilds(NamedTuple):
         """A line for each file that pip passes over or fails on for what is wrong with it."""
         return [f"{each.file.path}: {each.reason}" for each in self.excluded() if at_fault(each)]
 
+    def stopping(self, policy: Policy) -> list[str]:
+        """A warning where the target's own pip goes on to no older version; newer ones do."""
+        if self.flaw is None or self.flaw.rule is not Rule.REQUIRES_PYTHON:
+            return []
+        return policy.stops_at(self.builds[0], self.flaw.about[0])
 
-def try_builds(builds: Sequence[Candidate], python: Version, warn: Callable[[str], object]) -> TriedBuilds:
-    """What comes of *builds* of one version, best first, for that *python*; files are opened as needed."""
+
+def try_builds(builds: Sequence[Candidate], policy: Policy, warn: Callable[[str], object]) -> TriedBuilds:
+    """What comes of *builds* of one version, best first, by that *policy*; files are opened as needed."""
     foreign: list[FileStatus] = []
     for number, wheel in enumerate(builds):
         metadata, flaw = examine(wheel)
@@ -76,8 +84,9 @@ def try_builds(builds: Sequence[Candidate], python: Version, warn: Callable[[str
             foreign.append(FileStatus(wheel, (flaw,)))
             continue
         needs = requires_python(wheel, metadata, warn) if flaw is None else SpecifierSet()
-        if not needs.contains(python, prereleases=True):
-            flaw = Exclusion(Rule.REQUIRES_PYTHON, "own", (str(needs),), str(python))
+        if not policy.admits(needs):
+            python = str(python_version(policy.target))
+            flaw = Exclusion(Rule.REQUIRES_PYTHON, "own", (str(needs),), python)
         return TriedBuilds([*builds[number:]], flaw, tuple(foreign))
     return TriedBuilds([], None, tuple(foreign))
 

@@ -14,16 +14,17 @@ from typing import Any, NamedTuple
 
 from packaging.tags import Tag
 from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
 
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.host.detect import Host
-from wheelhouse_resolver.host.target_python import python_version
 from wheelhouse_resolver.selection.builds import try_builds
 from wheelhouse_resolver.selection.outside import why_not_searched
 from wheelhouse_resolver.selection.policy import Policy, builds_by_version, policy_key
 from wheelhouse_resolver.selection.reasons import Exclusion, FileStatus, Rule, place_of, python_labels
-from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile
-from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename, WheelFile
+from wheelhouse_resolver.selection.requirements import NAMES_ITS_FILE, Requirement, RequirementsFile
+from wheelhouse_resolver.selection.together import together, trouble
+from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename, VariantWheel, WheelFile
 from wheelhouse_resolver.tree.catalogue import Catalogue
 from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.utils.log import info
@@ -44,6 +45,7 @@ class Pick(NamedTuple):
     broken:      the file that pip would choose and fail on; then there is no best.
     ignored:     why the requirement does not concern this host (its marker); empty if it does.
     warnings:    one line each.
+    problem:     why nothing can be picked whatever there is, or which lines of files want it; or empty.
     inside, outside: work out what was rejected, in the search path and in the site's other directories.
 
     They run when `in_path` or `rejected` is first asked for, so that a pick alone costs nothing that grows
@@ -56,6 +58,7 @@ class Pick(NamedTuple):
     warnings: tuple[str, ...] = ()
     inside: Statuses = tuple
     outside: Statuses = tuple
+    problem: str = ""
     broken: FileStatus | None = None
 
     def __repr__(self) -> str:
@@ -72,8 +75,8 @@ class Pick(NamedTuple):
         return self.inside() + self.outside()
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: requirement, best, rejected, ignored, warnings."""
-        return {**to_plain(self, "requirement", "best", "rejected", "ignored", "warnings")}
+        """For JSON: requirement, best, rejected, ignored, problem, warnings."""
+        return {**to_plain(self, "requirement", "best", "rejected", "ignored", "problem", "warnings")}
 
 
 class ProjectFiles:
@@ -122,13 +125,18 @@ class ProjectFiles:
 def picks(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[Pick]:
     """The wheel in *wheelhouse* that policy chooses on *host*, for each requirement in *files*.
 
+    Lines of files on one project are one requirement. One by URL or path comes last, and gets none.
     The constraints and the `--pre` in *files* count, and the site's own constraints always do. Raises what
     `Wheelhouse.pick` raises.
     """
     host = host.for_site(wheelhouse.site)
     policy = Policy.of(wheelhouse.site, host, files)
     found = ProjectFiles(wheelhouse, host, [each.name for each in files.requirements])
-    decided = [found.decide(each, policy) for each in files.requirements]
+    asked = (*together(files.requirements, policy.marker_applies), *files.direct)
+    decided = [
+        each._replace(warnings=(*policy.warnings, *each.warnings))
+        for each in (found.decide(every, policy) for every in asked)
+    ]
     for each in decided:
         info(__name__, "picked %s for %s", each.best.path if each.best else "nothing", each.requirement)
     return decided
@@ -148,6 +156,10 @@ def decide(asked: Requirement, policy: Policy, found: Sequence[WheelFile], outsi
     """
     if not policy.marker_applies(asked.marker):
         return Pick(str(asked), ignored=f"its marker does not hold for this Python: {asked.marker}")
+    if asked.url is not None:
+        return Pick(str(asked), problem=NAMES_ITS_FILE)
+    if links := policy.links_of(asked.name):
+        return _linked(asked, policy, found, links, outside)
     if not policy.allows_binary(asked.name):
         no = (Exclusion(Rule.NO_BINARY),)
         return Pick(str(asked), inside=lambda: tuple(FileStatus(each, no) for each in found), outside=outside)
@@ -156,15 +168,44 @@ def decide(asked: Requirement, policy: Policy, found: Sequence[WheelFile], outsi
     if best is not None and asked.extras:
         with suppress(WheelhouseError):
             warnings += missing_extras(best, asked.extras, cached_metadata(best.path).provides_extra)
-    return Pick(str(asked), best, "", tuple(warnings), cache(chooser.statuses), outside, chooser.broken)
+    problem = trouble(asked) if best is None else ""
+    statuses = cache(chooser.statuses)
+    return Pick(str(asked), best, "", tuple(warnings), statuses, outside, problem, chooser.broken)
+
+
+def _linked(
+    asked: Requirement,
+    policy: Policy,
+    found: Sequence[WheelFile],
+    links: Sequence[Requirement],
+    outside: Statuses,
+) -> Pick:
+    """The pick where constraints name the file that pip takes: it may be one of those *found*."""
+    paths, stated = {each.file for each in links}, tuple(each.stated for each in links)
+    kept = [each for each in found if each.path in paths]
+    no = (Exclusion(Rule.LINK, about=stated),)
+    passed = [FileStatus(each, no) for each in found if each.path not in paths]
+    pick = decide(asked, policy._replace(constraints=_versions_only(policy)), kept, outside)
+    warnings = pick.warnings if kept else (*pick.warnings, linked_elsewhere(asked.name, links))
+    return pick._replace(warnings=warnings, inside=cache(lambda: (*pick.inside(), *passed)))
+
+
+def _versions_only(policy: Policy) -> tuple[Requirement, ...]:
+    return tuple(each for each in policy.constraints if not each.url)
+
+
+def linked_elsewhere(project: str, links: Iterable[Requirement]) -> str:
+    """A warning that pip takes *project* from what these constraints name."""
+    return f"pip takes {project} from what a constraint names: {', '.join(each.stated for each in links)}"
 
 
 def forbidding(candidate: Candidate, policy: Policy) -> tuple[str, ...]:
     """The constraints that forbid *candidate*, each with its file and line."""
     return tuple(
-        f"{each} ({each.where})" if each.where else str(each)
+        each.stated
         for each in policy.constraints_on(candidate.name)
         if not each.specifier.contains(candidate.version, prereleases=True)
+        or (each.url and each.file != candidate.path)
     )
 
 
@@ -181,17 +222,19 @@ class _Chooser:
         self._fit, self._unfit = policy.sort_candidates(files)
         self._allowed = policy.filter_versions(self._fit, policy.narrowed(asked.specifier, asked.name))
         versions = builds_by_version(self._allowed)
-        python = python_version(policy.target)
         flawed: list[str] = []
+        stopping: list[str] = []
         while versions and not (self.best or self.broken):
-            tried = try_builds(versions.pop(0), python, self.warnings.append)
+            tried = try_builds(versions.pop(0), policy, self.warnings.append)
             self._passed += tried.excluded()
             flawed += tried.warnings()
+            stopping = stopping or tried.stopping(policy)
             if tried.breaks:
                 self.broken, *self._lost = self._passed.pop(), *tried.builds[1:]
             elif tried.installable:
                 self.best, *self._lost = tried.builds
         self.warnings += flawed if self.best else []  # else they are the answer
+        self.warnings += stopping
         self._lost += chain.from_iterable(versions)
 
     def statuses(self) -> tuple[FileStatus, ...]:
@@ -204,7 +247,7 @@ class _Chooser:
                 self._losers(),
                 self._passed,
                 (FileStatus(each, self._unfitting(each)) for each in self._unfit),
-                (FileStatus(each, self._barring(each) or (Exclusion(Rule.PRERELEASE),)) for each in barred),
+                (FileStatus(each, self._barring(each) or (self._prerelease(each),)) for each in barred),
             )
         )
 
@@ -218,9 +261,13 @@ class _Chooser:
         for each in self._lost:
             parts = zip(_LOST, policy_key(each, priorities), key, strict=False)
             rule = next((rule for rule, own, its in parts if own != its), Rule.LOST_NAME)
-            yield FileStatus(each, (Exclusion(rule, about=about),))
+            hidden = rule is Rule.LOST_VERSION and each.directory.rank > chosen.directory.rank
+            kind = "label" if hidden and _public(each) == _public(chosen) else ""
+            yield FileStatus(each, (Exclusion(rule, kind, about),))
 
     def _unfitting(self, file: WheelFile) -> tuple[Exclusion, ...]:
+        if isinstance(file, VariantWheel):
+            return (Exclusion(Rule.VARIANT, about=(file.problem,)),)
         if isinstance(file, InvalidFilename):
             return (Exclusion(Rule.FILENAME, about=(file.problem,)),)
         return (_wrong_tags(file.tags, self._policy), *self._barring(file))
@@ -231,6 +278,15 @@ class _Chooser:
             return (Exclusion(Rule.SPECIFIER, about=(str(self._specifier),)),)
         against = forbidding(candidate, self._policy)
         return (Exclusion(Rule.CONSTRAINT, about=against),) if against else ()
+
+    def _prerelease(self, candidate: Candidate) -> Exclusion:
+        final = self._policy.prereleases_of(candidate.name) is False
+        return Exclusion(Rule.PRERELEASE, "only-final" if final else "")
+
+
+def _public(candidate: Candidate) -> Version:
+    """Its version without the local label."""
+    return Version(candidate.version.public)
 
 
 def _wrong_tags(tags: frozenset[Tag], policy: Policy) -> Exclusion:

@@ -6,7 +6,7 @@ one place where it is written down. Everything here is a pure function of names 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,15 +17,31 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from wheelhouse_resolver.host.detect import Host
-from wheelhouse_resolver.host.target_python import TargetPython, marker_environment, supported_tags
+from wheelhouse_resolver.host.target_pip import pip_version, release_of
+from wheelhouse_resolver.host.target_python import (
+    TargetPython,
+    marker_environment,
+    python_version,
+    supported_tags,
+)
+from wheelhouse_resolver.selection.constraints import Trouble, problems_in
 from wheelhouse_resolver.selection.reasons import python_labels
-from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile, read_requirements
+from wheelhouse_resolver.selection.requirements import FileOption, Requirement, RequirementsFile
+from wheelhouse_resolver.selection.requirements_file import read_requirements
 from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.site.pip_table import constraint_files, install_settings, words_of
 from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename, WheelFile
 from wheelhouse_resolver.utils.text import is_true
 
 if TYPE_CHECKING:
     from packaging.markers import Marker  # packaging's parser takes 10 ms to import
+
+
+#: The first release of pip that knows all-releases and only-final.
+KNOWS_RELEASES = (26, 0)
+
+#: The first release of pip that passes over a version whose Requires-Python bars the Python.
+GOES_ON = (20, 3)
 
 
 def policy_key(
@@ -66,30 +82,74 @@ def _platforms(target: TargetPython) -> frozenset[str]:
 
 
 _environment = lru_cache(maxsize=32)(marker_environment)
+_version = lru_cache(maxsize=32)(python_version)
 
 
-def _pip_option(site: Site, name: str) -> Any:
-    """What pip would take for an option of the site's [pip] table on install: True, texts, ()."""
-    return site.pip.get("install", {}).get(name, site.pip.get(name, ()))
+class _Control(NamedTuple):
+    """A pair of options of pip that each collect names of projects: what one gets, the other loses."""
+
+    names: set[str]
+    others: set[str]
+
+    def collect(self, value: Any) -> None:
+        """Obey one option (pip: `handle_mutual_excludes`): `:all:` empties both, `:none:` this one."""
+        words = words_of(value)
+        if ":all:" in words:
+            last = len(words) - words[::-1].index(":all:")
+            self.names.clear()
+            self.others.clear()
+            self.names.add(":all:")
+            words = words[last:] if ":none:" in words[last:] else []
+        for word in words:
+            if word == ":none:":
+                self.names.clear()
+            else:
+                name = canonicalize_name(word)
+                self.others.discard(name)
+                self.names.add(name)
 
 
-def _texts(value: Any) -> Iterable[str]:
-    return (value,) if isinstance(value, str) else map(str, value)
+def _chosen(project: str, names: Container[str], others: Container[str]) -> bool | None:
+    """Which of two options that collect names is for *project*: True: *names*; None: neither.
+
+    The project's own name goes before `:all:`, and *names* before *others*.
+    """
+    for word in (project, ":all:"):
+        if word in names:
+            return True
+        if word in others:
+            return False
+    return None
 
 
-def _projects(site: Site, option: str) -> frozenset[str]:
-    """The normalised names that the [pip] table gives for *option*, and `:all:`."""
-    words = [word.strip() for text in _texts(_pip_option(site, option)) for word in text.split(",")]
-    return frozenset(word if word == ":all:" else canonicalize_name(word) for word in words if word)
+def _warnings(
+    on: Mapping[str, bool], stated: RequirementsFile, releases: _Control, target: TargetPython
+) -> Iterator[str]:
+    """What pip makes of the flags that are *on* and of what files *stated*, beyond the choice of wheels."""
+    unhashed = on.get("no-require-hashes")  # from pip 26.1 on
+    for problem in problems_in(stated):
+        if problem.trouble is not Trouble.HASHES or not unhashed:
+            yield str(problem)
+    if on.get("require-hashes"):
+        yield "the site's [pip] table says require-hashes: pip installs nothing without == and --hash"
+    if any(releases):
+        pip = pip_version(target)
+        if pip is not None and release_of(pip) < KNOWS_RELEASES:
+            yield f"pip {pip} of this Python ignores all-releases and only-final: 26.0 and later obey"
 
 
 class Policy(NamedTuple):
     """The rules in force on one host of a site.
 
-    target:      the Python that wheels are chosen for.
-    constraints: of the site and of the files given, whether or not they concern this Python.
-    prereleases: True when the site or a file says `--pre`, else None: PEP 440 decides.
-    no_binary:   of which projects pip takes no wheels on install, or `:all:`; only_binary: the exceptions.
+    target:       the Python that wheels are chosen for.
+    constraints:  of the site and of the files given, whether or not they concern this Python.
+    prereleases:  True when the site or a file says `--pre`, else None: PEP 440 decides.
+    no_binary:    of which projects pip takes no wheels on install, or `:all:`; only_binary: nothing else.
+    all_releases: of which projects pip takes pre-releases, or `:all:`; only_final: takes none.
+    any_python:   whether Requires-Python does not count.
+    dependencies: whether what a project needs is installed, too.
+    required:     what pip installs with everything, because a constraints file of the site requires it.
+    warnings:     what else pip makes of the settings, a line each.
     """
 
     target: TargetPython
@@ -97,6 +157,12 @@ class Policy(NamedTuple):
     prereleases: bool | None
     no_binary: frozenset[str]
     only_binary: frozenset[str]
+    all_releases: frozenset[str] = frozenset()
+    only_final: frozenset[str] = frozenset()
+    any_python: bool = False
+    dependencies: bool = True
+    required: tuple[Requirement, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, site: Site, host: Host, files: RequirementsFile) -> Policy:
@@ -105,17 +171,43 @@ class Policy(NamedTuple):
         Raises `RequirementsFileError` and `InvalidRequirementError` for the site's constraints.
         """
         environ: Mapping[str, str] = host.machine.environ if host.machine is not None else {}
-        stated = [
-            read_requirements(path, environ, constraints=True)
-            for path in _texts(_pip_option(site, "constraint"))
-        ]
-        given = RequirementsFile().merge(*stated, files)
+        read = [read_requirements(each, environ, constraints=True) for each in constraint_files(site.pip)]
+        stated = RequirementsFile().merge(*read)
+        required = (*stated.requirements, *stated.direct)
+        given = RequirementsFile(constraints=files.constraints)
+        limits = RequirementsFile(constraints=(*files.constraints, *required))
+        formats, releases = _Control(set(), set()), _Control(set(), set())
+        controls = {
+            "no-binary": formats,
+            "only-binary": _Control(*reversed(formats)),
+            "all-releases": releases,
+            "only-final": _Control(*reversed(releases)),
+        }
+        on: dict[str, bool] = {}
+        for _, option, value in install_settings(site.pip):
+            if option in controls:
+                controls[option].collect(value)
+            else:
+                on[option] = is_true(value)
+        obeyed = (*stated.settings, *files.settings)
+        pre = bool(on.get("pre")) or (files.prereleases and FileOption("pre") not in obeyed)
+        for option, value in obeyed:
+            if option in controls:
+                controls[option].collect(value)
+            ends = {"only-final": ":all:", "all-releases": ":none:"}.get(option)  # what ends an earlier --pre
+            pre = option == "pre" or (pre and ends not in words_of(value))
         return cls(
             target=host.python,
-            constraints=given.constraints,
-            prereleases=True if given.prereleases or is_true(_pip_option(site, "pre")) else None,
-            no_binary=_projects(site, "no-binary"),
-            only_binary=_projects(site, "only-binary"),
+            constraints=stated.merge(limits).constraints,
+            prereleases=True if pre else None,
+            no_binary=frozenset(formats.names),
+            only_binary=frozenset(formats.others),
+            all_releases=frozenset(releases.names),
+            only_final=frozenset(releases.others),
+            any_python=on.get("ignore-requires-python", False),
+            dependencies=not on.get("no-deps"),
+            required=stated.requirements,
+            warnings=tuple(_warnings(on, stated.merge(given), releases, host.python)),
         )
 
     @property
@@ -160,10 +252,37 @@ class Policy(NamedTuple):
             specifier &= constraint.specifier
         return specifier
 
+    def links_of(self, project: str) -> list[Requirement]:
+        """The constraints that name the one file that pip takes for *project*; most have none."""
+        return [each for each in self.constraints_on(project) if each.url]
+
     def allows_binary(self, project: str) -> bool:
         """Whether the site's [pip] table lets pip take wheels of *project* on install (`no-binary`)."""
-        without = self.no_binary
-        return project not in without and (":all:" not in without or project in self.only_binary)
+        return _chosen(project, self.only_binary, self.no_binary) is not False
+
+    def prereleases_of(self, project: str) -> bool | None:
+        """Whether pre-releases of *project* are taken; None: as PEP 440 says."""
+        if not self.all_releases and not self.only_final:
+            return self.prereleases
+        every = {":all:"} if self.prereleases else set()
+        return _chosen(project, self.all_releases | every, self.only_final)
+
+    def admits(self, requires_python: SpecifierSet) -> bool:
+        """Whether a wheel that says so of its Pythons can be installed into the target."""
+        return self.any_python or requires_python.contains(_version(self.target), prereleases=True)
+
+    def stops_at(self, wheel: Candidate, requires_python: str) -> list[str]:
+        """A warning when the target's own pip fails on *wheel* for its *requires_python*; newer ones go on.
+
+        Older releases read Requires-Python of what they have chosen, and then choose nothing else.
+        """
+        pip = pip_version(self.target)
+        if pip is None or release_of(pip) >= GOES_ON:
+            return []
+        return [
+            f"pip {pip} of this Python fails on {wheel.filename} (Requires-Python {requires_python}); "
+            "pip 20.3 and later go on to older versions"
+        ]
 
     def sort_candidates(self, files: Iterable[WheelFile]) -> tuple[list[Candidate], list[WheelFile]]:
         """Those of *files* that the target Python can install, the best first, and the others."""
@@ -182,7 +301,10 @@ class Policy(NamedTuple):
 
     def filter_versions(self, candidates: Sequence[Candidate], specifier: SpecifierSet) -> list[Candidate]:
         """Those of one project's *candidates* that *specifier* lets pass, in the same order."""
+        if not candidates:
+            return []
         # All versions at once: pre-releases are let in when there is nothing else (PEP 440).
         versions = {id(candidate.version): candidate.version for candidate in candidates}
-        passed = set(map(id, specifier.filter(versions.values(), prereleases=self.prereleases)))
+        prereleases = self.prereleases_of(candidates[0].name)
+        passed = set(map(id, specifier.filter(versions.values(), prereleases=prereleases)))
         return [each for each in candidates if id(each.version) in passed]

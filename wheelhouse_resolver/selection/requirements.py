@@ -1,60 +1,60 @@
-"""Requirements as users give them: on the command line, in `-r` and constraint files, in pyproject.toml.
+"""Requirements as values: what is asked for, on the command line or in a file, and what files say besides.
 
-What one requirement means is packaging's business (PEP 508). The format of the files is pip's ("Requirements
-File Format" in its documentation); packaging does not read them, so the few rules of it that matter are here.
+What one requirement means is packaging's business (PEP 508). What else pip takes for a requirement (URLs,
+paths) names its file itself: that is recognised here, without a look at the disk. The files themselves are
+read by `requirements_file`.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
-from wheelhouse_resolver.errors import InvalidRequirementError, RequirementsFileError, printable
+from wheelhouse_resolver.errors import InvalidRequirementError, printable
+from wheelhouse_resolver.utils.urls import local_path
 
 if TYPE_CHECKING:
     from packaging.markers import Marker  # packaging's parser takes 10 ms to import
+    from packaging.requirements import Requirement as Parsed
 
 #: A requirement that is a project's name and nothing else (PEP 508, `identifier`).
 _BARE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
-_PATH_OR_URL = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*:/|[^\s<>=!~;@]*/)")
+#: What begins like this is a URL to pip, and names its file itself.
+_URL = re.compile(r"((git|hg|svn|bzr)(\+[a-z]+)?|https?|file|ftp|ssh):", re.IGNORECASE)
 
-#: What ends like this is a file to pip, whether or not it exists (pip: ARCHIVE_EXTENSIONS).
-_ARCHIVE = re.compile(r"\.(whl|zip|tar(\.(gz|bz2|xz|lz))?|tgz|tbz|txz|tlz)\s*$", re.IGNORECASE)
-
-#: Options that name another file; of constraints.
-_CONSTRAINTS = frozenset({"-c", "--constraint"})
-_INCLUDES = _CONSTRAINTS | {"-r", "--requirement"}
-
-#: All options for the whole file, as getopt has them. Most choose indexes or transport, which picking from
-#: files has no use for, or other files: those that could make pip take something else are reported.
-_SHORT = "r:c:e:i:f:"
-_LONG = (
-    "requirement= constraint= editable= index-url= pypi-url= extra-index-url= find-links= no-binary= "
-    "only-binary= trusted-host= use-feature= pre no-index prefer-binary require-hashes"
+#: What ends like this is a file to pip, whether or not it exists (pip: ARCHIVE_EXTENSIONS), extras or not.
+_ARCHIVE = re.compile(
+    r"\.(whl|zip|tar(\.(gz|bz2|xz|lz|lzma))?|tgz|tbz|txz|tlz)\s*(\[[^\]]*\])?\s*$", re.IGNORECASE
 )
-_REPORTED = "-i --index-url --pypi-url --extra-index-url -f --find-links --no-binary --require-hashes"
 
-#: The greatest size of a file that is read, in bytes: a hundred times that of the longest ones.
-_MOST = 16 << 20
+#: What begins like this and is no requirement by name is a path (pip takes it for one if it exists).
+_PATH = re.compile(r"\.|[^\s<>=!~;@]*/")
+
+#: Why nothing can be chosen for a requirement by URL or path.
+NAMES_ITS_FILE = "a URL or path names its file itself"
 
 
 class Requirement(NamedTuple):
     """What is asked for.
 
-    text:      as packaging writes it.
-    name:      the project, normalised.
+    text:      as packaging writes it, without secrets.
+    name:      the project, normalised; of a URL or path that does not say it: empty.
     specifier: the versions that will do.
     extras:    the extras asked for.
     marker:    when it concerns a host at all; None: always.
-    where:     of a constraint: the file and line that state it.
+    where:     the file and line that state it; None on the command line.
+    url:       the URL or path that it names itself, as it is given; None: any wheel of the project will do.
+    editable:  whether it is one of `-e`.
+    hashes:    those that pip would insist on, each `sha256:...`.
+    lines:     where it stands for several lines of files (see `together`): those that say versions, each
+               with its place.
     """
 
     text: str
@@ -63,30 +63,74 @@ class Requirement(NamedTuple):
     extras: frozenset[str] = frozenset()
     marker: Marker | None = None
     where: str | None = None
+    url: str | None = None
+    editable: bool = False
+    hashes: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.text
 
+    @property
+    def stated(self) -> str:
+        """The requirement, and the file and line that state it, if they are known."""
+        return f"{self} ({self.where})" if self.where else str(self)
+
+    @property
+    def file(self) -> str:
+        """The path of the file that `url` names; empty where that is not on this machine."""
+        place = local_path(self.url or "")
+        return "" if not place or ":/" in place else os.path.abspath(place)
+
+    @property
+    def refused_as_constraint(self) -> str:
+        """Why every pip refuses it in a constraints file, and so to install anything; else empty.
+
+        Its marker does not count. (A URL with a name is refused by pip older than 21.1 only.)
+        """
+        if self.editable:
+            return "an editable cannot be a constraint"
+        if not self.name:
+            return "a URL or path without a name cannot be a constraint"
+        return "a constraint cannot have extras" if self.extras else ""
+
 
 class IgnoredOption(NamedTuple):
-    """An option of a requirements file that is ignored: its name, and where it is first."""
+    """Something in a requirements file that has no say: the option, and where it is first.
+
+    by_pip: whether pip does not read it there either.
+    """
 
     option: str
     path: str
     line: int
+    by_pip: bool = False
+
+
+class FileOption(NamedTuple):
+    """An option of a requirements file that counts for all projects: its name without dashes, its value."""
+
+    option: str
+    value: str = ""
 
 
 class RequirementsFile(NamedTuple):
     """What requirements files say, with all files that they include.
 
     requirements, constraints: in the order of the files. prereleases: whether one says `--pre`.
-    ignored:                  the options that could make pip take something else.
+    ignored:                  what could make pip take something else, or is not read by pip either.
+    direct:                   requirements by URL or path: no wheelhouse can serve them.
+    settings:                 what else counts for all projects, in the order in which pip obeys it: `pre`,
+                              `all-releases`, `only-final`, `no-binary`, `only-binary`, `prefer-binary`,
+                              `require-hashes`, `no-require-hashes`.
     """
 
     requirements: tuple[Requirement, ...] = ()
     constraints: tuple[Requirement, ...] = ()
     prereleases: bool = False
     ignored: tuple[IgnoredOption, ...] = ()
+    direct: tuple[Requirement, ...] = ()
+    settings: tuple[FileOption, ...] = ()
 
     def merge(self, *others: RequirementsFile) -> RequirementsFile:
         """What all say. What is there twice, word for word, is there once."""
@@ -96,25 +140,29 @@ class RequirementsFile(NamedTuple):
             constraints=_once(each.constraints for each in all_of_them),
             prereleases=any(each.prereleases for each in all_of_them),
             ignored=tuple(dict.fromkeys(chain.from_iterable(each.ignored for each in all_of_them))),
+            direct=_once(each.direct for each in all_of_them),
+            settings=tuple(chain.from_iterable(each.settings for each in all_of_them)),
         )
 
     def warnings(self) -> list[str]:
-        """A line for each file with `ignored` options."""
-        found: dict[str, dict[str, int]] = {}
-        for option, path, line in self.ignored:
-            found.setdefault(path, {}).setdefault(option, line)
+        """A line for each file with `ignored` options, and one for those that pip ignores as well."""
+        found: dict[tuple[str, bool], dict[str, int]] = {}
+        for option, path, line, by_pip in self.ignored:
+            found.setdefault((path, by_pip), {}).setdefault(option, line)
         return [
             f"{path}, line{'s' if len({*options.values()}) > 1 else ''} "
             f"{', '.join(map(str, sorted({*options.values()})))}: {', '.join(options)} "
-            f"{'are' if len(options) > 1 else 'is'} ignored: only wheels of the wheelhouse count"
-            for path, options in found.items()
+            f"{'are' if len(options) > 1 else 'is'} ignored: "
+            + ("pip does not read it there" if by_pip else "only wheels of the wheelhouse count")
+            for (path, by_pip), options in found.items()
         ]
 
 
 def _once(several: Iterable[Iterable[Requirement]]) -> tuple[Requirement, ...]:
-    found: dict[str, Requirement] = {}
+    # What a file says counts with its other lines, so what the command line says does not stand for it.
+    found: dict[object, Requirement] = {}
     for each in chain.from_iterable(several):
-        found.setdefault(each.text, each)
+        found.setdefault((each.text, each.url, each.hashes, each.where is None), each)
     return tuple(found.values())
 
 
@@ -124,166 +172,107 @@ def parse_requirement(text: str, where: str | None = None) -> Requirement:
     Raises `InvalidRequirementError`, also for one with a URL or a path: those name their file
     themselves, so there is nothing to pick.
     """
-    if _BARE.fullmatch(text.strip()) and not _ARCHIVE.search(text):
+    found = parse_any(text, where)
+    if found.url is not None:
+        raise _invalid(text, NAMES_ITS_FILE, where).with_hint("give NAME or NAME==VERSION")
+    return found
+
+
+def parse_any(text: str, where: str | None = None) -> Requirement:
+    """The requirement that *text* spells out, as pip reads it: by name, by URL or by path.
+
+    Raises `InvalidRequirementError`.
+    """
+    name, _, condition = text.partition("; " if _URL.match(text) else ";")  # a URL may hold a `;`
+    name, condition = name.strip(), condition.strip()
+    if _BARE.fullmatch(name) and not condition and not _ARCHIVE.search(name):
         # The most common one by far, and packaging's parser takes 10 ms to import.
-        return Requirement(text.strip(), canonicalize_name(text.strip()))
+        return Requirement(name, canonicalize_name(name), where=where)
+    before, at, _ = name.partition("@")
+    if _URL.match(name) or (_ARCHIVE.search(name) and (not at or _PATH.match(before))):
+        return _direct(name, _project_of(name), _marker(condition, text, where), where)
 
     from packaging.requirements import InvalidRequirement
-    from packaging.requirements import Requirement as Parsed
 
-    parsed: Parsed | None = None
     try:
-        parsed = Parsed(text)
+        parsed = _parsed(name, condition)
     except InvalidRequirement as error:
-        if not _ARCHIVE.search(text) and not _PATH_OR_URL.match(text):
-            problem = str(error).splitlines()[0] if str(error) else "cannot be parsed"
-            raise InvalidRequirementError(text, problem, where) from error
-    if parsed is None or parsed.url is not None or _ARCHIVE.search(str(parsed)):
-        problem = "a URL or path names its file itself"
-        raise InvalidRequirementError(text, problem, where).with_hint("give NAME or NAME==VERSION")
+        if _PATH.match(name):
+            return _direct(name, "", _marker(condition, text, where), where)
+        raise _invalid(text, _problem_of(error), where) from error
+    project = canonicalize_name(parsed.name)
+    if parsed.url is not None:
+        found = _direct(str(parsed), project, parsed.marker, where)
+        return found._replace(url=parsed.url, extras=frozenset(parsed.extras))
     return Requirement(
         text=str(parsed),
-        name=canonicalize_name(parsed.name),
+        name=project,
         specifier=parsed.specifier,
         extras=frozenset(parsed.extras),
         marker=parsed.marker,
+        where=where,
     )
 
 
-def read_any(path: str, environ: Mapping[str, str]) -> RequirementsFile:
-    """What the file at *path* asks for: the dependencies of a pyproject.toml, else `read_requirements`.
+def parse_editable(value: str, where: str | None = None) -> Requirement:
+    """The requirement that `-e` *value* is."""
+    from packaging.requirements import InvalidRequirement
 
-    Raises what that raises, also for a pyproject.toml whose dependencies are dynamic.
-    """
-    if os.path.basename(path) == "pyproject.toml":
-        return _read_project(path)
-    return read_requirements(path, environ)
-
-
-def _read_project(path: str) -> RequirementsFile:
-    """The dependencies in the `[project]` table (PEP 621) of the pyproject.toml at *path*."""
-    from wheelhouse_resolver.utils.toml import TomlError, parse_toml
-
-    text = _text(path)
+    found = _direct(value, _project_of(value), None, where)
     try:
-        project = parse_toml(text).get("project")
-    except TomlError as error:
-        raise RequirementsFileError(path, error.problem) from error
-    if not isinstance(project, dict):
-        raise RequirementsFileError(path, "has no [project] table, so it does not say what the project needs")
-    dynamic = project.get("dynamic", [])
-    if isinstance(dynamic, list) and "dependencies" in dynamic:
-        problem = "its dependencies are dynamic: only its build backend knows them"
-        raise RequirementsFileError(path, problem).with_hint("list them in a requirements file")
-    stated = project.get("dependencies", [])
-    if not isinstance(stated, list) or not all(isinstance(each, str) for each in stated):
-        raise RequirementsFileError(path, "[project] dependencies is not an array of strings")
-    where = f"{path}, [project] dependencies"
-    return RequirementsFile(requirements=tuple(parse_requirement(each, where) for each in stated))
+        parsed = _parsed(value, "")
+    except InvalidRequirement:
+        parsed = None
+    if parsed is not None and parsed.url is not None:
+        found = _direct(str(parsed), canonicalize_name(parsed.name), parsed.marker, where)
+    return found._replace(text=f"-e {found.text}", editable=True)
 
 
-def read_requirements(
-    path: str, environ: Mapping[str, str], *, constraints: bool = False, within: tuple[str, ...] = ()
-) -> RequirementsFile:
-    """What the requirements (or constraints) file at *path* says, included files and all.
+def _parsed(name: str, condition: str) -> Parsed:
+    from packaging.requirements import Requirement as Parsed
 
-    *within*: the real paths of the files that include it. Raises `RequirementsFileError` and
-    `InvalidRequirementError`, naming file and line.
-    """
-    if os.path.realpath(path) in within:
-        raise RequirementsFileError(path, "includes itself")
-    within = (*within, os.path.realpath(path))
-
-    def include(inner: str, limits: bool) -> RequirementsFile:
-        return read_requirements(inner, environ, constraints=constraints or limits, within=within)
-
-    found: list[RequirementsFile] = []
-    lines: dict[str, int] = {}
-    for number, line in _lines(_text(path)):
-        lines.setdefault(line, number)  # generated files may say the same thousands of times
-    for line, number in lines.items():
-        # An environment variable is replaced when it has a value (pip: ENV_VAR_RE).
-        line = re.sub(r"\$\{([A-Z0-9_]+)\}", lambda match: environ.get(match[1]) or match[0], line)
-        where = f"{path}, line {number}"
-        if line.startswith("-"):
-            found += _options(line, path, number, include)
-            continue
-        # Options of one requirement say how to build or check it; none changes what would be picked, and
-        # pip would refuse a wheel only for its hash.
-        requirement = parse_requirement(re.split(r"\s--?[A-Za-z]", line, maxsplit=1)[0].strip(), where)
-        ignored = (IgnoredOption("--hash", path, number),) if re.search(r"\s--hash[=\s]", line) else ()
-        asked, limits = ((), (requirement._replace(where=where),)) if constraints else ((requirement,), ())
-        found.append(RequirementsFile(asked, limits, ignored=ignored))
-    return RequirementsFile().merge(*found)
+    return Parsed(f"{name} ; {condition}" if condition else name)
 
 
-def _options(
-    line: str, path: str, number: int, include: Callable[[str, bool], RequirementsFile]
-) -> Iterator[RequirementsFile]:
-    from getopt import GetoptError, getopt
+def _marker(condition: str, text: str, where: str | None) -> Marker | None:
+    if not condition:
+        return None
+    from packaging.markers import InvalidMarker, Marker
 
-    where = f"{path}, line {number}"
     try:
-        options, rest = getopt(shlex.split(line), _SHORT, _LONG.split())
-    except (ValueError, GetoptError) as error:
-        raise RequirementsFileError(where, printable(str(error))) from error
-    if rest:
-        raise RequirementsFileError(where, f"unexpected {printable(rest[0])}")
-    for name, value in options:
-        if name in ("-e", "--editable"):
-            raise InvalidRequirementError(line, "an editable names its source itself", where)
-        if name in _INCLUDES:
-            inner = os.path.join(os.path.dirname(path), _local(value, where))
-            try:
-                yield include(inner, name in _CONSTRAINTS)
-            except RequirementsFileError as error:
-                if error.path != inner:
-                    raise
-                raise RequirementsFileError(where, f"{inner} {error.problem}") from error
-        elif name == "--pre":
-            yield RequirementsFile(prereleases=True)
-        elif name in _REPORTED.split():
-            yield RequirementsFile(ignored=(IgnoredOption(name, path, number),))
+        return Marker(condition)
+    except InvalidMarker as error:
+        raise _invalid(text, _problem_of(error), where) from error
 
 
-def _local(name: str, where: str) -> str:
-    """The path that a file name or `file:` URL means."""
-    if name.startswith("file:"):
-        from urllib.parse import unquote, urlsplit
-
-        return unquote(urlsplit(name).path)
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", name):
-        raise RequirementsFileError(where, f"{name} is not on a filesystem").with_hint("copy it to a file")
-    return name
+def _direct(text: str, name: str, marker: Marker | None, where: str | None) -> Requirement:
+    shown = _shown(text) if marker is None or ";" in text else f"{_shown(text)} ; {marker}"
+    return Requirement(shown, NormalizedName(name), marker=marker, where=where, url=text)
 
 
-def _text(path: str) -> str:
-    path = _local(path, path)
+def _project_of(url: str) -> str:
+    """The project that a URL or path names: the wheel that it ends in says so, or `#egg=`; else empty."""
+    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+    path, _, fragment = url.partition("#")
+    egg = re.search(r"(?:^|&)egg=([A-Za-z0-9._-]+)", fragment)
     try:
-        with open(path, "rb") as file:
-            content = file.read(_MOST + 1)
-        if len(content) > _MOST:
-            raise RequirementsFileError(path, f"is longer than {_MOST >> 20} MiB")
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise RequirementsFileError(path, "is not a text file in UTF-8") from error
-    except OSError as error:
-        raise RequirementsFileError.from_os(path, error, "cannot be read") from error
+        return parse_wheel_filename(path.rsplit("/", 1)[-1])[0]
+    except InvalidWheelFilename:
+        return canonicalize_name(egg[1]) if egg else ""
 
 
-def _lines(text: str) -> Iterator[tuple[int, str]]:
-    r"""The logical lines with the number of their first: continued by `\\`, comments and blanks removed."""
-    start, held = 0, ""
-    for number, line in enumerate([*text.splitlines(), ""], 1):  # the blank line ends what is held
-        if not held:
-            start = number
-        # pip joins first and strips comments after, except that a comment line ends a continuation.
-        if line.lstrip().startswith("#"):
-            line = ""
-        if line.endswith("\\"):
-            held += line[:-1]
-            continue
-        # A comment begins a line or follows white space (pip: COMMENT_RE).
-        if joined := re.sub(r"(^|(?<=\s))#.*$", "", held + line).strip():
-            yield start, joined
-        held = ""
+def _shown(text: str) -> str:
+    from wheelhouse_resolver.utils.redact import redact
+
+    return printable(redact(text))
+
+
+def _problem_of(error: ValueError) -> str:
+    return _shown(str(error).splitlines()[0]) if str(error) else "cannot be parsed"
+
+
+def _invalid(text: str, problem: str, where: str | None) -> InvalidRequirementError:
+    from wheelhouse_resolver.utils.redact import redact
+
+    return InvalidRequirementError(redact(text), problem, where)

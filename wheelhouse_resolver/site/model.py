@@ -62,7 +62,8 @@ class Site(layout.SiteFields):
             """The site with these fields, if they fit each other."""
             site = super().__new__(cls, *fields, **named)
             builtin = site.ladder is layout.BUILTIN_LADDER and site.layers is layout.BUILTIN_LAYERS
-            if not builtin or site.search or not os.path.isabs(site.root) or not site.root.isprintable():
+            plain = builtin and not site.search and not site.pip
+            if not plain or not os.path.isabs(site.root) or not site.root.isprintable():
                 from wheelhouse_resolver.site.validation import site_problems
 
                 if found := site_problems(site):
@@ -144,6 +145,10 @@ class Site(layout.SiteFields):
             if layer.name == name:
                 return layer
         raise UnknownLayerError(name, [layer.name for layer in self.layers] + [NO_LAYER])
+
+    def family_of(self, directory: Directory) -> str | None:
+        """The CPU family that *directory* is for; None for a generic one, and where it is not known."""
+        return next((arch.family for arch in self.ladder if arch.name == directory.arch), None)
 
     def archs_up_to(self, arch: Arch) -> tuple[str, ...]:
         """*arch* and the archs below it that a CPU of its family may have, low to high."""

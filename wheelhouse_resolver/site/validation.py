@@ -1,4 +1,4 @@
-"""Whether the parts of a site fit each other: known names, rising ranks, paths below the root."""
+"""Whether the parts of a site fit each other: known names, rising ranks, paths below the root; and pip."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 from wheelhouse_resolver.site.layout import BUILTIN_LADDER, GENERIC, NO_LAYER, Arch, Layer, SiteFields
+from wheelhouse_resolver.site.pip_table import pip_problems
 from wheelhouse_resolver.site.ranks import LAYER_RANK, assign_ranks, rank_offsets
 from wheelhouse_resolver.utils.text import invalid_character, suggest_name
 
@@ -32,7 +33,11 @@ def site_problems(site: SiteFields) -> tuple[tuple[str, str], ...]:
             found.append((f"[[layer]] {layer.name!r}", "is listed twice"))
     if not found:
         found += _joint_problems(site)
-    return (*found, *_search_problems(site.search, [arch.name for arch in site.ladder]))
+    return (
+        *found,
+        *_search_problems(site.search, [arch.name for arch in site.ladder]),
+        *pip_problems(site.pip),
+    )
 
 
 def invalid_name(name: str, reserved: str) -> str | None:

@@ -48,7 +48,8 @@ def run(args: argparse.Namespace) -> int:
     """Run `lock`. Exit code 1 when there is no solution."""
     from wheelhouse_resolver.resolution.lockfile import check_name, lock_text
     from wheelhouse_resolver.resolution.resolver import resolve
-    from wheelhouse_resolver.selection.requirements import RequirementsFile, read_requirements
+    from wheelhouse_resolver.selection.requirements import RequirementsFile
+    from wheelhouse_resolver.selection.requirements_file import read_requirements
     from wheelhouse_resolver.tree.reader import Tree
 
     if args.output is not None:

@@ -7,6 +7,7 @@ import os
 
 from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.installers.pip_config import FORMATS, pip_config, write_static_configs
+from wheelhouse_resolver.selection.constraints import site_problems
 
 _HINT = "see wheelhouse-resolver pip-conf --help"
 
@@ -54,12 +55,13 @@ def run(args: argparse.Namespace) -> int:
     site = options.site_of(args)
     if args.view is not None:
         site = site._replace(root=os.path.abspath(args.view))
+    output.warn(str(problem) for _, problem in site_problems(site, os.environ))
     flags = {"offline": args.offline, "keep_missing": args.keep_missing}
     if args.all:
         for path, written in write_static_configs(site, args.output_dir, **flags).items():
             print(f"{'wrote' if written else 'kept '} {path}")
         return 0
-    config = pip_config(site, options.host_of(args, site), **flags)
+    config = pip_config(site, options.searching_host_of(args, site), **flags)
     output.warn(config.left_out(args.format))
     if not config.find_links:
         output.warn([f"no directory of this host's search path exists below {site.root}"])

@@ -26,8 +26,7 @@ def run(args: argparse.Namespace) -> int:
     """Run `why-not`. Exit code 1 when a requirement has no wheel, or one that pip fails on."""
     asked, site, host = options.question_of(args)
     answers = why_not_each(Tree(site), asked, host)
-    for answer in answers:
-        output.warn(answer.warnings)
+    output.warn(dict.fromkeys(warning for answer in answers for warning in answer.warnings))
     if args.json:
         output.print_json([answer.to_dict() for answer in answers])
     else:

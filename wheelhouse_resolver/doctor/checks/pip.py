@@ -13,6 +13,9 @@ from wheelhouse_resolver.doctor.checks.links import config_file_is_ours, finds_w
 from wheelhouse_resolver.doctor.diagnostics import ERROR, NOTE, WARNING, Diagnostic, check
 from wheelhouse_resolver.doctor.facts import EnvironmentFacts
 from wheelhouse_resolver.doctor.pip_settings import PipSetting
+from wheelhouse_resolver.host.target_pip import release_of
+from wheelhouse_resolver.selection.constraints import Trouble
+from wheelhouse_resolver.selection.policy import GOES_ON, KNOWS_RELEASES
 from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.utils.text import is_true
 
@@ -34,9 +37,26 @@ def _missing(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 )
 def _too_old(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     version = facts.pip.version
-    if version is not None and tuple(map(int, re.findall(r"\d+", version)[:2])) < _OBEYS_BUILD_TAGS:
+    if version is not None and release_of(version) < _OBEYS_BUILD_TAGS:
         what = f"pip {version} is too old: build tags decide from 19.3 on"
         yield Diagnostic(ERROR, what, fixes.upgrade_pip(facts), {"version": version})
+
+
+@check("older-pip", "it installs otherwise than avail, pick and why-not say, which go by newer ones")
+def _older(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
+    version, fix = facts.pip.version, fixes.upgrade_pip(facts)
+    if version is None:
+        return
+    if _OBEYS_BUILD_TAGS <= release_of(version) < GOES_ON:
+        what = (
+            f"pip {version} fails where Requires-Python bars the newest version; pip 20.3 and later go on to "
+            "older ones"
+        )
+        yield Diagnostic(WARNING, what, fix, {"version": version})
+    ignored = [name for name in ("all-releases", "only-final") if name in facts.pip.in_force]
+    if ignored and release_of(version) < KNOWS_RELEASES:
+        what = f"pip {version} ignores {' and '.join(ignored)}, which pip 26.0 and later obey"
+        yield Diagnostic(WARNING, what, fix, {"version": version, "ignored": ignored})
 
 
 @check("other-pip", "what it installs, the target does not see; and it may choose wheels for another version")
@@ -98,6 +118,15 @@ def _ignored_files(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         yield Diagnostic(NOTE, what, fix, {"path": path})
 
 
+#: Options whose values are names or files: any value counts.
+_LISTS = frozenset({"all-releases", "constraint", "only-binary", "only-final"})
+
+
+def _release(facts: EnvironmentFacts) -> tuple[int, ...]:
+    """The release of the target's pip; where that is not known, that of a new one."""
+    return release_of(facts.pip.version or "99.0")
+
+
 def _words(value: object) -> frozenset[str]:
     items = value if isinstance(value, tuple) else (value,)
     return frozenset(word for each in items for word in re.split(r"[\s,]+", str(each).lower()) if word)
@@ -141,13 +170,42 @@ def _no_binary(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 def _selection(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     words = {
         "require-hashes": (WARNING, "pip wants a hash for every requirement"),
+        "ignore-requires-python": (WARNING, "pip installs what is for other Pythons"),
+        "no-deps": (WARNING, "pip installs nothing of what a project needs"),
+        "no-dependencies": (WARNING, "pip installs nothing of what a project needs"),
+        "constraint": (NOTE, "pip obeys {value}, which avail, pick and why-not do not know"),
+        "pre": (NOTE, "pip takes pre-releases"),
+        "all-releases": (NOTE, "pip takes pre-releases of {value}"),
+        "only-final": (NOTE, "pip takes no pre-releases of {value}"),
         "only-binary": (NOTE, "pip builds nothing from source of {value}"),
         "prefer-binary": (NOTE, "pip prefers an older wheel to a newer source distribution"),
     }
     for each in _fighting(facts, *words):
         severity, what = words[each.option]
-        if each.option == "only-binary" or is_true(each.value):
+        if each.option in _LISTS or is_true(each.value):
             yield Diagnostic(severity, *_about(facts, each, what.format(value=each.value)))
+    settings = facts.pip.in_force
+    control = settings.get("all-releases") or settings.get("only-final")
+    if control and (pre := settings.get("pre")) and is_true(pre.value) and _release(facts) >= KNOWS_RELEASES:
+        what = f"pip refuses every install: pre does not go with {control.option} ({control.where})"
+        yield Diagnostic(ERROR, *_about(facts, pre, what))
+
+
+@check("constraints", "pip reads constraints at every install, whatever is installed")
+def _constraints(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
+    unhashed = facts.pip.in_force.get("no-require-hashes")
+    for path, setting, problem in facts.pip.constraints:
+        if not problem.concerns(_release(facts)):
+            continue
+        if problem.trouble is Trouble.HASHES and unhashed and is_true(unhashed.value):
+            continue
+        severity = WARNING if problem.trouble is Trouble.REQUIREMENTS else ERROR
+        fix, where = fixes.edit(path), "[pip] constraint of the site"
+        if setting is not None:
+            where = setting.where
+            fix = fix if _is_wanted(facts, setting) else fixes.unset_setting(facts, setting)
+        data = {"path": path, "trouble": problem.trouble.value, "what": problem.what, "where": where}
+        yield Diagnostic(severity, f"{problem} ({where})", fix, data)
 
 
 @check(

@@ -9,10 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import unquote, urlsplit
 
-from wheelhouse_resolver.doctor.facts import LinkState, PipFacts, PythonFacts
-from wheelhouse_resolver.doctor.pip_settings import PipSetting, environment_settings
+from wheelhouse_resolver.doctor.facts import ConstraintState, LinkState, PipFacts, PythonFacts
+from wheelhouse_resolver.doctor.pip_settings import PipSetting, environment_settings, in_force
 from wheelhouse_resolver.errors import reason_of
+from wheelhouse_resolver.selection.constraints import problems_of
 from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.site.pip_table import constraint_files
+from wheelhouse_resolver.utils.urls import local_path
 
 #: How many names of a directory are looked at to find out whether it is a view.
 _SOME = 50
@@ -42,12 +45,26 @@ def with_surroundings(
         pip,
         settings=settings,
         links=_links(settings, site),
+        constraints=_constraints(settings, site, environ),
         config_file=config_file,
         config_file_problem=_unreadable(config_file) if config_file else "",
         ignored=_ignored(config_file, environ),
         command=command,
         command_python=theirs,
         command_is_other=theirs is not None and python is not None and not starts(theirs, python),
+    )
+
+
+def _constraints(
+    settings: Sequence[PipSetting], site: Site, environ: Mapping[str, str]
+) -> tuple[ConstraintState, ...]:
+    setting = in_force(settings).get("constraint")
+    named: dict[str, PipSetting | None] = dict.fromkeys(map(local_path, constraint_files(site.pip)))
+    named.update(dict.fromkeys(map(local_path, setting.values), setting) if setting else {})
+    return tuple(
+        ConstraintState(path, by, problem)
+        for path, by in named.items()
+        for problem in problems_of(path, environ)
     )
 
 

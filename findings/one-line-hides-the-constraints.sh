@@ -3,7 +3,7 @@
 # the line is an error; and `--pre` beside a requirement counts like `--no-binary` beside one, or is an error.
 # Happens: pip reads a.txt only, without a word, so the constraints do not count; `--pre` beside a requirement is
 # ignored, though `--no-binary` there holds. uv stops at such lines.
-# Seen: "VERSION: two files 2.0, --pre 2.0, --no-binary no file" for both pips, "uv: error error error" at the end.
+# Seen: "20.3.4: two files 2.0, --pre 2.0, --no-binary no file" / the same for 26.3 / "uv: error error error".
 # Why it matters to a wheelhouse: a project's pinned environment gets the newest version, and nothing in the log says
 # so; what reads requirements files for users has to warn of the rest of such a line.
 set -euo pipefail
@@ -41,7 +41,8 @@ done
 uv="uv:"
 for file in files pre binary; do
     "$work/tools/bin/uv" pip install -q --no-config --no-cache --no-index --find-links "$work/wheels" --target "$work/uv" \
-        -r "$work/$file.txt" 2>/dev/null || uv+=" error"
+        -r "$work/$file.txt" 2>"$work/said" || true
+    grep -q -e 'failed to read from file' -e 'Expected `--hash`' "$work/said" && uv+=" error"
 done
 printf '%s\n' "${seen[@]}" "$uv"
 same="two files 2.0, --pre 2.0, --no-binary no file"

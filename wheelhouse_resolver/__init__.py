@@ -24,9 +24,9 @@ _MODULES = {
     "builder.verification.verify": "FailedCheck NoEmulatorError Verification",
     "builder.verification.wheels": "VerifyOptions verify",
     "errors": (
-        "CpuinfoError FileProblemError InvalidRequirementError InvalidSiteError NoWheelhouseError "
-        "OutputError PythonError RequirementsFileError SiteFileError TooComplexError UnknownArchError "
-        "UnknownLayerError UnknownNameError UnreadableDirectoryError UnreadableWheelError "
+        "CpuinfoError DirectRequirementsError FileProblemError InvalidRequirementError InvalidSiteError "
+        "NoWheelhouseError OutputError PythonError RequirementsFileError SiteFileError TooComplexError "
+        "UnknownArchError UnknownLayerError UnknownNameError UnreadableDirectoryError UnreadableWheelError "
         "UnsafeValueError WheelhouseError"
     ),
     "explain.answer": "Answer Verdict",

@@ -14,6 +14,7 @@ from wheelhouse_resolver.builder.verification.verify import Verification as Veri
 from wheelhouse_resolver.builder.verification.wheels import VerifyOptions as VerifyOptions
 from wheelhouse_resolver.builder.verification.wheels import verify as verify
 from wheelhouse_resolver.errors import CpuinfoError as CpuinfoError
+from wheelhouse_resolver.errors import DirectRequirementsError as DirectRequirementsError
 from wheelhouse_resolver.errors import FileProblemError as FileProblemError
 from wheelhouse_resolver.errors import InvalidRequirementError as InvalidRequirementError
 from wheelhouse_resolver.errors import InvalidSiteError as InvalidSiteError
@@ -99,6 +100,7 @@ __all__ = [
     "Cpu",
     "CpuinfoError",
     "Demand",
+    "DirectRequirementsError",
     "Directory",
     "Evidence",
     "Exclusion",

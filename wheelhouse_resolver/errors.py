@@ -242,6 +242,14 @@ class InvalidRequirementError(WheelhouseError, ValueError):
     where: str | None = None
 
 
+class DirectRequirementsError(WheelhouseError, ValueError):
+    """Requirements by URL or path, where all that is required has to come from the wheelhouse."""
+
+    _message = "these name their files themselves, no wheelhouse can serve them: {requirements}"
+    _hint = "take them out of the file and install them afterwards; or publish them, and give NAME==VERSION"
+    requirements: Sequence[str]
+
+
 class TooComplexError(WheelhouseError, RuntimeError):
     """Requirements without an answer in time. *rounds*: of the search."""
 

@@ -228,11 +228,11 @@ class TestWhatWouldHelp:
         assert ask.told("demo", "--config", tmp_path / "site.toml") == golden(f"""
             demo: {NOTHING}
             what would help:
-              1. override the site's no-binary
+              1. override no-binary
                  pip install --only-binary demo demo
                  gives generic/demo-1.0-py3-none-any.whl
             what is there:
-              1 wheel of 1.0: the site's [pip] table says no-binary: pip takes no wheel of it
+              1 wheel of 1.0: the site's [pip] table or a file says no-binary: pip takes no wheel of it
         """)
 
     def test_what_the_site_does_not_let_the_host_search(self, ask: Asking, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from packaging.specifiers import SpecifierSet
 from tests.factories import make_tree, make_wheel, pack, wheel_files
 from tests.questions import pick, why_not
 from wheelhouse_resolver.explain.answer import Answer, Verdict
-from wheelhouse_resolver.explain.scenario import contradictory, problem_of
+from wheelhouse_resolver.explain.scenario import problem_of
 from wheelhouse_resolver.explain.suggestions import Action, Step, Suggestion
 from wheelhouse_resolver.host.cpu import Cpu
 from wheelhouse_resolver.host.detect import Host, Machine
@@ -27,6 +27,7 @@ from wheelhouse_resolver.host.target_python import TargetPython, target_python
 from wheelhouse_resolver.selection.reasons import Exclusion, Rule, grouped, python_labels
 from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
 from wheelhouse_resolver.selection.requirements_file import read_requirements
+from wheelhouse_resolver.selection.together import contradictory
 from wheelhouse_resolver.site.layout import BUILTIN_LADDER, Arch, Layer
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.wheelhouse import Wheelhouse
@@ -719,9 +720,16 @@ def test_every_suggestion_leads_to_a_pick_and_there_is_one_if_a_single_change_do
         ("==1.0+site,<=1.0", False),
         (">=1,<2", False),
         ("==1.*,<1", False),
+        ("==1.*,==2.*", True),
+        ("==1.*,>=2.dev0", True),
+        ("~=1.2,>=2", True),
+        ("~=1.2,>1.9", False),
+        ("==1!2.*,<1!3", False),
+        ("==1,!=1", True),
+        ("==1,===1+site", False),
+        ("===odd,>1", True),
         ("", False),
     ],
 )
 def test_specifiers_that_no_version_can_satisfy(specifier: str, none: bool) -> None:
-    """As far as two clauses say it; of patterns nothing is claimed."""
     assert contradictory(SpecifierSet(specifier)) == none

@@ -110,7 +110,7 @@ class TestChoice:
         assert chosen(lock(["a"], site, HOST)) == ["a 1.0", "b 1.0"]
         assert told(lock(["a"], site._replace(pip={"no-binary": "b"}), HOST)) == [
             "a 1.0 needs b (a was asked for)",
-            "b 1.0, 2.0 cannot be used: the site's [pip] table says no-binary",
+            "b 1.0, 2.0 cannot be used: the site's [pip] table or a file says no-binary",
         ]
 
 

@@ -109,7 +109,7 @@ def requirements_of(args: argparse.Namespace) -> RequirementsFile:
 
     asked = RequirementsFile(requirements=tuple(map(parse_requirement, args.requirement)))
     asked = asked.merge(files_of(args))
-    if not asked.requirements:
+    if not asked.requirements and not asked.direct:
         where = f" in {', '.join(args.files)}" if args.files else ""
         raise UsageError(f"no requirement{where}").with_hint("give one, such as numpy>=1.26")
     return asked

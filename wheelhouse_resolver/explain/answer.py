@@ -20,7 +20,7 @@ from wheelhouse_resolver.utils.serialise import to_plain
 _ADVICE = {
     Action.NAME: "did you mean {value}?",
     Action.PRE: "allow pre-releases",
-    Action.BINARY: "override the site's no-binary",
+    Action.BINARY: "override no-binary",
     Action.PYTHON: "use Python {pythons} (this is {python})",
     Action.LAYER: "load the module of the layer {value} ({layer})",
     Action.LOWER: "export WHEELHOUSE_ARCH={value} before loading the wheelhouse's module",
@@ -39,6 +39,7 @@ class Verdict(enum.Enum):
     IGNORED = "ignored"
     NOTHING = "nothing"
     UNKNOWN = "unknown-project"
+    DIRECT = "direct"
 
 
 class Answer(NamedTuple):
@@ -117,6 +118,7 @@ def _verdict(answer: Answer) -> Iterator[str]:
         return
     yield {
         Verdict.IGNORED: f"{asked}: pip ignores it: {answer.problem}",
+        Verdict.DIRECT: f"{asked}: pip installs what it names, whatever the wheelhouse has",
         Verdict.PICKED: f"{asked}: {best} ({here})",
         Verdict.BROKEN: f"{asked}: BROKEN WHEEL: pip chooses {best} and fails ({here})",
         Verdict.NOTHING: f"{asked}: no wheel in the wheelhouse that pip could install here ({here})",

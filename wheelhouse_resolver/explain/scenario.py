@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
-from packaging.version import Version
 
 from wheelhouse_resolver.errors import UnreadableWheelError
 from wheelhouse_resolver.host.detect import Host
@@ -73,18 +72,3 @@ def problem_of(candidate: Candidate) -> str:
         return cached_metadata(candidate.path).mismatch(candidate.name, candidate.version)
     except UnreadableWheelError as error:
         return error.problem
-
-
-def contradictory(specifier: SpecifierSet) -> bool:
-    """Whether two clauses of *specifier* rule each other out, such as `>=2,<1`: no version can satisfy it."""
-    clauses = [
-        (each.operator, Version(Version(each.version).public))
-        for each in specifier
-        if each.operator != "===" and "*" not in each.version
-    ]
-    # Of two equal bounds, one that excludes itself is enough.
-    least = [(version, each == ">") for each, version in clauses if each in (">", ">=", "~=", "==")]
-    most = [(version, each == "<") for each, version in clauses if each in ("<", "<=", "==")]
-    return any(
-        low > high or (low == high and (above or below)) for low, above in least for high, below in most
-    )

@@ -17,11 +17,12 @@ from typing import Any, NamedTuple
 from packaging.specifiers import SpecifierSet
 
 from wheelhouse_resolver.errors import UnreadableWheelError
-from wheelhouse_resolver.explain.scenario import Scenario, contradictory
+from wheelhouse_resolver.explain.scenario import Scenario
 from wheelhouse_resolver.host.target_python import other_version, python_version
 from wheelhouse_resolver.selection.outside import able_archs, reachable
 from wheelhouse_resolver.selection.pick import forbidding
 from wheelhouse_resolver.selection.requirements import Requirement
+from wheelhouse_resolver.selection.together import contradictory
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.utils.serialise import to_plain

@@ -13,12 +13,13 @@ from packaging.utils import NormalizedName
 
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.explain.answer import Answer, Verdict
-from wheelhouse_resolver.explain.scenario import Scenario, contradictory, problem_of
+from wheelhouse_resolver.explain.scenario import Scenario, problem_of
 from wheelhouse_resolver.explain.suggestions import suggestions
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.selection.pick import ProjectFiles
 from wheelhouse_resolver.selection.policy import Policy
 from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile
+from wheelhouse_resolver.selection.together import contradictory, together, trouble
 from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.utils import cache
@@ -40,6 +41,8 @@ def why_not_each(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[
         picked = found.decide(asked, policy)
         if picked.ignored:
             return make(asked=asked, verdict=Verdict.IGNORED, problem=picked.ignored)
+        if asked.url is not None:
+            return make(asked=asked, verdict=Verdict.DIRECT, problem=picked.problem)
         now = Scenario(site, host, asked, policy, tuple(found.all(asked.name)), lru_cache(None)(problem_of))
         best, warnings = picked.best, list(picked.warnings)
         verdict, problem = Verdict.NOTHING, ""
@@ -52,10 +55,12 @@ def why_not_each(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[
             else:
                 warnings += [*_damages(best), *_needs_pre(asked, best, policy)]
         elif contradictory(asked.specifier):
-            problem = f"no version can satisfy {asked.specifier}"
+            problem = trouble(asked)
         elif not now.files:
             verdict = Verdict.UNKNOWN
             close = everything().close_to(asked.name)
+        else:
+            problem = trouble(asked)
         others = [
             now._replace(files=tuple(everything().files(each))).asking(asked.specifier, each)
             for each in close
@@ -71,7 +76,7 @@ def why_not_each(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[
             warnings=(*policy.warnings, *warnings),
         )
 
-    return list(map(answer, files.requirements))
+    return list(map(answer, (*together(files.requirements, policy.marker_applies), *files.direct)))
 
 
 def _needs_pre(asked: Requirement, best: Candidate, policy: Policy) -> list[str]:

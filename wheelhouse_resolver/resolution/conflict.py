@@ -311,7 +311,7 @@ def _exists(factory: candidates.CandidateFactory, project: NormalizedName) -> Ex
             usable.append(builds[0].version)
         else:
             unusable[builds[0].version] = factory.broken[builds[0].path]
-    reason = "the site's [pip] table says no-binary"
+    reason = "the site's [pip] table or a file says no-binary"
     if links := factory.policy.links_of(project):
         reason = f"pip takes what a constraint names: {', '.join(each.stated for each in links)}"
     elif factory.policy.allows_binary(project):

@@ -19,7 +19,7 @@ from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, Res
 from resolvelib.resolvers import Result
 from resolvelib.structs import RequirementInformation
 
-from wheelhouse_resolver.errors import TooComplexError
+from wheelhouse_resolver.errors import DirectRequirementsError, TooComplexError
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.resolution.candidates import (
     PYTHON,
@@ -261,17 +261,22 @@ def resolve(
 
     The constraints in *files* and those of the site restrict what is chosen, and add nothing.
 
-    Raises `InvalidRequirementError`, `TooComplexError`, and what `Wheelhouse` and `Policy` raise.
+    Raises `DirectRequirementsError`, `InvalidRequirementError`, `TooComplexError`, and what `Wheelhouse` and
+    `Policy` raise.
     """
     policy = Policy.of(wheelhouse.site, host, files)
+    elsewhere, ignored_direct = policy.split_by_marker(files.direct)
+    if elsewhere:
+        raise DirectRequirementsError([each.stated for each in elsewhere])
     catalogue = wheelhouse.catalogue(wheelhouse.site.search_path(host).directories)
     factory = CandidateFactory(catalogue, policy, progress)
     asked, ignored = policy.split_by_marker(files.merge(RequirementsFile(policy.required)).requirements)
+    ignored += ignored_direct
     if not policy.dependencies:
         ignored = (*ignored, "the site's [pip] table says no-deps: what these need is left out")
     problem = _Problem(factory, asked)
     provider = _Provider(factory)
-    texts = tuple(map(str, asked))
+    texts = tuple(dict.fromkeys(map(str, asked)))
     try:
         result = problem.search(provider, _ROUNDS)
     except ResolutionTooDeep as error:

@@ -29,6 +29,7 @@ from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.selection.pick import linked_elsewhere, requires_python
 from wheelhouse_resolver.selection.policy import Policy, builds_by_version
 from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
+from wheelhouse_resolver.selection.together import together, trouble
 from wheelhouse_resolver.site.layout import NO_LAYER, Directory
 from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.tree.catalogue import Catalogue
@@ -103,6 +104,7 @@ class Row(NamedTuple):
     wanted:    of what is not available: the versions that were asked for.
     condensed: whether the row stands for all wheels of a version.
     close:     of what is not available: close names of projects, when there is no such project.
+    problem:   of what is not available: that no version will do, or which lines of files want it; or empty.
     """
 
     name: str
@@ -110,6 +112,7 @@ class Row(NamedTuple):
     wanted: str = ""
     condensed: bool = False
     close: tuple[str, ...] = ()
+    problem: str = ""
 
     def value(self, column: str) -> Any:
         """What the row says in that column of `COLUMNS`: text, a number, None; condensed: a list of them."""
@@ -156,12 +159,14 @@ class Listing(NamedTuple):
     rows:      by name; of a project the newest version first, of a version the most specific directory.
     missing:   a row without wheels for every requirement that nothing serves.
     unmatched: the patterns that match no project with a row.
+    direct:    the requirements by URL or path, each with its place: they are not looked for.
     warnings:  one line each.
     """
 
     rows: tuple[Row, ...]
     missing: tuple[Row, ...] = ()
     unmatched: tuple[str, ...] = ()
+    direct: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -188,7 +193,8 @@ def avail(wheelhouse: Tree, host: Host, wanted: Wanted, scope: Scope) -> Listing
 
     Unless *scope* says otherwise: of every project the newest version that pip would take, a row for each
     directory of the search path that has it, of the wheels there the one that policy prefers. The
-    constraints and the `no-binary` of the site count, and those of the files in *wanted*.
+    constraints and the `no-binary` of the site count, and those of the files in *wanted*, whose lines on one
+    project count together.
 
     Raises what `Wheelhouse` and `Policy` raise.
     """
@@ -196,9 +202,10 @@ def avail(wheelhouse: Tree, host: Host, wanted: Wanted, scope: Scope) -> Listing
     if scope.all_versions:
         files = files.merge(RequirementsFile(prereleases=True))
     policy = Policy.of(wheelhouse.site, host, files)
-    requirements, ignored = policy.split_by_marker(files.requirements)
+    applying, ignored = policy.split_by_marker((*files.requirements, *files.direct))
+    requirements = together((each for each in applying if each.url is None), policy.marker_applies)
     named = {each.name for each in requirements}
-    all_of_them = not wanted.patterns and not files.requirements
+    all_of_them = not (wanted.patterns or files.requirements or files.direct)
     site = wheelhouse.site
     directories = site.directories() if scope.all_archs else site.search_path(host).directories
     narrow = not (wanted.patterns or all_of_them)
@@ -226,13 +233,15 @@ def avail(wheelhouse: Tree, host: Host, wanted: Wanted, scope: Scope) -> Listing
         if not shown:
             known = full().files(each.name)
             close = () if known else tuple(full().close_to(each.name))
-            missing.append(Row(each.name, wanted=str(each.specifier), close=close))
+            row = Row(each.name, wanted=str(each.specifier), close=close, problem=trouble(each))
+            missing.append(row)
         before = found.get(each.name)
         found[each.name] = selector.in_order({*before, *shown}) if before else shown
     return Listing(
         rows=tuple([Row(name, (wheel,)) for name in sorted(found) for wheel in found[name]]),
         missing=tuple(sorted(missing)),
         unmatched=tuple(unmatched),
+        direct=tuple(each.stated for each in applying if each.url is not None),
         warnings=(*policy.warnings, *dict.fromkeys(selector.warnings), *ignored),
     )
 

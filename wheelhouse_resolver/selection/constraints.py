@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from wheelhouse_resolver.errors import InvalidRequirementError, RequirementsFileError, reason_of
 from wheelhouse_resolver.site.pip_table import constraint_files
 from wheelhouse_resolver.utils import cache
+from wheelhouse_resolver.utils.urls import local_path
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.selection.requirements import RequirementsFile
@@ -76,15 +77,6 @@ def problems_in(stated: RequirementsFile) -> Iterator[ConstraintProblem]:
     hashed += ["--require-hashes"] if "require-hashes" in said else []
     if hashed and "no-require-hashes" not in said:
         yield ConstraintProblem(Trouble.HASHES, hashed[0])
-
-
-def local_path(place: str) -> str:
-    """The path of a file that *place* names, as a path or a `file:` URL; *place* itself for other URLs."""
-    if not place.startswith("file:"):
-        return place
-    from urllib.parse import unquote, urlsplit
-
-    return unquote(urlsplit(place).path)
 
 
 def problems_of(path: str, environ: Mapping[str, str]) -> list[ConstraintProblem]:

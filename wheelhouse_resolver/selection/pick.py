@@ -22,7 +22,8 @@ from wheelhouse_resolver.host.target_python import python_version
 from wheelhouse_resolver.selection.outside import why_not_searched
 from wheelhouse_resolver.selection.policy import Policy, builds_by_version, policy_key
 from wheelhouse_resolver.selection.reasons import Exclusion, FileStatus, Rule, place_of, python_labels
-from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile
+from wheelhouse_resolver.selection.requirements import NAMES_ITS_FILE, Requirement, RequirementsFile
+from wheelhouse_resolver.selection.together import together, trouble
 from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename, WheelFile
 from wheelhouse_resolver.tree.catalogue import Catalogue
 from wheelhouse_resolver.tree.reader import Tree
@@ -43,6 +44,7 @@ class Pick(NamedTuple):
     best:        the wheel that policy chooses; None when there is none.
     ignored:     why the requirement does not concern this host (its marker); empty if it does.
     warnings:    one line each.
+    problem:     why nothing can be picked whatever there is, or which lines of files want it; or empty.
     inside, outside: work out what was rejected, in the search path and in the site's other directories.
 
     They run when `in_path` or `rejected` is first asked for, so that a pick alone costs nothing that grows
@@ -55,6 +57,7 @@ class Pick(NamedTuple):
     warnings: tuple[str, ...] = ()
     inside: Statuses = tuple
     outside: Statuses = tuple
+    problem: str = ""
 
     def __repr__(self) -> str:
         return f"Pick(requirement={self.requirement!r}, best={self.best!r})"
@@ -70,8 +73,8 @@ class Pick(NamedTuple):
         return self.inside() + self.outside()
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: requirement, best, rejected, ignored, warnings."""
-        return {**to_plain(self, "requirement", "best", "rejected", "ignored", "warnings")}
+        """For JSON: requirement, best, rejected, ignored, problem, warnings."""
+        return {**to_plain(self, "requirement", "best", "rejected", "ignored", "problem", "warnings")}
 
 
 class ProjectFiles:
@@ -120,15 +123,17 @@ class ProjectFiles:
 def picks(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[Pick]:
     """The wheel in *wheelhouse* that policy chooses on *host*, for each requirement in *files*.
 
+    Lines of files on one project are one requirement. One by URL or path comes last, and gets none.
     The constraints and the `--pre` in *files* count, and the site's own constraints always do. Raises what
     `Wheelhouse.pick` raises.
     """
     host = host.for_site(wheelhouse.site)
     policy = Policy.of(wheelhouse.site, host, files)
     found = ProjectFiles(wheelhouse, host, [each.name for each in files.requirements])
+    asked = (*together(files.requirements, policy.marker_applies), *files.direct)
     decided = [
         each._replace(warnings=(*policy.warnings, *each.warnings))
-        for each in (found.decide(asked, policy) for asked in files.requirements)
+        for each in (found.decide(every, policy) for every in asked)
     ]
     for each in decided:
         info(__name__, "picked %s for %s", each.best.path if each.best else "nothing", each.requirement)
@@ -149,6 +154,8 @@ def decide(asked: Requirement, policy: Policy, found: Sequence[WheelFile], outsi
     """
     if not policy.marker_applies(asked.marker):
         return Pick(str(asked), ignored=f"its marker does not hold for this Python: {asked.marker}")
+    if asked.url is not None:
+        return Pick(str(asked), problem=NAMES_ITS_FILE)
     if links := policy.links_of(asked.name):
         return _linked(asked, policy, found, links, outside)
     if not policy.allows_binary(asked.name):
@@ -159,7 +166,8 @@ def decide(asked: Requirement, policy: Policy, found: Sequence[WheelFile], outsi
     if best is not None and asked.extras:
         with suppress(WheelhouseError):
             warnings += missing_extras(best, asked.extras, cached_metadata(best.path).provides_extra)
-    return Pick(str(asked), best, "", tuple(warnings), cache(chooser.statuses), outside)
+    problem = trouble(asked) if best is None else ""
+    return Pick(str(asked), best, "", tuple(warnings), cache(chooser.statuses), outside, problem)
 
 
 def _linked(

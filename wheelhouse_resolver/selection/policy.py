@@ -26,7 +26,7 @@ from wheelhouse_resolver.host.target_python import (
 )
 from wheelhouse_resolver.selection.constraints import Trouble, problems_in
 from wheelhouse_resolver.selection.reasons import python_labels
-from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile
+from wheelhouse_resolver.selection.requirements import FileOption, Requirement, RequirementsFile
 from wheelhouse_resolver.selection.requirements_file import read_requirements
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.site.pip_table import constraint_files, install_settings, words_of
@@ -189,13 +189,17 @@ class Policy(NamedTuple):
                 controls[option].collect(value)
             else:
                 on[option] = is_true(value)
-        for option, value in (*stated.settings, *files.settings):
+        obeyed = (*stated.settings, *files.settings)
+        pre = bool(on.get("pre")) or (files.prereleases and FileOption("pre") not in obeyed)
+        for option, value in obeyed:
             if option in controls:
                 controls[option].collect(value)
+            ends = {"only-final": ":all:", "all-releases": ":none:"}.get(option)  # what ends an earlier --pre
+            pre = option == "pre" or (pre and ends not in words_of(value))
         return cls(
             target=host.python,
             constraints=stated.merge(limits).constraints,
-            prereleases=True if stated.prereleases or files.prereleases or on.get("pre") else None,
+            prereleases=True if pre else None,
             no_binary=frozenset(formats.names),
             only_binary=frozenset(formats.others),
             all_releases=frozenset(releases.names),

@@ -45,7 +45,7 @@ _TEXTS = {
     "build": "a lower build of {winner}, which requires Python {first}: pip tries older versions only",
     "only-final": "a pre-release, and the site's [pip] table says only-final",
     Rule.LINK: "not the file that a constraint names: {about}",
-    Rule.NO_BINARY: "the site's [pip] table says no-binary: pip takes no wheel of it",
+    Rule.NO_BINARY: "the site's [pip] table or a file says no-binary: pip takes no wheel of it",
     Rule.SPECIFIER: "the version is not {about}",
     Rule.CONSTRAINT: "not allowed by the constraint {about}",
     Rule.PRERELEASE: "a pre-release, and there is a final version (--pre or == allows it)",

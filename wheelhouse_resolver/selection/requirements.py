@@ -17,7 +17,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
 from wheelhouse_resolver.errors import InvalidRequirementError, printable
-from wheelhouse_resolver.selection.constraints import local_path
+from wheelhouse_resolver.utils.urls import local_path
 
 if TYPE_CHECKING:
     from packaging.markers import Marker  # packaging's parser takes 10 ms to import
@@ -53,6 +53,8 @@ class Requirement(NamedTuple):
     url:       the URL or path that it names itself, as it is given; None: any wheel of the project will do.
     editable:  whether it is one of `-e`.
     hashes:    those that pip would insist on, each `sha256:...`.
+    lines:     where it stands for several lines of files (see `together`): those that say versions, each
+               with its place.
     """
 
     text: str
@@ -64,6 +66,7 @@ class Requirement(NamedTuple):
     url: str | None = None
     editable: bool = False
     hashes: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.text
@@ -104,7 +107,7 @@ class IgnoredOption(NamedTuple):
     by_pip: bool = False
 
 
-class Setting(NamedTuple):
+class FileOption(NamedTuple):
     """An option of a requirements file that counts for all projects: its name without dashes, its value."""
 
     option: str
@@ -127,7 +130,7 @@ class RequirementsFile(NamedTuple):
     prereleases: bool = False
     ignored: tuple[IgnoredOption, ...] = ()
     direct: tuple[Requirement, ...] = ()
-    settings: tuple[Setting, ...] = ()
+    settings: tuple[FileOption, ...] = ()
 
     def merge(self, *others: RequirementsFile) -> RequirementsFile:
         """What all say. What is there twice, word for word, is there once."""
@@ -156,9 +159,10 @@ class RequirementsFile(NamedTuple):
 
 
 def _once(several: Iterable[Iterable[Requirement]]) -> tuple[Requirement, ...]:
-    found: dict[tuple[str, str | None, tuple[str, ...]], Requirement] = {}
+    # What a file says counts with its other lines, so what the command line says does not stand for it.
+    found: dict[object, Requirement] = {}
     for each in chain.from_iterable(several):
-        found.setdefault((each.text, each.url, each.hashes), each)
+        found.setdefault((each.text, each.url, each.hashes, each.where is None), each)
     return tuple(found.values())
 
 
@@ -247,7 +251,7 @@ def _direct(text: str, name: str, marker: Marker | None, where: str | None) -> R
 
 
 def _project_of(url: str) -> str:
-    """The project that a URL or path names: by its wheel's name, or by `#egg=`; else empty."""
+    """The project that a URL or path names: the wheel that it ends in says so, or `#egg=`; else empty."""
     from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
     path, _, fragment = url.partition("#")

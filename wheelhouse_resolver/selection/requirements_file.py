@@ -15,14 +15,15 @@ from typing import Any, NamedTuple, NoReturn
 
 from wheelhouse_resolver.errors import RequirementsFileError, printable
 from wheelhouse_resolver.selection.requirements import (
+    FileOption,
     IgnoredOption,
     Requirement,
     RequirementsFile,
-    Setting,
     parse_any,
     parse_editable,
 )
 from wheelhouse_resolver.utils.redact import redact
+from wheelhouse_resolver.utils.urls import local_path
 
 #: All options with a value, and all without one; as pip does, `optparse` takes unambiguous beginnings.
 _WITH_VALUE = (
@@ -193,7 +194,9 @@ def _line(line: str, place: _Place, constraints: bool) -> Iterator[RequirementsF
             *(IgnoredOption(each.name, *place) for each in read if each.kind in _REPORTED),
             *(IgnoredOption(_shown(each), *place, by_pip=True) for each in unread),
         ),
-        settings=tuple(Setting(each.name.strip("-"), each.value) for each in read if each.kind in _SETTINGS),
+        settings=tuple(
+            FileOption(each.name.strip("-"), each.value) for each in read if each.kind in _SETTINGS
+        ),
     )
     if main is not None and about != "-e":
         path = os.path.join(os.path.dirname(place.path), _local(main.value, place))
@@ -218,7 +221,7 @@ class _Option(NamedTuple):
 
 
 def _options(text: str, place: _Place) -> tuple[list[_Option], list[str]]:
-    """The options that *text* spells out, and what is no option. Raises `RequirementsFileError`."""
+    """The options that *text* spells out, and the other words. Raises `RequirementsFileError`."""
     try:
         found, rest = _parser()(shlex.split(text))
     except ValueError as error:
@@ -271,17 +274,13 @@ def _shown(text: str) -> str:
 
 def _local(name: str, place: _Place | None = None) -> str:
     """The path that a file name or `file:` URL means; *place* is for the error."""
-    if name.startswith("file:"):
-        from urllib.parse import unquote, urlsplit
-
-        return unquote(urlsplit(name).path)
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", name):
+    if re.match(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]*://", name):
         problem = "is not on a filesystem"
         error = RequirementsFileError(_shown(name), problem)
         if place is not None:
             error = RequirementsFileError(str(place), f"{_shown(name)} {problem}")
         raise error.with_hint("copy it to a file")
-    return name
+    return local_path(name)
 
 
 def _content(path: str) -> bytes:

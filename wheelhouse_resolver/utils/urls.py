@@ -20,3 +20,12 @@ def file_url(path: str) -> str:
         raise UnsafeValueError("the path", path, problem)
     # What pathlib's `as_uri` returns (tested), without the price of importing pathlib or urllib.
     return "file://" + "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in os.fsencode(path))
+
+
+def local_path(place: str) -> str:
+    """The path of a file that *place* names, as a path or a `file:` URL; *place* itself for other URLs."""
+    if not place.startswith("file:"):
+        return place
+    from urllib.parse import unquote, urlsplit
+
+    return unquote(urlsplit(place).path)

@@ -24,7 +24,7 @@ from wheelhouse_resolver.builder.recipes.model import Recipe, no_recipe, pinned_
 from wheelhouse_resolver.builder.records.job import BuildOptions, Job
 from wheelhouse_resolver.builder.records.output import built_wheels
 from wheelhouse_resolver.builder.records.record import describe
-from wheelhouse_resolver.errors import WheelhouseError
+from wheelhouse_resolver.errors import DirectRequirementsError, WheelhouseError
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.host.target_python import marker_environment
 from wheelhouse_resolver.selection.pick import picks
@@ -68,8 +68,8 @@ def make_plan(
     options: of all builds; each arch gets a directory of its own below `output`.
     say:     called with what is being done.
 
-    Raises `CycleError`; what invalid recipes raise; `PythonError`, `OutputError`. A source that cannot be
-    fetched is a *problem* of its entry.
+    Raises `CycleError`, `DirectRequirementsError`; what invalid recipes raise; `PythonError`, `OutputError`.
+    A source that cannot be fetched is a *problem* of its entry.
     """
     return _Planner(settings, options, say).plan(asked)
 
@@ -85,11 +85,14 @@ class _Planner:
         self._nodes: dict[tuple[str, str, int, int, bool], _Node] = {}
 
     def plan(self, asked: RequirementsFile) -> Plan:
+        targets = range(len(self._settings.targets))
+        direct = [each for each in asked.direct if any(self._applies(each, target, ()) for target in targets)]
+        if direct:
+            raise DirectRequirementsError([each.stated for each in direct])
         entries: dict[tuple[str, int, int], Entry] = {}
         satisfied: dict[Satisfied, None] = {}
         ignored: dict[str, None] = {}
-        archs, targets = self._settings.archs, self._settings.targets
-        for arch, target in product(range(len(archs)), range(len(targets))):
+        for arch, target in product(range(len(self._settings.archs)), targets):
             nodes, edges = self._closure(asked, target, arch, ignored)
             for name, node in nodes.items():
                 if node.entry is None:

@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run `avail`. Exit code 1 when something that was asked for has no row."""
     wanted = available.wanted_of(args.wanted, options.files_of(args))
-    if args.files and not wanted.patterns and not wanted.files.requirements:
+    if args.files and not (wanted.patterns or wanted.files.requirements or wanted.files.direct):
         raise options.UsageError(f"no requirement in {', '.join(args.files)}")
     output.warn(wanted.files.warnings())
     site = options.site_of(args)
@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
         droppable=() if args.columns else droppable,
     )
     print_table(table, args.format, lambda: [row.to_dict(args.columns or COLUMNS) for row in rows])
-    return 1 if found.missing or found.unmatched else 0
+    return 1 if found.missing or found.unmatched or found.direct else 0
 
 
 def _report(found: Listing, missing: bool) -> None:
@@ -95,6 +95,9 @@ def _report(found: Listing, missing: bool) -> None:
     output.warn(found.warnings)
     for row in found.missing if missing else ():
         close = f" (close names: {', '.join(row.close)})" if row.close else ""
-        print(f"not available: {row.name}{row.wanted}{close}", file=sys.stderr)
+        problem = f" ({row.problem})" if row.problem else ""
+        print(printable(f"not available: {row.name}{row.wanted}{problem}{close}"), file=sys.stderr)
+    for text in found.direct:
+        print(printable(f"not looked for, it names its file itself: {text}"), file=sys.stderr)
     for pattern in found.unmatched:
         print(f"not available: {printable(pattern)}", file=sys.stderr)

@@ -47,9 +47,10 @@ def _answer(each: Pick) -> None:
     elif each.ignored:
         output.warn([f"ignored {each.requirement}: {each.ignored}"])
     else:
-        near = f": {each.in_path[0].file.filename}: {each.in_path[0].reason}" if each.in_path else ""
+        near = f"{each.in_path[0].file.filename}: {each.in_path[0].reason}" if each.in_path else ""
+        why = "; ".join(filter(None, [each.problem, near]))
         hint = " (--explain shows all)" if each.in_path else ""
-        print(f"no wheel for {each.requirement}{printable(near)}{hint}", file=sys.stderr)
+        print(f"no wheel for {each.requirement}{why and f': {printable(why)}'}{hint}", file=sys.stderr)
 
 
 def _explain(each: Pick) -> None:
@@ -58,7 +59,8 @@ def _explain(each: Pick) -> None:
         print(f"  picked    {each.best.path}")
         print(f"            {each.best.directory.label}, rank {each.best.directory.rank}")
     else:
-        print(f"  {'ignored' if each.ignored else 'no wheel':<10}{each.ignored}".rstrip())
+        reason = printable(each.ignored or each.problem)
+        print(f"  {'ignored' if each.ignored else 'no wheel':<10}{reason}".rstrip())
     for rejected in each.rejected:
         print(f"  rejected  {printable(place_of(rejected.file))}")
         print(f"            {printable(rejected.reason)}")

@@ -12,9 +12,10 @@ from urllib.parse import unquote, urlsplit
 from wheelhouse_resolver.doctor.facts import ConstraintState, LinkState, PipFacts, PythonFacts
 from wheelhouse_resolver.doctor.pip_settings import PipSetting, environment_settings, in_force
 from wheelhouse_resolver.errors import reason_of
-from wheelhouse_resolver.selection.constraints import local_path, problems_of
+from wheelhouse_resolver.selection.constraints import problems_of
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.site.pip_table import constraint_files
+from wheelhouse_resolver.utils.urls import local_path
 
 #: How many names of a directory are looked at to find out whether it is a view.
 _SOME = 50

@@ -272,7 +272,7 @@ class TestPick:
         [
             (b"demo>=\n", "line 1"),
             (b"demo\n--bogus\n", "--bogus"),
-            (b"demo @ file:///x.whl\n", "line 1"),
+            (b"demo @ file:///x.whl ; odd\n", "line 1"),
             (b"\x80\x81", "UTF-8"),
             (b"-r r.txt\n", "includes itself"),
             (b"-r gone.txt\n", "gone.txt"),
@@ -445,7 +445,7 @@ class TestJson:
         assert json.loads(outcome.err) == {"hint": "", **found}
 
     def test_after_warnings_it_is_the_last_line(self, cli: Cli, root: Path) -> None:
-        Path("r.txt").write_text("--no-binary demo\ndemo\n")
+        Path("r.txt").write_text("--require-hashes\ndemo\n")
         outcome = cli("pick", "--json", "-r", "r.txt", "--root", root, "--arch", "mmx")
         *warnings, last = outcome.err.splitlines()
         assert [line.partition(":")[0] for line in warnings] == ["warning"]

@@ -429,7 +429,7 @@ def test_names_of_projects_are_separated_by_commas(option: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["sh", "json", "uv"])
-def test_what_uv_cannot_be_told_is_left_out(form: str) -> None:
+def test_what_uv_has_nothing_like_is_left_out(form: str) -> None:
     settings = (Setting("no-deps", ("true",)), Setting("only-final", ("one",)), Setting("pre", ("no",)))
     config = PipConfig("", settings)
     assert config.left_out("ini") == []

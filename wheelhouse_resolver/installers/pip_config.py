@@ -34,7 +34,7 @@ _SEPARATED = _FILES | {"extra-index-url", "trusted-host", "use-feature", "use-de
 #: pip splits the values of these at commas.
 _COMMAS = frozenset({"all-releases", "no-binary", "only-binary", "only-final"})
 
-#: What decides which wheels pip installs, and is nothing that uv could be told.
+#: What decides which wheels pip installs, and has no like in uv.
 _NOT_FOR_UV = frozenset(
     {"all-releases", "ignore-requires-python", "no-deps", "no-dependencies", "only-final"}
 )

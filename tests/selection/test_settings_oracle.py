@@ -147,7 +147,7 @@ HASH = f"--hash=sha256:{hashlib.sha256(b'').hexdigest()}"
     ],
     ids=str,
 )
-@pytest.mark.parametrize("release", ["pip", "pip==20.3.4"])
+@pytest.mark.parametrize("release", ["pip", pytest.param("pip==20.3.4", marks=pytest.mark.slow)])
 def test_what_a_constraints_file_brings_about(
     text: str | None, trouble: Trouble | None, release: str, site: Site, tmp_path: Path, pips_directory: Path
 ) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.factories import clean_environ
+from tests.hidden import hide_pythons
 from tests.pips import OLDEST, fetch_pip
 from tests.programs import PROGRAMS, Program, program_of
 from tests.slurm import cluster
@@ -24,6 +25,9 @@ from wheelhouse_resolver.builder.process.virtualenvs import make_environment
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+
+# Before any module of tests is imported: some look for Pythons then.
+hide_pythons()
 
 #: The names of all tests that this run has collected, also of those that it leaves out.
 COLLECTED = pytest.StashKey[list[str]]()

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from wheelhouse_resolver.host.target_python import TargetPython, other_version, running_python
 from wheelhouse_resolver.site.model import Site
 
 __all__ = [
@@ -25,10 +26,12 @@ __all__ = [
     "make_wheel",
     "pack",
     "pip_report",
+    "plain_python",
     "record_of",
     "run_cli",
     "run_pip",
     "wheel_files",
+    "with_metadata",
 ]
 
 #: All directories of the built-in layout.
@@ -106,6 +109,20 @@ def wheel_files(
     return content
 
 
+def with_metadata(filename: str, **headers: str | None) -> dict[str, bytes]:
+    """The files of a wheel of that *filename* whose METADATA has other *headers*; None: has it not."""
+    files = wheel_files(filename)
+    (path,) = [each for each in files if each.endswith("/METADATA")]
+    lines = files[path].decode().splitlines()
+    for header, value in headers.items():
+        lines = [line for line in lines if not line.startswith(f"{header}:")]
+        lines += [f"{header}: {value}"] if value is not None else []
+    files[path] = "\n".join([*lines, ""]).encode()
+    (record,) = [each for each in files if each.endswith("/RECORD")]
+    files[record] = record_of({path: data for path, data in files.items() if path != record}, record)
+    return files
+
+
 def record_of(files: Mapping[str, bytes], record: str) -> bytes:
     """The RECORD, itself named *record*, of *files*."""
     text = io.StringIO()
@@ -159,20 +176,29 @@ def make_tree(
 
 
 def clean_environ(**more: str) -> dict[str, str]:
-    """The environment without anything that configures pip, uv, us or a layer, and with *more*."""
+    """The environment without anything that configures pip, uv, us or a layer, and with *more*.
+
+    Its active environment is that of the tests.
+    """
     prefixes = ("PIP_", "UV_", "WHEELHOUSE_", "RSNT_", "EB", "NIX")
     environ = {k: v for k, v in os.environ.items() if not k.startswith(prefixes)}
-    for name in ("EPREFIX", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "XDG_CONFIG_HOME"):
+    for name in ("EPREFIX", "PYTHONPATH", "PYTHONHOME", "CONDA_PREFIX", "XDG_CONFIG_HOME"):
         environ.pop(name, None)
     # The user's own pip.conf must not take part; a file that PIP_CONFIG_FILE names replaces it.
     return {
         **environ,
+        "VIRTUAL_ENV": sys.prefix,
         "PIP_CONFIG_FILE": os.devnull,
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_NO_CACHE_DIR": "1",
         "UV_NO_CONFIG": "1",
         **more,
     }
+
+
+def plain_python(version: str) -> TargetPython:
+    """A CPython of that *version* (`3.9` is 3.9.0) on this machine, whatever Pythons this machine has."""
+    return other_version(running_python(), version)
 
 
 def run_cli(

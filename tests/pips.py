@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 from tests.factories import clean_environ
+from tests.hidden import REAL_PATH
 
 __all__ = ["OLDEST", "fetch", "fetch_pip", "pip_environ", "real_environ"]
 
@@ -17,7 +18,7 @@ __all__ = ["OLDEST", "fetch", "fetch_pip", "pip_environ", "real_environ"]
 OLDEST = "22.2" if sys.version_info < (3, 12) else "23.1.2"
 
 #: The environment before any test changes it: it says how an index can be reached.
-_REAL_ENVIRON = dict(os.environ)
+_REAL_ENVIRON = {**os.environ, "PATH": REAL_PATH}
 
 
 def fetch_pip(release: str, into: Path) -> list[str]:

@@ -42,18 +42,20 @@ from wheelhouse_resolver.host.detect import Machine as Machine
 from wheelhouse_resolver.host.detect import detect_host as detect_host
 from wheelhouse_resolver.host.detect import probe_machine as probe_machine
 from wheelhouse_resolver.host.layer import Evidence as Evidence
+from wheelhouse_resolver.host.program_interpreter import Interpreter as Interpreter
 from wheelhouse_resolver.host.python_probe import Answers as Answers
-from wheelhouse_resolver.host.target_python import Interpreter as Interpreter
 from wheelhouse_resolver.host.target_python import TargetPython as TargetPython
 from wheelhouse_resolver.installers.pip_config import PipConfig as PipConfig
 from wheelhouse_resolver.installers.pip_config import Setting as Setting
 from wheelhouse_resolver.installers.pip_config import pip_config as pip_config
 from wheelhouse_resolver.publishing.errors import AfterHookError as AfterHookError
 from wheelhouse_resolver.publishing.errors import PublishError as PublishError
+from wheelhouse_resolver.publishing.order import WrongOrder as WrongOrder
 from wheelhouse_resolver.publishing.plan import PublishOptions as PublishOptions
 from wheelhouse_resolver.publishing.report import FileChange as FileChange
 from wheelhouse_resolver.publishing.report import PublishObserver as PublishObserver
 from wheelhouse_resolver.publishing.report import PublishReport as PublishReport
+from wheelhouse_resolver.publishing.report import Totals as Totals
 from wheelhouse_resolver.resolution.conflict import Asked as Asked
 from wheelhouse_resolver.resolution.conflict import Conflict as Conflict
 from wheelhouse_resolver.resolution.conflict import Demand as Demand
@@ -150,6 +152,7 @@ __all__ = [
     "Suggestion",
     "TargetPython",
     "TooComplexError",
+    "Totals",
     "UnknownArchError",
     "UnknownLayerError",
     "UnknownNameError",
@@ -161,6 +164,7 @@ __all__ = [
     "VerifyOptions",
     "Wheelhouse",
     "WheelhouseError",
+    "WrongOrder",
     "classify",
     "detect_host",
     "lock_text",

@@ -30,8 +30,11 @@ else:
 
 def printable(text: object) -> str:
     """*text* on one line: control characters and undecodable bytes are written as escapes."""
+    whole = str(text)
+    if whole.isprintable():
+        return whole
     return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in str(text)
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in whole
     )
 
 

@@ -41,6 +41,8 @@ class Wheelhouse(Tree):
         pip's rules hold where pip has one: an extra or marker in the requirement, pre-releases only when
         asked for or when there is nothing else (PEP 440), `===`, Requires-Python read only of the wheel that
         would win, and of a version whose best build is incompatible no lower build is taken (pip >= 20.3).
+        A wheel whose METADATA pip passes over is not picked; where pip would choose a file and fail, the pick
+        has no `best`, and `broken` is that file.
         Raises `InvalidRequirementError`, `RequirementsFileError` for the site's constraints, `PythonError`.
         """
         from wheelhouse_resolver.selection.pick import picks
@@ -124,16 +126,39 @@ class Wheelhouse(Tree):
         return restore(self.site, _each(filenames), to)
 
     def restamp(
-        self, *, retag: bool = False, dry_run: bool = False, observer: PublishObserver | None = None
+        self,
+        *,
+        retag: bool = False,
+        keep: bool = True,
+        dry_run: bool = False,
+        observer: PublishObserver | None = None,
     ) -> PublishReport:
         """Give every wheel the stamp of its directory; *retag*: and fix tag inversions by equal tags.
 
-        The report of a dry run is the plan. A wheel that cannot be stamped does not stop the others.
+        keep: the old wheels go to `.trash/`, and `undo_restamp` puts them back.
+
+        The report of a dry run is the plan; every wheel that would be stamped is checked for it, and its
+        totals say about how long the run takes. A wheel that cannot be stamped does not stop the others.
         Raises `OutputError`.
         """
         from wheelhouse_resolver.publishing.restamp import restamp
 
-        return restamp(self.site, retag=retag, dry_run=dry_run, observer=observer)
+        return restamp(self.site, retag=retag, keep=keep, dry_run=dry_run, observer=observer)
+
+    def undo_restamp(
+        self, *, forget: bool = False, dry_run: bool = False, observer: PublishObserver | None = None
+    ) -> PublishReport:
+        """Give the wheels that the last `restamp` has renamed their former names and bytes back.
+
+        Another call undoes the run before. A run that was killed and those that finished its work are one.
+        Wheels of a version of which a file was published, withdrawn or replaced since are left as they are;
+        the errors in the report say so. *forget*: undo nothing, but remove what all runs have kept for it.
+        Raises `OutputError`.
+        """
+        from wheelhouse_resolver.publishing.undo import forget as forget_all
+        from wheelhouse_resolver.publishing.undo import undo
+
+        return (forget_all if forget else undo)(self.site, dry_run=dry_run, observer=observer)
 
     def audit(
         self, *, jobs: int = 1, progress: Callable[[int, int], None] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.factories import clean_environ, make_tree, make_wheel, run_cli
+from tests.factories import clean_environ, make_tree, make_wheel, pack, run_cli, with_metadata
 from tests.programs import Failed, Program, one_of_each_everyday
 from tests.wheelhouse import WheelhouseFixture
 from wheelhouse_resolver.audit.findings import Finding, FindingKind, Severity
@@ -91,6 +92,15 @@ def test_a_wheelhouse_that_is_not_there_is_bad_input(tmp_path: Path) -> None:
     assert "does not exist" in done.stderr
     with pytest.raises(NoWheelhouseError):
         list(audit(Site.default(tmp_path / "none")))
+
+
+def test_every_kind_of_finding_is_explained() -> None:
+    page = (Path(__file__).parents[2] / "docs/publishing.md").read_text()
+    table = page.partition("| finding | what is wrong |")[2].partition("\n\n")[0]
+    named = [name for row in table.splitlines()[2:] for name in re.findall(r"`([a-z-]+)`", row.split("|")[1])]
+    assert sorted(named) == sorted(kind.value for kind in FindingKind)
+    errors = [kind.value for kind in FindingKind if kind.severity is Severity.ERROR]
+    assert sorted(named[: len(errors)]) == sorted(errors)
 
 
 # -- the order ---------------------------------------------------------------------------------------------
@@ -234,6 +244,90 @@ def test_unstamped_wheels_with_an_inversion_are_mended_in_one_go(house: Wheelhou
     assert set(kinds(house)) <= {"pure-python-in-arch-directory"}
 
 
+# -- local labels ------------------------------------------------------------------------------------------
+
+
+def test_a_local_label_that_hides_a_better_arch(house: WheelhouseFixture) -> None:
+    house.publish(house.wheel(f"demo-1.0-{LINUX}.whl"), "--to", "gentoo/avx512")
+    house.publish(house.wheel(f"demo-1.0+site-{LINUX}.whl"), "--to", "gentoo/avx2")
+    house.publish(house.wheel("other-1.0+site-py3-none-any.whl"), "--to", "gentoo/generic")
+    house.publish(house.wheel("other-1.0-py3-none-any.whl"), "--to", "generic")
+    (found,) = findings(house)
+    assert (found["kind"], found["severity"]) == ("label-over-better-arch", "warning")
+    better, newest = f"demo-1.0-500000avx512-{LINUX}.whl", f"demo-1.0+site-400000avx2-{LINUX}.whl"
+    assert relative(house, found["paths"]) == [f"gentoo/avx512/{better}", f"gentoo/avx2/{newest}"]
+    assert found["message"] == (
+        f"every installer takes gentoo/avx2/{newest} and not gentoo/avx512/{better}: "
+        "its local label makes the version newer"
+    )
+    assert (found["hosts"], found["pythons"]) == (["gentoo/avx512"], ["3.11 (x86_64)"])
+    assert found["fix"] == house.site.command(
+        "publish", "--to", "gentoo/avx512", "--local-label=site", f"{house.root}/gentoo/avx512/{better}"
+    )
+    assert "    on gentoo/avx512 with Python 3.11 (x86_64)\n" in house.run("audit").out
+    fix(house, found)
+    assert findings(house) == []
+    assert f"demo-1.0+site-500000avx512-{LINUX}.whl" in house.wheels("gentoo/avx512")
+
+
+@pytest.mark.parametrize(
+    ("better", "newest"),
+    [("1.0", "1.0+site.2"), ("1.0.0", "1.0+site"), ("1.0+site", "1.0+site.1"), ("2!1.0rc1", "2!1.0rc1+3")],
+)
+@pytest.mark.parametrize("tags", [LINUX, MANY], ids=["same-tags", "other-tags"])
+def test_the_fix_makes_the_better_arch_as_new(
+    house: WheelhouseFixture, better: str, newest: str, tags: str
+) -> None:
+    house.add("gentoo/avx512", f"demo-{better}-3-{LINUX}.whl")
+    house.publish(house.wheel(f"demo-{newest}-{tags}.whl"), "--to", "gentoo/avx2")
+    fix(house, the("label-over-better-arch", findings(house)))
+    house.run("restamp")
+    assert findings(house) == []
+    picked = house.run("pick", f"demo=={newest}", "--layer", "gentoo", "--arch", "avx512", "--python", "3.11")
+    assert "/gentoo/avx512/demo-" in picked.out
+
+
+def test_a_label_that_appending_cannot_reach_is_built_or_withdrawn(house: WheelhouseFixture) -> None:
+    house.publish(house.wheel(f"demo-1.0+cpu-{LINUX}.whl"), "--to", "gentoo/avx512")
+    house.publish(house.wheel(f"demo-1.0+cuda-{LINUX}.whl"), "--to", "gentoo/avx2")
+    (found,) = findings(house)
+    start = "publish a build of 1.0+cuda into gentoo/avx512, or withdraw the other: "
+    assert found["fix"].startswith(start)
+    house.shell(found["fix"].removeprefix(start))
+    assert findings(house) == []
+
+
+@pytest.mark.parametrize(
+    ("label", "better", "newest"),
+    [
+        ("gentoo/avx2", f"demo-1.0-{LINUX}.whl", f"demo-1.1-{LINUX}.whl"),  # the newer one wins, as it should
+        ("gentoo/avx2", f"demo-1.0-{LINUX}.whl", f"demo-1.0.post1+site-{LINUX}.whl"),
+        ("nix/avx2", f"demo-1.0-{LINUX}.whl", f"demo-1.0+site-{LINUX}.whl"),  # nobody sees both
+        ("gentoo/avx2", f"demo-1.0-{LINUX}.whl", "demo-1.0+site-cp312-cp312-linux_x86_64.whl"),
+        ("gentoo/avx512", f"demo-1.0-{LINUX}.whl", f"demo-1.0+site-{LINUX}.whl"),
+    ],
+    ids=["version", "post", "layer", "python", "same-directory"],
+)
+def test_what_hides_no_better_arch(house: WheelhouseFixture, label: str, better: str, newest: str) -> None:
+    house.publish(house.wheel(better), "--to", "gentoo/avx512")
+    house.publish(house.wheel(newest), "--to", label)
+    assert findings(house) == []
+
+
+@one_of_each_everyday
+def test_every_installer_takes_the_labelled_wheel(
+    program: Program, house: WheelhouseFixture, tmp_path: Path
+) -> None:
+    house.publish(house.wheel("demo-1.0-py3-none-any.whl"), "--to", "gentoo/generic")
+    house.publish(house.wheel("demo-1.0+site-py3-none-any.whl"))
+    found = the("label-over-better-arch", findings(house))
+    links = [file_url(f"{house.root}/{label}") for label in ("gentoo/generic", "generic")]
+    labelled = {"demo": "demo-1.0+site-py3-none-any.whl"}  # as it was called when it was made
+    assert program.install(links, ["demo"], tmp_path / "work") == labelled
+    fix(house, found)
+    assert program.install(links, ["demo"], tmp_path / "after") == {"demo": "demo-1.0-py3-none-any.whl"}
+
+
 # -- names and content -------------------------------------------------------------------------------------
 
 
@@ -321,6 +415,18 @@ def test_a_misnamed_file_is_taken_away(house: WheelhouseFixture) -> None:
     assert findings(house) == []
 
 
+def test_what_cannot_be_read_is_not_to_be_restamped(house: WheelhouseFixture) -> None:
+    a_zero_byte_wheel(house.root / "gentoo/avx2" / f"demo-1.0-{LINUX}.whl")
+    house.add("gentoo/avx", f"demo-1.0-{LINUX}.whl")
+    found = findings(house)
+    assert sorted(each["kind"] for each in found) == ["broken", "unstamped", "wrong-order"]
+    withdraw = house.site.command("withdraw", "--to", "gentoo/avx2", f"demo-1.0-{LINUX}.whl")
+    for kind in ("broken", "wrong-order"):
+        assert the(kind, found)["fix"] == withdraw
+    fix(house, the("wrong-order", found))
+    assert kinds(house) == ["unstamped"]
+
+
 def a_zero_byte_wheel(path: Path) -> None:
     path.write_bytes(b"")
 
@@ -351,7 +457,7 @@ def a_directory(path: Path) -> None:
     [
         (a_zero_byte_wheel, "invalid zip file"),
         (a_truncated_wheel, "invalid zip file"),
-        (a_wheel_without_metadata, "holds 0 METADATA files"),
+        (a_wheel_without_metadata, "holds 0 .dist-info directories"),
         (a_dangling_link, "a link to nothing"),
         (a_directory, "a directory"),
     ],
@@ -369,6 +475,31 @@ def test_a_broken_wheel_is_an_error_and_withdrawn(house: WheelhouseFixture, dama
     assert sound.exists()
     (slot,) = (house.root / "gentoo" / "avx2" / ".trash").iterdir()
     assert os.listdir(slot) == [name]  # nothing is lost
+
+
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        ({"Name": "other"}, "passed over by pip: its METADATA has the name 'other'"),
+        ({"Version": "1.1"}, "passed over by pip: its METADATA has the version '1.1'"),
+        ({"Version": "x"}, "pip would choose it and fail: its METADATA has the invalid version 'x'"),
+        ({"Requires-Dist": "foo>=1.0.*"}, "passed over by pip: invalid Requires-Dist 'foo>=1.0.*'"),
+        (
+            {"Requires-Python": "3.6"},
+            "invalid Requires-Python '3.6': pip takes it for any Python, uv may pass over the wheel",
+        ),
+    ],
+    ids=str,
+)
+def test_metadata_that_installers_pass_over(
+    house: WheelhouseFixture, headers: dict[str, str | None], told: str
+) -> None:
+    name = "demo-1.0-1000generic-py3-none-any.whl"
+    pack(house.root / "generic" / name, with_metadata(name, **headers))
+    found = the("broken", findings(house))
+    assert (found["severity"], found["message"]) == ("error", told)
+    fix(house, found)
+    assert "broken" not in kinds(house)
 
 
 def test_a_broken_wheel_that_is_alone_is_found_too(house: WheelhouseFixture) -> None:
@@ -501,13 +632,11 @@ def test_a_hostile_name_is_told_without_its_control_characters(house: Wheelhouse
 
 
 def big_tree(root: Path, projects: int) -> Site:
-    """Many projects with two wheels each: names for one file, as what is in them does not matter here."""
+    """Many projects with two wheels each: two names for one file."""
     site = make_tree(root, {})
-    (wheel,) = [make_wheel(root, "x-1.0-py3-none-any.whl")]
     for number in range(projects):
-        os.link(wheel, root / "nix" / "avx2" / f"p{number:05d}-1.0-{LINUX}.whl")
-        os.link(wheel, root / "nix" / "avx" / f"p{number:05d}-1.0-{LINUX}.whl")
-    wheel.unlink()
+        wheel = make_wheel(root / "nix" / "avx2", f"p{number:05d}-1.0-{LINUX}.whl")
+        os.link(wheel, root / "nix" / "avx" / wheel.name)
     return site
 
 
@@ -516,7 +645,7 @@ def test_several_processes_find_the_same_in_the_same_order(tmp_path: Path) -> No
     (tmp_path / "nix" / "avx2" / f"p00003-1.0-{LINUX}.whl").unlink()
     a_zero_byte_wheel(tmp_path / "nix" / "avx2" / f"p00333-2.0-{LINUX}.whl")
     alone = list(audit(site, jobs=1))
-    assert len(alone) == 400 * 3 - 2 + 2
+    assert len(alone) == 400 * 3 - 2 + 1  # the broken one is not told to be unstamped, too
     # In a process of its own: forking this one, which may have threads, is not what is tested.
     outputs = [
         run_cli("audit", "--json", "--jobs", jobs, "--root", tmp_path).stdout for jobs in ("1", "2", "3")

@@ -27,10 +27,10 @@ from tests.programs import (
 )
 from tests.questions import pick
 from wheelhouse_resolver.audit.findings import Finding, Severity
-from wheelhouse_resolver.audit.order import policy_choice
 from wheelhouse_resolver.audit.run import audit
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.installers.ordering import INSTALLERS, PythonKind, choice
+from wheelhouse_resolver.publishing.order import policy_choice
 from wheelhouse_resolver.site.layout import Directory
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree.candidate import Candidate

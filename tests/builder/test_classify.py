@@ -269,6 +269,29 @@ class TestUndecided:
         assert answer.reasons[-1] == "it needs no layer, and several have a directory for avx2"
         assert answer.possible == ("gentoo/avx2", "nix/avx2")
 
+    def test_a_wheel_for_other_cpus_is_offered_no_arch_of_the_site(self) -> None:
+        answer = found(BUILTIN, elf(), platforms=frozenset({"linux_aarch64"}))
+        assert answer.directory is None
+        assert answer.possible == ("gentoo/generic", "nix/generic", "generic")
+
+    def test_only_archs_of_the_wheels_family_are_offered(self) -> None:
+        ladder = '[[arch]]\nname = "avx2"\n[[arch]]\nname = "arm64"\nfeatures = ["asimd"]\n'
+        text = ladder + '[[layer]]\nname = "el9"\n'
+        site = Site.parse(text, "site.toml", root="/sw")
+        for machine, arch in (("aarch64", "arm64"), ("x86_64", "avx2")):
+            assert (
+                found(site, platforms=frozenset({f"linux_{machine}"})).possible == ()
+            )  # pure: it is decided
+            answer = found(site, elf(), platforms=frozenset({f"linux_{machine}"}))
+            assert answer.possible == (f"el9/{arch}", "el9/generic")
+            answer = found(site, elf(family=machine), platforms=frozenset({"any"}))
+            assert answer.possible == (f"el9/{arch}", "el9/generic")
+
+    def test_evidence_for_an_arch_of_another_family_is_overruled(self) -> None:
+        answer = found(BUILTIN, elf(), platforms=frozenset({"linux_aarch64"}), built=record())
+        assert answer.directory is None
+        assert answer.warnings == ("built for arch avx2 (build record): overruled, it is for aarch64 CPUs",)
+
     def test_a_mark_above_the_ladder(self) -> None:
         answer = found(GENTOO_ONLY._replace(ladder=GENTOO_ONLY.ladder[:3]), elf(isa_needed=8))
         assert answer.directory is None

@@ -13,7 +13,6 @@ import pytest
 from wheelhouse_resolver.builder.process.commands import (
     Finished,
     children,
-    interrupted_by,
     is_full,
     run_logged,
     subreaper,
@@ -180,22 +179,3 @@ def test_a_disk_is_full_when_it_takes_no_data_or_no_file(
 
 def test_no_disk_is_not_full(tmp_path: Path) -> None:
     assert not is_full(tmp_path / "missing")
-
-
-def test_signals_interrupt_once_and_afterwards_mean_what_they_meant_before() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    reached = []
-
-    def interrupted() -> None:
-        with interrupted_by(signal.SIGTERM, signal.SIGHUP):
-            try:
-                os.kill(os.getpid(), signal.SIGTERM)
-                time.sleep(10)
-            finally:
-                os.kill(os.getpid(), signal.SIGHUP)
-                reached.append("cleared up")
-
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert reached == ["cleared up"]
-    assert signal.getsignal(signal.SIGTERM) == before

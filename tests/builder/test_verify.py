@@ -170,7 +170,10 @@ class TestWhatFails:
         )
         files[record] = record_of(files, record)
         told = problems(check(pack(tmp_path / "demo-1.0-py3-none-any.whl", files)))
-        assert told == {"requirements": "demo 1.0 is not supported on this platform"}
+        assert told == {
+            "wheel": "WHEEL has tags cp27-cp27m-win32, the file name py3-none-any",
+            "requirements": "demo 1.0 is not supported on this platform",
+        }
 
     @compiles
     def test_a_hang(self, check: Any, tmp_path: Path) -> None:
@@ -193,7 +196,7 @@ class TestWhatFails:
     def test_what_is_no_wheel(self, check: Any, tmp_path: Path) -> None:
         path = tmp_path / "demo-1.0-py3-none-any.whl"
         path.write_bytes(b"PK and so on")
-        assert list(problems(check(path))) == ["install"]
+        assert list(problems(check(path))) == ["wheel", "install"]
 
     def test_a_python_that_is_none(self, tmp_path: Path) -> None:
         found = run_verification(

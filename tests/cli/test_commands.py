@@ -14,6 +14,7 @@ import pytest
 from tests.cli.conftest import Cli
 from tests.cli.examples import examples, parser_of
 from tests.factories import clean_environ, make_tree, run_cli
+from tests.host.fakes import make_environment
 from wheelhouse_resolver.cli.main import COMMANDS, build_parser
 
 
@@ -99,6 +100,7 @@ def test_the_installed_program_and_the_module_are_the_same(
     assert module.returncode == code
 
 
+@pytest.mark.parametrize("python", ["own", "another"])
 @pytest.mark.parametrize(
     ("arguments", "unneeded"),
     [
@@ -117,7 +119,7 @@ def test_the_installed_program_and_the_module_are_the_same(
     ids=str,
 )
 def test_a_command_imports_only_what_it_needs(
-    arguments: tuple[str, ...], unneeded: list[str], tmp_path: Path
+    arguments: tuple[str, ...], unneeded: list[str], python: str, tmp_path: Path
 ) -> None:
     """When it is run again: what it had to ask others for the first time is remembered."""
     make_tree(tmp_path / "tree", {"generic": ["demo-1.0-py3-none-any.whl"]})
@@ -129,6 +131,10 @@ def test_a_command_imports_only_what_it_needs(
     environ = clean_environ(
         WHEELHOUSE_CONFIG=str(tmp_path / "site.toml"), XDG_CACHE_HOME=str(tmp_path / "cache")
     )
+    if python == "another":
+        make_environment(tmp_path / "env")
+        environ["VIRTUAL_ENV"] = str(tmp_path / "env")
+        unneeded = [*unneeded, "packaging.markers"]  # what it says of its version is known
     run_cli(*arguments, environ=environ)
     code = (
         "import sys; from wheelhouse_resolver.cli.main import main; main(sys.argv[1:]);"
@@ -145,36 +151,6 @@ def test_a_command_imports_only_what_it_needs(
     imported = set(done.stderr.split()) - set(bare.stderr.split())
     assert "wheelhouse_resolver.site.model" in imported
     assert imported.isdisjoint(unneeded)
-
-
-class TestAnotherEnvironmentIsActive:
-    """The answer is for the Python that runs the program, and it is told."""
-
-    @pytest.fixture
-    def other(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        """An active virtual environment of a Python that comes next, in a tree with a wheel."""
-        make_tree(tmp_path / "tree", {"generic": ["demo-1.0-py3-none-any.whl"]})
-        (tmp_path / "other").mkdir()
-        (tmp_path / "other/pyvenv.cfg").write_text(f"version = 3.{sys.version_info[1] + 1}.1\n")
-        monkeypatch.setenv("WHEELHOUSE_ROOT", str(tmp_path / "tree"))
-        monkeypatch.setenv("VIRTUAL_ENV", str(tmp_path / "other"))
-        return tmp_path / "other"
-
-    HOST = ("--arch", "generic", "--layer", "none")
-
-    @pytest.mark.parametrize("command", ["avail", "pick", "why-not", "lock"])
-    def test_whose_answers_depend_on_the_python(self, command: str, cli: Cli, other: Path) -> None:
-        outcome = cli(command, "demo", *self.HOST)
-        assert outcome.code == 0
-        (line,) = outcome.err.splitlines()
-        assert line.startswith("warning: answers are for Python ")
-        assert line.endswith(f" environment {other}; say --python {other}/bin/python")
-        assert cli(command, "demo", *self.HOST, "--python", "3.11").err == ""
-
-    @pytest.mark.parametrize("command", ["path", "pip-conf"])
-    @pytest.mark.usefixtures("other")
-    def test_what_runs_at_module_load_is_silent(self, command: str, cli: Cli) -> None:
-        assert cli(command, *self.HOST).err == ""
 
 
 @pytest.mark.parametrize("command", ["avail", "pick", "why-not", "lock"])

@@ -20,14 +20,33 @@ def test_what_is_no_shell_is_bad_input(arguments: tuple[str, ...], cli: Cli) -> 
     assert cli("completion", *arguments).error
 
 
-def test_names_that_a_shell_would_read_as_more_than_a_word_are_left_out(
+#: Names that are more than a word to some shell, or no project's.
+ODD_NAMES = (
+    "a b",
+    "$(touch x)",
+    "`id`",
+    "a'b",
+    'a"b',
+    "a\nb",
+    "<(id)",
+    "a;b",
+    "a*",
+    "{a,b}",
+    "~root",
+    "!a",
+    "_a",
+    "\xe9",
+)
+
+
+def test_only_normalised_names_of_projects_are_offered(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_tree(tmp_path, {})
-    for name in ("fine", "a b", "$(touch x)", "`id`", "a'b", 'a"b', "a\nb"):
+    for name in ("fine", "Fine.Too", "x", *ODD_NAMES):
         (tmp_path / "generic" / f"{name}-1.0-py3-none-any.whl").touch()
     monkeypatch.setenv("WHEELHOUSE_ROOT", str(tmp_path))
-    assert cli("completion", "--list", "projects") == (0, "fine\n", "")
+    assert cli("completion", "--list", "projects") == (0, "fine\nfine-too\nx\n", "")
 
 
 def test_without_a_site_the_list_is_empty_and_says_nothing(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -194,7 +194,13 @@ class Terminal:
             pytest.skip(f"{command[0]} is not installed")
         self._descriptor, own = pty.openpty()
         self._shell = subprocess.Popen(
-            command, env=environ, cwd=cwd, stdin=own, stdout=own, stderr=own, start_new_session=True
+            # fish wants a terminal that controls it.
+            ["setsid", "--ctty", *command],
+            env=environ,
+            cwd=cwd,
+            stdin=own,
+            stdout=own,
+            stderr=own,
         )
         os.close(own)
 
@@ -253,6 +259,43 @@ def test_tab_at_a_terminal(command: list[str], start: str, environ: dict[str, st
         screen = terminal.type("wheelhouse-resolver pick nump\t", "GOT:pick nump:")
         assert "error" not in screen
         assert "Traceback" not in screen
+    finally:
+        terminal.close()
+
+
+@pytest.mark.parametrize(
+    ("command", "start"),
+    [
+        (["bash", "--norc", "--noprofile", "-i"], 'eval "$(wheelhouse-resolver completion bash)"'),
+        (
+            ["zsh", "-f", "-i"],
+            'autoload -U compinit; compinit -u -D; eval "$(wheelhouse-resolver completion zsh)"',
+        ),
+        (["fish", "--no-config", "-i"], "wheelhouse-resolver completion fish | source"),
+    ],
+    ids=SHELLS,
+)
+def test_no_file_name_is_evaluated(
+    command: list[str], start: str, environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Whoever may add a file to the wheelhouse must not thereby run commands as those who press TAB."""
+    (tmp_path / "empty").mkdir()
+    for name in (
+        "num$(touch x)",
+        "num`touch x`",
+        "num<(touch x)",
+        "num;touch x",
+        "num\ntouch x",
+        "num'$(touch x)",
+    ):
+        (tmp_path / "tree" / "generic" / f"{name}-1.0-py3-none-any.whl").touch()
+    terminal = Terminal(command, environ, tmp_path / "empty")
+    try:
+        terminal.type(f'{start}; echo REA""DY', "READY")
+        for where in ("pick", "avail --json", "withdraw"):
+            terminal.type(f"wheelhouse-resolver {where} num\t\t\x15echo DO''NE", "DONE")
+        terminal.type("wheelhouse-resolver pick nump\t", "GOT:pick numpy:")
+        assert not [*(tmp_path / "empty").iterdir()]
     finally:
         terminal.close()
 

@@ -726,6 +726,38 @@ class TestPython:
             in {each.check: each for each in env.findings("3.9")}["target"].message
         )
 
+    def test_by_default_the_one_in_use(self, env: Environment) -> None:
+        found = diagnose(Overrides(), env.environ)
+        assert found.facts.python is not None
+        assert found.facts.python.executable == env.python
+        assert found.facts.host.python.name == env.python
+        assert found.diagnostics == ()
+
+    @pytest.mark.parametrize("text", ["1 / 0\n", "import sys; sys.exit(3)\n"], ids=["raises", "exits"])
+    def test_the_one_in_use_though_its_policy_module_fails(self, text: str, env: Environment) -> None:
+        (env.above / "library").mkdir()
+        (env.above / "library" / FILENAME).write_text(text)
+        env.environ["PYTHONPATH"] = str(env.above / "library")
+        found = diagnose(Overrides(), env.environ)
+        assert found.facts.python is not None
+        assert found.facts.python.executable == env.python
+        assert [each.check for each in found.diagnostics] == ["manylinux-policy"]
+
+    def test_the_one_in_use_though_it_does_not_work(self, env: Environment) -> None:
+        env.environ["VIRTUAL_ENV"] = str(env.above / "broken")
+        python = copy_of_true(env.above / "broken/bin/python")
+        (finding,) = [
+            each for each in diagnose(Overrides(), env.environ).diagnostics if each.check == "target"
+        ]
+        assert f"target Python {python}: not a Python that works (exit code 0)" in finding.message
+
+    def test_a_version_that_is_here(self, env: Environment) -> None:
+        version = "{}.{}".format(*sys.version_info[:2])
+        facts = env.gather(version)
+        assert facts.python is not None
+        assert facts.python.executable == f"{env.python}{version}"
+        assert facts.host_options == ("--python", facts.python.executable)
+
     def test_the_directory_of_an_environment(self, env: Environment, venv: Path) -> None:
         facts = env.gather(str(venv))
         assert facts.python is not None

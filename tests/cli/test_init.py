@@ -137,12 +137,14 @@ def test_with_nothing_said_it_is_made_in_the_users_data_directory(
     assert (tmp_path / "wheelhouse/generic").is_dir()
 
 
-@pytest.mark.parametrize("umask", [0o022, 0o002, 0o077], ids=oct)
-def test_permissions_follow_the_umask(umask: int, cli: Cli, tmp_path: Path) -> None:
+@pytest.mark.parametrize("umask", [0o022, 0o002, 0o027, 0o077], ids=oct)
+def test_all_can_read_it_whatever_the_umask(umask: int, cli: Cli, tmp_path: Path) -> None:
+    """pip ignores a directory and a configuration that it cannot read, and says nothing."""
     before = os.umask(umask)
     try:
         cli("init", "--root", tmp_path / "tree")
     finally:
         os.umask(before)
-    assert stat.S_IMODE((tmp_path / "tree/nix/avx").stat().st_mode) == 0o777 & ~umask
-    assert stat.S_IMODE((tmp_path / "tree/site.toml").stat().st_mode) == 0o666 & ~umask
+    assert stat.S_IMODE((tmp_path / "tree/nix/avx").stat().st_mode) == 0o777 & ~umask | 0o555
+    assert stat.S_IMODE((tmp_path / "tree/nix").stat().st_mode) == 0o777 & ~umask | 0o555
+    assert stat.S_IMODE((tmp_path / "tree/site.toml").stat().st_mode) == 0o666 & ~umask | 0o444

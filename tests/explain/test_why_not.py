@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import platform
 import shlex
@@ -15,10 +16,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
-from tests.factories import make_tree, make_wheel, pack, wheel_files
+from tests.factories import make_tree, make_wheel, pack, plain_python, wheel_files, with_metadata
 from tests.questions import pick, why_not
 from wheelhouse_resolver.explain.answer import Answer, Verdict
-from wheelhouse_resolver.explain.scenario import problem_of
 from wheelhouse_resolver.explain.suggestions import Action, Step, Suggestion
 from wheelhouse_resolver.host.cpu import Cpu
 from wheelhouse_resolver.host.detect import Host, Machine
@@ -33,7 +33,7 @@ from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 LINUX = f"linux_{platform.machine()}"
-HOST = Host(arch="avx", layer="gentoo", archs=("sse3", "avx"), python=target_python("3.11")[0])
+HOST = Host(arch="avx", layer="gentoo", archs=("sse3", "avx"), python=plain_python("3.11"))
 
 Wheels = Mapping[str, Sequence[str]]
 
@@ -157,6 +157,22 @@ class TestStops:
             "generic/demo-0.9-py3-none-any.whl": Rule.LOST_VERSION,
         }
         assert {stop.about for (stop,) in stops(found).values()} == {(best.replace("demo-", "Demo-"),)}
+
+    def test_a_label_that_hides_a_better_arch_is_the_reason(self, tmp_path: Path) -> None:
+        best = f"gentoo/generic/demo-1.0+site-cp311-cp311-{LINUX}.whl"
+        wheels = {
+            "gentoo/avx": [f"demo-1.0.0-cp311-cp311-{LINUX}.whl", f"demo-0.9-cp311-cp311-{LINUX}.whl"],
+            "gentoo/generic": [os.path.basename(best)],
+            "generic": [f"demo-1.0-cp311-cp311-{LINUX}.whl"],
+        }
+        found = answer(tmp_path, wheels, "demo")
+        reasons = {each.file.path.removeprefix(f"{found.site.root}/"): each.reason for each in found.files}
+        hidden = ", by its local label alone, and so passed over for a less specific directory"
+        assert reasons == {
+            f"gentoo/avx/demo-1.0.0-cp311-cp311-{LINUX}.whl": f"older than {best}{hidden}",
+            f"gentoo/avx/demo-0.9-cp311-cp311-{LINUX}.whl": f"older than {best}",
+            f"generic/demo-1.0-cp311-cp311-{LINUX}.whl": f"older than {best}",
+        }
 
     def test_no_binary(self, tmp_path: Path) -> None:
         make_tree(
@@ -435,7 +451,7 @@ class TestHelps:
 
     def test_the_same_version_of_another_kind_of_python(self, tmp_path: Path) -> None:
         names = [f"demo-1.0-cp313-cp313-{LINUX}.whl", f"demo-1.0-cp310-cp310-{LINUX}.whl"]
-        threaded = HOST._replace(python=target_python("3.13t")[0])
+        threaded = HOST._replace(python=plain_python("3.13t"))
         found = answer(tmp_path, {"generic": names}, "demo", threaded)
         assert (found.python, steps(found)) == (
             "3.13t",
@@ -499,24 +515,51 @@ class TestBroken:
         assert steps(answer(tmp_path, {}, "demo")) == [(Step(Action.BUILD),)]
 
     @pytest.mark.parametrize(
-        ("metadata", "problem"),
+        ("headers", "problem"),
         [
-            ("Name: other\nVersion: 1.0\n", "has the name other"),
-            ("Name: demo\nVersion: 1.1\n", "has the version 1.1"),
-            ("Name: demo\nVersion: odd\n", "has the version odd"),
-            ("Version: 1.0\n", "has the name (none)"),
-            ("Name: demo\n", "has the version (none)"),
-            ("Name: Demo\nVersion: 1.0.0\n", ""),
+            ({"Version": "odd"}, "its METADATA has the invalid version 'odd'"),
+            ({"Name": None}, "its METADATA has no name"),
+            ({"Version": None}, "its METADATA has no version"),
+            ({"Name": "Demo", "Version": "1.0.0"}, ""),
         ],
         ids=str,
     )
-    def test_metadata_that_contradicts_the_name(self, metadata: str, problem: str, tmp_path: Path) -> None:
-        files = wheel_files("demo-1.0-py3-none-any.whl")
-        files["demo-1.0.dist-info/METADATA"] = f"Metadata-Version: 2.1\n{metadata}".encode()
-        pack(tmp_path / "tree/generic/demo-1.0-py3-none-any.whl", files)
+    def test_metadata_without_what_pip_needs(
+        self, headers: dict[str, str | None], problem: str, tmp_path: Path
+    ) -> None:
+        name = "demo-1.0-py3-none-any.whl"
+        pack(tmp_path / "tree/generic" / name, with_metadata(name, **headers))
         found = answer(tmp_path, {}, "demo")
-        assert (problem in found.problem) if problem else not found.problem
+        assert found.problem == problem
         assert found.verdict is (Verdict.BROKEN if problem else Verdict.PICKED)
+
+    @pytest.mark.parametrize(
+        ("headers", "problem"),
+        [
+            ({"Name": "other"}, "its METADATA has the name 'other'"),
+            ({"Version": "1.1"}, "its METADATA has the version '1.1'"),
+            ({"Requires-Dist": "foo>=1.0.*"}, "invalid Requires-Dist 'foo>=1.0.*'"),
+        ],
+        ids=str,
+    )
+    def test_a_wheel_that_pip_passes_over(
+        self, headers: dict[str, str | None], problem: str, tmp_path: Path
+    ) -> None:
+        name = "demo-2.0-py3-none-any.whl"
+        path = pack(tmp_path / "tree/generic" / name, with_metadata(name, **headers))
+        found = answer(tmp_path, {"gentoo/avx": ["demo-1.0-py3-none-any.whl"]}, "demo==2.0")
+        assert (found.verdict, found.positive, found.best) == (Verdict.NOTHING, False, None)
+        assert found.files[0].reason == f"passed over by pip: {problem}"
+        (older, replace) = found.suggestions
+        assert (older.steps, where(older)) == (
+            (Step(Action.VERSION, ("==1.0",)),),
+            "gentoo/avx/demo-1.0-py3-none-any.whl",
+        )
+        assert replace.steps == (Step(Action.REPLACE, (str(path),)),)
+        assert replace.command == f"wheelhouse-resolver withdraw --root {tmp_path}/tree --to generic {name}"
+        found = answer(tmp_path, {}, "demo")
+        assert (found.verdict, found.suggestions) == (Verdict.PICKED, ())
+        assert found.warnings == (f"{path}: passed over by pip: {problem}",)
 
     def test_damage_that_shows_only_when_it_is_unpacked_is_a_warning(self, tmp_path: Path) -> None:
         path = make_wheel(tmp_path / "tree/generic", "demo-1.0-py3-none-any.whl")
@@ -605,12 +648,12 @@ class Asked:
         best = pick(
             wheelhouse, requirement or self.requirement, host or self.host, files=files or self.files
         ).best
-        return best.path if best is not None and not problem_of(best) else None
+        return best.path if best is not None else None
 
     def single_changes(self) -> Iterator[str | None]:
         """What every single change leads to."""
         for version in _PYTHONS:
-            yield self.picks(self.host._replace(python=target_python(version)[0]))
+            yield self.picks(self.host._replace(python=plain_python(version)))
         for layer in _LAYERS:
             yield self.picks(self.host._replace(layer=layer))
         for arch in _ARCHS:
@@ -626,7 +669,7 @@ class Asked:
         host, files = self.host, self.files
         for step in suggestion.steps:
             if step.action is Action.PYTHON:
-                host = host._replace(python=target_python(python or step.values[0])[0])
+                host = host._replace(python=plain_python(python or step.values[0]))
             elif step.action is Action.LAYER:
                 host = host._replace(layer=None if step.values == ("none",) else step.values[0])
             elif step.action in (Action.NODE, Action.LOWER):
@@ -673,7 +716,7 @@ def test_every_suggestion_leads_to_a_pick_and_there_is_one_if_a_single_change_do
     files = RequirementsFile(
         constraints=(parse_requirement(constraint),) if constraint else (), prereleases=prereleases
     )
-    host = Host(arch=arch, layer=layer, python=target_python(python)[0])
+    host = Host(arch=arch, layer=layer, python=plain_python(python))
     with TemporaryDirectory() as directory:
         site = make_tree(Path(directory), {})
         for filename, label, needs, broken in wheels:

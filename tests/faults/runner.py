@@ -85,6 +85,7 @@ class Runner:
         without: Sequence[str] = (),
         file_size: int | None = None,
         user: int | None = None,
+        group: int | None = None,
     ) -> list[Ran]:
         """Run all *commands* at once and wait for them.
 
@@ -92,12 +93,12 @@ class Runner:
         kill_at:    SIGKILL each before its so-manieth step that changes or syncs a file, counted from 0.
         without:    abilities that the filesystem lacks: `links`, `renames`, `locks`.
         file_size:  the largest file that they may write (bytes).
-        user:       who they are (only root may say).
+        user:       who they are (only root may say). group: theirs, if not that of the user's number.
         """
         task = {
             "commands": [[os.fspath(word) for word in command] for command in commands],
             "kill_after": kill_after, "kill_at": kill_at, "without": list(without),
-            "file_size": file_size, "user": user,
+            "file_size": file_size, "user": user, "group": user if group is None else group,
         }  # fmt: skip
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -147,7 +148,7 @@ def _child(task: dict[str, Any], arguments: list[str], out: int, err: int) -> in
         resource.setrlimit(resource.RLIMIT_FSIZE, (task["file_size"], task["file_size"]))
     if task["user"] is not None:
         os.setgroups([])
-        os.setgid(task["user"])
+        os.setgid(task["group"])
         os.setuid(task["user"])
     _cripple(task["without"])
     if task["kill_at"] is not None:
@@ -208,6 +209,7 @@ def _warm_up() -> None:
                 ["publish", str(wheel), "--to", "gentoo/avx2"],
                 ["publish", str(base)],
                 ["restamp", "--retag"],
+                ["restamp", "--undo"],
                 ["view", "--output", str(base / "view")],
                 ["withdraw", "demo-1.0-1000generic-py3-none-any.whl"],
                 ["restore", "demo-1.0-1000generic-py3-none-any.whl"],

@@ -78,23 +78,18 @@ def test_sixteen_who_replace_each_other_lose_nothing(runner: Runner, tmp_path: P
     assert all(each.err.count("error: ") == (1 if each.code else 0) for each in ran)
 
 
-def test_sixteen_rebuilds_get_numbers_of_their_own_or_are_told(runner: Runner, tmp_path: Path) -> None:
+def test_64_rebuilds_at_once_get_numbers_of_their_own(runner: Runner, tmp_path: Path) -> None:
     case = Case(tmp_path)
     case.again()
     name = "demo-1.0-py3-none-any.whl"
-    wheels = [make_wheel(tmp_path / "in" / str(n), name, files={"m.py": str(n).encode()}) for n in range(16)]
-    left = list(wheels)
-    while left:
-        commands: list[Command] = [["publish", each, "--rebuild", "--root", case.root] for each in left]
-        ran = runner.together(commands)
-        done = [wheel for wheel, each in zip(left, ran, strict=True) if each.code == 0]
-        assert done
-        assert {content_of(wheel) for wheel in done} <= contents(case.root)
-        left = [wheel for wheel in left if wheel not in done]
+    wheels = [make_wheel(tmp_path / "in" / str(n), name, files={"m.py": str(n).encode()}) for n in range(64)]
+    ran = runner.together([["publish", each, "--rebuild", "--root", case.root] for each in wheels])
+    assert {(each.code, each.err) for each in ran} == {(0, "")}
     case.check_whole()
     assert [path.name for path in wheels_below(case.root)] == [
-        f"demo-1.0-{1000 + number}generic-py3-none-any.whl" for number in range(16)
+        f"demo-1.0-{1000 + number}generic-py3-none-any.whl" for number in range(64)
     ]
+    assert contents(tmp_path / "in") == contents(case.root)
 
 
 @pytest.mark.parametrize("without", _FILESYSTEMS)
@@ -113,11 +108,34 @@ def test_several_who_restamp_one_tree_finish_it_together(
     case.check()
     assert case.state() == expected
     assert leftovers(case.root) == []
-    for each in ran:  # who came too late for a wheel says so, and no more
-        assert all(
-            "nothing placed" in line or "cannot be read: No such file" in line
-            for line in each.err.splitlines()
-        )
+    assert {(each.code, each.err) for each in ran} == {(0, "")}  # what another has done is done
+
+
+@pytest.mark.parametrize("without", _FILESYSTEMS)
+def test_several_who_restamp_and_undo_one_tree_lose_nothing(
+    runner: Runner, tmp_path: Path, without: tuple[str, ...]
+) -> None:
+    case = Case(tmp_path)
+    for number in range(8):
+        for label in ("generic", "gentoo/avx2"):
+            case.standing(label, f"demo{number}-1.0-cp311-cp311-linux_x86_64.whl", mark=f"{label}{number}")
+    case.again()
+    first = {path: path.read_bytes() for path in wheels_below(case.root)}
+    restamp: Command = ["restamp", "--root", case.root]
+    undo: Command = [*restamp, "--undo"]
+    runner.together([restamp] * 4, without=without)
+    ran = runner.together([undo] * 4, without=without)
+    assert (0, "") in [(each.code, each.err) for each in ran]
+    for each in ran:  # who came while another one did it says so
+        assert (each.code, each.err) == (0, "") or "an undoing of one, is running" in each.err
+    assert {path: path.read_bytes() for path in wheels_below(case.root)} == first
+    for _ in range(3):
+        runner.together([restamp, undo, restamp, undo], without=without)
+        case.check_whole()
+        assert contents(case.start) <= contents(case.root)
+    while "nothing to undo" not in (ran := [runner.run(*undo, without=without)])[0].out:
+        assert (ran[0].code, ran[0].err) == (0, "")
+    assert {path: path.read_bytes() for path in wheels_below(case.root)} == first
 
 
 def test_publishers_and_restampers_and_kills_at_once(runner: Runner, tmp_path: Path) -> None:

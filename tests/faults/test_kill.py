@@ -16,17 +16,26 @@ import pytest
 from tests.factories import clean_environ
 from tests.faults.runner import Runner
 from tests.faults.trees import Case, contents, leftovers
+from tests.whole import wheels_below
+from wheelhouse_resolver import Site, Wheelhouse
+from wheelhouse_resolver.publishing import trash
 
 #: How often each case is killed at a random instant: every day, and in the stage of the slow tests.
 EVERYDAY, SLOW = 8, 20
 
 _FILESYSTEMS = [
     pytest.param((), id="links"),
+    pytest.param(("renames",), id="no-renames"),
     pytest.param(("links",), id="no-links"),
     pytest.param(("links", "renames"), id="no-links-no-renames"),
 ]
 
 Command = list[str | os.PathLike[str]]
+
+
+def bytes_of(root: Path) -> dict[str, bytes]:
+    """All wheels below *root* that installers see."""
+    return {str(path.relative_to(root)): path.read_bytes() for path in wheels_below(root)}
 
 
 class Blow:
@@ -79,7 +88,7 @@ def publish_blow(tmp_path: Path) -> Blow:
     return Blow(case, ["publish", *wheels, "--to", "gentoo/avx2"])
 
 
-def replace_blow(tmp_path: Path) -> Blow:
+def _replace_blow(tmp_path: Path, kind: type[Blow]) -> Blow:
     """Wheels in place of others with other content."""
     case = Case(tmp_path)
     wheels: Command = []
@@ -88,7 +97,62 @@ def replace_blow(tmp_path: Path) -> Blow:
         wheels.append(case.given(f"demo{number}-1.0-cp311-cp311-linux_x86_64.whl", mark=f"given {number}"))
         names.append(f"demo{number}-1.0-400000avx2-cp311-cp311-linux_x86_64.whl")
         case.standing("gentoo/avx2", names[-1], mark=f"old {number}")
-    return Blow(case, ["publish", *wheels, "--to", "gentoo/avx2", "--replace"], tuple(names))
+    return kind(case, ["publish", *wheels, "--to", "gentoo/avx2", "--replace"], tuple(names))
+
+
+class VisibleBlow(Blow):
+    """Some build of each is there at every moment, on any filesystem that can exchange or link names."""
+
+    able = True
+
+    def learn(self, runner: Runner, without: tuple[str, ...]) -> float:
+        self.able = not {"links", "renames"} <= {*without}
+        return super().learn(runner, without)
+
+    def check(self) -> None:
+        super().check()
+        there = {*self.case.state()} if self.able else {f"gentoo/avx2/{name}" for name in self.replaced}
+        assert {f"gentoo/avx2/{name}" for name in self.replaced} <= there
+
+
+def replace_blow(tmp_path: Path) -> Blow:
+    return _replace_blow(tmp_path, VisibleBlow)
+
+
+def rebuild_blow(tmp_path: Path) -> Blow:
+    """Corrected builds beside others: repeated after a kill, they are not added twice."""
+    case = Case(tmp_path)
+    wheels: Command = []
+    for number in range(3):
+        wheels.append(case.given(f"demo{number}-1.0-cp311-cp311-linux_x86_64.whl", mark=f"given {number}"))
+        name = f"demo{number}-1.0-400000avx2-cp311-cp311-linux_x86_64.whl"
+        case.standing("gentoo/avx2", name, mark=f"old {number}")
+    return Blow(case, ["publish", *wheels, "--to", "gentoo/avx2", "--rebuild"])
+
+
+#: Of one name in several directories, and of another.
+NAMES = ("demo-1.0-1000generic-py3-none-any.whl", "other-1.0-1000generic-py3-none-any.whl")
+
+
+def withdraw_blow(tmp_path: Path) -> Blow:
+    case = Case(tmp_path)
+    for label in ("generic", "nix/generic", "gentoo/generic"):
+        for name in NAMES:
+            case.standing(label, name, mark=label)
+    return Blow(case, ["withdraw", *NAMES])
+
+
+class RestoreBlow(Blow):
+    def prepare(self) -> None:
+        super().prepare()
+        for label in ("generic", "nix/generic", "gentoo/generic"):
+            for name in NAMES:
+                trash.move_to_trash(str(self.case.root / label / name))
+
+
+def restore_blow(tmp_path: Path) -> Blow:
+    case = withdraw_blow(tmp_path).case
+    return RestoreBlow(case, ["restore", *NAMES])
 
 
 class RemovingBlow(Blow):
@@ -134,6 +198,45 @@ def restamp_blow(tmp_path: Path) -> Blow:
             case.standing(label, name, size=2_000, mark=f"{label} {number}")
     case.standing("gentoo/avx2", "other-1.0-999003avx2-py3-none-any.whl", mark="stale")
     return Blow(case, ["restamp"])
+
+
+class UndoBlow(Blow):
+    """A restamped tree that gets its former names back, to the byte."""
+
+    def __init__(self, case: Case) -> None:
+        super().__init__(case, ["restamp", "--undo"])
+        self.first = bytes_of(case.start)
+        assert Wheelhouse(Site.default(case.start)).restamp().ok
+        assert not self.first.keys() & bytes_of(case.start).keys()
+
+    def check_done(self) -> None:
+        super().check_done()
+        assert bytes_of(self.case.root) == self.first
+
+
+def undo_blow(tmp_path: Path) -> Blow:
+    case = restamp_blow(tmp_path).case
+    return UndoBlow(case)
+
+
+class UndoneBlow(Blow):
+    """A restamping that is undone after it was killed."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.first = bytes_of(self.case.root)
+
+    def verify(self, runner: Runner, without: tuple[str, ...]) -> None:
+        self.check()
+        undo: Command = ["restamp", "--undo", "--root", self.case.root]
+        ran = runner.run(*undo, without=without)
+        assert (ran.code, ran.err) == (0, "")
+        assert bytes_of(self.case.root) == self.first
+        assert leftovers(self.case.root) == []
+
+
+def undone_blow(tmp_path: Path) -> Blow:
+    return UndoneBlow(restamp_blow(tmp_path).case, ["restamp"])
 
 
 class ViewBlow(Blow):
@@ -202,8 +305,13 @@ def view_blow(tmp_path: Path) -> Blow:
 BLOWS = {
     "publish": publish_blow,
     "replace": replace_blow,
+    "rebuild": rebuild_blow,
+    "withdraw": withdraw_blow,
+    "restore": restore_blow,
     "remove-source": remove_blow,
     "restamp": restamp_blow,
+    "undo": undo_blow,
+    "restamp-undone": undone_blow,
     "view": view_blow,
 }
 _EACH = pytest.mark.parametrize("make", BLOWS.values(), ids=list(BLOWS))
@@ -289,6 +397,20 @@ def test_killed_again_and_again_it_gets_there(runner: Runner, tmp_path: Path) ->
         runner.run(*blow.command, kill_after=dice.uniform(0, lasts))
         blow.check()
     blow.verify(runner, ())
+
+
+def test_restamped_and_undone_again_and_again_with_kills(runner: Runner, tmp_path: Path) -> None:
+    blow = undone_blow(tmp_path)
+    lasts = blow.learn(runner, ())
+    blow.prepare()
+    dice = random.Random(0)
+    for number in range(12):
+        more = ["--undo"] * (number % 3 == 2)
+        runner.run(*blow.command, *more, kill_after=dice.uniform(0, lasts))
+        blow.check()
+    for _ in range(12):  # as many runs as there may have been
+        assert runner.run(*blow.command, "--undo").code == 0
+    assert bytes_of(blow.case.root) == bytes_of(blow.case.start)
 
 
 def test_the_installed_program_is_killed_like_the_forked_one(runner: Runner, tmp_path: Path) -> None:

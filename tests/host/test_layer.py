@@ -14,8 +14,8 @@ from tests.host.binaries import copy_of_true, hand_made_elf, script, set_program
 from wheelhouse_resolver.host.cpu import Cpu
 from wheelhouse_resolver.host.detect import Host, Machine, detect_host
 from wheelhouse_resolver.host.layer import Evidence, layer_evidence, parse_os_release
-from wheelhouse_resolver.host.program_interpreter import NotElfError, program_interpreter
-from wheelhouse_resolver.host.target_python import Interpreter, TargetPython
+from wheelhouse_resolver.host.program_interpreter import Interpreter, NotElfError, program_interpreter
+from wheelhouse_resolver.host.target_python import TargetPython
 from wheelhouse_resolver.site.layout import BUILTIN_LAYERS, Layer
 from wheelhouse_resolver.site.model import Site
 

@@ -24,7 +24,6 @@ from wheelhouse_resolver.host.target_python import (
     TargetPython,
     found_python,
     marker_environment,
-    other_active,
     other_version,
     python_version,
     supported_tags,
@@ -447,39 +446,3 @@ def test_what_such_a_python_would_have_to_say_is_unknown(
     with pytest.raises(PythonError) as caught:
         question(target)
     assert str(caught.value) == (f"target Python {path}: cannot be run here, so its wheel tags are unknown")
-
-
-class TestAnotherEnvironmentIsActive:
-    OTHER = f"3.{sys.version_info[1] + 1}"
-
-    @pytest.mark.parametrize(
-        "line",
-        ["version = {}.4", "version_info = {}.4.final.0", "home = /usr\nversion_info={}.4\nuv = 0.9.1"],
-        ids=["venv", "virtualenv", "uv"],
-    )
-    def test_a_virtual_environment_says_its_version(self, line: str, tmp_path: Path) -> None:
-        (tmp_path / "pyvenv.cfg").write_text(f"{line.format(self.OTHER)}\n")
-        own = ".".join(map(str, sys.version_info[:3]))
-        told = other_active({"VIRTUAL_ENV": str(tmp_path), "CONDA_PREFIX": "/nowhere"})
-        assert told == (
-            f"answers are for Python {own} (the one that runs this), not for the active environment "
-            f"{tmp_path}; say --python {tmp_path}/bin/python"
-        )
-        (tmp_path / "pyvenv.cfg").write_text(f"{line.format(own[:4])}\n")
-        assert other_active({"VIRTUAL_ENV": str(tmp_path)}) is None
-
-    def test_a_conda_environment_has_its_version_in_a_record(self, tmp_path: Path) -> None:
-        records = tmp_path / "conda-meta"
-        records.mkdir()
-        for name in ("history", "python-dateutil-9.9-py_0.json", f"python-{self.OTHER}.1-h99_0_cpython.json"):
-            (records / name).touch()
-        assert f"environment {tmp_path};" in (other_active({"CONDA_PREFIX": str(tmp_path)}) or "")
-
-    def test_of_what_tells_no_version_nothing_is_said(self, tmp_path: Path) -> None:
-        assert other_active({}) is None
-        assert other_active({"VIRTUAL_ENV": ""}) is None
-        assert other_active({"VIRTUAL_ENV": "/nowhere"}) is None
-        assert other_active({"CONDA_PREFIX": str(tmp_path)}) is None
-        (tmp_path / "pyvenv.cfg").write_bytes(b"\xff\nhome = /usr\n")
-        assert other_active({"VIRTUAL_ENV": str(tmp_path)}) is None
-        assert other_active({"VIRTUAL_ENV": sys.prefix}) is None

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.tags import parse_tag
 
-from wheelhouse_resolver.audit.order import policy_choice, visible
 from wheelhouse_resolver.installers.inversion import beats, concerned_pythons, inversions, retagged
 from wheelhouse_resolver.installers.ordering import INSTALLERS, PythonKind, choice, tag_priorities
+from wheelhouse_resolver.publishing.order import policy_choice, visible
 from wheelhouse_resolver.site.layout import Layer
 from wheelhouse_resolver.site.model import Site, searched_together
 from wheelhouse_resolver.tree.candidate import Candidate, parse_candidate

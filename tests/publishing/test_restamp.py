@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+import re
+import tempfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from tests.factories import pack, wheel_files
 from tests.wheelhouse import WheelhouseFixture, everything_below
 from tests.whole import assert_whole, content_of, wheels_below
 from wheelhouse_resolver.publishing import trash
@@ -21,6 +25,11 @@ STAMPED = "demo-1.0-1000generic-py3-none-any.whl"
 @pytest.fixture
 def house(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> WheelhouseFixture:
     return WheelhouseFixture(tmp_path, capsys)
+
+
+def kept_below(root: Path) -> list[Path]:
+    """The old wheels that restamping has kept."""
+    return sorted(root.rglob(".trash/*/*.whl"))
 
 
 def one(marks: str) -> dict[str, dict[str, bytes]]:
@@ -46,13 +55,17 @@ def test_every_wheel_gets_the_stamp_of_its_directory(house: WheelhouseFixture) -
     for path in wheels_below(house.root):
         assert_whole(path)
     assert sorted(map(content_of, wheels_below(house.root))) == contents
-    assert [line.split()[0] for line in done.out.splitlines()] == ["stamped"] * 4
+    *lines, totals, took = done.out.splitlines()
+    assert [line.split()[0] for line in lines] == ["stamped"] * 4
+    size = sum(path.stat().st_size for path in kept_below(house.root))
+    assert totals == f"4 wheels rewritten ({size / 1000:.1f} kB), 0 with a current stamp already"
+    assert took.startswith("it took a second or less (")
 
 
 def test_the_most_specific_directory_comes_first(house: WheelhouseFixture) -> None:
     for label in ("generic", "gentoo/generic", "gentoo/avx512", "gentoo/sse3"):
         house.add(label, PLAIN)
-    lines = house.run("restamp").out.splitlines()
+    lines = house.run("restamp").out.splitlines()[:4]
     assert [line.split("/house/")[1].rpartition("/")[0] for line in lines] == [
         "gentoo/avx512", "gentoo/sse3", "gentoo/generic", "generic",
     ]  # fmt: skip
@@ -63,7 +76,7 @@ def test_a_second_run_changes_nothing(house: WheelhouseFixture) -> None:
     house.run("restamp")
     before = everything_below(house.root)
     done = house.run("restamp")
-    assert done == (0, "", "")
+    assert done == (0, "0 wheels rewritten (0 bytes), 1 with a current stamp already\n", "")
     assert everything_below(house.root) == before
 
 
@@ -72,7 +85,18 @@ def test_a_dry_run_says_it_and_touches_nothing(house: WheelhouseFixture) -> None
     (house.root / "generic/.wheelhouse-draft-h-1-1-1.part").touch()
     before = everything_below(house.root)
     done = house.run("restamp", "--dry-run")
-    assert done == (0, f"would rename {path} to {STAMPED}\n", "")
+    assert (done.code, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert lines[:2] == [
+        f"would rename {path} to {STAMPED}",
+        f"1 wheel to rewrite ({path.stat().st_size} bytes), 0 with a current stamp already",
+    ]
+    assert re.fullmatch(
+        rf"that takes about a second or less \(.*/s, measured by reading all and rewriting it in "
+        rf"{tempfile.gettempdir()}\)",
+        lines[2],
+    )
+    assert lines[3:] == ["the old wheels are kept in .trash/ for --undo, until --forget removes them"]
     assert everything_below(house.root) == before
 
 
@@ -103,7 +127,7 @@ def test_a_stamped_wheel_with_other_content_is_told_and_both_stay(house: Wheelho
     assert house.wheels("gentoo") == ["avx/other-1.0-300000avx-cp311-cp311-linux_x86_64.whl"]
 
 
-@pytest.mark.parametrize("kind", ["damaged", "pipe", "directory", "build-number"])
+@pytest.mark.parametrize("kind", ["damaged", "hash", "pipe", "directory", "link", "build-number"])
 def test_what_cannot_be_stamped_is_told_and_the_others_are(house: WheelhouseFixture, kind: str) -> None:
     bad = house.root / "generic/bad-1.0-py3-none-any.whl"
     if kind == "damaged":
@@ -112,14 +136,21 @@ def test_what_cannot_be_stamped_is_told_and_the_others_are(house: WheelhouseFixt
         os.mkfifo(bad)
     elif kind == "directory":
         bad.mkdir()
+    elif kind == "link":
+        bad.symlink_to("nowhere")
+    elif kind == "hash":
+        pack(bad, {**wheel_files(bad.name), "bad.py": b"other"})
     else:
         house.add("generic", "bad-1.0-20240101-py3-none-any.whl")
     (house.root / "generic/not a wheel.whl").touch()
-    house.add("generic", PURE)
+    path = house.add("generic", PURE)
+    planned = house.run("restamp", "--dry-run")
     done = house.run("restamp")
     assert done.code == 1
     assert "bad-1.0-" in done.err
     assert done.err.count("error: ") == 1
+    assert (planned.code, planned.err) == (done.code, done.err)
+    assert f"would rename {path} to {STAMPED}\n1 wheel to rewrite" in planned.out
     assert STAMPED in house.wheels("generic")
 
 
@@ -128,14 +159,14 @@ def test_a_file_that_came_in_place_of_the_old_one_is_never_lost(
 ) -> None:
     # Between being read and being removed, somebody puts another wheel of the name there.
     path = house.add("generic", PURE, **one("old"))
-    remove = trash.remove_if_unchanged
+    keep = trash.keep_if_unchanged
 
-    def meanwhile(what: str, known: tuple[int, ...]) -> bool:
+    def meanwhile(what: str, known: tuple[int, ...], slot: str | None) -> trash.Trashed | None:
         path.unlink()
         house.add("generic", PURE, **one("new"))
-        return remove(what, known)
+        return keep(what, known, slot)
 
-    monkeypatch.setattr(trash, "remove_if_unchanged", meanwhile)
+    monkeypatch.setattr(trash, "keep_if_unchanged", meanwhile)
     house.run("restamp")
     assert sorted(house.wheels("generic")) == [STAMPED, PURE]
     assert b"'new'" in zipfile.ZipFile(path).read("demo.py")
@@ -187,6 +218,9 @@ def test_a_full_disk_ends_the_run_at_once_with_one_line(
     monkeypatch.setattr(os, "fsync", full)
     done = house.run("restamp")
     assert (done.code, done.out) == (2, "")
+    assert "restamp.journal: No space left on device\n" in done.err
+    done = house.run("restamp", "--no-undo")
+    assert (done.code, done.out) == (2, "")
     assert done.err == (
         f"error: cannot write {house.root}/gentoo/avx2/demo-1.0-400000avx2-cp311-cp311-linux_x86_64.whl: "
         "No space left on device\n"
@@ -217,7 +251,12 @@ def test_what_no_tags_can_mend_is_told_and_stays(house: WheelhouseFixture) -> No
     house.add("gentoo/avx2", "demo-1.0-400000avx2-cp311-none-any.whl")
     before = house.wheels()
     done = house.run("restamp", "--retag")
-    assert (done.code, done.out) == (1, "")
+    assert done.code == 1
+    assert done.out.startswith("inversion: policy wants gentoo/avx2/demo-1.0-400000avx2-cp311-none-any.whl, ")
+    assert done.out.endswith(
+        "\n0 wheels rewritten (0 bytes), 2 with a current stamp already\n"
+        f"1 tag inversion left, which no stamp fixes; details: `{house.site.command('audit')}`\n"
+    )
     assert "a tag inversion that new tags cannot fix: " in done.err
     assert "\nhint: withdraw one of the two: `" in done.err
     assert house.wheels() == before
@@ -234,3 +273,74 @@ def test_a_damaged_wheel_in_an_inversion_is_told_and_the_others_are_mended(house
     assert done.err.startswith(f"error: {damaged}: invalid wheel: invalid zip file")
     tags = "linux_x86_64.manylinux_2_17_x86_64"
     assert f"other-1.0-400000avx2-cp311-cp311-{tags}.whl" in house.wheels("gentoo/avx2")
+
+
+# -- what restamping leaves --------------------------------------------------------------------------------
+
+
+def inverted(house: WheelhouseFixture) -> list[str]:
+    """Unstamped wheels, of which those in avx512 lose by their tags whatever their stamps; their projects."""
+    projects = ["demo", "other"]
+    for name in projects:
+        for label in ("generic", "gentoo/avx2"):
+            house.add(label, f"{name}-1.0-cp311-cp311-manylinux_2_17_x86_64.whl")
+        house.add("gentoo/avx512", f"{name}-1.0-cp311-cp311-linux_x86_64.whl")
+    house.add("gentoo/avx512", "fine-1.0-500000avx512-cp311-cp311-linux_x86_64.whl")
+    return projects
+
+
+def test_restamp_and_its_dry_run_say_which_inversions_stay(house: WheelhouseFixture) -> None:
+    projects = inverted(house)
+    planned = house.run("restamp", "--dry-run")
+    done = house.run("restamp")
+    for each in (planned, done):
+        assert (each.code, each.err) == (0, "")
+        told = [line for line in each.out.splitlines() if line.startswith("inversion: ")]
+        assert told == [
+            f"inversion: policy wants gentoo/avx512/{name}-1.0-500000avx512-cp311-cp311-linux_x86_64.whl, "
+            f"pip 21.1 to 26.2, uv would take gentoo/avx2/{name}-1.0-400000avx2-cp311-cp311-"
+            "manylinux_2_17_x86_64.whl: a better wheel tag"
+            for name in projects
+        ]
+        command = house.site.command("restamp", "--retag")
+        end = f"2 tag inversions left, which no stamp fixes; equal tags may: `{command}`\n"
+        assert each.out.endswith(end)
+        assert "1 with a current stamp already" in each.out
+    found = json.loads(house.run("audit", "--json").out)
+    assert [each["kind"] for each in found] == ["tag-inversion"] * 2
+    assert house.run("restamp", "--retag").code == 0
+    assert house.run("restamp").out == "0 wheels rewritten (0 bytes), 7 with a current stamp already\n"
+
+
+def test_the_totals_and_what_is_left_are_there_for_programs(house: WheelhouseFixture) -> None:
+    inverted(house)
+    planned, done = (json.loads(house.run("restamp", "--json", *more).out) for more in (["--dry-run"], []))
+    size = sum(path.stat().st_size for path in kept_below(house.root))
+    for each, result in ((planned, "planned"), (done, "stamped")):
+        assert [change["result"] for change in each["changes"]] == [result] * 6
+        totals = each["totals"]
+        assert (totals["wheels"], totals["current"], totals["size"]) == (6, 1, size)
+        assert 0 < totals["seconds"] < 60
+        assert [Path(left["wanted"]).name.partition("-")[0] for left in totals["left"]] == ["demo", "other"]
+        assert totals["left"][0]["hosts"] == ["gentoo/avx512"]
+    assert planned["totals"]["left"] == done["totals"]["left"]
+
+
+def test_what_nobody_can_install_inverts_nothing(house: WheelhouseFixture) -> None:
+    (house.root / "generic/demo-1.0-cp311-cp311-manylinux_2_17_x86_64.whl").symlink_to("nowhere")
+    house.add("gentoo/avx2", PLAIN)
+    for more in (["--dry-run"], []):
+        assert "inversion" not in house.run("restamp", *more).out
+
+
+def test_the_estimate_grows_with_the_bytes(house: WheelhouseFixture) -> None:
+    # Ten times the wheels of the same size: about ten times the time of one.
+    content = {"files": {"data": os.urandom(3_000_000)}}
+    house.add("generic", "demo0-1.0-py3-none-any.whl", **content)
+    alone = json.loads(house.run("restamp", "--json", "--dry-run").out)["totals"]
+    for number in range(1, 10):
+        house.add("generic", f"demo{number}-1.0-py3-none-any.whl", **content)
+    many = json.loads(house.run("restamp", "--json", "--dry-run").out)["totals"]
+    assert (alone["wheels"], many["wheels"]) == (1, 10)
+    assert many["size"] == pytest.approx(10 * alone["size"], rel=0.01)
+    assert many["seconds"] > alone["seconds"]

@@ -9,11 +9,13 @@ import stat
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tests.filesystems import FILESYSTEMS, NAME, NoRename, put, weaken
+from tests.filesystems import FILESYSTEMS, NAME, NoRename, put, refused, weaken
 from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.utils import atomic
@@ -57,6 +59,15 @@ def test_what_comes_back_takes_no_others_place(tmp_path: Path) -> None:
     assert Path(taken.path).read_bytes() == b"old"
 
 
+def test_what_a_killed_run_had_put_back_comes_back(tmp_path: Path) -> None:
+    put(tmp_path, b"content")
+    taken = trash.move_to_trash(str(tmp_path / NAME))
+    os.link(taken.path, taken.origin)
+    assert trash.put_back(taken)
+    assert (tmp_path / NAME).read_bytes() == b"content"
+    assert trash.trashed(str(tmp_path)) == []
+
+
 def test_everything_ever_withdrawn_is_kept_the_latest_first(tmp_path: Path) -> None:
     for content in (b"1", b"2", b"3"):
         put(tmp_path, content)
@@ -80,7 +91,7 @@ def test_the_latest_is_first_whatever_the_clock_does(
 def test_a_file_in_the_place_of_the_trash_is_told_and_kept(tmp_path: Path) -> None:
     put(tmp_path, b"content")
     (tmp_path / trash.TRASH).write_bytes(b"a file")
-    with pytest.raises(OutputError, match="Not a directory"):
+    with pytest.raises(OutputError, match="File exists"):
         trash.move_to_trash(str(tmp_path / NAME))
     assert (tmp_path / NAME).read_bytes() == b"content"
     assert (tmp_path / trash.TRASH).read_bytes() == b"a file"
@@ -166,23 +177,51 @@ def test_a_relative_link_is_discarded_without_looking_where_it_leads(tmp_path: P
 # -- replacing ---------------------------------------------------------------------------------------------
 
 
-def replaced(directory: Path, content: bytes) -> bool:
+def replace(directory: Path, content: bytes) -> None:
     with atomic.temporary(str(directory)) as temporary:
         temporary.file.write(content)
         atomic.sync(temporary, 0o644)
-        return trash.replace_at(str(directory / NAME), temporary)
+        trash.replace_at(str(directory / NAME), temporary)
 
 
+def in_the_trash(directory: Path) -> list[bytes]:
+    return [Path(each.path).read_bytes() for each in trash.trashed(str(directory))]
+
+
+@pytest.fixture(params=["exchange", "links", "neither"])
+def _replacing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Filesystems that can exchange two names, that have links instead (NFS), and that have neither."""
+    if request.param == "exchange":
+        return
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: NoRename(errno.EINVAL))
+    if request.param == "neither":
+        monkeypatch.setattr(os, "link", refused(errno.EPERM))
+
+
+@pytest.mark.usefixtures("_replacing")
 def test_what_is_replaced_is_in_the_trash(tmp_path: Path) -> None:
     put(tmp_path, b"old")
-    assert replaced(tmp_path, b"new")
-    assert (tmp_path / NAME).read_bytes() == b"new"
+    replace(tmp_path, b"new")
+    replace(tmp_path, b"newer")
+    assert (tmp_path / NAME).read_bytes() == b"newer"
     assert stat.S_IMODE((tmp_path / NAME).stat().st_mode) == 0o644
-    assert [Path(each.path).read_bytes() for each in trash.trashed(str(tmp_path))] == [b"old"]
+    assert in_the_trash(tmp_path) == [b"new", b"old"]
     assert sorted(os.listdir(tmp_path)) == [trash.TRASH, NAME]
 
 
-def test_a_reader_finds_one_or_the_other_at_every_moment(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("_replacing")
+def test_what_is_gone_meanwhile_needs_no_replacing(tmp_path: Path) -> None:
+    replace(tmp_path, b"new")
+    assert (tmp_path / NAME).read_bytes() == b"new"
+    assert in_the_trash(tmp_path) == []
+
+
+@pytest.mark.parametrize("able", ["exchange", "links"])
+def test_a_reader_finds_one_or_the_other_at_every_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, able: str
+) -> None:
+    if able == "links":
+        monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: NoRename(errno.EINVAL))
     put(tmp_path, b"old")
     over = threading.Event()
     seen: set[bytes] = set()
@@ -196,27 +235,60 @@ def test_a_reader_finds_one_or_the_other_at_every_moment(tmp_path: Path) -> None
 
     reader = threading.Thread(target=read)
     reader.start()
-    for number in range(100):
-        assert replaced(tmp_path, b"new %d" % number)
+    for number in range(1000):
+        replace(tmp_path, b"new %d" % number)
     over.set()
     reader.join()
-    assert seen
+    assert len(seen) > 1
     assert b"missing" not in seen
-    assert len(trash.trashed(str(tmp_path))) == 100
+    assert len(in_the_trash(tmp_path)) == 1000
 
 
-@pytest.mark.parametrize("answer", [errno.EIO, errno.EINVAL], ids=["error", "cannot"])
+@pytest.mark.usefixtures("_replacing")
+def test_of_many_who_replace_at_once_each_is_kept(tmp_path: Path) -> None:
+    put(tmp_path, b"old")
+    contents = [b"new %d" % number for number in range(24)]
+
+    def attempt(content: bytes) -> None:
+        while True:
+            with suppress(atomic.AlreadyExistsError):  # where it takes two steps, somebody may come between
+                replace(tmp_path, content)
+                return
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(attempt, contents))
+    assert sorted([(tmp_path / NAME).read_bytes(), *in_the_trash(tmp_path)]) == sorted([b"old", *contents])
+
+
+@pytest.mark.usefixtures("_replacing")
+@pytest.mark.parametrize("step", ["rename", "link", "replace"])
 def test_when_it_cannot_be_replaced_the_old_one_is_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     put(tmp_path, b"old")
-    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: NoRename(answer))
-    if answer == errno.EIO:
-        with pytest.raises(OutputError, match="Input/output error"):
-            replaced(tmp_path, b"new")
-    else:
-        assert not replaced(tmp_path, b"new")
+    real = getattr(os, step)
+
+    def failing(source: str, target: str, **options: object) -> None:
+        if target == str(tmp_path / NAME) and not source.startswith(str(tmp_path / trash.TRASH)):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), source)
+        real(source, target, **options)
+
+    monkeypatch.setattr(os, step, failing)
+    with suppress(OutputError):
+        replace(tmp_path, b"new")
+        assert (tmp_path / NAME).read_bytes() == b"new"
+        return
     assert (tmp_path / NAME).read_bytes() == b"old"
     assert sorted(os.listdir(tmp_path)) == [trash.TRASH, NAME]
-    assert trash.trashed(str(tmp_path)) == []
-    assert os.listdir(tmp_path / trash.TRASH) == []
+    assert in_the_trash(tmp_path) == []
+
+
+def test_an_error_of_the_exchange_is_no_reason_to_try_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, b"old")
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: NoRename(errno.EIO))
+    with pytest.raises(OutputError, match="Input/output error"):
+        replace(tmp_path, b"new")
+    assert (tmp_path / NAME).read_bytes() == b"old"
+    assert in_the_trash(tmp_path) == []

@@ -12,7 +12,7 @@ import pytest
 from packaging.markers import default_environment
 from packaging.pylock import Pylock, PylockSelectError
 
-from tests.factories import make_tree, make_wheel
+from tests.factories import make_tree, make_wheel, plain_python
 from tests.pips import pip_environ
 from tests.programs import Program, one_of_each_everyday
 from tests.resolution import lock
@@ -95,7 +95,7 @@ class TestPylock:
         here = Pylock.from_dict(tomllib.loads(text_for(site, "pylock")))
         names = [package.name for package, _ in here.select()]
         assert names == ["a-b", "c", "d", "e"]
-        other = HOST._replace(python=target_python("3.8")[0])
+        other = HOST._replace(python=plain_python("3.8"))
         elsewhere = Pylock.from_dict(tomllib.loads(text_for(site, "pylock", other)))
         with pytest.raises(PylockSelectError, match="does not satisfy"):
             list(elsewhere.select())
@@ -222,7 +222,7 @@ class TestPylockInstalled:
     def test_not_for_another_python(self, program: Program, tmp_path: Path) -> None:
         site = house(tmp_path / "tree")
         file = tmp_path / "pylock.toml"
-        file.write_text(text_for(site, "pylock", HOST._replace(python=target_python("3.8")[0])))
+        file.write_text(text_for(site, "pylock", HOST._replace(python=plain_python("3.8"))))
         error = installed(program, file, tmp_path / "target")["error"]
         assert "environment" in error
         assert not (tmp_path / "target").exists() or not list((tmp_path / "target").glob("*.py"))

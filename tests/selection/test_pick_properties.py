@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.factories import make_tree
+from tests.factories import make_tree, plain_python
 from tests.questions import pick
 from wheelhouse_resolver.host.detect import Host
-from wheelhouse_resolver.host.target_python import supported_tags, target_python
+from wheelhouse_resolver.host.target_python import supported_tags
 from wheelhouse_resolver.selection.pick import Pick
 from wheelhouse_resolver.selection.policy import policy_key
 from wheelhouse_resolver.site.layout import Directory
@@ -27,7 +27,7 @@ from wheelhouse_resolver.tree.candidate import Candidate, parse_candidate
 from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 LINUX = f"linux_{platform.machine()}"
-HOST = Host(arch="avx512", layer="gentoo", python=target_python("3.11")[0])
+HOST = Host(arch="avx512", layer="gentoo", python=plain_python("3.11"))
 PRIORITIES = {tag: number for number, tag in enumerate(supported_tags(HOST.python))}
 SITE = Site.default("/wheelhouse")
 

@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -84,10 +85,69 @@ def test_another_kind_is_another_question() -> None:
 
 
 def test_two_keys_that_share_a_file_are_not_confused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zlib.crc32", lambda _: 0)
+    for checksum in ("zlib.crc32", "zlib.adler32"):
+        monkeypatch.setattr(checksum, lambda _: 0)
     cache.get("kind", ["one"], Question("of one"))
     assert cache.get("kind", ["two"], Question("of two")) == "of two"
     assert cache.get("kind", ["one"], Question("of one")) == "of one"
+
+
+def answer_for(path: Path, question: Question) -> Any:
+    return cache.get_for_file("kind", str(path), question)
+
+
+def test_an_answer_for_a_file_holds_until_the_file_changes(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("old")
+    question = Question()
+    for _ in range(2):
+        answer_for(file, question)
+    assert question.asked == 1
+    file.write_text("newer")
+    answer_for(file, question)
+    assert question.asked == 2
+
+
+def test_after_a_mount_it_is_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An automounter gives a filesystem another device number each time."""
+    file, question, real = tmp_path / "file", Question(), os.stat
+    file.touch()
+    answer_for(file, question)
+
+    def stat(path: Any, **options: Any) -> os.stat_result:
+        found = real(path, **options)
+        extra = {name: getattr(found, name) for name in ("st_mtime_ns", "st_ctime_ns", "st_atime_ns")}
+        return os.stat_result((found[0], found[1], found.st_dev + 1, *found[3:]), extra)
+
+    monkeypatch.setattr(os, "stat", stat)
+    answer_for(file, question)
+    assert question.asked == 1
+
+
+def test_another_release_of_the_program_has_answers_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache.get("kind", ["key"], Question({"a shape": "that was"}))
+    monkeypatch.setattr(cache, "_program", lambda: "another release")
+    assert cache.get("kind", ["key"], Question(["another", "shape"])) == ["another", "shape"]
+
+
+def test_it_is_bounded(directory: Path, tmp_path: Path) -> None:
+    """Of what is asked for once and never again, not all is kept for ever."""
+    files = []
+    for number in range(6000):
+        files.append(str(tmp_path / f"file{number}"))
+        Path(files[-1]).touch()
+    assert len(cache.get_for_files("kind", files, lambda path: [path] * 10)) == 6000
+    assert len([*directory.iterdir()]) <= 64
+    kept = sum(len(json.loads(path.read_text())) for path in directory.iterdir())
+    assert 3000 < kept <= 64 * 64
+    last = Question()
+    assert cache.get_for_file("kind", files[-1], last) == [files[-1]] * 10
+    assert last.asked == 0
+
+
+def test_an_answer_of_great_length_is_not_kept(directory: Path) -> None:
+    cache.get("kind", ["key"], Question("x" * (1 << 20)))
+    assert not directory.exists() or [*directory.iterdir()] == []
 
 
 def test_an_answer_that_is_no_json_is_just_not_remembered(directory: Path) -> None:
@@ -160,25 +220,45 @@ def damage(content: bytes) -> Callable[[Path], None]:
     return write
 
 
+def shaped(shape: Callable[[str], Any]) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        (subject,) = json.loads(path.read_text())
+        path.write_text(json.dumps(shape(subject)))
+
+    return write
+
+
 def become_a_directory(path: Path) -> None:
     path.unlink()
     path.mkdir()
+
+
+def become_a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def become_a_device(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
 
 
 @pytest.mark.parametrize(
     "spoil",
     [
         pytest.param(damage(b""), id="empty"),
-        pytest.param(damage(b'{"key": ["ke'), id="cut-off"),
+        pytest.param(damage(b'{"key": [["ke'), id="cut-off"),
         pytest.param(damage(b"\xff\xfe\x00"), id="binary"),
         pytest.param(damage(b"[]"), id="a-list"),
         pytest.param(damage(b"null"), id="null"),
         pytest.param(damage(b'"text"'), id="a-text"),
-        pytest.param(damage(b'{"key": ["key"]}'), id="no-answer"),
-        pytest.param(damage(b'{"answer": "forged"}'), id="no-key"),
-        pytest.param(damage(b'{"key": ["other"], "answer": "forged"}'), id="of-another-key"),
+        pytest.param(shaped(lambda subject: {subject: []}), id="no-answer"),
+        pytest.param(shaped(lambda subject: {subject: ["", ["key"], "forged"]}), id="of-no-program"),
+        pytest.param(shaped(lambda subject: {subject: {"answer": "forged"}}), id="no-list"),
         pytest.param(damage(b"[" * 100_000), id="nested-without-end"),
         pytest.param(become_a_directory, id="a-directory"),
+        pytest.param(become_a_pipe, id="a-pipe"),
+        pytest.param(become_a_device, id="a-device"),
     ],
 )
 def test_a_damaged_memo_is_no_memo(spoil: Callable[[Path], None], directory: Path) -> None:
@@ -199,6 +279,35 @@ def test_a_memo_of_another_user_is_not_believed(monkeypatch: pytest.MonkeyPatch)
     another = os.geteuid() + 1
     monkeypatch.setattr(os, "geteuid", lambda: another)
     assert cache.get("kind", ["key"], Question("true")) == "true"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be led by another's home directory")
+@pytest.mark.parametrize("planted", ["nothing", ".cache", ".cache/wheelhouse-resolver"])
+def test_root_with_the_home_of_another_writes_nothing(planted: str, directory: Path, tmp_path: Path) -> None:
+    """As under sudo: a link could lead anywhere."""
+    somewhere = tmp_path / "somewhere"
+    somewhere.mkdir()
+    home = Path.home()
+    if planted != "nothing":
+        (home / planted).parent.mkdir(exist_ok=True)
+        (home / planted).symlink_to(somewhere)
+    for path in (home, *home.rglob("*")):
+        os.chown(path, 54321, 54321, follow_symlinks=False)
+    before = sorted(home.rglob("*"))
+    assert cache.get("kind", ["key"], Question()) == "the answer"
+    assert sorted(home.rglob("*")) == before
+    assert [*somewhere.iterdir()] == []
+
+
+def test_a_link_to_a_directory_of_ones_own_is_fine(directory: Path, tmp_path: Path) -> None:
+    """Home directories are small, so people have their caches elsewhere."""
+    (tmp_path / "scratch").mkdir()
+    directory.parent.symlink_to(tmp_path / "scratch")
+    question = Question()
+    for _ in range(2):
+        cache.get("kind", ["key"], question)
+    assert question.asked == 1
+    assert (tmp_path / "scratch/wheelhouse-resolver").is_dir()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write everywhere")
@@ -226,7 +335,22 @@ def test_a_full_disk_leaves_no_half_written_memo(directory: Path) -> None:
 
 def test_nothing_but_the_memo_is_left_behind(directory: Path) -> None:
     cache.get("kind", ["key"], Question())
-    assert json.loads(entry(directory).read_text()) == {"key": ["key"], "answer": "the answer"}
+    ((_, key, answer),) = json.loads(entry(directory).read_text()).values()
+    assert (key, answer) == (["key"], "the answer")
+
+
+def test_what_a_killed_run_left_is_in_nobodys_way(directory: Path) -> None:
+    cache.get("kind", ["key"], Question("old"))
+    remains = directory / f".{entry(directory).name}~"
+    for age, asked in ((0, 2), (3600, 1)):
+        remains.write_text("half")
+        os.utime(remains, (time.time() - age,) * 2)
+        question = Question("new")
+        entry_path = next(each for each in directory.iterdir() if each != remains)
+        entry_path.write_text("{}")
+        assert [cache.get("kind", ["key"], question) for _ in range(2)] == ["new"] * 2
+        assert question.asked == asked
+    assert not remains.exists()
 
 
 # -- what it is for --------------------------------------------------------------------------------------

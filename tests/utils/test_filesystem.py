@@ -161,22 +161,39 @@ def test_a_directory_that_is_not_ours_is_an_error(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
 
 
-def test_the_remains_of_a_run_that_was_killed_are_no_obstacle(tmp_path: Path) -> None:
-    path = tmp_path / "pip.conf"
-    remains = tmp_path / f".pip.conf.{os.uname().nodename}.{os.getpid()}~"
-    remains.write_text("much longer than the new content")
-    write_text(str(path), "new")
-    assert path.read_text() == "new"
-    assert not remains.exists()
-
-
-def test_a_link_that_somebody_put_in_the_way_is_not_followed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("planted", ["file", "link", "pipe"])
+def test_what_somebody_put_in_the_way_is_neither_followed_nor_waited_for(
+    planted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even by one who could foresee the name."""
+    monkeypatch.setattr(os, "urandom", bytes)
     precious = tmp_path / "precious"
     precious.write_text("precious")
-    (tmp_path / f".pip.conf.{os.uname().nodename}.{os.getpid()}~").symlink_to(precious)
+    way = tmp_path / f".pip.conf.{bytes(8).hex()}~"
+    if planted == "file":
+        way.touch()
+    elif planted == "link":
+        way.symlink_to(precious)
+    else:
+        os.mkfifo(way)
     with pytest.raises(OutputError):
         write_text(str(tmp_path / "pip.conf"), "new")
     assert precious.read_text() == "precious"
+    assert os.path.lexists(way)
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o002, 0o027, 0o077], ids=oct)
+def test_all_can_read_what_is_shared_whatever_the_umask(mask: int, tmp_path: Path) -> None:
+    before = os.umask(mask)
+    try:
+        make_directory(str(tmp_path / "a" / "b"), shared=True)
+        write_text(str(tmp_path / "a" / "b" / "new"), "", shared=True)
+        write_text(str(tmp_path / "a" / "b" / "own"), "")
+    finally:
+        os.umask(before)
+    modes = {name: (tmp_path / name).stat().st_mode & 0o777 for name in ("a", "a/b", "a/b/new", "a/b/own")}
+    directory, file = 0o777 & ~mask | 0o555, 0o666 & ~mask
+    assert modes == {"a": directory, "a/b": directory, "a/b/new": file | 0o444, "a/b/own": file}
 
 
 # -- directories -----------------------------------------------------------------------------------------

@@ -98,10 +98,8 @@ def test_wheels_as_they_are_in_the_world_are_sound(tmp_path: Path, name: str, fi
     check_wheel(str(make_wheel(tmp_path, name, files={"demo.py": b"", **files})))
 
 
-@pytest.mark.parametrize(
-    "method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
-)
-def test_every_way_of_compression_that_python_knows_is_sound(tmp_path: Path, method: int) -> None:
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_every_way_of_compression_that_installers_know_is_sound(tmp_path: Path, method: int) -> None:
     check_wheel(str(pack(tmp_path / NAME, wheel_files(NAME), method)))
 
 
@@ -126,7 +124,7 @@ def test_sha512_in_record_is_as_good_as_sha256(tmp_path: Path) -> None:
     files = wheel_files(NAME)
     digest = base64.urlsafe_b64encode(hashlib.sha512(files["demo.py"]).digest()).rstrip(b"=").decode()
     rows = files[f"{INFO}/RECORD"].decode().splitlines()
-    rows[0] = f"demo.py,sha512={digest},"
+    rows[0] = f"demo.py,sha512={digest},{len(files['demo.py'])}"
     files[f"{INFO}/RECORD"] = "\n".join(rows).encode()
     check_wheel(str(pack(tmp_path / NAME, files)))
 
@@ -359,8 +357,7 @@ def test_damaged_data_is_a_finding_of_its_file(tmp_path: Path, method: int) -> N
     for at in range(start, start + info.compress_size):
         content[at] ^= 0x55
     path.write_bytes(content)
-    (finding,) = findings(path)
-    assert finding.startswith("'demo.py' is damaged: ")
+    assert findings(path)[-1].startswith("'demo.py' is damaged: ")
 
 
 def test_a_compression_that_python_does_not_know_is_refused(tmp_path: Path) -> None:
@@ -368,8 +365,8 @@ def test_a_compression_that_python_does_not_know_is_refused(tmp_path: Path) -> N
     content = bytearray(path.read_bytes())
     content[content.index(b"PK\x01\x02") + 10] = 9  # deflate64
     path.write_bytes(content)
-    (finding,) = findings(path)
-    assert finding.startswith("'demo.py' is damaged: ")
+    assert findings(path)[0].startswith("entry 'demo.py' is compressed by method 9: ")
+    assert findings(path)[1].startswith("'demo.py' is damaged: ")
 
 
 # -- METADATA and WHEEL ------------------------------------------------------------------------------------
@@ -415,8 +412,9 @@ def edited(name: str, old: bytes, new: bytes) -> Callable[[Files], None]:
         ("METADATA", b"Version: 1.0", b"\nVersion: 1.0", "METADATA has version '', the file name '1.0'"),
         ("METADATA", b"demo", b"d\xff", "demo-1.0.dist-info/METADATA is not UTF-8"),
         ("WHEEL", b"Wheel-Version: 1.0", b"Wheel-Version: 2.0",
-         "WHEEL has Wheel-Version '2.0': installers support 1.x only"),
-        ("WHEEL", b"Wheel-Version: 1.0\n", b"", "WHEEL has Wheel-Version '': installers support 1.x only"),
+         "WHEEL has Wheel-Version '2.0': installers support 1.x only, with a number for x"),
+        ("WHEEL", b"Wheel-Version: 1.0\n", b"",
+         "WHEEL has Wheel-Version '': installers support 1.x only, with a number for x"),
         ("WHEEL", b"Tag: cp311-cp311-linux_x86_64", b"Tag: py3-none-any",
          "WHEEL has tags py3-none-any, the file name cp311-cp311-linux_x86_64"),
         ("WHEEL", b"Tag: cp311-cp311-linux_x86_64", b"Tag: cp311-cp311-linux_x86_64\nTag: py3-none-any",

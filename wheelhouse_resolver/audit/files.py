@@ -11,33 +11,38 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
 from wheelhouse_resolver.audit.findings import Finding, FindingKind
-from wheelhouse_resolver.audit.order import accepts, visible
 from wheelhouse_resolver.errors import UnreadableWheelError, reason_of
 from wheelhouse_resolver.installers.inversion import concerned_pythons
+from wheelhouse_resolver.publishing.order import accepts, visible
 from wheelhouse_resolver.publishing.withdrawal import withdraw_command
+from wheelhouse_resolver.selection.builds import flaw_of
 from wheelhouse_resolver.site.layout import GENERIC, HostKind
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP, never_waiting
 from wheelhouse_resolver.wheelfile.build_tag import BAND, StampState, stamped_name, stamping
+from wheelhouse_resolver.wheelfile.machines import problem_with
 from wheelhouse_resolver.wheelfile.metadata import metadata_of
+from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata
+from wheelhouse_resolver.wheelfile.name import WheelName
+from wheelhouse_resolver.wheelfile.validate import installer_problems
+
+#: So many problems of one wheel are shown.
+_MOST_SHOWN = 10
 
 
 class Content(NamedTuple):
-    """What is in a wheel: its files, and Requires-Python where that was asked for."""
+    """What is in a wheel: its files, and Requires-Python."""
 
     files: frozenset[tuple[str, int, int]]
-    requires_python: str | None
+    requires_python: str
 
 
-def check_file(
-    site: Site, file: Candidate, contents: dict[str, Content], *, several: bool
-) -> Generator[Finding, None, bool]:
-    """Yield what is wrong with the file itself; returns whether installers see it at all.
-
-    *several*: the version has more than one, so that what they require counts.
-    """
+def check_file(site: Site, file: Candidate, contents: dict[str, Content]) -> Generator[Finding, None, bool]:
+    """Yield what is wrong with the file itself; returns whether installers see it at all."""
     path = file.path
     withdraw = withdraw_command(site, file.directory, file.filename)
     readable = shlex.join(["chmod", "a+r", path])
@@ -55,8 +60,12 @@ def check_file(
                 yield found("not readable for everybody", FindingKind.UNREADABLE, readable)
             with zipfile.ZipFile(stream) as archive:
                 inside = frozenset((i.filename, i.CRC, i.file_size) for i in archive.infolist())
-                requires = metadata_of(archive, path).get("Requires-Python") if several else None
-            contents[path] = Content(inside, requires)
+                metadata = CoreMetadata.of(metadata_of(archive, path))
+                problems = installer_problems(archive, status.st_size, WheelName(*file[:4]))
+            contents[path] = Content(inside, metadata.requires_python)
+            yield from map(found, _flaws(file, metadata))
+            if problems:
+                yield found(_joined(problems), FindingKind.INVALID)
     except FileNotFoundError:
         if os.path.islink(path):
             yield found("a link to nothing")
@@ -75,6 +84,22 @@ def check_file(
     return True
 
 
+def _joined(problems: Sequence[str]) -> str:
+    more = f"; and {len(problems) - _MOST_SHOWN} more" if len(problems) > _MOST_SHOWN else ""
+    return "; ".join(problems[:_MOST_SHOWN]) + more
+
+
+def _flaws(file: Candidate, metadata: CoreMetadata) -> Iterator[str]:
+    """What is wrong with the METADATA of *file*, as installers take it."""
+    if flaw := flaw_of(file, metadata):
+        yield str(flaw)
+    try:
+        SpecifierSet(metadata.requires_python)
+    except InvalidSpecifier:
+        stated = repr(metadata.requires_python)
+        yield f"invalid Requires-Python {stated}: pip takes it for any Python, uv may pass over the wheel"
+
+
 def check_stamp(site: Site, candidate: Candidate) -> Iterator[Finding]:
     """What is wrong with the stamp of *candidate*."""
     state, own = stamping(candidate.build, candidate.directory, site)
@@ -85,10 +110,19 @@ def check_stamp(site: Site, candidate: Candidate) -> Iterator[Finding]:
         yield Finding.about([candidate], FindingKind.OVERFLOW, message, fix)
     elif state is StampState.NONE:
         message = "not stamped: any stamped wheel of this version takes precedence"
+        name = stamped_name(candidate.filename, candidate.build, candidate.directory, site)
+        if os.path.lexists(os.path.join(candidate.directory.path, name)):  # restamp would refuse
+            restamp = withdraw_command(site, candidate.directory, candidate.filename)
+            message = f"not stamped, and {name} is there: installers take that one"
         yield Finding.about([candidate], FindingKind.UNSTAMPED, message, restamp)
     elif state is StampState.STALE:
         message = f"its stamp is not that of {label} (rank {candidate.directory.rank})"
         yield Finding.about([candidate], FindingKind.STALE, message, restamp)
+    family = site.family_of(candidate.directory)
+    if problem := problem_with(candidate.tags, family):
+        message = f"{problem}, and {label} is for {family}: no host that searches it can install the wheel"
+        withdraw = withdraw_command(site, candidate.directory, candidate.filename)
+        yield Finding.about([candidate], FindingKind.MACHINE, message, withdraw)
     if candidate.directory.arch != GENERIC and all(tag.platform == "any" for tag in candidate.tags):
         message = f"pure Python in {label}: it belongs in a generic directory"
         path, first = candidate.path, ""
@@ -104,7 +138,7 @@ def check_requires_python(
     site: Site, candidates: Sequence[Candidate], hosts: Sequence[HostKind], contents: Mapping[str, Content]
 ) -> Iterator[Finding]:
     """Builds of one version that require different Pythons, where one host and one Python has both."""
-    required = {each.path: contents[each.path].requires_python or "" for each in candidates}
+    required = {each.path: contents[each.path].requires_python for each in candidates}
     if len(set(required.values())) < 2:
         return
     for host in hosts:

@@ -22,12 +22,16 @@ class FindingKind(enum.Enum):
 
     ORDER = "wrong-order"
     INVERSION = "tag-inversion"
+    LABEL = "label-over-better-arch"
     UNSTAMPED = "unstamped"
     STALE = "stale-stamp"
     OVERFLOW = "build-number-too-high"
     SAME_NAME = "same-name-other-content"
     REQUIRES_PYTHON = "builds-differ-in-requires-python"
     PURE = "pure-python-in-arch-directory"
+    MACHINE = "wrong-machine"
+    INVALID = "invalid-wheel"
+    VARIANT = "wheel-variant"
     MISNAMED = "misnamed"
     BROKEN = "broken"
     UNREADABLE = "unreadable"
@@ -41,7 +45,9 @@ class FindingKind(enum.Enum):
         return Severity.ERROR if self.name in _ERRORS else Severity.WARNING
 
 
-_ERRORS = frozenset({"ORDER", "INVERSION", "REQUIRES_PYTHON", "BROKEN", "UNREADABLE", "CONSTRAINTS"})
+_ERRORS = frozenset(
+    {"ORDER", "INVERSION", "REQUIRES_PYTHON", "BROKEN", "INVALID", "UNREADABLE", "CONSTRAINTS"}
+)
 
 
 class Finding(NamedTuple):

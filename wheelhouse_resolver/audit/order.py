@@ -1,189 +1,89 @@
-"""Where an installer's order differs from policy."""
+"""Findings about the order of wheels: where installers differ from policy, or a label hides a better arch."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
-from itertools import permutations
-from typing import NamedTuple
+from collections.abc import Collection, Iterator, Sequence
 
-from packaging.tags import Tag
+from packaging.version import Version
 
 from wheelhouse_resolver.audit.findings import Finding, FindingKind
-from wheelhouse_resolver.installers.inversion import beats, concerned_pythons
-from wheelhouse_resolver.installers.ordering import (
-    INSTALLERS,
-    Installer,
-    PythonKind,
-    accepted_by,
-    choice,
-    tag_priorities,
-)
-from wheelhouse_resolver.publishing.plan import is_current
-from wheelhouse_resolver.selection.policy import policy_key
+from wheelhouse_resolver.installers.inversion import concerned_pythons
+from wheelhouse_resolver.publishing.order import WrongOrder, accepts, visible
+from wheelhouse_resolver.publishing.withdrawal import withdraw_command
 from wheelhouse_resolver.site.layout import HostKind
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree.candidate import Candidate
 
 
-def visible(candidates: Sequence[Candidate], host: HostKind) -> list[Candidate]:
-    """Those of *candidates* that *host* searches."""
-    searched = {directory.path for directory in host.search_path}
-    return [each for each in candidates if each.directory.path in searched]
+def order_finding(site: Site, case: WrongOrder, sound: Collection[str]) -> Finding:
+    """The finding about *case*; *sound*: the paths of the wheels that can be restamped."""
+    kind = FindingKind.INVERSION if case.by_tag else FindingKind.ORDER
+    fix = site.command("restamp", *["--retag"] * case.by_tag)
+    for each in (case.wanted, case.chosen):
+        if each.path not in sound:
+            fix = withdraw_command(site, each.directory, each.filename)
+    return Finding.about(
+        [case.wanted, case.chosen],
+        kind,
+        str(case),
+        fix,
+        wanted=case.wanted.path,
+        chosen=tuple((installer, case.chosen.path) for installer in case.installers),
+        hosts=case.hosts,
+        pythons=case.pythons,
+    )
 
 
-def policy_choice(
-    candidates: Sequence[Candidate], python: PythonKind, installer: Installer
-) -> Candidate | None:
-    """What policy wants of *candidates*, all of one version; the same key as `pick` uses.
+def check_labels(site: Site, hosts: Sequence[HostKind], candidates: Sequence[Candidate]) -> Iterator[Finding]:
+    """Where a local label makes hosts take a wheel of a less specific directory than they could.
 
-    Only what *installer* can install on *python* by its wheel tags is a choice.
+    A label makes a version newer, for policy as for installers: of `1.0+site` in avx2 and `1.0` in avx512,
+    nobody takes the one in avx512. *candidates*: of one project.
     """
-    able, priorities = accepted_by(installer, candidates, python)
-    by_path = sorted(able, key=lambda each: each.path)  # of equal ones the first
-    return max(by_path, key=lambda each: policy_key(each, priorities)[1:], default=None)
+    public: dict[Version, list[Candidate]] = defaultdict(list)
+    for each in candidates:
+        public[Version(each.version.public)].append(each)
+    for same in public.values():
+        if len({each.version for each in same}) > 1:
+            yield from _outranked(site, hosts, same)
 
 
-@lru_cache(maxsize=1 << 15)
-def accepts(python: PythonKind, tags: frozenset[Tag]) -> bool:
-    """Whether *python* accepts a wheel with these *tags*."""
-    accepted = tag_priorities(python, frozenset(tag.platform for tag in tags), linux_first=True)
-    return any(tag in accepted for tag in tags)
-
-
-class _Difference(NamedTuple):
-    """One case in which an installer's choice is not policy's."""
-
-    wanted: Candidate
-    chosen: Candidate
-    installer: Installer
-    host: str
-    python: PythonKind
-
-
-class OrderCheck:
-    """Compares installers' choices with policy; what holds for every wheel in the same situation is kept.
-
-    Most trees have few such situations.
-    """
-
-    def __init__(self, site: Site, hosts: Sequence[HostKind]) -> None:
-        self._site = site
-        self._hosts = hosts
-        self._differences: dict[tuple[object, ...], list[tuple[int, int, Installer]]] = {}
-        self._invertible: dict[tuple[frozenset[Tag], frozenset[Tag]], bool] = {}
-
-    def check(self, candidates: Sequence[Candidate]) -> Iterator[Finding]:
-        """Where an installer would take another of *candidates*, all of one version, than policy."""
-        if self._in_order(candidates):
-            return
-        pythons = concerned_pythons(candidates)
-        found: dict[tuple[str, str], list[_Difference]] = defaultdict(list)
-        for host in self._hosts:
-            seen = visible(candidates, host)
-            for python in pythons if len(seen) > 1 else ():
-                if host.family not in (None, python.machine):
-                    continue
-                able = [each for each in seen if accepts(python, each.tags)]
-                for wanted, chosen, installer in self._differing(able, python):
-                    case = _Difference(able[wanted], able[chosen], installer, host.label, python)
-                    found[case.wanted.path, case.chosen.path].append(case)
-        for cases in found.values():
-            for alike in _alike(cases):
-                yield _order_finding(self._site, alike)
-
-    def _in_order(self, candidates: Sequence[Candidate]) -> bool:
-        """Whether a quick check finds nothing wrong: current stamps throughout, and no tag in their way.
-
-        So it is in every tree that was published or restamped: build tags then say what policy says.
-        """
-        if not all(is_current(self._site, each) for each in candidates):
-            return False
-        if len({each.tags for each in candidates}) == 1:
-            return True
-        return not any(
-            lower.directory.rank < higher.directory.rank
-            and lower.tags != higher.tags
-            and self._may_invert(lower, higher)
-            for lower, higher in permutations(candidates, 2)
+def _outranked(site: Site, hosts: Sequence[HostKind], same: Sequence[Candidate]) -> Iterator[Finding]:
+    """The findings of `check_labels` about wheels of one public version; one for each two wheels."""
+    found: dict[tuple[str, str], tuple[Candidate, Candidate, dict[str, None], dict[str, None]]] = {}
+    pythons = concerned_pythons(same)
+    for host in hosts:
+        seen = visible(same, host)
+        for python in pythons if len(seen) > 1 else ():
+            if host.family not in (None, python.machine):
+                continue
+            able = [each for each in seen if accepts(python, each.tags)]
+            newest = max(able, key=lambda each: (each.version, each.directory.rank), default=None)
+            better = max(able, key=lambda each: (each.directory.rank, each.version), default=None)
+            if newest and better and better.directory.rank > newest.directory.rank:
+                case = found.setdefault((better.path, newest.path), (better, newest, {}, {}))
+                case[2][host.label] = None
+                case[3][str(python)] = None
+    for better, newest, labels, versions in found.values():
+        message = (
+            f"every installer takes {newest.directory.label}/{newest.filename} and not "
+            f"{better.directory.label}/{better.filename}: its local label makes the version newer"
+        )
+        fix = _label_fix(site, better, newest)
+        yield Finding.about(
+            [better, newest], FindingKind.LABEL, message, fix, hosts=tuple(labels), pythons=tuple(versions)
         )
 
-    def _may_invert(self, lower: Candidate, higher: Candidate) -> bool:
-        """Whether there is a Python, and an installer, that finds the tag of *lower* the better one."""
-        key = (lower.tags, higher.tags)
-        if key not in self._invertible:
-            platforms = frozenset(tag.platform for tag in lower.tags | higher.tags)
-            self._invertible[key] = any(
-                beats(lower, higher, tag_priorities(python, platforms, linux_first))
-                for python in concerned_pythons([lower, higher])
-                for linux_first in (False, True)
-            )
-        return self._invertible[key]
 
-    def _differing(self, able: Sequence[Candidate], python: PythonKind) -> list[tuple[int, int, Installer]]:
-        """`_differences` of *able*, which must be sorted by directory and file name."""
-        alike = {(each.directory.label, each.build, each.tags) for each in able}
-        if len(alike) < len(able):  # their names decide, and those are not in the key
-            return _differences(able, python)
-        # The tags as the name spells them: uv goes by their order there.
-        spelled = ((each.directory.label, each.build, *each.filename.rsplit("-", 3)[1:]) for each in able)
-        key = (python, *spelled)
-        if key not in self._differences:
-            self._differences[key] = _differences(able, python)
-        return self._differences[key]
-
-
-def _differences(able: Sequence[Candidate], python: PythonKind) -> list[tuple[int, int, Installer]]:
-    """Where an installer's choice among *able* is not policy's: (wanted, chosen) by their places."""
-    found = []
-    for installer in INSTALLERS:
-        wanted = policy_choice(able, python, installer)
-        chosen = choice(installer, able, python)
-        # Within one directory the installers differ among each other, and policy leaves it to the tag.
-        if wanted and chosen and wanted.directory != chosen.directory:
-            found.append((able.index(wanted), able.index(chosen), installer))
-    return found
-
-
-def _alike(cases: Sequence[_Difference]) -> list[list[_Difference]]:
-    """*cases* in groups, in each of which every installer, host and Python named concerns every other.
-
-    A finding names each of them once, so it would otherwise claim what is not so.
-    """
-    installers: dict[tuple[str, PythonKind], list[str]] = defaultdict(list)
-    for case in cases:
-        installers[case.host, case.python].append(case.installer.name)
-    pythons: dict[tuple[str, tuple[str, ...]], list[PythonKind]] = defaultdict(list)
-    for (host, python), names in installers.items():
-        pythons[host, tuple(names)].append(python)
-    groups: dict[tuple[object, ...], list[_Difference]] = defaultdict(list)
-    for case in cases:
-        those = tuple(installers[case.host, case.python])
-        groups[those, tuple(pythons[case.host, those])].append(case)
-    return list(groups.values())
-
-
-def _order_finding(site: Site, cases: Sequence[_Difference]) -> Finding:
-    wanted, chosen = cases[0].wanted, cases[0].chosen
-    installers = {case.installer.name: case.chosen.path for case in cases}
-    platforms = frozenset(tag.platform for tag in wanted.tags | chosen.tags)
-    message = (
-        f"policy wants {wanted.directory.label}/{wanted.filename}, "
-        f"{', '.join(installers)} would take {chosen.directory.label}/{chosen.filename}"
-    )
-    kind, fix = FindingKind.ORDER, site.command("restamp")
-    priorities = (tag_priorities(each.python, platforms, each.installer.linux_first) for each in cases)
-    if any(beats(chosen, wanted, each) for each in priorities):
-        message += ": a better wheel tag"
-        kind, fix = FindingKind.INVERSION, site.command("restamp", "--retag")
-    return Finding.about(
-        [wanted, chosen],
-        kind,
-        message,
-        fix,
-        wanted=wanted.path,
-        chosen=tuple(installers.items()),
-        hosts=tuple(dict.fromkeys(case.host for case in cases)),
-        pythons=tuple(sorted({str(case.python) for case in cases})),
-    )
+def _label_fix(site: Site, better: Candidate, newest: Candidate) -> str:
+    """What makes *better* as new as *newest*: a label appended to what it has, if that can do it."""
+    own, wanted = ((each.version.local or "").split(".") for each in (better, newest))
+    own = [part for part in own if part]
+    label = better.directory.label
+    if wanted[: len(own)] == own:
+        more = f"--local-label={'.'.join(wanted[len(own) :])}"
+        retag = ["--retag"] * (better.tags != newest.tags)
+        return site.command("publish", "--to", label, more, *retag, better.path)
+    withdraw = withdraw_command(site, newest.directory, newest.filename)
+    return f"publish a build of {newest.version} into {label}, or withdraw the other: {withdraw}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
@@ -17,15 +18,24 @@ from packaging.version import Version
 
 from wheelhouse_resolver.audit import files
 from wheelhouse_resolver.audit.findings import Finding, FindingKind
-from wheelhouse_resolver.audit.order import OrderCheck
-from wheelhouse_resolver.errors import UnreadableDirectoryError
+from wheelhouse_resolver.audit.order import check_labels, order_finding
+from wheelhouse_resolver.errors import UnreadableDirectoryError, WheelhouseError
+from wheelhouse_resolver.publishing.order import OrderCheck
 from wheelhouse_resolver.publishing.withdrawal import withdraw_command
 from wheelhouse_resolver.selection.constraints import site_problems
 from wheelhouse_resolver.site.layout import Directory
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree import listing
-from wheelhouse_resolver.tree.candidate import Candidate, parse_candidate
+from wheelhouse_resolver.tree.candidate import Candidate, VariantWheel, parse_candidate
 from wheelhouse_resolver.utils import atomic
+from wheelhouse_resolver.utils.process import end_with_parent
+
+
+class AuditError(WheelhouseError, RuntimeError):
+    """The audit cannot go on."""
+
+    _message = "{problem}"
+    problem: str
 
 
 def audit(
@@ -77,20 +87,26 @@ class _Look:
                 by_version[each.version].append(each)
             else:
                 fix = withdraw_command(site, each.directory, each.filename)
-                yield Finding(FindingKind.MISNAMED, each.problem, (each.path,), fix)
+                kind = FindingKind.VARIANT if isinstance(each, VariantWheel) else FindingKind.MISNAMED
+                yield Finding(kind, each.problem, (each.path,), fix)
         contents: dict[str, files.Content] = {}
+        sound: list[Candidate] = []
         for _, same in sorted(by_version.items()):
             there: list[Candidate] = []
             for candidate in same:
-                exists = yield from files.check_file(site, candidate, contents, several=len(same) > 1)
+                exists = yield from files.check_file(site, candidate, contents)
                 if exists:
                     there.append(candidate)
+                if candidate.path in contents:  # what cannot be read cannot be restamped either
                     yield from files.check_stamp(site, candidate)
+            known = [each for each in there if each.path in contents]
+            sound += known
             if len(there) > 1:
-                yield from self._order.check(there)
-                known = [each for each in there if each.path in contents]
+                for case in self._order.check(there):
+                    yield order_finding(site, case, contents)
                 yield from files.check_requires_python(site, known, hosts, contents)
                 yield from files.check_names(site, known, hosts, contents)
+        yield from check_labels(site, hosts, sound)
 
 
 def _spread(look: _Look, projects: list[_Entries], jobs: int) -> Iterator[Iterable[Finding]]:
@@ -99,17 +115,35 @@ def _spread(look: _Look, projects: list[_Entries], jobs: int) -> Iterator[Iterab
         yield from map(look, projects)
         return
     import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
 
     global _looking  # noqa: PLW0603 - how a forked process gets what cannot be pickled
     _looking = look  # forked processes inherit it
+    many = max(1, _BATCH * len(projects) // max(1, sum(map(len, projects))))
+    before = {*multiprocessing.active_children()}
     try:
-        pool = multiprocessing.get_context("fork").Pool(jobs)
-    except (ImportError, OSError):  # no semaphores (/dev/shm is not writable) or no more processes: alone
+        pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("fork"), _start_worker, (os.getpid(),))
+    except (ImportError, NotImplementedError, OSError):  # no semaphores (/dev/shm is not writable): alone
         yield from map(look, projects)
         return
-    many = _BATCH * len(projects) // max(1, sum(map(len, projects)))
-    with pool:
-        yield from pool.imap(_look, projects, chunksize=max(1, many))
+    try:
+        yield from pool.map(_look, projects, chunksize=many)
+    except BrokenProcessPool:
+        hint = "it may have needed too much memory; --jobs 1 looks at one wheel after another"
+        raise AuditError("a process that looks into wheels was killed").with_hint(hint) from None
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in {*multiprocessing.active_children()} - before:
+            worker.kill()  # it may wait for a filesystem that does not answer
+
+
+def _start_worker(parent: int) -> None:
+    """Leave it to the parent what an interrupt means; and end with it, however that ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_DFL)
+    end_with_parent(parent)
 
 
 _looking: _Look

@@ -15,9 +15,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from wheelhouse_resolver.builder.pipeline.build_wheel import BuildInterrupted, run_job
-from wheelhouse_resolver.builder.process.commands import interrupted_by, subreaper
+from wheelhouse_resolver.builder.process.commands import subreaper
 from wheelhouse_resolver.builder.records.job import BuildOptions, Job
 from wheelhouse_resolver.errors import FileProblemError, OutputError, WheelhouseError, printable
+from wheelhouse_resolver.utils.process import interrupted_by
 from wheelhouse_resolver.utils.serialise import from_plain, to_plain
 
 

@@ -102,8 +102,8 @@ def listed(what: str, site: Site) -> list[str]:
         return [*COLUMNS]
     if what == "directories":
         return [directory.label for directory in site.directories()]
-    from wheelhouse_resolver.host.detect import detect_host
+    from wheelhouse_resolver.host.detect import detect_for_search
     from wheelhouse_resolver.tree.reader import Tree
 
-    directories = site.search_path(detect_host(site=site)).directories
+    directories = site.search_path(detect_for_search(site=site)).directories
     return [str(project) for project in Tree(site).catalogue(directories).projects]

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from importlib import import_module
 from typing import Any, NoReturn
@@ -26,7 +26,7 @@ PROGRAM = "wheelhouse-resolver"
 #: Command -> what it does, in the order of `--help`. The module has its name, with `_` for `-`.
 COMMANDS = {
     "init": "make the empty tree of a wheelhouse and a commented site.toml",
-    "detect": "show this host's arch and layer, and the evidence for each",
+    "detect": "show this host's arch, layer and Python, and the evidence for each",
     "path": "print the directories that this host searches, most specific first",
     "pip-conf": "write the configuration that makes pip and uv search them",
     "pick": "show which wheel a requirement gets, and why no other",
@@ -148,8 +148,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         with _verbose(options.verbose):
             code: int = options.run(options)
         return code
-    except KeyboardInterrupt:
-        return 130
+    except KeyboardInterrupt as error:
+        return 128 + getattr(error, "number", 2)  # as a shell has it: Ctrl-C is signal 2
     except SystemExit as stop:  # argparse, after --help
         return stop.code if isinstance(stop.code, int) else 2
     except Exception as error:  # noqa: BLE001  # all of them are reported
@@ -202,6 +202,17 @@ def _verbose(level: int) -> Iterator[None]:
         logger.setLevel(former)
 
 
+def _interruptible() -> AbstractContextManager[None]:
+    """Where much may have been begun, a batch system's signals end it as Ctrl-C does: cleaned up."""
+    if sys.argv[1:2] and sys.argv[1] not in _LONG:
+        return nullcontext()
+    import signal
+
+    from wheelhouse_resolver.utils.process import interrupted_by
+
+    return interrupted_by(signal.SIGTERM, signal.SIGHUP)
+
+
 def entry_point() -> NoReturn:
     """What the installed `wheelhouse-resolver` and `python -m wheelhouse_resolver` run."""
     if sys.argv[1:2] and sys.argv[1] not in _LONG:
@@ -209,7 +220,8 @@ def entry_point() -> NoReturn:
         gc.disable()
     sys.stdout, stream = output.guarded(sys.stdout, "standard output")
     sys.stderr, _ = output.guarded(sys.stderr, "standard error")
-    code = main()
+    with _interruptible():
+        code = main()
     if sys.stdout is not None:
         sys.stdout.flush()
     if stream is not None and stream.problem is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.cli import output
 from wheelhouse_resolver.errors import MissingDirectoryError, NoWheelhouseError, WheelhouseError
-from wheelhouse_resolver.host.detect import Host, detect_host
+from wheelhouse_resolver.host.detect import Host, detect_for_search, detect_host
 from wheelhouse_resolver.site.model import Site
 
 if TYPE_CHECKING:
@@ -36,7 +36,13 @@ def _add_site(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_host(parser: argparse.ArgumentParser) -> None:
+#: The Python that answers are for.
+_IN_USE = (
+    "the active environment's, else EBROOTPYTHON's, else the first on PATH but the program's own, else that"
+)
+
+
+def _add_host(parser: argparse.ArgumentParser, *, by_default: str = _IN_USE) -> None:
     group = parser.add_argument_group("the host")
     arch = "the CPU level, instead of the detected one; else WHEELHOUSE_ARCH, else RSNT_ARCH"
     layer = "the layer, instead of the detected one (`none` for none); else WHEELHOUSE_LAYER"
@@ -45,8 +51,8 @@ def _add_host(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--python",
         metavar="PATH|X.Y",
-        help="the target Python, instead of the running one: a path, an environment's directory, or a "
-        "version of CPython",
+        help="the target Python: a path, an environment's directory, or a version (a Python of that version "
+        f"that is here, if there is one); by default, {by_default}",
     )
 
 
@@ -66,6 +72,7 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
 _SHARED = {
     "files": _add_files,
     "host": _add_host,
+    "host-of-staff": lambda parser: _add_host(parser, by_default="the one that runs this"),
     "json": lambda parser: add_flags(parser, ("--json", "print JSON, for programs")),
     "site": _add_site,
 }
@@ -123,7 +130,7 @@ def question_of(args: argparse.Namespace) -> tuple[RequirementsFile, Site, Host]
     asked = requirements_of(args)
     output.warn(asked.warnings())
     site = site_of(args)
-    return asked, site, host_of(args, site, for_python=True)
+    return asked, site, host_of(args, site)
 
 
 def files_of(args: argparse.Namespace) -> RequirementsFile:
@@ -158,20 +165,17 @@ def site_without_wheelhouse(args: argparse.Namespace) -> Site:
         return Site.default(os.sep)
 
 
-def host_of(
-    args: argparse.Namespace, site: Site, cpuinfo: str | None = None, *, for_python: bool = False
-) -> Host:
-    """The host that the options name, with its warnings on stderr.
-
-    *for_python*: the answer depends on the Python, so warn when that is not the active environment's.
-    """
+def host_of(args: argparse.Namespace, site: Site, cpuinfo: str | None = None) -> Host:
+    """The host that the options name, with its warnings on stderr."""
     host = detect_host(python=args.python, cpuinfo=cpuinfo, arch=args.arch, layer=args.layer, site=site)
     output.warn(host.warnings)
-    if for_python and args.python is None:
-        from wheelhouse_resolver.host.target_python import other_active
+    return host
 
-        other = other_active(os.environ)
-        output.warn([other] if other is not None else [])
+
+def searching_host_of(args: argparse.Namespace, site: Site) -> Host:
+    """`host_of`, for commands whose answer depends on the search path only: they start no Python."""
+    host = detect_for_search(args.python, arch=args.arch, layer=args.layer, site=site)
+    output.warn(host.warnings)
     return host
 
 

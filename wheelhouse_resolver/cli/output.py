@@ -76,11 +76,11 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2))
 
 
-def print_or_write(text: str, path: str | None) -> None:
+def print_or_write(text: str, path: str | None, *, shared: bool = False) -> None:
     """Print *text*, or make it the content of the file at *path*, atomically. Raises `OutputError`."""
     if path is None:
         print(text, end="")
         return
     from wheelhouse_resolver.utils.filesystem import write_text
 
-    write_text(path, text)
+    write_text(path, text, shared=shared)

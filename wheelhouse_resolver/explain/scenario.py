@@ -6,20 +6,17 @@ wheel that would win is read.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 
-from wheelhouse_resolver.errors import UnreadableWheelError
 from wheelhouse_resolver.host.detect import Host
-from wheelhouse_resolver.selection.pick import decide
+from wheelhouse_resolver.selection.pick import Pick, decide
 from wheelhouse_resolver.selection.policy import Policy
 from wheelhouse_resolver.selection.requirements import Requirement, parse_requirement
 from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.tree.candidate import Candidate, WheelFile
-from wheelhouse_resolver.wheelfile.metadata_cache import cached_metadata
+from wheelhouse_resolver.tree.candidate import WheelFile
 
 
 class Scenario(NamedTuple):
@@ -28,7 +25,6 @@ class Scenario(NamedTuple):
     site:       whose wheelhouse it is.
     host:       as the site judges it.
     files:      the project's, in all directories of the site.
-    problem_of: why pip fails on a wheel that it has chosen; empty if it doesn't.
     """
 
     site: Site
@@ -36,10 +32,9 @@ class Scenario(NamedTuple):
     asked: Requirement
     policy: Policy
     files: tuple[WheelFile, ...]
-    problem_of: Callable[[Candidate], str]
 
-    def chosen(self) -> Candidate | None:
-        """The wheel that policy chooses, sound or not."""
+    def decided(self) -> Pick:
+        """What policy chooses."""
         # Layers may share directories: what is searched counts as the host's layer has it.
         path = {directory.path: directory for directory in self.site.search_path(self.host)}
         searched = [
@@ -47,12 +42,7 @@ class Scenario(NamedTuple):
             for each in self.files
             if each.directory.path in path
         ]
-        return decide(self.asked, self.policy, searched).best
-
-    def gives(self) -> Candidate | None:
-        """The wheel that is picked, if pip can go on with it."""
-        best = self.chosen()
-        return best if best is not None and not self.problem_of(best) else None
+        return decide(self.asked, self.policy, searched)
 
     def asking(self, specifier: SpecifierSet, project: NormalizedName | None = None) -> Scenario:
         """The same for the versions that *specifier* allows, if need be of another *project*."""
@@ -61,14 +51,3 @@ class Scenario(NamedTuple):
         marker = f"; {asked.marker}" if asked.marker is not None else ""
         text = f"{project or asked.name}{extras}{specifier}{marker}"
         return self._replace(asked=parse_requirement(text))
-
-
-def problem_of(candidate: Candidate) -> str:
-    """Why pip fails on *candidate* once it has chosen it; empty if it goes on.
-
-    It reads the METADATA, and compares name and version with those of the file name.
-    """
-    try:
-        return cached_metadata(candidate.path).mismatch(candidate.name, candidate.version)
-    except UnreadableWheelError as error:
-        return error.problem

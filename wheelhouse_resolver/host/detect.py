@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from wheelhouse_resolver.errors import NoWheelhouseError
 from wheelhouse_resolver.host.cpu import Cpu, archs_of, captured_cpu, missing_for, running_cpu
 from wheelhouse_resolver.host.layer import Evidence, layer_evidence, parse_os_release
-from wheelhouse_resolver.host.target_python import TargetPython, target_python
+from wheelhouse_resolver.host.target_python import TargetPython, running_python, target_python
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.log import info
@@ -122,6 +122,11 @@ class Host(NamedTuple):
         """The CPU that was detected; None for a host that was simply stated."""
         return self.machine.cpu if self.machine is not None else None
 
+    @property
+    def python_evidence(self) -> tuple[Evidence, ...]:
+        """What speaks for the target Python and for others, by their paths; the one that decided first."""
+        return self.python.evidence
+
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         from wheelhouse_resolver.utils.serialise import to_plain
@@ -133,11 +138,13 @@ class Host(NamedTuple):
                 "overruled": [e._asdict() for e in evidence[1:] if e.value != value],
             }
 
+        found = self.python_evidence
         return {
             **to_plain(self, "arch", "archs", "layer", "python", "cpu"),
             "evidence": {
                 "arch": weighed(self.arch_evidence, self.arch),
                 "layer": weighed(self.layer_evidence, self.layer),
+                "python": weighed(found, found[0].value if found else None),
             },
             "warnings": list(self.warnings),
         }
@@ -154,8 +161,10 @@ def detect_host(
 ) -> Host:
     """Detect this host, or another one from what was captured of it.
 
-    python:  the target Python: a path, an environment's directory, or a version such as `3.9`; None for the
-             running one.
+    python:  the target Python: a path, an environment's directory, or a version such as `3.9` (a Python of
+             that version that is here; a CPython of it in general where there is none). None for that of
+             the virtual or conda environment that is active in *environ*, else EBROOTPYTHON's, else the
+             first on PATH that is not the program's own; and the program's own where there is no other.
     cpuinfo: a copy of another node's /proc/cpuinfo; None for this machine's CPU.
     environ: replaces `os.environ`.
     arch, layer: overrides; they beat `WHEELHOUSE_ARCH`, `RSNT_ARCH` and `WHEELHOUSE_LAYER`.
@@ -173,17 +182,48 @@ def detect_host(
     return probe_machine(python, cpuinfo, environ)._replace(arch=arch, layer=layer).host(site)
 
 
+def detect_for_search(
+    python: str | os.PathLike[str] | None = None,
+    environ: Mapping[str, str] | None = None,
+    *,
+    arch: str | None = None,
+    layer: str | None = None,
+    site: Site,
+) -> Host:
+    """`detect_host`, for who needs the search path only.
+
+    The Python is not looked for unless the layer may depend on it, and only one that is named is started: of
+    a script in use (a version manager's shim) nothing but its path speaks for a layer.
+    """
+    environ = dict(os.environ if environ is None else environ)
+    stated = layer is not None or environ.get(LAYER_VARIABLE)
+    if python is None and (stated or not any(each.interpreter for each in site.layers)):
+        found: tuple[TargetPython, list[str]] = running_python(), []
+    else:
+        found = target_python(os.fspath(python) if python is not None else None, environ, ask=False)
+    return _machine(found, None, environ)._replace(arch=arch, layer=layer).host(site)
+
+
 def probe_machine(
     python: str | os.PathLike[str] | None = None,
     cpuinfo: str | os.PathLike[str] | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Machine:
     """What this machine is; the parameters are as of `detect_host`. Raises `PythonError`, `CpuinfoError`."""
-    target, warnings = target_python(os.fspath(python) if python is not None else None)
+    environ = dict(os.environ if environ is None else environ)
+    return _machine(
+        target_python(os.fspath(python) if python is not None else None, environ), cpuinfo, environ
+    )
+
+
+def _machine(
+    python: tuple[TargetPython, list[str]], cpuinfo: str | os.PathLike[str] | None, environ: dict[str, str]
+) -> Machine:
+    target, warnings = python
     return Machine(
         cpu=captured_cpu(os.fspath(cpuinfo)) if cpuinfo is not None else running_cpu(),
         python=target,
-        environ=dict(os.environ if environ is None else environ),
+        environ=environ,
         os_release=_os_release(),
         cpu_source=os.fspath(cpuinfo) if cpuinfo is not None else "/proc/cpuinfo",
         warnings=tuple(warnings),

@@ -9,8 +9,7 @@ from typing import NamedTuple
 from packaging.version import Version
 
 from wheelhouse_resolver.errors import PythonError
-from wheelhouse_resolver.host import target_python
-from wheelhouse_resolver.host.target_python import TargetPython
+from wheelhouse_resolver.host.target_python import TargetPython, marker_environment, target_python
 
 
 class Target(NamedTuple):
@@ -24,26 +23,17 @@ class Target(NamedTuple):
 def target_of(spec: str | None) -> Target:
     """The Python on this machine that *spec* names: a path, a directory, `X.Y`, or None for the running one.
 
-    For `X.Y` that is the first `pythonX.Y` on PATH that answers, else the running one if it fits. Raises
-    `PythonError`.
+    Raises `PythonError`, also where no Python of version `X.Y` is here.
     """
-    if spec is None:
-        return _asked(sys.executable)
-    if os.sep in spec or not spec.replace(".", "").isdigit():
-        return _asked(spec)
-    for directory in os.environ.get("PATH", os.defpath).split(os.pathsep):
-        path = os.path.join(directory or os.curdir, f"python{spec}")
-        if not os.access(path, os.X_OK):
-            continue
-        try:
-            found = _asked(path)
-        except PythonError:  # a version manager's shim for a version that it then refuses to run
-            continue
-        if found.version == spec:
-            return found
-    if spec == "{}.{}".format(*sys.version_info[:2]):
-        return _asked(sys.executable)
-    raise PythonError(spec, f"no python{spec} on PATH runs").with_hint("give the path of one that does")
+    python, _ = target_python(spec if spec is not None else sys.executable)
+    if python.version is not None:
+        problem = f"no python{python.version} on PATH runs"
+        raise PythonError(python.version, problem).with_hint("give the path of one that does")
+    path = os.path.abspath(str(python.evidence[0].value))
+    if python.own:  # what is built for it is asked for by what it says
+        python, _ = target_python(path)
+    version = marker_environment(python)["python_version"]  # says so if it cannot be run here
+    return Target(path, version, python)
 
 
 def targets_of(spec: str | None) -> list[Target]:
@@ -59,10 +49,3 @@ def targets_of(spec: str | None) -> list[Target]:
             problem = f"is {target.version}, as {other.path} is"
             raise PythonError(target.path, problem).with_hint("name one of the two")
     return sorted(found.values(), key=lambda target: Version(target.version))
-
-
-def _asked(path: str) -> Target:
-    path = target_python.found_python(path)
-    python, _ = target_python.target_python(path)
-    version = target_python.marker_environment(python)["python_version"]  # says so if it cannot be run here
-    return Target(os.path.abspath(path), version, python)

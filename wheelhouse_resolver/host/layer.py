@@ -7,15 +7,15 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from wheelhouse_resolver.host.target_python import Interpreter
+    from wheelhouse_resolver.host.program_interpreter import Interpreter
     from wheelhouse_resolver.site.layout import Layer
 
 
 class Evidence(NamedTuple):
-    """One thing that speaks for an arch or a layer.
+    """One thing that speaks for an arch, a layer or a target Python.
 
     source: what kind it is: `option`, an environment variable's name, `cpu`, `interpreter`, `prefix`,
-            `environment`, `os-release`, `default`.
+            `environment`, `os-release`, `default`; of a Python: `PATH`, `own`.
     value:  what it speaks for; None for no layer.
     detail: what was seen.
     """

@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 import os
+from typing import NamedTuple
 
 from wheelhouse_resolver.errors import reason_of
 from wheelhouse_resolver.utils import cache
+
+
+class Interpreter(NamedTuple):
+    """Where a Python is from: the evidence that it is for its layer.
+
+    executable:          the real path of its binary.
+    program_interpreter: what its ELF header asks for; None for a static binary or a script.
+    base_prefix:         where it is installed (of a virtual environment: of the Python below it).
+    """
+
+    executable: str
+    program_interpreter: str | None
+    base_prefix: str | None
 
 
 class NotElfError(ValueError):

@@ -32,6 +32,6 @@ def write_policy_module(directory: str) -> tuple[str, bool]:
 
     Returns its path, and whether its content has changed. Raises `OutputError`.
     """
-    make_directory(directory)
+    make_directory(directory, shared=True)
     path = os.path.join(directory, FILENAME)
-    return path, write_text(path, POLICY_MODULE)
+    return path, write_text(path, POLICY_MODULE, shared=True)

@@ -188,9 +188,9 @@ def write_static_configs(site: Site, directory: str, **options: bool) -> dict[st
     from wheelhouse_resolver.utils.filesystem import make_directory, write_text
 
     configs = static_configs(site, **options)
-    make_directory(directory)
+    make_directory(directory, shared=True)
     paths = {os.path.join(directory, name): config for name, config in configs.items()}
-    return {path: write_text(path, config.render()) for path, config in paths.items()}
+    return {path: write_text(path, config.render(), shared=True) for path, config in paths.items()}
 
 
 def _for_search_path(site: Site, search_path: SearchPath, offline: bool, keep_missing: bool) -> PipConfig:

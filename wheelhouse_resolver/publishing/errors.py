@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wheelhouse_resolver.errors import WheelhouseError
+from wheelhouse_resolver.wheelfile.validate import InvalidWheelError
 
 
 class PublishError(WheelhouseError, ValueError):
@@ -11,6 +12,12 @@ class PublishError(WheelhouseError, ValueError):
     _message = "{what}: {problem}"
     what: str
     problem: str
+
+
+class WrongMachineError(InvalidWheelError):
+    """A wheel for other CPUs than those of the directory that it was meant for."""
+
+    _message = "{path}: {findings:; }"
 
 
 class AfterHookError(PublishError):

@@ -19,7 +19,7 @@ from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.wheelfile import build_tag
 from wheelhouse_resolver.wheelfile.rewrite import Rewrite, labelled
 from wheelhouse_resolver.wheelfile.tags import compressed_tags
-from wheelhouse_resolver.wheelfile.validate import ValidatedWheel, check_wheel
+from wheelhouse_resolver.wheelfile.validate import InvalidWheelError, ValidatedWheel, check_wheel
 
 
 class PublishOptions(NamedTuple):
@@ -59,6 +59,7 @@ class PlannedWheel(NamedTuple):
     in_place:  it takes the place of its source, which is in the tree under another name.
     options:   how conflicts are met.
     former:    the path of the wheel of that name that was withdrawn last, if one was.
+    latest:    of a rebuild: the own number of the build before it, which may have the same content already.
     """
 
     wheel: ValidatedWheel
@@ -69,6 +70,7 @@ class PlannedWheel(NamedTuple):
     in_place: bool = False
     options: PublishOptions = PublishOptions()
     former: str | None = None
+    latest: int | None = None
 
     @property
     def filename(self) -> str:
@@ -151,7 +153,8 @@ class Planner:
         for neighbour in neighbours:  # the most specific directory first
             if self._must_be_restamped(neighbour, step):
                 self._restamped.add(neighbour.path)
-                yield restamped(self._site, neighbour)
+                if again := restamped(self._site, neighbour):
+                    yield again
         former = (each.path for each in self._trashed[target.path] if each.filename == step.filename)
         yield step._replace(former=next(former, None))
 
@@ -199,17 +202,19 @@ class Planner:
         """*step* with the lowest own build number above all that the version ever had in its directory."""
         new, directory = step.candidate, step.directory
         withdrawn = (parse_candidate(each.filename, directory) for each in self._trashed[directory.path])
-        used = [
-            build_tag.stamping(each.build, directory, self._site).own
-            for each in [*self._catalogue.candidates(new.name), *withdrawn]
+        there = self._catalogue.candidates(new.name)
+        same = [
+            each
+            for each in [*there, *withdrawn]
             if isinstance(each, Candidate)
             and (each.name, each.version, each.directory) == (new.name, new.version, directory)
         ]
-        own = max([step.own - 1, *used]) + 1
+        latest = max((build_tag.stamping(each.build, directory, self._site).own for each in same), default=-1)
+        own = max(step.own, latest + 1)
         if own >= build_tag.BAND:
-            problem = f"all {build_tag.BAND} build numbers of its version are taken"
-            raise PublishError(step.wheel.filename, problem)
-        return step._replace(own=own)
+            raise no_number_left(step)
+        is_there = latest >= 0 and step._replace(own=latest).path in {each.path for each in there}
+        return step._replace(own=own, latest=latest if is_there else None)
 
     def _refuse_same_name(self, step: PlannedWheel, neighbours: Sequence[Candidate]) -> None:
         """Refuse what would tie with another given wheel, or with one whose name is spelled otherwise."""
@@ -247,6 +252,11 @@ class Planner:
         return True
 
 
+def no_number_left(step: PlannedWheel) -> PublishError:
+    """The error of a rebuild for which every build number is taken."""
+    return PublishError(step.wheel.filename, f"all {build_tag.BAND} build numbers of its version are taken")
+
+
 def _generic_for(site: Site, wheel: ValidatedWheel) -> Directory:
     if all(tag.abi == "none" and tag.platform == "any" for tag in wheel.tags):
         return site.search_path_for(None, GENERIC)[0]
@@ -282,10 +292,16 @@ def is_current(site: Site, candidate: Candidate) -> bool:
     return state is build_tag.StampState.CURRENT
 
 
-def restamped(site: Site, candidate: Candidate, tags: frozenset[Tag] | None = None) -> PlannedWheel:
+def restamped(site: Site, candidate: Candidate, tags: frozenset[Tag] | None = None) -> PlannedWheel | None:
     """*candidate* with the stamp of its directory, and with other *tags* if given, in its place.
 
-    Raises `InvalidWheelError`, `StampError`.
+    None when it is gone: another run has stamped or withdrawn it. Raises `InvalidWheelError`, `StampError`.
     """
     own = build_tag.own_number(candidate.filename, candidate.build, candidate.directory, site)
-    return PlannedWheel(check_wheel(candidate.path), candidate.directory, own, tags=tags, in_place=True)
+    try:
+        wheel = check_wheel(candidate.path, installable=False)  # it is there, and wins or loses by its stamp
+    except InvalidWheelError:
+        if os.path.lexists(candidate.path):
+            raise
+        return None
+    return PlannedWheel(wheel, candidate.directory, own, tags=tags, in_place=True)

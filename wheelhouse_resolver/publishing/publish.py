@@ -6,16 +6,19 @@ import os
 import re
 from collections.abc import Iterable
 
+from packaging.version import Version
+
 from wheelhouse_resolver.errors import reason_of
 from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.publishing.config import after_command, run_after_hook
 from wheelhouse_resolver.publishing.destination import destination
-from wheelhouse_resolver.publishing.errors import PublishError
+from wheelhouse_resolver.publishing.errors import PublishError, WrongMachineError
 from wheelhouse_resolver.publishing.place import place
 from wheelhouse_resolver.publishing.plan import Planner, PublishOptions
 from wheelhouse_resolver.publishing.report import FileChange, PublishObserver, PublishReport, Recorder
 from wheelhouse_resolver.site.layout import Directory
 from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.wheelfile.machines import problem_with
 from wheelhouse_resolver.wheelfile.validate import InvalidWheelError, ValidatedWheel, check_wheel
 
 
@@ -40,7 +43,9 @@ def publish(
     refused: list[InvalidWheelError] = []
     for path in recorder.observer.progress(paths, "checking"):
         try:
-            sound.append(check_wheel(path))
+            wheel = check_wheel(path)
+            _check_machine(site, wheel, directory)
+            sound.append(wheel)
         except InvalidWheelError as error:
             refused.append(error)
     if refused:
@@ -52,9 +57,16 @@ def publish(
         return recorder.report()
     for place_of in {each.directory.path for each in plan}:
         trash.clear(place_of)
+    failed: set[tuple[str, Version]] = set()  # what of it is not stamped would lose to what is placed now
     for each in recorder.observer.progress(plan, "placing"):
+        version = (each.candidate.name, each.candidate.version)
         with recorder.attempt():
+            if version in failed:
+                problem = "not placed: another wheel of this version could not be stamped first"
+                raise PublishError(each.wheel.path, problem)
+            failed |= {version} if each.in_place else set()
             recorder.changed(place(site, each))
+            failed -= {version}
     for change in recorder.changes if options.remove_source else ():
         with recorder.attempt():
             _remove_source(change)
@@ -62,6 +74,13 @@ def publish(
         with recorder.attempt():
             run_after_hook(after)
     return recorder.report()
+
+
+def _check_machine(site: Site, wheel: ValidatedWheel, directory: Directory | None) -> None:
+    """Raise `WrongMachineError` if *wheel* is for other CPUs than *directory*."""
+    family = site.family_of(directory) if directory is not None else None
+    if directory is not None and (problem := problem_with(wheel.tags, family)):
+        raise WrongMachineError(wheel.path, [f"{problem}, {directory.label} is for {family}"])
 
 
 def _remove_source(change: FileChange) -> None:
@@ -86,10 +105,9 @@ def _glibc(given: str) -> str:
         if given and not re.fullmatch(r"\d+\.\d+", given):
             raise PublishError(f"--glibc-tag {given}", "must be a glibc version, such as 2.36")
         return given
-    from wheelhouse_resolver.host.target_python import supported_tags, target_python
+    from wheelhouse_resolver.host.target_python import running_python, supported_tags
 
-    python, _ = target_python()
-    for tag in supported_tags(python):
+    for tag in supported_tags(running_python()):
         if tag.platform.startswith("manylinux_"):
             major, minor = tag.platform.split("_")[1:3]
             return f"{major}.{minor}"

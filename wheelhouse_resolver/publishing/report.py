@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 from wheelhouse_resolver.errors import OutputError, WheelhouseError
+from wheelhouse_resolver.publishing.order import WrongOrder
 from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.wheelfile.validate import InvalidWheelError
 
@@ -18,7 +19,7 @@ class FileChange(NamedTuple):
 
     source: the file that it was made or moved from. path: where it is now.
     result: `placed`, `present` (it was there already), `replaced`, `stamped` (in the place of its source),
-            `withdrawn`, `restored`; of a dry run `planned`.
+            `withdrawn`, `restored`, `removed` (for good); of a dry run `planned`.
     source_id: the `trash.file_id` of the source when it was read.
     """
 
@@ -33,17 +34,46 @@ class FileChange(NamedTuple):
         return plain
 
 
+class Totals(NamedTuple):
+    """What restamping a tree is about, and what it leaves.
+
+    wheels:   how many get another name.
+    current:  how many have their stamps already.
+    size:     of the wheels that are rewritten (bytes).
+    seconds:  how long that took; of a dry run, how long it would take. None: not known.
+    measured: how that is known.
+    left:     where installers' order differs from policy all the same, as `audit` then reports it.
+    """
+
+    wheels: int
+    current: int
+    size: int
+    seconds: float | None
+    measured: str
+    left: tuple[WrongOrder, ...]
+
+
 class PublishReport(NamedTuple):
-    """What a run did. *refused*: wheels that are not sound; then nothing is placed. *errors*: what failed."""
+    """What a run did.
+
+    changes: in their order. errors: what failed. refused: wheels that are not sound; then nothing is placed.
+    totals:  of `restamp`.
+    """
 
     changes: tuple[FileChange, ...] = ()
     errors: tuple[WheelhouseError, ...] = ()
     refused: tuple[InvalidWheelError, ...] = ()
+    totals: Totals | None = None
 
     @property
     def ok(self) -> bool:
         """Whether all that was asked for is done."""
         return not (self.errors or self.refused)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: changes, errors, refused, totals."""
+        plain: dict[str, Any] = to_plain(self, "changes", "errors", "refused", "totals")
+        return plain
 
 
 class PublishObserver:

@@ -15,7 +15,8 @@ from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree import listing
 from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.tree.reader import wheels_in
-from wheelhouse_resolver.utils.atomic import make_shared_directory, writing
+from wheelhouse_resolver.utils.atomic import writing
+from wheelhouse_resolver.utils.filesystem import make_directory
 from wheelhouse_resolver.wheelfile.build_tag import StampError, stamped_name
 
 
@@ -47,7 +48,7 @@ def make_view(site: Site, output: str) -> ViewReport:
         left_out += unfit
         with writing(place):
             if os.path.isdir(directory.path):
-                make_shared_directory(place)
+                make_directory(place, shared=True)
             present = _present(place, site.root)
             for name, target in wanted.items():
                 if present.get(name) == target:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Sequence
 
 from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.publishing.destination import destination
@@ -14,8 +13,6 @@ from wheelhouse_resolver.site.layout import Directory
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree import listing
 
-T = TypeVar("T")
-
 
 def withdraw(
     site: Site,
@@ -24,16 +21,22 @@ def withdraw(
     *,
     observer: PublishObserver | None = None,
 ) -> PublishReport:
-    """Take *filenames* out of the directory *to*, or of all; nothing unless all are there."""
+    """Take *filenames* out of the directory *to*, or of all; nothing unless all are there, or were.
+
+    What is withdrawn already is a success: a run that was killed is repeated.
+    """
 
     def here(directory: Directory, filename: str) -> str | None:
         path = os.path.join(directory.path, filename)
         return path if os.path.lexists(path) else None
 
-    found = _found(site, filenames, to, here, "not in")
+    found = _found(site, filenames, to, (here, _latest), "not in")
     recorder = Recorder(observer)
-    for path in found:
-        recorder.changed(FileChange(path, trash.move_to_trash(path).path, "withdrawn"))
+    for each in found:
+        if isinstance(each, trash.Trashed):
+            recorder.changed(FileChange(each.origin, each.path, "withdrawn"))
+        else:
+            recorder.changed(FileChange(each, trash.move_to_trash(each).path, "withdrawn"))
     return recorder.report()
 
 
@@ -44,20 +47,32 @@ def restore(
     *,
     observer: PublishObserver | None = None,
 ) -> PublishReport:
-    """Put back *filenames*, each as it was withdrawn last from *to*, or from all; nothing unless all were."""
+    """Put back *filenames*, each as it was withdrawn last from *to*, or from all; nothing unless all were.
 
-    def latest(directory: Directory, filename: str) -> tuple[Directory, trash.Trashed] | None:
-        there = trash.trashed(directory.path)
-        return next(((directory, each) for each in there if each.filename == filename), None)
+    What is there and was not withdrawn is a success, as of `withdraw`.
+    """
 
-    found = _found(site, filenames, to, latest, "was not withdrawn from")
+    def here(directory: Directory, filename: str) -> str | None:
+        path = os.path.join(directory.path, filename)
+        return path if os.path.exists(path) else None
+
+    found = _found(site, filenames, to, (_latest, here), "was not withdrawn from")
     recorder = Recorder(observer)
-    for directory, each in found:
+    for each in found:
+        if isinstance(each, str):
+            recorder.changed(FileChange(each, each, "present"))
+            continue
         if not trash.put_back(each):
+            directory = next(d for d in site.directories() if d.path == each.directory)
             command = withdraw_command(site, directory, each.filename)
             raise PublishError(each.origin, "already exists").with_hint(f"to withdraw that one: `{command}`")
         recorder.changed(FileChange(each.path, each.origin, "restored"))
     return recorder.report()
+
+
+def _latest(directory: Directory, filename: str) -> trash.Trashed | None:
+    there = trash.trashed(directory.path)
+    return next((each for each in there if each.filename == filename), None)
 
 
 def withdraw_command(site: Site, directory: Directory, filename: str) -> str:
@@ -70,20 +85,25 @@ def _found(
     site: Site,
     filenames: Iterable[str],
     to: Directory | str | None,
-    look: Callable[[Directory, str], T | None],
+    looks: Sequence[Callable[[Directory, str], str | trash.Trashed | None]],
     problem: str,
-) -> list[T]:
-    """What *look* finds of each file in *to*, or in every directory. Raises `PublishError` if nothing."""
+) -> list[str | trash.Trashed]:
+    """Each file in *to*, or in every directory, by the first of *looks* that finds it anywhere.
+
+    Raises `PublishError` where none does.
+    """
     listing.check_root(site)
     directory = destination(site, to)
     directories = [directory] if directory is not None else site.directories()
-    found: list[T] = []
+    found: list[str | trash.Trashed] = []
     for filename in dict.fromkeys(filenames):
         if os.path.basename(filename) != filename or not filename.endswith(listing.SUFFIX):
             raise PublishError(filename, "not the file name of a wheel (without its directory)")
-        here = [there for each in directories if (there := look(each, filename)) is not None]
-        if not here:
+        for look in looks:
+            if here := [there for each in directories if (there := look(each, filename)) is not None]:
+                found += here
+                break
+        else:
             where = directories[0].label if len(directories) == 1 else "any directory of the wheelhouse"
             raise PublishError(filename, f"{problem} {where}")
-        found += here
     return found

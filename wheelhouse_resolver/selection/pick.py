@@ -12,19 +12,19 @@ from functools import cache, partial
 from itertools import chain
 from typing import Any, NamedTuple
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.tags import Tag
 from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
 
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.host.detect import Host
-from wheelhouse_resolver.host.target_python import python_version
+from wheelhouse_resolver.selection.builds import try_builds
 from wheelhouse_resolver.selection.outside import why_not_searched
 from wheelhouse_resolver.selection.policy import Policy, builds_by_version, policy_key
 from wheelhouse_resolver.selection.reasons import Exclusion, FileStatus, Rule, place_of, python_labels
 from wheelhouse_resolver.selection.requirements import NAMES_ITS_FILE, Requirement, RequirementsFile
 from wheelhouse_resolver.selection.together import together, trouble
-from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename, WheelFile
+from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename, VariantWheel, WheelFile
 from wheelhouse_resolver.tree.catalogue import Catalogue
 from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.utils.log import info
@@ -42,6 +42,7 @@ class Pick(NamedTuple):
 
     requirement: as it was given.
     best:        the wheel that policy chooses; None when there is none.
+    broken:      the file that pip would choose and fail on; then there is no best.
     ignored:     why the requirement does not concern this host (its marker); empty if it does.
     warnings:    one line each.
     problem:     why nothing can be picked whatever there is, or which lines of files want it; or empty.
@@ -58,6 +59,7 @@ class Pick(NamedTuple):
     inside: Statuses = tuple
     outside: Statuses = tuple
     problem: str = ""
+    broken: FileStatus | None = None
 
     def __repr__(self) -> str:
         return f"Pick(requirement={self.requirement!r}, best={self.best!r})"
@@ -167,7 +169,8 @@ def decide(asked: Requirement, policy: Policy, found: Sequence[WheelFile], outsi
         with suppress(WheelhouseError):
             warnings += missing_extras(best, asked.extras, cached_metadata(best.path).provides_extra)
     problem = trouble(asked) if best is None else ""
-    return Pick(str(asked), best, "", tuple(warnings), cache(chooser.statuses), outside, problem)
+    statuses = cache(chooser.statuses)
+    return Pick(str(asked), best, "", tuple(warnings), statuses, outside, problem, chooser.broken)
 
 
 def _linked(
@@ -211,21 +214,27 @@ class _Chooser:
 
     def __init__(self, asked: Requirement, policy: Policy, files: Sequence[WheelFile]) -> None:
         self._specifier, self._policy = asked.specifier, policy
-        self._refused: list[tuple[SpecifierSet, list[Candidate]]] = []
+        self._passed: list[FileStatus] = []
         self._lost: list[Candidate] = []
         self.best: Candidate | None = None
+        self.broken: FileStatus | None = None
         self.warnings: list[str] = []
         self._fit, self._unfit = policy.sort_candidates(files)
         self._allowed = policy.filter_versions(self._fit, policy.narrowed(asked.specifier, asked.name))
         versions = builds_by_version(self._allowed)
-        while versions:
-            builds = versions.pop(0)
-            needs = requires_python(builds[0], self.warnings)
-            if policy.admits(needs):
-                self.best, *self._lost = builds
-                break
-            self.warnings += policy.stops_at(builds[0], needs) if not self._refused else ()
-            self._refused.append((needs, builds))
+        flawed: list[str] = []
+        stopping: list[str] = []
+        while versions and not (self.best or self.broken):
+            tried = try_builds(versions.pop(0), policy, self.warnings.append)
+            self._passed += tried.excluded()
+            flawed += tried.warnings()
+            stopping = stopping or tried.stopping(policy)
+            if tried.breaks:
+                self.broken, *self._lost = self._passed.pop(), *tried.builds[1:]
+            elif tried.installable:
+                self.best, *self._lost = tried.builds
+        self.warnings += flawed if self.best else []  # else they are the answer
+        self.warnings += stopping
         self._lost += chain.from_iterable(versions)
 
     def statuses(self) -> tuple[FileStatus, ...]:
@@ -234,32 +243,31 @@ class _Chooser:
         barred = [each for each in self._fit if each.path not in allowed]
         return tuple(
             chain(
+                [self.broken] if self.broken else [],
                 self._losers(),
-                chain.from_iterable(self._incompatible(needs, builds) for needs, builds in self._refused),
+                self._passed,
                 (FileStatus(each, self._unfitting(each)) for each in self._unfit),
                 (FileStatus(each, self._barring(each) or (self._prerelease(each),)) for each in barred),
             )
         )
 
     def _losers(self) -> Iterator[FileStatus]:
-        if self.best is None:
+        chosen = self.broken.file if self.broken else self.best
+        if not isinstance(chosen, Candidate):
             return
         priorities = self._policy.priorities
-        best = policy_key(self.best, priorities)
-        about = (place_of(self.best),)
+        key = policy_key(chosen, priorities)
+        about = (place_of(chosen),)
         for each in self._lost:
-            parts = zip(_LOST, policy_key(each, priorities), best, strict=False)
+            parts = zip(_LOST, policy_key(each, priorities), key, strict=False)
             rule = next((rule for rule, own, its in parts if own != its), Rule.LOST_NAME)
-            yield FileStatus(each, (Exclusion(rule, about=about),))
-
-    def _incompatible(self, needs: SpecifierSet, builds: Sequence[Candidate]) -> Iterator[FileStatus]:
-        own, build = (str(needs),), (str(needs), place_of(builds[0]))
-        python = str(python_version(self._policy.target))
-        for each in builds:
-            kind, about = ("own", own) if each is builds[0] else ("build", build)
-            yield FileStatus(each, (Exclusion(Rule.REQUIRES_PYTHON, kind, about, python),))
+            hidden = rule is Rule.LOST_VERSION and each.directory.rank > chosen.directory.rank
+            kind = "label" if hidden and _public(each) == _public(chosen) else ""
+            yield FileStatus(each, (Exclusion(rule, kind, about),))
 
     def _unfitting(self, file: WheelFile) -> tuple[Exclusion, ...]:
+        if isinstance(file, VariantWheel):
+            return (Exclusion(Rule.VARIANT, about=(file.problem,)),)
         if isinstance(file, InvalidFilename):
             return (Exclusion(Rule.FILENAME, about=(file.problem,)),)
         return (_wrong_tags(file.tags, self._policy), *self._barring(file))
@@ -276,6 +284,11 @@ class _Chooser:
         return Exclusion(Rule.PRERELEASE, "only-final" if final else "")
 
 
+def _public(candidate: Candidate) -> Version:
+    """Its version without the local label."""
+    return Version(candidate.version.public)
+
+
 def _wrong_tags(tags: frozenset[Tag], policy: Policy) -> Exclusion:
     """Why the target Python accepts none of *tags*."""
     platforms = {tag.platform for tag in tags}
@@ -285,20 +298,6 @@ def _wrong_tags(tags: frozenset[Tag], policy: Policy) -> Exclusion:
     if policy.python_name in pythons:
         return Exclusion(Rule.TAG, "abi", tuple(sorted(map(str, tags))))
     return Exclusion(Rule.TAG, "python", tuple(pythons), policy.python_name)
-
-
-def requires_python(candidate: Candidate, warnings: list[str]) -> SpecifierSet:
-    """The Pythons that *candidate* says it runs on: it is opened, unless its METADATA is in the cache.
-
-    A wheel that says nothing usable runs on all, as far as the choice goes; *warnings* gets a line about it.
-    """
-    try:
-        return SpecifierSet(cached_metadata(candidate.path).requires_python)
-    except WheelhouseError as error:
-        warnings.append(f"{error}; pip would choose this file and fail (Requires-Python was not checked)")
-    except InvalidSpecifier:
-        warnings.append(f"{candidate.path}: its Requires-Python is invalid and was not checked")
-    return SpecifierSet()
 
 
 def missing_extras(wheel: Candidate, extras: Iterable[str], provided: Iterable[str]) -> list[str]:

@@ -271,7 +271,7 @@ class Policy(NamedTuple):
         """Whether a wheel that says so of its Pythons can be installed into the target."""
         return self.any_python or requires_python.contains(_version(self.target), prereleases=True)
 
-    def stops_at(self, wheel: Candidate, requires_python: SpecifierSet) -> list[str]:
+    def stops_at(self, wheel: Candidate, requires_python: str) -> list[str]:
         """A warning when the target's own pip fails on *wheel* for its *requires_python*; newer ones go on.
 
         Older releases read Requires-Python of what they have chosen, and then choose nothing else.

@@ -17,6 +17,7 @@ class Rule(enum.Enum):
     """The rule that excludes a file; the value is its name in JSON."""
 
     FILENAME = "filename"
+    VARIANT = "wheel-variant"
     OUTSIDE = "outside-search-path"
     TAG = "python-tag"
     LINK = "link"
@@ -25,6 +26,8 @@ class Rule(enum.Enum):
     CONSTRAINT = "constraint"
     PRERELEASE = "pre-release"
     REQUIRES_PYTHON = "requires-python"
+    METADATA = "metadata"
+    BROKEN = "broken"
     LOST_VERSION = "lost-version"
     LOST_RANK = "lost-rank"
     LOST_TAG = "lost-tag"
@@ -35,6 +38,7 @@ class Rule(enum.Enum):
 #: The text of each rule, or of each kind of it. {this}: what the host has instead.
 _TEXTS = {
     Rule.FILENAME: "{about}",
+    Rule.VARIANT: "{about}",
     "layer": "in the layer {about} ({this})",
     "arch": "for the arch {about} ({this})",
     "search": "for the arch {about}, which the site does not let a host of {here} search",
@@ -45,11 +49,17 @@ _TEXTS = {
     "build": "a lower build of {winner}, which requires Python {first}: pip tries older versions only",
     "only-final": "a pre-release, and the site's [pip] table says only-final",
     Rule.LINK: "not the file that a constraint names: {about}",
+    "other-name": "passed over by pip: its METADATA has the name {about}",
+    "other-version": "passed over by pip: its METADATA has the version {about}",
+    "requires-dist": "passed over by pip: invalid Requires-Dist {about}",
+    "lower-build": "a lower build of {about}, whose METADATA is invalid: pip tries older versions only",
+    Rule.BROKEN: "pip would choose it and fail: {about}",
     Rule.NO_BINARY: "the site's [pip] table or a file says no-binary: pip takes no wheel of it",
     Rule.SPECIFIER: "the version is not {about}",
     Rule.CONSTRAINT: "not allowed by the constraint {about}",
     Rule.PRERELEASE: "a pre-release, and there is a final version (--pre or == allows it)",
     Rule.LOST_VERSION: "older than {about}",
+    "label": "older than {about}, by its local label alone, and so passed over for a less specific directory",
     Rule.LOST_RANK: "shadowed by {about}, from a more specific directory",
     Rule.LOST_TAG: "shadowed by {about}, whose tags fit this Python better",
     Rule.LOST_BUILD: "shadowed by {about}, a higher build",
@@ -67,11 +77,14 @@ class Exclusion(NamedTuple):
     TAG:             `python` and the Pythons that it is for; `abi` and its tags, if the Python alone is not
                      the reason; or `platform` and its platforms.
     REQUIRES_PYTHON: `own` and the specifier; or `build`, the specifier, and the higher build that has it.
+    METADATA:        `other-name`, `other-version` or `requires-dist`, and what it has, quoted; or
+                     `lower-build`, and the higher build that has an invalid requirement.
+    LOST_VERSION:    `label`, if only its local label makes the winner newer, and this one's arch is better.
     SPECIFIER, CONSTRAINT: the specifier; the constraints, each with its file and line.
     LOST_...:        the winner, as label/filename.
     PRERELEASE:      `only-final`: the site takes none.
     LINK:            the constraints that name the one file that pip takes.
-    FILENAME:        the problem.
+    BROKEN, FILENAME, VARIANT: the problem.
     here:            the layer, arch or Python of the host, where that makes the difference.
     """
 

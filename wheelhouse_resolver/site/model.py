@@ -146,6 +146,10 @@ class Site(layout.SiteFields):
                 return layer
         raise UnknownLayerError(name, [layer.name for layer in self.layers] + [NO_LAYER])
 
+    def family_of(self, directory: Directory) -> str | None:
+        """The CPU family that *directory* is for; None for a generic one, and where it is not known."""
+        return next((arch.family for arch in self.ladder if arch.name == directory.arch), None)
+
     def archs_up_to(self, arch: Arch) -> tuple[str, ...]:
         """*arch* and the archs below it that a CPU of its family may have, low to high."""
         below = self.ladder[: self.ladder.index(arch) + 1]

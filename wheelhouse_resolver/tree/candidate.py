@@ -67,6 +67,12 @@ class InvalidFilename(NamedTuple):
         return os.path.join(self.directory.path, self.filename)
 
 
+class VariantWheel(InvalidFilename):
+    """A wheel for some hosts only, by its variant label (PEP 825). *problem*: what installers do with it."""
+
+    __slots__ = ()
+
+
 #: A file of the tree that ends in .whl.
 WheelFile: TypeAlias = Candidate | InvalidFilename
 
@@ -109,5 +115,9 @@ def parse_candidate(filename: str, directory: Directory) -> Candidate | InvalidF
     try:
         return Candidate(*parse_wheel_filename(filename), filename, directory)
     except ValueError as error:
+        from wheelhouse_resolver.wheelfile.name import VARIANT_PROBLEM, is_variant
+
+        if is_variant(filename):
+            return VariantWheel(filename, directory, VARIANT_PROBLEM)
         problem = str(error).replace("Invalid wheel filename", "invalid wheel file name", 1)
         return InvalidFilename(filename=filename, directory=directory, problem=problem)

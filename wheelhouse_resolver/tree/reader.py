@@ -15,7 +15,7 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from wheelhouse_resolver.errors import InvalidRequirementError
 from wheelhouse_resolver.tree import listing
-from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename, parse_candidate
+from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename, VariantWheel, parse_candidate
 from wheelhouse_resolver.tree.catalogue import Catalogue
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Tree(NamedTuple):
         """All files in *directories* that end in .whl without having the shape of the name of a wheel."""
         listing.check_root(self.site)
         found = [each for directory in directories for each in wheels_in(directory, odd=True)]
-        return [each for each in found if isinstance(each, InvalidFilename)]
+        return [e for e in found if isinstance(e, InvalidFilename) and not isinstance(e, VariantWheel)]
 
 
 def wheels_in(directory: Directory, *, odd: bool = False) -> Iterator[Candidate | InvalidFilename]:

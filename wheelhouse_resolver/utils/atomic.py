@@ -16,12 +16,16 @@ from collections.abc import Iterator
 from typing import IO, Any, NamedTuple
 
 from wheelhouse_resolver.errors import OutputError, WheelhouseError
+from wheelhouse_resolver.utils.filesystem import make_directory, share, sync_directory
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP, open_regular, sha256_of
 
 #: How temporary names begin and end; installers look at names ending in .whl only.
 TEMPORARY_PREFIX = ".wheelhouse-draft-"
 
 _SUFFIX = ".part"
+
+#: What a filesystem answers that has no locks.
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 #: On a filesystem without locks a temporary file is taken for dead after this long (s).
 _DEAD_AFTER = 24 * 3600
@@ -60,7 +64,16 @@ def writing(path: str) -> Iterator[None]:
     except WheelhouseError:
         raise
     except OSError as error:
-        raise OutputError.from_os(path, error) from error
+        raise OutputError.from_os(_in_the_way(error) or path, error) from error
+
+
+def _in_the_way(error: OSError) -> str | None:
+    """The directory that may not be written to, where that is what *error* is about."""
+    if error.errno not in (errno.EACCES, errno.EPERM):
+        return None
+    paths = (each for each in (error.filename, error.filename2) if isinstance(each, str))
+    directories = (os.path.dirname(each) or os.curdir for each in paths)
+    return next((each for each in directories if not os.access(each, os.W_OK | os.X_OK)), None)
 
 
 @contextlib.contextmanager
@@ -70,7 +83,7 @@ def temporary(directory: str) -> Iterator[Temporary]:
     While it is written it is locked, so that nobody takes it for a leftover. Raises `OutputError`.
     """
     with writing(directory):
-        make_shared_directory(directory)
+        make_directory(directory, shared=True)
         path, descriptor = _locked_file(directory)
     file = open(descriptor, "w+b")  # noqa: SIM115 - closing it may fail once more on a full disk
     try:
@@ -82,19 +95,6 @@ def temporary(directory: str) -> Iterator[Temporary]:
             file.close()
 
 
-def make_shared_directory(directory: str) -> None:
-    """Make *directory* and those above it, for everybody to read."""
-    if os.path.isdir(directory):
-        return
-    parent = os.path.dirname(directory)
-    if parent != directory:
-        make_shared_directory(parent)
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(directory)
-        os.chmod(directory, os.stat(directory).st_mode | 0o555)
-        sync_directory(parent)
-
-
 def _locked_file(directory: str) -> tuple[str, int]:
     while True:
         name = f"{TEMPORARY_PREFIX}{os.uname().nodename}-{os.getpid()}-{time.time_ns()}{_SUFFIX}"
@@ -102,7 +102,7 @@ def _locked_file(directory: str) -> tuple[str, int]:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             # Between its making and its locking somebody may take it for a leftover: wait until that is done.
-            _lock(descriptor, wait=True)
+            lock(descriptor, wait=True)
             if os.path.exists(path):
                 return path, descriptor
             os.close(descriptor)
@@ -113,17 +113,42 @@ def _locked_file(directory: str) -> tuple[str, int]:
             raise
 
 
-def _lock(descriptor: int, *, wait: bool = False) -> bool:
+def lock(descriptor: int, *, wait: bool = False) -> bool:
     """Lock an open file. False: somebody else has it (unless *wait*). A filesystem may have no locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:
-        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
+        if error.errno not in _NO_LOCKS:
             raise
         return time.time() - os.fstat(descriptor).st_mtime > _DEAD_AFTER
     return True
+
+
+@contextlib.contextmanager
+def holding(path: str, *, shared: bool) -> Iterator[bool]:
+    """Hold the lock file at *path* (made if missing) for the block; False: somebody else does.
+
+    *shared*: others may hold it so, too. A filesystem may have no locks: then it is True. Raises `OSError`.
+    """
+    make_directory(os.path.dirname(path), shared=True)
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
+        share(path)
+    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        held = True
+        try:
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            held = False
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+        yield held
+    finally:
+        os.close(descriptor)
 
 
 def commit(temporary: Temporary, path: str) -> bool:
@@ -234,18 +259,6 @@ def _renameat2(source: str, path: str, flags: int) -> int:
     return code
 
 
-def sync_directory(directory: str) -> None:
-    """Bring the names in *directory* to the disk, where the filesystem can. Raises `OSError`."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network filesystems have no such thing
-            raise
-    finally:
-        os.close(descriptor)
-
-
 def temporary_files(directory: str) -> list[str]:
     """The paths of the temporary files in *directory*, whether or not their publishers are running."""
     try:
@@ -269,7 +282,7 @@ def clear_temporary(directory: str) -> int:
         with contextlib.suppress(OSError):
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             try:
-                if _lock(descriptor):
+                if lock(descriptor):
                     os.unlink(path)
                     cleared += 1
             finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -16,6 +17,26 @@ _MOST = 10_000
 #: How often, and how much (bytes), is read of one file: headers, dynamic sections and notes are small.
 _MOST_READS, _MOST_BYTES = 1_000_000, 64 << 20
 
+#: How much of a file `cpu_family` needs (bytes).
+HEADER = 20
+
+#: ELF's machine, class (1: 32 bits) and byte order (1: little-endian) -> the family as archspec calls it.
+_FAMILIES = {
+    (3, 1, 1): "x86",
+    (62, 2, 1): "x86_64",
+    (40, 1, 1): "arm",
+    (183, 2, 1): "aarch64",
+    (20, 1, 2): "ppc",
+    (21, 2, 1): "ppc64le",
+    (21, 2, 2): "ppc64",
+    (22, 2, 2): "s390x",
+    (243, 2, 1): "riscv64",
+    (258, 2, 1): "loongarch64",
+}
+
+#: The kinds of ELF file that are run or loaded (e_type): executables and libraries.
+_LOADED = (2, 3)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ElfFile:
@@ -23,6 +44,7 @@ class ElfFile:
 
     path:        where it is: in the wheel, or on disk.
     machine:     such as `x64` or `AArch64` (pyelftools' names), with the class: `x64-64`.
+    family:      the CPUs that load it, as `cpu_family` says; empty for none.
     dynamic:     whether it is loaded at run time (a library, or an executable that loads some).
     soname, needed, rpath, runpath, interpreter: as its dynamic section and headers have them.
     isa_needed:  the x86-64 levels that the linker marked it with, as bits: 1 baseline, 2 v2, 4 v3, 8 v4;
@@ -34,6 +56,7 @@ class ElfFile:
 
     path: str
     machine: str = ""
+    family: str = ""
     dynamic: bool = False
     soname: str = ""
     needed: tuple[str, ...] = ()
@@ -44,6 +67,18 @@ class ElfFile:
     versions: tuple[tuple[str, str], ...] = ()
     defines: tuple[str, ...] = ()
     problem: str = ""
+
+
+def cpu_family(start: bytes) -> str | None:
+    """The family (archspec's name) of the CPUs that load a file which begins with *start* (`HEADER` bytes).
+
+    None for what no CPU loads: no ELF file, an object file, code for a GPU.
+    """
+    if len(start) < HEADER or not start.startswith(MAGIC):
+        return None
+    bits, order = start[4], start[5]
+    kind, machine = struct.unpack("<HH" if order == 1 else ">HH", start[16:HEADER])
+    return _FAMILIES.get((machine, bits, order)) if kind in _LOADED else None
 
 
 class _BoundedReader:
@@ -70,6 +105,8 @@ def read_elf(stream: IO[bytes], path: str) -> ElfFile:
     limited: Any = _BoundedReader(stream)
     try:
         elf = ELFFile(limited)
+        limited.seek(0)
+        family = cpu_family(limited.read(HEADER)) or ""
         tags = list(_tags(elf))
         texts: dict[str, list[str]] = {name: [] for name in ("needed", "soname", "rpath", "runpath")}
         for name, found in texts.items():
@@ -77,6 +114,7 @@ def read_elf(stream: IO[bytes], path: str) -> ElfFile:
         return ElfFile(
             path=path,
             machine=f"{elf.get_machine_arch()}-{elf.elfclass}",
+            family=family,
             dynamic=bool(tags),
             soname=next(iter(texts["soname"]), ""),
             needed=tuple(texts["needed"]),

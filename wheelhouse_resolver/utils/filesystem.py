@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+from contextlib import suppress
 
 from wheelhouse_resolver.errors import OutputError
 
 
-def write_text(path: str, text: str) -> bool:
+def write_text(path: str, text: str, *, shared: bool = False) -> bool:
     """Make *text* (as UTF-8) the content of the file at *path*, atomically.
 
     Returns False, having touched nothing, when it was that already. A new file gets the permissions that
-    the umask leaves; one that is replaced keeps its own. A pipe or device (`/dev/stdout`) is written to,
-    not replaced. Raises `OutputError`.
+    the umask leaves, and if it is *shared* lets everybody read it; one that is replaced keeps its own. A pipe
+    or device (`/dev/stdout`) is written to, not replaced. Raises `OutputError`.
     """
     content = text.encode("utf-8")
     # Replacing a symbolic link would cut it; what it points to is meant.
     target = os.path.realpath(path)
-    temporary = os.path.join(
-        os.path.dirname(target), f".{os.path.basename(target)}.{os.uname().nodename}.{os.getpid()}~"
-    )
+    # The directory may be one that others write to: what they put there is neither followed nor waited for.
+    temporary = os.path.join(os.path.dirname(target), f".{os.path.basename(target)}.{os.urandom(8).hex()}~")
     try:
         try:
             mode = os.stat(path).st_mode
@@ -34,13 +35,13 @@ def write_text(path: str, text: str) -> bool:
             with open(target, "rb") as file:
                 if file.read(len(content) + 1) == content:
                     return False
-        # The directory may be one that others write to: what they put there is not followed.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-        descriptor = os.open(temporary, flags, 0o666)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
             with open(descriptor, "wb") as file:
                 if mode is not None:
                     os.fchmod(descriptor, mode & 0o777)
+                elif shared:
+                    os.fchmod(descriptor, os.fstat(descriptor).st_mode & 0o777 | 0o444)
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -53,12 +54,52 @@ def write_text(path: str, text: str) -> bool:
     return True
 
 
-def make_directory(path: str) -> bool:
-    """Make the directory at *path*, and those above it; False when it was there. Raises `OutputError`."""
+def make_directory(path: str, *, shared: bool = False) -> bool:
+    """Make the directory at *path*, and those above it; False when it was there. Raises `OutputError`.
+
+    *shared*: for all to read, and for those to write who may write to the one above it.
+    """
     if os.path.isdir(path):
         return False
+    parent = os.path.dirname(path)
+    if parent and not os.path.lexists(parent):
+        make_directory(parent, shared=shared)
     try:
-        os.makedirs(path, exist_ok=True)
+        os.mkdir(path)
+        if shared:
+            share(path)
+            sync_directory(parent or os.curdir)
     except OSError as error:
+        if os.path.isdir(path) and isinstance(error, FileExistsError):
+            return False  # another run was faster
         raise OutputError.from_os(path, error) from error
     return True
+
+
+def share(path: str) -> None:
+    """Let all read what is at *path*, and those write to it who may write to its directory as a group.
+
+    Raises `OSError`.
+    """
+    above = os.stat(os.path.dirname(path) or os.curdir)
+    mode = os.stat(path).st_mode
+    readable = 0o555 if stat.S_ISDIR(mode) else 0o444
+    group = above.st_mode & (stat.S_IWGRP | stat.S_ISGID if stat.S_ISDIR(mode) else stat.S_IWGRP)
+    if group:
+        with suppress(PermissionError):  # not a member of that group
+            os.chown(path, -1, above.st_gid)
+    if os.stat(path).st_gid != above.st_gid:
+        group = 0
+    os.chmod(path, stat.S_IMODE(mode) | readable | group)
+
+
+def sync_directory(directory: str) -> None:
+    """Bring the names in *directory* to the disk, where the filesystem can. Raises `OSError`."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network filesystems have no such thing
+            raise
+    finally:
+        os.close(descriptor)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, NoReturn
 
 from wheelhouse_resolver.utils.log import debug
 
 if TYPE_CHECKING:
     import subprocess
+
+#: prctl(2).
+_PR_SET_PDEATHSIG = 1
 
 
 def run(
@@ -22,23 +27,76 @@ def run(
     """Run *argv* to its end, with nothing to read; its output as text, undecodable bytes replaced.
 
     environ: the whole environment; None: this program's. timeout: in seconds. new_session: out of reach of
-    the terminal's signals. Raises `OSError`, `subprocess.TimeoutExpired`; a code other than 0 is no error.
+    the terminal's signals, and ended with all that it started. Raises `OSError`,
+    `subprocess.TimeoutExpired`; a code other than 0 is no error.
     """
+    import signal
     import subprocess
     from shlex import join
 
     from wheelhouse_resolver.utils.redact import redact
 
     debug(__name__, "run: %s", redact(join(argv)))
-    return subprocess.run(
+    with subprocess.Popen(
         argv,
         env=None if environ is None else dict(environ),
         cwd=cwd,
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        timeout=timeout,
         start_new_session=new_session,
-        check=False,
-    )
+    ) as process:
+        try:
+            stdout, stderr = process.communicate(timeout=timeout)
+        except BaseException:
+            with suppress(ProcessLookupError):
+                # A wrapper's death does not end what it has started.
+                os.killpg(process.pid, signal.SIGKILL) if new_session else process.kill()
+            raise
+    return subprocess.CompletedProcess(argv, process.returncode, stdout, stderr)
+
+
+def end_with_parent(parent: int) -> None:
+    """Have this forked process killed when its *parent* ends, however that ends (Linux)."""
+    with suppress(ImportError, AttributeError, OSError):  # no libffi, no prctl
+        import ctypes
+        import signal
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal that asks us to end, taken as Ctrl-C is. *number*: which."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+@contextmanager
+def interrupted_by(*numbers: int) -> Iterator[None]:
+    """Within this, these signals interrupt us as Ctrl-C does: what we have started is stopped.
+
+    Only once: after the first, nothing must disturb the clean-up. What is ignored (under `nohup`) stays so.
+    For the main thread of a program.
+    """
+    import signal
+
+    def interrupt(number: int, _: object) -> NoReturn:
+        for each in before:
+            signal.signal(each, signal.SIG_IGN)
+        raise Interrupted(number)
+
+    before = {each: signal.getsignal(each) for each in numbers}
+    before = {each: handler for each, handler in before.items() if handler is not signal.SIG_IGN}
+    for each in before:
+        signal.signal(each, interrupt)
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

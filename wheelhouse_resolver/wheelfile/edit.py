@@ -7,6 +7,7 @@ published, and replaces no other file unless that is asked for.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sysconfig
 import tempfile
@@ -95,7 +96,7 @@ def relabel(
     Raises `InvalidWheelError`, `RelabelError` for an edit that cannot be made,
     `AlreadyExistsError`, `OutputError`.
     """
-    wheel = check_wheel(path)
+    wheel = check_wheel(path, installable=False)  # an edit may be what makes it installable
     tags = _tags(path, edits.tags, wheel.tags)
     try:
         version = labelled(wheel.version, edits.local_label) if edits.local_label else None
@@ -206,11 +207,9 @@ def _parse(path: str, text: str) -> Requirement:
 
 
 def _project(requirement: str) -> str | None:
-    """The project of a *requirement* in METADATA; None for an invalid one."""
-    try:
-        return canonicalize_name(Requirement(requirement).name)
-    except InvalidRequirement:
-        return None
+    """The project that a *requirement* in METADATA begins with, valid or not; None if it has none."""
+    found = re.match(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)", requirement)
+    return canonicalize_name(found[1]) if found else None
 
 
 def _patched(wheel: ValidatedWheel, rpath: Sequence[str], scratch: str) -> Mapping[str, str]:

@@ -22,8 +22,9 @@ from packaging.tags import Tag
 from packaging.version import InvalidVersion, Version
 
 from wheelhouse_resolver.utils.safe_io import CHUNK, open_regular
+from wheelhouse_resolver.wheelfile.checks.record import is_signature, record_digest
 from wheelhouse_resolver.wheelfile.metadata import header_lines
-from wheelhouse_resolver.wheelfile.validate import ValidatedWheel, is_signature, record_digest
+from wheelhouse_resolver.wheelfile.validate import ValidatedWheel
 
 #: A line of RECORD: file, digest, size.
 _Row = tuple[str, str, str]
@@ -144,7 +145,9 @@ def _copy(reader: IO[bytes], size: int, target: zipfile.ZipFile, entry: zipfile.
 def _entry(info: zipfile.ZipInfo, name: str) -> zipfile.ZipInfo:
     """A new entry like *info*: its time, type and permissions, without what depends on how it was written."""
     entry = zipfile.ZipInfo(name, info.date_time)
-    entry.compress_type = info.compress_type
+    # Not every installer unpacks anything else.
+    stored = info.compress_type == zipfile.ZIP_STORED
+    entry.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
     entry.create_system = 3  # Unix: so that the permissions count
     executable = 0o111 if info.external_attr >> 16 & 0o111 else 0
     entry.external_attr = (stat.S_IFREG | 0o644 | executable) << 16

@@ -25,7 +25,7 @@ from wheelhouse_resolver.utils.elf import ElfFile
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP
 from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.wheelfile.elf import elf_files
-from wheelhouse_resolver.wheelfile.validate import WheelName
+from wheelhouse_resolver.wheelfile.name import WheelName
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.builder.records.record import BuildRecord
@@ -154,7 +154,9 @@ def decide(wheel: str, subject: Subject) -> Classification:
     subject = replace(subject, glibc=glibc)
     layers = clues.for_layer(subject)
     layer = layers[0] if layers else None
-    archs = list(clues.for_arch(subject, layer.value if layer else None))
+    every = list(clues.for_arch(subject, layer.value if layer else None))
+    archs = [each for each in every if subject.is_for(each.value)]
+    foreign = [each for each in every if each not in archs]
     arch = archs[0] if archs else None
 
     warnings = list(filter(None, [subject.broken_promise]))
@@ -162,13 +164,16 @@ def decide(wheel: str, subject: Subject) -> Classification:
     for what, name in subject.unknown_names().items():
         warnings.append(f"the build record says {what} {name}, which this site does not have")
     warnings += _overruled("layer", layers) + _overruled("arch", _contradicting(site, archs))
+    warnings += [
+        f"{each.reason}: overruled, it is for {', '.join(subject.families)} CPUs" for each in foreign
+    ]
     needed = glibc_needed(files)
     if layer is not None and layer.value in glibc and needed is not None and needed > glibc[layer.value]:
         warnings.append(f"it needs glibc {needed}, and layer {layer.value} has {glibc[layer.value]}")
 
     reasons = [layer.reason if layer else "no evidence for a layer", arch.reason if arch else _no_arch(files)]
     directory = None
-    matching = _matching(site, layer, arch)
+    matching = _matching(subject, layer, arch)
     if layer is not None and arch is not None:
         if len({each.layer for each in matching}) == 1:
             directory = matching[0]  # of directories that are searched side by side, the most specific one
@@ -177,7 +182,7 @@ def decide(wheel: str, subject: Subject) -> Classification:
         else:
             whose = f"layer {layer.value}" if layer.value else "the site"
             reasons.append(f"{whose} has no directory for {arch.value}")
-    possible = [] if directory is not None else matching or _matching(site, layer, None)
+    possible = [] if directory is not None else matching or _matching(subject, layer, None)
     return Classification(
         wheel=wheel,
         directory=directory,
@@ -187,12 +192,14 @@ def decide(wheel: str, subject: Subject) -> Classification:
     )
 
 
-def _matching(site: Site, layer: Clue | None, arch: Clue | None) -> list[Directory]:
+def _matching(subject: Subject, layer: Clue | None, arch: Clue | None) -> list[Directory]:
     """The directories that *layer* and *arch* leave, most specific first.
 
     What needs no layer belongs to the top-level directory if it needs no arch either, else to a layer's.
     """
-    found = [each for each in site.directories() if arch is None or each.arch == arch.value]
+    site = subject.site
+    able = [each for each in site.directories() if subject.is_for(each.arch)]
+    found = [each for each in able if arch is None or each.arch == arch.value]
     generic = arch is not None and arch.value == GENERIC
     if layer is None or (layer.value is None and not generic):
         return found

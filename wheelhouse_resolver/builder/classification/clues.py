@@ -18,6 +18,7 @@ from wheelhouse_resolver.builder.classification.glibc import glibc_needed, glibc
 from wheelhouse_resolver.builder.toolchain.flags import level_of
 from wheelhouse_resolver.host.layer import path_evidence
 from wheelhouse_resolver.site.layout import GENERIC
+from wheelhouse_resolver.wheelfile.machines import families_of, runs
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -58,6 +59,18 @@ class Subject:
     record: BuildRecord | None = None
     glibc: Mapping[str, Version] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def families(self) -> list[str]:
+        """The CPU families that its platform tags name, else those of its ELF files; empty if not known."""
+        own = families_of(self.platforms) or {each.family for each in self.files if each.family}
+        return sorted(own)
+
+    def is_for(self, arch: str | None) -> bool:
+        """Whether CPUs of the arch of that name run what is for its families."""
+        cpu = next((each.family for each in self.site.ladder if each.name == arch), None)
+        families = self.families
+        return cpu is None or not families or any(runs(cpu, each) for each in families)
 
     @property
     def is_portable(self) -> bool:

@@ -40,8 +40,7 @@ from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.host.cpu import missing_for, running_cpu
 from wheelhouse_resolver.site.layout import GENERIC, Arch
 from wheelhouse_resolver.tree.listing import SUFFIX, existing
-from wheelhouse_resolver.utils import atomic
-from wheelhouse_resolver.utils.filesystem import write_text
+from wheelhouse_resolver.utils.filesystem import make_directory, write_text
 from wheelhouse_resolver.wheelfile.edit import Edits, relabel
 from wheelhouse_resolver.wheelfile.validate import check_wheel
 
@@ -176,7 +175,7 @@ class _Build(Phases):
                 f"{facts['node']} cannot run {self.arch.name} ({reason}), so it cannot verify the wheel: "
                 "build on a node that can, or without verification"
             )
-        atomic.make_shared_directory(os.path.abspath(self.options.output))
+        make_directory(os.path.abspath(self.options.output), shared=True)
         self._make_directory("tmp")
         self._write_pip_conf()
         self.environ = variables.base_environ(os.environ, self.scratch)

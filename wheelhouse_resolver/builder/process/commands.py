@@ -13,7 +13,7 @@ import subprocess
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from wheelhouse_resolver.builder.process.log_tail import FULL, last_words, without_closing
 from wheelhouse_resolver.errors import printable, reason_of
@@ -229,23 +229,3 @@ def tail_of(log: StrPath, offset: int = 0, lines: int = 20) -> str:
         file.seek(max(offset, size - (64 << 10)))  # a build may print hundreds of megabytes
         text = file.read().decode("utf-8", "replace")
     return "\n".join(without_closing(text.splitlines())[-lines:])
-
-
-@contextmanager
-def interrupted_by(*numbers: int) -> Iterator[None]:
-    """Within this, these signals interrupt us as Ctrl-C does: what we have started is stopped.
-
-    Only once: after the first, nothing must disturb the clean-up. For the main thread of a program.
-    """
-
-    def interrupt(*_: object) -> NoReturn:
-        for each in numbers:
-            signal.signal(each, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = {each: signal.signal(each, interrupt) for each in numbers}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, signal.SIG_DFL if handler is None else handler)

@@ -25,12 +25,13 @@ from wheelhouse_resolver.builder.verification.libraries import Loader, library_p
 from wheelhouse_resolver.errors import PythonError, WheelhouseError
 from wheelhouse_resolver.host.interpreters import target_of
 from wheelhouse_resolver.host.program_interpreter import NotElfError, program_interpreter
-from wheelhouse_resolver.host.target_python import supported_tags, target_python
+from wheelhouse_resolver.host.target_python import running_python, supported_tags
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP
 from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.wheelfile.elf import elf_files
+from wheelhouse_resolver.wheelfile.name import WheelName
 from wheelhouse_resolver.wheelfile.tags import pythons_of
-from wheelhouse_resolver.wheelfile.validate import WheelName
+from wheelhouse_resolver.wheelfile.validate import InvalidWheelError, check_wheel
 
 #: How long installing may take (s).
 _INSTALLING = 1800
@@ -56,7 +57,8 @@ class NoEmulatorError(WheelhouseError, FileNotFoundError):
 class FailedCheck:
     """What is wrong.
 
-    check: `environment`, `install`, `requirements`, `import NAME`, `statement`, `command` or `libraries`.
+    check: `wheel`, `environment`, `install`, `requirements`, `import NAME`, `statement`, `command` or
+           `libraries`.
     """
 
     check: str
@@ -136,6 +138,7 @@ class _Verifying:
         start = time.monotonic()
         os.makedirs(self._empty, exist_ok=True)
         place = os.path.join(self._work, "verification")
+        self._check_file()
         try:
             python = make_environment(self._settings.python, place, log=self._log, environ=self._environ)
             if self._install(python):
@@ -143,6 +146,9 @@ class _Verifying:
                 self._environ["PATH"] = f"{os.path.dirname(python)}{os.pathsep}{path}"
                 self._run_tests([*self._settings.emulate, python])
                 self._look_at_libraries(python)
+        except InvalidWheelError as error:
+            for problem in error.findings:
+                self._find("wheel", problem)
         except VirtualenvError as error:
             self._find("environment", str(error))
         return Verification(
@@ -158,6 +164,14 @@ class _Verifying:
 
     def _run(self, command: Sequence[str], timeout: float = _INSTALLING) -> Finished:
         return run_logged(command, log=self._log, environ=self._environ, cwd=self._empty, timeout=timeout)
+
+    def _check_file(self) -> None:
+        """Find what publish would refuse: pip may install it all the same."""
+        try:
+            check_wheel(self._wheel)
+        except InvalidWheelError as error:
+            for finding in error.findings:
+                self._find("wheel", finding)
 
     def _install(self, python: str) -> bool:
         """Whether the wheel could be installed with all that it requires."""
@@ -257,8 +271,7 @@ def python_for(wheel: str) -> str:
     of several. Raises `PythonError`, and `ValueError` for an invalid file name.
     """
     tags = WheelName.parse(os.path.basename(wheel)).tags
-    running, _ = target_python()
-    if not tags.isdisjoint(supported_tags(running)):
+    if not tags.isdisjoint(supported_tags(running_python())):
         return sys.executable
     versions = sorted({version for version, _ in pythons_of(tags)}, reverse=True)
     wanted = [f"{major}.{minor}" for major, minor in versions]

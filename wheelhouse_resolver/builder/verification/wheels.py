@@ -32,7 +32,7 @@ from wheelhouse_resolver.host.target_python import python_version
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree import listing
 from wheelhouse_resolver.wheelfile.metadata import read_metadata
-from wheelhouse_resolver.wheelfile.validate import WheelName
+from wheelhouse_resolver.wheelfile.name import WheelName
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

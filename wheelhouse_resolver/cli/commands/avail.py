@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "List what this host can install, newest first: the newest version of every project, or of those\n"
         "named. The first line of a project is what pip would install. For what is asked for by name, and\n"
-        f"for patterns that match at most {available.CHECKED} projects, Requires-Python is read, else not."
+        f"for patterns that match at most {available.CHECKED} projects, METADATA is read, else not."
     )
     parser.add_argument(
         "wanted",
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     output.warn(wanted.files.warnings())
     site = options.site_of(args)
     scope = available.Scope(args.all_versions, args.all_archs, args.all_pythons)
-    found = available.avail(Tree(site), options.host_of(args, site, for_python=True), wanted, scope)
+    found = available.avail(Tree(site), options.host_of(args, site), wanted, scope)
     _report(found, not args.not_available)
     rows = available.condensed(found.rows) if args.condense else list(found.rows)
     if args.not_available:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +13,7 @@ from wheelhouse_resolver.builder.executors import local, slurm
 from wheelhouse_resolver.builder.executors.base import Executor
 from wheelhouse_resolver.builder.planning.model import Entry, Plan, PlanSettings
 from wheelhouse_resolver.builder.planning.planner import make_plan
-from wheelhouse_resolver.builder.process.commands import interrupted_by, subreaper
+from wheelhouse_resolver.builder.process.commands import subreaper
 from wheelhouse_resolver.builder.process.scratch import scratch_directory
 from wheelhouse_resolver.builder.publish import publish_built
 from wheelhouse_resolver.builder.records.job import BuildOptions
@@ -52,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_how(parser.add_argument_group("how"))
     _add_where(parser.add_argument_group("where"))
-    options.add_shared(parser, "json", "host", "site")
+    options.add_shared(parser, "json", "host-of-staff", "site")
     # Some of the shared options take several values here.
     for action in parser._actions:
         if action.dest in ("arch", "python"):
@@ -117,11 +116,7 @@ def run(args: argparse.Namespace) -> int:
     build = _build_options(args, site)
     progress = BuildProgress(build.logs)
     try:
-        with (
-            interrupted_by(signal.SIGTERM, signal.SIGHUP),
-            subreaper(),
-            scratch_directory(build.work) as scratch,
-        ):
+        with subreaper(), scratch_directory(build.work) as scratch:
             plan = make_plan(asked, _plan_settings(args, site, scratch), build, say=progress.say)
             output.warn(f"ignored {each}: its marker does not hold" for each in plan.ignored)
             if args.dry_run:
@@ -135,7 +130,7 @@ def run(args: argparse.Namespace) -> int:
         _show(progress.outcomes, as_json=args.json)
         done = sum(outcome.ok for outcome in progress.outcomes)
         print(f"interrupted: {done} done, the rest stopped; run it again to continue", file=sys.stderr)
-        return 130
+        raise
     _show(outcomes, as_json=args.json)
     failed = not all(outcome.ok for outcome in outcomes)
     if after and any(outcome.places for outcome in outcomes):

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import re
 
 from wheelhouse_resolver.cli import options
 from wheelhouse_resolver.cli.completion_script import LISTS, SHELLS, completion_script, listed
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.site.model import Site
+
+#: What is offered: normalised names of projects (PEP 503), and the names that a site file can give, which a
+#: shell takes as they are.
+_OFFERED = {"projects": r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"}
+_OFFERED_OTHERS = r"[A-Za-z0-9.][A-Za-z0-9._/-]*"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +44,7 @@ def _list(what: str) -> int:
     except (WheelhouseError, OSError):
         return 0  # somebody is typing: no site is no reason to disturb them
     for name in names:
-        if name.isprintable() and not set(name) & set(" '\"\\$`:"):
+        # bash expands the words that compgen is given, substitutions of commands and all.
+        if re.fullmatch(_OFFERED.get(what, _OFFERED_OTHERS), name):
             print(name)
     return 0

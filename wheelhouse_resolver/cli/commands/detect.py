@@ -1,4 +1,4 @@
-"""`detect`: this host's arch and layer, and the evidence for each."""
+"""`detect`: this host's arch, layer and target Python, and the evidence for each."""
 
 from __future__ import annotations
 
@@ -41,15 +41,24 @@ def _show(what: str, value: str | None, evidence: tuple[Evidence, ...], otherwis
     print(f"{what + ':':<8}{value or 'none'}")
     if not evidence:
         print(f"  decided    {otherwise}")
+    _show_evidence(value, evidence)
+
+
+def _show_evidence(value: str | None, evidence: tuple[Evidence, ...]) -> None:
     for number, each in enumerate(evidence):
         role = "decided" if number == 0 else "agrees" if each.value == value else "overruled"
-        says = f" (says {each.value or 'none'})" if role == "overruled" else ""
+        says = f" (says {printable(each.value or 'none')})" if role == "overruled" else ""
         print(f"  {role:<11}{each.source}: {printable(each.detail)}{says}")
 
 
 def _show_python(host: Host) -> None:
-    interpreter = host.python.interpreter
-    print(f"python: {printable(host.python.name)}")
-    if interpreter is not None:
-        print(f"  executable {printable(interpreter.executable)}")
-        print(f"  loader     {printable(interpreter.program_interpreter or 'none (static or a script)')}")
+    python, evidence = host.python, host.python_evidence
+    print(f"python: {printable(python.name)}")
+    _show_evidence(evidence[0].value if evidence else None, evidence)
+    if python.full_version is not None:
+        print(f"  version    {python.full_version}")
+    if python.interpreter is not None:
+        print(f"  executable {printable(python.interpreter.executable)}")
+        print(
+            f"  loader     {printable(python.interpreter.program_interpreter or 'none (static or a script)')}"
+        )

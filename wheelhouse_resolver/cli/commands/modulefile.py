@@ -6,7 +6,7 @@ import argparse
 import os
 
 from wheelhouse_resolver.cli import options, output
-from wheelhouse_resolver.host.detect import detect_host
+from wheelhouse_resolver.host.detect import detect_for_search
 from wheelhouse_resolver.installers.modulefile import DIALECTS, dynamic_modulefile, static_modulefile
 from wheelhouse_resolver.utils.filesystem import make_directory
 
@@ -47,13 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run `modulefile`."""
     site = options.site_of(args)
-    layer = site.layer(detect_host(site=site).layer if args.layer is None else args.layer)
+    layer = site.layer(detect_for_search(site=site).layer if args.layer is None else args.layer)
     name = layer.name if layer is not None else None
     if args.dynamic:
         text = dynamic_modulefile(site, name, args.dialect)
     else:
         text = static_modulefile(site, name, args.dialect, args.static)
     if args.output is not None:
-        make_directory(os.path.dirname(os.path.abspath(args.output)))
-    output.print_or_write(text, args.output)
+        make_directory(os.path.dirname(os.path.abspath(args.output)), shared=True)
+    output.print_or_write(text, args.output, shared=True)
     return 0

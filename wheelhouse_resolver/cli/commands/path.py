@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     """Run `path`. Exit code 1 when no directory of the search path exists."""
     site = options.site_of(args)
     listing.check_root(site)
-    search_path = site.search_path(options.host_of(args, site))
+    search_path = site.search_path(options.searching_host_of(args, site))
     if not args.all:
         search_path = listing.existing(search_path)
     if args.json:

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         for path, written in write_static_configs(site, args.output_dir, **flags).items():
             print(f"{'wrote' if written else 'kept '} {path}")
         return 0
-    config = pip_config(site, options.host_of(args, site), **flags)
+    config = pip_config(site, options.searching_host_of(args, site), **flags)
     output.warn(config.left_out(args.format))
     if not config.find_links:
         output.warn([f"no directory of this host's search path exists below {site.root}"])

@@ -19,15 +19,19 @@ from wheelhouse_resolver.publishing.report import FileChange, PublishObserver
 T = TypeVar("T")
 
 
-class PublishPrinter(PublishObserver):
-    """Prints what happens as it happens. *plan*: the line for what a dry run would do."""
-
-    def __init__(self, plan: str = "would place {0.path}") -> None:
-        self._plan = plan
+class PublishProgress(PublishObserver):
+    """Shows how far it is, on a terminal."""
 
     def progress(self, items: Collection[T], what: str) -> Iterable[T]:
         """A bar, on a terminal."""
         return progress(items, what, len(items))
+
+
+class PublishPrinter(PublishProgress):
+    """Prints what happens as it happens. *plan*: the line for what a dry run would do."""
+
+    def __init__(self, plan: str = "would place {0.path}") -> None:
+        self._plan = plan
 
     def changed(self, change: FileChange) -> None:
         """A line on stdout."""

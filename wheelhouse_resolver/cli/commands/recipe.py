@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="VERSION",
         help="of the projects; without it, no `[[when]]` section with a condition on the version applies",
     )
-    options.add_shared(show, "host")
+    options.add_shared(show, "host-of-staff")
     listed = action("list", "print the projects that have recipes, and their files", *_LIST)
     for each in (check, show, listed):
         options.add_shared(each, "json", "site")
@@ -113,6 +113,7 @@ def _known_site(args: argparse.Namespace) -> Site | None:
 
 def _show(args: argparse.Namespace) -> int:
     site = options.site_without_wheelhouse(args)
+    args.python = args.python or sys.executable  # as `build` does
     host = options.host_of(args, site)
     # One that is asked for counts even if the layer has no directory for it: it can be built for.
     arch = host.arch if args.arch is not None else site.search_path(host).arch

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run `shell-hook`."""
     site = options.site_of(args)
-    config = pip_config(site, options.host_of(args, site), offline=args.offline)
+    config = pip_config(site, options.searching_host_of(args, site), offline=args.offline)
     output.warn(config.left_out(args.shell))
     print(shell_hook(config, args.shell), end="")
     return 0

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="import by this emulator of a lower CPU, such as 'qemu-x86_64 -cpu Haswell'",
     )
     how.add_argument("--keep", action="store_true", help="keep the environments and print where they are")
-    options.add_shared(parser, "json", "host", "site")
+    options.add_shared(parser, "json", "host-of-staff", "site")
     options.add_examples(
         parser,
         ("does it work with what this host has?", "verify numpy-1.26.4-cp311-cp311-linux_x86_64.whl"),

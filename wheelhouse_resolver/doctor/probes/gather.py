@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
@@ -19,8 +18,9 @@ from wheelhouse_resolver.doctor.probes.target import ask_target
 from wheelhouse_resolver.doctor.probes.ties import unstamped_ties
 from wheelhouse_resolver.host.detect import ARCH_VARIABLES, LAYER_VARIABLE, Host, detect_host
 from wheelhouse_resolver.host.layer import layer_evidence
-from wheelhouse_resolver.host.program_interpreter import NotElfError, program_interpreter
-from wheelhouse_resolver.host.target_python import Interpreter, found_python, supported_tags
+from wheelhouse_resolver.host.program_interpreter import Interpreter, NotElfError, program_interpreter
+from wheelhouse_resolver.host.pythons import python_in_use
+from wheelhouse_resolver.host.target_python import found_python, is_version, supported_tags, target_python
 from wheelhouse_resolver.site.config import find_site_file
 from wheelhouse_resolver.site.layout import Directory
 from wheelhouse_resolver.site.model import Site
@@ -60,8 +60,9 @@ def gather(overrides: Overrides, environ: Mapping[str, str]) -> facts.Environmen
     site = _site(overrides, environ)
     python = _named(overrides.python, environ)
     overrides = overrides._replace(python=python)
-    target, pip, problem = _ask(python, environ)
-    venvs = _venvs(python, target, environ)
+    asked = python_in_use(environ, ask=False).path if python is None else python
+    target, pip, problem = _ask(asked, environ)
+    venvs = _venvs(asked, target, environ)
     broken = [each.path.rstrip("/") + "/" for each in venvs if each.problem]
     known = target is not None or (python is not None and python.startswith(tuple(broken)))
     host, unknown = _host(overrides, site.site, environ, known)
@@ -180,21 +181,24 @@ def _ties(site: Site, states: Sequence[facts.DirectoryState], host: Host) -> tup
 
 
 def _named(spec: str | None, environ: Mapping[str, str]) -> str | None:
-    """The path of the Python that *spec* names; *spec* itself for none, a version, and what is not found."""
+    """The path of the Python that *spec* names; *spec* itself for none, and for what is not found."""
+    if spec is None:
+        return None
     try:
-        return os.path.abspath(found_python(spec, environ.get("PATH"))) if spec else spec
+        if is_version(spec):
+            python, _ = target_python(spec, environ)
+            return spec if python.version is not None else python.evidence[0].value
+        return os.path.abspath(found_python(spec, environ.get("PATH")))
     except errors.PythonError:  # said anew by `detect_host`, unless its virtual environment is broken
-        return os.path.abspath(spec) if spec and os.sep in spec else spec
+        return os.path.abspath(spec) if os.sep in spec else spec
 
 
-def _ask(
-    python: str | None, environ: Mapping[str, str]
-) -> tuple[facts.PythonFacts | None, facts.PipFacts, str]:
+def _ask(python: str, environ: Mapping[str, str]) -> tuple[facts.PythonFacts | None, facts.PipFacts, str]:
     """What the target and its pip answer, or why it cannot be asked."""
-    if python is not None and os.sep not in python:
+    if os.sep not in python:
         return None, facts.PipFacts(), f"{python} is a version, not a Python that can be asked"
     try:
-        return *ask_target(python or sys.executable, environ), ""
+        return *ask_target(python, environ), ""
     except errors.PythonError as error:
         return None, facts.PipFacts(), str(error)
 
@@ -205,7 +209,7 @@ def _host(
     """The host, and the overrides that had to be left out.
 
     *known*: a target that `detect_host` refuses is no bad input, for it is known what is wrong with it: its
-    virtual environment is broken, or its policy module fails. The running Python is then taken instead.
+    virtual environment is broken, or its policy module fails. The one in use is then taken instead.
     """
     python = overrides.python
     environ = dict(environ)
@@ -243,21 +247,20 @@ def _layer_of(python: str, site: Site, environ: Mapping[str, str]) -> str | None
 
 def _not_runnable(host: Host) -> str:
     python = host.python
-    if python.name == "running" or python.version is not None or python.answers is not None:
+    if python.own or python.version is not None or python.answers is not None:
         return ""
     loader = python.interpreter.program_interpreter if python.interpreter else None
     return f"{python.name} cannot be run here: it needs {loader}, which is not there"
 
 
 def _venvs(
-    python: str | None, target: facts.PythonFacts | None, environ: Mapping[str, str]
+    python: str, target: facts.PythonFacts | None, environ: Mapping[str, str]
 ) -> tuple[facts.VenvState, ...]:
     """The virtual environments that are active, or that *python* is in; *target*: what it answered."""
     active = os.path.abspath(environ["VIRTUAL_ENV"]) if environ.get("VIRTUAL_ENV") else None
     paths = [active] if active else []
-    interpreter = sys.executable if python is None else python
-    above = os.path.abspath(os.path.dirname(os.path.dirname(interpreter)))
-    if os.sep in interpreter and os.path.isfile(os.path.join(above, "pyvenv.cfg")):
+    above = os.path.abspath(os.path.dirname(os.path.dirname(python)))
+    if os.sep in python and os.path.isfile(os.path.join(above, "pyvenv.cfg")):
         paths.append(above)
     prefix = os.path.realpath(target.prefix) if target is not None else None
     return tuple(

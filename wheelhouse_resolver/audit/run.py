@@ -10,12 +10,13 @@ import os
 import shlex
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from itertools import groupby
+from itertools import chain, groupby
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from wheelhouse_resolver.audit import files
+from wheelhouse_resolver.audit.archives import check_archives
 from wheelhouse_resolver.audit.findings import Finding, FindingKind
 from wheelhouse_resolver.audit.order import OrderCheck
 from wheelhouse_resolver.errors import UnreadableDirectoryError
@@ -23,7 +24,7 @@ from wheelhouse_resolver.publishing.withdrawal import withdraw_command
 from wheelhouse_resolver.site.layout import Directory
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree import listing
-from wheelhouse_resolver.tree.candidate import Candidate, parse_candidate
+from wheelhouse_resolver.tree.candidate import Candidate, SourceArchive, parse_archive, parse_candidate
 from wheelhouse_resolver.utils import atomic
 
 
@@ -68,13 +69,20 @@ class _Look:
     def __call__(self, project: _Entries) -> Iterator[Finding]:
         site, hosts = self._site, self._hosts
         by_version: dict[Version, list[Candidate]] = defaultdict(list)
+        archives: list[SourceArchive] = []
         for _, number, filename in project:
-            each = parse_candidate(filename, self._directories[number])
+            directory = self._directories[number]
+            if not filename.endswith(listing.SUFFIX):
+                archives += filter(None, [parse_archive(filename, directory)])
+                continue
+            each = parse_candidate(filename, directory)
             if isinstance(each, Candidate):
                 by_version[each.version].append(each)
             else:
                 fix = withdraw_command(site, each.directory, each.filename)
                 yield Finding(FindingKind.MISNAMED, each.problem, (each.path,), fix)
+        if archives:
+            yield from check_archives(site, archives, [*chain(*by_version.values())], hosts)
         contents: dict[str, files.Content] = {}
         for _, same in sorted(by_version.items()):
             there: list[Candidate] = []
@@ -128,6 +136,13 @@ def _read_directory(site: Site, directory: Directory, number: int, wheels: _Entr
     for name in names:
         if name.endswith(listing.SUFFIX):
             wheels.append((canonicalize_name(name.partition("-")[0]), number, name))
+        elif name.endswith(listing.ARCHIVES):
+            if archive := parse_archive(name, directory):
+                wheels.append((archive.name, number, name))
+        elif name.endswith(listing.OLD_ARCHIVES):
+            path, fix = os.path.join(directory.path, name), withdraw_command(site, directory, name)
+            message = "pip older than 23.3 takes it for a source archive, and may build it"
+            yield Finding(FindingKind.SOURCE, message, (path,), fix)
         elif name.startswith(atomic.TEMPORARY_PREFIX):
             path = os.path.join(directory.path, name)
             message = "a temporary file of a publisher that is running or was killed"

@@ -15,11 +15,11 @@ from packaging.version import Version
 
 from wheelhouse_resolver.errors import UnreadableWheelError
 from wheelhouse_resolver.host.detect import Host
-from wheelhouse_resolver.selection.pick import decide
+from wheelhouse_resolver.selection.pick import Pick, decide
 from wheelhouse_resolver.selection.policy import Policy
 from wheelhouse_resolver.selection.requirements import Requirement, parse_requirement
 from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.tree.candidate import Candidate, WheelFile
+from wheelhouse_resolver.tree.candidate import Candidate, SourceArchive, TreeFile
 from wheelhouse_resolver.wheelfile.metadata_cache import cached_metadata
 
 
@@ -36,11 +36,18 @@ class Scenario(NamedTuple):
     host: Host
     asked: Requirement
     policy: Policy
-    files: tuple[WheelFile, ...]
+    files: tuple[TreeFile, ...]
     problem_of: Callable[[Candidate], str]
 
     def chosen(self) -> Candidate | None:
         """The wheel that policy chooses, sound or not."""
+        return self._decided().best
+
+    def source(self) -> SourceArchive | None:
+        """The source archive that pip builds instead of a wheel."""
+        return self._decided().source
+
+    def _decided(self) -> Pick:
         # Layers may share directories: what is searched counts as the host's layer has it.
         path = {directory.path: directory for directory in self.site.search_path(self.host)}
         searched = [
@@ -48,7 +55,7 @@ class Scenario(NamedTuple):
             for each in self.files
             if each.directory.path in path
         ]
-        return decide(self.asked, self.policy, searched).best
+        return decide(self.asked, self.policy, searched)
 
     def gives(self) -> Candidate | None:
         """The wheel that is picked, if pip can go on with it."""

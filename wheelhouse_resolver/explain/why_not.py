@@ -51,6 +51,8 @@ def why_not_each(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[
                 warnings = [each for each in warnings if best.path not in each]
             else:
                 warnings += [*_damages(best), *_needs_pre(asked, best, policy)]
+        elif picked.source is not None:
+            verdict, problem = Verdict.SOURCE, picked.because
         elif contradictory(asked.specifier):
             problem = f"no version can satisfy {asked.specifier}"
         elif not now.files:
@@ -64,6 +66,7 @@ def why_not_each(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[
             asked=asked,
             verdict=verdict,
             best=best,
+            source=picked.source,
             problem=problem,
             files=picked.rejected,
             suggestions=() if verdict is Verdict.PICKED else tuple(suggestions(now, others)),

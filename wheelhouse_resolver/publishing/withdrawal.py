@@ -1,4 +1,4 @@
-"""Withdrawing wheels from a wheelhouse by name, and restoring them."""
+"""Withdrawing wheels and source archives from a wheelhouse by name, and restoring them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree import listing
 
 T = TypeVar("T")
+
+#: What may be withdrawn: all that any installer takes.
+_WITHDRAWN = (listing.SUFFIX, *listing.ARCHIVES, *listing.OLD_ARCHIVES)
 
 
 def withdraw(
@@ -79,8 +82,9 @@ def _found(
     directories = [directory] if directory is not None else site.directories()
     found: list[T] = []
     for filename in dict.fromkeys(filenames):
-        if os.path.basename(filename) != filename or not filename.endswith(listing.SUFFIX):
-            raise PublishError(filename, "not the file name of a wheel (without its directory)")
+        if os.path.basename(filename) != filename or not filename.endswith(_WITHDRAWN):
+            problem = "not the file name of a wheel or source archive (without its directory)"
+            raise PublishError(filename, problem)
         here = [there for each in directories if (there := look(each, filename)) is not None]
         if not here:
             where = directories[0].label if len(directories) == 1 else "any directory of the wheelhouse"

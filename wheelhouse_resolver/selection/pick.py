@@ -23,7 +23,13 @@ from wheelhouse_resolver.selection.outside import why_not_searched
 from wheelhouse_resolver.selection.policy import Policy, builds_by_version, policy_key
 from wheelhouse_resolver.selection.reasons import Exclusion, FileStatus, Rule, place_of, python_labels
 from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile
-from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename, WheelFile
+from wheelhouse_resolver.tree.candidate import (
+    Candidate,
+    Installable,
+    InvalidFilename,
+    SourceArchive,
+    TreeFile,
+)
 from wheelhouse_resolver.tree.catalogue import Catalogue
 from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.utils.log import info
@@ -31,7 +37,10 @@ from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.wheelfile.metadata_cache import cached_metadata
 
 #: What a wheel lost by: the parts of `policy_key` in their order, or the name alone.
-_LOST = (Rule.LOST_VERSION, Rule.LOST_RANK, Rule.LOST_TAG, Rule.LOST_BUILD, Rule.LOST_NAME)
+_LOST = (
+    *(Rule.LOST_VERSION, Rule.LOST_SOURCE, Rule.LOST_RANK),
+    *(Rule.LOST_TAG, Rule.LOST_BUILD, Rule.LOST_NAME),
+)
 
 Statuses = Callable[[], "tuple[FileStatus, ...]"]
 
@@ -40,7 +49,8 @@ class Pick(NamedTuple):
     """The answer to one requirement.
 
     requirement: as it was given.
-    best:        the wheel that policy chooses; None when there is none.
+    best:        the wheel that policy chooses; None when there is none, or an archive comes first.
+    source:      the source archive that pip builds, where one comes before every wheel; because: why it does.
     ignored:     why the requirement does not concern this host (its marker); empty if it does.
     warnings:    one line each.
     inside, outside: work out what was rejected, in the search path and in the site's other directories.
@@ -55,9 +65,12 @@ class Pick(NamedTuple):
     warnings: tuple[str, ...] = ()
     inside: Statuses = tuple
     outside: Statuses = tuple
+    source: SourceArchive | None = None
+    because: str = ""
 
     def __repr__(self) -> str:
-        return f"Pick(requirement={self.requirement!r}, best={self.best!r})"
+        source = f", source={self.source!r}" if self.source is not None else ""
+        return f"Pick(requirement={self.requirement!r}, best={self.best!r}{source})"
 
     @property
     def in_path(self) -> tuple[FileStatus, ...]:
@@ -70,8 +83,9 @@ class Pick(NamedTuple):
         return self.inside() + self.outside()
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: requirement, best, rejected, ignored, warnings."""
-        return {**to_plain(self, "requirement", "best", "rejected", "ignored", "warnings")}
+        """For JSON: requirement, best, source, because, rejected, ignored, warnings."""
+        fields = ("requirement", "best", "source", "because", "rejected", "ignored", "warnings")
+        return {**to_plain(self, *fields)}
 
 
 class ProjectFiles:
@@ -93,7 +107,7 @@ class ProjectFiles:
         others = [each for each in self._wheelhouse.site.directories() if each.path not in searched]
         return self._wheelhouse.catalogue(others, self._projects)
 
-    def all(self, project: NormalizedName) -> list[WheelFile]:
+    def all(self, project: NormalizedName) -> list[TreeFile]:
         """The files of *project* in all directories of the site, those in the search path first."""
         return [*self.inside.files(project), *self.outside().files(project)]
 
@@ -105,7 +119,7 @@ class ProjectFiles:
 
     def _excluded(self, asked: Requirement, policy: Policy) -> tuple[FileStatus, ...]:
         """Each file outside the search path: why it is not searched, and what would exclude it if it were."""
-        by_directory: dict[str, list[WheelFile]] = {}
+        by_directory: dict[str, list[TreeFile]] = {}
         for each in self.outside().files(asked.name):
             by_directory.setdefault(each.directory.path, []).append(each)
         found: list[FileStatus] = []
@@ -128,7 +142,8 @@ def picks(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[Pick]:
     found = ProjectFiles(wheelhouse, host, [each.name for each in files.requirements])
     decided = [found.decide(each, policy) for each in files.requirements]
     for each in decided:
-        info(__name__, "picked %s for %s", each.best.path if each.best else "nothing", each.requirement)
+        taken = each.best or each.source
+        info(__name__, "picked %s for %s", taken.path if taken else "nothing", each.requirement)
     return decided
 
 
@@ -139,25 +154,23 @@ def skipped(wheelhouse: Tree, host: Host, found: Iterable[Pick]) -> list[Invalid
     return [each for each in invalid if each.path not in rejected]
 
 
-def decide(asked: Requirement, policy: Policy, found: Sequence[WheelFile], outside: Statuses = tuple) -> Pick:
+def decide(asked: Requirement, policy: Policy, found: Sequence[TreeFile], outside: Statuses = tuple) -> Pick:
     """The pick for *asked* when *found* are the project's files in the search path.
 
     *outside*: works out what is rejected elsewhere.
     """
     if not policy.marker_applies(asked.marker):
         return Pick(str(asked), ignored=f"its marker does not hold for this Python: {asked.marker}")
-    if not policy.allows_binary(asked.name):
-        no = (Exclusion(Rule.NO_BINARY),)
-        return Pick(str(asked), inside=lambda: tuple(FileStatus(each, no) for each in found), outside=outside)
     chooser = _Chooser(asked, policy, found)
     best, warnings = chooser.best, chooser.warnings
     if best is not None and asked.extras:
         with suppress(WheelhouseError):
             warnings += missing_extras(best, asked.extras, cached_metadata(best.path).provides_extra)
-    return Pick(str(asked), best, "", tuple(warnings), cache(chooser.statuses), outside)
+    statuses = cache(chooser.statuses)
+    return Pick(str(asked), best, "", tuple(warnings), statuses, outside, chooser.source, chooser.because())
 
 
-def forbidding(candidate: Candidate, policy: Policy) -> tuple[str, ...]:
+def forbidding(candidate: Installable, policy: Policy) -> tuple[str, ...]:
     """The constraints that forbid *candidate*, each with its file and line."""
     return tuple(
         f"{each} ({each.where})" if each.where else str(each)
@@ -169,11 +182,12 @@ def forbidding(candidate: Candidate, policy: Policy) -> tuple[str, ...]:
 class _Chooser:
     """Applies the rules to *files* in their order; which rule excluded each is worked out by `statuses`."""
 
-    def __init__(self, asked: Requirement, policy: Policy, files: Sequence[WheelFile]) -> None:
+    def __init__(self, asked: Requirement, policy: Policy, files: Sequence[TreeFile]) -> None:
         self._specifier, self._policy = asked.specifier, policy
-        self._refused: list[tuple[SpecifierSet, list[Candidate]]] = []
-        self._lost: list[Candidate] = []
+        self._refused: list[tuple[SpecifierSet, list[Installable]]] = []
+        self._lost: list[Installable] = []
         self.best: Candidate | None = None
+        self.source: SourceArchive | None = None
         self.warnings: list[str] = []
         self._fit, self._unfit = policy.sort_candidates(files)
         self._allowed = policy.filter_versions(self._fit, policy.narrowed(asked.specifier, asked.name))
@@ -181,12 +195,26 @@ class _Chooser:
         self._python = python_version(policy.target)
         while versions:
             builds = versions.pop(0)
-            needs = requires_python(builds[0], self.warnings)
-            if needs.contains(self._python, prereleases=True):
-                self.best, *self._lost = builds
+            first, self._lost = builds[0], builds[1:]
+            if isinstance(first, SourceArchive):  # what it requires is known once it has been built
+                self.source = first
                 break
+            needs = requires_python(first, self.warnings)
+            if needs.contains(self._python, prereleases=True):
+                self.best = first
+                break
+            self._lost = []
             self._refused.append((needs, builds))
         self._lost += chain.from_iterable(versions)
+
+    def because(self) -> str:
+        """Why pip builds `source`; empty if it doesn't."""
+        if self.source is None:
+            return ""
+        if not self._policy.allows_binary(self.source.name):
+            return "the site's [pip] table says no-binary"
+        wheels = any(isinstance(each, Candidate) for each in self._allowed)
+        return "newer than any wheel that fits here" if wheels else "there is no wheel that fits here"
 
     def statuses(self) -> tuple[FileStatus, ...]:
         """Every file that is not chosen: the nearest miss first."""
@@ -202,28 +230,38 @@ class _Chooser:
         )
 
     def _losers(self) -> Iterator[FileStatus]:
-        if self.best is None:
+        winner = self.best or self.source
+        if winner is None:
             return
         priorities = self._policy.priorities
-        best = policy_key(self.best, priorities)
-        about = (place_of(self.best),)
+        best = policy_key(winner, priorities)
+        about = (place_of(winner),)
         for each in self._lost:
             parts = zip(_LOST, policy_key(each, priorities), best, strict=False)
             rule = next((rule for rule, own, its in parts if own != its), Rule.LOST_NAME)
-            yield FileStatus(each, (Exclusion(rule, about=about),))
+            kind = ""
+            if rule is Rule.LOST_VERSION:
+                kind = "preferred" if each.version > winner.version else "built" if self.source else ""
+            elif rule is Rule.LOST_NAME and self.source:
+                kind = "url"
+            yield FileStatus(each, (Exclusion(rule, kind, about),))
 
-    def _incompatible(self, needs: SpecifierSet, builds: Sequence[Candidate]) -> Iterator[FileStatus]:
+    def _incompatible(self, needs: SpecifierSet, builds: Sequence[Installable]) -> Iterator[FileStatus]:
         own, build = (str(needs),), (str(needs), place_of(builds[0]))
         for each in builds:
             kind, about = ("own", own) if each is builds[0] else ("build", build)
             yield FileStatus(each, (Exclusion(Rule.REQUIRES_PYTHON, kind, about, str(self._python)),))
 
-    def _unfitting(self, file: WheelFile) -> tuple[Exclusion, ...]:
+    def _unfitting(self, file: TreeFile) -> tuple[Exclusion, ...]:
         if isinstance(file, InvalidFilename):
             return (Exclusion(Rule.FILENAME, about=(file.problem,)),)
+        if isinstance(file, SourceArchive):
+            return (Exclusion(Rule.ONLY_BINARY), *self._barring(file))
+        if not self._policy.allows_binary(file.name):
+            return (Exclusion(Rule.NO_BINARY),)
         return (_wrong_tags(file.tags, self._policy), *self._barring(file))
 
-    def _barring(self, candidate: Candidate) -> tuple[Exclusion, ...]:
+    def _barring(self, candidate: Installable) -> tuple[Exclusion, ...]:
         """What excludes the version of *candidate*; () if that is only that it is a pre-release."""
         if not self._specifier.contains(candidate.version, prereleases=True):
             return (Exclusion(Rule.SPECIFIER, about=(str(self._specifier),)),)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag
@@ -21,32 +21,39 @@ from wheelhouse_resolver.host.target_python import TargetPython, marker_environm
 from wheelhouse_resolver.selection.reasons import python_labels
 from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile, read_requirements
 from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename, WheelFile
+from wheelhouse_resolver.tree.candidate import Candidate, Installable, SourceArchive, TreeFile
 from wheelhouse_resolver.utils.text import is_true
 
 if TYPE_CHECKING:
     from packaging.markers import Marker  # packaging's parser takes 10 ms to import
 
+#: Wheels alone, or source archives too.
+T = TypeVar("T", Candidate, Installable)
+
 
 def policy_key(
-    candidate: Candidate, priorities: Mapping[Tag, int]
-) -> tuple[Version, int, int, tuple[int, str]]:
+    candidate: Installable, priorities: Mapping[Tag, int]
+) -> tuple[Version, bool, int, int, tuple[int, str]]:
     """The order of candidates: the greatest key is the one to pick. Total up to equal file names.
 
     *priorities*: the target Python's wheel tags, the best with the lowest number; the candidate must have
     one of them. pip's own key is (version, tag, build tag, URL): with the rank stamped into the
-    build tag the two agree, except between different tags of one version.
+    build tag the two agree, except between different tags of one version. Source archives of one version have
+    equal keys: pip goes by the URL.
     """
+    if isinstance(candidate, SourceArchive):
+        return (candidate.version, False, 0, 0, (-1, ""))
     number, text = candidate.build or (-1, "")
     return (
         candidate.version,  # the newest; a local label counts (PEP 440)
+        True,  # of one version a wheel before a source archive
         candidate.directory.rank,  # of one version the most specific directory
         -min(priorities[tag] for tag in candidate.tags if tag in priorities),  # the best wheel tag
         (number, text),  # the highest build tag; any beats none (PEP 427)
     )
 
 
-def builds_by_version(ordered: Iterable[Candidate]) -> list[list[Candidate]]:
+def builds_by_version(ordered: Iterable[T]) -> list[list[T]]:
     """*ordered* candidates, newest first, as one list for each version.
 
     Only the first of a list is a candidate for pip (>= 20.3): when that cannot be used, for its
@@ -90,6 +97,8 @@ class Policy(NamedTuple):
     constraints: of the site and of the files given, whether or not they concern this Python.
     prereleases: True when the site or a file says `--pre`, else None: PEP 440 decides.
     no_binary:   of which projects pip takes no wheels on install, or `:all:`; only_binary: the exceptions.
+    only_binary: of which it takes no source archives, likewise.
+    prefer_binary: whether any wheel comes before every source archive.
     """
 
     target: TargetPython
@@ -97,6 +106,7 @@ class Policy(NamedTuple):
     prereleases: bool | None
     no_binary: frozenset[str]
     only_binary: frozenset[str]
+    prefer_binary: bool = False
 
     @classmethod
     def of(cls, site: Site, host: Host, files: RequirementsFile) -> Policy:
@@ -116,6 +126,7 @@ class Policy(NamedTuple):
             prereleases=True if given.prereleases or is_true(_pip_option(site, "pre")) else None,
             no_binary=_projects(site, "no-binary"),
             only_binary=_projects(site, "only-binary"),
+            prefer_binary=is_true(_pip_option(site, "prefer-binary")),
         )
 
     @property
@@ -165,24 +176,47 @@ class Policy(NamedTuple):
         without = self.no_binary
         return project not in without and (":all:" not in without or project in self.only_binary)
 
-    def sort_candidates(self, files: Iterable[WheelFile]) -> tuple[list[Candidate], list[WheelFile]]:
-        """Those of *files* that the target Python can install, the best first, and the others."""
+    def allows_source(self, project: str) -> bool:
+        """Whether the site's [pip] table lets pip build *project* on install (`only-binary`)."""
+        only = self.only_binary
+        return project not in only and (":all:" not in only or project in self.no_binary)
+
+    def sort_candidates(self, files: Iterable[TreeFile]) -> tuple[list[Installable], list[TreeFile]]:
+        """Those of *files* that pip could take for the target Python, the best first, and the others."""
         priorities = self.priorities
-        fit: list[Candidate] = []
-        unfit: list[WheelFile] = []
+        fit: list[Installable] = []
+        unfit: list[TreeFile] = []
         for each in files:
-            if isinstance(each, InvalidFilename) or not any(tag in priorities for tag in each.tags):
-                unfit.append(each)
-            else:
+            if isinstance(each, Candidate):
+                if any(tag in priorities for tag in each.tags) and self.allows_binary(each.name):
+                    fit.append(each)
+                    continue
+            elif isinstance(each, SourceArchive) and self.allows_source(each.name):
                 fit.append(each)
+                continue
+            unfit.append(each)
         # Sorted by path first, so that equal keys keep one order, whatever the directory listing's.
         fit.sort(key=lambda candidate: candidate.path)
         fit.sort(key=lambda candidate: policy_key(candidate, priorities), reverse=True)
+        if self.prefer_binary:
+            # A version that has a wheel stays together: pip tries no version twice.
+            wheels = {each.version for each in fit if isinstance(each, Candidate)}
+            fit.sort(key=lambda candidate: candidate.version in wheels, reverse=True)
         return fit, unfit
 
-    def filter_versions(self, candidates: Sequence[Candidate], specifier: SpecifierSet) -> list[Candidate]:
+    def filter_versions(self, candidates: Sequence[T], specifier: SpecifierSet) -> list[T]:
         """Those of one project's *candidates* that *specifier* lets pass, in the same order."""
         # All versions at once: pre-releases are let in when there is nothing else (PEP 440).
         versions = {id(candidate.version): candidate.version for candidate in candidates}
         passed = set(map(id, specifier.filter(versions.values(), prereleases=self.prereleases)))
         return [each for each in candidates if id(each.version) in passed]
+
+
+def archives_outrank(site: Site, project: str) -> tuple[bool, bool]:
+    """Whether (pip, uv) take a newer source archive of *project* over a wheel, by the [pip] table of *site*.
+
+    uv is told of `only-binary` (`pip-conf`), but has no `prefer-binary`.
+    """
+    only, without = _projects(site, "only-binary"), _projects(site, "no-binary")
+    allowed = project not in only and (":all:" not in only or project in without)
+    return allowed and not is_true(_pip_option(site, "prefer-binary")), allowed

@@ -63,7 +63,7 @@ def _outranked(
             able = [each for each in seen if accepts(python, each.tags)]
             if not able or host.family not in (None, python.machine):
                 continue
-            versions = {each.version for each in (*able, *others)}
+            versions = {each.version for each in able} | {each.version for each in others}
             newest = max(SpecifierSet().filter(versions))  # pre-releases only if there is nothing else
             if archive.version == newest and all(each.version != newest for each in able):
                 by_version = sorted(able, key=lambda each: (each.version, each.directory.rank))

@@ -29,6 +29,7 @@ __all__ = [
     "run_cli",
     "run_pip",
     "wheel_files",
+    "with_metadata",
 ]
 
 #: All directories of the built-in layout.
@@ -104,6 +105,20 @@ def wheel_files(
     content[f"{info}/WHEEL"] = ("\n".join(wheel) + "\n").encode()
     content[f"{info}/RECORD"] = record_of(content, f"{info}/RECORD")
     return content
+
+
+def with_metadata(filename: str, **headers: str | None) -> dict[str, bytes]:
+    """The files of a wheel of that *filename* whose METADATA has other *headers*; None: has it not."""
+    files = wheel_files(filename)
+    (path,) = [each for each in files if each.endswith("/METADATA")]
+    lines = files[path].decode().splitlines()
+    for header, value in headers.items():
+        lines = [line for line in lines if not line.startswith(f"{header}:")]
+        lines += [f"{header}: {value}"] if value is not None else []
+    files[path] = "\n".join([*lines, ""]).encode()
+    (record,) = [each for each in files if each.endswith("/RECORD")]
+    files[record] = record_of({path: data for path, data in files.items() if path != record}, record)
+    return files
 
 
 def record_of(files: Mapping[str, bytes], record: str) -> bytes:

@@ -41,6 +41,8 @@ class Wheelhouse(Tree):
         pip's rules hold where pip has one: an extra or marker in the requirement, pre-releases only when
         asked for or when there is nothing else (PEP 440), `===`, Requires-Python read only of the wheel that
         would win, and of a version whose best build is incompatible no lower build is taken (pip >= 20.3).
+        A wheel whose METADATA pip passes over is not picked; where pip would choose a file and fail, the pick
+        has no `best`, and `broken` is that file.
         Raises `InvalidRequirementError`, `RequirementsFileError` for the site's constraints, `PythonError`.
         """
         from wheelhouse_resolver.selection.pick import picks

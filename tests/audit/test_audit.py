@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.factories import clean_environ, make_tree, make_wheel, run_cli
+from tests.factories import clean_environ, make_tree, make_wheel, pack, run_cli, with_metadata
 from tests.programs import Failed, Program, one_of_each_everyday
 from tests.wheelhouse import WheelhouseFixture
 from wheelhouse_resolver.audit.findings import Finding, FindingKind, Severity
@@ -351,7 +351,7 @@ def a_directory(path: Path) -> None:
     [
         (a_zero_byte_wheel, "invalid zip file"),
         (a_truncated_wheel, "invalid zip file"),
-        (a_wheel_without_metadata, "holds 0 METADATA files"),
+        (a_wheel_without_metadata, "holds 0 .dist-info directories"),
         (a_dangling_link, "a link to nothing"),
         (a_directory, "a directory"),
     ],
@@ -369,6 +369,31 @@ def test_a_broken_wheel_is_an_error_and_withdrawn(house: WheelhouseFixture, dama
     assert sound.exists()
     (slot,) = (house.root / "gentoo" / "avx2" / ".trash").iterdir()
     assert os.listdir(slot) == [name]  # nothing is lost
+
+
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        ({"Name": "other"}, "passed over by pip: its METADATA has the name 'other'"),
+        ({"Version": "1.1"}, "passed over by pip: its METADATA has the version '1.1'"),
+        ({"Version": "x"}, "pip would choose it and fail: its METADATA has the invalid version 'x'"),
+        ({"Requires-Dist": "foo>=1.0.*"}, "passed over by pip: invalid Requires-Dist 'foo>=1.0.*'"),
+        (
+            {"Requires-Python": "3.6"},
+            "invalid Requires-Python '3.6': pip takes it for any Python, uv may pass over the wheel",
+        ),
+    ],
+    ids=str,
+)
+def test_metadata_that_installers_pass_over(
+    house: WheelhouseFixture, headers: dict[str, str | None], told: str
+) -> None:
+    name = "demo-1.0-1000generic-py3-none-any.whl"
+    pack(house.root / "generic" / name, with_metadata(name, **headers))
+    found = the("broken", findings(house))
+    assert (found["severity"], found["message"]) == ("error", told)
+    fix(house, found)
+    assert "broken" not in kinds(house)
 
 
 def test_a_broken_wheel_that_is_alone_is_found_too(house: WheelhouseFixture) -> None:
@@ -501,13 +526,11 @@ def test_a_hostile_name_is_told_without_its_control_characters(house: Wheelhouse
 
 
 def big_tree(root: Path, projects: int) -> Site:
-    """Many projects with two wheels each: names for one file, as what is in them does not matter here."""
+    """Many projects with two wheels each: two names for one file."""
     site = make_tree(root, {})
-    (wheel,) = [make_wheel(root, "x-1.0-py3-none-any.whl")]
     for number in range(projects):
-        os.link(wheel, root / "nix" / "avx2" / f"p{number:05d}-1.0-{LINUX}.whl")
-        os.link(wheel, root / "nix" / "avx" / f"p{number:05d}-1.0-{LINUX}.whl")
-    wheel.unlink()
+        wheel = make_wheel(root / "nix" / "avx2", f"p{number:05d}-1.0-{LINUX}.whl")
+        os.link(wheel, root / "nix" / "avx" / wheel.name)
     return site
 
 

@@ -232,5 +232,7 @@ def test_a_broken_wheel_that_pip_would_choose_is_a_warning(cli: Cli, root: Path)
     broken = root / "generic/demo-1.5-py3-none-any.whl"
     broken.write_bytes(b"PK")
     outcome = cli("avail", "demo", "--columns", "version", "--root", root, *HOST)
-    assert (outcome.code, outcome.out) == (0, "version\n1.5\n")
-    assert outcome.err.startswith(f"warning: {broken}: ")
+    assert (outcome.code, outcome.out) == (1, "")
+    warning, missing = outcome.err.splitlines()
+    assert warning.startswith(f"warning: {broken}: pip would choose it and fail: invalid zip file")
+    assert missing == "not available: demo"

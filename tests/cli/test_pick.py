@@ -197,13 +197,31 @@ def test_the_target_python(cli: Cli, tmp_path: Path) -> None:
         assert outcome.out == f"{tmp_path}/generic/{name}\n"
 
 
-def test_a_broken_wheel_that_would_win_is_a_warning(cli: Cli, root: Path) -> None:
+def test_a_broken_wheel_that_would_win_is_why_there_is_none(cli: Cli, root: Path) -> None:
     broken = root / "gentoo/generic/demo-1.5-py3-none-any.whl"
     broken.write_bytes(b"PK")
     outcome = cli("pick", "demo", "--root", root, *HOST)
-    assert (outcome.code, outcome.out) == (0, f"{broken}\n")
+    assert (outcome.code, outcome.out) == (1, "")
     (line,) = outcome.err.splitlines()
-    assert line.startswith(f"warning: {broken}: ")
+    assert line.startswith(
+        f"no wheel for demo: {broken.name}: pip would choose it and fail: invalid zip file"
+    )
+
+
+def test_what_pip_passes_over_is_a_warning_and_rejected(cli: Cli, root: Path) -> None:
+    passed = make_wheel(root / "generic", "demo-1.5-py3-none-any.whl", requires_dist=["pytz (>dev)"])
+    reason = "passed over by pip: invalid Requires-Dist 'pytz (>dev)'"
+    outcome = cli("pick", "demo", "--explain", "--root", root, *HOST)
+    assert outcome.code == 0
+    assert "  picked    " in outcome.out
+    assert f"  rejected  generic/{passed.name}\n            {reason}\n" in outcome.out
+    assert outcome.err == f"warning: {passed}: {reason}\n"
+    answer = json.loads(cli("pick", "demo", "--json", "--root", root, *HOST).out)
+    (found,) = [each for each in answer[0]["rejected"] if each["path"] == str(passed)]
+    assert (found["rule"], found["kind"], found["about"]) == ("metadata", "requires-dist", ["'pytz (>dev)'"])
+    outcome = cli("pick", "demo==1.5", "--root", root, *HOST)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err == f"no wheel for demo==1.5: {passed.name}: {reason} (--explain shows all)\n"
 
 
 def test_an_extra_that_is_missing_is_a_warning(cli: Cli, root: Path) -> None:

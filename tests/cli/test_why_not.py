@@ -281,7 +281,7 @@ class TestWhatWouldHelp:
               1. leave out what is broken: !=2.0
                  pip install 'demo!=2.0'
                  gives generic/demo-1.0-py3-none-any.whl
-              2. ask the site's staff to withdraw the broken file and to publish it again
+              2. ask the site's staff to withdraw the faulty file and to publish a sound one, rebuilt or of a fixed release
                  wheelhouse-resolver withdraw --root ROOT --to gentoo/avx demo-2.0-py3-none-any.whl
             what is there:
               1 wheel of 1.0: older than gentoo/avx/demo-2.0-py3-none-any.whl

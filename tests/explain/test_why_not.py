@@ -15,10 +15,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
-from tests.factories import make_tree, make_wheel, pack, wheel_files
+from tests.factories import make_tree, make_wheel, pack, wheel_files, with_metadata
 from tests.questions import pick, why_not
 from wheelhouse_resolver.explain.answer import Answer, Verdict
-from wheelhouse_resolver.explain.scenario import contradictory, problem_of
+from wheelhouse_resolver.explain.scenario import contradictory
 from wheelhouse_resolver.explain.suggestions import Action, Step, Suggestion
 from wheelhouse_resolver.host.cpu import Cpu
 from wheelhouse_resolver.host.detect import Host, Machine
@@ -497,24 +497,51 @@ class TestBroken:
         assert steps(answer(tmp_path, {}, "demo")) == [(Step(Action.BUILD),)]
 
     @pytest.mark.parametrize(
-        ("metadata", "problem"),
+        ("headers", "problem"),
         [
-            ("Name: other\nVersion: 1.0\n", "has the name other"),
-            ("Name: demo\nVersion: 1.1\n", "has the version 1.1"),
-            ("Name: demo\nVersion: odd\n", "has the version odd"),
-            ("Version: 1.0\n", "has the name (none)"),
-            ("Name: demo\n", "has the version (none)"),
-            ("Name: Demo\nVersion: 1.0.0\n", ""),
+            ({"Version": "odd"}, "its METADATA has the invalid version 'odd'"),
+            ({"Name": None}, "its METADATA has no name"),
+            ({"Version": None}, "its METADATA has no version"),
+            ({"Name": "Demo", "Version": "1.0.0"}, ""),
         ],
         ids=str,
     )
-    def test_metadata_that_contradicts_the_name(self, metadata: str, problem: str, tmp_path: Path) -> None:
-        files = wheel_files("demo-1.0-py3-none-any.whl")
-        files["demo-1.0.dist-info/METADATA"] = f"Metadata-Version: 2.1\n{metadata}".encode()
-        pack(tmp_path / "tree/generic/demo-1.0-py3-none-any.whl", files)
+    def test_metadata_without_what_pip_needs(
+        self, headers: dict[str, str | None], problem: str, tmp_path: Path
+    ) -> None:
+        name = "demo-1.0-py3-none-any.whl"
+        pack(tmp_path / "tree/generic" / name, with_metadata(name, **headers))
         found = answer(tmp_path, {}, "demo")
-        assert (problem in found.problem) if problem else not found.problem
+        assert found.problem == problem
         assert found.verdict is (Verdict.BROKEN if problem else Verdict.PICKED)
+
+    @pytest.mark.parametrize(
+        ("headers", "problem"),
+        [
+            ({"Name": "other"}, "its METADATA has the name 'other'"),
+            ({"Version": "1.1"}, "its METADATA has the version '1.1'"),
+            ({"Requires-Dist": "foo>=1.0.*"}, "invalid Requires-Dist 'foo>=1.0.*'"),
+        ],
+        ids=str,
+    )
+    def test_a_wheel_that_pip_passes_over(
+        self, headers: dict[str, str | None], problem: str, tmp_path: Path
+    ) -> None:
+        name = "demo-2.0-py3-none-any.whl"
+        path = pack(tmp_path / "tree/generic" / name, with_metadata(name, **headers))
+        found = answer(tmp_path, {"gentoo/avx": ["demo-1.0-py3-none-any.whl"]}, "demo==2.0")
+        assert (found.verdict, found.positive, found.best) == (Verdict.NOTHING, False, None)
+        assert found.files[0].reason == f"passed over by pip: {problem}"
+        (older, replace) = found.suggestions
+        assert (older.steps, where(older)) == (
+            (Step(Action.VERSION, ("==1.0",)),),
+            "gentoo/avx/demo-1.0-py3-none-any.whl",
+        )
+        assert replace.steps == (Step(Action.REPLACE, (str(path),)),)
+        assert replace.command == f"wheelhouse-resolver withdraw --root {tmp_path}/tree --to generic {name}"
+        found = answer(tmp_path, {}, "demo")
+        assert (found.verdict, found.suggestions) == (Verdict.PICKED, ())
+        assert found.warnings == (f"{path}: passed over by pip: {problem}",)
 
     def test_damage_that_shows_only_when_it_is_unpacked_is_a_warning(self, tmp_path: Path) -> None:
         path = make_wheel(tmp_path / "tree/generic", "demo-1.0-py3-none-any.whl")
@@ -603,7 +630,7 @@ class Asked:
         best = pick(
             wheelhouse, requirement or self.requirement, host or self.host, files=files or self.files
         ).best
-        return best.path if best is not None and not problem_of(best) else None
+        return best.path if best is not None else None
 
     def single_changes(self) -> Iterator[str | None]:
         """What every single change leads to."""

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
-from tests.factories import make_tree, make_wheel, pack, wheel_files
+from tests.factories import make_tree, make_wheel, pack, with_metadata
 from tests.resolution import lock
 from wheelhouse_resolver.errors import TooComplexError
 from wheelhouse_resolver.host.detect import Host
@@ -178,32 +178,35 @@ class TestBrokenWheels:
     def test_no_zip_file(self, tmp_path: Path) -> None:
         house(tmp_path, {"a-1.0": []})
         (tmp_path / "generic/a-2.0-py3-none-any.whl").write_bytes(b"PK\3\4 not really")
-        self.left_out(tmp_path, "invalid zip file")
+        self.left_out(tmp_path, "pip would choose it and fail: invalid zip file")
 
     def test_no_metadata(self, tmp_path: Path) -> None:
         house(tmp_path, {"a-1.0": []})
         pack(tmp_path / "generic/a-2.0-py3-none-any.whl", {"a.py": b""})
-        self.left_out(tmp_path, "holds 0 METADATA files")
+        self.left_out(tmp_path, "pip would choose it and fail: holds 0 .dist-info directories")
 
     def test_a_requirement_that_is_none(self, tmp_path: Path) -> None:
         house(tmp_path, {"a-1.0": [], "a-2.0": ["b (>=1", "c"]})
-        self.left_out(tmp_path, "its METADATA has an invalid requirement: ")
+        self.left_out(tmp_path, "passed over by pip: invalid Requires-Dist 'b (>=1'")
 
-    @pytest.mark.parametrize("line", ["Name: other", "Version: 3.0", "Version: none"])
-    def test_metadata_of_something_else(self, line: str, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        ("header", "value", "problem"),
+        [
+            ("Name", "other", "passed over by pip: its METADATA has the name 'other'"),
+            ("Version", "3.0", "passed over by pip: its METADATA has the version '3.0'"),
+            ("Version", "none", "pip would choose it and fail: its METADATA has the invalid version 'none'"),
+        ],
+    )
+    def test_metadata_of_something_else(self, header: str, value: str, problem: str, tmp_path: Path) -> None:
         house(tmp_path, {"a-1.0": []})
-        files = wheel_files("a-2.0-py3-none-any.whl")
-        key = line.split(":")[0]
-        metadata = files["a-2.0.dist-info/METADATA"].decode().splitlines()
-        changed = [line if each.startswith(f"{key}:") else each for each in metadata]
-        files["a-2.0.dist-info/METADATA"] = "\n".join([*changed, ""]).encode()
-        pack(tmp_path / "generic/a-2.0-py3-none-any.whl", files)
-        self.left_out(tmp_path, f"its METADATA has the {line.lower().replace(':', '')}")
+        name = "a-2.0-py3-none-any.whl"
+        pack(tmp_path / "generic" / name, with_metadata(name, **{header: value}))
+        self.left_out(tmp_path, problem)
 
     def test_a_lower_build_may_stand_in_for_one_of_something_else_only(self, tmp_path: Path) -> None:
         site = house(tmp_path, {"a-1.0": [], "a-2.0": []})
         better = tmp_path / "gentoo/avx2/a-2.0-py3-none-any.whl"
-        pack(better, {**wheel_files("b-2.0-py3-none-any.whl")})
+        pack(better, with_metadata("a-2.0-py3-none-any.whl", Name="b"))
         assert chosen(lock(["a"], site, HOST)) == ["a 2.0"]
         better.write_bytes(b"")
         assert chosen(lock(["a"], site, HOST)) == ["a 1.0"]
@@ -310,7 +313,7 @@ class TestConflict:
         site = house(tmp_path, {"a-1.0": ["(b"]})
         first, second = told(lock(["a"], site, HOST))
         assert first == "a was asked for"
-        assert second.startswith("a 1.0 cannot be used: its METADATA has an invalid requirement: ")
+        assert second == "a 1.0 cannot be used: passed over by pip: invalid Requires-Dist '(b'"
 
     def test_a_file_that_is_named_by_url(self, tmp_path: Path) -> None:
         site = house(tmp_path, {"a-1.0": ["b @ https://example.org/b-1.0.zip"], "b-1.0": []})

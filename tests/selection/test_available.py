@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.factories import make_tree, make_wheel, pip_report, run_pip
+from tests.factories import make_tree, make_wheel, pack, pip_report, run_pip, with_metadata
 from tests.pips import pip_environ
 from tests.questions import pick
 from wheelhouse_resolver.errors import InvalidRequirementError, NoWheelhouseError
@@ -38,12 +38,14 @@ HOST = Host(arch="avx", layer="gentoo", python=target_python("3.11")[0])
 
 
 def put(root: Path, **wheels: str) -> Site:
-    """A tree of empty files: label (`__` for `/`) -> their names without `.whl`, blanks between them."""
-    site = make_tree(root, {})
-    for label, names in wheels.items():
-        for name in names.split():
-            (root / label.replace("__", "/") / f"{name}.whl").touch()
-    return site
+    """A tree of wheels: label (`__` for `/`) -> their names without `.whl`, blanks between them."""
+    return make_tree(
+        root,
+        {
+            label.replace("__", "/"): [f"{name}.whl" for name in names.split()]
+            for label, names in wheels.items()
+        },
+    )
 
 
 def listing(site: Site, *texts: str, files: RequirementsFile | None = None, **scope: bool) -> Listing:
@@ -211,7 +213,7 @@ class TestRequiresPython:
     def test_nothing_is_opened_for_a_listing_of_everything(
         self, site: Site, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(module, "requires_python", lambda *_: pytest.fail("a wheel was opened"))
+        monkeypatch.setattr(module, "try_builds", lambda *_: pytest.fail("a wheel was opened"))
         assert shown(site) == ["generic/demo-3.0"]
 
     def test_nor_for_patterns_that_match_many(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,12 +233,37 @@ class TestRequiresPython:
     def test_in_directories_of_other_hosts_each_wheel_speaks_for_itself(self, site: Site) -> None:
         assert shown(site, "demo", all_archs=True) == ["generic/demo-2.0"]
 
-    def test_a_broken_wheel_that_pip_would_choose_is_a_warning(self, site: Site) -> None:
-        Path(site.root, "generic", "demo-4.0-py3-none-any.whl").write_bytes(b"PK")
+    def test_a_broken_wheel_that_pip_would_choose_is_a_warning_and_no_row(self, site: Site) -> None:
+        broken = Path(site.root, "generic", "demo-4.0-py3-none-any.whl")
+        broken.write_bytes(b"PK")
         found = listing(site, "demo", "demo>1")
-        assert found.rows[0].value("version") == "4.0"
+        assert found.rows == ()  # pip would choose it and fail: not an older one instead
         (warning,) = found.warnings
-        assert "demo-4.0-py3-none-any.whl" in warning
+        assert warning.startswith(f"{broken}: pip would choose it and fail: invalid zip file")
+        assert shown(site, "demo", all_versions=True) == ["generic/demo-1.0"]
+        assert shown(site, "demo<4") == ["generic/demo-1.0"]
+        assert shown(site) == ["generic/demo-4.0"]  # in a listing of everything no file is opened
+
+    @pytest.mark.parametrize("scope", [{}, {"all_versions": True}, {"all_archs": True}], ids=str)
+    def test_a_wheel_that_pip_passes_over_is_a_warning_and_no_row(
+        self, scope: dict[str, Any], site: Site
+    ) -> None:
+        passed = make_wheel(
+            Path(site.root, "generic"), "demo-1.5-py3-none-any.whl", requires_dist=["foo>=1.0.*"]
+        )
+        found = listing(site, "demo<2", **scope)
+        assert [row.wheels[0].filename for row in found.rows] == ["demo-1.0-py3-none-any.whl"]
+        assert found.warnings == (f"{passed}: passed over by pip: invalid Requires-Dist 'foo>=1.0.*'",)
+
+    def test_where_metadata_is_of_something_else_the_next_build_is_there(self, site: Site) -> None:
+        foreign = pack(
+            Path(site.root, "gentoo/avx/demo-1.0-py3-none-any.whl"),
+            with_metadata("demo-1.0-py3-none-any.whl", Version="1.1"),
+        )
+        for all_archs in (False, True):
+            found = listing(site, "demo<2", all_archs=all_archs)
+            assert [row.value("directory") for row in found.rows] == ["generic"]
+            assert found.warnings == (f"{foreign}: passed over by pip: its METADATA has the version '1.1'",)
 
 
 class TestNotAvailable:

@@ -394,15 +394,19 @@ class TestRequiresPython:
         assert len(result.rejected) == 4
         assert result.warnings == ()
 
-    def test_a_broken_wheel_that_would_win_is_picked_with_a_warning(self, tmp_path: Path) -> None:
+    def test_a_broken_wheel_that_would_win_leaves_nothing_to_pick(self, tmp_path: Path) -> None:
         site = make_tree(tmp_path, {"generic": pure("1.0")})
         broken = tmp_path / "generic/demo-2.0-py3-none-any.whl"
         broken.write_text("broken")
         result = pick(Wheelhouse(site), "demo", HOST)
-        assert best(result) == "generic/demo-2.0-py3-none-any.whl"
-        (warning,) = result.warnings
-        assert str(broken) in warning
-        assert "pip would choose this file and fail" in warning
+        assert (result.best, result.warnings) == (None, ())
+        assert result.broken is result.rejected[0]
+        assert result.broken.file.path == str(broken)
+        assert rules(result) == {
+            "generic/demo-2.0-py3-none-any.whl": Rule.BROKEN,
+            "generic/demo-1.0-py3-none-any.whl": Rule.LOST_VERSION,
+        }
+        assert result.broken.reason.startswith("pip would choose it and fail: invalid zip file (6 bytes)")
 
     def test_an_invalid_one_is_a_warning(self, tmp_path: Path) -> None:
         site = make_tree(tmp_path, {})

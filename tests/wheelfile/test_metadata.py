@@ -77,13 +77,6 @@ def test_metadata_of_vendored_projects_is_not_the_wheels_own(tmp_path: Path) -> 
     assert read_metadata(str(write(tmp_path / "a.whl", **entries))).get("Requires-Python") == ">=3.8"
 
 
-def test_undecodable_text_does_not_hide_what_can_be_read(tmp_path: Path) -> None:
-    wheel = write(
-        tmp_path / "a.whl", **{"demo-1.dist-info/METADATA": b"Author: caf\xe9\nRequires-Python: >=3.8\n"}
-    )
-    assert read_metadata(str(wheel)).get("Requires-Python") == ">=3.8"
-
-
 class TestUnreadable:
     """Files may be anything: each is one kind of error that names the file and says what is wrong."""
 
@@ -117,11 +110,20 @@ class TestUnreadable:
         assert self.problem(wheel).startswith("invalid zip file")
 
     def test_no_metadata(self, tmp_path: Path) -> None:
-        assert self.problem(write(tmp_path / "a.whl", x=b"")) == "holds 0 METADATA files instead of one"
+        wheel = write(tmp_path / "a.whl", **{"demo-1.dist-info/WHEEL": b""})
+        assert self.problem(wheel) == "has no METADATA"
 
-    def test_two_metadata(self, tmp_path: Path) -> None:
-        entries = {f"demo-{n}.dist-info/METADATA": b"" for n in (1, 2)}
-        assert self.problem(write(tmp_path / "a.whl", **entries)) == "holds 2 METADATA files instead of one"
+    @pytest.mark.parametrize("names", [[], ["demo-1", "demo-2"]], ids=str)
+    def test_not_one_dist_info_directory(self, names: list[str], tmp_path: Path) -> None:
+        files = ["METADATA", "WHEEL"]
+        entries = {f"{name}.dist-info/{file}": b"" for name, file in zip(names, files, strict=False)}
+        problem = f"holds {len(names)} .dist-info directories instead of one"
+        assert self.problem(write(tmp_path / "a.whl", x=b"", **entries)) == problem
+
+    @pytest.mark.parametrize("content", [b"Author: J\xf6rg\n", b"\nJ\xf6rg\n"], ids=["header", "description"])
+    def test_not_utf_8(self, content: bytes, tmp_path: Path) -> None:
+        wheel = write(tmp_path / "a.whl", **{"demo-1.dist-info/METADATA": b"Name: demo\n" + content})
+        assert self.problem(wheel) == "its METADATA is not UTF-8"
 
     def test_metadata_of_absurd_size_is_not_unpacked(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

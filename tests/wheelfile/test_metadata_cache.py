@@ -4,10 +4,12 @@ import os
 from pathlib import Path
 from zipfile import ZIP_STORED
 
+import packaging
 import pytest
 
 from tests.factories import make_wheel, pack, wheel_files
 from wheelhouse_resolver.errors import UnreadableWheelError
+from wheelhouse_resolver.utils import cache
 from wheelhouse_resolver.wheelfile import metadata
 from wheelhouse_resolver.wheelfile.metadata_cache import (
     CoreMetadata,
@@ -35,13 +37,39 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_what_metadata_says_unparsed_and_read_once(tmp_path: Path, opened: list[str]) -> None:
     options = {"requires_python": ">=3.8", "requires_dist": ["b ; extra=='x'", "(no"], "extras": ["X"]}
     path = str(make_wheel(tmp_path, NAME, **options))
-    expected = CoreMetadata("demo", "1.0", ">=3.8", ("b ; extra=='x'", "(no"), ("X",))
+    requires = ("b ; extra=='x'", "(no")
+    expected = CoreMetadata("demo", "1.0", ">=3.8", "demo-1.0.dist-info", requires, ("X",), ("(no",))
     assert [cached_metadata(path) for _ in range(3)] == [expected] * 3
     assert opened == [path]
 
 
 def test_what_is_not_there_is_empty(tmp_path: Path) -> None:
-    assert cached_metadata(str(make_wheel(tmp_path, NAME))) == CoreMetadata("demo", "1.0", "", (), ())
+    expected = CoreMetadata("demo", "1.0", "", "demo-1.0.dist-info", (), (), ())
+    assert cached_metadata(str(make_wheel(tmp_path, NAME))) == expected
+
+
+@pytest.mark.parametrize("text", ["b>=1.0.*", "b (>dev)", "", "b c", "b; os_name = 'x'", "b>=1-x"])
+def test_requirements_that_are_not_valid(text: str, tmp_path: Path, opened: list[str]) -> None:
+    path = str(make_wheel(tmp_path, NAME, requires_dist=["b>=1,", text, "b (>=1)"]))
+    assert [cached_metadata(path).invalid for _ in range(2)] == [(text,)] * 2
+    assert opened == [path]
+
+
+def test_what_an_older_release_has_remembered_is_not_taken(tmp_path: Path, opened: list[str]) -> None:
+    path = make_wheel(tmp_path, NAME, requires_dist=["(no"])
+    cache.get_for_file("metadata", str(path), lambda: ["demo", "1.0", "", ["(no"], []])
+    assert cached_metadata(str(path)).invalid == ("(no",)
+    assert opened == [str(path)]
+
+
+def test_what_is_valid_is_asked_of_the_packaging_that_is_there(
+    tmp_path: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(make_wheel(tmp_path, NAME))
+    cached_metadata(path)
+    monkeypatch.setattr(packaging, "__version__", "99")
+    cached_metadata(path)
+    assert opened == [path, path]
 
 
 @pytest.mark.parametrize("grown", [True, False], ids=["another size", "another time"])

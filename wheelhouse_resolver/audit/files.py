@@ -11,33 +11,32 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
 from wheelhouse_resolver.audit.findings import Finding, FindingKind
 from wheelhouse_resolver.audit.order import accepts, visible
 from wheelhouse_resolver.errors import UnreadableWheelError, reason_of
 from wheelhouse_resolver.installers.inversion import concerned_pythons
 from wheelhouse_resolver.publishing.withdrawal import withdraw_command
+from wheelhouse_resolver.selection.builds import flaw_of
 from wheelhouse_resolver.site.layout import GENERIC, HostKind
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP, never_waiting
 from wheelhouse_resolver.wheelfile.build_tag import BAND, StampState, stamped_name, stamping
 from wheelhouse_resolver.wheelfile.metadata import metadata_of
+from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata
 
 
 class Content(NamedTuple):
-    """What is in a wheel: its files, and Requires-Python where that was asked for."""
+    """What is in a wheel: its files, and Requires-Python."""
 
     files: frozenset[tuple[str, int, int]]
-    requires_python: str | None
+    requires_python: str
 
 
-def check_file(
-    site: Site, file: Candidate, contents: dict[str, Content], *, several: bool
-) -> Generator[Finding, None, bool]:
-    """Yield what is wrong with the file itself; returns whether installers see it at all.
-
-    *several*: the version has more than one, so that what they require counts.
-    """
+def check_file(site: Site, file: Candidate, contents: dict[str, Content]) -> Generator[Finding, None, bool]:
+    """Yield what is wrong with the file itself; returns whether installers see it at all."""
     path = file.path
     withdraw = withdraw_command(site, file.directory, file.filename)
     readable = shlex.join(["chmod", "a+r", path])
@@ -55,8 +54,9 @@ def check_file(
                 yield found("not readable for everybody", FindingKind.UNREADABLE, readable)
             with zipfile.ZipFile(stream) as archive:
                 inside = frozenset((i.filename, i.CRC, i.file_size) for i in archive.infolist())
-                requires = metadata_of(archive, path).get("Requires-Python") if several else None
-            contents[path] = Content(inside, requires)
+                metadata = CoreMetadata.of(metadata_of(archive, path))
+            contents[path] = Content(inside, metadata.requires_python)
+            yield from map(found, _flaws(file, metadata))
     except FileNotFoundError:
         if os.path.islink(path):
             yield found("a link to nothing")
@@ -73,6 +73,17 @@ def check_file(
         yield found(f"invalid zip file: {error}")
     # Installers go by the name: a broken wheel still wins, and then fails.
     return True
+
+
+def _flaws(file: Candidate, metadata: CoreMetadata) -> Iterator[str]:
+    """What is wrong with the METADATA of *file*, as installers take it."""
+    if flaw := flaw_of(file, metadata):
+        yield str(flaw)
+    try:
+        SpecifierSet(metadata.requires_python)
+    except InvalidSpecifier:
+        stated = repr(metadata.requires_python)
+        yield f"invalid Requires-Python {stated}: pip takes it for any Python, uv may pass over the wheel"
 
 
 def check_stamp(site: Site, candidate: Candidate) -> Iterator[Finding]:
@@ -104,7 +115,7 @@ def check_requires_python(
     site: Site, candidates: Sequence[Candidate], hosts: Sequence[HostKind], contents: Mapping[str, Content]
 ) -> Iterator[Finding]:
     """Builds of one version that require different Pythons, where one host and one Python has both."""
-    required = {each.path: contents[each.path].requires_python or "" for each in candidates}
+    required = {each.path: contents[each.path].requires_python for each in candidates}
     if len(set(required.values())) < 2:
         return
     for host in hosts:

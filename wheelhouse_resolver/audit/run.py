@@ -87,7 +87,7 @@ class _Look:
         for _, same in sorted(by_version.items()):
             there: list[Candidate] = []
             for candidate in same:
-                exists = yield from files.check_file(site, candidate, contents, several=len(same) > 1)
+                exists = yield from files.check_file(site, candidate, contents)
                 if exists:
                     there.append(candidate)
                     yield from files.check_stamp(site, candidate)

@@ -28,7 +28,8 @@ _ADVICE = {
     Action.NODE: "use a node with {value} ({needs}this is {arch})",
     Action.CONSTRAINT: "lift the constraint {value}: ask the maintainer of that file",
     Action.WITHDRAW: "ask the site's staff to withdraw the archive, or to add to the [pip] table: {option}",
-    Action.REPLACE: "ask the site's staff to withdraw the broken file and to publish it again",
+    Action.REPLACE: "ask the site's staff to withdraw the faulty file and to publish a sound one, "
+    "rebuilt or of a fixed release",
     Action.BUILD: "ask the site's staff to build {asked}",
 }
 

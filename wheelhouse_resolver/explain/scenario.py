@@ -6,21 +6,18 @@ wheel that would win is read.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from wheelhouse_resolver.errors import UnreadableWheelError
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.selection.pick import Pick, decide
 from wheelhouse_resolver.selection.policy import Policy
 from wheelhouse_resolver.selection.requirements import Requirement, parse_requirement
 from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.tree.candidate import Candidate, SourceArchive, TreeFile
-from wheelhouse_resolver.wheelfile.metadata_cache import cached_metadata
+from wheelhouse_resolver.tree.candidate import TreeFile
 
 
 class Scenario(NamedTuple):
@@ -29,7 +26,6 @@ class Scenario(NamedTuple):
     site:       whose wheelhouse it is.
     host:       as the site judges it.
     files:      the project's, in all directories of the site.
-    problem_of: why pip fails on a wheel that it has chosen; empty if it doesn't.
     """
 
     site: Site
@@ -37,17 +33,9 @@ class Scenario(NamedTuple):
     asked: Requirement
     policy: Policy
     files: tuple[TreeFile, ...]
-    problem_of: Callable[[Candidate], str]
 
-    def chosen(self) -> Candidate | None:
-        """The wheel that policy chooses, sound or not."""
-        return self._decided().best
-
-    def source(self) -> SourceArchive | None:
-        """The source archive that pip builds instead of a wheel."""
-        return self._decided().source
-
-    def _decided(self) -> Pick:
+    def decided(self) -> Pick:
+        """What policy chooses."""
         # Layers may share directories: what is searched counts as the host's layer has it.
         path = {directory.path: directory for directory in self.site.search_path(self.host)}
         searched = [
@@ -57,11 +45,6 @@ class Scenario(NamedTuple):
         ]
         return decide(self.asked, self.policy, searched)
 
-    def gives(self) -> Candidate | None:
-        """The wheel that is picked, if pip can go on with it."""
-        best = self.chosen()
-        return best if best is not None and not self.problem_of(best) else None
-
     def asking(self, specifier: SpecifierSet, project: NormalizedName | None = None) -> Scenario:
         """The same for the versions that *specifier* allows, if need be of another *project*."""
         asked = self.asked
@@ -69,17 +52,6 @@ class Scenario(NamedTuple):
         marker = f"; {asked.marker}" if asked.marker is not None else ""
         text = f"{project or asked.name}{extras}{specifier}{marker}"
         return self._replace(asked=parse_requirement(text))
-
-
-def problem_of(candidate: Candidate) -> str:
-    """Why pip fails on *candidate* once it has chosen it; empty if it goes on.
-
-    It reads the METADATA, and compares name and version with those of the file name.
-    """
-    try:
-        return cached_metadata(candidate.path).mismatch(candidate.name, candidate.version)
-    except UnreadableWheelError as error:
-        return error.problem
 
 
 def contradictory(specifier: SpecifierSet) -> bool:

@@ -20,6 +20,7 @@ from packaging.specifiers import SpecifierSet
 from wheelhouse_resolver.errors import UnreadableWheelError
 from wheelhouse_resolver.explain.scenario import Scenario, contradictory
 from wheelhouse_resolver.host.target_python import other_version, python_version
+from wheelhouse_resolver.selection.builds import at_fault
 from wheelhouse_resolver.selection.outside import able_archs, reachable
 from wheelhouse_resolver.selection.pick import forbidding
 from wheelhouse_resolver.selection.requirements import Requirement
@@ -126,12 +127,18 @@ def suggestions(now: Scenario, others: Sequence[Scenario] = ()) -> list[Suggesti
         name = Step(Action.NAME, (other.asked.name,))
         if renamed := _tried(other, [], name) or _tried(other, [Step(Action.VERSION)], name):
             found.insert(0, renamed)
-    best = now.chosen()
-    if best is not None:
-        found.append(_suggestion(now, [Step(Action.REPLACE, (best.path,))], best))
+    found += [_suggestion(now, [Step(Action.REPLACE, (each.path,))], each) for each in _faulty(now)]
     if not found and not contradictory(now.asked.specifier):
         found.append(_suggestion(now, [Step(Action.BUILD)], None))
     return found
+
+
+def _faulty(now: Scenario) -> list[Candidate]:
+    """The file that pip would choose if it were sound: what it fails on, or passes over first."""
+    found = [
+        each.file for each in now.decided().in_path if at_fault(each) and isinstance(each.file, Candidate)
+    ]
+    return found[:1]
 
 
 def _by_changes(now: Scenario) -> list[Suggestion]:
@@ -195,7 +202,7 @@ def _tried(now: Scenario, steps: Iterable[Step], *before: Step) -> Suggestion | 
             step = version
         settled.append(step)
         changed = _after(changed, step)
-    gives = changed.gives()
+    gives = changed.decided().best
     if gives is None:
         return None
     settled = [
@@ -241,22 +248,20 @@ def _version(now: Scenario) -> Step | None:
     if allowed is not None:
         return Step(Action.VERSION, (str(allowed),)) if allowed != asked else None
     anything = _without_broken(now, SpecifierSet())
-    newest = now.asking(anything).chosen() if anything is not None else None
+    newest = now.asking(anything).decided().best if anything is not None else None
     if newest is None:
         return None
     exactly = SpecifierSet(f"=={newest.version}")
-    return Step(Action.VERSION, (str(exactly),)) if now.asking(exactly).gives() is not None else None
+    return Step(Action.VERSION, (str(exactly),)) if now.asking(exactly).decided().best is not None else None
 
 
 def _without_broken(now: Scenario, specifier: SpecifierSet) -> SpecifierSet | None:
     """*specifier* without the versions of which a broken wheel is chosen; None if no version is left."""
     while True:
-        best = now.asking(specifier).chosen()
-        if best is None:
-            return None
-        if not now.problem_of(best):
-            return specifier
-        specifier &= SpecifierSet(f"!={best.version}")
+        found = now.asking(specifier).decided()
+        if found.broken is None or not isinstance(found.broken.file, Candidate):
+            return specifier if found.best is not None else None
+        specifier &= SpecifierSet(f"!={found.broken.file.version}")
 
 
 def _pythons(now: Scenario, wheels: Iterable[Candidate]) -> tuple[list[str], str]:
@@ -289,7 +294,7 @@ def _without_archives(now: Scenario) -> list[Step]:
     """What keeps pip from building a source archive, if it would: one way for users, one for the staff."""
     inway: list[str] = []
     files = now.files
-    while now.policy.allows_binary(now.asked.name) and (source := now._replace(files=files).source()):
+    while now.policy.allows_binary(now.asked.name) and (source := now._replace(files=files).decided().source):
         inway.append(source.path)
         files = tuple(each for each in files if each.path != source.path)
     return [Step(Action.WHEELS), Step(Action.WITHDRAW, tuple(inway))] if inway else []

@@ -13,7 +13,7 @@ from packaging.utils import NormalizedName
 
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.explain.answer import Answer, Verdict
-from wheelhouse_resolver.explain.scenario import Scenario, contradictory, problem_of
+from wheelhouse_resolver.explain.scenario import Scenario, contradictory
 from wheelhouse_resolver.explain.suggestions import suggestions
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.selection.pick import ProjectFiles
@@ -40,17 +40,15 @@ def why_not_each(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[
         picked = found.decide(asked, policy)
         if picked.ignored:
             return make(asked=asked, verdict=Verdict.IGNORED, problem=picked.ignored)
-        now = Scenario(site, host, asked, policy, tuple(found.all(asked.name)), lru_cache(None)(problem_of))
-        best, warnings = picked.best, list(picked.warnings)
+        now = Scenario(site, host, asked, policy, tuple(found.all(asked.name)))
+        best, broken, warnings = picked.best, picked.broken, list(picked.warnings)
         verdict, problem = Verdict.NOTHING, ""
         close: list[NormalizedName] = []
         if best is not None:
-            problem = now.problem_of(best)
-            verdict = Verdict.BROKEN if problem else Verdict.PICKED
-            if problem:  # the verdict says it
-                warnings = [each for each in warnings if best.path not in each]
-            else:
-                warnings += [*_damages(best), *_needs_pre(asked, best, policy)]
+            verdict = Verdict.PICKED
+            warnings += [*_damages(best), *_needs_pre(asked, best, policy)]
+        elif broken is not None and isinstance(broken.file, Candidate):
+            verdict, best, problem = Verdict.BROKEN, broken.file, broken.exclusions[0].about[0]
         elif picked.source is not None:
             verdict, problem = Verdict.SOURCE, picked.because
         elif contradictory(asked.specifier):
@@ -68,7 +66,7 @@ def why_not_each(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[
             best=best,
             source=picked.source,
             problem=problem,
-            files=picked.rejected,
+            files=tuple(each for each in picked.rejected if each != broken),
             suggestions=() if verdict is Verdict.PICKED else tuple(suggestions(now, others)),
             close=tuple(close),
             warnings=tuple(warnings),

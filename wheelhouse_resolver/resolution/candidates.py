@@ -1,8 +1,8 @@
 """What a host's search path offers to the resolver: candidates, and what each of them requires.
 
 The rules are pip's (read from pip 26.3, and held against it by tests): of each version only the best build is
-a candidate; a version whose METADATA is broken is none; a wheel whose METADATA names another project or
-version than its file name does not count. Every wheel is read once.
+a candidate, and what its METADATA must be is `selection.builds`' to say. Only where pip would choose a file
+and fail, it is left out: what is locked can be installed. Every wheel is read once.
 """
 
 from __future__ import annotations
@@ -12,22 +12,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import NamedTuple, TypeAlias
 
-from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as ParsedRequirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.host.target_python import python_version
+from wheelhouse_resolver.selection.builds import examine, is_foreign, requires_python
 from wheelhouse_resolver.selection.policy import Policy, builds_by_version
 from wheelhouse_resolver.tree.candidate import Candidate, Installable, SourceArchive, TreeFile
 from wheelhouse_resolver.tree.catalogue import Catalogue
-from wheelhouse_resolver.wheelfile.metadata_cache import (
-    CoreMetadata,
-    cached_metadata,
-    cached_metadata_of_many,
-)
+from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata, cached_metadata_of_many
 
 #: The name of the target Python among the projects; no project can be called so.
 PYTHON = NormalizedName("<Python>")
@@ -228,17 +223,12 @@ class CandidateFactory:
         if self._progress is not None:
             number = len(self._made) + 1
             self._progress(number, max(self.files.cache_info().currsize, number))
-        try:
-            metadata = self._metadata.get(wheel.path) or cached_metadata(wheel.path)
-            if problem := metadata.mismatch(wheel.name, wheel.version):
-                self._foreign.add(wheel.path)
-            else:
-                return self._parsed(wheel, metadata)
-        except InvalidRequirement as error:
-            problem = f"its METADATA has an invalid requirement: {error}".splitlines()[0]
-        except WheelhouseError as error:
-            problem = getattr(error, "problem", str(error))
-        self._leave_out(wheel.path, problem)
+        metadata, flaw = examine(wheel, self._metadata.get(wheel.path))
+        if flaw is None:
+            return self._parsed(wheel, metadata)
+        if is_foreign(flaw):
+            self._foreign.add(wheel.path)
+        self._leave_out(wheel.path, str(flaw))
         return None
 
     def _leave_out(self, path: str, problem: str) -> None:
@@ -246,18 +236,13 @@ class CandidateFactory:
         self._warn(f"left out {path}: {problem}")
 
     def _parsed(self, wheel: Candidate, metadata: CoreMetadata) -> ResolverCandidate:
-        python: SpecifierSet | None = None
-        try:
-            python = SpecifierSet(metadata.requires_python)
-        except InvalidSpecifier:
-            self._warn(f"{wheel.path}: its Requires-Python is invalid and was not checked")
         return ResolverCandidate(
             project=wheel.name,
             version=wheel.version,
             wheel=wheel,
             requires=tuple(map(self._parse, metadata.requires_dist)),
             provides=frozenset(map(canonicalize_name, metadata.provides_extra)),
-            python=python,
+            python=requires_python(wheel, metadata, self._warn),
         )
 
     def _warn(self, warning: str) -> None:

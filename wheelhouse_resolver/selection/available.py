@@ -4,9 +4,9 @@
 of its versions, wherever the host's search path has them. Which wheels count, and which comes first, is
 `policy`'s, so the first row of a project is what `pick` picks.
 
-Requires-Python is inside the files, and to open all of a big tree takes minutes. So it is read where
-somebody asks for something: for every project that is asked for by name, and for those that patterns match
-if these are `CHECKED` at most. In a listing of more it is not: that may show a version that pip would refuse.
+METADATA is inside the files, and to open all of a big tree takes minutes. So it is read where somebody asks
+for something: for every project that is asked for by name, and for those that patterns match if these are
+`CHECKED` at most. In a listing of more it is not: that may show a version that pip would refuse or fail on.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from packaging.version import Version
 from wheelhouse_resolver.errors import InvalidRequirementError
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.host.target_python import python_version
-from wheelhouse_resolver.selection.pick import requires_python
+from wheelhouse_resolver.selection.builds import TriedBuilds, try_builds
 from wheelhouse_resolver.selection.policy import Policy, builds_by_version
 from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
 from wheelhouse_resolver.site.layout import NO_LAYER, Directory
@@ -36,7 +36,7 @@ from wheelhouse_resolver.tree.catalogue import Catalogue
 from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.wheelfile.build_tag import build_text
 
-#: Of as many projects that patterns match, the Requires-Python is read.
+#: Of as many projects that patterns match, METADATA is read.
 CHECKED = 50
 
 #: What begins like this is a pattern: no requirement has one of these in its name (PEP 508), where brackets
@@ -282,20 +282,22 @@ class _Selector:
     def shown(self, project: NormalizedName, specifier: SpecifierSet, checked: bool) -> list[Installable]:
         """The files of *project* that have a row, in the order of the rows.
 
-        *checked*: whether their Requires-Python is read (it says nothing about other Pythons).
+        *checked*: whether their METADATA is read (not for all Pythons: that would be every wheel's).
         """
         if project in self._constrained:
             specifier = self._policy.narrowed(specifier, project)
         shown: list[Installable] = []
         for builds in self._newest_first(project, specifier):
+            broken = False
             if not self._scope.all_pythons:
+                if checked:
+                    builds, broken = self._installable(builds)
                 first: dict[Directory, Installable] = {}
                 for each in builds:
                     first.setdefault(each.directory, each)
                 builds = list(first.values())
-                builds = self._runnable(builds) if checked else builds
             shown += builds
-            if shown and not self._scope.all_versions:
+            if (shown or broken) and not self._scope.all_versions:
                 break
         return shown
 
@@ -327,17 +329,21 @@ class _Selector:
             if builds[0].version != newest:
                 yield builds
 
-    def _runnable(self, builds: list[Installable]) -> list[Installable]:
-        """Those *builds* of one version that are for the target Python by their Requires-Python.
+    def _installable(self, builds: list[Installable]) -> tuple[list[Installable], bool]:
+        """Those *builds* of one version that pip can install, and whether it would fail there.
 
-        pip looks at the best one only, and passes over the version for it. Of the directories that other
-        hosts search, each may hold the best for one of them.
+        pip looks at the best one only. Of the directories that other hosts search, each may hold the best for
+        one of them.
         """
-        if self._scope.all_archs:
-            return [each for each in builds if self._admits(each)]
-        return builds if self._admits(builds[0]) else []
+        if not self._scope.all_archs:
+            tried = self._try(builds)
+            return tried.installable, tried.breaks
+        by_directory: dict[Directory, list[Installable]] = {}
+        for each in builds:
+            by_directory.setdefault(each.directory, []).append(each)
+        return [*chain.from_iterable(self._try(each).installable for each in by_directory.values())], False
 
-    def _admits(self, wheel: Installable) -> bool:
-        if isinstance(wheel, SourceArchive):  # it says so once it has been built
-            return True
-        return requires_python(wheel, self.warnings).contains(self._python, prereleases=True)
+    def _try(self, builds: list[Installable]) -> TriedBuilds:
+        tried = try_builds(builds, self._python, self.warnings.append)
+        self.warnings += tried.warnings()
+        return tried

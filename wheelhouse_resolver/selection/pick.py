@@ -12,13 +12,13 @@ from functools import cache, partial
 from itertools import chain
 from typing import Any, NamedTuple
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.tags import Tag
 from packaging.utils import NormalizedName, canonicalize_name
 
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.host.target_python import python_version
+from wheelhouse_resolver.selection.builds import try_builds
 from wheelhouse_resolver.selection.outside import why_not_searched
 from wheelhouse_resolver.selection.policy import Policy, builds_by_version, policy_key
 from wheelhouse_resolver.selection.reasons import Exclusion, FileStatus, Rule, place_of, python_labels
@@ -51,6 +51,7 @@ class Pick(NamedTuple):
     requirement: as it was given.
     best:        the wheel that policy chooses; None when there is none, or an archive comes first.
     source:      the source archive that pip builds, where one comes before every wheel; because: why it does.
+    broken:      the file that pip would choose and fail on; then there is no best.
     ignored:     why the requirement does not concern this host (its marker); empty if it does.
     warnings:    one line each.
     inside, outside: work out what was rejected, in the search path and in the site's other directories.
@@ -65,6 +66,7 @@ class Pick(NamedTuple):
     warnings: tuple[str, ...] = ()
     inside: Statuses = tuple
     outside: Statuses = tuple
+    broken: FileStatus | None = None
     source: SourceArchive | None = None
     because: str = ""
 
@@ -166,8 +168,9 @@ def decide(asked: Requirement, policy: Policy, found: Sequence[TreeFile], outsid
     if best is not None and asked.extras:
         with suppress(WheelhouseError):
             warnings += missing_extras(best, asked.extras, cached_metadata(best.path).provides_extra)
-    statuses = cache(chooser.statuses)
-    return Pick(str(asked), best, "", tuple(warnings), statuses, outside, chooser.source, chooser.because())
+    statuses, source = cache(chooser.statuses), chooser.source
+    told = tuple(warnings)
+    return Pick(str(asked), best, "", told, statuses, outside, chooser.broken, source, chooser.because())
 
 
 def forbidding(candidate: Installable, policy: Policy) -> tuple[str, ...]:
@@ -184,27 +187,30 @@ class _Chooser:
 
     def __init__(self, asked: Requirement, policy: Policy, files: Sequence[TreeFile]) -> None:
         self._specifier, self._policy = asked.specifier, policy
-        self._refused: list[tuple[SpecifierSet, list[Installable]]] = []
+        self._passed: list[FileStatus] = []
         self._lost: list[Installable] = []
         self.best: Candidate | None = None
+        self.broken: FileStatus | None = None
         self.source: SourceArchive | None = None
         self.warnings: list[str] = []
         self._fit, self._unfit = policy.sort_candidates(files)
         self._allowed = policy.filter_versions(self._fit, policy.narrowed(asked.specifier, asked.name))
         versions = builds_by_version(self._allowed)
-        self._python = python_version(policy.target)
-        while versions:
-            builds = versions.pop(0)
-            first, self._lost = builds[0], builds[1:]
-            if isinstance(first, SourceArchive):  # what it requires is known once it has been built
-                self.source = first
-                break
-            needs = requires_python(first, self.warnings)
-            if needs.contains(self._python, prereleases=True):
-                self.best = first
-                break
-            self._lost = []
-            self._refused.append((needs, builds))
+        python = python_version(policy.target)
+        flawed: list[str] = []
+        while versions and not (self.best or self.broken or self.source):
+            tried = try_builds(versions.pop(0), python, self.warnings.append)
+            self._passed += tried.excluded()
+            flawed += tried.warnings()
+            if tried.breaks:
+                self.broken, self._lost = self._passed.pop(), tried.builds[1:]
+            elif tried.installable:
+                first, self._lost = tried.builds[0], tried.builds[1:]
+                if isinstance(first, SourceArchive):
+                    self.source = first
+                else:
+                    self.best = first
+        self.warnings += flawed if self.best or self.source else []  # else they are the answer
         self._lost += chain.from_iterable(versions)
 
     def because(self) -> str:
@@ -222,35 +228,30 @@ class _Chooser:
         barred = [each for each in self._fit if each.path not in allowed]
         return tuple(
             chain(
+                [self.broken] if self.broken else [],
                 self._losers(),
-                chain.from_iterable(self._incompatible(needs, builds) for needs, builds in self._refused),
+                self._passed,
                 (FileStatus(each, self._unfitting(each)) for each in self._unfit),
                 (FileStatus(each, self._barring(each) or (Exclusion(Rule.PRERELEASE),)) for each in barred),
             )
         )
 
     def _losers(self) -> Iterator[FileStatus]:
-        winner = self.best or self.source
-        if winner is None:
+        chosen = self.broken.file if self.broken else self.best or self.source
+        if chosen is None or isinstance(chosen, InvalidFilename):
             return
         priorities = self._policy.priorities
-        best = policy_key(winner, priorities)
-        about = (place_of(winner),)
+        key = policy_key(chosen, priorities)
+        about = (place_of(chosen),)
         for each in self._lost:
-            parts = zip(_LOST, policy_key(each, priorities), best, strict=False)
+            parts = zip(_LOST, policy_key(each, priorities), key, strict=False)
             rule = next((rule for rule, own, its in parts if own != its), Rule.LOST_NAME)
             kind = ""
             if rule is Rule.LOST_VERSION:
-                kind = "preferred" if each.version > winner.version else "built" if self.source else ""
+                kind = "preferred" if each.version > chosen.version else "built" if self.source else ""
             elif rule is Rule.LOST_NAME and self.source:
                 kind = "url"
             yield FileStatus(each, (Exclusion(rule, kind, about),))
-
-    def _incompatible(self, needs: SpecifierSet, builds: Sequence[Installable]) -> Iterator[FileStatus]:
-        own, build = (str(needs),), (str(needs), place_of(builds[0]))
-        for each in builds:
-            kind, about = ("own", own) if each is builds[0] else ("build", build)
-            yield FileStatus(each, (Exclusion(Rule.REQUIRES_PYTHON, kind, about, str(self._python)),))
 
     def _unfitting(self, file: TreeFile) -> tuple[Exclusion, ...]:
         if isinstance(file, InvalidFilename):
@@ -278,20 +279,6 @@ def _wrong_tags(tags: frozenset[Tag], policy: Policy) -> Exclusion:
     if policy.python_name in pythons:
         return Exclusion(Rule.TAG, "abi", tuple(sorted(map(str, tags))))
     return Exclusion(Rule.TAG, "python", tuple(pythons), policy.python_name)
-
-
-def requires_python(candidate: Candidate, warnings: list[str]) -> SpecifierSet:
-    """The Pythons that *candidate* says it runs on: it is opened, unless its METADATA is in the cache.
-
-    A wheel that says nothing usable runs on all, as far as the choice goes; *warnings* gets a line about it.
-    """
-    try:
-        return SpecifierSet(cached_metadata(candidate.path).requires_python)
-    except WheelhouseError as error:
-        warnings.append(f"{error}; pip would choose this file and fail (Requires-Python was not checked)")
-    except InvalidSpecifier:
-        warnings.append(f"{candidate.path}: its Requires-Python is invalid and was not checked")
-    return SpecifierSet()
 
 
 def missing_extras(wheel: Candidate, extras: Iterable[str], provided: Iterable[str]) -> list[str]:

@@ -25,6 +25,8 @@ class Rule(enum.Enum):
     CONSTRAINT = "constraint"
     PRERELEASE = "pre-release"
     REQUIRES_PYTHON = "requires-python"
+    METADATA = "metadata"
+    BROKEN = "broken"
     LOST_VERSION = "lost-version"
     LOST_SOURCE = "lost-source"
     LOST_RANK = "lost-rank"
@@ -44,6 +46,11 @@ _TEXTS = {
     "abi": "for {about}, none of which this Python accepts",
     "own": "Requires-Python {about} ({this})",
     "build": "a lower build of {winner}, which requires Python {first}: pip tries older versions only",
+    "other-name": "passed over by pip: its METADATA has the name {about}",
+    "other-version": "passed over by pip: its METADATA has the version {about}",
+    "requires-dist": "passed over by pip: invalid Requires-Dist {about}",
+    "lower-build": "a lower build of {about}, whose METADATA is invalid: pip tries older versions only",
+    Rule.BROKEN: "pip would choose it and fail: {about}",
     Rule.NO_BINARY: "the site's [pip] table says no-binary: pip takes no wheel of it",
     Rule.ONLY_BINARY: "a source archive, and the site's [pip] table says only-binary: pip takes wheels alone",
     Rule.SPECIFIER: "the version is not {about}",
@@ -71,10 +78,12 @@ class Exclusion(NamedTuple):
     TAG:             `python` and the Pythons that it is for; `abi` and its tags, if the Python alone is not
                      the reason; or `platform` and its platforms.
     REQUIRES_PYTHON: `own` and the specifier; or `build`, the specifier, and the higher build that has it.
+    METADATA:        `other-name`, `other-version` or `requires-dist`, and what it has, quoted; or
+                     `lower-build`, and the higher build that has an invalid requirement.
+    BROKEN, FILENAME: the problem.
     SPECIFIER, CONSTRAINT: the specifier; the constraints, each with its file and line.
     LOST_...:        the winner, as label/filename; `built`: it is a source archive; of one, `preferred`: only
                      prefer-binary puts it behind a wheel; `url`: the winner is one of the same version, too.
-    FILENAME:        the problem.
     here:            the layer, arch or Python of the host, where that makes the difference.
     """
 

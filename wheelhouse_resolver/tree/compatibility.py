@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from packaging.specifiers import SpecifierSet
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from wheelhouse_resolver.host.target_python import TargetPython, python_version, supported_tags
@@ -19,6 +19,8 @@ def fits(wheel: str, python: TargetPython) -> bool:
         return False
     if tags.isdisjoint(supported_tags(python)):
         return False
-    return SpecifierSet(cached_metadata(wheel).requires_python).contains(
-        python_version(python), prereleases=True
-    )
+    try:
+        needs = SpecifierSet(cached_metadata(wheel).requires_python)
+    except InvalidSpecifier:  # pip warns and installs it
+        return True
+    return needs.contains(python_version(python), prereleases=True)

@@ -20,9 +20,13 @@ _HEADER = re.compile(r"[!-9;-~]+:")
 
 
 class Metadata(NamedTuple):
-    """The headers of a METADATA file: lower-case names with their values, in order."""
+    """The headers of a METADATA file: lower-case names with their values, in order.
+
+    directory: the `.dist-info` directory that it is in; empty if it is in none.
+    """
 
     headers: tuple[tuple[str, str], ...]
+    directory: str = ""
 
     def get(self, name: str) -> str | None:
         """The value of the first header of that *name*, in any case; None if there is none."""
@@ -69,7 +73,8 @@ def header_lines(text: str) -> Iterator[str]:
 def read_metadata(path: str) -> Metadata:
     """The headers of the METADATA of the wheel at *path* (core metadata specification).
 
-    Raises `UnreadableWheelError` when the file is not a valid zip with one METADATA of sensible size.
+    Raises `UnreadableWheelError` when the file is not a valid zip with one METADATA, in UTF-8, of sensible
+    size.
     """
     try:
         with open_regular(path) as file, zipfile.ZipFile(file) as archive:
@@ -88,14 +93,22 @@ def metadata_of(archive: zipfile.ZipFile, path: str) -> Metadata:
 
     Raises `UnreadableWheelError`, and `BAD_ZIP` and `OSError` as they come.
     """
-    # `name-version.dist-info/METADATA` at the top; deeper ones belong to vendored projects.
-    found = [each for each in archive.infolist() if re.fullmatch(r"[^/]*\.dist-info/METADATA", each.filename)]
-    if len(found) != 1:
-        raise UnreadableWheelError(path, f"holds {len(found)} METADATA files instead of one")
-    if found[0].file_size > MOST_METADATA:
-        raise UnreadableWheelError(path, f"its METADATA claims {found[0].file_size} bytes")
-    with archive.open(found[0]) as file:
+    # At the top; deeper ones belong to vendored projects. pip fails on any other number of them, too.
+    tops = {each.filename.partition("/")[0] for each in archive.infolist()}
+    directories = [top for top in tops if top.endswith(".dist-info")]
+    if len(directories) != 1:
+        raise UnreadableWheelError(path, f"holds {len(directories)} .dist-info directories instead of one")
+    try:
+        found = archive.getinfo(f"{directories[0]}/METADATA")
+    except KeyError as error:
+        raise UnreadableWheelError(path, "has no METADATA") from error
+    if found.file_size > MOST_METADATA:
+        raise UnreadableWheelError(path, f"its METADATA claims {found.file_size} bytes")
+    with archive.open(found) as file:
         content = file.read(MOST_METADATA + 1)  # the size in the archive's directory may be wrong
     if len(content) > MOST_METADATA:
         raise UnreadableWheelError(path, f"its METADATA exceeds {MOST_METADATA} bytes")
-    return parse_headers(content.decode("utf-8", "replace"))
+    try:
+        return parse_headers(content.decode())._replace(directory=directories[0])
+    except UnicodeDecodeError as error:
+        raise UnreadableWheelError(path, "its METADATA is not UTF-8") from error

@@ -6,55 +6,73 @@ Apart from `metadata`, which opens wheels: it is not imported for a wheel that i
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
-from typing import Any, NamedTuple
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+import packaging
 
 from wheelhouse_resolver.utils import cache
 
-#: What the cache calls them.
-_KIND = "metadata"
+if TYPE_CHECKING:
+    from wheelhouse_resolver.wheelfile.metadata import Metadata
 
 
 class CoreMetadata(NamedTuple):
-    """Some fields of a wheel's METADATA, unparsed (core metadata specification); "" for a missing one."""
+    """Some fields of a wheel's METADATA, unparsed (core metadata specification); "" for a missing one.
+
+    directory: the `.dist-info` directory.
+    invalid:   those of `requires_dist` that are not valid requirements.
+    """
 
     name: str
     version: str
     requires_python: str
+    directory: str
     requires_dist: tuple[str, ...]
     provides_extra: tuple[str, ...]
+    invalid: tuple[str, ...]
 
-    def mismatch(self, project: str, version: Version) -> str:
-        """What is said of another wheel than that of *project* (normalised) and *version*; else empty."""
-        if canonicalize_name(self.name) != project:
-            return f"its METADATA has the name {self.name or '(none)'}"
-        try:
-            same = Version(self.version) == version
-        except InvalidVersion:
-            same = False
-        return "" if same else f"its METADATA has the version {self.version or '(none)'}"
+    @classmethod
+    def of(cls, found: Metadata) -> CoreMetadata:
+        """Those of the headers *found*."""
+        name, version, python = (found.get(each) or "" for each in ("Name", "Version", "Requires-Python"))
+        requires = tuple(each.strip() for each in found.get_all("Requires-Dist"))
+        invalid = tuple(each for each in requires if not _is_requirement(each))
+        extras = tuple(found.get_all("Provides-Extra"))
+        return cls(name, version, python, found.directory, requires, extras, invalid)
+
+
+def _kind() -> str:
+    """What the cache calls them: entries of other fields, or of another view of what is valid, are others."""
+    return f"metadata-{len(CoreMetadata._fields)}-{packaging.__version__}"
 
 
 def cached_metadata(path: str) -> CoreMetadata:
     """The cached metadata of the wheel at *path*. Raises `UnreadableWheelError`."""
-    return _of(cache.get_for_file(_KIND, path, partial(_read, path)))
+    return _of(cache.get_for_file(_kind(), path, partial(_read, path)))
 
 
 def cached_metadata_of_many(paths: Iterable[str]) -> dict[str, CoreMetadata]:
     """The metadata of the wheels at *paths*, several read at once; without those that cannot be read."""
-    return {path: _of(answer) for path, answer in cache.get_for_files(_KIND, paths, _read).items()}
+    return {path: _of(answer) for path, answer in cache.get_for_files(_kind(), paths, _read).items()}
 
 
 def _read(path: str) -> list[Any]:
     from wheelhouse_resolver.wheelfile.metadata import read_metadata
 
-    found = read_metadata(path)
-    single = [found.get(name) or "" for name in ("Name", "Version", "Requires-Python")]
-    return [*single, found.get_all("Requires-Dist"), found.get_all("Provides-Extra")]
+    return list(CoreMetadata.of(read_metadata(path)))
 
 
 def _of(answer: list[Any]) -> CoreMetadata:
-    return CoreMetadata(*answer[:3], *map(tuple, answer[3:]))
+    return CoreMetadata(*answer[:4], *map(tuple, answer[4:]))
+
+
+@lru_cache(maxsize=1 << 13)
+def _is_requirement(text: str) -> bool:
+    from packaging.requirements import InvalidRequirement, Requirement  # only where a wheel has been opened
+
+    try:
+        Requirement(text)
+    except InvalidRequirement:
+        return False
+    return True

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "List what this host can install, newest first: the newest version of every project, or of those\n"
         "named. The first line of a project is what pip would install. For what is asked for by name, and\n"
-        f"for patterns that match at most {available.CHECKED} projects, Requires-Python is read, else not."
+        f"for patterns that match at most {available.CHECKED} projects, METADATA is read, else not."
     )
     parser.add_argument(
         "wanted",

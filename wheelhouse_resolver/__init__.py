@@ -49,7 +49,7 @@ _MODULES = {
     "selection.requirements": "Requirement",
     "site.layout": "Arch Directory HostKind Layer SearchPath",
     "site.model": "SearchingHost Site",
-    "tree.candidate": "Candidate InvalidFilename",
+    "tree.candidate": "Candidate InvalidFilename SourceArchive",
     "wheelfile.build_tag": "StampError",
     "wheelfile.validate": "InvalidWheelError",
     "wheelhouse": "Wheelhouse",

@@ -255,7 +255,7 @@ def test_audit_names_what_only_old_pips_take(house: WheelhouseFixture) -> None:
     (house.root / "generic/zz-1.0.tar.bz2").write_bytes(b"")
     (house.root / "generic/notes.zip").write_bytes(b"")
     ((line, _),) = findings(house)
-    assert line.endswith(": pip older than 23.3 takes it for a source archive, and may build it")
+    assert line.endswith(": pip older than 24.0 takes it for a source archive, and may build it")
 
 
 def test_a_view_has_the_archives_too(house: WheelhouseFixture, tmp_path: Path) -> None:

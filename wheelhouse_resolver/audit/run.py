@@ -141,7 +141,7 @@ def _read_directory(site: Site, directory: Directory, number: int, wheels: _Entr
                 wheels.append((archive.name, number, name))
         elif name.endswith(listing.OLD_ARCHIVES):
             path, fix = os.path.join(directory.path, name), withdraw_command(site, directory, name)
-            message = "pip older than 23.3 takes it for a source archive, and may build it"
+            message = "pip older than 24.0 takes it for a source archive, and may build it"
             yield Finding(FindingKind.SOURCE, message, (path,), fix)
         elif name.startswith(atomic.TEMPORARY_PREFIX):
             path = os.path.join(directory.path, name)

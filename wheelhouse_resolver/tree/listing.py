@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: How the names of wheels end.
 SUFFIX = ".whl"
 
-#: How the names of source archives end that pip (>= 23.3) and uv see beside the wheels.
+#: How the names of source archives end that pip (>= 24.0) and uv see beside the wheels.
 ARCHIVES = (".tar.gz", ".zip")
 
 #: What older pips, and they alone, take for source archives as well (pip: ARCHIVE_EXTENSIONS).

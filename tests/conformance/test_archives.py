@@ -90,7 +90,8 @@ def taken_by(program: Program, case: Case, directory: Path, work: Path) -> str:
     done = subprocess.run(command, env=environ, text=True, capture_output=True)
     if program.release == "uv":
         return "".join(re.findall(r"^ \+ zz==(\S+)", done.stderr, re.MULTILINE))
-    return re.findall(r"^Processing .*?([^/\s]+)$", done.stdout, re.MULTILINE)[0]
+    first = re.search(r"^Processing .*?([^/\s]+)$", done.stdout, re.MULTILINE)
+    return first[1] if first else done.stderr
 
 
 @each_case

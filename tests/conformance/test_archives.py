@@ -72,14 +72,8 @@ def taken_by(program: Program, case: Case, directory: Path, work: Path) -> str:
     """The name of the first file that *program* takes; of uv, which names none, the version."""
     given = {key.upper().replace("-", "_"): str(value) for key, value in case.pip.items()}
     if program.release == "uv":
-        options = [
-            f"--{option}={case.pip[key]}" if case.pip[key] != ":all:" else option_for_all
-            for key, option, option_for_all in (
-                ("only-binary", "no-build-package", "--no-build"),
-                ("no-binary", "no-binary-package", "--no-binary"),
-            )
-            if key in case.pip
-        ]
+        known = ("only-binary", "no-binary")
+        options = [f"--{option}={value}" for option, value in case.pip.items() if option in known]
         command = [*program.command, "pip", "install", "--dry-run", "--python", program.python]
         command += ["--target", str(work), "--offline", "--no-cache", *options]
         environ = pip_environ()

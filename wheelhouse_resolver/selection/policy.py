@@ -215,7 +215,7 @@ class Policy(NamedTuple):
 def archives_outrank(site: Site, project: str) -> tuple[bool, bool]:
     """Whether (pip, uv) take a newer source archive of *project* over a wheel, by the [pip] table of *site*.
 
-    uv is told of `only-binary` (`pip-conf`), but has no `prefer-binary`.
+    `pip-conf` gives uv the `only-binary`; it has no `prefer-binary`.
     """
     only, without = _projects(site, "only-binary"), _projects(site, "no-binary")
     allowed = project not in only and (":all:" not in only or project in without)

@@ -537,7 +537,7 @@ class TestBroken:
             (Step(Action.VERSION, ("==1.0",)),),
             "gentoo/avx/demo-1.0-py3-none-any.whl",
         )
-        assert replace.steps == (Step(Action.REPLACE, (str(path),)),)
+        assert (replace.steps, replace.gives) == ((Step(Action.REPLACE, (str(path),)),), None)
         assert replace.command == f"wheelhouse-resolver withdraw --root {tmp_path}/tree --to generic {name}"
         found = answer(tmp_path, {}, "demo")
         assert (found.verdict, found.suggestions) == (Verdict.PICKED, ())

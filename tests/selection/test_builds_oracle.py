@@ -112,6 +112,7 @@ UV = {
     "dev": "2.0-2",
     "extra": "2.0-2",
     "elsewhere": "2.0-2",
+    "folded": "2.0-2",
     "pythons": "1.0",
     "range": "1.0",
     "latin": "2.0-2",

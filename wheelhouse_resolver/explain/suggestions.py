@@ -81,7 +81,7 @@ class Suggestion(NamedTuple):
     steps:       all of them are needed.
     requirement: what is asked for then.
     command:     the exact command, where there is one.
-    gives:       the wheel that is picked then (of the first value of each step); None: it is yet to be built.
+    gives:       the wheel that is picked then (of the first value of each step); None: it is yet to be made.
     """
 
     steps: tuple[Step, ...]
@@ -127,7 +127,8 @@ def suggestions(now: Scenario, others: Sequence[Scenario] = ()) -> list[Suggesti
         name = Step(Action.NAME, (other.asked.name,))
         if renamed := _tried(other, [], name) or _tried(other, [Step(Action.VERSION)], name):
             found.insert(0, renamed)
-    found += [_suggestion(now, [Step(Action.REPLACE, (each.path,))], each) for each in _faulty(now)]
+    for each in _faulty(now):
+        found.append(_suggestion(now, [Step(Action.REPLACE, (each.path,))], each)._replace(gives=None))
     if not found and not contradictory(now.asked.specifier):
         found.append(_suggestion(now, [Step(Action.BUILD)], None))
     return found

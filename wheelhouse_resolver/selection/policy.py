@@ -183,12 +183,13 @@ class Policy(NamedTuple):
 
     def sort_candidates(self, files: Iterable[TreeFile]) -> tuple[list[Installable], list[TreeFile]]:
         """Those of *files* that pip could take for the target Python, the best first, and the others."""
-        priorities = self.priorities
+        priorities, all_wheels = self.priorities, not self.no_binary
         fit: list[Installable] = []
         unfit: list[TreeFile] = []
         for each in files:
             if isinstance(each, Candidate):
-                if any(tag in priorities for tag in each.tags) and self.allows_binary(each.name):
+                able = all_wheels or self.allows_binary(each.name)
+                if able and any(tag in priorities for tag in each.tags):
                     fit.append(each)
                     continue
             elif isinstance(each, SourceArchive) and self.allows_source(each.name):

@@ -22,7 +22,8 @@ from wheelhouse_resolver.selection.builds import flaw_of
 from wheelhouse_resolver.site.layout import GENERIC, HostKind
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree.candidate import Candidate
-from wheelhouse_resolver.utils.safe_io import BAD_ZIP, never_waiting
+from wheelhouse_resolver.utils.filesystem import never_waiting
+from wheelhouse_resolver.utils.safe_io import BAD_ZIP
 from wheelhouse_resolver.wheelfile.build_tag import BAND, StampState, stamped_name, stamping
 from wheelhouse_resolver.wheelfile.machines import problem_with
 from wheelhouse_resolver.wheelfile.metadata import metadata_of

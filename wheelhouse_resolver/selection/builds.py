@@ -5,6 +5,7 @@ The one rule, which `pick`, `avail`, `why-not` and `lock` go by. It is pip 26.3'
 - METADATA with another name or version than the file name: pip passes over the file, the next build counts.
 - METADATA with an invalid Requires-Dist, whatever its marker: pip passes over the version.
 - Requires-Python without the target: the same. An invalid one is as good as none.
+- A source archive that comes first is built: only that tells what it requires.
 - What pip cannot read at all, without a name or version, or not UTF-8: pip chooses it and fails.
 """
 
@@ -21,7 +22,7 @@ from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.host.target_python import python_version
 from wheelhouse_resolver.selection.policy import Policy
 from wheelhouse_resolver.selection.reasons import Exclusion, FileStatus, Rule, place_of
-from wheelhouse_resolver.tree.candidate import Candidate
+from wheelhouse_resolver.tree.candidate import Candidate, Installable, SourceArchive
 from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata, cached_metadata
 
 #: So much of what METADATA says is quoted: it may be anything.
@@ -36,7 +37,7 @@ class TriedBuilds(NamedTuple):
     foreign: those that another one takes the place of: their METADATA is of something else.
     """
 
-    builds: list[Candidate]
+    builds: list[Installable]
     flaw: Exclusion | None = None
     foreign: tuple[FileStatus, ...] = ()
 
@@ -46,7 +47,7 @@ class TriedBuilds(NamedTuple):
         return self.flaw is not None and self.flaw.rule is Rule.BROKEN
 
     @property
-    def installable(self) -> list[Candidate]:
+    def installable(self) -> list[Installable]:
         """The builds, if the first of them can be installed."""
         return self.builds if self.flaw is None else []
 
@@ -75,10 +76,12 @@ class TriedBuilds(NamedTuple):
         return policy.stops_at(self.builds[0], self.flaw.about[0])
 
 
-def try_builds(builds: Sequence[Candidate], policy: Policy, warn: Callable[[str], object]) -> TriedBuilds:
+def try_builds(builds: Sequence[Installable], policy: Policy, warn: Callable[[str], object]) -> TriedBuilds:
     """What comes of *builds* of one version, best first, by that *policy*; files are opened as needed."""
     foreign: list[FileStatus] = []
     for number, wheel in enumerate(builds):
+        if isinstance(wheel, SourceArchive):
+            return TriedBuilds([*builds[number:]], None, tuple(foreign))
         metadata, flaw = examine(wheel)
         if flaw is not None and is_foreign(flaw):
             foreign.append(FileStatus(wheel, (flaw,)))

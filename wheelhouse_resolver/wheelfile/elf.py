@@ -8,7 +8,8 @@ import zipfile
 from collections.abc import Iterator
 
 from wheelhouse_resolver.utils.elf import MAGIC, ElfFile, read_elf
-from wheelhouse_resolver.utils.safe_io import CHUNK, open_regular
+from wheelhouse_resolver.utils.filesystem import open_regular
+from wheelhouse_resolver.utils.safe_io import CHUNK
 
 #: A larger unpacked file (bytes) goes to a temporary file.
 _IN_MEMORY = 64 << 20

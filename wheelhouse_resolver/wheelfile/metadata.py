@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from wheelhouse_resolver.errors import UnreadableWheelError, reason_of
-from wheelhouse_resolver.utils.safe_io import BAD_ZIP, open_regular
+from wheelhouse_resolver.utils.filesystem import open_regular
+from wheelhouse_resolver.utils.safe_io import BAD_ZIP
 
 #: The largest METADATA (bytes) that is unpacked; real ones are far smaller.
 MOST_METADATA = 16 << 20

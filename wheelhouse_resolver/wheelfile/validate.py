@@ -18,7 +18,8 @@ from packaging.utils import BuildTag, NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from wheelhouse_resolver.errors import WheelhouseError, reason_of
-from wheelhouse_resolver.utils.safe_io import BAD_ZIP, open_regular
+from wheelhouse_resolver.utils.filesystem import open_regular
+from wheelhouse_resolver.utils.safe_io import BAD_ZIP
 from wheelhouse_resolver.wheelfile.checks import archive, headers, layout, libraries, record
 from wheelhouse_resolver.wheelfile.checks.opened import Enough, OpenWheel, few, text_of
 from wheelhouse_resolver.wheelfile.metadata import Metadata, parse_headers

@@ -105,7 +105,7 @@ def taken_by(program: Program, case: Case, directory: Path, work: Path) -> str:
     done = subprocess.run(command, env=environ, text=True, capture_output=True)
     if program.release == "uv":
         return "".join(re.findall(r"^ \+ zz==(\S+)", done.stderr, re.MULTILINE))
-    first = re.search(r"^Processing .*?([^/\s]+)$", done.stdout, re.MULTILINE)
+    first = re.search(r"^Processing (?:\S*/)?([^/\s]+)", done.stdout, re.MULTILINE)
     return first[1] if first else done.stderr
 
 

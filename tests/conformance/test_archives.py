@@ -19,6 +19,7 @@ from wheelhouse_resolver.explain.answer import Verdict
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.host.target_python import target_python
 from wheelhouse_resolver.selection.reasons import Rule
+from wheelhouse_resolver.selection.requirements_file import read_requirements
 from wheelhouse_resolver.tree.reader import Tree
 
 HOST = Host(arch="generic", layer=None, python=target_python("3.11")[0])
@@ -30,13 +31,17 @@ def house(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> WheelhouseFixtu
 
 
 class Case(NamedTuple):
-    """Files, what is asked for of them, the site's [pip] table, and what pip takes; uv: where it differs."""
+    """Files, what is asked for of them, the site's [pip] table, and what pip takes; uv: where it differs.
+
+    lines: options of the requirements file that asks; empty: the command line does.
+    """
 
     files: str
     taken: str
     asked: str = "zz"
     pip: Mapping[str, Any] = {}
     uv: str = ""
+    lines: str = ""
 
 
 WHEEL = "zz-1.0-py3-none-any.whl"
@@ -59,6 +64,17 @@ CASES = {
     "prefer-binary-without-a-wheel": Case(
         f"{WHEEL} zz-2.0.tar.gz", "zz-2.0.tar.gz", "zz>1", {"prefer-binary": True}
     ),
+    "only-binary-none": Case(f"{WHEEL} zz-2.0.tar.gz", "zz-2.0.tar.gz", pip={"only-binary": "zz,:none:"}),
+    "file-prefer-binary": Case(f"{WHEEL} zz-2.0.tar.gz", WHEEL, uv="zz-2.0.tar.gz", lines="--prefer-binary"),
+    "file-only-binary": Case(f"{WHEEL} zz-2.0.tar.gz", WHEEL, lines="--only-binary zz"),
+    "file-no-binary": Case(f"{WHEEL} zz-0.5.tar.gz", "zz-0.5.tar.gz", lines="--no-binary zz"),
+    "file-over-table": Case(
+        f"{WHEEL} zz-2.0.tar.gz",
+        "zz-2.0.tar.gz",
+        pip={"only-binary": ":all:"},
+        lines="--only-binary :none:",
+        uv=WHEEL,
+    ),
 }
 each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
@@ -71,6 +87,11 @@ def put(house: WheelhouseFixture, files: str, label: str = "generic") -> None:
 def taken_by(program: Program, case: Case, directory: Path, work: Path) -> str:
     """The name of the first file that *program* takes; of uv, which names none, the version."""
     given = {key.upper().replace("-", "_"): str(value) for key, value in case.pip.items()}
+    asked = [case.asked]
+    if case.lines:
+        file = directory / "requirements.txt"
+        file.write_text(f"{case.lines}\n{case.asked}\n")
+        asked = ["-r", str(file)]
     if program.release == "uv":
         known = ("only-binary", "no-binary")
         options = [f"--{option}={value}" for option, value in case.pip.items() if option in known]
@@ -80,18 +101,21 @@ def taken_by(program: Program, case: Case, directory: Path, work: Path) -> str:
     else:
         command = [*program.command, "download", "--dest", str(work)]
         environ = pip_environ(**{f"PIP_{key}": value for key, value in given.items()})
-    command += ["--no-index", "--no-deps", "--no-build-isolation", "--find-links", str(directory), case.asked]
+    command += ["--no-index", "--no-deps", "--no-build-isolation", "--find-links", str(directory), *asked]
     done = subprocess.run(command, env=environ, text=True, capture_output=True)
     if program.release == "uv":
         return "".join(re.findall(r"^ \+ zz==(\S+)", done.stderr, re.MULTILINE))
-    first = re.search(r"^Processing .*?([^/\s]+)$", done.stdout, re.MULTILINE)
+    first = re.search(r"^Processing (?:\S*/)?([^/\s]+)", done.stdout, re.MULTILINE)
     return first[1] if first else done.stderr
 
 
 @each_case
 def test_pick_is_what_pip_takes(house: WheelhouseFixture, case: Case) -> None:
     put(house, case.files)
-    found = pick(Tree(house.site._replace(pip=dict(case.pip))), case.asked, HOST)
+    file = house.root / "requirements.txt"
+    file.write_text(case.lines)
+    site = house.site._replace(pip=dict(case.pip))
+    found = pick(Tree(site), case.asked, HOST, files=read_requirements(str(file), {}))
     taken = found.best or found.source
     assert taken is not None
     assert taken.filename == case.taken
@@ -195,6 +219,30 @@ def test_lock_takes_wheels_and_says_so(house: WheelhouseFixture) -> None:
     assert told in done.err
 
 
+def test_a_constraint_may_name_an_archive(house: WheelhouseFixture) -> None:
+    put(house, f"{WHEEL} zz-2.0.tar.gz")
+    line = f"zz @ file://{house.root}/generic/zz-2.0.tar.gz"
+    file = house.root / "constraints.txt"
+    file.write_text(f"{line}\n")
+    asking = house.root / "requirements.txt"
+    asking.write_text(f"zz\n-c {file}\n")
+    done = house.run("pick", "-r", asking)
+    assert (done.code, done.out) == (1, f"{house.root}/generic/zz-2.0.tar.gz\n")
+    assert f"from source (generic): a constraint names it: {line} ({file}, line 1)\n" in done.err
+    columns = ["--format", "csv", "--columns", "name,version,python"]
+    assert house.run("avail", "-r", asking, *columns).out.splitlines()[1:] == ["zz,2.0,source"]
+    told = "a source archive, which pip would build: a lock has wheels alone"
+    assert told in house.run("lock", "-r", asking, "--python", "3.11").err
+
+
+def test_a_lock_that_only_binary_keeps_from_archives_says_so(house: WheelhouseFixture) -> None:
+    put(house, "zz-1.0-cp27-none-any.whl zz-2.0.tar.gz")
+    config = f'root = "{house.root}"\n[pip]\nonly-binary = ["zz"]\n'
+    done = house.run("lock", "zz", "--python", "3.11", config=config)
+    assert (done.code, done.out) == (1, "")
+    assert "a source archive, and only-binary is set" in done.err
+
+
 def findings(house: WheelhouseFixture, config: str | None = None) -> list[tuple[str, str]]:
     lines = house.run("audit", config=config).out.splitlines()
     return [
@@ -229,6 +277,16 @@ def test_audit_reports_what_is_taken_and_withdraw_mends_it(house: WheelhouseFixt
             f"{WHEEL} zz-2.0.tar.gz",
             "prefer-binary = true",
             "error: source-archive-taken zz 2.0: uv would build",
+        ),
+        (
+            f"{WHEEL} zz-2.0.tar.gz",
+            'only-binary = [":all:"]\n[pip.install]\nno-binary = ["zz"]',
+            "error: source-archive-taken zz 2.0: pip and uv would build",
+        ),
+        (
+            f"{WHEEL} zz-2.0.tar.gz",
+            'only-binary = ["zz", ":none:"]',
+            "error: source-archive-taken zz 2.0: pip and uv would build",
         ),
         (
             "zz-1.0-cp39-none-any.whl zz-2.0-cp311-none-any.whl zz-2.0.tar.gz",

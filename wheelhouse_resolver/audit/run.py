@@ -130,6 +130,8 @@ def _spread(look: _Look, projects: list[_Entries], jobs: int) -> Iterator[Iterab
     try:
         try:
             found: Iterable[Iterable[Finding]] = pool.map(_look, projects, chunksize=many)
+        except BrokenProcessPool:
+            raise
         except (OSError, RuntimeError):  # no more processes or threads for this user: alone
             found = map(look, projects)
         yield from found

@@ -363,6 +363,29 @@ class TestStatic:
             f"pip-{'-'.join(reversed(label.split('/')))}.conf" for label in BUILTIN_LABELS
         )
 
+    def test_two_kinds_of_host_whose_files_would_have_one_name_are_refused(self, tmp_path: Path) -> None:
+        site = Site.parse(
+            f"""
+            root = "{tmp_path}"
+            [[arch]]
+            name = "x86-64"
+            target = "x86_64"
+            [[arch]]
+            name = "x86-64-v3"
+            target = "x86_64_v3"
+            [[layer]]
+            name = "v3-gentoo"
+            [[layer]]
+            name = "gentoo"
+            """,
+            "site.toml",
+        )
+        with pytest.raises(UnsafeValueError) as caught:
+            static_configs(site)
+        assert "cannot write the file 'pip-x86-64-v3-gentoo.conf' safely: " in str(caught.value)
+        assert "v3-gentoo/x86-64" in str(caught.value)
+        assert "gentoo/x86-64-v3" in str(caught.value)
+
     def test_of_a_site_with_names_of_its_own(self, tmp_path: Path) -> None:
         site = Site(str(tmp_path), layers=REAL_LAYERS, search=REAL_SEARCH)
         found = static_configs(site, keep_missing=True)

@@ -142,7 +142,13 @@ def _spread(look: _Look, projects: list[_Entries], jobs: int) -> Iterator[Iterab
         yield from map(look, projects)
         return
     try:
-        yield from pool.map(_look, projects, chunksize=many)
+        try:
+            found: Iterable[Iterable[Finding]] = pool.map(_look, projects, chunksize=many)
+        except BrokenProcessPool:
+            raise
+        except (OSError, RuntimeError):  # no more processes or threads for this user: alone
+            found = map(look, projects)
+        yield from found
     except BrokenProcessPool:
         hint = "it may have needed too much memory; --jobs 1 looks at one wheel after another"
         raise AuditError("a process that looks into wheels was killed").with_hint(hint) from None

@@ -19,7 +19,7 @@ from wheelhouse_resolver.utils.urls import file_url
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.host.detect import Host
-    from wheelhouse_resolver.site.layout import Layer, SearchPath
+    from wheelhouse_resolver.site.layout import HostKind, Layer, SearchPath
     from wheelhouse_resolver.site.model import Site
 
 #: What `PipConfig.render` can write.
@@ -170,13 +170,19 @@ def config_filename(layer: Layer | None, arch: str) -> str:
 
 
 def static_configs(site: Site, *, offline: bool = False, keep_missing: bool = False) -> dict[str, PipConfig]:
-    """One configuration for every (layer, arch) that a host of *site* can have, by `config_filename`."""
+    """One configuration for every (layer, arch) that a host of *site* can have, by `config_filename`.
+
+    Raises `UnsafeValueError` where two have the same name, and as `pip_config` does.
+    """
     listing.check_root(site)
+    kinds: dict[str, HostKind] = {}
+    for kind in reversed(site.host_kinds()):
+        name = config_filename(site.layer(kind.layer), kind.arch)
+        if (other := kinds.setdefault(name, kind)).label != kind.label:
+            both = f"{kind.label} and {other.label} would share it: rename a layer or its name of the arch"
+            raise UnsafeValueError("the file", name, both)
     return {
-        config_filename(site.layer(kind.layer), kind.arch): _for_search_path(
-            site, kind.search_path, offline, keep_missing
-        )
-        for kind in reversed(site.host_kinds())
+        name: _for_search_path(site, kind.search_path, offline, keep_missing) for name, kind in kinds.items()
     }
 
 

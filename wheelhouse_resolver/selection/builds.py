@@ -4,6 +4,7 @@ The one rule, which `pick`, `avail`, `why-not` and `lock` go by. It is pip 26.3'
 
 - METADATA with another name or version than the file name: pip passes over the file, the next build counts.
 - METADATA with an invalid Requires-Dist, whatever its marker: pip passes over the version.
+- A wheel that holds more than is read of one (`wheelfile.bounds`): passed over as well, whatever pip does.
 - Requires-Python without the target: the same. An invalid one is as good as none.
 - A source archive that comes first is built: only that tells what it requires.
 - What pip cannot read at all, without a name or version, or not UTF-8: pip chooses it and fails.
@@ -14,11 +15,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
-from wheelhouse_resolver.errors import WheelhouseError
+from wheelhouse_resolver.errors import TooLargeError, WheelhouseError
 from wheelhouse_resolver.host.target_python import python_version
 from wheelhouse_resolver.selection.policy import Policy
 from wheelhouse_resolver.selection.reasons import Exclusion, FileStatus, Rule, place_of
@@ -100,7 +101,9 @@ def examine(wheel: Candidate, metadata: CoreMetadata | None = None) -> tuple[Cor
         metadata = metadata or cached_metadata(wheel.path)
     except WheelhouseError as error:
         problem = str(getattr(error, "problem", error))
-        return CoreMetadata("", "", "", "", (), (), ()), Exclusion(Rule.BROKEN, about=(problem,))
+        large = Exclusion(Rule.METADATA, "too-large", (problem,))
+        flaw = large if isinstance(error, TooLargeError) else _broken(problem)
+        return CoreMetadata("", "", "", "", (), (), ()), flaw
     return metadata, flaw_of(wheel, metadata)
 
 
@@ -114,7 +117,7 @@ def flaw_of(wheel: Candidate, metadata: CoreMetadata) -> Exclusion | None:
         return Exclusion(Rule.METADATA, "other-name", (_quoted(metadata.name),))
     try:
         version = Version(metadata.version)
-    except InvalidVersion:
+    except ValueError:  # invalid, or of more digits than Python reads
         lacking = f"the invalid version {_quoted(metadata.version)}" if metadata.version else "no version"
         return _broken(f"its METADATA has {lacking}")
     if version != wheel.version:
@@ -146,6 +149,6 @@ def requires_python(wheel: Candidate, metadata: CoreMetadata, warn: Callable[[st
     """The Pythons that *wheel* says it runs on; one that says nothing valid runs on all, and pip takes it."""
     try:
         return SpecifierSet(metadata.requires_python)
-    except InvalidSpecifier:
+    except ValueError:  # invalid, or of more digits than Python reads
         warn(f"{wheel.path}: its Requires-Python is invalid and was not checked")
         return SpecifierSet()

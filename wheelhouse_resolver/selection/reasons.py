@@ -54,6 +54,7 @@ _TEXTS = {
     "other-name": "passed over by pip: its METADATA has the name {about}",
     "other-version": "passed over by pip: its METADATA has the version {about}",
     "requires-dist": "passed over by pip: invalid Requires-Dist {about}",
+    "too-large": "not read, and so passed over: {about}",
     "lower-build": "a lower build of {about}, whose METADATA is invalid: pip tries older versions only",
     Rule.BROKEN: "pip would choose it and fail: {about}",
     Rule.NO_BINARY: "the site's [pip] table or a file says no-binary: pip takes no wheel of it",
@@ -86,8 +87,8 @@ class Exclusion(NamedTuple):
     TAG:             `python` and the Pythons that it is for; `abi` and its tags, if the Python alone is not
                      the reason; or `platform` and its platforms.
     REQUIRES_PYTHON: `own` and the specifier; or `build`, the specifier, and the higher build that has it.
-    METADATA:        `other-name`, `other-version` or `requires-dist`, and what it has, quoted; or
-                     `lower-build`, and the higher build that has an invalid requirement.
+    METADATA:        `other-name`, `other-version` or `requires-dist`, and what it has, quoted; `too-large`,
+                     and what of it; or `lower-build`, and the higher build that has one of the last two.
     LOST_VERSION:    `label`, if only its local label makes the winner newer, and this one's arch is better.
     SPECIFIER, CONSTRAINT: the specifier; the constraints, each with its file and line.
     LOST_...:        the winner, as label/filename; `built`: it is a source archive; of one, `preferred`: only

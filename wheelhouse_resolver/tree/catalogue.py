@@ -39,7 +39,7 @@ class Catalogue:
     A project's file names are parsed when it is asked for, and not again. Made by `Tree.catalogue`.
     """
 
-    __slots__ = ("_archives", "_names", "_parsed")
+    __slots__ = ("_archives", "_names", "_parsed", "_squeezed")
 
     def __init__(
         self,
@@ -49,6 +49,7 @@ class Catalogue:
         self._names = names
         self._archives = archives
         self._parsed: dict[NormalizedName, list[TreeFile]] = {}
+        self._squeezed: dict[str, tuple[NormalizedName, int]] = {}
 
     @property
     def projects(self) -> list[NormalizedName]:
@@ -59,10 +60,22 @@ class Catalogue:
         """The projects whose names are most like *name*, the closest first."""
         from difflib import get_close_matches
 
-        # numpy and num-py are the same to a reader, not to PEP 503.
-        squeezed = {project.replace("-", ""): project for project in reversed(self.projects)}
-        near = get_close_matches(name.replace("-", ""), squeezed, n=_MOST_CLOSE, cutoff=_ALIKE)
-        return [squeezed[each] for each in near]
+        if not self._squeezed:
+            # numpy and num-py are the same to a reader, not to PEP 503.
+            for project in reversed(self.projects):
+                text = project.replace("-", "")
+                self._squeezed[text] = (project, _letters(text))
+        wanted = name.replace("-", "")
+        own = _letters(wanted)
+        # difflib takes long for each: it is asked about those alone that share letters enough.
+        possible = [
+            text
+            for text, (_, letters) in self._squeezed.items()
+            if 2 * min(len(wanted) - (own & ~letters).bit_count(), len(text) - (letters & ~own).bit_count())
+            >= _ALIKE * (len(wanted) + len(text))
+        ]
+        near = get_close_matches(wanted, possible, n=_MOST_CLOSE, cutoff=_ALIKE)
+        return [self._squeezed[each][0] for each in near]
 
     def files(self, project: NormalizedName) -> list[TreeFile]:
         """The files of *project*, in the order of the directories and by name within each.
@@ -139,3 +152,11 @@ class Catalogue:
 
 def _only_wheels(files: Iterable[tuple[str, Directory]]) -> list[Candidate]:
     return [each for file in files if isinstance(each := parse_candidate(*file), Candidate)]
+
+
+def _letters(text: str) -> int:
+    """Which characters *text* has, a bit each."""
+    found = 0
+    for char in text:
+        found |= 1 << ord(char) % 128
+    return found

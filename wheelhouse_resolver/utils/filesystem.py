@@ -6,9 +6,12 @@ import errno
 import os
 import stat
 from contextlib import suppress
-from typing import IO
+from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.errors import OutputError
+
+if TYPE_CHECKING:
+    from io import BufferedReader
 
 #: The longest site file, recipe or captured /proc/cpuinfo that is read (bytes): of 2,000 processors, the last
 #: has 4 MiB; the others are far shorter.
@@ -20,7 +23,7 @@ def never_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
 
 
-def open_regular(path: str) -> IO[bytes]:
+def open_regular(path: str) -> BufferedReader:
     """The file at *path*, open for reading. Raises `OSError`, also if it is not a regular file."""
     file = open(path, "rb", opener=never_waiting)  # noqa: SIM115 - the caller closes it
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

@@ -23,6 +23,11 @@ def write(path: Path, root: str) -> Path:
     return path
 
 
+def endless(path: Path) -> None:
+    path.touch()
+    os.truncate(path, 1 << 40)
+
+
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
     """Where site files are looked for: `user`, `machine`, `other`."""
@@ -167,11 +172,7 @@ def test_an_environment_can_stand_for_the_processs_own(places: Callable[[str], P
         pytest.param(
             lambda path: path.symlink_to("/dev/zero"), "cannot be read: not a regular file", id="device"
         ),
-        pytest.param(
-            lambda path: (path.touch(), os.truncate(path, 1 << 40)),
-            "cannot be read: longer than 16 MiB",
-            id="endless",
-        ),
+        pytest.param(endless, "cannot be read: longer than 16 MiB", id="endless"),
         pytest.param(
             lambda path: path.write_bytes(b'root = "\xff"'), "is not UTF-8, as TOML must be", id="not-utf-8"
         ),

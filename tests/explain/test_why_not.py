@@ -7,9 +7,11 @@ import pickle
 import platform
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -30,6 +32,8 @@ from wheelhouse_resolver.selection.requirements_file import read_requirements
 from wheelhouse_resolver.selection.together import contradictory
 from wheelhouse_resolver.site.layout import BUILTIN_LADDER, Arch, Layer
 from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.wheelfile import metadata
+from wheelhouse_resolver.wheelfile.metadata import read_metadata
 from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 LINUX = f"linux_{platform.machine()}"
@@ -498,6 +502,24 @@ class TestBroken:
         assert (
             found.suggestions[0].requirement.specifier == parse_requirement("demo>=1,!=2.0,!=3.0").specifier
         )
+
+    def test_many_broken_versions_are_read_once_each_and_not_all_named(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "tree/generic").mkdir(parents=True)
+        for number in range(40):
+            (tmp_path / f"tree/generic/demo-2.{number}-py3-none-any.whl").touch()
+        opened: Counter[str] = Counter()
+
+        def counted(path: str) -> Any:
+            opened[path] += 1
+            return read_metadata(path)
+
+        monkeypatch.setattr(metadata, "read_metadata", counted)
+        found = answer(tmp_path, {"generic": ["demo-1.0-py3-none-any.whl"]}, "demo>=1")
+        assert steps(found)[0] == (Step(Action.VERSION, ("==1.0",)),)
+        assert len(opened) == 41
+        assert set(opened.values()) == {1}
 
     def test_no_way_around_is_told_when_there_is_a_direct_one(self, tmp_path: Path) -> None:
         broken = tmp_path / "tree/gentoo/avx/demo-2.0-py3-none-any.whl"

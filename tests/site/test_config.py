@@ -23,6 +23,11 @@ def write(path: Path, root: str) -> Path:
     return path
 
 
+def endless(path: Path) -> None:
+    path.touch()
+    os.truncate(path, 1 << 40)
+
+
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
     """Where site files are looked for: `user`, `machine`, `other`."""
@@ -156,12 +161,6 @@ def test_variables_set_to_nothing_are_not_set(
 def test_an_environment_can_stand_for_the_processs_own(places: Callable[[str], Path]) -> None:
     file = write(places("other"), "/of/other")
     assert Site.load(environ={"WHEELHOUSE_CONFIG": str(file)}).root == "/of/other"
-
-
-def endless(path: Path) -> None:
-    """A file of 1 TiB that takes no room."""
-    path.touch()
-    os.truncate(path, 1 << 40)
 
 
 @pytest.mark.parametrize(

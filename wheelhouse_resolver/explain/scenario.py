@@ -10,13 +10,14 @@ from typing import NamedTuple
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
+from packaging.version import Version
 
 from wheelhouse_resolver.host.detect import Host
-from wheelhouse_resolver.selection.pick import Pick, decide
+from wheelhouse_resolver.selection.pick import Pick, decide, sound_versions
 from wheelhouse_resolver.selection.policy import Policy
 from wheelhouse_resolver.selection.requirements import Requirement, parse_requirement
 from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.tree.candidate import TreeFile
+from wheelhouse_resolver.tree.candidate import Candidate, TreeFile
 
 
 class Scenario(NamedTuple):
@@ -35,14 +36,20 @@ class Scenario(NamedTuple):
 
     def decided(self) -> Pick:
         """What policy chooses."""
+        return decide(self.asked, self.policy, self._searched())
+
+    def sound(self) -> tuple[Candidate | None, list[Version]]:
+        """What policy chooses without the versions of which a broken wheel is chosen; and these versions."""
+        return sound_versions(self.asked, self.policy, self._searched())
+
+    def _searched(self) -> list[TreeFile]:
         # Layers may share directories: what is searched counts as the host's layer has it.
         path = {directory.path: directory for directory in self.site.search_path(self.host)}
-        searched = [
+        return [
             each._replace(directory=path[each.directory.path])
             for each in self.files
             if each.directory.path in path
         ]
-        return decide(self.asked, self.policy, searched)
 
     def asking(self, specifier: SpecifierSet, project: NormalizedName | None = None) -> Scenario:
         """The same for the versions that *specifier* allows, if need be of another *project*."""

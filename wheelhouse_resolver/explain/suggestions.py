@@ -66,6 +66,9 @@ class Step(NamedTuple):
 
 _PLACE = {action: place for place, action in enumerate(Action)}
 
+#: So many broken versions are left out by name.
+_MOST_LEFT_OUT = 10
+
 #: What is an option or argument of pip.
 _FOR_PIP = frozenset({Action.NAME, Action.VERSION, Action.PRE, Action.BINARY, Action.WHEELS})
 
@@ -249,27 +252,17 @@ def _after(now: Scenario, step: Step) -> Scenario:
 def _version(now: Scenario) -> Step | None:
     """The step to versions of which something sound is picked.
 
-    They are all that were asked for but the broken ones; else the newest that there is.
+    They are all that were asked for but the broken ones, if those are few; else the newest that there is.
     """
-    asked = now.asked.specifier
-    allowed = _without_broken(now, asked)
-    if allowed is not None:
-        return Step(Action.VERSION, (str(allowed),)) if allowed != asked else None
-    anything = _without_broken(now, SpecifierSet())
-    newest = now.asking(anything).decided().best if anything is not None else None
+    best, broken = now.sound()
+    if best is not None and len(broken) <= _MOST_LEFT_OUT:
+        without = SpecifierSet(",".join(f"!={version}" for version in broken))
+        return Step(Action.VERSION, (str(now.asked.specifier & without),)) if broken else None
+    newest = best or (now.asking(SpecifierSet()).sound()[0] if now.asked.specifier else None)
     if newest is None:
         return None
     exactly = SpecifierSet(f"=={newest.version}")
     return Step(Action.VERSION, (str(exactly),)) if now.asking(exactly).decided().best is not None else None
-
-
-def _without_broken(now: Scenario, specifier: SpecifierSet) -> SpecifierSet | None:
-    """*specifier* without the versions of which a broken wheel is chosen; None if no version is left."""
-    while True:
-        found = now.asking(specifier).decided()
-        if found.broken is None or not isinstance(found.broken.file, Candidate):
-            return specifier if found.best is not None else None
-        specifier &= SpecifierSet(f"!={found.broken.file.version}")
 
 
 def _pythons(now: Scenario, wheels: Iterable[Candidate]) -> tuple[list[str], str]:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import chain, groupby
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
@@ -47,6 +47,9 @@ _ROUNDS_TO_EXPLAIN = 300
 _OFTEN = 5
 
 _Information = Mapping[str, "Iterator[RequirementInformation[ResolverRequirement, ResolverCandidate]]"]
+
+#: How resolvelib is to order what remains to be chosen.
+_Preference: TypeAlias = tuple[Any, ...]
 
 
 class Locked(NamedTuple):
@@ -101,6 +104,8 @@ class _Provider(AbstractProvider[ResolverRequirement, ResolverCandidate, str]):
         self._in_force = in_force
         self._in_the_way: Counter[str] = Counter()
         self._constraint = cache(self._constraint_on)
+        self._preferences: dict[Any, tuple[Sequence[ResolverRequirement], _Preference]] = {}
+        self._satisfied: dict[Any, tuple[ResolverRequirement, ResolverCandidate, bool]] = {}
 
     def identify(self, requirement_or_candidate: ResolverRequirement | ResolverCandidate) -> str:
         return requirement_or_candidate.identifier
@@ -110,10 +115,13 @@ class _Provider(AbstractProvider[ResolverRequirement, ResolverCandidate, str]):
         identifiers: Iterable[str],
         resolutions: Mapping[str, ResolverCandidate],
         candidates: Mapping[str, Iterator[ResolverCandidate]],  # noqa: ARG002 - resolvelib's names
-        information: _Information,  # noqa: ARG002 - resolvelib's names
+        information: _Information,
         backtrack_causes: Sequence[RequirementInformation[ResolverRequirement, ResolverCandidate]],
     ) -> Iterable[str]:
-        """Python first, then what took part in the last conflict, then what was often in the way."""
+        """Python first, then what took part in the last conflict, then what was often in the way.
+
+        Of these the one that is preferred: resolvelib would ask for all preferences anew in every round.
+        """
         causes = [
             each.identifier
             for requirement, parent in backtrack_causes
@@ -124,11 +132,12 @@ class _Provider(AbstractProvider[ResolverRequirement, ResolverCandidate, str]):
         all_of_them = list(identifiers)
         if PYTHON in all_of_them:
             return [PYTHON]
-        return (
+        narrowed = (
             [each for each in all_of_them if each in causes]
             or [each for each in all_of_them if self._in_the_way[each] >= _OFTEN]
             or all_of_them
         )
+        return [min(narrowed, key=lambda each: self._preference(each, information))]
 
     def get_preference(
         self,
@@ -137,9 +146,18 @@ class _Provider(AbstractProvider[ResolverRequirement, ResolverCandidate, str]):
         candidates: Mapping[str, Iterator[ResolverCandidate]],  # noqa: ARG002 - resolvelib's names
         information: _Information,
         backtrack_causes: Sequence[RequirementInformation[ResolverRequirement, ResolverCandidate]],  # noqa: ARG002 - resolvelib's names
-    ) -> tuple[bool, bool, bool, bool, float, bool, str]:
+    ) -> _Preference:
+        return self._preference(identifier, information)
+
+    def _preference(self, identifier: str, information: _Information) -> _Preference:
         """The key by which pip 26.3 orders what remains to be chosen; the least is worked on first."""
         requirements = [each.requirement for each in information[identifier]]
+        key = (identifier, *map(id, requirements))
+        if key not in self._preferences:  # it keeps them, so that no other gets their ids
+            self._preferences[key] = (requirements, self._preferred(identifier, requirements))
+        return self._in_the_way[identifier] < _OFTEN, *self._preferences[key][1]
+
+    def _preferred(self, identifier: str, requirements: Sequence[ResolverRequirement]) -> _Preference:
         clauses = [
             (clause.operator, "*" in clause.version)
             for requirement in requirements
@@ -151,7 +169,6 @@ class _Provider(AbstractProvider[ResolverRequirement, ResolverCandidate, str]):
             operator in ("<", "<=", "~=") or (operator == "==" and prefix) for operator, prefix in clauses
         )
         return (
-            self._in_the_way[identifier] < _OFTEN,
             not any(each.exactly for each in requirements),  # one wheel alone will do
             not pinned,
             not capped,  # rules out what cannot be before it is tried
@@ -193,8 +210,11 @@ class _Provider(AbstractProvider[ResolverRequirement, ResolverCandidate, str]):
     def is_satisfied_by(self, requirement: ResolverRequirement, candidate: ResolverCandidate) -> bool:
         if requirement.exactly is not None:
             return candidate is requirement.exactly
-        allowed = requirement.specifier.contains(candidate.version, prereleases=True)
-        return allowed and not requirement.elsewhere
+        key = (id(requirement), id(candidate))
+        if key not in self._satisfied:  # it keeps them, so that no others get their ids
+            allowed = requirement.specifier.contains(candidate.version, prereleases=True)
+            self._satisfied[key] = (requirement, candidate, allowed and not requirement.elsewhere)
+        return self._satisfied[key][2]
 
     def get_dependencies(self, candidate: ResolverCandidate) -> Iterator[ResolverRequirement]:
         for each in self._factory.requirements_of(candidate):

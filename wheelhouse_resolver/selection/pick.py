@@ -194,6 +194,33 @@ def decide(asked: Requirement, policy: Policy, found: Sequence[TreeFile], outsid
     )
 
 
+def sound_versions(
+    asked: Requirement, policy: Policy, found: Sequence[TreeFile]
+) -> tuple[Candidate | None, list[Version]]:
+    """The pick for *asked* without the versions of which pip chooses a broken wheel; and these versions.
+
+    Each file is looked at once for all of them: there may be thousands.
+    """
+    left_out: set[Version] = set()
+    while True:
+        left = [e for e in found if not isinstance(e, Candidate) or e.version not in left_out]
+        pick = decide(asked, policy, left)
+        if pick.broken is None:
+            return pick.best, sorted(left_out, reverse=True)
+        if not isinstance(pick.broken.file, Candidate):
+            return None, []
+        fit = policy.filter_versions(
+            policy.sort_candidates(left)[0], policy.narrowed(asked.specifier, asked.name)
+        )
+        for builds in builds_by_version(fit):
+            tried = try_builds(builds, policy, lambda _: None)
+            if tried.breaks:
+                left_out.add(builds[0].version)
+            elif tried.installable:
+                break
+        left_out.add(pick.broken.file.version)
+
+
 def _linked(
     asked: Requirement,
     policy: Policy,

@@ -70,7 +70,7 @@ def get_for_file(kind: str, path: str, compute: Callable[[], Any]) -> Any:
     An answer holds while path, inode, size and modification time (ns) are the same. (Not the device, which is
     another after each mount.) A file that isn't there is *compute*'s to complain of.
     """
-    key = _file_key(path)
+    key = file_key(path)
     return compute() if key is None else _get(kind, path, key, compute)
 
 
@@ -82,7 +82,7 @@ def get_for_files(kind: str, paths: Iterable[str], compute: Callable[[str], Any]
     """
     shards: dict[str, dict[str, Any]] = {}  # shard -> path -> key
     for path in paths:
-        shards.setdefault(_shard(kind, path), {})[path] = _file_key(path)
+        shards.setdefault(_shard(kind, path), {})[path] = file_key(path)
     answers: dict[str, Any] = {}
     unknown = []
     for shard, keys in shards.items():
@@ -127,7 +127,8 @@ def _get(
     return answer
 
 
-def _file_key(path: str) -> list[Any] | None:
+def file_key(path: str) -> list[Any] | None:
+    """What tells the file at *path* from what may be there later; None if there is none."""
     try:
         status = os.stat(path)
     except OSError:
@@ -139,7 +140,7 @@ def _file_key(path: str) -> list[Any] | None:
 def _program() -> str:
     """What tells this release of the program, whose answers may have a shape of their own, from any other."""
     package = os.path.dirname(os.path.dirname(__file__))
-    return json.dumps([package, _file_key(os.path.join(package, "__init__.py"))])
+    return json.dumps([package, file_key(os.path.join(package, "__init__.py"))])
 
 
 def _shard(kind: str, subject: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import packaging
 
+from wheelhouse_resolver.errors import UnreadableWheelError
 from wheelhouse_resolver.utils import cache
 
 if TYPE_CHECKING:
@@ -42,6 +43,10 @@ class CoreMetadata(NamedTuple):
         return cls(name, version, python, found.directory, requires, extras, invalid)
 
 
+#: path -> which file there this process could not read, and why: `why-not` asks again and again.
+_failed: dict[str, tuple[list[Any] | None, UnreadableWheelError]] = {}
+
+
 def _kind() -> str:
     """What the cache calls them: entries of other fields, or of another view of what is valid, are others."""
     return f"metadata-{len(CoreMetadata._fields)}-{packaging.__version__}"
@@ -49,7 +54,15 @@ def _kind() -> str:
 
 def cached_metadata(path: str) -> CoreMetadata:
     """The cached metadata of the wheel at *path*. Raises `UnreadableWheelError`."""
-    return _of(cache.get_for_file(_kind(), path, partial(_read, path)))
+    failed = _failed.get(path)
+    key = cache.file_key(path)
+    if failed is not None and failed[0] == key:
+        raise failed[1].with_traceback(None)
+    try:
+        return _of(cache.get_for_file(_kind(), path, partial(_read, path)))
+    except UnreadableWheelError as error:
+        _failed[path] = (key, error)
+        raise
 
 
 def cached_metadata_of_many(paths: Iterable[str]) -> dict[str, CoreMetadata]:

@@ -296,3 +296,7 @@ class MissingDirectoryError(FileProblemError, FileNotFoundError):
 
 class UnreadableWheelError(FileProblemError, OSError):
     """A wheel whose METADATA cannot be read."""
+
+
+class TooLargeError(UnreadableWheelError):
+    """A wheel that holds more than is read of one: it is passed over, though pip might manage."""

@@ -660,8 +660,9 @@ def test_several_processes_find_the_same_in_the_same_order(tmp_path: Path) -> No
         ("Pool", "OSError(errno.EAGAIN, 'Resource temporarily unavailable')"),  # ulimit -u
         ("SimpleQueue", "PermissionError(errno.EACCES, 'Permission denied')"),  # /dev/shm is not writable
         ("SimpleQueue", "ImportError('no sem_open')"),
+        ("Process", "BlockingIOError(errno.EAGAIN, 'Resource temporarily unavailable')"),
     ],
-    ids=["no-processes", "no-semaphores", "a-system-without-semaphores"],
+    ids=["no-processes", "no-semaphores", "a-system-without-semaphores", "none-more"],
 )
 def test_where_no_processes_can_be_had_one_does_it(name: str, error: str, tmp_path: Path) -> None:
     site = big_tree(tmp_path, 20)
@@ -669,7 +670,7 @@ def test_where_no_processes_can_be_had_one_does_it(name: str, error: str, tmp_pa
         "import errno, multiprocessing.context as context, sys\n"
         "def fail(*_, **__):\n"
         f"    raise {error}\n"
-        f"context.BaseContext.{name} = fail\n"
+        f"context.{'ForkContext' if name == 'Process' else 'BaseContext'}.{name} = fail\n"
         "from wheelhouse_resolver.cli.main import main\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )

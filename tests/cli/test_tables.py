@@ -124,6 +124,11 @@ class TestOtherFormats:
         assert [tuple(line) for line in csv.reader(io.StringIO(text))] == [COLUMNS, *rows]
         assert text.split("\n")[0] == "name,version"
 
+    @pytest.mark.parametrize("cell", ["=1+2", "+1", "-1", "@SUM(A1)"])
+    def test_no_cell_of_csv_is_a_formula(self, cell: str) -> None:
+        (read,) = list(csv.reader(io.StringIO(csv_table(Table(("name",), [(cell,)])))))[1]
+        assert read == f"'{cell}"
+
     def test_csv_has_a_line_for_each_row(self) -> None:
         text = csv_table(Table(("name",), [(HOSTILE,)]))
         assert len(text.splitlines()) == 2

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -232,6 +233,7 @@ def test_a_cpu_that_no_ladder_knows_is_generic(text: str, tmp_path: Path) -> Non
     [
         pytest.param(lambda _: None, "cannot be read: No such file or directory", id="missing"),
         pytest.param(lambda path: path.mkdir(), "cannot be read: Is a directory", id="directory"),
+        pytest.param(os.mkfifo, "cannot be read: not a regular file", id="pipe"),
         pytest.param(lambda path: path.write_bytes(b""), "is empty", id="empty"),
         pytest.param(lambda path: path.write_bytes(b" \n\n"), "is empty", id="blank"),
         pytest.param(

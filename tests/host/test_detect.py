@@ -18,6 +18,7 @@ from wheelhouse_resolver.errors import (
 )
 from wheelhouse_resolver.host import detect as host_room
 from wheelhouse_resolver.host import target_python
+from wheelhouse_resolver.host.cpu import Cpu
 from wheelhouse_resolver.host.detect import Host, detect_host
 from wheelhouse_resolver.site.model import Site
 
@@ -66,6 +67,18 @@ def test_a_host_has_the_archs_of_its_cpu_and_the_evidence_says_why_no_higher_one
     assert str(CPUINFO / "intel-haswell.txt") in evidence.detail
     assert evidence.detail.endswith("not avx512: the CPU is not at least x86_64_v4")
     assert found.warnings == ()
+
+
+def test_without_a_cpuinfo_nothing_is_said_of_what_the_cpu_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = Cpu("x86_64", "generic", "generic", frozenset(), frozenset({"x86_64"}))
+    monkeypatch.setattr(host_room, "running_cpu", lambda: bare)
+    monkeypatch.setattr(host_room, "CPUINFO", "/nonexistent")
+    host = detect(cpuinfo=None)
+    problem = "/proc/cpuinfo cannot be read, so what the CPU can run is unknown"
+    assert host.arch_evidence[0].detail == f"x86_64; {problem}"
+    assert f"{problem}: took arch generic; --arch decides" in host.warnings
+    stated = detect(cpuinfo=None, arch="avx2")
+    assert [each for each in stated.warnings if problem in each and "lacks" not in each]
 
 
 def test_a_host_below_the_ladder_is_generic() -> None:

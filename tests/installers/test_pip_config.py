@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.factories import BUILTIN_LABELS, make_tree
 from wheelhouse_resolver.errors import NoWheelhouseError, UnsafeValueError
 from wheelhouse_resolver.host.detect import Host
-from wheelhouse_resolver.installers.pip_config import FORMATS, PipConfig, pip_config, static_configs
+from wheelhouse_resolver.installers.pip_config import FORMATS, PipConfig, Setting, pip_config, static_configs
 from wheelhouse_resolver.site.layout import Layer
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.urls import file_url
@@ -363,6 +363,29 @@ class TestStatic:
             f"pip-{'-'.join(reversed(label.split('/')))}.conf" for label in BUILTIN_LABELS
         )
 
+    def test_two_kinds_of_host_whose_files_would_have_one_name_are_refused(self, tmp_path: Path) -> None:
+        site = Site.parse(
+            f"""
+            root = "{tmp_path}"
+            [[arch]]
+            name = "x86-64"
+            target = "x86_64"
+            [[arch]]
+            name = "x86-64-v3"
+            target = "x86_64_v3"
+            [[layer]]
+            name = "v3-gentoo"
+            [[layer]]
+            name = "gentoo"
+            """,
+            "site.toml",
+        )
+        with pytest.raises(UnsafeValueError) as caught:
+            static_configs(site)
+        assert "cannot write the file 'pip-x86-64-v3-gentoo.conf' safely: " in str(caught.value)
+        assert "v3-gentoo/x86-64" in str(caught.value)
+        assert "gentoo/x86-64-v3" in str(caught.value)
+
     def test_of_a_site_with_names_of_its_own(self, tmp_path: Path) -> None:
         site = Site(str(tmp_path), layers=REAL_LAYERS, search=REAL_SEARCH)
         found = static_configs(site, keep_missing=True)
@@ -419,3 +442,18 @@ class TestStatic:
             },
         }
         assert found == {name: pip_config(site, host, **flag) for name, host in hosts.items()}
+
+
+@pytest.mark.parametrize("option", ["all-releases", "only-final", "no-binary", "only-binary"])
+def test_names_of_projects_are_separated_by_commas(option: str) -> None:
+    config = PipConfig("", (Setting(option, ("one", "two")),))
+    assert f"\n{option} = one,two\n" in config.render()
+    assert config.environment()["PIP_" + option.upper().replace("-", "_")] == "one,two"
+
+
+@pytest.mark.parametrize("form", ["sh", "json", "uv"])
+def test_what_uv_has_nothing_like_is_left_out(form: str) -> None:
+    settings = (Setting("no-deps", ("true",)), Setting("only-final", ("one",)), Setting("pre", ("no",)))
+    config = PipConfig("", settings)
+    assert config.left_out("ini") == []
+    assert config.left_out(form) == ["no-deps: uv has no such setting", "only-final: uv has no such setting"]

@@ -158,11 +158,22 @@ def test_an_environment_can_stand_for_the_processs_own(places: Callable[[str], P
     assert Site.load(environ={"WHEELHOUSE_CONFIG": str(file)}).root == "/of/other"
 
 
+def endless(path: Path) -> None:
+    """A file of 1 TiB that takes no room."""
+    path.touch()
+    os.truncate(path, 1 << 40)
+
+
 @pytest.mark.parametrize(
     ("make", "expected"),
     [
         pytest.param(lambda _: None, "cannot be read: No such file or directory", id="missing"),
         pytest.param(lambda path: path.mkdir(), "cannot be read: Is a directory", id="directory"),
+        pytest.param(os.mkfifo, "cannot be read: not a regular file", id="pipe"),
+        pytest.param(
+            lambda path: path.symlink_to("/dev/zero"), "cannot be read: not a regular file", id="device"
+        ),
+        pytest.param(endless, "cannot be read: longer than 16 MiB", id="endless"),
         pytest.param(
             lambda path: path.write_bytes(b'root = "\xff"'), "is not UTF-8, as TOML must be", id="not-utf-8"
         ),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import difflib
 import errno
 import os
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.site.layout import Directory
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename, parse_candidate
+from wheelhouse_resolver.tree.catalogue import Catalogue
 from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 AVX = Host(arch="avx", layer="gentoo")
@@ -380,3 +382,16 @@ class TestCatalogue:
         site = make_tree(tmp_path, {label: ["x_y-1.0-py3-none-any.whl"] for label in BUILTIN_LABELS})
         found = Wheelhouse(site).catalogue(site.directories()).files(canonicalize_name("x-y"))
         assert found == Wheelhouse(site).read("x-y", site.directories())
+
+
+_PROJECTS = st.lists(
+    st.text("abc-1", min_size=1, max_size=9).filter(lambda name: name == canonicalize_name(name).strip("-"))
+)
+
+
+@given(projects=_PROJECTS, name=st.text("abc1", min_size=1, max_size=9))
+def test_close_names_are_those_of_difflib(projects: list[str], name: str) -> None:
+    catalogue = Catalogue({NormalizedName(project): () for project in projects}, {})
+    squeezed = {project.replace("-", ""): project for project in sorted(projects, reverse=True)}
+    near = difflib.get_close_matches(name, squeezed, n=3, cutoff=0.7)
+    assert catalogue.close_to(NormalizedName(name)) == [squeezed[each] for each in near]

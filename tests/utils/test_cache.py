@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -410,3 +411,27 @@ def test_importing_the_package_imports_next_to_nothing() -> None:
     ours = [name for name in done.stdout.split() if name.startswith("wheelhouse_resolver")]
     assert ours == ["wheelhouse_resolver"]
     assert [name for name in COSTLY if name in done.stdout.split()] == []
+
+
+@pytest.mark.parametrize("possible", [0, 2])
+def test_a_process_that_may_start_no_thread_reads_one_file_after_another(
+    possible: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [str(tmp_path / f"{number}.whl") for number in range(9)]
+    for path in paths:
+        Path(path).touch()
+    start, started = threading.Thread.start, list[threading.Thread]()
+
+    def limited(thread: threading.Thread) -> None:
+        if len(started) >= possible:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    def compute(path: str) -> str:
+        time.sleep(0.01)
+        return path.upper()
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    assert cache.get_for_files("kind", paths, compute) == {path: path.upper() for path in paths}
+    assert len(started) == possible

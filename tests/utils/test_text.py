@@ -84,8 +84,10 @@ class TestToml:
             ("a = '''\nx\n", 3, "not valid TOML: "),
             ("a = " + "[" * 100_000, None, "not valid TOML: nested too deeply"),
             ("a = " + "9" * 9_000, None, "not valid TOML: "),
+            ("x = 1\na" + ".a" * 50_000 + " = 1", 2, "not valid TOML: a key of more than 100 parts"),
+            ("[a" + ' . "a"' * 50_000 + "]", 1, "not valid TOML: a key of more than 100 parts"),
         ],
-        ids=["line", "end", "deep", "digits"],
+        ids=["line", "end", "deep", "digits", "key", "header"],
     )
     def test_what_is_none(self, text: str, line: int | None, problem: str) -> None:
         with pytest.raises(TomlError) as caught:

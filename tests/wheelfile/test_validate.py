@@ -193,7 +193,7 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pyt
         def denied(path: str, *_: object) -> object:
             raise PermissionError(13, "Permission denied", path)
 
-        monkeypatch.setattr(validate, "open_regular", denied)
+        monkeypatch.setattr(validate, "open_wheel", denied)
     assert findings(path) == ["cannot be read: Permission denied"]
 
 

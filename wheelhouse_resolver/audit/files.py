@@ -11,7 +11,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 
 from wheelhouse_resolver.audit.findings import Finding, FindingKind
 from wheelhouse_resolver.errors import UnreadableWheelError, reason_of
@@ -22,7 +22,9 @@ from wheelhouse_resolver.selection.builds import flaw_of
 from wheelhouse_resolver.site.layout import GENERIC, HostKind
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree.candidate import Candidate
-from wheelhouse_resolver.utils.safe_io import BAD_ZIP, never_waiting
+from wheelhouse_resolver.utils.filesystem import never_waiting
+from wheelhouse_resolver.utils.safe_io import BAD_ZIP
+from wheelhouse_resolver.wheelfile.bounds import bounded
 from wheelhouse_resolver.wheelfile.build_tag import BAND, StampState, stamped_name, stamping
 from wheelhouse_resolver.wheelfile.machines import problem_with
 from wheelhouse_resolver.wheelfile.metadata import metadata_of
@@ -51,7 +53,7 @@ def check_file(site: Site, file: Candidate, contents: dict[str, Content]) -> Gen
         return Finding.about([file], kind, message, fix)
 
     try:
-        with open(path, "rb", opener=never_waiting) as stream:
+        with bounded(open(path, "rb", opener=never_waiting)) as stream:
             status = os.fstat(stream.fileno())
             if not stat.S_ISREG(status.st_mode):
                 yield found("not a regular file")
@@ -95,7 +97,7 @@ def _flaws(file: Candidate, metadata: CoreMetadata) -> Iterator[str]:
         yield str(flaw)
     try:
         SpecifierSet(metadata.requires_python)
-    except InvalidSpecifier:
+    except ValueError:  # invalid, or of more digits than Python reads
         stated = repr(metadata.requires_python)
         yield f"invalid Requires-Python {stated}: pip takes it for any Python, uv may pass over the wheel"
 

@@ -76,6 +76,15 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2))
 
 
+def print_json_array(values: Iterable[Any]) -> None:
+    """Print an array of *values* as `print_json` does, each as it comes: there may be very many."""
+    count = 0
+    for count, value in enumerate(values, 1):
+        text = json.dumps(value, indent=2).replace("\n", "\n  ")
+        print("[\n  " if count == 1 else ",\n  ", text, sep="", end="")
+    print("\n]" if count else "[]")
+
+
 def print_or_write(text: str, path: str | None, *, shared: bool = False) -> None:
     """Print *text*, or make it the content of the file at *path*, atomically. Raises `OutputError`."""
     if path is None:

@@ -10,11 +10,11 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, repeat
 from typing import Any, NamedTuple, TextIO
 
-from wheelhouse_resolver.cli.output import print_json
+from wheelhouse_resolver.cli.output import print_json_array
 from wheelhouse_resolver.errors import printable
 
 FORMATS = ("table", "json", "csv", "markdown", "html")
@@ -29,6 +29,9 @@ _LAST = ("name", "version")
 
 #: What would begin something else in Markdown, or end the cell.
 _MARKDOWN = re.compile(r"([\\`*\[\]<>|&~])")
+
+#: What begins a formula in spreadsheets; an apostrophe before it makes it a text.
+_FORMULA = ("=", "+", "-", "@")
 
 
 class Table(NamedTuple):
@@ -112,10 +115,10 @@ def add_table_options(parser: argparse.ArgumentParser, columns: Sequence[str]) -
     )
 
 
-def print_table(table: Table, form: str, records: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
+def print_table(table: Table, form: str, records: Callable[[], Iterable[Mapping[str, Any]]]) -> None:
     """Print *table* in one of `FORMATS`; as JSON, *records* instead. A table without rows has no header."""
     if form == "json":
-        print_json(records())
+        print_json_array(records())
         return
     if form == "table":
         if not table.rows:
@@ -185,12 +188,13 @@ def _fitting(columns: Sequence[tuple[str, int]], room: int) -> list[int]:
 
 
 def csv_table(table: Table) -> str:
-    """*table* as comma-separated values (RFC 4180, with Unix line ends)."""
+    """*table* as comma-separated values (RFC 4180, with Unix line ends), none of which is a formula."""
     import csv
     import io
 
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(table.lines())
+    rows = ([f"'{cell}" if cell[:1] in _FORMULA else cell for cell in line] for line in table.lines())
+    csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().removesuffix("\n")
 
 

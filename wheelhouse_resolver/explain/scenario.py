@@ -16,7 +16,7 @@ from wheelhouse_resolver.selection.pick import Pick, decide
 from wheelhouse_resolver.selection.policy import Policy
 from wheelhouse_resolver.selection.requirements import Requirement, parse_requirement
 from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.tree.candidate import WheelFile
+from wheelhouse_resolver.tree.candidate import TreeFile
 
 
 class Scenario(NamedTuple):
@@ -31,7 +31,7 @@ class Scenario(NamedTuple):
     host: Host
     asked: Requirement
     policy: Policy
-    files: tuple[WheelFile, ...]
+    files: tuple[TreeFile, ...]
 
     def decided(self) -> Pick:
         """What policy chooses."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from wheelhouse_resolver.errors import CpuinfoError, reason_of
 from wheelhouse_resolver.site.microarchitectures import archspec_identity
 from wheelhouse_resolver.utils import cache
+from wheelhouse_resolver.utils.filesystem import open_regular
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Arch
@@ -34,6 +35,10 @@ _RULES = 2
 
 #: More than any kernel writes for one processor; the rest of the file repeats it.
 _FIRST_PROCESSOR = 1 << 16
+
+
+#: Where the kernel describes this machine's CPU.
+CPUINFO = "/proc/cpuinfo"
 
 
 class Cpu(NamedTuple):
@@ -113,7 +118,7 @@ def captured_cpu(path: str) -> Cpu:
     Raises `CpuinfoError` when the file cannot be read or is none.
     """
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             content = file.read(_FIRST_PROCESSOR)
     except OSError as error:
         raise CpuinfoError(path, f"cannot be read: {reason_of(error)}") from error
@@ -130,7 +135,7 @@ def running_cpu() -> Cpu:
     """The CPU of this machine, as archspec detects it."""
     lines: dict[str, str] = {}
     try:
-        with open("/proc/cpuinfo", "rb") as file:
+        with open(CPUINFO, "rb") as file:
             lines = parse_cpuinfo(file.read(_FIRST_PROCESSOR).decode("utf-8", "replace"))
     except OSError:  # not Linux, or a sandbox: archspec has other ways, and nothing is remembered
         pass

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wheelhouse_resolver.errors import NoWheelhouseError
-from wheelhouse_resolver.host.cpu import Cpu, archs_of, captured_cpu, missing_for, running_cpu
+from wheelhouse_resolver.host.cpu import CPUINFO, Cpu, archs_of, captured_cpu, missing_for, running_cpu
 from wheelhouse_resolver.host.layer import Evidence, layer_evidence, parse_os_release
 from wheelhouse_resolver.host.target_python import TargetPython, running_python, target_python
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 ARCH_VARIABLES = ("WHEELHOUSE_ARCH", "RSNT_ARCH")
 LAYER_VARIABLE = "WHEELHOUSE_LAYER"
 
+_UNKNOWN = f"{CPUINFO} cannot be read, so what the CPU can run is unknown"
+
 _OS_RELEASE = ("/etc/os-release", "/usr/lib/os-release")
 
 
@@ -37,7 +39,7 @@ class Machine(NamedTuple):
     environ:     the environment.
     os_release:  the assignments of /etc/os-release.
     arch, layer: what the caller insists on, or None.
-    cpu_source:  where the CPU's description is from.
+    cpu_source:  where the CPU's description is from; "" if nothing but its family could be read.
     warnings:    about the target Python, one line each.
     """
 
@@ -220,12 +222,14 @@ def _machine(
     python: tuple[TargetPython, list[str]], cpuinfo: str | os.PathLike[str] | None, environ: dict[str, str]
 ) -> Machine:
     target, warnings = python
+    cpu = captured_cpu(os.fspath(cpuinfo)) if cpuinfo is not None else running_cpu()
+    known = cpuinfo is not None or cpu.targets > {cpu.family} or os.access(CPUINFO, os.R_OK)
     return Machine(
-        cpu=captured_cpu(os.fspath(cpuinfo)) if cpuinfo is not None else running_cpu(),
+        cpu=cpu,
         python=target,
         environ=environ,
         os_release=_os_release(),
-        cpu_source=os.fspath(cpuinfo) if cpuinfo is not None else "/proc/cpuinfo",
+        cpu_source=os.fspath(cpuinfo or CPUINFO) if known else "",
         warnings=tuple(warnings),
     )
 
@@ -248,7 +252,8 @@ def _detect_arch(
     by_cpu = Evidence("cpu", highest, _described(machine, site, able))
     stated = _override(machine.arch, machine.environ, ARCH_VARIABLES)
     if not stated:
-        return highest, able, (by_cpu,), []
+        unknown = f"{_UNKNOWN}: took arch {highest}; --arch decides"
+        return highest, able, (by_cpu,), [] if machine.cpu_source else [unknown]
     meant = [site.arch(each.value or GENERIC, layer) for each in stated]
     names = [arch.name if arch else GENERIC for arch in meant]
     spoken = (*(each._replace(value=name) for each, name in zip(stated, names, strict=True)), by_cpu)
@@ -258,7 +263,7 @@ def _detect_arch(
     lower = site.archs_up_to(chosen)
     if chosen.name in able:
         return chosen.name, tuple(a for a in lower if a in able), spoken, []
-    reason = missing_for(machine.cpu, chosen)
+    reason = missing_for(machine.cpu, chosen) if machine.cpu_source else _UNKNOWN
     warning = (
         f"{stated[0].source} says arch {chosen.name}, above what the host can run ({highest}: {reason}); "
         "its wheels may crash here"
@@ -274,6 +279,8 @@ def _override(option: str | None, environ: Mapping[str, str], variables: tuple[s
 
 def _described(machine: Machine, site: Site, able: tuple[str, ...]) -> str:
     cpu = machine.cpu
+    if not machine.cpu_source:
+        return f"{cpu.family}; {_UNKNOWN}"
     above = [arch for arch in site.ladder if arch.name not in able and arch.family in (None, cpu.family)]
     missing = f"; not {above[0].name}: {missing_for(cpu, above[0])}" if above else ""
     return f"{cpu.model} ({cpu.family}), {machine.cpu_source}{missing}"

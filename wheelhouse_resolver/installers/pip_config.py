@@ -19,7 +19,7 @@ from wheelhouse_resolver.utils.urls import file_url
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.host.detect import Host
-    from wheelhouse_resolver.site.layout import Layer, SearchPath
+    from wheelhouse_resolver.site.layout import HostKind, Layer, SearchPath
     from wheelhouse_resolver.site.model import Site
 
 #: What `PipConfig.render` can write.
@@ -32,7 +32,12 @@ _FILES = frozenset({"build-constraint", "constraint", "find-links", "requirement
 _SEPARATED = _FILES | {"extra-index-url", "trusted-host", "use-feature", "use-deprecated"}
 
 #: pip splits the values of these at commas.
-_COMMAS = frozenset({"no-binary", "only-binary"})
+_COMMAS = frozenset({"all-releases", "no-binary", "only-binary", "only-final"})
+
+#: What decides which wheels pip installs, and has no like in uv.
+_NOT_FOR_UV = frozenset(
+    {"all-releases", "ignore-requires-python", "no-deps", "no-dependencies", "only-final"}
+)
 
 
 class _UvOption(NamedTuple):
@@ -119,6 +124,9 @@ class PipConfig(NamedTuple):
         lost = [
             f"[pip.{name}]: only an INI file has settings of single commands" for name, _ in self.commands
         ]
+        lost += [
+            f"{each.option}: uv has no such setting" for each in self.settings if each.option in _NOT_FOR_UV
+        ]
         if form == "uv":
             lost += [
                 f"{setting.option}: uv.toml has no key for it; set {option.variable}"
@@ -162,13 +170,19 @@ def config_filename(layer: Layer | None, arch: str) -> str:
 
 
 def static_configs(site: Site, *, offline: bool = False, keep_missing: bool = False) -> dict[str, PipConfig]:
-    """One configuration for every (layer, arch) that a host of *site* can have, by `config_filename`."""
+    """One configuration for every (layer, arch) that a host of *site* can have, by `config_filename`.
+
+    Raises `UnsafeValueError` where two have the same name, and as `pip_config` does.
+    """
     listing.check_root(site)
+    kinds: dict[str, HostKind] = {}
+    for kind in reversed(site.host_kinds()):
+        name = config_filename(site.layer(kind.layer), kind.arch)
+        if (other := kinds.setdefault(name, kind)).label != kind.label:
+            both = f"{kind.label} and {other.label} would share it: rename a layer or its name of the arch"
+            raise UnsafeValueError("the file", name, both)
     return {
-        config_filename(site.layer(kind.layer), kind.arch): _for_search_path(
-            site, kind.search_path, offline, keep_missing
-        )
-        for kind in reversed(site.host_kinds())
+        name: _for_search_path(site, kind.search_path, offline, keep_missing) for name, kind in kinds.items()
     }
 
 

@@ -4,7 +4,9 @@ The one rule, which `pick`, `avail`, `why-not` and `lock` go by. It is pip 26.3'
 
 - METADATA with another name or version than the file name: pip passes over the file, the next build counts.
 - METADATA with an invalid Requires-Dist, whatever its marker: pip passes over the version.
+- A wheel that holds more than is read of one (`wheelfile.bounds`): passed over as well, whatever pip does.
 - Requires-Python without the target: the same. An invalid one is as good as none.
+- A source archive that comes first is built: only that tells what it requires.
 - What pip cannot read at all, without a name or version, or not UTF-8: pip chooses it and fails.
 """
 
@@ -13,15 +15,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
-from wheelhouse_resolver.errors import WheelhouseError
+from wheelhouse_resolver.errors import TooLargeError, WheelhouseError
 from wheelhouse_resolver.host.target_python import python_version
 from wheelhouse_resolver.selection.policy import Policy
 from wheelhouse_resolver.selection.reasons import Exclusion, FileStatus, Rule, place_of
-from wheelhouse_resolver.tree.candidate import Candidate
+from wheelhouse_resolver.tree.candidate import Candidate, Installable, SourceArchive
 from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata, cached_metadata
 
 #: So much of what METADATA says is quoted: it may be anything.
@@ -36,7 +38,7 @@ class TriedBuilds(NamedTuple):
     foreign: those that another one takes the place of: their METADATA is of something else.
     """
 
-    builds: list[Candidate]
+    builds: list[Installable]
     flaw: Exclusion | None = None
     foreign: tuple[FileStatus, ...] = ()
 
@@ -46,7 +48,7 @@ class TriedBuilds(NamedTuple):
         return self.flaw is not None and self.flaw.rule is Rule.BROKEN
 
     @property
-    def installable(self) -> list[Candidate]:
+    def installable(self) -> list[Installable]:
         """The builds, if the first of them can be installed."""
         return self.builds if self.flaw is None else []
 
@@ -75,10 +77,12 @@ class TriedBuilds(NamedTuple):
         return policy.stops_at(self.builds[0], self.flaw.about[0])
 
 
-def try_builds(builds: Sequence[Candidate], policy: Policy, warn: Callable[[str], object]) -> TriedBuilds:
+def try_builds(builds: Sequence[Installable], policy: Policy, warn: Callable[[str], object]) -> TriedBuilds:
     """What comes of *builds* of one version, best first, by that *policy*; files are opened as needed."""
     foreign: list[FileStatus] = []
     for number, wheel in enumerate(builds):
+        if isinstance(wheel, SourceArchive):
+            return TriedBuilds([*builds[number:]], None, tuple(foreign))
         metadata, flaw = examine(wheel)
         if flaw is not None and is_foreign(flaw):
             foreign.append(FileStatus(wheel, (flaw,)))
@@ -97,7 +101,9 @@ def examine(wheel: Candidate, metadata: CoreMetadata | None = None) -> tuple[Cor
         metadata = metadata or cached_metadata(wheel.path)
     except WheelhouseError as error:
         problem = str(getattr(error, "problem", error))
-        return CoreMetadata("", "", "", "", (), (), ()), Exclusion(Rule.BROKEN, about=(problem,))
+        large = Exclusion(Rule.METADATA, "too-large", (problem,))
+        flaw = large if isinstance(error, TooLargeError) else _broken(problem)
+        return CoreMetadata("", "", "", "", (), (), ()), flaw
     return metadata, flaw_of(wheel, metadata)
 
 
@@ -111,7 +117,7 @@ def flaw_of(wheel: Candidate, metadata: CoreMetadata) -> Exclusion | None:
         return Exclusion(Rule.METADATA, "other-name", (_quoted(metadata.name),))
     try:
         version = Version(metadata.version)
-    except InvalidVersion:
+    except ValueError:  # invalid, or of more digits than Python reads
         lacking = f"the invalid version {_quoted(metadata.version)}" if metadata.version else "no version"
         return _broken(f"its METADATA has {lacking}")
     if version != wheel.version:
@@ -143,6 +149,6 @@ def requires_python(wheel: Candidate, metadata: CoreMetadata, warn: Callable[[st
     """The Pythons that *wheel* says it runs on; one that says nothing valid runs on all, and pip takes it."""
     try:
         return SpecifierSet(metadata.requires_python)
-    except InvalidSpecifier:
+    except ValueError:  # invalid, or of more digits than Python reads
         warn(f"{wheel.path}: its Requires-Python is invalid and was not checked")
         return SpecifierSet()

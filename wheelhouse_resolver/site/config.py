@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from wheelhouse_resolver.errors import NoWheelhouseError, SiteFileError, reason_of
 from wheelhouse_resolver.utils.appdirs import places
+from wheelhouse_resolver.utils.filesystem import read_settings
 from wheelhouse_resolver.utils.log import info
 from wheelhouse_resolver.utils.text import invalid_character
 
@@ -62,8 +63,7 @@ def load(
 
 def _text_of(file: str) -> str:
     try:
-        with open(file, "rb") as stream:
-            return stream.read().decode("utf-8")
+        return read_settings(file).decode("utf-8")
     except OSError as error:
         raise SiteFileError(file, f"cannot be read: {reason_of(error)}") from error
     except UnicodeDecodeError as error:

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import os
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from packaging.specifiers import SpecifierSet
+from packaging.utils import parse_wheel_filename
 
 from wheelhouse_resolver.host.target_python import TargetPython, python_version, supported_tags
 from wheelhouse_resolver.wheelfile.metadata_cache import cached_metadata
+from wheelhouse_resolver.wheelfile.tags import check_expansion
 
 
 def fits(wheel: str, python: TargetPython) -> bool:
     """Whether the wheel at the path *wheel* can be installed for *python*: its tags, its Requires-Python."""
     try:
+        check_expansion(os.path.basename(wheel))
         tags = parse_wheel_filename(os.path.basename(wheel))[3]
-    except InvalidWheelFilename:
+    except ValueError:
         return False
     if tags.isdisjoint(supported_tags(python)):
         return False
     try:
         needs = SpecifierSet(cached_metadata(wheel).requires_python)
-    except InvalidSpecifier:  # pip warns and installs it
+    except ValueError:  # pip warns and installs it
         return True
     return needs.contains(python_version(python), prereleases=True)

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from typing import IO, Any, NamedTuple
 
 from wheelhouse_resolver.errors import OutputError, WheelhouseError
-from wheelhouse_resolver.utils.filesystem import make_directory, share, sync_directory
-from wheelhouse_resolver.utils.safe_io import BAD_ZIP, open_regular, sha256_of
+from wheelhouse_resolver.utils.filesystem import make_directory, open_regular, share, sync_directory
+from wheelhouse_resolver.utils.safe_io import BAD_ZIP, sha256_of
 
 #: How temporary names begin and end; installers look at names ending in .whl only.
 TEMPORARY_PREFIX = ".wheelhouse-draft-"

@@ -95,15 +95,17 @@ def get_for_files(kind: str, paths: Iterable[str], compute: Callable[[str], Any]
                 unknown.append(path)
     if not unknown:
         return answers
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import Future, ThreadPoolExecutor
 
-    with ThreadPoolExecutor(min(_AT_ONCE, len(unknown))) as pool:
-        futures = {path: pool.submit(compute, path) for path in unknown}
-    for path, future in futures.items():
+    futures: dict[str, Future[Any]] = {}
+    with ThreadPoolExecutor(min(_AT_ONCE, len(unknown))) as pool, suppress(RuntimeError):  # no more threads
+        for path in unknown:
+            futures[path] = pool.submit(compute, path)
+    for path in unknown:
         with suppress(WheelhouseError):
-            answers[path] = future.result()
+            answers[path] = futures[path].result() if path in futures else compute(path)
     for shard, keys in shards.items():
-        new = {p: (key, answers[p]) for p, key in keys.items() if p in futures and p in answers and key}
+        new = {p: (key, answers[p]) for p, key in keys.items() if p in unknown and p in answers and key}
         _remember(shard, new)
     return answers
 

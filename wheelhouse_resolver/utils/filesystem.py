@@ -1,4 +1,4 @@
-"""Writing files so that a reader sees the old content or the new, never a part."""
+"""Opening files that may be anything; writing them so that a reader sees the old content or the new."""
 
 from __future__ import annotations
 
@@ -6,8 +6,42 @@ import errno
 import os
 import stat
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.errors import OutputError
+
+if TYPE_CHECKING:
+    from io import BufferedReader
+
+#: The longest site file, recipe or captured /proc/cpuinfo that is read (bytes): of 2,000 processors, the last
+#: has 4 MiB; the others are far shorter.
+_MOST_SETTINGS = 16 << 20
+
+
+def never_waiting(path: str, flags: int) -> int:
+    """An `opener` for `open` that does not wait for somebody to write into a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def open_regular(path: str) -> BufferedReader:
+    """The file at *path*, open for reading. Raises `OSError`, also if it is not a regular file."""
+    file = open(path, "rb", opener=never_waiting)  # noqa: SIM115 - the caller closes it
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "not a regular file", path)
+    return file
+
+
+def read_settings(path: str) -> bytes:
+    """What the file at *path*, which people write by hand, holds.
+
+    Raises `OSError`, also if it is not a regular file or longer than any such file is.
+    """
+    with open_regular(path) as file:
+        content = file.read(_MOST_SETTINGS + 1)
+    if len(content) > _MOST_SETTINGS:
+        raise OSError(errno.EFBIG, f"longer than {_MOST_SETTINGS >> 20} MiB", path)
+    return content
 
 
 def write_text(path: str, text: str, *, shared: bool = False) -> bool:

@@ -1,13 +1,11 @@
-"""Opening files that may be anything: pipes, devices, damaged archives."""
+"""Reading archives and other large files that may be anything."""
 
 from __future__ import annotations
 
-import errno
-import os
-import stat
 import zipfile
 import zlib
-from typing import IO
+
+from wheelhouse_resolver.utils.filesystem import open_regular
 
 try:
     from lzma import LZMAError as _LZMAError
@@ -24,20 +22,6 @@ BAD_ZIP = (zipfile.BadZipFile, zlib.error, _LZMAError, *_BAD_BYTES)
 
 #: As much of a file is read at once (bytes).
 CHUNK = 1 << 20
-
-
-def never_waiting(path: str, flags: int) -> int:
-    """An `opener` for `open` that does not wait for somebody to write into a pipe."""
-    return os.open(path, flags | os.O_NONBLOCK)
-
-
-def open_regular(path: str) -> IO[bytes]:
-    """The file at *path*, open for reading. Raises `OSError`, also if it is not a regular file."""
-    file = open(path, "rb", opener=never_waiting)  # noqa: SIM115 - the caller closes it
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise OSError(errno.EINVAL, "not a regular file", path)
-    return file
 
 
 def sha256_of(path: str) -> str:

@@ -17,6 +17,10 @@ class TomlError(WheelhouseError, ValueError):
     line: int | None
 
 
+#: A dotted key of more parts than any document has: reading one takes time by the square of their number.
+_LONG_KEY = re.compile(r"""(?<![\w."'-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){100}""")
+
+
 def parse_toml(text: str) -> dict[str, Any]:
     """The document that *text* is (TOML 1.0). Raises `TomlError`."""
     if sys.version_info >= (3, 11):
@@ -24,6 +28,10 @@ def parse_toml(text: str) -> dict[str, Any]:
     else:
         import tomli as tomllib
 
+    if found := _LONG_KEY.search(text):
+        raise TomlError(
+            "not valid TOML: a key of more than 100 parts", text.count("\n", 0, found.start()) + 1
+        )
     try:
         document: dict[str, Any] = tomllib.loads(text)
         return document

@@ -22,8 +22,9 @@ from packaging.version import Version
 
 from wheelhouse_resolver.errors import FileProblemError, OutputError, reason_of
 from wheelhouse_resolver.utils import atomic
+from wheelhouse_resolver.utils.filesystem import open_regular
 from wheelhouse_resolver.utils.process import run
-from wheelhouse_resolver.utils.safe_io import BAD_ZIP, open_regular
+from wheelhouse_resolver.utils.safe_io import BAD_ZIP
 from wheelhouse_resolver.wheelfile.build_tag import build_text, renamed
 from wheelhouse_resolver.wheelfile.elf import elf_entries
 from wheelhouse_resolver.wheelfile.metadata import read_metadata

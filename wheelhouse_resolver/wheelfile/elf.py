@@ -8,7 +8,8 @@ import zipfile
 from collections.abc import Iterator
 
 from wheelhouse_resolver.utils.elf import MAGIC, ElfFile, read_elf
-from wheelhouse_resolver.utils.safe_io import CHUNK, open_regular
+from wheelhouse_resolver.utils.safe_io import CHUNK
+from wheelhouse_resolver.wheelfile.bounds import open_wheel
 
 #: A larger unpacked file (bytes) goes to a temporary file.
 _IN_MEMORY = 64 << 20
@@ -21,7 +22,7 @@ _LARGEST, _MOST_PACKED = 8 << 30, 100
 def elf_files(wheel: str) -> list[ElfFile]:
     """Every ELF file in the wheel at that path. Raises `OSError` and `BAD_ZIP` as they come."""
     found = []
-    with open_regular(wheel) as file, zipfile.ZipFile(file) as archive:
+    with open_wheel(wheel) as file, zipfile.ZipFile(file) as archive:
         for info in elf_entries(archive):
             if _is_too_large(info):
                 problem = f"too large: {info.file_size} bytes, packed into {info.compress_size}"

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import zipfile
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from wheelhouse_resolver.errors import UnreadableWheelError, reason_of
-from wheelhouse_resolver.utils.safe_io import BAD_ZIP, open_regular
+from wheelhouse_resolver.errors import TooLargeError, UnreadableWheelError, WheelhouseError, reason_of
+from wheelhouse_resolver.utils.safe_io import BAD_ZIP
+from wheelhouse_resolver.wheelfile.bounds import open_wheel, read_entry
 
 #: The largest METADATA (bytes) that is unpacked; real ones are far smaller.
 MOST_METADATA = 16 << 20
 
 
+#: The most lines of headers, and characters of one whose value is parsed.
+MOST_LINES, LONGEST_VALUE = 50_000, 16_000
+
+#: Those whose value is not parsed: a text of any length.
+_TEXTS = ("description", "license", "summary", "keywords")
+
 #: What begins a header (RFC 822, section 3.1.2: a name has no blanks and no control characters).
 _HEADER = re.compile(r"[!-9;-~]+:")
+
+
+class HeadersTooLongError(WheelhouseError, ValueError):
+    """Headers of more lines, or with longer values, than are parsed."""
 
 
 class Metadata(NamedTuple):
@@ -42,20 +54,29 @@ def parse_headers(text: str) -> Metadata:
 
     Not the email package's parser: importing that takes as long as starting Python, and core metadata uses
     nothing of it but `Name: value` and continuation lines (a test holds the two to the same answer).
+    Raises `HeadersTooLongError`.
     """
     headers: list[tuple[str, str]] = []
     for header in header_lines(text):
         key, _, value = header.partition(":")
+        if len(value) > LONGEST_VALUE and key.lower() not in _TEXTS:
+            raise HeadersTooLongError(f"has {key} of {len(value)} characters: too long")
         first, newline, more = value.partition("\n")
         headers.append((key.lower(), first.strip(" \t") + newline + more))
     return Metadata(tuple(headers))
 
 
 def header_lines(text: str) -> Iterator[str]:
-    """The headers at the start of *text* as they are, each with the lines that continue it."""
+    """The headers at the start of *text* as they are, each with the lines that continue it.
+
+    Raises `HeadersTooLongError`.
+    """
     header: list[str] = []  # joined at its end: a hostile one goes on for millions of lines
     # Not `splitlines`: form feeds and the like are part of a value.
-    for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+    lines = io.StringIO(text.replace("\r\n", "\n").replace("\r", "\n"))
+    for number, line in enumerate(each.removesuffix("\n") for each in lines):
+        if number > MOST_LINES:
+            raise HeadersTooLongError(f"has more than {MOST_LINES} lines of headers")
         # A line of blanks continues a header: that is how old METADATA folds a description's empty lines.
         if line[:1] in (" ", "\t"):
             if header:
@@ -77,7 +98,7 @@ def read_metadata(path: str) -> Metadata:
     size.
     """
     try:
-        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+        with open_wheel(path) as file, zipfile.ZipFile(file) as archive:
             return metadata_of(archive, path)
     except UnreadableWheelError:
         raise
@@ -103,12 +124,13 @@ def metadata_of(archive: zipfile.ZipFile, path: str) -> Metadata:
     except KeyError as error:
         raise UnreadableWheelError(path, "has no METADATA") from error
     if found.file_size > MOST_METADATA:
-        raise UnreadableWheelError(path, f"its METADATA claims {found.file_size} bytes")
-    with archive.open(found) as file:
-        content = file.read(MOST_METADATA + 1)  # the size in the archive's directory may be wrong
+        raise TooLargeError(path, f"its METADATA claims {found.file_size} bytes")
+    content = read_entry(archive, found, MOST_METADATA)
     if len(content) > MOST_METADATA:
-        raise UnreadableWheelError(path, f"its METADATA exceeds {MOST_METADATA} bytes")
+        raise TooLargeError(path, f"its METADATA exceeds {MOST_METADATA} bytes")
     try:
         return parse_headers(content.decode())._replace(directory=directories[0])
     except UnicodeDecodeError as error:
         raise UnreadableWheelError(path, "its METADATA is not UTF-8") from error
+    except HeadersTooLongError as error:
+        raise TooLargeError(path, f"its METADATA {error}") from error

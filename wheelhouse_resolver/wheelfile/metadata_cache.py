@@ -69,10 +69,10 @@ def _of(answer: list[Any]) -> CoreMetadata:
 
 @lru_cache(maxsize=1 << 13)
 def _is_requirement(text: str) -> bool:
-    from packaging.requirements import InvalidRequirement, Requirement  # only where a wheel has been opened
+    from packaging.requirements import Requirement  # only where a wheel has been opened
 
     try:
         Requirement(text)
-    except InvalidRequirement:
+    except (ValueError, RecursionError):  # also of more digits than Python reads, or very deep
         return False
     return True

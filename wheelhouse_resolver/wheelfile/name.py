@@ -10,6 +10,7 @@ from packaging.utils import BuildTag, InvalidWheelFilename, NormalizedName, pars
 from packaging.version import Version
 
 from wheelhouse_resolver.utils.text import invalid_character
+from wheelhouse_resolver.wheelfile.tags import check_expansion
 
 #: What installers make of the name of a wheel variant (pip 20.3.4 to 26.3, uv 0.13.9).
 VARIANT_PROBLEM = (
@@ -29,8 +30,9 @@ def is_variant(filename: str) -> bool:
     if not filename.endswith(".whl") or not _LABEL.fullmatch(label):
         return False
     try:
+        check_expansion(f"{stem}.whl")
         tags = parse_wheel_filename(f"{stem}.whl")[3]
-    except InvalidWheelFilename:
+    except ValueError:
         return False
     # Otherwise it is a wheel with an invalid build tag.
     return all(_PYTHON.match(t.interpreter) and (t.platform == "any" or "_" in t.platform) for t in tags)
@@ -49,6 +51,7 @@ class WheelName(NamedTuple):
         """The parts of *filename*. Raises `ValueError`, whose text says what is wrong."""
         if problem := invalid_character(filename):
             raise ValueError(f"invalid wheel file name: {problem}")
+        check_expansion(filename)
         try:
             return cls(*parse_wheel_filename(filename))
         except InvalidWheelFilename as error:

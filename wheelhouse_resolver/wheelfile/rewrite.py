@@ -21,7 +21,8 @@ from typing import IO, NamedTuple
 from packaging.tags import Tag
 from packaging.version import InvalidVersion, Version
 
-from wheelhouse_resolver.utils.safe_io import CHUNK, open_regular
+from wheelhouse_resolver.utils.filesystem import open_regular
+from wheelhouse_resolver.utils.safe_io import CHUNK
 from wheelhouse_resolver.wheelfile.checks.record import is_signature, record_digest
 from wheelhouse_resolver.wheelfile.metadata import header_lines
 from wheelhouse_resolver.wheelfile.validate import ValidatedWheel

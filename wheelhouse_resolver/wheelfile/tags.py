@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from math import prod
 
 from packaging.tags import Tag
+
+#: More tags than any real file name expands to.
+_MOST_TAGS = 1000
+
+
+def check_expansion(filename: str) -> None:
+    """Raise `ValueError` if the tags of a wheel of that name are so many that they would fill the memory."""
+    number = prod(part.count(".") + 1 for part in filename.removesuffix(".whl").split("-")[-3:])
+    if number > _MOST_TAGS:
+        raise ValueError(f"its name expands to {number} tags: too many")
 
 
 def compressed_tags(tags: frozenset[Tag]) -> str:

@@ -17,16 +17,14 @@ from packaging.tags import Tag
 from packaging.utils import BuildTag, NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from wheelhouse_resolver.errors import WheelhouseError, reason_of
-from wheelhouse_resolver.utils.safe_io import BAD_ZIP, open_regular
+from wheelhouse_resolver.errors import TooLargeError, WheelhouseError, reason_of
+from wheelhouse_resolver.utils.safe_io import BAD_ZIP
+from wheelhouse_resolver.wheelfile.bounds import open_wheel
 from wheelhouse_resolver.wheelfile.checks import archive, headers, layout, libraries, record
 from wheelhouse_resolver.wheelfile.checks.opened import Enough, OpenWheel, few, text_of
-from wheelhouse_resolver.wheelfile.metadata import Metadata, parse_headers
+from wheelhouse_resolver.wheelfile.metadata import HeadersTooLongError, Metadata, parse_headers
 from wheelhouse_resolver.wheelfile.name import WheelName
 from wheelhouse_resolver.wheelfile.tags import machine_of
-
-#: More tags than any real file name expands to.
-_MOST_TAGS = 1000
 
 #: The interpreters that have wheels: Python itself, CPython, PyPy, GraalPy, ...
 _INTERPRETER = re.compile(r"(py|cp|pp|ip|jy|graalpy)\d+(_\w+)?")
@@ -78,13 +76,15 @@ def check_wheel(path: str, filename: str = "", *, installable: bool = True) -> V
     except ValueError as error:
         raise InvalidWheelError(named, [str(error)]) from error
     try:
-        with open_regular(path) as file:
+        with open_wheel(path) as file:
             size = os.fstat(file.fileno()).st_size
             if size == 0:
                 raise InvalidWheelError(named, ["empty file"])
             with zipfile.ZipFile(file) as opened:
                 wheel = OpenWheel(opened, size, stated)
                 digests = _check(wheel, installable=installable)
+    except TooLargeError as error:
+        raise InvalidWheelError(named, [error.problem]) from error
     except OSError as error:
         raise InvalidWheelError(named, [f"cannot be read: {reason_of(error)}"]) from error
     except InvalidWheelError:
@@ -157,14 +157,15 @@ def _check_texts(wheel: OpenWheel, *, installable: bool) -> record.Record | None
 
 def _headers(wheel: OpenWheel, name: str) -> Metadata | None:
     text = wheel.text(name)
-    return parse_headers(text) if text is not None else None
+    try:
+        return parse_headers(text) if text is not None else None
+    except HeadersTooLongError as error:
+        wheel.note(f"{name} {error}")
+        return None
 
 
 def _check_name(wheel: OpenWheel) -> None:
     tags = wheel.stated.tags
-    if len(tags) > _MOST_TAGS:
-        wheel.note(f"its name expands to {len(tags)} tags: too many")
-        return
     for tag in tags:
         known = tag.platform == "any" or machine_of(tag.platform) is not None
         if known and _INTERPRETER.fullmatch(tag.interpreter):

@@ -20,7 +20,7 @@ from wheelhouse_resolver.builder.resources import Resources
 from wheelhouse_resolver.errors import SiteFileError, reason_of
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.utils.safe_io import open_regular
+from wheelhouse_resolver.utils.filesystem import read_settings
 from wheelhouse_resolver.utils.schema import Table, lines, require
 from wheelhouse_resolver.utils.toml import TomlError, parse_toml
 from wheelhouse_resolver.wheelfile.edit import Edits
@@ -112,8 +112,7 @@ def load_recipe(path: str) -> RecipeFile:
     """
     path = os.path.abspath(path)
     try:
-        with open_regular(path) as file:
-            data = file.read()
+        data = read_settings(path)
         document = parse_toml(data.decode("utf-8"))
     except OSError as error:
         raise UnreadableRecipeError(path, (("", f"cannot be read: {reason_of(error)}"),)) from error

@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
         dim=[row is not firsts.get(row.name) for row in rows],
         droppable=() if args.columns else droppable,
     )
-    print_table(table, args.format, lambda: [row.to_dict(args.columns or COLUMNS) for row in rows])
+    print_table(table, args.format, lambda: (row.to_dict(args.columns or COLUMNS) for row in rows))
     return 1 if found.missing or found.unmatched or found.direct else 0
 
 

@@ -6,11 +6,11 @@ import re
 from itertools import product
 from math import prod
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from wheelhouse_resolver.wheelfile.checks.opened import OpenWheel, few
 from wheelhouse_resolver.wheelfile.metadata import Metadata
@@ -20,7 +20,7 @@ def same_version(text: str, version: Version) -> bool:
     """Whether *text* spells *version*."""
     try:
         return Version(text) == version
-    except InvalidVersion:
+    except ValueError:  # invalid, or of more digits than Python reads
         return False
 
 
@@ -42,7 +42,7 @@ def check_tags(wheel: OpenWheel, headers: Metadata) -> None:
         parts = [set(part.lower().split(".")) for part in text.split("-")]
         if len(parts) != 3:
             wheel.note(f"WHEEL has an invalid tag {text!r}")
-        elif prod(map(len, parts)) > len(own_tags):  # not expanded: it may mean billions
+        elif max(prod(map(len, parts)), len(stated)) > len(own_tags):  # not expanded: it may mean billions
             others.append(text)
         else:
             stated |= {Tag(*each) for each in product(*parts)}
@@ -60,12 +60,13 @@ def check_requirements(wheel: OpenWheel, metadata: Metadata) -> None:
     for text in metadata.get_all("Requires-Dist"):
         try:
             Requirement(text)
-        except InvalidRequirement as error:
-            wheel.note(f"METADATA requires {text.strip()!r}, which is invalid: {str(error).splitlines()[0]}")
+        except (ValueError, RecursionError) as error:  # also of more digits than Python reads, or very deep
+            problem = str(error).splitlines()[0]
+            wheel.note(f"METADATA requires {text.strip()!r}, which is invalid: {problem}")
     if text := metadata.get("Requires-Python") or "":
         try:
             SpecifierSet(text)
-        except InvalidSpecifier:
+        except ValueError:  # invalid, or of more digits than Python reads
             wheel.note(f"METADATA has the invalid Requires-Python {text!r}")
 
 

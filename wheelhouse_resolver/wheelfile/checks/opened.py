@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Iterable
 
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP
+from wheelhouse_resolver.wheelfile.bounds import read_entry
 from wheelhouse_resolver.wheelfile.metadata import MOST_METADATA
 from wheelhouse_resolver.wheelfile.name import WheelName
 
@@ -46,8 +47,7 @@ class OpenWheel:
             info = self.archive.getinfo(path)
             problem = f"claims {info.file_size} bytes: too large"
             if info.file_size <= most:
-                with self.archive.open(info) as file:
-                    data = file.read(most + 1)  # the size in the archive's directory may be wrong
+                data = read_entry(self.archive, info, most)
                 if len(data) <= most:
                     return data
                 problem = "is too large"

@@ -7,14 +7,18 @@ import csv
 import hashlib
 import io
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from wheelhouse_resolver.utils.safe_io import BAD_ZIP, CHUNK
+from wheelhouse_resolver.utils.safe_io import BAD_ZIP
+from wheelhouse_resolver.wheelfile.bounds import chunk_of
 from wheelhouse_resolver.wheelfile.checks.opened import OpenWheel, few, text_of
 
 #: Strong enough to be trusted (the specification names sha256 or better).
 _HASHES = frozenset({"sha256", "sha384", "sha512"})
+
+#: The longest line (bytes): a path has at most 4 kB, and every comma of a longer one would be a field.
+_LONGEST_LINE = 1 << 14
 
 
 class Record(NamedTuple):
@@ -42,9 +46,21 @@ def read_record(wheel: OpenWheel) -> Record | None:
     entries = [info.filename for info in wheel.entries if not info.is_dir()]
     there, listed, blank = {*entries}, dict[str, Sequence[str]](), 0
     # Line by line: a hostile one has more of them than memory holds.
-    reader = csv.reader(io.TextIOWrapper(io.BytesIO(data), "utf-8", newline=""))
+    held = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal held
+        for line in io.BytesIO(data):
+            held += len(line)
+            if held > _LONGEST_LINE:
+                raise csv.Error(f"a line of more than {_LONGEST_LINE} bytes")
+            # A lone carriage return ends a line, too.
+            yield from io.StringIO(line.decode("utf-8"), newline="")
+
+    reader = csv.reader(lines())
     try:
         for row in reader:
+            held = 0
             if not row:
                 blank = blank or reader.line_num
                 continue
@@ -112,7 +128,7 @@ def check_contents(
         length = 0
         try:
             with wheel.archive.open(info) as file:
-                while chunk := file.read(CHUNK):
+                while chunk := file.read(chunk_of(info)):
                     if not length:
                         look(wheel, info.filename, chunk)
                     length += len(chunk)

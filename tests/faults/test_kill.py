@@ -13,8 +13,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.builder.packages import make_package
 from tests.factories import clean_environ
-from tests.faults.blows import BLOWS, FILESYSTEMS, Blow, bytes_of, publish_blow, restamp_blow, undone_blow
+from tests.faults.blows import (
+    BLOWS,
+    FILESYSTEMS,
+    Blow,
+    Command,
+    bytes_of,
+    publish_blow,
+    restamp_blow,
+    undone_blow,
+)
 from tests.faults.runner import Runner
 from tests.faults.trees import Case, leftovers
 
@@ -150,3 +160,31 @@ def test_these_tests_can_fail(tmp_path: Path) -> None:
     (case.root / "generic/demo-1.0-1000generic-py3-none-any.whl").write_bytes(b"PK half")
     with pytest.raises(Exception, match="not a zip file"):
         case.check()
+
+
+@pytest.mark.slow
+def test_a_build_that_publishes_is_killed_and_run_again(runner: Runner, tmp_path: Path) -> None:
+    # What was built before is published: the steps are those of a build without its compiler.
+    case = Case(tmp_path)
+    case.again()
+    for name in ("alpha", "beta"):
+        make_package(tmp_path / "sources", name)
+    command: Command = [
+        "build", "alpha", "beta", "--offline", "--find-links", tmp_path / "sources", "--output",
+        tmp_path / "built", "--arch", "generic", "--layer", "gentoo", "--root", case.root,
+    ]  # fmt: skip
+    assert runner.run(*command).code == 0
+    built = bytes_of(tmp_path / "built")
+    ran = runner.run(*command, "--publish", kill_at=-1)
+    expected = case.state()
+    assert (ran.code, len(expected)) == (0, 2)
+    for step in range(ran.steps // 12, ran.steps, ran.steps // 6):
+        case.again()
+        ran = runner.run(*command, "--publish", kill_at=step)
+        assert ran.killed or ran.code == 0
+        case.check()
+        assert case.state().items() <= expected.items()
+        assert bytes_of(tmp_path / "built") == built
+        assert runner.run(*command, "--publish").code == 0
+        assert case.state() == expected
+        assert leftovers(case.root) == []

@@ -63,6 +63,15 @@ def test_no_directory_at_all_is_a_warning(cli: Cli, tmp_path: Path) -> None:
     assert outcome.err.startswith("warning: no directory of this host's search path exists below ")
 
 
+def test_a_constraints_file_that_is_a_pipe_is_not_waited_for(cli: Cli, root: Path, tmp_path: Path) -> None:
+    config, limits = tmp_path / "site.toml", tmp_path / "limits.txt"
+    config.write_text(f'root = "{root}"\n[pip]\nconstraint = "{limits}"\n')
+    os.mkfifo(limits)
+    done = cli("pip-conf", "--config", config, *GENTOO)
+    assert done.code == 0
+    assert done.err == f"warning: {limits} cannot be read (not a regular file): every pip install fails\n"
+
+
 @pytest.mark.parametrize(
     ("text", "warning"),
     [

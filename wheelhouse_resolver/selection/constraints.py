@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from wheelhouse_resolver.errors import InvalidRequirementError, RequirementsFileError, reason_of
 from wheelhouse_resolver.site.pip_table import constraint_files
 from wheelhouse_resolver.utils import cache
+from wheelhouse_resolver.utils.filesystem import open_regular
 from wheelhouse_resolver.utils.urls import local_path
 
 if TYPE_CHECKING:
@@ -113,9 +114,9 @@ def _identities(path: str) -> dict[str, list[int]] | None:
         path = waiting.pop()
         if path in found:
             continue
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             status, content = os.fstat(file.fileno()), file.read(_MOST)
-        found[path] = [status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns]
+        found[path] = [status.st_ino, status.st_size, status.st_mtime_ns]
         for option, name, variable in _ELSEWHERE.findall(content):
             if b"\0" in content or variable or option not in _INCLUDES or b":" in name:
                 return None

@@ -3,6 +3,7 @@
 #
 #   make test PYTHON=python3.12 VENV=.venvs/3.12    another Python, in its own environment
 #   make test PYTEST_ARGS='-x tests/test_site.py'   arguments for pytest
+#   make test-faults FAULT_ARGS='--kills 500'       fewer kills
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -17,7 +18,7 @@ PYTEST := $(BIN)/python -m pytest -n $(JOBS)
 .DELETE_ON_ERROR:
 # One environment serves all targets, so two of them must not install into it at once.
 .NOTPARALLEL:
-.PHONY: demo test test-slow lint format types docs bench clean help
+.PHONY: demo test test-slow test-faults lint format types docs bench clean help
 
 demo: $(VENV)/.installed-test  ## run the main job on a small wheelhouse made under ./demo
 	$(BIN)/python examples/demo.py
@@ -27,6 +28,10 @@ test: $(VENV)/.installed-test  ## run the everyday tests
 
 test-slow: $(VENV)/.installed-test  ## run the real-world tests
 	$(PYTEST) -m slow $(PYTEST_ARGS)
+
+# By hand: it takes about half an hour on a quiet machine. FAULT_ARGS='--kills 500', or '--seconds 300'.
+test-faults: $(VENV)/.installed-test  ## kill what changes a wheelhouse 10,000 times, and let the disk fail
+	$(BIN)/python -m tests.faults.campaign $(FAULT_ARGS)
 
 lint: $(VENV)/.installed-lint  ## check style and formatting
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ __all__ = [
     "BUILTIN_LABELS",
     "REAL_LAYOUT",
     "clean_environ",
+    "make_archive",
     "make_tree",
     "make_wheel",
     "pack",
@@ -247,3 +249,21 @@ def pip_report(
         return {}
     report = json.loads(done.stdout)
     return {item["metadata"]["name"]: item["download_info"]["url"] for item in report["install"]}
+
+
+def make_archive(directory: Path, filename: str) -> Path:
+    """Write a source archive of that *filename* whose setup.py refuses to run, as some sites place them."""
+    stem = filename.removesuffix(".zip").removesuffix(".tar.gz")
+    name, _, version = stem.rpartition("-")
+    files = {
+        f"{stem}/setup.py": b"raise SystemExit('load the module')\n",
+        f"{stem}/PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode(),
+    }
+    if filename.endswith(".zip"):
+        return pack(directory / filename, files)
+    with tarfile.open(directory / filename, "w:gz") as archive:
+        for path, content in files.items():
+            member = tarfile.TarInfo(path)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return directory / filename

@@ -19,6 +19,9 @@ PROJECT = Path(__file__).parents[1]
 #: The targets of `make` that run tests, and which: together all of them.
 STAGES = {"test": "not slow", "test-slow": "slow"}
 
+#: The one that only people run: it draws at random what `test-slow` goes through step by step.
+BY_HAND = "test-faults"
+
 
 def written() -> Iterator[str]:
     """Every test function in a file of tests, as pytest names it, without parameters."""
@@ -67,4 +70,17 @@ def test_no_file_of_another_name_has_tests() -> None:
 @pytest.mark.skipif(not (PROJECT / ".ci/run").exists(), reason="a source distribution has no .ci")
 def test_all_checks_have_every_stage() -> None:
     text = (PROJECT / ".ci/run").read_text()
-    assert set(STAGES) <= set(re.findall(r'^ *stage ".*" make (\S+)$', text, re.MULTILINE))
+    stages = set(re.findall(r'^ *stage ".*" make (\S+)$', text, re.MULTILINE))
+    assert set(STAGES) <= stages
+    assert BY_HAND not in stages
+
+
+@requires("make")
+def test_what_is_run_by_hand_runs_the_campaign_of_faults() -> None:
+    shown = subprocess.run(
+        ["make", "--dry-run", BY_HAND, "FAULT_ARGS=--kills 7"],
+        cwd=PROJECT, check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    assert shown.splitlines()[-1].endswith("/python -m tests.faults.campaign --kills 7")
+    listed = subprocess.run(["make", "help"], cwd=PROJECT, check=True, capture_output=True, text=True).stdout
+    assert {*STAGES, BY_HAND} <= {line.split()[0] for line in listed.splitlines()}

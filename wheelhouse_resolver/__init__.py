@@ -51,7 +51,7 @@ _MODULES = {
     "selection.requirements": "Requirement",
     "site.layout": "Arch Directory HostKind Layer SearchPath",
     "site.model": "SearchingHost Site",
-    "tree.candidate": "Candidate InvalidFilename VariantWheel",
+    "tree.candidate": "Candidate InvalidFilename SourceArchive VariantWheel",
     "wheelfile.build_tag": "StampError",
     "wheelfile.validate": "InvalidWheelError",
     "wheelhouse": "Wheelhouse",

@@ -80,6 +80,8 @@ from wheelhouse_resolver.site.model import SearchingHost as SearchingHost
 from wheelhouse_resolver.site.model import Site as Site
 from wheelhouse_resolver.tree.candidate import Candidate as Candidate
 from wheelhouse_resolver.tree.candidate import InvalidFilename as InvalidFilename
+from wheelhouse_resolver.tree.candidate import SourceArchive as SourceArchive
+from wheelhouse_resolver.tree.candidate import VariantWheel as VariantWheel
 from wheelhouse_resolver.wheelfile.build_tag import StampError as StampError
 from wheelhouse_resolver.wheelfile.validate import InvalidWheelError as InvalidWheelError
 from wheelhouse_resolver.wheelhouse import Wheelhouse as Wheelhouse
@@ -147,6 +149,7 @@ __all__ = [
     "Severity",
     "Site",
     "SiteFileError",
+    "SourceArchive",
     "StampError",
     "Step",
     "Suggestion",
@@ -159,6 +162,7 @@ __all__ = [
     "UnreadableDirectoryError",
     "UnreadableWheelError",
     "UnsafeValueError",
+    "VariantWheel",
     "Verdict",
     "Verification",
     "VerifyOptions",

@@ -270,6 +270,13 @@ def test_a_local_label_that_hides_a_better_arch(house: WheelhouseFixture) -> Non
     assert f"demo-1.0+site-500000avx512-{LINUX}.whl" in house.wheels("gentoo/avx512")
 
 
+def test_of_a_wheel_that_is_to_move_its_label_is_not_spoken_of(house: WheelhouseFixture) -> None:
+    """The fix of the one finding would take the file of the other away."""
+    house.add("gentoo/avx512", "demo-1.0-500000avx512-py3-none-any.whl")
+    house.publish(house.wheel("demo-1.0+site-py3-none-any.whl"), "--to", "gentoo/generic")
+    assert [each["kind"] for each in findings(house)] == ["pure-python-in-arch-directory"]
+
+
 @pytest.mark.parametrize(
     ("better", "newest"),
     [("1.0", "1.0+site.2"), ("1.0.0", "1.0+site"), ("1.0+site", "1.0+site.1"), ("2!1.0rc1", "2!1.0rc1+3")],

@@ -159,8 +159,8 @@ def test_options_of_a_requirements_file_that_have_no_say_are_told(
 ) -> None:
     make_tree(tmp_path / "tree", {"generic": ["demo-1.0-py3-none-any.whl"]})
     monkeypatch.chdir(tmp_path)
-    Path("r.txt").write_text("--no-index\n--only-binary :all:\n--no-binary demo\n" + "demo\n" * 2000)
+    Path("r.txt").write_text("--no-index\n--only-binary :all:\n--find-links /more\n" + "demo\n" * 2000)
     host = ("--root", "tree", "--arch", "generic", "--layer", "none", "--python", "3.11")
     assert cli(command, "-r", "r.txt", *host).err == (
-        "warning: r.txt, line 3: --no-binary is ignored: only wheels of the wheelhouse count\n"
+        "warning: r.txt, line 3: --find-links is ignored: only wheels of the wheelhouse count\n"
     )

@@ -47,7 +47,9 @@ def test_offline_and_keep_missing(cli: Cli, root: Path) -> None:
 
 def test_what_a_format_cannot_say_is_a_warning(cli: Cli, root: Path, tmp_path: Path) -> None:
     config = tmp_path / "site.toml"
-    config.write_text(f'root = "{root}"\n[pip]\nconstraint = "/c.txt"\n[pip.install]\npre = true\n')
+    (tmp_path / "c.txt").touch()
+    table = f'[pip]\nconstraint = "{tmp_path}/c.txt"\n[pip.install]\npre = true\n'
+    config.write_text(f'root = "{root}"\n{table}')
     outcome = cli("pip-conf", "--config", config, *GENTOO, "--format", "uv")
     assert outcome.code == 0
     first, second = outcome.err.splitlines()

@@ -417,23 +417,6 @@ CASES: list[tuple[str, EnvironmentFacts, str, str, str]] = [
         f"'{PYTHON}' -m pip install --upgrade pip",
     ),
     (
-        "older-pip",
-        and_also(setting("only-final", "numpy", "files"), version="25.3"),
-        "warning",
-        "pip 25.3 ignores only-final, which pip 26.0 and later obey",
-        f"'{PYTHON}' -m pip install --upgrade pip",
-    ),
-    (
-        "constraints",
-        and_also(
-            setting("constraint", "/nope", "env_var"),
-            constraints=(constraint_problem(Trouble.INVALID, setting("constraint", "/nope", "env_var")),),
-        ),
-        "error",
-        "THIS: every pip install fails (PIP_CONSTRAINT)",
-        "unset PIP_CONSTRAINT",
-    ),
-    (
         "constraints",
         pip_with(constraints=(constraint_problem(Trouble.REFUSED),)),
         "error",
@@ -513,9 +496,9 @@ CASES: list[tuple[str, EnvironmentFacts, str, str, str]] = [
     ),
     (
         "config-unread",
-        pip_with(version="20.1", asked="config list"),
+        pip_with(version="20.3", asked="config list"),
         "note",
-        "pip 20.1 does not say which file a setting is from",
+        "pip 20.3 does not say which file a setting is from",
         f"'{PYTHON}' -m pip install --upgrade pip",
     ),
     (
@@ -1030,7 +1013,7 @@ class TestIndex:
         assert run_checks(self.asking(setting("no-index", "1"))) == []
         pip: Mapping[str, Any] = {"constraint": "/sw/constraints.txt"}
         limits = setting("constraint", "/sw/constraints.txt")
-        assert only_finding(self.asking(limits)).check == "index"
+        assert {each.check for each in run_checks(self.asking(limits))} == {"index", "selection"}
         site = SiteFacts(site=Site.default(ROOT)._replace(pip=MappingProxyType(pip)))
         assert run_checks(self.asking(limits, site=site)) == []
 
@@ -1102,6 +1085,24 @@ def test_whether_a_pip_minds_a_constraint_depends_on_its_release(
         for each in run_checks(pip_with(version=version, constraints=(constraint_problem(trouble),)))
     }
     assert ("constraints" in checks) == found
+
+
+def test_a_constraints_file_of_the_users_that_stops_pip() -> None:
+    by = setting("constraint", "/c d.txt", "env_var")
+    first, second = run_checks(and_also(by, constraints=(constraint_problem(Trouble.INVALID, by),)))
+    assert (first.check, first.severity) == ("constraints", DiagnosticSeverity.ERROR)
+    assert first.message == "THIS: every pip install fails (PIP_CONSTRAINT)"
+    assert first.fix == "unset PIP_CONSTRAINT"
+    assert second.check == "selection"
+
+
+def test_a_pip_that_does_not_know_a_setting_of_the_site() -> None:
+    facts = and_also(setting("only-final", "numpy"), version="25.3")
+    table = MappingProxyType({"only-final": "numpy"})
+    site = SiteFacts(site=Site.default(ROOT)._replace(pip=table))
+    finding = only_finding(replace(facts, site=site))
+    assert (finding.check, finding.severity) == ("older-pip", DiagnosticSeverity.WARNING)
+    assert finding.message == "pip 25.3 ignores only-final, which pip 26.0 and later obey"
 
 
 def test_a_hash_that_need_not_count_is_none() -> None:

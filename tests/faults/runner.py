@@ -5,11 +5,14 @@ This module, run as a program, has everything imported and forks a child for eac
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import ctypes
 import errno
 import fcntl
+import io
 import json
+import mmap
 import os
 import resource
 import signal
@@ -26,7 +29,8 @@ from tests.factories import clean_environ
 
 __all__ = ["Ran", "Runner"]
 
-#: What changes the tree, and so where a kill can matter.
+#: What changes or syncs files, and so where a kill or a fault can matter. What is written to files counts as
+#: well, and so does renameat2, which is not in `os`.
 _STEPS = (
     "link",
     "unlink",
@@ -37,18 +41,25 @@ _STEPS = (
     "rmdir",
     "fchmod",
     "chmod",
+    "chown",
     "fsync",
     "open",
+    "write",
 )
 
 
 class Ran(NamedTuple):
-    """What became of one run, and how long it took. *code*: its exit code, or minus the signal."""
+    """What became of one run, and how long it took.
+
+    code:  its exit code, or minus the signal.
+    steps: how many that change or sync a file it has taken, if they were counted.
+    """
 
     code: int
     seconds: float
     out: str
     err: str
+    steps: int
 
     @property
     def killed(self) -> bool:
@@ -82,6 +93,8 @@ class Runner:
         *,
         kill_after: float | None = None,
         kill_at: int | None = None,
+        fail_at: int | None = None,
+        fail_with: int = errno.EIO,
         without: Sequence[str] = (),
         file_size: int | None = None,
         user: int | None = None,
@@ -90,14 +103,17 @@ class Runner:
         """Run all *commands* at once and wait for them.
 
         kill_after: SIGKILL them after so many seconds.
-        kill_at:    SIGKILL each before its so-manieth step that changes or syncs a file, counted from 0.
+        kill_at:    SIGKILL each before its so-manieth step that changes or syncs a file, counted from 0; half
+                    of what that one would write is written. -1: only count the steps.
+        fail_at:    let that step fail instead, with the error number *fail_with*.
         without:    abilities that the filesystem lacks: `links`, `renames`, `locks`.
         file_size:  the largest file that they may write (bytes).
         user:       who they are (only root may say). group: theirs, if not that of the user's number.
         """
         task = {
             "commands": [[os.fspath(word) for word in command] for command in commands],
-            "kill_after": kill_after, "kill_at": kill_at, "without": list(without),
+            "kill_after": kill_after, "kill_at": kill_at,
+            "fail_at": fail_at, "fail_with": fail_with, "without": list(without),
             "file_size": file_size, "user": user, "group": user if group is None else group,
         }  # fmt: skip
         assert self._process.stdin is not None
@@ -122,24 +138,69 @@ def _cripple(without: Sequence[str]) -> None:
         fcntl.flock = refusing(errno.ENOLCK)
 
 
-def _count_down(steps: int) -> None:
-    left = steps
+class _Steps:
+    """Counts the steps of this process, and kills it or lets it fail at one. *count*: eight shared bytes."""
 
-    def counted(step: Callable[..., Any]) -> Callable[..., Any]:
+    def __init__(self, task: dict[str, Any], count: mmap.mmap) -> None:
+        self._kill_at, self._fail_at, self._error = task["kill_at"], task["fail_at"], task["fail_with"]
+        self._count = count
+
+    def fails(self, before: Callable[[], object] = lambda: None) -> bool:
+        """Count one step; whether it is to fail. *before*: what is still done if it is this one's turn."""
+        now = int.from_bytes(self._count[:8], "little")
+        self._count[:8] = (now + 1).to_bytes(8, "little")
+        if now in (self._kill_at, self._fail_at):
+            before()
+        if now == self._kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return bool(now == self._fail_at)
+
+    def error(self, path: object = None) -> OSError:
+        """The error of the step that fails."""
+        return OSError(self._error, os.strerror(self._error), path)
+
+    def counted(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        """*step*, counted."""
+
         def run(*arguments: Any, **options: Any) -> Any:
-            nonlocal left
-            if left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            left -= 1
+            if self.fails():
+                raise self.error(arguments[0] if isinstance(arguments[0], str) else None)
             return step(*arguments, **options)
 
         return run
 
-    for name in _STEPS:
-        setattr(os, name, counted(getattr(os, name)))
+    def install(self) -> None:
+        """Count all steps from now on."""
+        steps, libc, real_open = self, ctypes.CDLL(None, use_errno=True), open
+
+        class Counted(io.FileIO):
+            def write(self, data: Any) -> int:
+                if steps.fails(lambda: super(Counted, self).write(memoryview(data)[: len(data) // 2])):
+                    raise steps.error()
+                return super().write(data)
+
+        def counted_open(file: Any, mode: str = "r", *arguments: Any, **options: Any) -> Any:
+            if mode not in ("wb", "w+b"):
+                return real_open(file, mode, *arguments, **options)
+            raw = Counted(file, mode)
+            return io.BufferedRandom(raw) if "+" in mode else io.BufferedWriter(raw)
+
+        class Libc:
+            @staticmethod
+            def renameat2(*arguments: Any) -> int:
+                if steps.fails():
+                    ctypes.set_errno(steps._error)
+                    return -1
+                return int(libc.renameat2(*arguments))
+
+        for name in _STEPS:
+            setattr(os, name, self.counted(getattr(os, name)))
+        builtins.open = counted_open
+        if isinstance(ctypes.CDLL, type):  # the filesystem can exchange names
+            ctypes.CDLL = lambda *_, **__: Libc  # type: ignore[misc, assignment]
 
 
-def _child(task: dict[str, Any], arguments: list[str], out: int, err: int) -> int:
+def _child(task: dict[str, Any], arguments: list[str], out: int, err: int, count: mmap.mmap) -> int:
     from wheelhouse_resolver.cli.main import main
 
     os.dup2(out, 1)
@@ -151,15 +212,16 @@ def _child(task: dict[str, Any], arguments: list[str], out: int, err: int) -> in
         os.setgid(task["group"])
         os.setuid(task["user"])
     _cripple(task["without"])
-    if task["kill_at"] is not None:
-        _count_down(task["kill_at"])
+    if task["kill_at"] is not None or task["fail_at"] is not None:
+        _Steps(task, count).install()
     code = main(arguments)
     sys.stdout.flush()
     sys.stderr.flush()
     return code
 
 
-def _run(task: dict[str, Any]) -> list[tuple[int, float, str, str]]:
+def _run(task: dict[str, Any]) -> list[tuple[int, float, str, str, int]]:
+    count = mmap.mmap(-1, 8)
     started = time.monotonic()
     children: dict[int, int] = {}
     files = [(tempfile.TemporaryFile(), tempfile.TemporaryFile()) for _ in task["commands"]]  # noqa: SIM115
@@ -168,7 +230,7 @@ def _run(task: dict[str, Any]) -> list[tuple[int, float, str, str]]:
         if child == 0:
             code = 99
             try:
-                code = _child(task, arguments, *(file.fileno() for file in files[number]))
+                code = _child(task, arguments, files[number][0].fileno(), files[number][1].fileno(), count)
             except BaseException:  # noqa: BLE001 - the tests are to see it
                 traceback.print_exc()
             finally:
@@ -189,7 +251,8 @@ def _run(task: dict[str, Any]) -> list[tuple[int, float, str, str]]:
             file.seek(0)
             texts.append(file.read().decode())
             file.close()
-        found.append((*ended[number], texts[0], texts[1]))
+        found.append((*ended[number], texts[0], texts[1], int.from_bytes(count[:8], "little")))
+    count.close()
     return found
 
 
@@ -213,6 +276,8 @@ def _warm_up() -> None:
                 ["view", "--output", str(base / "view")],
                 ["withdraw", "demo-1.0-1000generic-py3-none-any.whl"],
                 ["restore", "demo-1.0-1000generic-py3-none-any.whl"],
+                ["pip-conf", "--all", "--output-dir", str(base / "conf")],
+                ["lock", "demo", "--output", str(base / "pylock.toml")],
             ):
                 main([*command, "--root", str(base / "house")])
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.factories import BUILTIN_LABELS, make_tree
 from wheelhouse_resolver.errors import NoWheelhouseError, UnsafeValueError
 from wheelhouse_resolver.host.detect import Host
-from wheelhouse_resolver.installers.pip_config import FORMATS, PipConfig, pip_config, static_configs
+from wheelhouse_resolver.installers.pip_config import FORMATS, PipConfig, Setting, pip_config, static_configs
 from wheelhouse_resolver.site.layout import Layer
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.urls import file_url
@@ -442,3 +442,18 @@ class TestStatic:
             },
         }
         assert found == {name: pip_config(site, host, **flag) for name, host in hosts.items()}
+
+
+@pytest.mark.parametrize("option", ["all-releases", "only-final", "no-binary", "only-binary"])
+def test_names_of_projects_are_separated_by_commas(option: str) -> None:
+    config = PipConfig("", (Setting(option, ("one", "two")),))
+    assert f"\n{option} = one,two\n" in config.render()
+    assert config.environment()["PIP_" + option.upper().replace("-", "_")] == "one,two"
+
+
+@pytest.mark.parametrize("form", ["sh", "json", "uv"])
+def test_what_uv_has_nothing_like_is_left_out(form: str) -> None:
+    settings = (Setting("no-deps", ("true",)), Setting("only-final", ("one",)), Setting("pre", ("no",)))
+    config = PipConfig("", settings)
+    assert config.left_out("ini") == []
+    assert config.left_out(form) == ["no-deps: uv has no such setting", "only-final: uv has no such setting"]

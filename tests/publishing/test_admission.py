@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.wheelfile.test_checks import AARCH64, X86_64, elf
 from tests.wheelhouse import WheelhouseFixture
 from wheelhouse_resolver.audit.findings import FindingKind, Severity
 from wheelhouse_resolver.audit.run import audit
+from wheelhouse_resolver.cli.main import main
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.wheelfile.edit import Edits, relabel
 from wheelhouse_resolver.wheelfile.validate import InvalidWheelError, check_wheel
@@ -163,6 +165,18 @@ def test_audit_finds_wheels_for_another_machine(house: WheelhouseFixture) -> Non
     (finding,) = [each for each in found if each["kind"] == "wrong-machine"]
     assert finding["severity"] == "warning"  # no installer there looks at it
     assert finding["message"].startswith("its tags are for x86_64 CPUs, and el9/arm64 is for aarch64")
+
+
+@pytest.mark.parametrize("platform", ["win_amd64", "macosx_11_0_arm64"])
+def test_audit_has_a_wheel_for_another_system_withdrawn(house: WheelhouseFixture, platform: str) -> None:
+    """restamp would refuse it."""
+    house.add("generic", f"demo-1.0-cp311-cp311-{platform}.whl")
+    found = [each for each in audited(house) if each["kind"] in ("wrong-machine", "unstamped")]
+    assert [each["message"] for each in found] == [
+        "for another operating system: no Python on Linux can use its tags"
+    ]
+    assert main(shlex.split(found[0]["fix"])[1:]) == 0
+    assert audited(house) == []
 
 
 @pytest.mark.parametrize(("machine", "invalid"), [(AARCH64, True), (X86_64, False)])

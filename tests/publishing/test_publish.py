@@ -996,7 +996,7 @@ def test_only_the_plain_name_of_a_wheel_is_taken(house: WheelhouseFixture, comma
     house.add("generic", PURE)
     done = house.run(command, name)
     assert (done.code, done.out) == (2, "")
-    assert "not the file name of a wheel (without its directory)" in done.err
+    assert "not the file name of a wheel or source archive (without its directory)" in done.err
     assert house.wheels() == [f"generic/{PURE}"]
 
 

@@ -373,7 +373,7 @@ def test_a_journal_that_cannot_be_written_stops_it_before_anything_is_done(house
     done = house.run("restamp")
     assert (done.code, done.out) == (2, "")
     assert done.err == (
-        f"error: cannot write {house.root}/.trash/restamp.journal: Not a directory\n"
+        f"error: cannot write {house.root}/.trash/restamp.journal: File exists\n"
         "hint: to do it without being able to undo it: "
         f"`{house.site.command('restamp', '--no-undo')}`\n"
     )

@@ -88,6 +88,8 @@ ALONE = {
     "all releases": Case("zz\n--all-rel zz\n", modern=True),
     "all releases on its line": Case("zz --all-releases zz\n", modern=True),
     "only final": Case("--only-final zz\nzz>=1\n", modern=True),
+    "pre before none on its line": Case("--pre --all-releases :none:\nzz\n", modern=True),
+    "pre before final on its line": Case("--pre --only-final :all:\nzz\n", modern=True),
     "all, then final": Case("--all-releases zz\n--only-final zz\nzz\n", modern=True),
     "config settings": Case("zz --config-settings a=b\n", modern=True),
     "no binary, then it is": Case("--no-binary zz\n--only-binary zz\nzz<2\n"),

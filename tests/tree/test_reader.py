@@ -391,7 +391,7 @@ _PROJECTS = st.lists(
 
 @given(projects=_PROJECTS, name=st.text("abc1", min_size=1, max_size=9))
 def test_close_names_are_those_of_difflib(projects: list[str], name: str) -> None:
-    catalogue = Catalogue({NormalizedName(project): () for project in projects})
+    catalogue = Catalogue({NormalizedName(project): () for project in projects}, {})
     squeezed = {project.replace("-", ""): project for project in sorted(projects, reverse=True)}
     near = difflib.get_close_matches(name, squeezed, n=3, cutoff=0.7)
     assert catalogue.close_to(NormalizedName(name)) == [squeezed[each] for each in near]

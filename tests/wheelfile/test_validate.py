@@ -210,6 +210,25 @@ def test_a_wheel_cut_short_anywhere_is_refused(tmp_path: Path, tenths: int) -> N
     assert findings(path)[0].startswith("invalid zip file: ")
 
 
+@pytest.mark.parametrize(
+    ("before", "behind", "where"),
+    [(b"junk", b"", "before"), (b"", b"junk", "behind"), (b"", b"\n", "behind")],
+)
+def test_bytes_around_the_archive_are_refused(
+    tmp_path: Path, before: bytes, behind: bytes, where: str
+) -> None:
+    wheel = make_wheel(tmp_path, NAME)
+    wheel.write_bytes(before + wheel.read_bytes() + behind)
+    assert findings(wheel) == [f"there are bytes {where} the archive, which uv refuses"]
+
+
+def test_a_comment_of_the_archive_is_part_of_it(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, NAME)
+    with zipfile.ZipFile(wheel, "a") as archive:
+        archive.comment = b"a comment"
+    check_wheel(str(wheel))
+
+
 def test_random_bytes_are_refused(tmp_path: Path) -> None:
     for seed in range(50):
         (tmp_path / NAME).write_bytes(random.Random(seed).randbytes(seed * 10 + 1))

@@ -29,6 +29,7 @@ from wheelhouse_resolver.wheelfile.metadata import metadata_of
 from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata
 from wheelhouse_resolver.wheelfile.name import WheelName
 from wheelhouse_resolver.wheelfile.parsing import parsed_specifier
+from wheelhouse_resolver.wheelfile.tags import machine_of
 from wheelhouse_resolver.wheelfile.validate import installer_problems
 
 #: So many problems of one wheel are shown.
@@ -105,6 +106,11 @@ def check_stamp(site: Site, candidate: Candidate) -> Iterator[Finding]:
     """What is wrong with the stamp of *candidate*."""
     state, own = stamping(candidate.build, candidate.directory, site)
     label, restamp = candidate.directory.label, site.command("restamp")
+    if not any(tag.platform == "any" or machine_of(tag.platform) for tag in candidate.tags):
+        withdraw = withdraw_command(site, candidate.directory, candidate.filename)  # restamp would refuse
+        message = "for another operating system: no Python on Linux can use its tags"
+        yield Finding.about([candidate], FindingKind.MACHINE, message, withdraw)
+        return
     if own >= BAND:
         message = f"its own build number {own} leaves no room for a stamp"
         fix = "rebuild it with a lower build number"

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from wheelhouse_resolver.tree.candidate import Candidate
+from wheelhouse_resolver.tree.candidate import Installable
 from wheelhouse_resolver.utils.serialise import to_plain
 
 
@@ -33,6 +33,8 @@ class FindingKind(enum.Enum):
     INVALID = "invalid-wheel"
     VARIANT = "wheel-variant"
     MISNAMED = "misnamed"
+    SOURCE = "source-archive"
+    BUILT = "source-archive-taken"
     BROKEN = "broken"
     UNREADABLE = "unreadable"
     LEFTOVER = "leftover"
@@ -46,7 +48,7 @@ class FindingKind(enum.Enum):
 
 
 _ERRORS = frozenset(
-    {"ORDER", "INVERSION", "REQUIRES_PYTHON", "BROKEN", "INVALID", "UNREADABLE", "CONSTRAINTS"}
+    {"ORDER", "INVERSION", "REQUIRES_PYTHON", "BUILT", "BROKEN", "INVALID", "UNREADABLE", "CONSTRAINTS"}
 )
 
 
@@ -81,9 +83,9 @@ class Finding(NamedTuple):
 
     @classmethod
     def about(
-        cls, candidates: Sequence[Candidate], kind: FindingKind, message: str, fix: str, **more: Any
+        cls, candidates: Sequence[Installable], kind: FindingKind, message: str, fix: str, **more: Any
     ) -> Finding:
-        """A finding about these wheels of one version."""
+        """A finding about these files of one version."""
         paths = tuple(each.path for each in candidates)
         project, version = str(candidates[0].name), str(candidates[0].version)
         return cls(kind, message, paths, fix, project, version, **more)

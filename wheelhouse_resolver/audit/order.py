@@ -11,7 +11,7 @@ from wheelhouse_resolver.audit.findings import Finding, FindingKind
 from wheelhouse_resolver.installers.inversion import concerned_pythons
 from wheelhouse_resolver.publishing.order import WrongOrder, accepts, visible
 from wheelhouse_resolver.publishing.withdrawal import withdraw_command
-from wheelhouse_resolver.site.layout import HostKind
+from wheelhouse_resolver.site.layout import GENERIC, HostKind
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree.candidate import Candidate
 
@@ -66,6 +66,8 @@ def _outranked(site: Site, hosts: Sequence[HostKind], same: Sequence[Candidate])
                 case[2][host.label] = None
                 case[3][str(python)] = None
     for better, newest, labels, versions in found.values():
+        if better.directory.arch != GENERIC and all(tag.platform == "any" for tag in better.tags):
+            continue  # it belongs in a generic directory, as another finding says: the fixes would collide
         message = (
             f"every installer takes {newest.directory.label}/{newest.filename} and not "
             f"{better.directory.label}/{better.filename}: its local label makes the version newer"

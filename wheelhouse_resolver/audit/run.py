@@ -11,12 +11,13 @@ import shlex
 import signal
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from itertools import groupby
+from itertools import chain, groupby
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from wheelhouse_resolver.audit import files
+from wheelhouse_resolver.audit.archives import check_archives
 from wheelhouse_resolver.audit.findings import Finding, FindingKind
 from wheelhouse_resolver.audit.order import check_labels, order_finding
 from wheelhouse_resolver.errors import UnreadableDirectoryError, WheelhouseError
@@ -26,7 +27,13 @@ from wheelhouse_resolver.selection.constraints import site_problems
 from wheelhouse_resolver.site.layout import Directory
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree import listing
-from wheelhouse_resolver.tree.candidate import Candidate, VariantWheel, parse_candidate
+from wheelhouse_resolver.tree.candidate import (
+    Candidate,
+    SourceArchive,
+    VariantWheel,
+    parse_archive,
+    parse_candidate,
+)
 from wheelhouse_resolver.utils import atomic
 from wheelhouse_resolver.utils.process import end_with_parent
 
@@ -81,14 +88,21 @@ class _Look:
     def __call__(self, project: _Entries) -> Iterator[Finding]:
         site, hosts = self._site, self._hosts
         by_version: dict[Version, list[Candidate]] = defaultdict(list)
+        archives: list[SourceArchive] = []
         for _, number, filename in project:
-            each = parse_candidate(filename, self._directories[number])
+            directory = self._directories[number]
+            if not filename.endswith(listing.SUFFIX):
+                archives += filter(None, [parse_archive(filename, directory)])
+                continue
+            each = parse_candidate(filename, directory)
             if isinstance(each, Candidate):
                 by_version[each.version].append(each)
             else:
                 fix = withdraw_command(site, each.directory, each.filename)
                 kind = FindingKind.VARIANT if isinstance(each, VariantWheel) else FindingKind.MISNAMED
                 yield Finding(kind, each.problem, (each.path,), fix)
+        if archives:
+            yield from check_archives(site, archives, [*chain(*by_version.values())], hosts)
         contents: dict[str, files.Content] = {}
         sound: list[Candidate] = []
         for _, same in sorted(by_version.items()):
@@ -171,6 +185,13 @@ def _read_directory(site: Site, directory: Directory, number: int, wheels: _Entr
     for name in names:
         if name.endswith(listing.SUFFIX):
             wheels.append((canonicalize_name(name.partition("-")[0]), number, name))
+        elif name.endswith(listing.ARCHIVES):
+            if archive := parse_archive(name, directory):
+                wheels.append((archive.name, number, name))
+        elif name.endswith(listing.OLD_ARCHIVES):
+            path, fix = os.path.join(directory.path, name), withdraw_command(site, directory, name)
+            message = "pip older than 24.0 takes it for a source archive, and may build it"
+            yield Finding(FindingKind.SOURCE, message, (path,), fix)
         elif name.startswith(atomic.TEMPORARY_PREFIX):
             path = os.path.join(directory.path, name)
             message = "a temporary file of a publisher that is running or was killed"

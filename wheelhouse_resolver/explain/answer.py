@@ -13,7 +13,7 @@ from wheelhouse_resolver.selection.reasons import FileStatus, grouped, place_of
 from wheelhouse_resolver.selection.requirements import Requirement
 from wheelhouse_resolver.site.layout import NO_LAYER
 from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.tree.candidate import Candidate
+from wheelhouse_resolver.tree.candidate import Candidate, SourceArchive
 from wheelhouse_resolver.utils.serialise import to_plain
 
 #: {value}: what the step goes to.
@@ -21,11 +21,13 @@ _ADVICE = {
     Action.NAME: "did you mean {value}?",
     Action.PRE: "allow pre-releases",
     Action.BINARY: "override no-binary",
+    Action.WHEELS: "take a wheel, not the source archive",
     Action.PYTHON: "use Python {pythons} (this is {python})",
     Action.LAYER: "load the module of the layer {value} ({layer})",
     Action.LOWER: "export WHEELHOUSE_ARCH={value} before loading the wheelhouse's module",
     Action.NODE: "use a node with {value} ({needs}this is {arch})",
     Action.CONSTRAINT: "lift the constraint {value}: ask the maintainer of that file",
+    Action.WITHDRAW: "ask the site's staff to withdraw the archive, or to add to the [pip] table: {option}",
     Action.REPLACE: "ask the site's staff to withdraw the faulty file and to publish a sound one, "
     "rebuilt or of a fixed release",
     Action.BUILD: "ask the site's staff to build {asked}",
@@ -37,6 +39,7 @@ class Verdict(enum.Enum):
 
     PICKED = "picked"
     BROKEN = "broken"
+    SOURCE = "source"
     IGNORED = "ignored"
     NOTHING = "nothing"
     UNKNOWN = "unknown-project"
@@ -52,7 +55,9 @@ class Answer(NamedTuple):
     python:      the target Python, such as `3.11` or `PyPy 3.10`.
     verdict:     what came of it.
     best:        what pip would choose; broken if the verdict says so.
-    problem:     what is wrong with it, why the requirement is ignored, or that no version can satisfy it.
+    source:      the source archive that pip builds instead of a wheel.
+    problem:     what is wrong with the wheel, why pip builds the archive, why it ignores the requirement, or
+                 that no version can satisfy it.
     files:       everything else of the project anywhere in the tree, the nearest miss first.
     suggestions: what would help, most useful first.
     close:       close names of projects, when there is no such project.
@@ -65,6 +70,7 @@ class Answer(NamedTuple):
     python: str
     verdict: Verdict
     best: Candidate | None = None
+    source: SourceArchive | None = None
     problem: str = ""
     files: tuple[FileStatus, ...] = ()
     suggestions: tuple[Suggestion, ...] = ()
@@ -85,7 +91,7 @@ class Answer(NamedTuple):
         return {
             "requirement": str(self.asked),
             "host": {"python": self.python, **to_plain(self.host, "layer", "arch")},
-            **to_plain(self, "verdict", "best", "problem", "suggestions"),
+            **to_plain(self, "verdict", "best", "source", "problem", "suggestions"),
             "close_names": list(self.close),
             **to_plain(self, "files", "warnings"),
         }
@@ -112,7 +118,8 @@ def _lines(answer: Answer, every_file: bool) -> Iterator[str]:
 def _verdict(answer: Answer) -> Iterator[str]:
     asked, host = answer.asked, answer.host
     here = f"Python {answer.python}, layer {host.layer or NO_LAYER}, arch {host.arch}"
-    best = place_of(answer.best) if answer.best is not None else ""
+    taken = answer.best or answer.source
+    best = place_of(taken) if taken is not None else ""
     if answer.verdict is Verdict.UNKNOWN:
         close = f"; close names: {', '.join(answer.close)}" if answer.close else ""
         yield f"{asked}: no project named {asked.name} in the wheelhouse{close}"
@@ -122,6 +129,7 @@ def _verdict(answer: Answer) -> Iterator[str]:
         Verdict.DIRECT: f"{asked}: pip installs what it names, whatever the wheelhouse has",
         Verdict.PICKED: f"{asked}: {best} ({here})",
         Verdict.BROKEN: f"{asked}: BROKEN WHEEL: pip chooses {best} and fails ({here})",
+        Verdict.SOURCE: f"{asked}: NO WHEEL: pip builds {best} from source ({here})",
         Verdict.NOTHING: f"{asked}: no wheel in the wheelhouse that pip could install here ({here})",
     }[answer.verdict]
     if answer.problem and answer.verdict is not Verdict.IGNORED:
@@ -145,6 +153,7 @@ def _advice(step: Step, answer: Answer) -> str:
         python=python,
         layer=f"this is {host.layer}" if host.layer else "no layer is loaded",
         arch=host.arch,
+        option=f'only-binary = ["{answer.asked.name}"]',
         needs=_cpu(value, answer) if step.action is Action.NODE else "",
         asked=f"{answer.asked}{'' if unknown else f' for Python {python}'}: {lacking}",
     )

@@ -17,7 +17,7 @@ from wheelhouse_resolver.selection.pick import Pick, decide, sound_versions
 from wheelhouse_resolver.selection.policy import Policy
 from wheelhouse_resolver.selection.requirements import Requirement, parse_requirement
 from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.tree.candidate import Candidate, WheelFile
+from wheelhouse_resolver.tree.candidate import Candidate, TreeFile
 
 
 class Scenario(NamedTuple):
@@ -32,7 +32,7 @@ class Scenario(NamedTuple):
     host: Host
     asked: Requirement
     policy: Policy
-    files: tuple[WheelFile, ...]
+    files: tuple[TreeFile, ...]
 
     def decided(self) -> Pick:
         """What policy chooses."""
@@ -42,7 +42,7 @@ class Scenario(NamedTuple):
         """What policy chooses without the versions of which a broken wheel is chosen; and these versions."""
         return sound_versions(self.asked, self.policy, self._searched())
 
-    def _searched(self) -> list[WheelFile]:
+    def _searched(self) -> list[TreeFile]:
         # Layers may share directories: what is searched counts as the host's layer has it.
         path = {directory.path: directory for directory in self.site.search_path(self.host)}
         return [

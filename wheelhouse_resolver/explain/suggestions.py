@@ -8,6 +8,7 @@ thing are changes combined.
 from __future__ import annotations
 
 import enum
+import os
 import re
 import shlex
 from collections.abc import Iterable, Sequence
@@ -25,7 +26,7 @@ from wheelhouse_resolver.selection.pick import forbidding
 from wheelhouse_resolver.selection.requirements import Requirement
 from wheelhouse_resolver.selection.together import contradictory
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
-from wheelhouse_resolver.tree.candidate import Candidate
+from wheelhouse_resolver.tree.candidate import Candidate, SourceArchive
 from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.wheelfile.metadata_cache import cached_metadata
 from wheelhouse_resolver.wheelfile.tags import pythons_of
@@ -38,11 +39,13 @@ class Action(enum.Enum):
     VERSION = "other-version"
     PRE = "pre-releases"
     BINARY = "take-wheels"
+    WHEELS = "take-no-source"
     PYTHON = "other-python"
     LAYER = "other-layer"
     LOWER = "lower-arch"
     NODE = "other-node"
     CONSTRAINT = "lift-constraint"
+    WITHDRAW = "withdraw-source"
     REPLACE = "replace-file"
     BUILD = "build"
 
@@ -51,7 +54,8 @@ class Step(NamedTuple):
     """One change: the *action*, and the *values* that it goes to.
 
     NAME: the project. VERSION: the specifier. PYTHON: the versions that all do, newest first. LAYER, LOWER,
-    NODE: the layer, the arch. CONSTRAINT: the constraints, each with its file and line. REPLACE: the file.
+    NODE: the layer, the arch. CONSTRAINT: the constraints, each with its file and line. WITHDRAW and
+    REPLACE: the files.
     onward: of PYTHON: the version from which on all others would do as well; else empty.
     """
 
@@ -66,7 +70,7 @@ _PLACE = {action: place for place, action in enumerate(Action)}
 _MOST_LEFT_OUT = 10
 
 #: What is an option or argument of pip.
-_FOR_PIP = frozenset({Action.NAME, Action.VERSION, Action.PRE, Action.BINARY})
+_FOR_PIP = frozenset({Action.NAME, Action.VERSION, Action.PRE, Action.BINARY, Action.WHEELS})
 
 #: Of those that differ in nothing else, one is suggested; but all Pythons.
 _ONE_OF = frozenset({Action.PYTHON, Action.NODE, Action.LOWER, Action.VERSION})
@@ -101,13 +105,22 @@ def _suggestion(then: Scenario, steps: Iterable[Step], gives: Candidate | None) 
     command = None
     if Action.REPLACE in actions and gives is not None:
         command = then.site.command("withdraw", "--to", gives.directory.label, gives.filename)
+    elif Action.WITHDRAW in actions:
+        command = " && ".join(
+            then.site.command("withdraw", "--to", directory.label, os.path.basename(path))
+            for step in steps
+            for path in (step.values if step.action is Action.WITHDRAW else ())
+            for directory in then.site.directories()
+            if directory.path == os.path.dirname(path)
+        )
     elif not actions.isdisjoint(_FOR_PIP):
         words = []
         if Action.PRE in actions:
             # pip refuses --pre where a configuration file has one of the other options.
             own = then.policy.all_releases or then.policy.only_final
             words += ["--all-releases", then.asked.name] if own else ["--pre"]
-        words += ["--only-binary", then.asked.name] if Action.BINARY in actions else []
+        if not actions.isdisjoint({Action.BINARY, Action.WHEELS}):
+            words += ["--only-binary", then.asked.name]
         command = shlex.join(["pip", "install", *words, str(then.asked)])
     return Suggestion(steps, then.asked, command, gives)
 
@@ -144,13 +157,15 @@ def _by_changes(now: Scenario) -> list[Suggestion]:
     fit = [each for each in wheels if any(tag.platform in own for tag in each.tags)]
     if not fit:
         return []
-    now = now._replace(files=tuple(fit))
+    archives = [each for each in now.files if isinstance(each, SourceArchive)]
+    now = now._replace(files=(*fit, *archives))
     pythons, next_python = _pythons(now, fit)
     # A Python's tags take longest to work out, so that is the outermost loop.
     changes: list[list[Step]] = [
         [Step(Action.PYTHON, (each,)) for each in (*pythons, next_python)],
         [] if now.policy.prereleases_of(now.asked.name) else [Step(Action.PRE)],
         [] if now.policy.allows_binary(now.asked.name) else [Step(Action.BINARY)],
+        _without_archives(now),
         [Step(Action.LAYER, (each,)) for each in _layers(now)],
         _archs(now),
         [Step(Action.CONSTRAINT)] if now.policy.constraints_on(now.asked.name) else [],
@@ -214,8 +229,11 @@ def _after(now: Scenario, step: Step) -> Scenario:
         if not policy.all_releases and not policy.only_final:
             return now._replace(policy=policy._replace(prereleases=True))
         return now._replace(policy=policy._replace(all_releases=policy.all_releases | {now.asked.name}))
-    if step.action is Action.BINARY:
-        return now._replace(policy=policy._replace(no_binary=frozenset()))
+    if step.action in (Action.BINARY, Action.WHEELS):
+        wheels = policy.only_binary | {now.asked.name}
+        return now._replace(policy=policy._replace(no_binary=frozenset(), only_binary=wheels))
+    if step.action is Action.WITHDRAW:
+        return now._replace(files=tuple(each for each in now.files if each.path not in step.values))
     if step.action is Action.CONSTRAINT:
         return now._replace(policy=policy._replace(constraints=()))
     (value,) = step.values
@@ -271,6 +289,16 @@ def _pythons(now: Scenario, wheels: Iterable[Candidate]) -> tuple[list[str], str
     names = [f"{major}.{minor}" for major, minor in sorted(others, reverse=True)]
     mine = now.policy.python_name
     return [each for each in (*names, *sorted(threaded)) if each != mine], f"3.{max(minors) + 1}"
+
+
+def _without_archives(now: Scenario) -> list[Step]:
+    """What keeps pip from building a source archive, if it would: one way for users, one for the staff."""
+    inway: list[str] = []
+    files = now.files
+    while now.policy.allows_binary(now.asked.name) and (source := now._replace(files=files).decided().source):
+        inway.append(source.path)
+        files = tuple(each for each in files if each.path != source.path)
+    return [Step(Action.WHEELS), Step(Action.WITHDRAW, tuple(inway))] if inway else []
 
 
 def _required(file: Candidate) -> set[tuple[int, int]]:

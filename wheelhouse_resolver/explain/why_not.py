@@ -52,6 +52,8 @@ def why_not_each(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[
             warnings += [*_damages(best), *_needs_pre(asked, best, policy)]
         elif broken is not None and isinstance(broken.file, Candidate):
             verdict, best, problem = Verdict.BROKEN, broken.file, broken.exclusions[0].about[0]
+        elif picked.source is not None:
+            verdict, problem = Verdict.SOURCE, picked.because
         elif contradictory(asked.specifier):
             problem = trouble(asked)
         elif not now.files:
@@ -67,6 +69,7 @@ def why_not_each(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[
             asked=asked,
             verdict=verdict,
             best=best,
+            source=picked.source,
             problem=problem,
             files=tuple(each for each in picked.rejected if each != broken),
             suggestions=() if verdict is Verdict.PICKED else tuple(suggestions(now, others)),

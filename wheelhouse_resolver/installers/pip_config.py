@@ -32,7 +32,12 @@ _FILES = frozenset({"build-constraint", "constraint", "find-links", "requirement
 _SEPARATED = _FILES | {"extra-index-url", "trusted-host", "use-feature", "use-deprecated"}
 
 #: pip splits the values of these at commas.
-_COMMAS = frozenset({"no-binary", "only-binary"})
+_COMMAS = frozenset({"all-releases", "no-binary", "only-binary", "only-final"})
+
+#: What decides which wheels pip installs, and has no like in uv.
+_NOT_FOR_UV = frozenset(
+    {"all-releases", "ignore-requires-python", "no-deps", "no-dependencies", "only-final"}
+)
 
 
 class _UvOption(NamedTuple):
@@ -118,6 +123,9 @@ class PipConfig(NamedTuple):
             return []
         lost = [
             f"[pip.{name}]: only an INI file has settings of single commands" for name, _ in self.commands
+        ]
+        lost += [
+            f"{each.option}: uv has no such setting" for each in self.settings if each.option in _NOT_FOR_UV
         ]
         if form == "uv":
             lost += [

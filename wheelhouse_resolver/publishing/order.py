@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import permutations
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from packaging.tags import Tag
 
@@ -22,12 +22,14 @@ from wheelhouse_resolver.installers.ordering import (
 from wheelhouse_resolver.selection.policy import policy_key
 from wheelhouse_resolver.site.layout import HostKind
 from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.tree.candidate import Candidate
+from wheelhouse_resolver.tree.candidate import Candidate, SourceArchive
 from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.wheelfile.build_tag import StampState, stamping
 
+_T = TypeVar("_T", Candidate, SourceArchive)
 
-def visible(candidates: Sequence[Candidate], host: HostKind) -> list[Candidate]:
+
+def visible(candidates: Sequence[_T], host: HostKind) -> list[_T]:
     """Those of *candidates* that *host* searches."""
     searched = {directory.path for directory in host.search_path}
     return [each for each in candidates if each.directory.path in searched]

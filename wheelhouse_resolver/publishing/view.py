@@ -78,6 +78,8 @@ def _links(site: Site, directory: Directory) -> tuple[dict[str, str], list[str]]
             continue
         if wanted.setdefault(name, each.path) != each.path:
             unfit.append(f"{each.path}: {os.path.basename(wanted[name])} has the same stamped name")
+    for name in listing.wheel_names(directory, lambda name: name.endswith(listing.ARCHIVES)):
+        wanted[name] = os.path.join(directory.path, name)  # installers see those as well
     return wanted, unfit
 
 

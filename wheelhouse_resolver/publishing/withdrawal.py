@@ -1,4 +1,4 @@
-"""Withdrawing wheels from a wheelhouse by name, and restoring them."""
+"""Withdrawing wheels and source archives from a wheelhouse by name, and restoring them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from wheelhouse_resolver.publishing.report import FileChange, PublishObserver, P
 from wheelhouse_resolver.site.layout import Directory
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree import listing
+
+#: What may be withdrawn: all that any installer takes.
+_WITHDRAWN = (listing.SUFFIX, *listing.ARCHIVES, *listing.OLD_ARCHIVES)
 
 
 def withdraw(
@@ -97,8 +100,10 @@ def _found(
     directories = [directory] if directory is not None else site.directories()
     found: list[str | trash.Trashed] = []
     for filename in dict.fromkeys(filenames):
-        if os.path.basename(filename) != filename or not filename.endswith(listing.SUFFIX):
-            raise PublishError(filename, "not the file name of a wheel (without its directory)")
+        if os.path.basename(filename) != filename or not filename.endswith(_WITHDRAWN):
+            raise PublishError(
+                filename, "not the file name of a wheel or source archive (without its directory)"
+            )
         for look in looks:
             if here := [there for each in directories if (there := look(each, filename)) is not None]:
                 found += here

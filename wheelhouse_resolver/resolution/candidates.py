@@ -8,7 +8,7 @@ and fail, it is left out: what is locked can be installed. Every wheel is read o
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import NamedTuple, TypeAlias
 
@@ -20,7 +20,7 @@ from packaging.version import Version
 from wheelhouse_resolver.host.target_python import python_version
 from wheelhouse_resolver.selection.builds import examine, is_foreign, requires_python
 from wheelhouse_resolver.selection.policy import Policy, builds_by_version
-from wheelhouse_resolver.tree.candidate import Candidate, WheelFile
+from wheelhouse_resolver.tree.candidate import Candidate, Installable, SourceArchive, TreeFile
 from wheelhouse_resolver.tree.catalogue import Catalogue
 from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata, cached_metadata_of_many
 
@@ -29,6 +29,9 @@ PYTHON = NormalizedName("<Python>")
 
 _NO_EXTRAS: frozenset[str] = frozenset()
 
+
+#: Why a source archive is no candidate; pip would build it to learn what it requires.
+_SOURCE = "a source archive, which pip would build: a lock has wheels alone"
 
 #: Gets how many wheels were read, of how many projects so far.
 Progress: TypeAlias = Callable[[int, int], object]
@@ -128,14 +131,14 @@ class CandidateFactory:
         self.requirements_of = cache(self._requirements_of)
         self._versions = cache(self._allowed_versions)
 
-    def _files(self, project: NormalizedName) -> tuple[list[Candidate], list[WheelFile]]:
-        """The files of *project* that may be chosen, newest and best first, and the others."""
+    def _files(self, project: NormalizedName) -> tuple[list[Installable], list[TreeFile]]:
+        """The files of *project* that pip may choose, newest and best first, and the others."""
         fit, unfit = self.policy.sort_candidates(self.catalogue.files(project))
         if links := self.policy.links_of(project):
             paths = {each.file for each in links}
             named = [each for each in fit if each.path in paths]
             return named, [*(each for each in fit if each.path not in paths), *unfit]
-        return (fit, unfit) if self.policy.allows_binary(project) else ([], [*fit, *unfit])
+        return fit, unfit
 
     def candidates(
         self, project: NormalizedName, specifier: SpecifierSet, extras: frozenset[str]
@@ -149,7 +152,7 @@ class CandidateFactory:
             if candidate is not None:
                 yield self.with_extras(candidate, extras)
 
-    def _allowed_versions(self, project: NormalizedName, specifier: SpecifierSet) -> list[list[Candidate]]:
+    def _allowed_versions(self, project: NormalizedName, specifier: SpecifierSet) -> list[list[Installable]]:
         return builds_by_version(self.policy.filter_versions(self.files(project)[0], specifier))
 
     def _with_extras(self, candidate: ResolverCandidate, extras: frozenset[str]) -> ResolverCandidate:
@@ -167,13 +170,14 @@ class CandidateFactory:
             for each in requirements
             if each.exactly is None and not each.elsewhere and each.identifier not in passed
         ]:
-            likely: dict[str, tuple[list[Candidate], frozenset[str]]] = {}
+            likely: dict[str, tuple[list[Installable], frozenset[str]]] = {}
             for each in requirements:
                 specifier = self.policy.narrowed(each.specifier, each.project)
                 for builds in self._versions(each.project, specifier)[:1]:
                     likely.setdefault(each.identifier, (builds, each.extras))
             passed.update(each.identifier for each in requirements)
-            paths = dict.fromkeys(builds[0].path for builds, _ in likely.values())
+            firsts = (builds[0] for builds, _ in likely.values())
+            paths = dict.fromkeys(each.path for each in firsts if isinstance(each, Candidate))
             self._metadata.update(
                 cached_metadata_of_many(path for path in paths if path not in self._metadata)
             )
@@ -208,9 +212,12 @@ class CandidateFactory:
             self._warn(f"{wheel.path}: the marker of {requirement} cannot be evaluated: {error}")
             return True
 
-    def candidate_of(self, builds: list[Candidate]) -> ResolverCandidate | None:
+    def candidate_of(self, builds: Sequence[Installable]) -> ResolverCandidate | None:
         """The candidate that one version is: its best build; None if that cannot be used (see `broken`)."""
         for wheel in builds:
+            if isinstance(wheel, SourceArchive):
+                self._leave_out(wheel.path, _SOURCE)
+                return None
             if wheel.path not in self._made:
                 self._made[wheel.path] = self._make(wheel)
             if wheel.path not in self._foreign:
@@ -226,9 +233,12 @@ class CandidateFactory:
             return self._parsed(wheel, metadata)
         if is_foreign(flaw):
             self._foreign.add(wheel.path)
-        self.broken[wheel.path] = str(flaw)
-        self._warn(f"left out {wheel.path}: {flaw}")
+        self._leave_out(wheel.path, str(flaw))
         return None
+
+    def _leave_out(self, path: str, problem: str) -> None:
+        self.broken[path] = problem
+        self._warn(f"left out {path}: {problem}")
 
     def _parsed(self, wheel: Candidate, metadata: CoreMetadata) -> ResolverCandidate:
         return ResolverCandidate(

@@ -19,7 +19,7 @@ from wheelhouse_resolver.errors import printable
 from wheelhouse_resolver.resolution import candidates
 from wheelhouse_resolver.selection.policy import builds_by_version
 from wheelhouse_resolver.selection.requirements import Requirement
-from wheelhouse_resolver.tree.candidate import InvalidFilename
+from wheelhouse_resolver.tree.candidate import InvalidFilename, SourceArchive
 from wheelhouse_resolver.utils.serialise import to_plain
 
 #: Facts, each with the candidates that state it.
@@ -318,7 +318,8 @@ def _exists(factory: candidates.CandidateFactory, project: NormalizedName) -> Ex
         reason = f"its wheels are not for Python {python.major}.{python.minor} here"
     for file in unfit:
         if not isinstance(file, InvalidFilename) and file.version not in usable:
-            unusable.setdefault(file.version, reason)
+            built = isinstance(file, SourceArchive) and not links
+            unusable.setdefault(file.version, "a source archive, and only-binary is set" if built else reason)
     return Exists(
         project,
         tuple(map(str, usable)),

@@ -1,4 +1,4 @@
-"""What there is: the wheels that a host can install, newest first.
+"""What there is: the wheels that a host can install, and the archives that pip would build, newest first.
 
 `pick` answers for one requirement with one wheel; here the answer is every project's newest version, or all
 of its versions, wherever the host's search path has them. Which wheels count, and which comes first, is
@@ -32,7 +32,7 @@ from wheelhouse_resolver.selection.policy import Policy, builds_by_version
 from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
 from wheelhouse_resolver.selection.together import together, trouble
 from wheelhouse_resolver.site.layout import NO_LAYER, Directory
-from wheelhouse_resolver.tree.candidate import Candidate
+from wheelhouse_resolver.tree.candidate import Candidate, Installable, SourceArchive
 from wheelhouse_resolver.tree.catalogue import Catalogue
 from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.wheelfile.build_tag import build_text
@@ -78,7 +78,7 @@ def _tag_part(place: int) -> Callable[[Candidate], str]:
 
 
 #: What a wheel says in each column of its own.
-_OF_WHEEL: dict[str, Callable[[Candidate], str | int | None]] = {
+_OF_WHEEL: dict[str, Callable[[Any], str | int | None]] = {
     "version": lambda wheel: _public(wheel.filename.split("-", 2)[1]),
     "local": lambda wheel: wheel.version.local,
     "build": lambda wheel: build_text(wheel.build) or None,
@@ -93,6 +93,14 @@ _OF_WHEEL: dict[str, Callable[[Candidate], str | int | None]] = {
     "path": lambda wheel: wheel.path,
 }
 
+#: What a source archive says; it is `source` where wheels name their Python.
+_OF_SOURCE: dict[str, Callable[[Any], str | int | None]] = {
+    **_OF_WHEEL,
+    "version": lambda archive: _public(str(archive.version)),
+    **dict.fromkeys(("build", "abi", "platform"), lambda _: None),
+    "python": lambda _: "source",
+}
+
 #: All columns, in the order of JSON.
 COLUMNS = ("name", *_OF_WHEEL, "state", "wanted")
 
@@ -101,7 +109,7 @@ class Row(NamedTuple):
     """A project with a wheel of it, with several (condensed), or with none, because nothing serves.
 
     name:      the project, normalised.
-    wheels:    most specific first.
+    wheels:    most specific first; a source archive may be in the place of one.
     wanted:    of what is not available: the versions that were asked for.
     condensed: whether the row stands for all wheels of a version.
     close:     of what is not available: close names of projects, when there is no such project.
@@ -109,7 +117,7 @@ class Row(NamedTuple):
     """
 
     name: str
-    wheels: tuple[Candidate, ...] = ()
+    wheels: tuple[Installable, ...] = ()
     wanted: str = ""
     condensed: bool = False
     close: tuple[str, ...] = ()
@@ -123,7 +131,12 @@ class Row(NamedTuple):
             return "available" if self.wheels else "not available"
         if column == "wanted":
             return None if self.wheels else self.wanted or "any"
-        values = list(dict.fromkeys(map(_OF_WHEEL[column], self.wheels)))
+        values = list(
+            dict.fromkeys(
+                (_OF_SOURCE if isinstance(each, SourceArchive) else _OF_WHEEL)[column](each)
+                for each in self.wheels
+            )
+        )
         if self.condensed and column not in ("version", "local"):  # which its wheels have in common
             return values
         return values[0] if values else None
@@ -135,7 +148,9 @@ class Row(NamedTuple):
 
 def texts_of(rows: Sequence[Row], columns: Iterable[str]) -> list[tuple[str, ...]]:
     """What *rows* say in *columns*, for people: "" for nothing, `none` for no layer, several with commas."""
-    plain = not any(row.condensed or not row.wheels for row in rows)
+    plain = not any(
+        row.condensed or not row.wheels or isinstance(row.wheels[0], SourceArchive) for row in rows
+    )
     shown: list[list[str]] = []
     for column in columns:
         read = _OF_WHEEL.get(column)
@@ -217,7 +232,7 @@ def avail(wheelhouse: Tree, host: Host, wanted: Wanted, scope: Scope) -> Listing
         return wheelhouse.catalogue(directories) if narrow else catalogue
 
     selector = _Selector(catalogue, policy, scope)
-    found: dict[NormalizedName, list[Candidate]] = {}
+    found: dict[NormalizedName, list[Installable]] = {}
     matches = {
         each: [name for name in catalogue.projects if fnmatchcase(name, pattern)]
         for each in wanted.patterns
@@ -256,7 +271,7 @@ def condensed(rows: Iterable[Row]) -> list[Row]:
 
 
 class _Selector:
-    """Chooses among the wheels of one project after another."""
+    """Chooses among the files of one project after another."""
 
     def __init__(self, catalogue: Catalogue, policy: Policy, scope: Scope) -> None:
         self._catalogue = catalogue
@@ -272,22 +287,20 @@ class _Selector:
 
         self._fits = fits
 
-    def shown(self, project: NormalizedName, specifier: SpecifierSet, checked: bool) -> list[Candidate]:
-        """The wheels of *project* that have a row, in the order of the rows.
+    def shown(self, project: NormalizedName, specifier: SpecifierSet, checked: bool) -> list[Installable]:
+        """The files of *project* that have a row, in the order of the rows.
 
         *checked*: whether their METADATA is read (not for all Pythons: that would be every wheel's).
         """
-        if not self._policy.allows_binary(project):
-            return []
         if project in self._constrained:
             specifier = self._policy.narrowed(specifier, project)
-        shown: list[Candidate] = []
+        shown: list[Installable] = []
         for builds in self._newest_first(project, specifier):
             broken = False
             if not self._scope.all_pythons:
                 if checked:
                     builds, broken = self._installable(builds)
-                first: dict[Directory, Candidate] = {}
+                first: dict[Directory, Installable] = {}
                 for each in builds:
                     first.setdefault(each.directory, each)
                 builds = list(first.values())
@@ -296,27 +309,32 @@ class _Selector:
                 break
         return shown
 
-    def in_order(self, candidates: Collection[Candidate]) -> list[Candidate]:
+    def in_order(self, candidates: Collection[Installable]) -> list[Installable]:
         """*candidates*, the best first."""
         if not self._scope.all_pythons:
             return self._policy.sort_candidates(candidates)[0] if len(candidates) > 1 else [*candidates]
         ordered = sorted(candidates, key=lambda each: (-each.directory.rank, each.path))
         return sorted(ordered, key=attrgetter("version"), reverse=True)
 
-    def _newest_first(self, project: NormalizedName, specifier: SpecifierSet) -> Iterator[list[Candidate]]:
+    def _newest_first(self, project: NormalizedName, specifier: SpecifierSet) -> Iterator[list[Installable]]:
         """The builds of each version of *project* that *specifier* lets pass."""
         newest = None
-        links = self._policy.links_of(project) if project in self._constrained else []
-        allowed = self._policy.prereleases_of(project)
-        if not specifier and not links and allowed is not False:
+        policy, archives = self._policy, self._catalogue.archives(project)
+        if archives and not policy.allows_source(project):
+            archives = ()
+        links = policy.links_of(project) if project in self._constrained else []
+        binary, allowed = policy.allows_binary(project), policy.prereleases_of(project)
+        if binary and not (specifier or links or archives) and allowed is not False:
             # Most listings need no more than this, and to read all versions takes several times as long.
             pre = bool(allowed)
-            if builds := self._catalogue.newest(project, self._fits, prereleases=pre):
-                newest = builds[0].version
-                ranks = [each.directory.rank for each in builds]
+            if wheels := self._catalogue.newest(project, self._fits, prereleases=pre):
+                newest = wheels[0].version
+                ranks = [each.directory.rank for each in wheels]
                 # One in each directory, and listed in their order: the tags and build tags have no say.
-                yield builds if ranks == sorted({*ranks}, reverse=True) else self.in_order(builds)
-        candidates = self._catalogue.candidates(project, self._fits)
+                yield [*wheels] if ranks == sorted({*ranks}, reverse=True) else self.in_order(wheels)
+        candidates: list[Installable] = [*archives]
+        if binary:
+            candidates += self._catalogue.candidates(project, self._fits)
         if links:
             paths = {each.file for each in links}
             candidates = [each for each in candidates if each.path in paths]
@@ -325,7 +343,7 @@ class _Selector:
             if builds[0].version != newest:
                 yield builds
 
-    def _installable(self, builds: list[Candidate]) -> tuple[list[Candidate], bool]:
+    def _installable(self, builds: list[Installable]) -> tuple[list[Installable], bool]:
         """Those *builds* of one version that pip can install, and whether it would fail there.
 
         pip looks at the best one only. Of the directories that other hosts search, each may hold the best for
@@ -334,12 +352,12 @@ class _Selector:
         if not self._scope.all_archs:
             tried = self._try(builds)
             return tried.installable, tried.breaks
-        by_directory: dict[Directory, list[Candidate]] = {}
+        by_directory: dict[Directory, list[Installable]] = {}
         for each in builds:
             by_directory.setdefault(each.directory, []).append(each)
         return [*chain.from_iterable(self._try(each).installable for each in by_directory.values())], False
 
-    def _try(self, builds: list[Candidate]) -> TriedBuilds:
+    def _try(self, builds: list[Installable]) -> TriedBuilds:
         tried = try_builds(builds, self._policy, self.warnings.append)
         self.warnings += [*tried.warnings(), *tried.stopping(self._policy)]
         return tried

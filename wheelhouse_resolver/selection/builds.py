@@ -6,6 +6,7 @@ The one rule, which `pick`, `avail`, `why-not` and `lock` go by. It is pip 26.3'
 - METADATA with an invalid Requires-Dist, whatever its marker: pip passes over the version.
 - A wheel that holds more than is read of one (`wheelfile.bounds`): passed over as well, whatever pip does.
 - Requires-Python without the target: the same. An invalid one is as good as none.
+- A source archive that comes first is built: only that tells what it requires.
 - What pip cannot read at all, without a name or version, or not UTF-8: pip chooses it and fails.
 """
 
@@ -22,7 +23,7 @@ from wheelhouse_resolver.errors import TooLargeError, WheelhouseError
 from wheelhouse_resolver.host.target_python import python_version
 from wheelhouse_resolver.selection.policy import Policy
 from wheelhouse_resolver.selection.reasons import Exclusion, FileStatus, Rule, place_of
-from wheelhouse_resolver.tree.candidate import Candidate
+from wheelhouse_resolver.tree.candidate import Candidate, Installable, SourceArchive
 from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata, cached_metadata
 from wheelhouse_resolver.wheelfile.parsing import parsed_specifier
 
@@ -38,7 +39,7 @@ class TriedBuilds(NamedTuple):
     foreign: those that another one takes the place of: their METADATA is of something else.
     """
 
-    builds: list[Candidate]
+    builds: list[Installable]
     flaw: Exclusion | None = None
     foreign: tuple[FileStatus, ...] = ()
 
@@ -48,7 +49,7 @@ class TriedBuilds(NamedTuple):
         return self.flaw is not None and self.flaw.rule is Rule.BROKEN
 
     @property
-    def installable(self) -> list[Candidate]:
+    def installable(self) -> list[Installable]:
         """The builds, if the first of them can be installed."""
         return self.builds if self.flaw is None else []
 
@@ -77,10 +78,12 @@ class TriedBuilds(NamedTuple):
         return policy.stops_at(self.builds[0], self.flaw.about[0])
 
 
-def try_builds(builds: Sequence[Candidate], policy: Policy, warn: Callable[[str], object]) -> TriedBuilds:
+def try_builds(builds: Sequence[Installable], policy: Policy, warn: Callable[[str], object]) -> TriedBuilds:
     """What comes of *builds* of one version, best first, by that *policy*; files are opened as needed."""
     foreign: list[FileStatus] = []
     for number, wheel in enumerate(builds):
+        if isinstance(wheel, SourceArchive):
+            return TriedBuilds([*builds[number:]], None, tuple(foreign))
         metadata, flaw = examine(wheel)
         if flaw is not None and is_foreign(flaw):
             foreign.append(FileStatus(wheel, (flaw,)))

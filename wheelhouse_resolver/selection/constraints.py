@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 #: A line that is an option, with what may be the file that it includes; or a variable in any line.
 _ELSEWHERE = re.compile(rb"^[ \t]*(-[^\s=]*)[ \t=]*([^\s#]*)|(\$\{)", re.MULTILINE)
 
+#: As much of a file is looked at, in bytes: a longer one is refused anyway.
+_MOST = 16 << 20
+
 _INCLUDES = (b"-c", b"--constraint", b"-r", b"--requirement")
 
 
@@ -86,7 +89,7 @@ def problems_of(path: str, environ: Mapping[str, str]) -> list[ConstraintProblem
         return []
     files: dict[str, list[int]] | None
     try:
-        files = _identities(os.path.abspath(path), {})
+        files = _identities(os.path.abspath(path))
     except OSError as error:
         if error.filename == os.path.abspath(path):
             return [ConstraintProblem(Trouble.INVALID, f"{path} cannot be read ({reason_of(error)})")]
@@ -99,21 +102,24 @@ def problems_of(path: str, environ: Mapping[str, str]) -> list[ConstraintProblem
     return [ConstraintProblem(Trouble(trouble), what) for trouble, what in found]
 
 
-def _identities(path: str, found: dict[str, list[int]]) -> dict[str, list[int]] | None:
-    """*found*, with what tells the file at *path*, and all that it includes, from their next versions.
+def _identities(path: str) -> dict[str, list[int]] | None:
+    """What tells the file at *path*, and each one that it includes, from its next version.
 
     None when more than these files decides what it means. Raises `OSError`.
     """
-    with open(path, "rb") as file:
-        status = os.fstat(file.fileno())
+    found: dict[str, list[int]] = {}
+    waiting = [path]  # no recursion: chains may be long
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        with open(path, "rb") as file:
+            status, content = os.fstat(file.fileno()), file.read(_MOST)
         found[path] = [status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns]
-        content = file.read()
         for option, name, variable in _ELSEWHERE.findall(content):
             if b"\0" in content or variable or option not in _INCLUDES or b":" in name:
                 return None
-            inner = os.path.abspath(os.path.join(os.path.dirname(path), os.fsdecode(name)))
-            if inner not in found and _identities(inner, found) is None:
-                return None
+            waiting.append(os.path.abspath(os.path.join(os.path.dirname(path), os.fsdecode(name))))
     return found
 
 

@@ -24,7 +24,14 @@ from wheelhouse_resolver.selection.policy import Policy, builds_by_version, poli
 from wheelhouse_resolver.selection.reasons import Exclusion, FileStatus, Rule, place_of, python_labels
 from wheelhouse_resolver.selection.requirements import NAMES_ITS_FILE, Requirement, RequirementsFile
 from wheelhouse_resolver.selection.together import together, trouble
-from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename, VariantWheel, WheelFile
+from wheelhouse_resolver.tree.candidate import (
+    Candidate,
+    Installable,
+    InvalidFilename,
+    SourceArchive,
+    TreeFile,
+    VariantWheel,
+)
 from wheelhouse_resolver.tree.catalogue import Catalogue
 from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.utils.log import info
@@ -32,7 +39,10 @@ from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.wheelfile.metadata_cache import cached_metadata
 
 #: What a wheel lost by: the parts of `policy_key` in their order, or the name alone.
-_LOST = (Rule.LOST_VERSION, Rule.LOST_RANK, Rule.LOST_TAG, Rule.LOST_BUILD, Rule.LOST_NAME)
+_LOST = (
+    *(Rule.LOST_VERSION, Rule.LOST_SOURCE, Rule.LOST_RANK),
+    *(Rule.LOST_TAG, Rule.LOST_BUILD, Rule.LOST_NAME),
+)
 
 Statuses = Callable[[], "tuple[FileStatus, ...]"]
 
@@ -41,7 +51,8 @@ class Pick(NamedTuple):
     """The answer to one requirement.
 
     requirement: as it was given.
-    best:        the wheel that policy chooses; None when there is none.
+    best:        the wheel that policy chooses; None when there is none, or an archive comes first.
+    source:      the source archive that pip builds, where one comes before every wheel; because: why it does.
     broken:      the file that pip would choose and fail on; then there is no best.
     ignored:     why the requirement does not concern this host (its marker); empty if it does.
     warnings:    one line each.
@@ -60,9 +71,12 @@ class Pick(NamedTuple):
     outside: Statuses = tuple
     problem: str = ""
     broken: FileStatus | None = None
+    source: SourceArchive | None = None
+    because: str = ""
 
     def __repr__(self) -> str:
-        return f"Pick(requirement={self.requirement!r}, best={self.best!r})"
+        source = f", source={self.source!r}" if self.source is not None else ""
+        return f"Pick(requirement={self.requirement!r}, best={self.best!r}{source})"
 
     @property
     def in_path(self) -> tuple[FileStatus, ...]:
@@ -75,8 +89,9 @@ class Pick(NamedTuple):
         return self.inside() + self.outside()
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: requirement, best, rejected, ignored, problem, warnings."""
-        return {**to_plain(self, "requirement", "best", "rejected", "ignored", "problem", "warnings")}
+        """For JSON: requirement, best, source, because, rejected, ignored, problem, warnings."""
+        fields = ("requirement", "best", "source", "because", "rejected", "ignored", "problem", "warnings")
+        return {**to_plain(self, *fields)}
 
 
 class ProjectFiles:
@@ -98,7 +113,7 @@ class ProjectFiles:
         others = [each for each in self._wheelhouse.site.directories() if each.path not in searched]
         return self._wheelhouse.catalogue(others, self._projects)
 
-    def all(self, project: NormalizedName) -> list[WheelFile]:
+    def all(self, project: NormalizedName) -> list[TreeFile]:
         """The files of *project* in all directories of the site, those in the search path first."""
         return [*self.inside.files(project), *self.outside().files(project)]
 
@@ -110,7 +125,7 @@ class ProjectFiles:
 
     def _excluded(self, asked: Requirement, policy: Policy) -> tuple[FileStatus, ...]:
         """Each file outside the search path: why it is not searched, and what would exclude it if it were."""
-        by_directory: dict[str, list[WheelFile]] = {}
+        by_directory: dict[str, list[TreeFile]] = {}
         for each in self.outside().files(asked.name):
             by_directory.setdefault(each.directory.path, []).append(each)
         found: list[FileStatus] = []
@@ -138,7 +153,8 @@ def picks(wheelhouse: Tree, files: RequirementsFile, host: Host) -> list[Pick]:
         for each in (found.decide(every, policy) for every in asked)
     ]
     for each in decided:
-        info(__name__, "picked %s for %s", each.best.path if each.best else "nothing", each.requirement)
+        taken = each.best or each.source
+        info(__name__, "picked %s for %s", taken.path if taken else "nothing", each.requirement)
     return decided
 
 
@@ -149,7 +165,7 @@ def skipped(wheelhouse: Tree, host: Host, found: Iterable[Pick]) -> list[Invalid
     return [each for each in invalid if each.path not in rejected]
 
 
-def decide(asked: Requirement, policy: Policy, found: Sequence[WheelFile], outside: Statuses = tuple) -> Pick:
+def decide(asked: Requirement, policy: Policy, found: Sequence[TreeFile], outside: Statuses = tuple) -> Pick:
     """The pick for *asked* when *found* are the project's files in the search path.
 
     *outside*: works out what is rejected elsewhere.
@@ -160,21 +176,26 @@ def decide(asked: Requirement, policy: Policy, found: Sequence[WheelFile], outsi
         return Pick(str(asked), problem=NAMES_ITS_FILE)
     if links := policy.links_of(asked.name):
         return _linked(asked, policy, found, links, outside)
-    if not policy.allows_binary(asked.name):
-        no = (Exclusion(Rule.NO_BINARY),)
-        return Pick(str(asked), inside=lambda: tuple(FileStatus(each, no) for each in found), outside=outside)
     chooser = _Chooser(asked, policy, found)
     best, warnings = chooser.best, chooser.warnings
     if best is not None and asked.extras:
         with suppress(WheelhouseError):
             warnings += missing_extras(best, asked.extras, cached_metadata(best.path).provides_extra)
-    problem = trouble(asked) if best is None else ""
-    statuses = cache(chooser.statuses)
-    return Pick(str(asked), best, "", tuple(warnings), statuses, outside, problem, chooser.broken)
+    return Pick(
+        str(asked),
+        best,
+        warnings=tuple(warnings),
+        inside=cache(chooser.statuses),
+        outside=outside,
+        problem=trouble(asked) if best is None and chooser.source is None else "",
+        broken=chooser.broken,
+        source=chooser.source,
+        because=chooser.because(),
+    )
 
 
 def sound_versions(
-    asked: Requirement, policy: Policy, found: Sequence[WheelFile]
+    asked: Requirement, policy: Policy, found: Sequence[TreeFile]
 ) -> tuple[Candidate | None, list[Version]]:
     """The pick for *asked* without the versions of which pip chooses a broken wheel; and these versions.
 
@@ -203,7 +224,7 @@ def sound_versions(
 def _linked(
     asked: Requirement,
     policy: Policy,
-    found: Sequence[WheelFile],
+    found: Sequence[TreeFile],
     links: Sequence[Requirement],
     outside: Statuses,
 ) -> Pick:
@@ -214,7 +235,9 @@ def _linked(
     passed = [FileStatus(each, no) for each in found if each.path not in paths]
     pick = decide(asked, policy._replace(constraints=_versions_only(policy)), kept, outside)
     warnings = pick.warnings if kept else (*pick.warnings, linked_elsewhere(asked.name, links))
-    return pick._replace(warnings=warnings, inside=cache(lambda: (*pick.inside(), *passed)))
+    because = f"a constraint names it: {', '.join(stated)}" if pick.source else ""
+    inside = cache(lambda: (*pick.inside(), *passed))
+    return pick._replace(warnings=warnings, inside=inside, because=because)
 
 
 def _versions_only(policy: Policy) -> tuple[Requirement, ...]:
@@ -226,7 +249,7 @@ def linked_elsewhere(project: str, links: Iterable[Requirement]) -> str:
     return f"pip takes {project} from what a constraint names: {', '.join(each.stated for each in links)}"
 
 
-def forbidding(candidate: Candidate, policy: Policy) -> tuple[str, ...]:
+def forbidding(candidate: Installable, policy: Policy) -> tuple[str, ...]:
     """The constraints that forbid *candidate*, each with its file and line."""
     return tuple(
         each.stated
@@ -239,30 +262,44 @@ def forbidding(candidate: Candidate, policy: Policy) -> tuple[str, ...]:
 class _Chooser:
     """Applies the rules to *files* in their order; which rule excluded each is worked out by `statuses`."""
 
-    def __init__(self, asked: Requirement, policy: Policy, files: Sequence[WheelFile]) -> None:
+    def __init__(self, asked: Requirement, policy: Policy, files: Sequence[TreeFile]) -> None:
         self._specifier, self._policy = asked.specifier, policy
         self._passed: list[FileStatus] = []
-        self._lost: list[Candidate] = []
+        self._lost: list[Installable] = []
         self.best: Candidate | None = None
         self.broken: FileStatus | None = None
+        self.source: SourceArchive | None = None
         self.warnings: list[str] = []
         self._fit, self._unfit = policy.sort_candidates(files)
         self._allowed = policy.filter_versions(self._fit, policy.narrowed(asked.specifier, asked.name))
         versions = builds_by_version(self._allowed)
         flawed: list[str] = []
         stopping: list[str] = []
-        while versions and not (self.best or self.broken):
+        while versions and not (self.best or self.broken or self.source):
             tried = try_builds(versions.pop(0), policy, self.warnings.append)
             self._passed += tried.excluded()
             flawed += tried.warnings()
             stopping = stopping or tried.stopping(policy)
             if tried.breaks:
-                self.broken, *self._lost = self._passed.pop(), *tried.builds[1:]
+                self.broken, self._lost = self._passed.pop(), tried.builds[1:]
             elif tried.installable:
-                self.best, *self._lost = tried.builds
-        self.warnings += flawed if self.best else []  # else they are the answer
+                first, self._lost = tried.builds[0], tried.builds[1:]
+                if isinstance(first, SourceArchive):
+                    self.source = first
+                else:
+                    self.best = first
+        self.warnings += flawed if self.best or self.source else []  # else they are the answer
         self.warnings += stopping
         self._lost += chain.from_iterable(versions)
+
+    def because(self) -> str:
+        """Why pip builds `source`; empty if it doesn't."""
+        if self.source is None:
+            return ""
+        if not self._policy.allows_binary(self.source.name):
+            return "the site's [pip] table or a file says no-binary"
+        wheels = any(isinstance(each, Candidate) for each in self._allowed)
+        return "newer than any wheel that fits here" if wheels else "there is no wheel that fits here"
 
     def statuses(self) -> tuple[FileStatus, ...]:
         """Every file that is not chosen: the nearest miss first."""
@@ -279,8 +316,8 @@ class _Chooser:
         )
 
     def _losers(self) -> Iterator[FileStatus]:
-        chosen = self.broken.file if self.broken else self.best
-        if not isinstance(chosen, Candidate):
+        chosen = self.broken.file if self.broken else self.best or self.source
+        if chosen is None or isinstance(chosen, InvalidFilename):
             return
         priorities = self._policy.priorities
         key = policy_key(chosen, priorities)
@@ -288,30 +325,45 @@ class _Chooser:
         for each in self._lost:
             parts = zip(_LOST, policy_key(each, priorities), key, strict=False)
             rule = next((rule for rule, own, its in parts if own != its), Rule.LOST_NAME)
-            hidden = rule is Rule.LOST_VERSION and each.directory.rank > chosen.directory.rank
-            kind = "label" if hidden and _public(each) == _public(chosen) else ""
-            yield FileStatus(each, (Exclusion(rule, kind, about),))
+            yield FileStatus(each, (Exclusion(rule, self._kind_of_loss(rule, each, chosen), about),))
 
-    def _unfitting(self, file: WheelFile) -> tuple[Exclusion, ...]:
+    def _kind_of_loss(self, rule: Rule, file: Installable, chosen: Installable) -> str:
+        """Which kind of that *rule* it is by which *file* lost against *chosen*."""
+        if rule is Rule.LOST_NAME:
+            return "url" if self.source else ""
+        if rule is not Rule.LOST_VERSION:
+            return ""
+        if file.version > chosen.version:
+            return "preferred"
+        if self.source:
+            return "built"
+        hidden = isinstance(file, Candidate) and file.directory.rank > chosen.directory.rank
+        return "label" if hidden and _public(file) == _public(chosen) else ""
+
+    def _unfitting(self, file: TreeFile) -> tuple[Exclusion, ...]:
         if isinstance(file, VariantWheel):
             return (Exclusion(Rule.VARIANT, about=(file.problem,)),)
         if isinstance(file, InvalidFilename):
             return (Exclusion(Rule.FILENAME, about=(file.problem,)),)
+        if isinstance(file, SourceArchive):
+            return (Exclusion(Rule.ONLY_BINARY), *self._barring(file))
+        if not self._policy.allows_binary(file.name):
+            return (Exclusion(Rule.NO_BINARY),)
         return (_wrong_tags(file.tags, self._policy), *self._barring(file))
 
-    def _barring(self, candidate: Candidate) -> tuple[Exclusion, ...]:
+    def _barring(self, candidate: Installable) -> tuple[Exclusion, ...]:
         """What excludes the version of *candidate*; () if that is only that it is a pre-release."""
         if not self._specifier.contains(candidate.version, prereleases=True):
             return (Exclusion(Rule.SPECIFIER, about=(str(self._specifier),)),)
         against = forbidding(candidate, self._policy)
         return (Exclusion(Rule.CONSTRAINT, about=against),) if against else ()
 
-    def _prerelease(self, candidate: Candidate) -> Exclusion:
+    def _prerelease(self, candidate: Installable) -> Exclusion:
         final = self._policy.prereleases_of(candidate.name) is False
         return Exclusion(Rule.PRERELEASE, "only-final" if final else "")
 
 
-def _public(candidate: Candidate) -> Version:
+def _public(candidate: Installable) -> Version:
     """Its version without the local label."""
     return Version(candidate.version.public)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag
@@ -30,11 +30,14 @@ from wheelhouse_resolver.selection.requirements import FileOption, Requirement, 
 from wheelhouse_resolver.selection.requirements_file import read_requirements
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.site.pip_table import constraint_files, install_settings, words_of
-from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename, WheelFile
+from wheelhouse_resolver.tree.candidate import Candidate, Installable, SourceArchive, TreeFile
 from wheelhouse_resolver.utils.text import is_true
 
 if TYPE_CHECKING:
     from packaging.markers import Marker  # packaging's parser takes 10 ms to import
+
+#: Wheels alone, or source archives too.
+T = TypeVar("T", Candidate, Installable)
 
 
 #: The first release of pip that knows all-releases and only-final.
@@ -45,24 +48,28 @@ GOES_ON = (20, 3)
 
 
 def policy_key(
-    candidate: Candidate, priorities: Mapping[Tag, int]
-) -> tuple[Version, int, int, tuple[int, str]]:
+    candidate: Installable, priorities: Mapping[Tag, int]
+) -> tuple[Version, bool, int, int, tuple[int, str]]:
     """The order of candidates: the greatest key is the one to pick. Total up to equal file names.
 
     *priorities*: the target Python's wheel tags, the best with the lowest number; the candidate must have
     one of them. pip's own key is (version, tag, build tag, URL): with the rank stamped into the
-    build tag the two agree, except between different tags of one version.
+    build tag the two agree, except between different tags of one version. Source archives of one version have
+    equal keys: pip goes by the URL.
     """
+    if isinstance(candidate, SourceArchive):
+        return (candidate.version, False, 0, 0, (-1, ""))
     number, text = candidate.build or (-1, "")
     return (
         candidate.version,  # the newest; a local label counts (PEP 440)
+        True,  # of one version a wheel before a source archive
         candidate.directory.rank,  # of one version the most specific directory
         -min(priorities[tag] for tag in candidate.tags if tag in priorities),  # the best wheel tag
         (number, text),  # the highest build tag; any beats none (PEP 427)
     )
 
 
-def builds_by_version(ordered: Iterable[Candidate]) -> list[list[Candidate]]:
+def builds_by_version(ordered: Iterable[T]) -> list[list[T]]:
     """*ordered* candidates, newest first, as one list for each version.
 
     Only the first of a list is a candidate for pip (>= 20.3): when that cannot be used, for its
@@ -109,6 +116,24 @@ class _Control(NamedTuple):
                 self.names.add(name)
 
 
+def _settings_of(site: Site) -> tuple[dict[str, _Control], dict[str, bool]]:
+    """What the [pip] table of *site* comes to: by option what collects names, and which flags are on."""
+    formats, releases = _Control(set(), set()), _Control(set(), set())
+    controls = {
+        "no-binary": formats,
+        "only-binary": _Control(*reversed(formats)),
+        "all-releases": releases,
+        "only-final": _Control(*reversed(releases)),
+    }
+    on: dict[str, bool] = {}
+    for _, option, value in install_settings(site.pip):
+        if option in controls:
+            controls[option].collect(value)
+        else:
+            on[option] = is_true(value)
+    return controls, on
+
+
 def _chosen(project: str, names: Container[str], others: Container[str]) -> bool | None:
     """Which of two options that collect names is for *project*: True: *names*; None: neither.
 
@@ -141,15 +166,16 @@ def _warnings(
 class Policy(NamedTuple):
     """The rules in force on one host of a site.
 
-    target:       the Python that wheels are chosen for.
-    constraints:  of the site and of the files given, whether or not they concern this Python.
-    prereleases:  True when the site or a file says `--pre`, else None: PEP 440 decides.
-    no_binary:    of which projects pip takes no wheels on install, or `:all:`; only_binary: nothing else.
-    all_releases: of which projects pip takes pre-releases, or `:all:`; only_final: takes none.
-    any_python:   whether Requires-Python does not count.
-    dependencies: whether what a project needs is installed, too.
-    required:     what pip installs with everything, because a constraints file of the site requires it.
-    warnings:     what else pip makes of the settings, a line each.
+    target:        the Python that wheels are chosen for.
+    constraints:   of the site and of the files given, whether or not they concern this Python.
+    prereleases:   True when the site or a file says `--pre`, else None: PEP 440 decides.
+    no_binary:     of which projects pip takes no wheels on install, or `:all:`; only_binary: nothing else.
+    prefer_binary: whether any wheel comes before every source archive.
+    all_releases:  of which projects pip takes pre-releases, or `:all:`; only_final: takes none.
+    any_python:    whether Requires-Python does not count.
+    dependencies:  whether what a project needs is installed, too.
+    required:      what pip installs with everything, because a constraints file of the site requires it.
+    warnings:      what else pip makes of the settings, a line each.
     """
 
     target: TargetPython
@@ -157,6 +183,7 @@ class Policy(NamedTuple):
     prereleases: bool | None
     no_binary: frozenset[str]
     only_binary: frozenset[str]
+    prefer_binary: bool = False
     all_releases: frozenset[str] = frozenset()
     only_final: frozenset[str] = frozenset()
     any_python: bool = False
@@ -176,19 +203,7 @@ class Policy(NamedTuple):
         required = (*stated.requirements, *stated.direct)
         given = RequirementsFile(constraints=files.constraints)
         limits = RequirementsFile(constraints=(*files.constraints, *required))
-        formats, releases = _Control(set(), set()), _Control(set(), set())
-        controls = {
-            "no-binary": formats,
-            "only-binary": _Control(*reversed(formats)),
-            "all-releases": releases,
-            "only-final": _Control(*reversed(releases)),
-        }
-        on: dict[str, bool] = {}
-        for _, option, value in install_settings(site.pip):
-            if option in controls:
-                controls[option].collect(value)
-            else:
-                on[option] = is_true(value)
+        controls, on = _settings_of(site)
         obeyed = (*stated.settings, *files.settings)
         pre = bool(on.get("pre")) or (files.prereleases and FileOption("pre") not in obeyed)
         for option, value in obeyed:
@@ -200,14 +215,15 @@ class Policy(NamedTuple):
             target=host.python,
             constraints=stated.merge(limits).constraints,
             prereleases=True if pre else None,
-            no_binary=frozenset(formats.names),
-            only_binary=frozenset(formats.others),
-            all_releases=frozenset(releases.names),
-            only_final=frozenset(releases.others),
+            no_binary=frozenset(controls["no-binary"].names),
+            only_binary=frozenset(controls["only-binary"].names),
+            prefer_binary=on.get("prefer-binary", False) or FileOption("prefer-binary") in obeyed,
+            all_releases=frozenset(controls["all-releases"].names),
+            only_final=frozenset(controls["only-final"].names),
             any_python=on.get("ignore-requires-python", False),
             dependencies=not on.get("no-deps"),
             required=stated.requirements,
-            warnings=tuple(_warnings(on, stated.merge(given), releases, host.python)),
+            warnings=tuple(_warnings(on, stated.merge(given), controls["all-releases"], host.python)),
         )
 
     @property
@@ -257,8 +273,12 @@ class Policy(NamedTuple):
         return [each for each in self.constraints_on(project) if each.url]
 
     def allows_binary(self, project: str) -> bool:
-        """Whether the site's [pip] table lets pip take wheels of *project* on install (`no-binary`)."""
+        """Whether the settings let pip take wheels of *project* on install (`no-binary`)."""
         return _chosen(project, self.only_binary, self.no_binary) is not False
+
+    def allows_source(self, project: str) -> bool:
+        """Whether they let pip build *project* on install (`only-binary`)."""
+        return not _chosen(project, self.only_binary, self.no_binary)
 
     def prereleases_of(self, project: str) -> bool | None:
         """Whether pre-releases of *project* are taken; None: as PEP 440 says."""
@@ -271,7 +291,7 @@ class Policy(NamedTuple):
         """Whether a wheel that says so of its Pythons can be installed into the target."""
         return self.any_python or requires_python.contains(_version(self.target), prereleases=True)
 
-    def stops_at(self, wheel: Candidate, requires_python: str) -> list[str]:
+    def stops_at(self, wheel: Installable, requires_python: str) -> list[str]:
         """A warning when the target's own pip fails on *wheel* for its *requires_python*; newer ones go on.
 
         Older releases read Requires-Python of what they have chosen, and then choose nothing else.
@@ -284,22 +304,31 @@ class Policy(NamedTuple):
             "pip 20.3 and later go on to older versions"
         ]
 
-    def sort_candidates(self, files: Iterable[WheelFile]) -> tuple[list[Candidate], list[WheelFile]]:
-        """Those of *files* that the target Python can install, the best first, and the others."""
-        priorities = self.priorities
-        fit: list[Candidate] = []
-        unfit: list[WheelFile] = []
+    def sort_candidates(self, files: Iterable[TreeFile]) -> tuple[list[Installable], list[TreeFile]]:
+        """Those of *files* that pip could take for the target Python, the best first, and the others."""
+        priorities, all_wheels = self.priorities, not self.no_binary
+        fit: list[Installable] = []
+        unfit: list[TreeFile] = []
         for each in files:
-            if isinstance(each, InvalidFilename) or not any(tag in priorities for tag in each.tags):
-                unfit.append(each)
-            else:
+            if isinstance(each, Candidate):
+                able = all_wheels or self.allows_binary(each.name)
+                if able and any(tag in priorities for tag in each.tags):
+                    fit.append(each)
+                    continue
+            elif isinstance(each, SourceArchive) and self.allows_source(each.name):
                 fit.append(each)
+                continue
+            unfit.append(each)
         # Sorted by path first, so that equal keys keep one order, whatever the directory listing's.
         fit.sort(key=lambda candidate: candidate.path)
         fit.sort(key=lambda candidate: policy_key(candidate, priorities), reverse=True)
+        if self.prefer_binary:
+            # A version that has a wheel stays together: pip tries no version twice.
+            wheels = {each.version for each in fit if isinstance(each, Candidate)}
+            fit.sort(key=lambda candidate: candidate.version in wheels, reverse=True)
         return fit, unfit
 
-    def filter_versions(self, candidates: Sequence[Candidate], specifier: SpecifierSet) -> list[Candidate]:
+    def filter_versions(self, candidates: Sequence[T], specifier: SpecifierSet) -> list[T]:
         """Those of one project's *candidates* that *specifier* lets pass, in the same order."""
         if not candidates:
             return []
@@ -308,3 +337,13 @@ class Policy(NamedTuple):
         prereleases = self.prereleases_of(candidates[0].name)
         passed = set(map(id, specifier.filter(versions.values(), prereleases=prereleases)))
         return [each for each in candidates if id(each.version) in passed]
+
+
+def archives_outrank(site: Site, project: str) -> tuple[bool, bool]:
+    """Whether (pip, uv) take a newer source archive of *project* over a wheel, by the [pip] table of *site*.
+
+    `pip-conf` gives uv the `only-binary`; it has no `prefer-binary`.
+    """
+    controls, on = _settings_of(site)
+    allowed = not _chosen(project, controls["only-binary"].names, controls["no-binary"].names)
+    return allowed and not on.get("prefer-binary"), allowed

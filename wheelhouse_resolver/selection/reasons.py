@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from packaging.tags import Tag
 
-from wheelhouse_resolver.tree.candidate import Candidate, WheelFile
+from wheelhouse_resolver.tree.candidate import InvalidFilename, SourceArchive, TreeFile
 from wheelhouse_resolver.utils.serialise import to_plain
 
 
@@ -22,6 +22,7 @@ class Rule(enum.Enum):
     TAG = "python-tag"
     LINK = "link"
     NO_BINARY = "no-binary"
+    ONLY_BINARY = "only-binary"
     SPECIFIER = "specifier"
     CONSTRAINT = "constraint"
     PRERELEASE = "pre-release"
@@ -29,6 +30,7 @@ class Rule(enum.Enum):
     METADATA = "metadata"
     BROKEN = "broken"
     LOST_VERSION = "lost-version"
+    LOST_SOURCE = "lost-source"
     LOST_RANK = "lost-rank"
     LOST_TAG = "lost-tag"
     LOST_BUILD = "lost-build"
@@ -56,15 +58,22 @@ _TEXTS = {
     "lower-build": "a lower build of {about}, whose METADATA is invalid: pip tries older versions only",
     Rule.BROKEN: "pip would choose it and fail: {about}",
     Rule.NO_BINARY: "the site's [pip] table or a file says no-binary: pip takes no wheel of it",
+    Rule.ONLY_BINARY: "a source archive, and the site's [pip] table or a file says only-binary: "
+    "pip takes wheels alone",
     Rule.SPECIFIER: "the version is not {about}",
     Rule.CONSTRAINT: "not allowed by the constraint {about}",
     Rule.PRERELEASE: "a pre-release, and there is a final version (--pre or == allows it)",
     Rule.LOST_VERSION: "older than {about}",
     "label": "older than {about}, by its local label alone, and so passed over for a less specific directory",
+    "built": "older than {about}, which pip builds from source",
+    Rule.LOST_SOURCE: "a source archive, and {about} is a wheel of the same version",
+    "preferred": "a source archive, and {about} is a wheel: "
+    "the site's [pip] table or a file says prefer-binary",
     Rule.LOST_RANK: "shadowed by {about}, from a more specific directory",
     Rule.LOST_TAG: "shadowed by {about}, whose tags fit this Python better",
     Rule.LOST_BUILD: "shadowed by {about}, a higher build",
     Rule.LOST_NAME: "shadowed by {about}, the same in all respects but its name",
+    "url": "shadowed by {about}, a source archive of the same version whose path sorts first",
 }
 
 #: What differs from file to file without making another reason: a group has all of it.
@@ -82,7 +91,8 @@ class Exclusion(NamedTuple):
                      and what of it; or `lower-build`, and the higher build that has one of the last two.
     LOST_VERSION:    `label`, if only its local label makes the winner newer, and this one's arch is better.
     SPECIFIER, CONSTRAINT: the specifier; the constraints, each with its file and line.
-    LOST_...:        the winner, as label/filename.
+    LOST_...:        the winner, as label/filename; `built`: it is a source archive; of one, `preferred`: only
+                     prefer-binary puts it behind a wheel; `url`: the winner is one of the same version, too.
     PRERELEASE:      `only-final`: the site takes none.
     LINK:            the constraints that name the one file that pip takes.
     BROKEN, FILENAME, VARIANT: the problem.
@@ -120,7 +130,7 @@ class FileStatus(NamedTuple):
     directory, or that Python, would be enough.
     """
 
-    file: WheelFile
+    file: TreeFile
     exclusions: tuple[Exclusion, ...]
 
     @property
@@ -138,7 +148,7 @@ class FileStatus(NamedTuple):
         return {
             **to_plain(self.file, "filename", "path"),
             **to_plain(self.file.directory, "layer", "arch", "rank"),
-            "version": str(self.file.version) if isinstance(self.file, Candidate) else None,
+            "version": None if isinstance(self.file, InvalidFilename) else str(self.file.version),
             **to_plain(self.exclusions[0]),
             "otherwise": list(map(to_plain, self.exclusions[1:])),
             "reason": self.reason,
@@ -149,21 +159,22 @@ class Group(NamedTuple):
     """Files that are excluded alike, in the order that they came in."""
 
     exclusions: tuple[Exclusion, ...]
-    files: tuple[WheelFile, ...]
+    files: tuple[TreeFile, ...]
 
     def __str__(self) -> str:
-        versions = sorted({each.version for each in self.files if isinstance(each, Candidate)})
+        versions = sorted({each.version for each in self.files if not isinstance(each, InvalidFilename)})
         span = " to ".join(map(str, dict.fromkeys(versions[:1] + versions[-1:])))
-        what = f"{'wheel' if versions else 'file'}{'s' * (len(self.files) > 1)}"
+        kind = "source archive" if isinstance(self.files[0], SourceArchive) else "wheel"
+        what = f"{kind if versions else 'file'}{'s' * (len(self.files) > 1)}"
         return f"{len(self.files)} {what}{f' of {span}' if span else ''}: {_text_of(self.exclusions)}"
 
 
 def grouped(found: Iterable[FileStatus]) -> list[Group]:
     """*found* in groups of those that are excluded alike, in the order of each group's first."""
-    groups: dict[tuple[Exclusion, ...], list[FileStatus]] = {}
+    groups: dict[tuple[object, ...], list[FileStatus]] = {}
     for each in found:
         key = tuple(e._replace(about=()) if e.rule in _MERGED else e for e in each.exclusions)
-        groups.setdefault(key, []).append(each)
+        groups.setdefault((isinstance(each.file, SourceArchive), *key), []).append(each)
     return [
         Group(
             exclusions=tuple(map(_merged, zip(*(each.exclusions for each in members), strict=True))),
@@ -180,7 +191,7 @@ def _merged(alike: Sequence[Exclusion]) -> Exclusion:
     return alike[0]._replace(about=tuple(in_order))
 
 
-def place_of(file: WheelFile) -> str:
+def place_of(file: TreeFile) -> str:
     """The file as label/filename."""
     return f"{file.directory.label}/{file.filename}"
 

@@ -195,7 +195,9 @@ def _line(line: str, place: _Place, constraints: bool) -> Iterator[RequirementsF
             *(IgnoredOption(_shown(each), *place, by_pip=True) for each in unread),
         ),
         settings=tuple(
-            FileOption(each.name.strip("-"), each.value) for each in read if each.kind in _SETTINGS
+            FileOption(each.name.strip("-"), each.value)
+            for each in sorted(read, key=lambda each: each.kind == "--pre")  # pip reads it last of its line
+            if each.kind in _SETTINGS
         ),
     )
     if main is not None and about != "-e":

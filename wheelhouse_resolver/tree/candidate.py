@@ -7,7 +7,13 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from packaging.utils import BuildTag, NormalizedName, canonicalize_name, parse_wheel_filename
+from packaging.utils import (
+    BuildTag,
+    NormalizedName,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
 from packaging.version import Version
 
 from wheelhouse_resolver.utils.serialise import to_plain
@@ -74,8 +80,38 @@ class VariantWheel(InvalidFilename):
     __slots__ = ()
 
 
-#: A file of the tree that ends in .whl.
-WheelFile: TypeAlias = Candidate | InvalidFilename
+class SourceArchive(NamedTuple):
+    """A source archive in a directory of the wheelhouse, which pip and uv build where no wheel outranks it.
+
+    What it requires, of Python too, is known only once it has been built.
+
+    name:      the project, normalised (PEP 503).
+    version:   PEP 440.
+    filename:  the file's name.
+    directory: where it is.
+    """
+
+    name: NormalizedName
+    version: Version
+    filename: str
+    directory: Directory
+
+    @property
+    def path(self) -> str:
+        """The path of the file."""
+        return os.path.join(self.directory.path, self.filename)
+
+    def to_dict(self) -> dict[str, object]:
+        """For JSON: kind (`source`), name, version, filename, path, layer, arch, rank."""
+        own = to_plain(self, "name", "version", "filename")
+        return {"kind": "source", **own, **self.directory.to_dict(), "path": self.path}
+
+
+#: What an installer can take, if it is the right one.
+Installable: TypeAlias = Candidate | SourceArchive
+
+#: A file of the tree that belongs to a project.
+TreeFile: TypeAlias = Candidate | InvalidFilename | SourceArchive
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -124,3 +160,14 @@ def parse_candidate(filename: str, directory: Directory) -> Candidate | InvalidF
             return VariantWheel(filename, directory, VARIANT_PROBLEM)
         problem = str(error).replace("Invalid wheel filename", "invalid wheel file name", 1)
         return InvalidFilename(filename=filename, directory=directory, problem=problem)
+
+
+def parse_archive(filename: str, directory: Directory) -> SourceArchive | None:
+    """The source archive of that name in *directory*; None if no installer takes it for one.
+
+    packaging reads it, as pip does: since PEP 625 the project ends at the last `-`.
+    """
+    try:
+        return SourceArchive(*parse_sdist_filename(filename), filename, directory)
+    except ValueError:
+        return None

@@ -1,4 +1,4 @@
-"""The wheels of some directories, listed once: for what asks about many projects."""
+"""The files of some directories, listed once: for what asks about many projects."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from packaging.utils import NormalizedName, canonicalize_name
 from wheelhouse_resolver.tree.candidate import (
     Candidate,
     InvalidFilename,
+    SourceArchive,
+    TreeFile,
     ending_of,
     parse_candidate,
     version_of,
@@ -32,22 +34,27 @@ _MOST_CLOSE = 3
 
 
 class Catalogue:
-    """The wheels of some directories, listed once: for what asks about many projects.
+    """The wheels and source archives of some directories, listed once: for what asks about many projects.
 
     A project's file names are parsed when it is asked for, and not again. Made by `Tree.catalogue`.
     """
 
-    __slots__ = ("_names", "_parsed", "_squeezed")
+    __slots__ = ("_archives", "_names", "_parsed", "_squeezed")
 
-    def __init__(self, names: Mapping[NormalizedName, Sequence[tuple[Directory, Sequence[str]]]]) -> None:
+    def __init__(
+        self,
+        names: Mapping[NormalizedName, Sequence[tuple[Directory, Sequence[str]]]],
+        archives: Mapping[NormalizedName, Sequence[SourceArchive]],
+    ) -> None:
         self._names = names
-        self._parsed: dict[NormalizedName, list[Candidate | InvalidFilename]] = {}
+        self._archives = archives
+        self._parsed: dict[NormalizedName, list[TreeFile]] = {}
         self._squeezed: dict[str, tuple[NormalizedName, int]] = {}
 
     @property
     def projects(self) -> list[NormalizedName]:
         """The projects that have a file, normalised and sorted."""
-        return sorted(self._names)
+        return sorted({*self._names, *self._archives})
 
     def close_to(self, name: NormalizedName) -> list[NormalizedName]:
         """The projects whose names are most like *name*, the closest first."""
@@ -70,10 +77,11 @@ class Catalogue:
         near = get_close_matches(wanted, possible, n=_MOST_CLOSE, cutoff=_ALIKE)
         return [self._squeezed[each][0] for each in near]
 
-    def files(self, project: NormalizedName) -> list[Candidate | InvalidFilename]:
+    def files(self, project: NormalizedName) -> list[TreeFile]:
         """The files of *project*, in the order of the directories and by name within each.
 
-        A file whose name has a stray `-` within the project's is an `InvalidFilename` among the last of them.
+        A file whose name has a stray `-` within the project's is an `InvalidFilename` among the last of them,
+        before the source archives.
         """
         if project not in self._parsed:
             self._parsed[project] = [
@@ -82,7 +90,12 @@ class Catalogue:
                 for filename in sorted(filenames)
             ]
             self._parsed[project] += self._with_stray_dashes(project)
+            self._parsed[project] += self.archives(project)
         return self._parsed[project]
+
+    def archives(self, project: NormalizedName) -> Sequence[SourceArchive]:
+        """Those of its files that are source archives."""
+        return self._archives.get(project, ())
 
     def _with_stray_dashes(self, project: NormalizedName) -> Iterator[InvalidFilename]:
         """The files of *project* that are listed under the part of its name before a `-`."""

@@ -15,8 +15,17 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Directory, SearchPath
     from wheelhouse_resolver.site.model import Site
 
-#: How the names of wheels end; installers consider no other files.
+#: How the names of wheels end.
 SUFFIX = ".whl"
+
+#: How the names of source archives end that pip (>= 24.0) and uv see beside the wheels.
+ARCHIVES = (".tar.gz", ".zip")
+
+#: What older pips, and they alone, take for source archives as well (pip: ARCHIVE_EXTENSIONS).
+OLD_ARCHIVES = (
+    *(".tar", ".tgz", ".tbz", ".txz", ".tlz"),
+    *(".tar.bz2", ".tar.xz", ".tar.lz", ".tar.lzma"),
+)
 
 
 def check_root(site: Site) -> None:

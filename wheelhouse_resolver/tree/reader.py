@@ -15,7 +15,14 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from wheelhouse_resolver.errors import InvalidRequirementError
 from wheelhouse_resolver.tree import listing
-from wheelhouse_resolver.tree.candidate import Candidate, InvalidFilename, VariantWheel, parse_candidate
+from wheelhouse_resolver.tree.candidate import (
+    Candidate,
+    InvalidFilename,
+    SourceArchive,
+    VariantWheel,
+    parse_archive,
+    parse_candidate,
+)
 from wheelhouse_resolver.tree.catalogue import Catalogue
 
 if TYPE_CHECKING:
@@ -63,6 +70,8 @@ class Tree(NamedTuple):
         found: list[Candidate | InvalidFilename] = []
         for directory in directories:
             for filename in listing.wheel_names(directory, begins, _initials([name])):
+                if not filename.endswith(listing.SUFFIX):
+                    continue
                 each = parse_candidate(filename, directory)
                 if isinstance(each, InvalidFilename) or each.name == name:
                     found.append(each)
@@ -71,23 +80,31 @@ class Tree(NamedTuple):
     def catalogue(
         self, directories: Sequence[Directory], projects: Collection[NormalizedName] | None = None
     ) -> Catalogue:
-        """All wheels in *directories*, each of which is listed once, now.
+        """All wheels and source archives in *directories*, each of which is listed once, now.
 
         Those of *projects* at least, if given: to look for a few costs less than to look at all. A file
         without a `-` in its name belongs to no project and is left out.
         """
         listing.check_root(self.site)
         by_spelling: dict[str, list[tuple[Directory, list[str]]]] = {}
+        archives: dict[NormalizedName, list[SourceArchive]] = {}
         for directory in directories:
             here: defaultdict[str, list[str]] = defaultdict(list)
             if projects is not None and len(projects) <= _FEW:
                 filenames = listing.wheel_names(directory, _beginning(projects), _initials(projects))
             else:
                 filenames = listing.all_names(directory)
+            others: list[str] = []
             for filename in filenames:
-                spelling, dash, _ = filename.partition("-")
-                if dash and filename.endswith(listing.SUFFIX):
-                    here[spelling].append(filename)
+                if filename.endswith(listing.SUFFIX):
+                    spelling, dash, _ = filename.partition("-")
+                    if dash:
+                        here[spelling].append(filename)
+                elif filename.endswith(listing.ARCHIVES):
+                    others.append(filename)
+            for archive in (parse_archive(filename, directory) for filename in sorted(others)):
+                if archive is not None:
+                    archives.setdefault(archive.name, []).append(archive)
             for spelling, filenames in here.items():
                 by_spelling.setdefault(spelling, []).append((directory, filenames))
         found: dict[NormalizedName, list[tuple[Directory, list[str]]]] = {}
@@ -97,7 +114,7 @@ class Tree(NamedTuple):
             place = {directory: number for number, directory in enumerate(directories)}
             for files in found.values():
                 files.sort(key=lambda each: (place[each[0]], min(each[1])))
-        return Catalogue(found)
+        return Catalogue(found, archives)
 
     def misnamed(self, directories: Sequence[Directory]) -> list[InvalidFilename]:
         """All files in *directories* that end in .whl without having the shape of the name of a wheel."""
@@ -121,10 +138,10 @@ def _initials(names: Iterable[NormalizedName]) -> str:
 
 
 def _beginning(names: Iterable[NormalizedName]) -> Callable[[str], object]:
-    """A test of whether a file name is that of a wheel whose project may be one of *names*.
+    """A test of whether a file name is that of a wheel or source archive whose project may be one of *names*.
 
     It runs on every name of every directory searched, so it is one compiled expression. The specification
     escapes every run of `-_.` to `_`; older tools left `.`, and a stray `-` makes a misnamed file.
     """
     spelled = "|".join("[-_.]+".join(map(re.escape, name.split("-"))) for name in names)
-    return re.compile(rf"(?i:{spelled})-[^/]*\.whl\Z", re.ASCII).match
+    return re.compile(rf"(?i:{spelled})-[^/]*\.(?:whl|tar\.gz|zip)\Z", re.ASCII).match

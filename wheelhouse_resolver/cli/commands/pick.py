@@ -44,6 +44,11 @@ def run(args: argparse.Namespace) -> int:
 def _answer(each: Pick) -> None:
     if each.best is not None:
         print(each.best.path)
+    elif each.source is not None:
+        print(each.source.path)
+        file, label = each.source.filename, each.source.directory.label
+        text = f"no wheel for {each.requirement}: pip builds {file} from source ({label}): {each.because}"
+        print(printable(text), file=sys.stderr)
     elif each.ignored:
         output.warn([f"ignored {each.requirement}: {each.ignored}"])
     else:
@@ -58,6 +63,9 @@ def _explain(each: Pick) -> None:
     if each.best is not None:
         print(f"  picked    {each.best.path}")
         print(f"            {each.best.directory.label}, rank {each.best.directory.rank}")
+    elif each.source is not None:
+        print(f"  source    {each.source.path}")
+        print(f"            pip builds it: {each.because}")
     else:
         reason = printable(each.ignored or each.problem)
         print(f"  {'ignored' if each.ignored else 'no wheel':<10}{reason}".rstrip())

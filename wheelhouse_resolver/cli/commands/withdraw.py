@@ -1,4 +1,4 @@
-"""`withdraw`: take a wheel out of every search path."""
+"""`withdraw`: take a file out of every search path."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_filenames(parser: argparse.ArgumentParser, command: str, what: str) -> None:
     """Add what `withdraw` and `restore` share: file names, and the directory they are meant in."""
-    parser.add_argument("filename", nargs="+", metavar="FILENAME", help="the file name of a wheel")
+    parser.add_argument(
+        "filename", nargs="+", metavar="FILENAME", help="the file name of a wheel or source archive"
+    )
     parser.add_argument("--to", metavar="LAYER/ARCH", help="only in this directory")
     options.add_shared(parser, "site")
     name = "numpy-1.26.4-400000avx2-cp311-cp311-linux_x86_64.whl"

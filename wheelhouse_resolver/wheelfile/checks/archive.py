@@ -13,6 +13,9 @@ from wheelhouse_resolver.wheelfile.checks.opened import OpenWheel
 #: So much, and so many times the file's own size, no real wheel unpacks to (bytes, times).
 _LARGE, _MOST_RATIO = 1 << 30, 200
 
+#: How the record that ends an archive begins, and its size without the comment (bytes).
+_END_MARK, _END = b"PK\5\6", 22
+
 #: The methods that every installer unpacks.
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -51,13 +54,26 @@ def check_names(wheel: OpenWheel) -> None:
 
 
 def check_sizes(wheel: OpenWheel) -> None:
-    """Note an archive that claims more than it can hold."""
+    """Note an archive that claims more than it can hold, or is not all that the file holds."""
+    _check_bounds(wheel)
     packed = sum(info.compress_size for info in wheel.entries)
     unpacked = sum(info.file_size for info in wheel.entries)
     if packed > wheel.size:
         wheel.note(f"its entries overlap: they claim {packed} bytes of a file of {wheel.size}")
     if unpacked > max(_LARGE, _MOST_RATIO * wheel.size):
         wheel.note(f"zip bomb: its {wheel.size} bytes claim to unpack to {unpacked}")
+
+
+def _check_bounds(wheel: OpenWheel) -> None:
+    """Note bytes before and behind the archive: zipfile, and so pip, passes over them, uv does not."""
+    if wheel.entries and min(info.header_offset for info in wheel.entries) > 0:
+        wheel.note("there are bytes before the archive, which uv refuses")
+    file = wheel.archive.fp
+    if file is not None:
+        end = _END + len(wheel.archive.comment)
+        file.seek(max(wheel.size - end, 0))
+        if file.read(len(_END_MARK)) != _END_MARK:
+            wheel.note("there are bytes behind the archive, which uv refuses")
 
 
 def check_compression(wheel: OpenWheel) -> None:

@@ -1,0 +1,70 @@
+"""Source archives that installers take instead of wheels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from packaging.specifiers import SpecifierSet
+
+from wheelhouse_resolver.audit.findings import Finding, FindingKind
+from wheelhouse_resolver.installers.inversion import concerned_pythons
+from wheelhouse_resolver.publishing.order import accepts, visible
+from wheelhouse_resolver.publishing.withdrawal import withdraw_command
+from wheelhouse_resolver.selection.policy import archives_outrank
+from wheelhouse_resolver.site.layout import HostKind
+from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.tree.candidate import Candidate, SourceArchive
+
+
+def check_archives(
+    site: Site, archives: Sequence[SourceArchive], wheels: Sequence[Candidate], hosts: Sequence[HostKind]
+) -> Iterator[Finding]:
+    """A finding for each of *archives* of a project that has these *wheels*.
+
+    An error where an installer that wants any version would build it though a wheel fits. Whether a build for
+    another Python or host would be needed is no fault of the archive.
+    """
+    by_pip, by_uv = archives_outrank(site, archives[0].name)
+    installers = [name for name, takes in (("pip", by_pip), ("uv", by_uv)) if takes]
+    for archive in archives:
+        fix = withdraw_command(site, archive.directory, archive.filename)
+        cases = list(_outranked(archive, archives, wheels, hosts)) if installers else []
+        if cases:
+            lost = cases[0][2]
+            message = (
+                f"{' and '.join(installers)} would build this source archive, "
+                f"not take {lost.directory.label}/{lost.filename}"
+            )
+            where = {"hosts": tuple(dict.fromkeys(host for host, _, _ in cases))}
+            where["pythons"] = tuple(sorted({python for _, python, _ in cases}))
+            yield Finding.about([archive], FindingKind.BUILT, message, fix, **where)
+            continue
+        message = "a source archive: where no wheel of its version or newer fits, "
+        if installers:
+            message += f"{' and '.join(installers)} would build it"
+        else:
+            message = "a source archive, which nothing takes: the [pip] table says only-binary"
+        yield Finding.about([archive], FindingKind.SOURCE, message, fix)
+
+
+def _outranked(
+    archive: SourceArchive,
+    archives: Sequence[SourceArchive],
+    wheels: Sequence[Candidate],
+    hosts: Sequence[HostKind],
+) -> Iterator[tuple[str, str, Candidate]]:
+    """Where *archive* is the newest of all, and yet a wheel fits: host, Python, and the best such wheel."""
+    pythons = concerned_pythons(wheels)
+    for host in hosts:
+        seen, others = visible(wheels, host), visible(archives, host)
+        if archive not in others:
+            continue
+        for python in pythons if seen else ():
+            able = [each for each in seen if accepts(python, each.tags)]
+            if not able or host.family not in (None, python.machine):
+                continue
+            versions = {each.version for each in able} | {each.version for each in others}
+            newest = max(SpecifierSet().filter(versions))  # pre-releases only if there is nothing else
+            if archive.version == newest and all(each.version != newest for each in able):
+                by_version = sorted(able, key=lambda each: (each.version, each.directory.rank))
+                yield host.label, str(python), by_version[-1]

@@ -30,6 +30,16 @@ def asked(content: str | bytes, tmp_path: Path, **environ: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
+    "text",
+    ["demo>=" + "9" * 5000, "demo==1." + "9" * 5000, "demo; 'x' in extras", "demo; 'x' in dependency_groups"],
+    ids=["digits", "exact", "extras", "groups"],
+)
+def test_what_packaging_accepts_and_then_fails_on_is_invalid(text: str) -> None:
+    with pytest.raises(InvalidRequirementError, match=r"more than 1000 digits|only lock files have"):
+        parse_requirement(text)
+
+
+@pytest.mark.parametrize(
     ("text", "name", "specifier", "extras"),
     [
         ("numpy", "numpy", "", set()),

@@ -11,8 +11,6 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
-from packaging.specifiers import SpecifierSet
-
 from wheelhouse_resolver.audit.findings import Finding, FindingKind
 from wheelhouse_resolver.errors import UnreadableWheelError, reason_of
 from wheelhouse_resolver.installers.inversion import concerned_pythons
@@ -30,6 +28,7 @@ from wheelhouse_resolver.wheelfile.machines import problem_with
 from wheelhouse_resolver.wheelfile.metadata import metadata_of
 from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata
 from wheelhouse_resolver.wheelfile.name import WheelName
+from wheelhouse_resolver.wheelfile.parsing import parsed_specifier
 from wheelhouse_resolver.wheelfile.tags import machine_of
 from wheelhouse_resolver.wheelfile.validate import installer_problems
 
@@ -97,7 +96,7 @@ def _flaws(file: Candidate, metadata: CoreMetadata) -> Iterator[str]:
     if flaw := flaw_of(file, metadata):
         yield str(flaw)
     try:
-        SpecifierSet(metadata.requires_python)
+        parsed_specifier(metadata.requires_python)
     except ValueError:  # invalid, or of more digits than Python reads
         stated = repr(metadata.requires_python)
         yield f"invalid Requires-Python {stated}: pip takes it for any Python, uv may pass over the wheel"

@@ -25,6 +25,7 @@ from wheelhouse_resolver.selection.policy import Policy
 from wheelhouse_resolver.selection.reasons import Exclusion, FileStatus, Rule, place_of
 from wheelhouse_resolver.tree.candidate import Candidate, Installable, SourceArchive
 from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata, cached_metadata
+from wheelhouse_resolver.wheelfile.parsing import parsed_specifier
 
 #: So much of what METADATA says is quoted: it may be anything.
 _LONGEST = 200
@@ -148,7 +149,7 @@ def _quoted(text: str) -> str:
 def requires_python(wheel: Candidate, metadata: CoreMetadata, warn: Callable[[str], object]) -> SpecifierSet:
     """The Pythons that *wheel* says it runs on; one that says nothing valid runs on all, and pip takes it."""
     try:
-        return SpecifierSet(metadata.requires_python)
+        return parsed_specifier(metadata.requires_python)
     except ValueError:  # invalid, or of more digits than Python reads
         warn(f"{wheel.path}: its Requires-Python is invalid and was not checked")
         return SpecifierSet()

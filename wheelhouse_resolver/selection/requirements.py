@@ -18,6 +18,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from wheelhouse_resolver.errors import InvalidRequirementError, printable
 from wheelhouse_resolver.utils.urls import local_path
+from wheelhouse_resolver.wheelfile.parsing import parsed_requirement
 
 if TYPE_CHECKING:
     from packaging.markers import Marker  # packaging's parser takes 10 ms to import
@@ -229,9 +230,7 @@ def parse_editable(value: str, where: str | None = None) -> Requirement:
 
 
 def _parsed(name: str, condition: str) -> Parsed:
-    from packaging.requirements import Requirement as Parsed
-
-    return Parsed(f"{name} ; {condition}" if condition else name)
+    return parsed_requirement(f"{name} ; {condition}" if condition else name)
 
 
 def _marker(condition: str, text: str, where: str | None) -> Marker | None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
-from packaging.specifiers import SpecifierSet
 from packaging.utils import parse_wheel_filename
 
 from wheelhouse_resolver.host.target_python import TargetPython, python_version, supported_tags
 from wheelhouse_resolver.wheelfile.metadata_cache import cached_metadata
+from wheelhouse_resolver.wheelfile.parsing import parsed_specifier
 from wheelhouse_resolver.wheelfile.tags import check_expansion
 
 
@@ -22,7 +22,7 @@ def fits(wheel: str, python: TargetPython) -> bool:
     if tags.isdisjoint(supported_tags(python)):
         return False
     try:
-        needs = SpecifierSet(cached_metadata(wheel).requires_python)
+        needs = parsed_specifier(cached_metadata(wheel).requires_python)
     except ValueError:  # pip warns and installs it
         return True
     return needs.contains(python_version(python), prereleases=True)

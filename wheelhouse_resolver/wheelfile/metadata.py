@@ -28,7 +28,10 @@ _HEADER = re.compile(r"[!-9;-~]+:")
 
 
 class HeadersTooLongError(WheelhouseError, ValueError):
-    """Headers of more lines, or with longer values, than are parsed."""
+    """Headers of more lines, or with longer values, than are parsed. *problem*: which."""
+
+    _message = "{problem}"
+    problem: str
 
 
 class Metadata(NamedTuple):

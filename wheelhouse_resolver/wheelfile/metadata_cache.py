@@ -82,10 +82,12 @@ def _of(answer: list[Any]) -> CoreMetadata:
 
 @lru_cache(maxsize=1 << 13)
 def _is_requirement(text: str) -> bool:
-    from packaging.requirements import Requirement  # only where a wheel has been opened
+    from packaging.requirements import InvalidRequirement  # only where a wheel has been opened
+
+    from wheelhouse_resolver.wheelfile.parsing import parsed_requirement
 
     try:
-        Requirement(text)
-    except (ValueError, RecursionError):  # also of more digits than Python reads, or very deep
+        parsed_requirement(text)
+    except InvalidRequirement:
         return False
     return True

@@ -6,14 +6,15 @@ import re
 from itertools import product
 from math import prod
 
-from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
+from packaging.requirements import InvalidRequirement
+from packaging.specifiers import InvalidSpecifier
 from packaging.tags import Tag
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from wheelhouse_resolver.wheelfile.checks.opened import OpenWheel, few
 from wheelhouse_resolver.wheelfile.metadata import Metadata
+from wheelhouse_resolver.wheelfile.parsing import parsed_requirement, parsed_specifier
 
 
 def same_version(text: str, version: Version) -> bool:
@@ -59,14 +60,14 @@ def check_requirements(wheel: OpenWheel, metadata: Metadata) -> None:
     """Note what pip 24.1 and newer cannot parse: they pass over the wheel, or ignore its Requires-Python."""
     for text in metadata.get_all("Requires-Dist"):
         try:
-            Requirement(text)
-        except (ValueError, RecursionError) as error:  # also of more digits than Python reads, or very deep
+            parsed_requirement(text)
+        except InvalidRequirement as error:
             problem = str(error).splitlines()[0]
             wheel.note(f"METADATA requires {text.strip()!r}, which is invalid: {problem}")
     if text := metadata.get("Requires-Python") or "":
         try:
-            SpecifierSet(text)
-        except ValueError:  # invalid, or of more digits than Python reads
+            parsed_specifier(text)
+        except InvalidSpecifier:
             wheel.note(f"METADATA has the invalid Requires-Python {text!r}")
 
 

@@ -21,11 +21,9 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be seve
 
 
 @pytest.fixture
-def case(tmp_path: Path) -> Case:
+def case(open_directory: Path, others_may_run_us: None) -> Case:
     """A wheelhouse whose directories belong to the group, and an inbox that everybody can read."""
-    for above in (tmp_path, *tmp_path.parents[:2]):  # pytest makes them for their owner alone
-        above.chmod(0o755)
-    found = Case(tmp_path)
+    found = Case(open_directory)
     found.again()
     for path in (found.root, *found.root.rglob("*")):
         if path.is_dir():

@@ -106,6 +106,7 @@ def installer_problems(opened: zipfile.ZipFile, size: int, stated: WheelName) ->
     try:
         archive.check_names(wheel)
         archive.check_sizes(wheel)
+        archive.check_bounds(wheel)
         if not wheel.findings:
             _find_info_directory(wheel)
         if wheel.info_directory:
@@ -122,6 +123,8 @@ def _check(wheel: OpenWheel, *, installable: bool) -> dict[str, str]:
         _check_name(wheel)
         archive.check_names(wheel)
         archive.check_sizes(wheel)
+        if installable:
+            archive.check_bounds(wheel)
         if wheel.findings:  # what leaves the archive, or never ends, is not read any further
             return {}
         _find_info_directory(wheel)

@@ -54,8 +54,7 @@ def check_names(wheel: OpenWheel) -> None:
 
 
 def check_sizes(wheel: OpenWheel) -> None:
-    """Note an archive that claims more than it can hold, or is not all that the file holds."""
-    _check_bounds(wheel)
+    """Note an archive that claims more than it can hold."""
     packed = sum(info.compress_size for info in wheel.entries)
     unpacked = sum(info.file_size for info in wheel.entries)
     if packed > wheel.size:
@@ -64,7 +63,7 @@ def check_sizes(wheel: OpenWheel) -> None:
         wheel.note(f"zip bomb: its {wheel.size} bytes claim to unpack to {unpacked}")
 
 
-def _check_bounds(wheel: OpenWheel) -> None:
+def check_bounds(wheel: OpenWheel) -> None:
     """Note bytes before and behind the archive: zipfile, and so pip, passes over them, uv does not."""
     if wheel.entries and min(info.header_offset for info in wheel.entries) > 0:
         wheel.note("there are bytes before the archive, which uv refuses")

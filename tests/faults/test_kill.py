@@ -29,7 +29,7 @@ from tests.faults.runner import Runner
 from tests.faults.trees import Case, leftovers
 
 #: How often each case is killed at a random instant: every day, and in the stage of the slow tests.
-EVERYDAY, SLOW = 8, 20
+EVERYDAY, SLOW = 4, 10
 
 _EACH_FILESYSTEM = pytest.mark.parametrize("without", FILESYSTEMS.values(), ids=list(FILESYSTEMS))
 _EACH = pytest.mark.parametrize("make", BLOWS.values(), ids=list(BLOWS))
@@ -72,7 +72,7 @@ def test_killed_before_each_step(runner: Runner, tmp_path: Path, make: Callable[
     blow = make(tmp_path)
     blow.learn(runner, ())
     steps = range(blow.steps(runner, ()))
-    for step in steps[:: len(steps) // 12 or 1]:
+    for step in steps[:: len(steps) // 6 or 1]:
         blow.prepare()
         ran = runner.run(*blow.command, kill_at=step)
         assert ran.killed or (blow.varies and ran.code == 0)

@@ -7,7 +7,6 @@ import os
 
 from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.installers.pip_config import FORMATS, pip_config, write_static_configs
-from wheelhouse_resolver.selection.constraints import site_problems
 
 _HINT = "see wheelhouse-resolver pip-conf --help"
 
@@ -55,7 +54,10 @@ def run(args: argparse.Namespace) -> int:
     site = options.site_of(args)
     if args.view is not None:
         site = site._replace(root=os.path.abspath(args.view))
-    output.warn(str(problem) for _, problem in site_problems(site, os.environ))
+    if site.pip:  # it takes time to import, and the built-in site has none
+        from wheelhouse_resolver.selection.constraints import site_problems
+
+        output.warn(str(problem) for _, problem in site_problems(site, os.environ))
     flags = {"offline": args.offline, "keep_missing": args.keep_missing}
     if args.all:
         for path, written in write_static_configs(site, args.output_dir, **flags).items():

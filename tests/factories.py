@@ -168,6 +168,8 @@ def make_tree(
     """
     for label in labels:
         (root / label).mkdir(parents=True, exist_ok=True)
+    if root.stat().st_uid == os.geteuid():
+        root.chmod(root.stat().st_mode | 0o555)  # the directory of a test is for its owner alone
     for label, filenames in wheels.items():
         for filename in filenames:
             module = filename.split("-")[0].lower().replace(".", "_")

@@ -784,3 +784,30 @@ def test_a_constraints_file_that_stops_pip(house: WheelhouseFixture, text: str |
     assert found["message"].startswith(message.format(path=limits))
     limits.write_text("demo==1.0\n")
     assert house.run("audit").code == 0
+
+
+# -- what a umask has closed -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("closed", [".", "gentoo", "gentoo/avx2", "nix/generic"])
+@pytest.mark.parametrize("mode", [0o700, 0o750, 0o754], ids=oct)
+def test_directories_that_others_cannot_read(house: WheelhouseFixture, closed: str, mode: int) -> None:
+    house.publish(house.wheel(f"demo-1.0-{LINUX}.whl"), "--to", "gentoo/avx2")
+    (house.root / closed).chmod(mode)
+    (house.root / "gentoo/avx512").chmod(0o755 if closed != "gentoo" else mode)
+    (found,) = findings(house)
+    path = str((house.root / closed).resolve())
+    assert (found["kind"], found["message"]) == ("unreadable", "not readable for everybody")
+    assert found["paths"] == [path]
+    subprocess.run(shlex.split(found["fix"]), check=True)
+    assert findings(house) == []
+
+
+def test_a_site_file_that_others_cannot_read(house: WheelhouseFixture) -> None:
+    house.use_config(f'root = "{house.root}"\n')
+    file = house.root.parent / "site.toml"
+    file.chmod(0o640)
+    (found,) = findings(house)
+    assert found["paths"] == [str(file)]
+    subprocess.run(shlex.split(found["fix"]), check=True)
+    assert findings(house) == []

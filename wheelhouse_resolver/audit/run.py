@@ -11,6 +11,7 @@ import shlex
 import signal
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import chain, groupby
 
 from packaging.utils import canonicalize_name
@@ -53,8 +54,12 @@ def audit(
     for path, problem in site_problems(site, os.environ):
         yield Finding(FindingKind.CONSTRAINTS, str(problem), (path,), f"correct {path}: every pip reads it")
     wheels: _Entries = []
+    closed = list(_closed(site))
+    yield from closed
     for number, directory in enumerate(site.directories()):
-        yield from _read_directory(site, directory, number, wheels)
+        for finding in _read_directory(site, directory, number, wheels):
+            if finding.kind is not FindingKind.UNREADABLE or not _is_below(directory, closed):
+                yield finding
     for path, count in listing.unsearched(site):
         wheel = "wheels" if count > 1 else "wheel"
         message = f"{count} {wheel} in a directory that is not one of the site's: no host searches it"
@@ -171,6 +176,29 @@ _looking: _Look
 
 def _look(project: _Entries) -> list[Finding]:
     return list(_looking(project))
+
+
+def _closed(site: Site) -> Iterator[Finding]:
+    """What others cannot read, by a umask for one: pip passes over it, and does not say so.
+
+    Of places below each other the uppermost; chmod goes on below it.
+    """
+    places = {site.source: 0o4} if site.source is not None else {}
+    for directory in site.directories():
+        inside = os.path.relpath(directory.path, site.root).split(os.sep)
+        places |= {os.path.join(site.root, *inside[:depth]): 0o5 for depth in range(len(inside) + 1)}
+    closed: list[str] = []
+    for path, needed in sorted(places.items()):
+        with suppress(OSError):  # not there, which is no fault
+            if os.stat(path).st_mode & needed != needed and not path.startswith(tuple(closed)):
+                closed.append(os.path.join(path, ""))
+                fix = shlex.join(["chmod", "-R", "a+rX", path])
+                yield Finding(FindingKind.UNREADABLE, "not readable for everybody", (path,), fix)
+
+
+def _is_below(directory: Directory, closed: list[Finding]) -> bool:
+    above = tuple(os.path.join(*each.paths, "") for each in closed)
+    return os.path.join(directory.path, "").startswith(above)
 
 
 def _read_directory(site: Site, directory: Directory, number: int, wheels: _Entries) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ import stat
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -35,6 +36,22 @@ def rewritten(path: Path, change: Rewrite, name: str | None = None) -> Path:
     with open(target, "w+b") as output:
         rewrite(check_wheel(str(path), installable=False), change, output)
     return target
+
+
+def test_an_interrupt_stays_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """zipfile raises an error of its own where the writing of a file has begun and is not ended."""
+    wheel = check_wheel(str(make_wheel(tmp_path, NAME)))
+    opened = zipfile.ZipFile.open
+
+    def interrupted(archive: zipfile.ZipFile, *arguments: Any, **options: Any) -> Any:
+        found = opened(archive, *arguments, **options)
+        if found.writable():
+            raise KeyboardInterrupt
+        return found
+
+    monkeypatch.setattr(zipfile.ZipFile, "open", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        rewrite(wheel, STAMP, io.BytesIO())
 
 
 def files_in(path: Path) -> dict[str, bytes]:

@@ -73,6 +73,18 @@ def rewrite(wheel: ValidatedWheel, change: Rewrite, output: IO[bytes]) -> None:
     Every file is hashed, and must be what RECORD said when the wheel was checked: raises
     `ChangedWhileReadError` otherwise, and `OSError` and `zipfile.BadZipFile` as they come.
     """
+    try:
+        _rewrite(wheel, change, output)
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, KeyboardInterrupt):
+            cause = cause.__context__
+        if cause is not None:
+            raise cause from None  # zipfile complains of the archive that an interrupt has left half written
+        raise
+
+
+def _rewrite(wheel: ValidatedWheel, change: Rewrite, output: IO[bytes]) -> None:
     info_directory, moved = wheel.info_directory, _moved(wheel, change)
     edits = {f"{info_directory}/WHEEL": _wheel_text}
     if change.version is not None or change.requires is not None:

@@ -158,9 +158,9 @@ def _spread(look: _Look, projects: list[_Entries], jobs: int) -> Iterator[Iterab
         hint = "it may have needed too much memory; --jobs 1 looks at one wheel after another"
         raise AuditError("a process that looks into wheels was killed").with_hint(hint) from None
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
         for worker in {*multiprocessing.active_children()} - before:
             worker.kill()  # it may wait for a filesystem that does not answer
+        pool.shutdown(cancel_futures=True)  # and waits for its own thread, or Python's exit may trip over it
 
 
 def _start_worker(parent: int) -> None:

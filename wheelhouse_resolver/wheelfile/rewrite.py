@@ -73,18 +73,16 @@ def rewrite(wheel: ValidatedWheel, change: Rewrite, output: IO[bytes]) -> None:
     Every file is hashed, and must be what RECORD said when the wheel was checked: raises
     `ChangedWhileReadError` otherwise, and `OSError` and `zipfile.BadZipFile` as they come.
     """
+    target = zipfile.ZipFile(output, "w")
     try:
-        _rewrite(wheel, change, output)
-    except Exception as error:
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, KeyboardInterrupt):
-            cause = cause.__context__
-        if cause is not None:
-            raise cause from None  # zipfile complains of the archive that an interrupt has left half written
+        _rewrite(wheel, change, target)
+        target.close()
+    except BaseException:
+        target.fp = None  # an interrupt leaves it half written: to close it then raises another error
         raise
 
 
-def _rewrite(wheel: ValidatedWheel, change: Rewrite, output: IO[bytes]) -> None:
+def _rewrite(wheel: ValidatedWheel, change: Rewrite, target: zipfile.ZipFile) -> None:
     info_directory, moved = wheel.info_directory, _moved(wheel, change)
     edits = {f"{info_directory}/WHEEL": _wheel_text}
     if change.version is not None or change.requires is not None:
@@ -92,11 +90,7 @@ def _rewrite(wheel: ValidatedWheel, change: Rewrite, output: IO[bytes]) -> None:
     unseen = set(wheel.digests)
     rows: list[_Row] = []
     record: zipfile.ZipInfo | None = None
-    with (
-        open_regular(wheel.path) as file,
-        zipfile.ZipFile(file) as source,
-        zipfile.ZipFile(output, "w") as target,
-    ):
+    with open_regular(wheel.path) as file, zipfile.ZipFile(file) as source:
         for info in source.infolist():
             if info.is_dir() or is_signature(info.filename, info_directory):
                 continue  # a signature is one of the old RECORD

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,7 @@ class TestByUrlOrPath:
 
     @pytest.mark.parametrize("command", [("lock",), ("build", "--dry-run")], ids=" ".join)
     def test_what_needs_all_of_it_refuses_all_at_once(self, command: tuple[str, ...], cli: Cli) -> None:
-        outcome = cli(*command, "-r", "direct.txt", *HOST)
+        outcome = cli(*command, "-r", "direct.txt", *HOST, "--python", sys.executable)  # build needs one here
         stated = ", ".join(f"{text} (direct.txt, line {line})" for line, text in DIRECT.items())
         assert stated in outcome.error
         assert "y.zip" not in outcome.error

@@ -84,33 +84,35 @@ def temporary(directory: str) -> Iterator[Temporary]:
     """
     with writing(directory):
         make_directory(directory, shared=True)
-        path, descriptor = _locked_file(directory)
-    file = open(descriptor, "w+b")  # noqa: SIM115 - closing it may fail once more on a full disk
+    path, file = "", None
     try:
+        while file is None:
+            name = f"{os.uname().nodename}-{os.getpid()}-{time.time_ns()}-{os.urandom(4).hex()}"
+            # Known before it is made: whenever an interrupt comes, it is removed.
+            path = os.path.join(directory, f"{TEMPORARY_PREFIX}{name}{_SUFFIX}")
+            with writing(directory):
+                file = _locked_file(path)
         yield Temporary(path, file)
     finally:
         with contextlib.suppress(OSError):
             os.unlink(path)
-        with contextlib.suppress(OSError):
-            file.close()
+        if file is not None:
+            with contextlib.suppress(OSError):  # closing may fail once more on a full disk
+                file.close()
 
 
-def _locked_file(directory: str) -> tuple[str, int]:
-    while True:
-        name = f"{TEMPORARY_PREFIX}{os.uname().nodename}-{os.getpid()}-{time.time_ns()}{_SUFFIX}"
-        path = os.path.join(directory, name)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            # Between its making and its locking somebody may take it for a leftover: wait until that is done.
-            lock(descriptor, wait=True)
-            if os.path.exists(path):
-                return path, descriptor
-            os.close(descriptor)
-        except BaseException:
-            os.close(descriptor)
-            with contextlib.suppress(OSError):
-                os.unlink(path)
-            raise
+def _locked_file(path: str) -> IO[bytes] | None:
+    """The new file at *path*, locked; None if somebody has taken it for a leftover between the two."""
+    file = open(path, "x+b", opener=lambda name, flags: os.open(name, flags, 0o600))  # noqa: SIM115
+    try:
+        lock(file.fileno(), wait=True)
+        if os.path.exists(path):
+            return file
+    except BaseException:
+        file.close()
+        raise
+    file.close()
+    return None
 
 
 def lock(descriptor: int, *, wait: bool = False) -> bool:

@@ -4,6 +4,7 @@ import contextlib
 import email.parser
 import struct
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ _LINES = st.one_of(
 @example(lines=["Summary: a\u2028b\x85c", "Requires-Python: >=3.9"], end="\n")
 @example(lines=["Description: a", "        ", "        b", "Requires-Python: >=3.9"], end="\n")
 @example(lines=[" folded", "Requires-Python: >=3.9"], end="\n")
+@example(lines=["Name:0\t", " 0"], end="\n")
 def test_headers_are_read_as_the_email_package_reads_them(lines: list[str], end: str) -> None:
     text = end.join(lines) + end
     # An empty name is a defect there, which is skipped; here it ends the headers.
@@ -39,9 +41,12 @@ def test_headers_are_read_as_the_email_package_reads_them(lines: list[str], end:
         return
     expected = email.parser.HeaderParser().parsestr(text)
     found = parse_headers(text)
+
+    def lines_of(values: Iterable[str]) -> list[list[str]]:
+        return [[line.strip() for line in value.strip().splitlines()] for value in values]
+
     for name in {*expected, *(name for name, _ in found.headers)}:
-        theirs = ["\n".join(value.splitlines()).strip() for value in expected.get_all(name, [])]
-        assert ["\n".join(value.splitlines()).strip() for value in found.get_all(name)] == theirs
+        assert lines_of(found.get_all(name)) == lines_of(expected.get_all(name, []))
 
 
 def test_headers_are_found_in_any_case_and_in_order() -> None:

@@ -78,7 +78,8 @@ def rewrite(wheel: ValidatedWheel, change: Rewrite, output: IO[bytes]) -> None:
         _rewrite(wheel, change, target)
         target.close()
     except BaseException:
-        target.fp = None  # an interrupt leaves it half written: to close it then raises another error
+        # An interrupt may leave it half written: to close it then raises another error, unless it is elsewhere.
+        target.fp = io.BytesIO()
         raise
 
 

@@ -78,7 +78,7 @@ def rewrite(wheel: ValidatedWheel, change: Rewrite, output: IO[bytes]) -> None:
         _rewrite(wheel, change, target)
         target.close()
     except BaseException:
-        # An interrupt may leave it half written: to close it then raises another error, unless it is elsewhere.
+        # An interrupt may leave it half written: to close it there raises another error.
         target.fp = io.BytesIO()
         raise
 

@@ -22,6 +22,16 @@ _FILESYSTEMS = [
 ]
 
 
+def unstamped_pairs(directory: Path) -> Case:
+    """Unstamped wheels of eight projects, each in two directories."""
+    case = Case(directory)
+    for number in range(8):
+        for label in ("generic", "gentoo/avx2"):
+            case.standing(label, f"demo{number}-1.0-cp311-cp311-linux_x86_64.whl", mark=f"{label}{number}")
+    case.again()
+    return case
+
+
 @pytest.mark.parametrize("without", _FILESYSTEMS)
 def test_sixteen_publishers_of_overlapping_sets(
     runner: Runner, tmp_path: Path, without: tuple[str, ...]
@@ -96,11 +106,7 @@ def test_64_rebuilds_at_once_get_numbers_of_their_own(runner: Runner, tmp_path: 
 def test_several_who_restamp_one_tree_finish_it_together(
     runner: Runner, tmp_path: Path, without: tuple[str, ...]
 ) -> None:
-    case = Case(tmp_path)
-    for number in range(8):
-        for label in ("generic", "gentoo/avx2"):
-            case.standing(label, f"demo{number}-1.0-cp311-cp311-linux_x86_64.whl", mark=f"{label}{number}")
-    case.again()
+    case = unstamped_pairs(tmp_path)
     runner.run("restamp", "--root", case.root)
     expected = case.state()
     case.again()
@@ -115,11 +121,7 @@ def test_several_who_restamp_one_tree_finish_it_together(
 def test_several_who_restamp_and_undo_one_tree_lose_nothing(
     runner: Runner, tmp_path: Path, without: tuple[str, ...]
 ) -> None:
-    case = Case(tmp_path)
-    for number in range(8):
-        for label in ("generic", "gentoo/avx2"):
-            case.standing(label, f"demo{number}-1.0-cp311-cp311-linux_x86_64.whl", mark=f"{label}{number}")
-    case.again()
+    case = unstamped_pairs(tmp_path)
     first = {path: path.read_bytes() for path in wheels_below(case.root)}
     restamp: Command = ["restamp", "--root", case.root]
     undo: Command = [*restamp, "--undo"]

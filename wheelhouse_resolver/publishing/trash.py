@@ -146,12 +146,8 @@ def _linked(path: str, temporary: atomic.Temporary, kept: str) -> bool:
 
     Locked, or what a faster publisher put there in between would be lost.
     """
-    lock = os.path.join(os.path.dirname(path), TRASH, _LOCK)
     try:
-        with suppress(FileExistsError):
-            os.close(os.open(lock, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644))
-            share(lock)
-        descriptor = os.open(lock, os.O_RDWR | os.O_NOFOLLOW)
+        descriptor = atomic.open_lock(os.path.join(os.path.dirname(path), TRASH, _LOCK))
     except OSError:
         return False
     with open(descriptor, "wb") as file:

@@ -128,6 +128,17 @@ def lock(descriptor: int, *, wait: bool = False) -> bool:
     return True
 
 
+def open_lock(path: str) -> int:
+    """The descriptor of the lock file at *path*, made if missing, for all who may write beside it.
+
+    Raises `OSError`.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
+        share(path)
+    return os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+
 @contextlib.contextmanager
 def holding(path: str, *, shared: bool) -> Iterator[bool]:
     """Hold the lock file at *path* (made if missing) for the block; False: somebody else does.
@@ -135,10 +146,7 @@ def holding(path: str, *, shared: bool) -> Iterator[bool]:
     *shared*: others may hold it so, too. A filesystem may have no locks: then it is True. Raises `OSError`.
     """
     make_directory(os.path.dirname(path), shared=True)
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
-        share(path)
-    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    descriptor = open_lock(path)
     try:
         held = True
         try:

@@ -54,7 +54,7 @@ class Requirement(NamedTuple):
     url:       the URL or path that it names itself, as it is given; None: any wheel of the project will do.
     editable:  whether it is one of `-e`.
     hashes:    those that pip would insist on, each `sha256:...`.
-    lines:     where it stands for several lines of files (see `together`): those that say versions, each
+    lines:     of one made of several lines of files (see `together`): those that say versions, each
                with its place.
     """
 

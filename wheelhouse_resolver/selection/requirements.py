@@ -251,13 +251,13 @@ def _direct(text: str, name: str, marker: Marker | None, where: str | None) -> R
 
 def _project_of(url: str) -> str:
     """The project that a URL or path names: the wheel that it ends in says so, or `#egg=`; else empty."""
-    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+    from wheelhouse_resolver.wheelfile.tags import parse_wheel_name
 
     path, _, fragment = url.partition("#")
     egg = re.search(r"(?:^|&)egg=([A-Za-z0-9._-]+)", fragment)
     try:
-        return parse_wheel_filename(path.rsplit("/", 1)[-1])[0]
-    except InvalidWheelFilename:
+        return parse_wheel_name(path.rsplit("/", 1)[-1])[0]
+    except ValueError:  # also for more tags than are read
         return canonicalize_name(egg[1]) if egg else ""
 
 

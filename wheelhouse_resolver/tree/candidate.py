@@ -17,7 +17,7 @@ from packaging.utils import (
 from packaging.version import Version
 
 from wheelhouse_resolver.utils.serialise import to_plain
-from wheelhouse_resolver.wheelfile.tags import check_expansion
+from wheelhouse_resolver.wheelfile.tags import parse_wheel_name
 
 if TYPE_CHECKING:
     from packaging.tags import Tag
@@ -130,8 +130,7 @@ def version_of(text: str) -> Version:
 @lru_cache(maxsize=_REMEMBERED)
 def ending_of(text: str) -> tuple[BuildTag, frozenset[Tag]]:
     """The build tag and the wheel tags of a file name that ends in *text*. Raises `InvalidWheelFilename`."""
-    check_expansion(text)
-    build, tags = parse_wheel_filename(f"x-0-{text}")[2:]
+    build, tags = parse_wheel_name(f"x-0-{text}")[2:]
     return build, _one_of(tags)
 
 
@@ -151,8 +150,7 @@ def parse_candidate(filename: str, directory: Directory) -> Candidate | InvalidF
     except ValueError:
         pass  # irregular: the words for what is wrong are packaging's, of the whole name
     try:
-        check_expansion(filename)
-        return Candidate(*parse_wheel_filename(filename), filename, directory)
+        return Candidate(*parse_wheel_name(filename), filename, directory)
     except ValueError as error:
         from wheelhouse_resolver.wheelfile.name import VARIANT_PROBLEM, is_variant
 

@@ -6,11 +6,11 @@ import re
 from typing import NamedTuple
 
 from packaging.tags import Tag
-from packaging.utils import BuildTag, InvalidWheelFilename, NormalizedName, parse_wheel_filename
+from packaging.utils import BuildTag, InvalidWheelFilename, NormalizedName
 from packaging.version import Version
 
 from wheelhouse_resolver.utils.text import invalid_character
-from wheelhouse_resolver.wheelfile.tags import check_expansion
+from wheelhouse_resolver.wheelfile.tags import parse_wheel_name
 
 #: What installers make of the name of a wheel variant (pip 20.3.4 to 26.3, uv 0.13.9).
 VARIANT_PROBLEM = (
@@ -30,8 +30,7 @@ def is_variant(filename: str) -> bool:
     if not filename.endswith(".whl") or not _LABEL.fullmatch(label):
         return False
     try:
-        check_expansion(f"{stem}.whl")
-        tags = parse_wheel_filename(f"{stem}.whl")[3]
+        tags = parse_wheel_name(f"{stem}.whl")[3]
     except ValueError:
         return False
     # Otherwise it is a wheel with an invalid build tag.
@@ -51,9 +50,8 @@ class WheelName(NamedTuple):
         """The parts of *filename*. Raises `ValueError`, whose text says what is wrong."""
         if problem := invalid_character(filename):
             raise ValueError(f"invalid wheel file name: {problem}")
-        check_expansion(filename)
         try:
-            return cls(*parse_wheel_filename(filename))
+            return cls(*parse_wheel_name(filename))
         except InvalidWheelFilename as error:
             if is_variant(filename):
                 raise ValueError(VARIANT_PROBLEM) from error

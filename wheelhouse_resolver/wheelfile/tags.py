@@ -7,16 +7,22 @@ from collections.abc import Iterable
 from math import prod
 
 from packaging.tags import Tag
+from packaging.utils import BuildTag, NormalizedName, parse_wheel_filename
+from packaging.version import Version
 
 #: More tags than any real file name expands to.
 _MOST_TAGS = 1000
 
 
-def check_expansion(filename: str) -> None:
-    """Raise `ValueError` if the tags of a wheel of that name are so many that they would fill the memory."""
+def parse_wheel_name(filename: str) -> tuple[NormalizedName, Version, BuildTag, frozenset[Tag]]:
+    """packaging's `parse_wheel_filename`, where the tags are not so many that they would fill the memory.
+
+    Raises `ValueError`: `InvalidWheelFilename`, or that they are.
+    """
     number = prod(part.count(".") + 1 for part in filename.removesuffix(".whl").split("-")[-3:])
     if number > _MOST_TAGS:
         raise ValueError(f"its name expands to {number} tags: too many")
+    return parse_wheel_filename(filename)
 
 
 def compressed_tags(tags: frozenset[Tag]) -> str:

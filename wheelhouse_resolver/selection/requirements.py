@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
-from wheelhouse_resolver.errors import InvalidRequirementError, printable
+from wheelhouse_resolver.errors import InvalidRequirementError
 from wheelhouse_resolver.utils.urls import local_path
 from wheelhouse_resolver.wheelfile.parsing import parsed_requirement
 
@@ -262,9 +262,9 @@ def _project_of(url: str) -> str:
 
 
 def _shown(text: str) -> str:
-    from wheelhouse_resolver.utils.redact import redact
+    from wheelhouse_resolver.utils.redact import presentable  # most requirements need none of it
 
-    return printable(redact(text))
+    return presentable(text)
 
 
 def _problem_of(error: ValueError) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple, NoReturn
 
-from wheelhouse_resolver.errors import RequirementsFileError, printable
+from wheelhouse_resolver.errors import RequirementsFileError
 from wheelhouse_resolver.selection.requirements import (
     FileOption,
     IgnoredOption,
@@ -22,7 +22,7 @@ from wheelhouse_resolver.selection.requirements import (
     parse_any,
     parse_editable,
 )
-from wheelhouse_resolver.utils.redact import redact
+from wheelhouse_resolver.utils.redact import presentable
 from wheelhouse_resolver.utils.urls import local_path
 
 #: All options with a value, and all without one; as pip does, `optparse` takes unambiguous beginnings.
@@ -131,7 +131,7 @@ def read_requirements(
         elif isinstance(part, RequirementsFile):
             found.append(part)
         elif (real := _real(part)) in (each for each, _ in reading):
-            raise RequirementsFileError(str(part.place), f"{_shown(part.path)} includes itself")
+            raise RequirementsFileError(str(part.place), f"{presentable(part.path)} includes itself")
         elif (real, part.constraints) not in read:  # a second time it says nothing new
             read.add((real, part.constraints))
             reading.append((real, _statements(part, environ)))
@@ -192,7 +192,7 @@ def _line(line: str, place: _Place, constraints: bool) -> Iterator[RequirementsF
         prereleases=any(each.kind == "--pre" for each in read),
         ignored=(
             *(IgnoredOption(each.name, *place) for each in read if each.kind in _REPORTED),
-            *(IgnoredOption(_shown(each), *place, by_pip=True) for each in unread),
+            *(IgnoredOption(presentable(each), *place, by_pip=True) for each in unread),
         ),
         settings=tuple(
             FileOption(each.name.strip("-"), each.value)
@@ -227,11 +227,13 @@ def _options(text: str, place: _Place) -> tuple[list[_Option], list[str]]:
     try:
         found, rest = _parser()(shlex.split(text))
     except ValueError as error:
-        raise RequirementsFileError(str(place), _shown(str(error))) from error
+        raise RequirementsFileError(str(place), presentable(str(error))) from error
     for each in found:
         algorithm, colon, _ = each.value.partition(":")
         if each.kind == "--hash" and not (colon and algorithm in _ALGORITHMS):
-            problem = f"--hash {_shown(each.value)}: pip takes {', '.join(_ALGORITHMS)}, as in sha256:..."
+            problem = (
+                f"--hash {presentable(each.value)}: pip takes {', '.join(_ALGORITHMS)}, as in sha256:..."
+            )
             raise RequirementsFileError(str(place), problem)
     return found, rest
 
@@ -270,17 +272,13 @@ def _real(file: _Include) -> str:
     return os.path.realpath(_local(file.path, file.place))
 
 
-def _shown(text: str) -> str:
-    return printable(redact(text))
-
-
 def _local(name: str, place: _Place | None = None) -> str:
     """The path that a file name or `file:` URL means; *place* is for the error."""
     if re.match(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]*://", name):
         problem = "is not on a filesystem"
-        error = RequirementsFileError(_shown(name), problem)
+        error = RequirementsFileError(presentable(name), problem)
         if place is not None:
-            error = RequirementsFileError(str(place), f"{_shown(name)} {problem}")
+            error = RequirementsFileError(str(place), f"{presentable(name)} {problem}")
         raise error.with_hint("copy it to a file")
     return local_path(name)
 

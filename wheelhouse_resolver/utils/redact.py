@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from wheelhouse_resolver.errors import printable
+
 _SECRET = r"PASSW|TOKEN|SECRET|CREDENTIAL|API[_-]?KEY|PRIVATE[_-]?KEY"
 
 _SECRET_NAME = re.compile(_SECRET, re.IGNORECASE)
@@ -35,3 +37,8 @@ def redact(text: str, name: str = "", *, mark: str = "***") -> str:
     text = _PLAIN_USER.sub(f"{mark}@" if mark else "", text)  # pip's `proxy` may lack a scheme
     text = _QUERY.sub(rf"\1?{mark}" if mark else r"\1", text)
     return _ASSIGNMENT.sub(rf"\1{mark}", text)
+
+
+def presentable(text: str) -> str:
+    """*text* for a message: without secrets, on one line, and with what a terminal would obey escaped."""
+    return printable(redact(text))

@@ -165,15 +165,7 @@ def _key(path: str, environ: Mapping[str, str]) -> list[Any] | None:
     decide = sorted(pair for pair in environ.items() if pair[0].startswith(_DECIDE))
     machine = os.uname()  # the home directory may be shared by many
     kernel = [machine.sysname, machine.release, machine.version, machine.machine]
-    return [path, [_identity(each) for each in files], decide, here, kernel]
-
-
-def _identity(path: str) -> list[int] | None:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return [status.st_ino, status.st_size, status.st_mtime_ns]  # the device is another after each mount
+    return [path, [cache.file_key(each) for each in files], decide, here, kernel]
 
 
 def _holds(said: dict[str, Any]) -> bool:
@@ -182,7 +174,7 @@ def _holds(said: dict[str, Any]) -> bool:
     Never, if that does not tell: a policy that looks at the environment, a program that starts the Python.
     """
     seen = said["seen"]
-    return seen is not None and all(_identity(path) == identity for path, identity in seen)
+    return seen is not None and all(cache.file_key(path) == identity for path, identity in seen)
 
 
 def _ask(path: str, environ: Mapping[str, str], timeout: float | None) -> dict[str, Any]:
@@ -208,7 +200,7 @@ def _ask(path: str, environ: Mapping[str, str], timeout: float | None) -> dict[s
         why = f": {said[0 if done.returncode == _NOT_FOUND else -1].strip()}" if said else ""
         raise PythonError(path, f"is not a Python (it exited with {done.returncode}{why})")
     if answer["seen"] is not None and os.path.realpath(answer["executable"]) == os.path.realpath(path):
-        answer["seen"] = [[each, _identity(each)] for each in answer["seen"]]
+        answer["seen"] = [[each, cache.file_key(each)] for each in answer["seen"]]
     else:  # what a launcher starts (Gentoo's python-exec) is for others to choose, as with a script
         answer["seen"] = None
     return answer

@@ -116,7 +116,7 @@ def _identities(path: str) -> dict[str, list[int]] | None:
             continue
         with open_regular(path) as file:
             status, content = os.fstat(file.fileno()), file.read(_MOST)
-        found[path] = [status.st_ino, status.st_size, status.st_mtime_ns]
+        found[path] = cache.key_of(status)
         for option, name, variable in _ELSEWHERE.findall(content):
             if b"\0" in content or variable or option not in _INCLUDES or b":" in name:
                 return None

@@ -85,7 +85,7 @@ def get_for_files(kind: str, paths: Iterable[str], compute: Callable[[str], Any]
     for path in paths:
         shards.setdefault(_shard(kind, path), {})[path] = file_key(path)
     answers: dict[str, Any] = {}
-    unknown = []
+    unknown: dict[str, None] = {}
     for shard, keys in shards.items():
         entries = _read(shard)
         for path, key in keys.items():
@@ -93,7 +93,7 @@ def get_for_files(kind: str, paths: Iterable[str], compute: Callable[[str], Any]
             if found and key is not None:
                 answers[path] = found[0]
             else:
-                unknown.append(path)
+                unknown[path] = None
     if not unknown:
         return answers
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -134,6 +134,11 @@ def file_key(path: str) -> list[Any] | None:
         status = os.stat(path)
     except OSError:
         return None
+    return key_of(status)
+
+
+def key_of(status: os.stat_result) -> list[Any]:
+    """What tells a file of that *status* from its next version; not its device, another after each mount."""
     return [status.st_ino, status.st_size, status.st_mtime_ns]
 
 

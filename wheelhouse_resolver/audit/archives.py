@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from packaging.specifiers import SpecifierSet
 
 from wheelhouse_resolver.audit.findings import Finding, FindingKind
-from wheelhouse_resolver.installers.inversion import concerned_pythons
-from wheelhouse_resolver.publishing.order import accepts, visible
+from wheelhouse_resolver.publishing.order import situations, visible
 from wheelhouse_resolver.publishing.withdrawal import withdraw_command
 from wheelhouse_resolver.selection.policy import archives_outrank
 from wheelhouse_resolver.site.layout import HostKind
@@ -54,17 +53,12 @@ def _outranked(
     hosts: Sequence[HostKind],
 ) -> Iterator[tuple[str, str, Candidate]]:
     """Where *archive* is the newest of all, and yet a wheel fits: host, Python, and the best such wheel."""
-    pythons = concerned_pythons(wheels)
-    for host in hosts:
-        seen, others = visible(wheels, host), visible(archives, host)
-        if archive not in others:
+    searching = [host for host in hosts if visible([archive], host)]
+    for host, python, able in situations(wheels, searching, least=1):
+        if not able:
             continue
-        for python in pythons if seen else ():
-            able = [each for each in seen if accepts(python, each.tags)]
-            if not able or host.family not in (None, python.machine):
-                continue
-            versions = {each.version for each in able} | {each.version for each in others}
-            newest = max(SpecifierSet().filter(versions))  # pre-releases only if there is nothing else
-            if archive.version == newest and all(each.version != newest for each in able):
-                by_version = sorted(able, key=lambda each: (each.version, each.directory.rank))
-                yield host.label, str(python), by_version[-1]
+        versions = {each.version for each in able} | {each.version for each in visible(archives, host)}
+        newest = max(SpecifierSet().filter(versions))  # pre-releases only if there is nothing else
+        if archive.version == newest and all(each.version != newest for each in able):
+            by_version = sorted(able, key=lambda each: (each.version, each.directory.rank))
+            yield host.label, str(python), by_version[-1]

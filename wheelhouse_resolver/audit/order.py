@@ -8,8 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from packaging.version import Version
 
 from wheelhouse_resolver.audit.findings import Finding, FindingKind
-from wheelhouse_resolver.installers.inversion import concerned_pythons
-from wheelhouse_resolver.publishing.order import WrongOrder, accepts, visible
+from wheelhouse_resolver.publishing.order import WrongOrder, situations
 from wheelhouse_resolver.publishing.withdrawal import withdraw_command
 from wheelhouse_resolver.site.layout import GENERIC, HostKind
 from wheelhouse_resolver.site.model import Site
@@ -52,19 +51,13 @@ def check_labels(site: Site, hosts: Sequence[HostKind], candidates: Sequence[Can
 def _outranked(site: Site, hosts: Sequence[HostKind], same: Sequence[Candidate]) -> Iterator[Finding]:
     """The findings of `check_labels` about wheels of one public version; one for each two wheels."""
     found: dict[tuple[str, str], tuple[Candidate, Candidate, dict[str, None], dict[str, None]]] = {}
-    pythons = concerned_pythons(same)
-    for host in hosts:
-        seen = visible(same, host)
-        for python in pythons if len(seen) > 1 else ():
-            if host.family not in (None, python.machine):
-                continue
-            able = [each for each in seen if accepts(python, each.tags)]
-            newest = max(able, key=lambda each: (each.version, each.directory.rank), default=None)
-            better = max(able, key=lambda each: (each.directory.rank, each.version), default=None)
-            if newest and better and better.directory.rank > newest.directory.rank:
-                case = found.setdefault((better.path, newest.path), (better, newest, {}, {}))
-                case[2][host.label] = None
-                case[3][str(python)] = None
+    for host, python, able in situations(same, hosts):
+        newest = max(able, key=lambda each: (each.version, each.directory.rank), default=None)
+        better = max(able, key=lambda each: (each.directory.rank, each.version), default=None)
+        if newest and better and better.directory.rank > newest.directory.rank:
+            case = found.setdefault((better.path, newest.path), (better, newest, {}, {}))
+            case[2][host.label] = None
+            case[3][str(python)] = None
     for better, newest, labels, versions in found.values():
         if better.directory.arch != GENERIC and all(tag.platform == "any" for tag in better.tags):
             continue  # it belongs in a generic directory, as another finding says: the fixes would collide

@@ -54,6 +54,18 @@ def accepts(python: PythonKind, tags: frozenset[Tag]) -> bool:
     return any(tag in accepted for tag in tags)
 
 
+def situations(
+    candidates: Sequence[Candidate], hosts: Sequence[HostKind], *, least: int = 2
+) -> Iterator[tuple[HostKind, PythonKind, list[Candidate]]]:
+    """Each of *hosts* that searches *least* of *candidates*, with each Python, and those that it accepts."""
+    pythons = concerned_pythons(candidates)
+    for host in hosts:
+        seen = visible(candidates, host)
+        for python in pythons if len(seen) >= least else ():
+            if host.family in (None, python.machine):
+                yield host, python, [each for each in seen if accepts(python, each.tags)]
+
+
 class _Difference(NamedTuple):
     """One case in which an installer's choice is not policy's."""
 
@@ -109,17 +121,11 @@ class OrderCheck:
         """Where an installer would take another of *candidates*, all of one version, than policy."""
         if self._in_order(candidates):
             return
-        pythons = concerned_pythons(candidates)
         found: dict[tuple[str, str], list[_Difference]] = defaultdict(list)
-        for host in self._hosts:
-            seen = visible(candidates, host)
-            for python in pythons if len(seen) > 1 else ():
-                if host.family not in (None, python.machine):
-                    continue
-                able = [each for each in seen if accepts(python, each.tags)]
-                for wanted, chosen, installer in self._differing(able, python):
-                    case = _Difference(able[wanted], able[chosen], installer, host.label, python)
-                    found[case.wanted.path, case.chosen.path].append(case)
+        for host, python, able in situations(candidates, self._hosts):
+            for wanted, chosen, installer in self._differing(able, python):
+                case = _Difference(able[wanted], able[chosen], installer, host.label, python)
+                found[case.wanted.path, case.chosen.path].append(case)
         for cases in found.values():
             for alike in _alike(cases):
                 yield _wrong_order(alike)

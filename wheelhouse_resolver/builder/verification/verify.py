@@ -146,9 +146,6 @@ class _Verifying:
                 self._environ["PATH"] = f"{os.path.dirname(python)}{os.pathsep}{path}"
                 self._run_tests([*self._settings.emulate, python])
                 self._look_at_libraries(python)
-        except InvalidWheelError as error:
-            for problem in error.findings:
-                self._find("wheel", problem)
         except VirtualenvError as error:
             self._find("environment", str(error))
         return Verification(

@@ -19,7 +19,7 @@ from packaging.version import Version
 
 from wheelhouse_resolver.host.target_python import python_version
 from wheelhouse_resolver.selection.builds import examine, is_foreign, requires_python
-from wheelhouse_resolver.selection.policy import Policy, builds_by_version
+from wheelhouse_resolver.selection.policy import Policy, builds_by_version, split_by_links
 from wheelhouse_resolver.tree.candidate import Candidate, Installable, SourceArchive, TreeFile
 from wheelhouse_resolver.tree.catalogue import Catalogue
 from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata, cached_metadata_of_many
@@ -135,9 +135,8 @@ class CandidateFactory:
         """The files of *project* that pip may choose, newest and best first, and the others."""
         fit, unfit = self.policy.sort_candidates(self.catalogue.files(project))
         if links := self.policy.links_of(project):
-            paths = {each.file for each in links}
-            named = [each for each in fit if each.path in paths]
-            return named, [*(each for each in fit if each.path not in paths), *unfit]
+            named, others = split_by_links(fit, links)
+            return named, [*others, *unfit]
         return fit, unfit
 
     def candidates(

@@ -28,7 +28,7 @@ from wheelhouse_resolver.errors import InvalidRequirementError
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.selection.builds import TriedBuilds, try_builds
 from wheelhouse_resolver.selection.pick import linked_elsewhere
-from wheelhouse_resolver.selection.policy import Policy, builds_by_version
+from wheelhouse_resolver.selection.policy import Policy, builds_by_version, split_by_links
 from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
 from wheelhouse_resolver.selection.together import together, trouble
 from wheelhouse_resolver.site.layout import NO_LAYER, Directory
@@ -336,8 +336,7 @@ class _Selector:
         if binary:
             candidates += self._catalogue.candidates(project, self._fits)
         if links:
-            paths = {each.file for each in links}
-            candidates = [each for each in candidates if each.path in paths]
+            candidates, _ = split_by_links(candidates, links)
             self.warnings += [] if candidates else [linked_elsewhere(project, links)]
         for builds in builds_by_version(self.in_order(self._policy.filter_versions(candidates, specifier))):
             if builds[0].version != newest:

@@ -20,7 +20,7 @@ from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.selection.builds import try_builds
 from wheelhouse_resolver.selection.outside import why_not_searched
-from wheelhouse_resolver.selection.policy import Policy, builds_by_version, policy_key
+from wheelhouse_resolver.selection.policy import Policy, builds_by_version, policy_key, split_by_links
 from wheelhouse_resolver.selection.reasons import Exclusion, FileStatus, Rule, place_of, python_labels
 from wheelhouse_resolver.selection.requirements import NAMES_ITS_FILE, Requirement, RequirementsFile
 from wheelhouse_resolver.selection.together import together, trouble
@@ -229,10 +229,10 @@ def _linked(
     outside: Statuses,
 ) -> Pick:
     """The pick where constraints name the file that pip takes: it may be one of those *found*."""
-    paths, stated = {each.file for each in links}, tuple(each.stated for each in links)
-    kept = [each for each in found if each.path in paths]
+    kept, others = split_by_links(found, links)
+    stated = tuple(each.stated for each in links)
     no = (Exclusion(Rule.LINK, about=stated),)
-    passed = [FileStatus(each, no) for each in found if each.path not in paths]
+    passed = [FileStatus(each, no) for each in others]
     pick = decide(asked, policy._replace(constraints=_versions_only(policy)), kept, outside)
     warnings = pick.warnings if kept else (*pick.warnings, linked_elsewhere(asked.name, links))
     because = f"a constraint names it: {', '.join(stated)}" if pick.source else ""

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 #: Wheels alone, or source archives too.
 T = TypeVar("T", Candidate, Installable)
 
+#: Some kind of file in the tree, or any.
+F = TypeVar("F", bound=TreeFile)
+
 
 #: The first release of pip that knows all-releases and only-final.
 KNOWS_RELEASES = (26, 0)
@@ -76,6 +79,16 @@ def builds_by_version(ordered: Iterable[T]) -> list[list[T]]:
     Requires-Python, say, the next older version is tried, not a lower build.
     """
     return [list(builds) for _, builds in groupby(ordered, lambda candidate: candidate.version)]
+
+
+def split_by_links(files: Iterable[F], links: Iterable[Requirement]) -> tuple[list[F], list[F]]:
+    """Those of *files* that the constraints *links* name, and the others, each in the order given."""
+    named = {each.file for each in links}
+    kept: list[F] = []
+    others: list[F] = []
+    for each in files:
+        (kept if each.path in named else others).append(each)
+    return kept, others
 
 
 @lru_cache(maxsize=32)

@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import tree
 from measure import Comparison, Failed, Group, Row, Work, check, measured, report, table
@@ -29,6 +30,10 @@ import wheelhouse_resolver
 HERE = Path(__file__).resolve().parent
 TREES = HERE / ".trees"
 ARCH, LAYER = "avx512", "gentoo"
+
+#: As after `module load python`: its Python is first on PATH. A version manager's shim there may stand for
+#: another Python each time, so it would be started each time.
+PATH = os.pathsep.join([os.path.dirname(os.path.realpath(sys.executable)), os.defpath])
 
 #: Our commands that answer for many requirements at once.
 COMMANDS_OF_MANY = ("avail", "pick", "why-not")
@@ -61,11 +66,13 @@ class Tools:
             report(f"made {root} in {time.perf_counter() - start:.0f} s")
         return root
 
-    def ours(self, command: str, *arguments: str, root: Path | None = None, **more: object) -> Work:
+    def ours(self, command: str, *arguments: str, root: Path | None = None, **more: Any) -> Work:
         """Our own command on the tree (at *root*), for the host whose search path holds most of it."""
         line = [command, *arguments, "--root", str(root or self.root), "--arch", ARCH, "--layer", LAYER]
         name = str(more.pop("name", command))
-        return Work(name=name, command=[sys.executable, "-m", "wheelhouse_resolver", *line], **more)
+        environ = {"PATH": PATH, **more.pop("environ", {})}
+        command_line = [sys.executable, "-m", "wheelhouse_resolver", *line]
+        return Work(name=name, command=command_line, environ=environ, **more)
 
     def of_many(self, command: str, *options: str) -> Work:
         """Our *command* for a file of many requirements, about projects from all over the alphabet."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import os
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -14,12 +15,14 @@ from hypothesis import strategies as st
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.builder.extensions import compiled
 from tests.factories import make_wheel, pack, record_of, wheel_files
 from tests.host.binaries import copy_of_true
-from tests.requires import need
+from tests.requires import compiles, need
 from tests.whole import assert_whole, headers_of
 from wheelhouse_resolver.utils.atomic import AlreadyExistsError
 from wheelhouse_resolver.wheelfile.edit import Edits, RelabelError, relabel, requirements_of
+from wheelhouse_resolver.wheelfile.elf import elf_files
 from wheelhouse_resolver.wheelfile.validate import InvalidWheelError
 
 NAME = "demo-1.0-py3-none-any.whl"
@@ -232,7 +235,7 @@ class TestPlaces:
 
 class TestRpath:
     @pytest.fixture
-    def compiled(self, tmp_path: Path) -> Path:
+    def binary(self, tmp_path: Path) -> Path:
         """A wheel with a dynamic executable, text, and something that only begins like an ELF file."""
         program = copy_of_true(tmp_path / "true")
         return make_wheel(
@@ -249,24 +252,71 @@ class TestRpath:
         lines = [line for line in done.stdout.splitlines() if "PATH)" in line]
         return lines[0].partition("[")[2].rstrip("]") if lines else ""
 
-    def test_it_is_added_behind_what_is_there(self, compiled: Path, tmp_path: Path) -> None:
-        assert self.rpath_of(compiled, tmp_path) == ""
-        first = edited(compiled, str(tmp_path / "1"), Edits(), ("$ORIGIN/libs", "/sw/avx2/lib"))
+    def test_it_is_added_behind_what_is_there(self, binary: Path, tmp_path: Path) -> None:
+        assert self.rpath_of(binary, tmp_path) == ""
+        first = edited(binary, str(tmp_path / "1"), Edits(), ("$ORIGIN/libs", "/sw/avx2/lib"))
         assert self.rpath_of(first, tmp_path) == "$ORIGIN/libs:/sw/avx2/lib"
         second = edited(first, str(tmp_path / "2"), Edits(), ("/sw/avx2/lib", "/sw/lib"))
         assert self.rpath_of(second, tmp_path) == "$ORIGIN/libs:/sw/avx2/lib:/sw/lib"
-        with zipfile.ZipFile(second) as archive, zipfile.ZipFile(compiled) as before:
+        with zipfile.ZipFile(second) as archive, zipfile.ZipFile(binary) as before:
             assert archive.read("demo/odd") == before.read("demo/odd")
 
-    def test_it_is_reproducible(self, compiled: Path, tmp_path: Path) -> None:
-        both = [edited(compiled, str(tmp_path / each), Edits(), ("/sw/lib",)) for each in "ab"]
+    def test_it_is_reproducible(self, binary: Path, tmp_path: Path) -> None:
+        both = [edited(binary, str(tmp_path / each), Edits(), ("/sw/lib",)) for each in "ab"]
         assert both[0].read_bytes() == both[1].read_bytes()
 
+    @compiles
+    @pytest.mark.parametrize(
+        ("outer", "inner", "expected"),
+        [
+            pytest.param("--disable", "none", ["RPATH", "RPATH"], id="rpath-reaches-through-one-with-none"),
+            pytest.param("--enable", "--enable", ["RUNPATH", "RUNPATH"], id="runpath"),
+            pytest.param("--disable", "--enable", ["RPATH", "RUNPATH"], id="both-kinds"),
+            pytest.param("none", "none", ["RUNPATH", "RUNPATH"], id="none"),
+        ],
+    )
+    def test_the_kind_is_kept_and_the_library_loads(
+        self, outer: str, inner: str, expected: list[str], tmp_path: Path
+    ) -> None:
+        """`outer.so` needs `libinner.so`, which needs `liblast.so`."""
+
+        def flags(kind: str, rpath: str) -> list[str]:
+            return [] if kind == "none" else [f"-Wl,{kind}-new-dtags,-rpath,{rpath}"]
+
+        files = tmp_path / "files"
+        last = compiled(files / "libs/liblast.so", "int last(void) { return 7; }", "-Wl,-soname,liblast.so")
+        middle = compiled(
+            files / "libs/libinner.so",
+            "int last(void); int inner(void) { return last(); }",
+            *["-Wl,-soname,libinner.so", str(last), *flags(inner, "$ORIGIN")],
+        )
+        first = compiled(
+            files / "outer.so",
+            "int inner(void); int outer(void) { return inner(); }",
+            *[str(middle), f"-Wl,-rpath-link,{last.parent}", *flags(outer, "$ORIGIN/libs")],
+        )
+        inside = {f"demo/{each.relative_to(files)}": each.read_bytes() for each in (first, middle, last)}
+        made = make_wheel(tmp_path, "demo-1.0-py3-none-linux_x86_64.whl", files=inside)
+        new = edited(made, str(tmp_path / "new"), Edits(), ("/sw/lib",))
+        elf = {each.path: each for each in elf_files(str(new))}
+        kinds = [elf["demo/outer.so"], elf["demo/libs/libinner.so"]]
+        assert ["RUNPATH" if each.runpath else "RPATH" for each in kinds] == expected
+        assert all((each.runpath or each.rpath)[-1] == "/sw/lib" for each in kinds)
+        with zipfile.ZipFile(new) as archive:
+            archive.extractall(tmp_path / "x")
+        code = "import ctypes, sys; print(ctypes.CDLL(sys.argv[1]).outer())"
+        environ = {**os.environ}
+        if outer == "none":  # as before the edit
+            environ["LD_LIBRARY_PATH"] = str(tmp_path / "x/demo/libs")
+        command = [sys.executable, "-c", code, str(tmp_path / "x/demo/outer.so")]
+        done = subprocess.run(command, capture_output=True, text=True, env=environ)
+        assert done.stdout.strip() == "7", done.stderr
+
     def test_without_patchelf_the_error_says_how_to_get_it(
-        self, compiled: Path, out: str, monkeypatch: pytest.MonkeyPatch
+        self, binary: Path, out: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("PATH", "")
         monkeypatch.setattr("sysconfig.get_path", lambda _: "/nowhere")
         with pytest.raises(RelabelError, match="changing an rpath needs patchelf") as caught:
-            relabel(str(compiled), Edits(), out, rpath=["/sw/lib"])
+            relabel(str(binary), Edits(), out, rpath=["/sw/lib"])
         assert caught.value.hint == "pip install 'wheelhouse-resolver[build]'"

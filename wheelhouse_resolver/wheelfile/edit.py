@@ -22,6 +22,7 @@ from packaging.version import Version
 
 from wheelhouse_resolver.errors import FileProblemError, OutputError, reason_of
 from wheelhouse_resolver.utils import atomic
+from wheelhouse_resolver.utils.elf import ElfFile, read_elf
 from wheelhouse_resolver.utils.filesystem import open_regular
 from wheelhouse_resolver.utils.process import run
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP
@@ -91,8 +92,8 @@ def relabel(
     """Make the wheel at *path* anew with *edits*, in *output_directory*; the same input gives the same bytes.
 
     output_directory: made if missing; None: where the wheel is, in its place.
-    rpath:            directories that its ELF files look into after those that they name already
-                      (`DT_RUNPATH`, through patchelf).
+    rpath:            directories that its ELF files look into after those that they name already (through
+                      patchelf): DT_RPATH stays DT_RPATH, a wheel without any gets DT_RUNPATH.
 
     Raises `InvalidWheelError`, `RelabelError` for an edit that cannot be made,
     `AlreadyExistsError`, `OutputError`.
@@ -214,25 +215,33 @@ def _project(requirement: str) -> str | None:
 
 
 def _patched(wheel: ValidatedWheel, rpath: Sequence[str], scratch: str) -> Mapping[str, str]:
-    """The ELF files of *wheel* that load libraries, with *rpath* after their own: name -> new file."""
+    """The ELF files of *wheel* that load libraries, with *rpath* after their own: name -> new file.
+
+    Each keeps its kind. A DT_RPATH is also for what the file's libraries load, but not through one with a
+    DT_RUNPATH: where a file of the wheel has a DT_RPATH, those with neither get one, else a DT_RUNPATH.
+    """
     patchelf = _patchelf(wheel.path)
-    found: dict[str, str] = {}
+    files: list[tuple[str, ElfFile, list[str]]] = []
     with open_regular(wheel.path) as file, zipfile.ZipFile(file) as archive:
         for number, info in enumerate(elf_entries(archive)):
             copy = os.path.join(scratch, str(number))
-            with archive.open(info) as reader, open(copy, "wb") as writer:
+            with archive.open(info) as reader, open(copy, "w+b") as writer:
                 shutil.copyfileobj(reader, writer)
+                elf = read_elf(writer, info.filename)
             asked = run([patchelf, "--print-rpath", copy])
-            if asked.returncode != 0:
-                continue  # a static executable, an object file, or damaged
-            own = [each for each in asked.stdout.strip().split(":") if each]
-            whole = list(dict.fromkeys([*own, *rpath]))
-            if whole == own:
-                continue
-            done = run([patchelf, "--set-rpath", ":".join(whole), copy])
-            if done.returncode != 0:
-                raise RelabelError(wheel.path, f"patchelf failed on {info.filename}: {done.stderr.strip()}")
-            found[info.filename] = copy
+            if asked.returncode == 0:  # not a static executable, an object file, or damaged
+                files.append((copy, elf, [each for each in asked.stdout.strip().split(":") if each]))
+    inherited = any(elf.rpath and not elf.runpath for _, elf, _ in files)
+    found: dict[str, str] = {}
+    for copy, elf, own in files:
+        whole = list(dict.fromkeys([*own, *rpath]))
+        if whole == own:
+            continue
+        kind = ["--force-rpath"] if inherited and not elf.runpath else []
+        done = run([patchelf, *kind, "--set-rpath", ":".join(whole), copy])
+        if done.returncode != 0:
+            raise RelabelError(wheel.path, f"patchelf failed on {elf.path}: {done.stderr.strip()}")
+        found[elf.path] = copy
     return found
 
 

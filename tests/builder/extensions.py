@@ -114,5 +114,5 @@ def extension_wheel(
     library = compiled(directory / "build" / f"{name}.so", source(name, body, before), *flags)
     inside: dict[str, str | bytes] = {f"{package}{name}{suffix}": library.read_bytes(), **(files or {})}
     if package:
-        inside[f"{package}__init__.py"] = ""
+        inside.setdefault(f"{package}__init__.py", "")
     return platform_wheel(directory, name, inside, **options)

@@ -210,7 +210,9 @@ class TestWhatFails:
 
 @compiles
 class TestLibraries:
-    def needing(self, tmp_path: Path, *flags: str, files: Mapping[str, bytes] | None = None) -> Path:
+    def needing(
+        self, tmp_path: Path, *flags: str, files: Mapping[str, str | bytes] | None = None, **options: Any
+    ) -> Path:
         """A wheel whose extension calls into libhelp.so."""
         library = compiled(
             tmp_path / "build/libhelp.so", "int help(void) { return 1; }", "-Wl,-soname,libhelp.so"
@@ -222,6 +224,7 @@ class TestLibraries:
             package="demo/",
             flags=[str(library), *flags],
             files=files,
+            **options,
         )
 
     def test_one_that_is_nowhere(self, check: Any, tmp_path: Path) -> None:
@@ -237,6 +240,56 @@ class TestLibraries:
         assert told["libraries"].endswith(
             "; the wheel contains it as demo.libs/libhelp.so, which no rpath leads to"
         )
+
+    def test_one_that_the_wheel_loads_by_itself(self, check: Any, tmp_path: Path) -> None:
+        self.needing(tmp_path)
+        code = (
+            "import ctypes, os\n"
+            "ctypes.CDLL(os.path.join(os.path.dirname(__file__), 'libhelp.so'))\n"
+            "from demo import fast"
+        )
+        library = (tmp_path / "build/libhelp.so").read_bytes()
+        files = {"demo/libhelp.so": library, "demo/__init__.py": code}
+        found = check(self.needing(tmp_path, files=files))
+        assert found.findings == ()
+        (note,) = found.notes
+        assert note.endswith("needs libhelp.so, which no rpath leads to: `import demo` loads it before")
+
+    @pytest.mark.parametrize(
+        ("code", "statements", "why"),
+        [
+            pytest.param(
+                "import torchlike; from demo import fast", (), "`import demo` loads {} before", id="import"
+            ),
+            pytest.param(
+                "",
+                ("import torchlike, demo.fast",),
+                "'import torchlike, demo.fast' loads {} before",
+                id="statement",
+            ),
+            pytest.param("", (), "{}, of what the wheel requires, must be loaded before", id="not-tried"),
+        ],
+    )
+    def test_one_of_a_wheel_that_it_requires(
+        self, code: str, statements: tuple[str, ...], why: str, check: Any, tmp_path: Path
+    ) -> None:
+        """As extensions of PyTorch need libraries that `import torch` has loaded: under their SONAME."""
+        self.needing(tmp_path)
+        loading = "import ctypes, os; ctypes.CDLL(os.path.dirname(__file__) + '/lib/libhelp.so.1')"
+        library = (tmp_path / "build/libhelp.so").read_bytes()
+        files: dict[str, str | bytes] = {
+            "torchlike/__init__.py": loading,
+            "torchlike/lib/libhelp.so.1": library,
+        }
+        platform_wheel(tmp_path / "links", "torchlike", files)
+        wheel = self.needing(tmp_path, files={"demo/__init__.py": code}, requires_dist=["torchlike"])
+        found = check(wheel, Test(statements=statements))
+        assert found.findings == ()
+        (note,) = found.notes
+        assert note.startswith("demo/fast.")
+        expected = why.format("torchlike/lib/libhelp.so.1")
+        assert note.endswith(f" needs libhelp.so, which no rpath leads to: {expected}")
+        assert found.to_dict()["notes"] == [note]
 
     def test_a_loader_that_does_not_answer(
         self, check: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -12,6 +12,7 @@ from tests.builder.extensions import compiled, extension_wheel
 from tests.cli.conftest import Cli
 from tests.factories import make_tree, make_wheel
 from tests.requires import compiles
+from wheelhouse_resolver.builder.verification.verify import Verification
 
 HOST = ("--arch", "generic", "--layer", "none")
 
@@ -62,6 +63,19 @@ def test_one_that_fails_keeps_its_log_and_the_others_are_tried(
     path = Path(log.removeprefix("    log: "))
     assert "no\n" in path.read_text()
     assert [each for each in scratch.rglob("*") if each.is_file()] == [path]
+
+
+def test_a_note_is_no_failure(
+    cli: Cli, root: Path, tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = make_wheel(tmp_path, "demo-1.0-py3-none-any.whl")
+    noted = Verification(
+        wheel=str(wheel), findings=(), imported=("demo",), seconds=1.0, log="log", notes=("as it is",)
+    )
+    monkeypatch.setattr("wheelhouse_resolver.cli.commands.verify.verify", lambda *_, **__: iter([noted]))
+    outcome = cli("verify", wheel, "--root", root, *HOST)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out == f"{wheel}: works (demo; 1 s)\n    note: as it is\n"
 
 
 @compiles

@@ -278,5 +278,7 @@ class _Build(Phases):
             offline=self.options.offline,
         )
         done = run_verification(wheel, options, work=work, log=self.record.log)
+        for note in done.notes:
+            self.say(f"note: {note}")
         if not done.ok:
             raise PhaseFailed("; ".join(f"{each.check}: {each.problem}" for each in done.findings))

@@ -22,6 +22,7 @@ from wheelhouse_resolver.builder.process.virtualenvs import VirtualenvError, iso
 from wheelhouse_resolver.builder.recipes.model import Test
 from wheelhouse_resolver.builder.verification.imports import import_names
 from wheelhouse_resolver.builder.verification.libraries import Loader, library_path_of, library_problems
+from wheelhouse_resolver.builder.verification.preloaded import loaded_before, read_loaded, saving_loaded
 from wheelhouse_resolver.errors import PythonError, WheelhouseError
 from wheelhouse_resolver.host.interpreters import target_of
 from wheelhouse_resolver.host.program_interpreter import NotElfError, program_interpreter
@@ -71,6 +72,7 @@ class Verification:
 
     wheel: its path, as it was given. findings: all that is wrong. imported: what could be imported.
     seconds: how long it took (s). log: the file with all that was printed.
+    notes: what is worth knowing, and no fault: libraries that something else loads first.
     """
 
     wheel: str
@@ -78,6 +80,7 @@ class Verification:
     imported: tuple[str, ...]
     seconds: float
     log: str
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -130,7 +133,10 @@ class _Verifying:
         self._environ = isolated(settings.environ)
         self._work = os.path.abspath(work)
         self._findings: list[FailedCheck] = []
+        self._notes: list[str] = []
         self._imported: list[str] = []
+        #: The imports and statements that went well: what each is called, and its Python.
+        self._passed: list[tuple[str, str]] = []
         #: Where the tests run: a directory that holds nothing that could be imported instead.
         self._empty = os.path.join(self._work, "empty")
 
@@ -151,6 +157,7 @@ class _Verifying:
         return Verification(
             wheel=given,
             findings=tuple(self._findings),
+            notes=tuple(self._notes),
             imported=tuple(self._imported),
             seconds=time.monotonic() - start,
             log=self._log,
@@ -197,20 +204,23 @@ class _Verifying:
         except (OSError, *BAD_ZIP) as error:
             self._find("install", f"cannot be read: {error}")
             return
-        tests = [
-            (f"import {each}", "", [*runner, "-c", f"import importlib; importlib.import_module({each!r})"])
-            for each in names
-        ]
-        tests += [("statement", f"{each!r}: ", [*runner, "-c", each]) for each in test.statements]
+        for name in names:
+            code = f"import importlib; importlib.import_module({name!r})"
+            if self._try(f"import {name}", "", [*runner, "-c", code]):
+                self._imported.append(name)
+                self._passed.append((f"`import {name}`", code))
+        for code in test.statements:
+            if self._try("statement", f"{code!r}: ", [*runner, "-c", code]):
+                self._passed.append((repr(code), code))
         if test.command:
-            command = ["bash", "-euo", "pipefail", "-c", test.command]
-            tests.append(("command", f"{test.command!r}: ", command))
-        for check, what, arguments in tests:
-            done = self._run(arguments, test.timeout)
-            if not done.ok:
-                self._find(check, f"{what}{done.why}")
-            elif check.startswith("import "):
-                self._imported.append(check.removeprefix("import "))
+            self._try("command", f"{test.command!r}: ", ["bash", "-euo", "pipefail", "-c", test.command])
+
+    def _try(self, check: str, what: str, command: Sequence[str]) -> bool:
+        """Whether *command*, a test, goes well."""
+        done = self._run(command, self._settings.test.timeout)
+        if not done.ok:
+            self._find(check, f"{what}{done.why}")
+        return done.ok
 
     def _look_at_libraries(self, python: str) -> None:
         try:
@@ -244,10 +254,28 @@ class _Verifying:
         )
         installed = [replace(e, path=path) for e in inside if (path := _installed(where, e.path)) is not None]
         held = {os.path.basename(each.path): each.path for each in inside}
-        for one in library_problems(installed, loader):
+        problems = library_problems(installed, loader)
+        loaded = self._loaded_files(python) if any(one.library for one in problems) else {}
+        packages = f"{where['platlib']}/"
+        held = {os.path.basename(each.path): each.path for each in inside}
+        for one in problems:
+            file = one.file.removeprefix(packages)
+            if why := loaded_before(one, loaded, (where["platlib"], where["purelib"]), installed):
+                self._notes.append(f"{file} needs {one.library}, which no rpath leads to: {why}")
+                continue
             name = held.get(one.library)
             hint = f"; the wheel contains it as {name}, which no rpath leads to" if name is not None else ""
-            self._find("libraries", str(one).replace(f"{where['platlib']}/", "") + hint)
+            self._find("libraries", str(one).replace(packages, "") + hint)
+
+    def _loaded_files(self, python: str) -> dict[str, str]:
+        """What is loaded after each import and statement that went well: its path -> the first of them."""
+        path = os.path.join(self._work, "loaded")
+        found: dict[str, str] = {}
+        for what, code in self._passed:
+            command = [*self._settings.emulate, python, "-c", saving_loaded(code, path)]
+            if self._run(command, self._settings.test.timeout).ok:
+                found = {**dict.fromkeys(read_loaded(path), what), **found}
+        return found
 
 
 def _installed(where: Mapping[str, str], path: str) -> str | None:

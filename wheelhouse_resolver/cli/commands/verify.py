@@ -94,7 +94,9 @@ def _print(result: Verification) -> None:
     if result.ok:
         done = ", ".join(result.imported) or "nothing to import"
         print(f"{printable(result.wheel)}: works ({printable(done)}; {result.seconds:.0f} s)")
-        return
-    print(f"{printable(result.wheel)}: fails")
-    for check, problem in [*((each.check, each.problem) for each in result.findings), ("log", result.log)]:
+    else:
+        print(f"{printable(result.wheel)}: fails")
+    lines = [(each.check, each.problem) for each in result.findings]
+    lines += [("note", each) for each in result.notes]
+    for check, problem in lines if result.ok else [*lines, ("log", result.log)]:
         print(f"    {printable(check)}: {printable(problem)}")

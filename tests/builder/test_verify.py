@@ -249,7 +249,7 @@ class TestLibraries:
             "from demo import fast"
         )
         library = (tmp_path / "build/libhelp.so").read_bytes()
-        files = {"demo/libhelp.so": library, "demo/__init__.py": code}
+        files: dict[str, str | bytes] = {"demo/libhelp.so": library, "demo/__init__.py": code}
         found = check(self.needing(tmp_path, files=files))
         assert found.findings == ()
         (note,) = found.notes

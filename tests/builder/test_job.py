@@ -60,6 +60,23 @@ def test_the_site_of_options_is_read_from_its_file_again(tmp_path: Path) -> None
         BuildOptions.from_dict(options.to_dict())
 
 
+def test_options_are_the_same_for_one_in_another_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "site.toml").write_text(f'root = "{tmp_path}"\n')
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WHEELHOUSE_CONFIG", "site.toml")
+    for site in (Site.load("site.toml"), Site.load()):
+        sent = BuildOptions(site=site, work="w", output="o", logs="l", find_links=("f",)).to_dict()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        found = BuildOptions.from_dict(sent)
+        monkeypatch.chdir(tmp_path)
+        assert (found.site.root, found.site.source) == (str(tmp_path), str(tmp_path / "site.toml"))
+        paths = (found.work, found.output, found.logs, *found.find_links)
+        assert paths == tuple(str(tmp_path / name) for name in "wolf")
+
+
 @pytest.mark.parametrize("data", [None, {}, {"config": None, "root": "/w"}, {"root": 1}])
 def test_what_are_no_options(data: Any) -> None:
     with pytest.raises(ValueError, match=r"missing|is a"):

@@ -222,7 +222,7 @@ class _Run:
         write_text(file, task_text(entry.job, options, result))
         return Task(
             name=entry.label,
-            argv=(sys.executable, "-m", "wheelhouse_resolver.builder.worker", file),
+            argv=(os.path.abspath(sys.executable), "-m", "wheelhouse_resolver.builder.worker", file),
             cwd=scratch,
             result=result,
             log=os.path.join(options.logs, f"{label}.task.log"),

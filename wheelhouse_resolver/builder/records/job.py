@@ -91,10 +91,15 @@ class BuildOptions:
     timeout: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON. Of the site only its file and root: `from_dict` reads the file again."""
+        """For JSON. Of the site only its file and root: `from_dict` reads the file again.
+
+        All paths are absolute: whoever reads them may be in another directory.
+        """
         return {
-            **{key: value for key, value in to_plain(self).items() if key != "site"},
-            "config": self.site.source,
+            **to_plain(self, "verify", "keep", "offline", "timeout"),
+            **{name: os.path.abspath(getattr(self, name)) for name in ("work", "output", "logs")},
+            "find_links": [os.path.abspath(each) for each in self.find_links],
+            "config": os.path.abspath(self.site.source) if self.site.source is not None else None,
             "root": self.site.root,
         }
 

@@ -106,10 +106,12 @@ def _fetch_elsewhere(
     location = recipe.expanded(source.location, environ, pinned or "", f"source.{source.kind}")
     if source.kind == "url":
         return _fetch_url(location, recipe, context)
+    beside = os.path.dirname(recipe.path) if recipe.path is not None else os.curdir
     if source.kind == "git":
         ref = recipe.expanded(source.ref, environ, pinned or "", "source.ref")
+        if location.startswith((f"{os.curdir}/", f"{os.pardir}/")):  # a path; git would take it from here
+            location = below(beside, location)
         return _fetch_git(location, ref, replace(context, environ=environ))
-    beside = os.path.dirname(recipe.path) if recipe.path is not None else os.curdir
     directory = below(beside, os.path.expanduser(location))
     if not os.path.isdir(directory):
         raise SourceError(directory, "not a directory")

@@ -36,6 +36,16 @@ _REACHING = (
     "PIP_KEYRING_PROVIDER", "PIP_PROXY", "PIP_RETRIES", "PIP_TIMEOUT", "PIP_TRUSTED_HOST",
 )  # fmt: skip
 
+#: Variables of one path, and of several, that builds go by.
+_PATHS = (
+    "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "PIP_CERT", "PIP_CLIENT_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+)  # fmt: skip
+_SEARCHED = (
+    "CPATH", "CPLUS_INCLUDE_PATH", "C_INCLUDE_PATH", "LD_LIBRARY_PATH", "LIBRARY_PATH", "MODULEPATH", "PATH",
+    "PKG_CONFIG_PATH", "PYTHONPATH",
+)  # fmt: skip
+
 #: What would make a wheel depend on who builds it, besides all of PYTHON* and pip's variables.
 _DROPPED = (*FLAGS, "CPPFLAGS", "VIRTUAL_ENV", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "SOURCE_DATE_EPOCH")
 
@@ -64,6 +74,16 @@ class SourceTree(Protocol):
     @property
     def version(self) -> str:
         """The version."""
+
+
+def absolute_paths(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables of *environ* with relative paths, as they must be for what runs in another directory."""
+    here = os.getcwd()
+    found = {name: os.path.join(here, environ[name]) for name in _PATHS if environ.get(name)}
+    for name in _SEARCHED:
+        parts = environ.get(name, "").split(os.pathsep)
+        found[name] = os.pathsep.join(os.path.join(here, each) if each else "" for each in parts)
+    return {name: value for name, value in found.items() if value != environ.get(name, "")}
 
 
 def base_environ(environ: Mapping[str, str], scratch: str) -> dict[str, str]:

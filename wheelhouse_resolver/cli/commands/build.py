@@ -19,6 +19,7 @@ from wheelhouse_resolver.builder.publish import publish_built
 from wheelhouse_resolver.builder.records.job import BuildOptions
 from wheelhouse_resolver.builder.run import BuildOutcome, execute
 from wheelhouse_resolver.builder.toolchain.provenance import layer_warnings
+from wheelhouse_resolver.builder.toolchain.variables import absolute_paths
 from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.cli.progress import BuildProgress
 from wheelhouse_resolver.cli.tables import Table, style_of, text_table
@@ -109,6 +110,7 @@ def _count(text: str) -> int:
 def run(args: argparse.Namespace) -> int:
     """Run `build`. Exit code 1 when anything failed or cannot be tried; 130 when interrupted."""
     asked = options.requirements_of(args)
+    os.environ.update(absolute_paths(os.environ))  # builds run in directories of their own
     site = options.site_of(args)
     listing.check_root(site)
     settings = slurm_settings(site)

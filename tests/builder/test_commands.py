@@ -58,6 +58,29 @@ def test_how_it_failed(code: str, problem: str, log: Path) -> None:
     assert done.problem == problem
 
 
+def test_no_secret_of_its_environment_or_of_pips_configuration_stays_in_the_log(
+    log: Path, tmp_path: Path
+) -> None:
+    """pip prints the URL of an index with all that follows the `?`."""
+    (tmp_path / "pip.conf").write_text("[global]\nextra-index-url = https://me:pip-secret@h/simple\n")
+    secrets = {
+        "PIP_INDEX_URL": "https://h/simple?key=query-secret",
+        "PIP_PROXY": "me:a/b@proxy:3128",
+        "DEPLOY_TOKEN": "named-secret",
+        "PIP_CONFIG_FILE": str(tmp_path / "pip.conf"),
+    }
+    code = "import os; print(dict(os.environ), open(os.environ['PIP_CONFIG_FILE']).read())"
+    log.write_text("before: named-secret\n")
+    for last, why in (("", "PATH"), ("; raise SystemExit(f'{os.environ}')", "exited with 1")):
+        done = run_logged([sys.executable, "-c", code + last], log=log, environ={**os.environ, **secrets})
+        assert why in done.tail + done.why
+        before, after = log.read_text().split("\n", 1)
+        assert before == "before: named-secret"
+        for text in (after, done.tail, done.why):
+            assert not [secret for secret in ("-secret", "a/b@") if secret in text]
+    assert "https://h/simple?****************'" in after
+
+
 def test_one_that_cannot_be_started(log: Path, tmp_path: Path) -> None:
     done = run_logged([tmp_path / "missing"], log=log, environ={})
     assert done.code == 127

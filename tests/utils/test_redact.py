@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wheelhouse_resolver.utils.redact import is_secret, redact
+from wheelhouse_resolver.utils.redact import is_secret, redact, secrets_in
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,11 @@ from wheelhouse_resolver.utils.redact import is_secret, redact
         ("me:secret@proxy:3128", "***@proxy:3128"),
         ("index-url = https://me:secret@x\\n'", "index-url = https://***@x\\n'"),
         ("PIP_PROXY='me:secret@x'", "PIP_PROXY='***@x'"),
+        ("--proxy me:sec/r@et@proxy:3128 -v", "--proxy ***@proxy:3128 -v"),
+        ("PIP_PROXY=me:a/b@h PATH=/a:/b@c:/d", "PIP_PROXY=***@h PATH=/a:/b@c:/d"),
+        ("PIP_INDEX_URL=https://h/simple?token=secret pip", "PIP_INDEX_URL=https://h/simple?*** pip"),
+        ("twine --password secret --token -x", "twine --password *** --token -x"),
+        ("http.extraHeader='Authorization: Basic c2Vj'", "http.extraHeader='Authorization: Basic ***'"),
         ("https://x/simple?token=secret#a", "https://x/simple?***#a"),
         ("git+ssh://git@x/a.git@v1", "git+ssh://***@x/a.git@v1"),
         ("file:///a@b/c:d@e /f:g@h /who?/x", "file:///a@b/c:d@e /f:g@h /who?/x"),
@@ -51,6 +56,24 @@ def test_the_value_of_a_secret_is_masked_whole(name: str) -> None:
 )
 def test_without_a_mark_what_is_left_is_a_url_still(text: str, expected: str) -> None:
     assert redact(text, mark="") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "expected"),
+    [
+        (
+            "https://me:my-password@h/simple?token=12345678",
+            "",
+            {"me:my-password@", "my-password", "token=12345678", "12345678"},
+        ),
+        ("me:a/b@h", "PIP_PROXY", {"me:a/b@"}),  # the password alone may be a part of anything
+        ("https://somebody@h/x /a:/b@c", "", {"somebody@"}),
+        ("my-password", "PGPASSWORD", {"my-password"}),
+        ("/home/me/token", "TOKEN_FILE", set()),
+    ],
+)
+def test_what_is_secret_is_known_wherever_it_occurs(text: str, name: str, expected: set[str]) -> None:
+    assert secrets_in(text, name) == expected
 
 
 @pytest.mark.parametrize("name", ["PATH", "PIP_INDEX_URL", "PASS_THROUGH", "KEYBOARD", ""])

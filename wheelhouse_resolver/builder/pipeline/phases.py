@@ -13,7 +13,8 @@ from dataclasses import replace
 from wheelhouse_resolver.builder.process.commands import is_full, run_logged, tail_of
 from wheelhouse_resolver.builder.process.log_tail import FULL
 from wheelhouse_resolver.builder.records.record import BuildRecord, Phase, describe
-from wheelhouse_resolver.errors import WheelhouseError, printable
+from wheelhouse_resolver.errors import WheelhouseError
+from wheelhouse_resolver.utils.redact import presentable
 
 _INTERRUPTED = "interrupted"
 
@@ -71,8 +72,8 @@ class Phases:
                 self.say(f"=== {name} failed: {problem}")
 
     def say(self, line: str) -> None:
-        """Add *line* to the log. On a full disk it is lost; what the build writes next fails anyway."""
-        text = f"{printable(line)}\n".encode()
+        """Add *line*, without secrets, to the log. On a full disk it is lost; what is written next fails."""
+        text = f"{presentable(line)}\n".encode()
         with contextlib.suppress(OSError), open(self.record.log, "ab") as file:
             file.write(text)
 

@@ -6,7 +6,9 @@ its parent and becomes our child, where it is found: see `subreaper`.
 
 from __future__ import annotations
 
+import mmap
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -18,7 +20,7 @@ from typing import NamedTuple
 from wheelhouse_resolver.builder.process.log_tail import FULL, last_words, without_closing
 from wheelhouse_resolver.errors import printable, reason_of
 from wheelhouse_resolver.utils.log import info
-from wheelhouse_resolver.utils.redact import redact
+from wheelhouse_resolver.utils.redact import redact, secrets_in
 
 StrPath = str | os.PathLike[str]
 
@@ -103,6 +105,7 @@ def run_logged(
         # Also of one that ended by itself: what it left running would go on writing into the log.
         stop([process])
         kill_children(own)
+        hide_secrets(log, offset, environ)
     # Looked at before anybody clears up, which makes room.
     full = process.returncode != 0 and (is_full(os.path.dirname(log)) or is_full(cwd))
     return Finished(process.returncode, tail_of(log, offset), exceeded, full)
@@ -222,10 +225,30 @@ def kill_children(kept: Collection[int]) -> None:
         time.sleep(0.01)
 
 
+def hide_secrets(log: StrPath, offset: int, environ: Mapping[str, str]) -> None:
+    """Overwrite in *log*, from *offset* (bytes) on, secrets of *environ* or in the pip.conf that it names.
+
+    In its place and of its length: that takes no room on a full disk.
+    """
+    secrets = set[str]().union(*(secrets_in(value, name) for name, value in environ.items()))
+    with suppress(OSError), open(environ.get("PIP_CONFIG_FILE", os.devnull), encoding="utf-8") as file:
+        secrets |= secrets_in(file.read())
+    words = sorted(map(os.fsencode, secrets), key=len, reverse=True)
+    pattern = re.compile(b"|".join(map(re.escape, words)))
+    with suppress(OSError):
+        if secrets and os.path.getsize(log) > offset:
+            with open(log, "r+b") as output, mmap.mmap(output.fileno(), 0, prot=mmap.PROT_READ) as content:
+                for match in pattern.finditer(content, offset):
+                    os.pwrite(output.fileno(), b"*" * len(match[0]), match.start())
+
+
 def tail_of(log: StrPath, offset: int = 0, lines: int = 20) -> str:
-    """The last *lines* of *log* after *offset* (bytes), without those that pip adds to every failure."""
+    """The last *lines* of *log* after *offset* (bytes), without those that pip adds to every failure.
+
+    And without secrets.
+    """
     with open(log, "rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(offset, size - (64 << 10)))  # a build may print hundreds of megabytes
         text = file.read().decode("utf-8", "replace")
-    return "\n".join(without_closing(text.splitlines())[-lines:])
+    return redact("\n".join(without_closing(text.splitlines())[-lines:]))

@@ -14,6 +14,7 @@ from typing import Any
 
 from wheelhouse_resolver.errors import WheelhouseError, printable, reason_of
 from wheelhouse_resolver.utils.filesystem import write_text
+from wheelhouse_resolver.utils.redact import redact
 from wheelhouse_resolver.utils.safe_io import sha256_of
 from wheelhouse_resolver.utils.serialise import from_plain, to_plain
 
@@ -128,7 +129,11 @@ def record_of(wheel: str) -> BuildRecord | None:
 
 
 def describe(error: Exception) -> str:
-    """What went wrong, and what to do about it, on one line: the problem of a record."""
+    """What went wrong, and what to do about it, on one line without secrets: the problem of a record."""
+    return redact(_described(error))
+
+
+def _described(error: Exception) -> str:
     if isinstance(error, WheelhouseError):
         return f"{error} (hint: {error.hint})" if error.hint else str(error)
     if isinstance(error, OSError):

@@ -56,7 +56,7 @@ def fetch(recipe: Recipe, job: Job, context: FetchContext) -> Fetched:
     else:
         archive = _fetch_elsewhere(recipe, job.requirement, pinned, context)
     subdirectory = "" if archive.kind == "wheel" else recipe.source.subdirectory
-    archive = replace(archive, subdirectory=subdirectory, origin=redact(archive.origin, mark=""))
+    archive = replace(archive, subdirectory=subdirectory, origin=without_secrets(archive.origin))
     fetched = unpack_source(archive, os.path.join(context.directory, "source"))
     version_text = archive.version or _stated_version(fetched.path) or pinned
     if not version_text:
@@ -65,6 +65,13 @@ def fetch(recipe: Recipe, job: Job, context: FetchContext) -> Fetched:
         problem = f"has version {version_text}, which does not satisfy {job.requirement!r}"
         raise SourceError(archive.origin, problem)
     return replace(fetched, archive=replace(archive, version=str(Version(version_text))))
+
+
+def without_secrets(origin: str) -> str:
+    """*origin* without secrets; what follows the colon of git's `HOST:PATH` is none."""
+    kind = "git+" if origin.startswith("git+") else ""
+    url = origin.removeprefix(kind)
+    return origin if kind and "://" not in url else kind + redact(url, mark="")
 
 
 def check_archive(archive: SourceArchive) -> None:
@@ -141,9 +148,9 @@ def _fetch_url(url: str, recipe: Recipe, context: FetchContext) -> SourceArchive
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise SourceError(url, f"invalid URL: {error}") from error
+        raise SourceError(redact(url), f"invalid URL: {error}") from error
     if parts.scheme not in ("https", "http", "file"):
-        raise SourceError(url, "not an https, http or file URL")
+        raise SourceError(redact(url), "not an https, http or file URL")
     archive = os.path.join(context.directory, "archive")
     try:
         with urlopen(url, timeout=120) as response, open(archive, "wb") as file:
@@ -158,7 +165,7 @@ def _fetch_url(url: str, recipe: Recipe, context: FetchContext) -> SourceArchive
     found = hashed_archive("sdist", archive, url, version)
     digest, wanted = f"has the sha256 {found.sha256}", recipe.source.sha256
     if not wanted:
-        log_line(context.log, f"{redact(url)} {digest}; the recipe can require it (source.sha256)")
+        log_line(context.log, f"{url} {digest}; the recipe can require it (source.sha256)")
     elif found.sha256 != wanted:
         raise SourceError(redact(url), f"{digest}, but the recipe requires {wanted}")
     return found
@@ -169,7 +176,7 @@ def _fetch_git(url: str, ref: str, context: FetchContext) -> SourceArchive:
     # A name that begins with a dash would be an option.
     for text in (url, ref):
         if text.startswith("-"):
-            raise SourceError(url, f"{text!r} cannot be given to git")
+            raise SourceError(redact(url), f"{redact(text)!r} cannot be given to git")
     environ = {**context.environ, "GIT_TERMINAL_PROMPT": "0"}
     inside = ["git", "-C", path]
     if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", ref):

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wheelhouse_resolver.builder.records.job import SourceArchive
-from wheelhouse_resolver.errors import FileProblemError, printable
+from wheelhouse_resolver.errors import FileProblemError
+from wheelhouse_resolver.utils.redact import presentable
 from wheelhouse_resolver.utils.safe_io import sha256_of
 
 
@@ -56,6 +57,6 @@ def hashed_archive(kind: str, path: str, origin: str, version: str = "") -> Sour
 
 
 def log_line(log: str, line: str) -> None:
-    """Append *line* to the file *log*."""
+    """Append *line* to the file *log*, without secrets."""
     with open(log, "a", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(f"{printable(line)}\n")
+        file.write(f"{presentable(line)}\n")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from wheelhouse_resolver.builder.process.commands import run_logged
 from wheelhouse_resolver.errors import WheelhouseError
+from wheelhouse_resolver.utils.redact import redact
 
 #: How long loading may take (s): module trees are on network filesystems.
 _TIMEOUT = 300
@@ -77,4 +78,4 @@ def _loaded(modules: tuple[str, ...], environ: tuple[tuple[str, str], ...]) -> t
 
 
 def _one_line(output: str) -> str:
-    return " ".join(output.split())[:1000]
+    return redact(" ".join(output.split()))[:1000]

@@ -78,7 +78,7 @@ def test_no_secret_of_its_environment_or_of_pips_configuration_stays_in_the_log(
         assert before == "before: named-secret"
         for text in (after, done.tail, done.why):
             assert not [secret for secret in ("-secret", "a/b@") if secret in text]
-    assert "https://h/simple?****************'" in after
+        assert "https://h/simple?****************'" in after
 
 
 def test_one_that_cannot_be_started(log: Path, tmp_path: Path) -> None:

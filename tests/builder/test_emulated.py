@@ -12,6 +12,7 @@ import pytest
 from tests.builder.extensions import extension_wheel, gcc
 from tests.factories import clean_environ
 from wheelhouse_resolver.builder.toolchain.flags import compiler_environment
+from wheelhouse_resolver.builder.toolchain.linker_mark import level_of, mark_flag
 from wheelhouse_resolver.builder.verification.verify import (
     Verification,
     VerificationSettings,
@@ -49,7 +50,9 @@ def verified_on(cpu: str, arch: str, tmp_path: Path, qemu: str) -> Verification:
     gcc()
     level = next(each for each in BUILTIN_LADDER if each.name == arch)
     variables = compiler_environment(level, SITE)
-    flags = [*variables["CFLAGS"].split(), *variables.get("LDFLAGS", "").split(), "-O3", "-ffast-math"]
+    flags = [*variables["CFLAGS"].split(), "-O3", "-ffast-math"]
+    if mark := level_of(level):
+        flags.append(mark_flag(mark))
     wheel = extension_wheel(tmp_path, flags=flags, body=BODY, before=SUM)
     options = VerificationSettings(
         python=sys.executable, environ=clean_environ(), offline=True, emulate=[qemu, "-cpu", cpu]

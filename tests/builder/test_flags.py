@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from archspec.cpu import TARGETS
 
-from tests.requires import compiles, requires
+from tests.requires import requires
 from wheelhouse_resolver.builder.toolchain.flags import (
     FlagsError,
     Toolchain,
@@ -17,7 +17,6 @@ from wheelhouse_resolver.builder.toolchain.flags import (
     arch_flags,
     compiler_environment,
     compiler_of,
-    level_of,
     native_word,
     probe_toolchain,
     replace_native,
@@ -26,10 +25,8 @@ from wheelhouse_resolver.builder.toolchain.flags import (
 from wheelhouse_resolver.errors import SiteFileError
 from wheelhouse_resolver.site.layout import BUILTIN_LADDER, Arch
 from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.utils.elf import read_elf
 
-ALL_MARKS = frozenset({"x86_64_v2", "x86_64_v3", "x86_64_v4"})
-GCC = Toolchain(name="gcc", version="12.2.0", marks=ALL_MARKS)
+GCC = Toolchain(name="gcc", version="12.2.0")
 LADDER = {arch.name: arch for arch in BUILTIN_LADDER}
 SITE = Site.default("/w")
 
@@ -42,19 +39,16 @@ def site_with(flags: Any, source: str | None = None) -> Site:
 
 
 @pytest.mark.parametrize(
-    ("arch", "flags", "mark"),
+    ("arch", "flags"),
     [
-        # AVX came with CPUs that have all of x86-64-v2; SSE3 long before.
-        ("sse3", "-msse3 -mtune=generic", None),
-        ("avx", "-mavx -mtune=generic", "-Wl,-z,x86-64-v2"),
-        ("avx2", "-march=x86-64-v3 -mtune=generic", "-Wl,-z,x86-64-v3"),
-        ("avx512", "-march=x86-64-v4 -mtune=generic", "-Wl,-z,x86-64-v4"),
+        ("sse3", "-msse3 -mtune=generic"),
+        ("avx", "-mavx -mtune=generic"),
+        ("avx2", "-march=x86-64-v3 -mtune=generic"),
+        ("avx512", "-march=x86-64-v4 -mtune=generic"),
     ],
 )
-def test_the_flags_are_those_that_the_ladder_names(arch: str, flags: str, mark: str | None) -> None:
+def test_the_flags_are_those_that_the_ladder_names(arch: str, flags: str) -> None:
     expected = dict.fromkeys(("CFLAGS", "CXXFLAGS", "FFLAGS", "FCFLAGS"), flags)
-    if mark is not None:
-        expected["LDFLAGS"] = mark
     assert compiler_environment(LADDER[arch], SITE, toolchain=GCC) == expected
 
 
@@ -62,11 +56,8 @@ def test_the_generic_arch_has_none_and_needs_no_compiler() -> None:
     assert compiler_environment(None, SITE, environ={"PATH": "/nowhere"}) == {}
 
 
-def test_a_linker_without_the_mark_is_not_given_it() -> None:
-    old = Toolchain(name="gcc", version="8.5.0", marks=frozenset({"x86_64_v2"}))
-    found = compiler_environment(LADDER["avx2"], SITE, toolchain=old)
-    assert "LDFLAGS" not in found
-    # gcc 8 does not know the levels by name: archspec spells them out.
+def test_an_old_compiler_gets_the_features_of_a_level_that_it_does_not_know() -> None:
+    found = compiler_environment(LADDER["avx2"], SITE, toolchain=Toolchain(name="gcc", version="8.5.0"))
     assert "-mavx2" in found["CFLAGS"].split()
 
 
@@ -104,26 +95,6 @@ def test_every_feature_of_x86_64_has_the_compilers_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("features", "level"),
-    [
-        (("avx2", "fma"), "x86_64_v3"),
-        (("sse4_2", "popcnt"), "x86_64_v2"),
-        (("avx512f", "sse4a", "3dnow"), None),  # no CPU has all of these
-    ],
-)
-def test_the_level_that_all_cpus_with_some_features_have(
-    features: tuple[str, ...], level: str | None
-) -> None:
-    assert level_of(LADDER["avx"]._replace(features=features)) == level
-
-
-def test_an_arch_of_another_family_has_no_mark() -> None:
-    arch = Arch(name="v1", rank=450, target="neoverse_v1", family="aarch64")
-    assert level_of(arch) is None
-    assert "LDFLAGS" not in compiler_environment(arch, SITE, toolchain=GCC)
-
-
-@pytest.mark.parametrize(
     ("arch", "tools", "problem"),
     [
         (LADDER["avx2"], Toolchain(name="gcc", version="4.1.0"), "supported compiler versions"),
@@ -145,11 +116,10 @@ def test_flags_that_nobody_knows_are_an_error_that_says_where_to_name_them(
     assert f"[build.flags] {arch.name} = " in caught.value.hint
 
 
-def test_what_the_site_file_states_replaces_them_and_the_mark_stays() -> None:
+def test_what_the_site_file_states_replaces_them() -> None:
     site = site_with({"avx2": "-O3 -march=haswell", "generic": "-O3"})
     found = compiler_environment(LADDER["avx2"], site, toolchain=GCC)
     assert (found["CFLAGS"], found["FFLAGS"]) == ("-O3 -march=haswell", "-O3 -march=haswell")
-    assert found["LDFLAGS"] == "-Wl,-z,x86-64-v3"
     assert compiler_environment(None, site, toolchain=GCC)["CXXFLAGS"] == "-O3"
     avx512 = compiler_environment(LADDER["avx512"], site, toolchain=GCC)
     assert avx512["CFLAGS"] == "-march=x86-64-v4 -mtune=generic"
@@ -204,11 +174,11 @@ def test_a_compiler_is_known_by_what_it_prints(told: str, expected: tuple[str, s
     assert compiler_of(told) == expected
 
 
-def compiler(directory: Path, text: str, *, stderr: str = "") -> dict[str, str]:
-    """An environment whose gcc prints *text*, and *stderr* when it links."""
+def compiler(directory: Path, text: str) -> dict[str, str]:
+    """An environment whose gcc prints *text*."""
     (directory / "about").write_text(text)
     path = directory / "gcc"
-    path.write_text(f'#!/bin/sh\n[ "$1" = --version ] && exec cat {directory}/about\necho "{stderr}" >&2\n')
+    path.write_text(f"#!/bin/sh\nexec cat {directory}/about\n")
     path.chmod(0o755)
     return {"PATH": f"{directory}:/usr/bin:/bin"}
 
@@ -219,12 +189,6 @@ def test_the_toolchain_is_that_of_the_given_environment(tmp_path: Path) -> None:
     assert probe_toolchain(environ).version == "8.5.0"
     found = compiler_environment(LADDER["avx2"], SITE, environ=environ)
     assert "-mavx2" in found["CFLAGS"].split()
-
-
-def test_a_linker_that_warns_of_the_mark_has_none(tmp_path: Path) -> None:
-    about = "gcc (GCC) 12.2.0\nCopyright (C) 2022 Free Software Foundation, Inc.\n"
-    environ = compiler(tmp_path, about, stderr="ld: warning: -z x86-64-v3 ignored")
-    assert probe_toolchain(environ).marks == frozenset()
 
 
 def test_cc_names_the_compiler_and_may_have_arguments(tmp_path: Path) -> None:
@@ -248,23 +212,6 @@ def test_without_a_compiler_it_says_what_to_do(environ: dict[str, str], problem:
         compiler_environment(LADDER["avx2"], SITE, environ=environ)
     assert problem in str(caught.value)
     assert "arch-flags = false" in caught.value.hint
-
-
-@compiles
-def test_what_is_compiled_with_them_is_what_they_say_and_the_loader_is_told(tmp_path: Path) -> None:
-    """By the real compiler: the library uses AVX2, and bears the mark of x86-64-v3."""
-    tools = probe_toolchain(os.environ)
-    if "x86_64_v3" not in tools.marks:
-        pytest.skip("this toolchain makes no marks of x86-64 levels")
-    source, library = tmp_path / "a.c", tmp_path / "a.so"
-    source.write_text("#ifndef __AVX2__\n#error not for AVX2\n#endif\nint a;\n")
-    found = compiler_environment(LADDER["avx2"], SITE, toolchain=tools)
-    flags = [*found["CFLAGS"].split(), *found["LDFLAGS"].split()]
-    subprocess.run(["gcc", "-shared", "-fPIC", source, "-o", library, *flags], check=True)
-    with open(library, "rb") as file:
-        elf = read_elf(file, "a.so")
-    assert elf is not None
-    assert elf.isa_needed == 4
 
 
 # -- flags for the building node's CPU ---------------------------------------------------------------------

@@ -10,6 +10,7 @@ import pytest
 from wheelhouse_resolver.builder.planning.model import Entry
 from wheelhouse_resolver.builder.recipes.model import no_recipe
 from wheelhouse_resolver.builder.records.job import Job, SourceArchive, phase_file
+from wheelhouse_resolver.builder.records.record import BuildRecord
 from wheelhouse_resolver.builder.run import BuildOutcome
 from wheelhouse_resolver.cli.progress import BuildProgress
 
@@ -59,10 +60,15 @@ def test_elsewhere_plain_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str
     with progress.of(1):
         progress.began([entry("one")])
         progress.waiting()
-        progress.ended(BuildOutcome(entry=entry("one"), result="built"))
+        record = BuildRecord(
+            project="one", requirement="one", python="3.11", arch="avx2", layer=None, result="built",
+            notes=("it has no mark",),
+        )  # fmt: skip
+        progress.ended(BuildOutcome(entry=entry("one"), result="built", record=record))
         there = BuildOutcome(entry=entry("one"), result="built", places=("/house/one.whl",))
         progress.published(replace(there, placed=("/house/one.whl",)))
         progress.published(there)
-    told = ["built one 1.0 cp311 avx2", "published /house/one.whl", "present /house/one.whl"]
+    told = ["built one 1.0 cp311 avx2", "  note: it has no mark"]
+    told += ["published /house/one.whl", "present /house/one.whl"]
     assert capsys.readouterr().err.splitlines() == told
     assert progress.outcomes[0].places == ("/house/one.whl",)

@@ -97,6 +97,8 @@ class BuildProgress:
         self.outcomes.append(outcome)
         took = f" ({outcome.seconds:.0f} s)" if outcome.seconds else ""
         self._line(f"{outcome.result} {outcome.entry.label}{took}")
+        for note in outcome.record.notes if outcome.record is not None else ():
+            self._line(f"  note: {note}")
         if not outcome.ok:
             self._line(f"  {outcome.problem}")
             for line in outcome.tail[-_TAIL_LINES:]:

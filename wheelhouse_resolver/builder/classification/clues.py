@@ -15,7 +15,7 @@ from itertools import starmap
 from typing import TYPE_CHECKING, NamedTuple
 
 from wheelhouse_resolver.builder.classification.glibc import glibc_needed, glibc_promised
-from wheelhouse_resolver.builder.toolchain.flags import level_of
+from wheelhouse_resolver.builder.toolchain.linker_mark import LEVELS, level_of
 from wheelhouse_resolver.host.layer import path_evidence
 from wheelhouse_resolver.site.layout import GENERIC
 from wheelhouse_resolver.wheelfile.machines import families_of, runs
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.utils.elf import ElfFile
 
 #: The x86-64 levels as archspec names them, by the bit that stands for each in the ELF note.
-_LEVELS = {1: None, 2: "x86_64_v2", 4: "x86_64_v3", 8: "x86_64_v4"}
+_LEVELS: Mapping[int, str | None] = {1: None, **{bit: level for level, bit in LEVELS.items()}}
 
 
 class Clue(NamedTuple):

@@ -35,6 +35,7 @@ from wheelhouse_resolver.builder.sources.fetched import Fetched
 from wheelhouse_resolver.builder.sources.patch import prepare
 from wheelhouse_resolver.builder.toolchain import provenance, variables
 from wheelhouse_resolver.builder.toolchain.environment_modules import module_environment
+from wheelhouse_resolver.builder.toolchain.linker_mark import level_of, mark_flag, marked_and_others
 from wheelhouse_resolver.builder.verification.verify import VerificationSettings, run_verification
 from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.host.cpu import missing_for, running_cpu
@@ -42,6 +43,7 @@ from wheelhouse_resolver.site.layout import GENERIC, Arch
 from wheelhouse_resolver.tree.listing import SUFFIX, existing
 from wheelhouse_resolver.utils.filesystem import make_directory, write_text
 from wheelhouse_resolver.wheelfile.edit import Edits, relabel
+from wheelhouse_resolver.wheelfile.elf import elf_files
 from wheelhouse_resolver.wheelfile.validate import check_wheel
 
 #: The first pip whose `pip wheel` takes `--config-settings` more than once.
@@ -143,6 +145,8 @@ class _Build(Phases):
                 wheel = self._build(recipe, fetched, python, environ)
         with self.phase("edit"):
             wheel = self._edit(recipe, wheel, environ)
+            if self.source.kind != "wheel" and recipe.march:
+                self._look_for_mark(wheel)
         if self.options.verify:
             with self.phase("verify"):
                 self._verify(recipe, wheel)
@@ -262,6 +266,25 @@ class _Build(Phases):
             self.record = replace(self.record, tools=tools)
         return relabel(wheel, recipe.edits, self._make_directory("edited"), rpath=rpath).path
 
+    def _look_for_mark(self, wheel: str) -> None:
+        """Say which libraries are without the linker's mark; if all are, the record does not claim it."""
+        level = level_of(self.arch)
+        marked, others = marked_and_others(elf_files(wheel), level) if level is not None else ([], [])
+        if level is None or not others:
+            return
+        shown = ", ".join([*others[:3], *([f"{len(others) - 3} more"] if len(others) > 3 else [])])
+        name = level.replace("_", "-")
+        self._note(f"without the linker's mark of {name}, so that lower CPUs do not refuse them: {shown}")
+        if not marked:
+            flags = dict(self.record.flags)
+            kept = [each for each in flags.pop("LDFLAGS", "").split() if each != mark_flag(level)]
+            flags |= {"LDFLAGS": " ".join(kept)} if kept else {}
+            self.record = replace(self.record, flags=flags)
+
+    def _note(self, text: str) -> None:
+        self.say(f"note: {text}")
+        self.record = replace(self.record, notes=(*self.record.notes, text))
+
     def _verify(self, recipe: Recipe, wheel: str) -> None:
         """Verify *wheel* in an environment with the run-time modules, and nothing of the build."""
         environ = variables.without_pip(module_environment(recipe.run_modules, self.environ), self.scratch)
@@ -279,6 +302,6 @@ class _Build(Phases):
         )
         done = run_verification(wheel, options, work=work, log=self.record.log)
         for note in done.notes:
-            self.say(f"note: {note}")
+            self._note(note)
         if not done.ok:
             raise PhaseFailed("; ".join(f"{each.check}: {each.problem}" for each in done.findings))

@@ -58,6 +58,7 @@ class BuildRecord:
     problem:          of a failed build: the phase and what went wrong, on one line.
     tail:             of a failed build: the last lines of the log.
     wheel, wheel_sha256: the wheel's file name and hash; empty without one.
+    notes:            what is worth knowing, though nothing went wrong.
     """
 
     project: str
@@ -84,6 +85,7 @@ class BuildRecord:
     tail: str = ""
     wheel: str = ""
     wheel_sha256: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:

@@ -6,7 +6,6 @@ import os
 import re
 import shlex
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
 #: The variables with flags for compilers (GNU make's names, which all build systems read).
 COMPILER_FLAGS = ("CFLAGS", "CXXFLAGS", "FFLAGS", "FCFLAGS")
 
-#: The x86-64 levels that the linker can mark a library with (`-z x86-64-v3`), the highest first.
-_LEVELS = ("x86_64_v4", "x86_64_v3", "x86_64_v2")
-
 #: What compilers print for `--version`, and what archspec calls them; the first match counts.
 _COMPILERS = (
     (r"^AMD clang version .*AOCC_(\d[\d.]*\d)", "aocc"),
@@ -41,7 +37,7 @@ _COMPILERS = (
     (r"^\S*cc(?:-[\d.]+)? \([^\n]*?\) (\d[\d.]*\d)[^\n]*\nCopyright \(C\) \d+ Free Software", "gcc"),
 )
 
-#: How long the compiler may take to say its version or to link nothing (s).
+#: How long the compiler may take to say its version (s).
 _TIMEOUT = 60
 
 #: What compilers call a feature of x86-64 where that is not the kernel's name without underscores.
@@ -93,12 +89,10 @@ class Toolchain:
     """A compiler, as far as flags depend on it.
 
     name, version: as archspec knows them (`gcc`, `12.2.0`).
-    marks:         the x86-64 levels that its linker can mark a library with.
     """
 
     name: str
     version: str
-    marks: frozenset[str] = frozenset()
 
 
 def compiler_environment(
@@ -108,13 +102,10 @@ def compiler_environment(
     environ: Mapping[str, str] = os.environ,
     toolchain: Toolchain | None = None,
 ) -> dict[str, str]:
-    """The variables with the flags for *arch*: CFLAGS and the like, and LDFLAGS with the linker's mark.
+    """The variables with the compiler flags for *arch*: CFLAGS and the like.
 
     The flags are archspec's for the *toolchain* (by default that of *environ*, `os.environ`), or what the
-    site file states (`[build.flags]`). The mark, `-Wl,-z,x86-64-v3`, makes the loader refuse the library on a
-    lower CPU (glibc >= 2.33) where it would crash; it is the highest level that every CPU of the arch has, so
-    avx is marked v2 and sse3 has no mark. The generic arch (None) has the flags that the site file states, or
-    none.
+    site file states (`[build.flags]`). The generic arch (None) has those that the site file states, or none.
 
     Raises `FlagsError`, `ToolchainError`, and `SiteFileError` for a wrong `[build.flags]`.
     """
@@ -122,10 +113,7 @@ def compiler_environment(
     if arch is None:
         return dict.fromkeys(COMPILER_FLAGS, stated) if stated is not None else {}
     tools = toolchain or probe_toolchain(environ)
-    found = dict.fromkeys(COMPILER_FLAGS, stated if stated is not None else arch_flags(arch, tools))
-    if (level := level_of(arch)) in tools.marks:
-        found["LDFLAGS"] = _mark(level)
-    return found
+    return dict.fromkeys(COMPILER_FLAGS, stated if stated is not None else arch_flags(arch, tools))
 
 
 def stated_flags(site: Site) -> dict[str, str]:
@@ -154,23 +142,6 @@ def arch_flags(arch: Arch, tools: Toolchain) -> str:
     return " ".join([*(f"-m{option}" for option in options), "-mtune=generic"])
 
 
-def level_of(arch: Arch) -> str | None:
-    """The highest x86-64 level that every CPU of *arch* has, as archspec names it; None for none of them."""
-    if arch.family != "x86_64":
-        return None
-    known = [each for each in TARGETS.values() if str(each.family) == "x86_64"]
-    targets = [each for each in known if all(feature in each for feature in arch.features)]
-    if arch.target is not None:
-        targets = [TARGETS[arch.target]]
-    # Perhaps no CPU that is known has all of these features.
-    return next((x for x in _LEVELS if targets and all(each >= TARGETS[x] for each in targets)), None)
-
-
-def _mark(level: str) -> str:
-    """The linker's flag for a level."""
-    return f"-Wl,-z,{level.replace('_', '-')}"
-
-
 def compiler_of(output: str) -> tuple[str, str] | None:
     """The name and version of the compiler, as archspec knows them, whose `--version` prints *output*."""
     found = ((name, re.search(pattern, output, re.MULTILINE)) for pattern, name in _COMPILERS)
@@ -184,23 +155,9 @@ def probe_toolchain(environ: Mapping[str, str]) -> Toolchain:
 
 @lru_cache(maxsize=8)
 def _probed(command: str, environ: tuple[tuple[str, str], ...]) -> Toolchain:
-    def ask(*arguments: str) -> subprocess.CompletedProcess[str]:
-        clean = {**dict(environ), "LC_ALL": "C"}
-        return run([*shlex.split(command), *arguments], environ=clean, timeout=_TIMEOUT)
-
+    clean = {**dict(environ), "LC_ALL": "C"}
     try:
-        found = compiler_of(ask("--version").stdout)
-        if found is None:
-            raise ToolchainError(command, "unknown compiler: no flags are known for it")
-        marks = set()
-        with tempfile.TemporaryDirectory() as scratch:
-            source = os.path.join(scratch, "nothing.c")
-            Path(source).write_text("int nothing;\n", encoding="ascii")
-            for level in _LEVELS:
-                done = ask("-shared", "-fPIC", _mark(level), "-o", f"{scratch}/nothing.so", source)
-                # An older linker warns that it ignores the option.
-                if done.returncode == 0 and not done.stderr.strip():
-                    marks.add(level)
+        done = run([*shlex.split(command), "--version"], environ=clean, timeout=_TIMEOUT)
     except FileNotFoundError as error:
         raise ToolchainError(command, "command not found") from error
     except OSError as error:
@@ -209,7 +166,10 @@ def _probed(command: str, environ: tuple[tuple[str, str], ...]) -> Toolchain:
         raise ToolchainError(command, f"invalid command line: {error}") from error
     except subprocess.TimeoutExpired as error:
         raise ToolchainError(command, f"did not answer within {_TIMEOUT} s") from error
-    return Toolchain(name=found[0], version=found[1], marks=frozenset(marks))
+    found = compiler_of(done.stdout)
+    if found is None:
+        raise ToolchainError(command, "unknown compiler: no flags are known for it")
+    return Toolchain(name=found[0], version=found[1])
 
 
 def native_word(flags: str) -> str:

@@ -18,6 +18,7 @@ from wheelhouse_resolver.builder.recipes.model import Recipe
 from wheelhouse_resolver.builder.records.job import BuildOptions, Job
 from wheelhouse_resolver.builder.toolchain.environment_modules import module_environment
 from wheelhouse_resolver.builder.toolchain.flags import COMPILER_FLAGS, compiler_environment
+from wheelhouse_resolver.builder.toolchain.linker_mark import level_of, makes_mark, mark_flag
 from wheelhouse_resolver.builder.toolchain.provenance import optimisation_of, output_of
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.installers.pip_config import Setting, pip_config
@@ -108,8 +109,9 @@ def command_environment(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """The environment of what builds *source* as *recipe* and *job* say, or asks its backend for metadata.
 
-    And the flags in it that we set, which the recipe may have changed. environ: that of the build
-    (`base_environ`). scratch: its directory, with its `pip.conf`.
+    And the flags in it that we set, which the recipe may have changed; with the linker's mark, if the linker
+    makes it with what the recipe sets. environ: that of the build (`base_environ`). scratch: its directory,
+    with its `pip.conf`.
 
     Raises `ModulesError`, `VariableError`, and what `compiler_environment` raises.
     """
@@ -121,7 +123,14 @@ def command_environment(
         flags = joined_flags(flags, compiler_environment(arch, site, environ=loaded))
     loaded |= joined_flags(flags, path_flags(loaded, scratch))
     loaded |= build_variables(source.path, recipe.resources.cores)
-    return recipe.environment(loaded, source.version), flags
+    loaded.setdefault("LDFLAGS", "")  # recipes add to it, whether there is a mark or not
+    found = recipe.environment(loaded, source.version)
+    level = level_of(site.arch(job.arch, site.layer(job.layer))) if recipe.march else None
+    if level is not None and makes_mark(level, found):
+        mark = {"LDFLAGS": mark_flag(level)}
+        flags = joined_flags(flags, mark)
+        found = recipe.environment({**loaded, **joined_flags(loaded, mark)}, source.version)
+    return found, flags
 
 
 def build_variables(source: str, cores: int) -> dict[str, str]:

@@ -181,6 +181,17 @@ def test_a_project_that_there_is_not(place: Place) -> None:
         place.fetch()
 
 
+def test_a_project_of_which_there_are_only_wheels(place: Place) -> None:
+    own = f"cp{sys.version_info[0]}{sys.version_info[1]}"
+    make_wheel(place.links, f"demo-1.0-{own}-{own}-linux_{os.uname().machine}.whl")
+    make_wheel(place.links, f"demo-2.0-{own}-{own}-linux_{os.uname().machine}.whl")
+    for asked, versions in (("demo", "2.0, 1.0"), ("demo<2", "1.0")):
+        with pytest.raises(SourceError) as caught:
+            place.fetch(requirement=asked)
+        assert str(caught.value) == f"{asked}: there is no source of it, only wheels (version {versions})"
+        assert caught.value.hint.startswith("publish the wheel itself, or name a source in a recipe")
+
+
 def test_a_pure_wheel_of_the_index_serves_as_it_is(place: Place) -> None:
     make_sdist(place.links)
     wheel = make_wheel(place.links, "demo-1.0-py3-none-any.whl", requires_dist=["other"])

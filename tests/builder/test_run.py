@@ -104,6 +104,25 @@ def test_every_wave_is_given_to_the_executor_as_a_whole(place: Workplace) -> Non
     assert heard.outcomes == outcomes
 
 
+def test_two_versions_of_a_project_are_two_builds(place: Workplace) -> None:
+    """What else is asked for goes with the first, and is built with that."""
+    for version in ("1.0", "1.5", "2.0"):
+        make_package(place.sources, "base", version, requires=["below"])
+    make_package(place.sources, "app", requires=["base<2"])
+    make_package(place.sources, "below")
+    heard = Heard()
+    plan = place.plan("base==1.5", "app", "base==2.0", "base==1.0; python_version<'3'")
+    outcomes = execute(plan, place.executor, place.options, heard)
+    assert [[each.job.requirement for each in wave] for wave in plan.waves] == [
+        ["below==1.0"],
+        ["base==1.5", "base==2.0"],
+        ["app==1.0"],
+    ]
+    assert [outcome.result for outcome in outcomes] == ["built"] * 4
+    assert plan.entries[-1].needs == {("base", "base==1.5")}
+    assert place.plan("base>=2", "base==1.0").entries[0].problem  # these are one requirement
+
+
 def test_a_wave_in_which_nothing_has_to_be_built_starts_nothing(place: Workplace) -> None:
     make_package(place.sources, "app")
     plan = place.plan("app")

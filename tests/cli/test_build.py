@@ -14,11 +14,12 @@ import pytest
 
 from tests.builder.packages import make_package
 from tests.builder.quick import QuickExecutor, make_quick
+from tests.builder.sources import make_sdist
 from tests.cli.conftest import Cli, Outcome
 from tests.factories import clean_environ, make_tree, make_wheel, run_cli, run_pip
 from tests.pips import real_environ
 from tests.programs import pythons
-from tests.requires import compiles
+from tests.requires import compiles, requires
 from wheelhouse_resolver.builder.records.record import record_of
 
 Build = Callable[..., Outcome]
@@ -141,6 +142,32 @@ class TestOne:
         done = build("demo", "--dry-run", "--json")
         assert [line for line in done.err.splitlines() if told in line] == [f"warning: {told}"]
         assert json.loads(done.out)["waves"]
+
+    @pytest.mark.parametrize(
+        ("arch", "said"),
+        [
+            ("generic", "there is no compiler on PATH (cc, gcc, clang), and setup.py has ext_modules"),
+            ("sse3", "prepare: compiler gcc: command not found"),
+        ],
+    )
+    def test_a_plan_says_that_there_is_no_compiler(
+        self,
+        arch: str,
+        said: str,
+        build: Build,
+        sources: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        make_sdist(sources, "plain")
+        make_sdist(sources, "fast", files={"setup.py": "setup(ext_modules=[])"})
+        monkeypatch.setenv("PATH", str(sources))
+        done = build("plain", "fast", "--dry-run", arch=arch)
+        assert done.code == (0 if arch == "generic" else 1)  # the flags of an arch are asked for anyway
+        plain, fast = done.out.splitlines()[1:]
+        assert said in fast
+        assert (said in plain) == (arch == "sse3")
+        again = json.loads(build("fast", "--dry-run", "--json", arch=arch).out)["waves"][0][0]
+        assert said in again["note"] + again["problem"]
 
     def test_a_requirement_that_nothing_satisfies(self, build: Build, sources: Path) -> None:
         make_package(sources, "demo")
@@ -368,6 +395,7 @@ class TestSeveral:
         assert len(rows(done)) == 2
         assert len(wheels(output)) == built
 
+    @requires("gcc")  # whose flags are those of the arch
     def test_a_pure_wheel_is_built_once_for_all_archs_and_stands_with_each(
         self, build: Build, sources: Path, output: Path
     ) -> None:
@@ -453,6 +481,24 @@ class TestPublish:
 
 @pytest.mark.usefixtures("quick")
 class TestBadInput:
+    @pytest.mark.parametrize(
+        ("where", "said", "hint"),
+        [
+            (("none", "sse3"), "sse3 without a layer", "give --layer (nix, gentoo), or --arch generic"),
+            (("new", "generic,sse3"), "sse3 in layer new", "give --arch: it has avx2, generic"),
+        ],
+    )
+    def test_publishing_where_there_is_no_directory(
+        self, where: tuple[str, str], said: str, hint: str, cli: Cli, house: Path, tmp_path: Path
+    ) -> None:
+        """Refused before anything is fetched."""
+        config = tmp_path / "site.toml"
+        layers = "".join(f'[[layer]]\nname = "{each}"\n' for each in ("nix", "gentoo"))
+        layers += '[[layer]]\nname = "new"\narchs = ["avx2"]\n' if where[0] == "new" else ""
+        config.write_text(f'root = "{house}"\n{layers}')
+        how = ["--config", config, "--layer", where[0], "--arch", where[1], "--output", tmp_path / "out"]
+        self.refused(cli("build", "demo", "--publish", *how), f"what is built for {said}", hint)
+
     def refused(self, done: Outcome, *words: str) -> None:
         assert (done.code, done.out) == (2, "")
         error, *hint = [line for line in done.err.splitlines() if line.startswith(("error: ", "hint: "))]

@@ -10,6 +10,7 @@ from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.publishing.plan import PublishOptions
 from wheelhouse_resolver.publishing.publish import publish
 from wheelhouse_resolver.publishing.report import FileChange
+from wheelhouse_resolver.site.layout import GENERIC
 from wheelhouse_resolver.site.model import Site
 
 
@@ -19,6 +20,27 @@ class UnclassifiedError(WheelhouseError, ValueError):
     _message = "cannot determine the target directory: {reasons:; }"
     path: str
     reasons: Sequence[str]
+
+
+class UnpublishableError(WheelhouseError, ValueError):
+    """Builds whose compiled wheels no directory would take. *built_for*: the arch and the layer."""
+
+    _message = "cannot publish what is built for {built_for}: this site has no directory for it"
+    built_for: str
+
+
+def check_publishable(site: Site, layer: str | None, archs: Sequence[str]) -> None:
+    """Raise `UnpublishableError` if *site* has no directory for *layer* and one of *archs*."""
+    known = {(each.layer, each.arch) for each in site.directories()}
+    for arch in archs:
+        if (layer, arch) in known or (arch == GENERIC and layer is None):
+            continue
+        names = ", ".join(each.name for each in site.layers)
+        if layer is None:
+            error = UnpublishableError(f"{arch} without a layer")
+            raise error.with_hint(f"give --layer ({names}), or --arch {GENERIC} for what runs anywhere")
+        own = ", ".join(each for of, each in sorted(known, key=str) if of == layer)
+        raise UnpublishableError(f"{arch} in layer {layer}").with_hint(f"give --arch: it has {own}")
 
 
 def publish_built(wheel: str, site: Site, record: BuildRecord) -> list[FileChange]:

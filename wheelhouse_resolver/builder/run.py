@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from wheelhouse_resolver.builder.config import SlurmSettings, resources_for
 from wheelhouse_resolver.builder.executors.base import Executor, Result, Task
-from wheelhouse_resolver.builder.planning.model import Entry, Plan
+from wheelhouse_resolver.builder.planning.model import Entry, Key, Plan
 from wheelhouse_resolver.builder.process.commands import tail_of
 from wheelhouse_resolver.builder.records.job import BuildOptions
 from wheelhouse_resolver.builder.records.output import place_wheel, same_wheel
@@ -138,7 +138,7 @@ class _Run:
     publish: Publish | None
     running: dict[str, Entry] = field(default_factory=dict)
     published: dict[tuple[str, str | None], tuple[str, ...]] = field(default_factory=dict)
-    outcomes: dict[tuple[str, int, int], BuildOutcome] = field(default_factory=dict)
+    outcomes: dict[Key, BuildOutcome] = field(default_factory=dict)
 
     def build_wave(self, wave: Sequence[Entry]) -> None:
         """Build *wave*; everything that it needs has an outcome."""
@@ -175,9 +175,9 @@ class _Run:
         if entry.problem:
             return BuildOutcome(entry=entry, result=FAILED, problem=entry.problem, log=entry.log)
         for need in sorted(entry.needs):
-            other = self.outcomes[need, entry.target, entry.arch]
+            other = self.outcomes[need[0], need[1], entry.target, entry.arch]
             if not other.ok:
-                why = f"{need} {other.result}"
+                why = f"{need[0]} {other.result}"
                 return BuildOutcome(entry=entry, result="skipped", problem=why, log=other.log)
         found = same_wheel(
             entry.output,
@@ -189,7 +189,7 @@ class _Run:
         if found is not None:
             return BuildOutcome(entry=entry, result=PRESENT, wheel=found[0], record=found[1])
         for target, arch in ((entry.target, 0), (0, entry.arch), (0, 0)):
-            shared = self.outcomes.get((entry.job.project, target, arch))
+            shared = self.outcomes.get((*entry.key[:2], target, arch))
             if shared is not None and self._fits(shared, entry):
                 return self._share(shared, entry)
         return None

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tqdm import tqdm
 
-    from wheelhouse_resolver.builder.planning.model import Entry
+    from wheelhouse_resolver.builder.planning.model import Entry, Key
     from wheelhouse_resolver.builder.run import BuildOutcome
 
 T = TypeVar("T")
@@ -67,7 +67,7 @@ class BuildProgress:
     def __init__(self, logs: str) -> None:
         self.outcomes: list[BuildOutcome] = []
         self._logs = logs
-        self._running: dict[tuple[str, int, int], Entry] = {}
+        self._running: dict[Key, Entry] = {}
         self._bar: tqdm[Any] | None = None
 
     def say(self, what: str) -> None:

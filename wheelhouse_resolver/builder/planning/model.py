@@ -9,6 +9,9 @@ from wheelhouse_resolver.builder.recipes.model import Recipe
 from wheelhouse_resolver.builder.records.job import Job
 from wheelhouse_resolver.host.interpreters import Target
 
+#: Of an entry: the project, what is required of it, and the indexes of the Python and the arch.
+Key = tuple[str, str, int, int]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlanSettings:
@@ -20,6 +23,7 @@ class PlanSettings:
     scratch:   a directory for sources, on a file system that all building nodes share; the caller removes it.
     recursive: also build what the wheels require and neither the wheelhouse nor the output directory has.
     publish:   a wheel that is not in the wheelhouse is planned even if it exists, so that it gets published.
+    here:      it is built on this machine: what the build would miss here is a problem of the plan.
     """
 
     targets: tuple[Target, ...]
@@ -28,6 +32,7 @@ class PlanSettings:
     scratch: str
     recursive: bool = False
     publish: bool = False
+    here: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +43,8 @@ class Entry:
     target, arch: its indexes in the orders of the Pythons and archs.
     output:  the directory for wheels of its layer and arch.
     recipe:  resolved for it.
-    needs:   the projects of the plan that it requires, for the same Python and arch.
+    needs:   what of the plan it requires, for the same Python and arch: the beginnings of their keys.
+    note:    what may stop it where it is planned.
     problem: why it cannot be built; empty if it can be tried. *log*: of that.
     """
 
@@ -47,14 +53,15 @@ class Entry:
     arch: int
     output: str
     recipe: Recipe
-    needs: frozenset[str] = frozenset()
+    needs: frozenset[tuple[str, str]] = frozenset()
+    note: str = ""
     problem: str = ""
     log: str = ""
 
     @property
-    def key(self) -> tuple[str, int, int]:
-        """Unique in the plan."""
-        return self.job.project, self.target, self.arch
+    def key(self) -> Key:
+        """Unique in the plan. Several versions of a project may be asked for."""
+        return self.job.project, self.job.requirement, self.target, self.arch
 
     @property
     def version(self) -> str:

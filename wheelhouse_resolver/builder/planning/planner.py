@@ -16,7 +16,8 @@ from typing import NamedTuple
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from wheelhouse_resolver.builder.planning.model import Entry, Plan, PlanSettings, Satisfied
+from wheelhouse_resolver.builder.planning.compiled import missing_compiler
+from wheelhouse_resolver.builder.planning.model import Entry, Key, Plan, PlanSettings, Satisfied
 from wheelhouse_resolver.builder.planning.sources import SourceFetcher
 from wheelhouse_resolver.builder.planning.waves import sharing_order, waves
 from wheelhouse_resolver.builder.recipes.loader import RecipeFile, find_recipe, recipe_directories
@@ -89,21 +90,23 @@ class _Planner:
         direct = [each for each in asked.direct if any(self._applies(each, target, ()) for target in targets)]
         if direct:
             raise DirectRequirementsError([each.stated for each in direct])
-        entries: dict[tuple[str, int, int], Entry] = {}
+        entries: dict[Key, Entry] = {}
         satisfied: dict[Satisfied, None] = {}
         ignored: dict[str, None] = {}
         for arch, target in product(range(len(self._settings.archs)), targets):
-            nodes, edges = self._closure(asked, target, arch, ignored)
-            for name, node in nodes.items():
-                if node.entry is None:
-                    satisfied[Satisfied(name, node.path)] = None
-                else:
-                    needs = frozenset(_built_below(name, nodes, edges))
-                    entries[node.entry.key] = replace(node.entry, needs=needs)
+            for part in self._apart(asked, target):
+                nodes, edges = self._closure(part, target, arch, ignored)
+                for name, node in nodes.items():
+                    if node.entry is None:
+                        satisfied[Satisfied(name, node.path)] = None
+                    else:
+                        known = entries.get(node.entry.key, node.entry)
+                        needs = known.needs | _built_below(name, nodes, edges)
+                        entries[node.entry.key] = replace(node.entry, needs=needs)
         order = {
             key: [
-                *((need, entry.target, entry.arch) for need in entry.needs),
-                *((entry.job.project, *each) for each in sharing_order(entry.target, entry.arch)),
+                *((*need, entry.target, entry.arch) for need in entry.needs),
+                *((*key[:2], *each) for each in sharing_order(entry.target, entry.arch)),
             ]
             for key, entry in entries.items()
         }
@@ -113,6 +116,27 @@ class _Planner:
             satisfied=tuple(satisfied),
             ignored=tuple(ignored),
         )
+
+    def _apart(self, asked: RequirementsFile, target: int) -> list[RequirementsFile]:
+        """*asked*, once for each of the versions that it pins of one project: two versions are two builds.
+
+        What else is asked for goes with the first of them.
+        """
+        pins: dict[str, dict[str | None, None]] = defaultdict(dict)
+        for each in asked.requirements:
+            if (version := _pinned(each)) is not None and self._applies(each, target, ()):
+                pins[each.name][version] = None
+        several = {name: list(versions) for name, versions in pins.items() if len(versions) > 1}
+        parts = []
+        for number in range(max(map(len, several.values()), default=1)):
+            own = {name: versions[number] for name, versions in several.items() if number < len(versions)}
+            taken = (
+                each
+                for each in asked.requirements
+                if (_pinned(each) in (None, own[each.name]) if each.name in own else number == 0)
+            )
+            parts.append(asked._replace(requirements=tuple(taken)))
+        return parts
 
     def _closure(
         self, asked: RequirementsFile, target: int, arch: int, ignored: dict[str, None]
@@ -219,6 +243,10 @@ class _Planner:
             if (exact.source, exact.takes_wheel) != (recipe.source, recipe.takes_wheel):
                 fetched = self._sources.fetch(exact, job, options, log)
             entry = replace(entry, job=replace(job, source=fetched.archive), recipe=exact)
+            if fetched.archive.kind != "wheel" and self._settings.here:
+                phase = "prepare"
+                environ = self._sources.build_environ(fetched, exact, job, options)
+                entry = replace(entry, note=missing_compiler(fetched.path, environ))
             phase = "metadata"
             requires: list[str] = []
             if self._settings.recursive:
@@ -238,8 +266,14 @@ def _resolve(file: RecipeFile | None, job: Job, version: str | None) -> Recipe:
     return file.resolve(known, job.python_version, job.layer, job.arch)
 
 
-def _built_below(name: str, nodes: dict[str, _Node], edges: dict[str, list[str]]) -> set[str]:
-    """The projects to be built that *name* requires, also by way of others that exist already. Pure."""
+def _pinned(requirement: Requirement) -> str | None:
+    return pinned_version(f"{requirement.name}{requirement.specifier}")
+
+
+def _built_below(
+    name: str, nodes: dict[str, _Node], edges: dict[str, list[str]]
+) -> frozenset[tuple[str, str]]:
+    """What is to be built that *name* requires, also by way of others that exist already. Pure."""
     seen: set[str] = set()
     waiting = list(edges[name])
     while waiting:
@@ -247,4 +281,5 @@ def _built_below(name: str, nodes: dict[str, _Node], edges: dict[str, list[str]]
         if each not in seen and nodes[each].entry is None:
             waiting += edges[each]
         seen.add(each)
-    return {each for each in seen if nodes[each].entry is not None} - {name}
+    found = (nodes[each].entry for each in seen if each != name)
+    return frozenset(entry.key[:2] for entry in found if entry is not None)

@@ -74,10 +74,17 @@ class SourceFetcher:
         self, fetched: Fetched, recipe: Recipe, job: Job, options: BuildOptions, log: str
     ) -> list[str]:
         """What the wheel of *fetched* will require (see the function of that name)."""
+        environ = self.build_environ(fetched, recipe, job, options)
+        return get_requires_dist(fetched, recipe, python=job.python, log=log, environ=environ)
+
+    def build_environ(
+        self, fetched: Fetched, recipe: Recipe, job: Job, options: BuildOptions
+    ) -> dict[str, str]:
+        """The environment that the build of *fetched* has here. Raises what `command_environment` raises."""
         scratch = self._environment_directory(job, options)
         base = base_environ(os.environ, scratch)
         environ, _ = command_environment(recipe, fetched, job, options.site, environ=base, scratch=scratch)
-        return get_requires_dist(fetched, recipe, python=job.python, log=log, environ=environ)
+        return environ
 
     def _environment_directory(self, job: Job, options: BuildOptions) -> str:
         """The directory with `pip.conf` and `tmp`, such as builds for that Python and arch have."""

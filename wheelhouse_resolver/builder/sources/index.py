@@ -12,6 +12,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 
 from packaging.requirements import Requirement
 from packaging.utils import InvalidSdistFilename, parse_sdist_filename
@@ -85,16 +86,31 @@ class _Pip:
         """Whether a newer version than *version*, the newest wheel's, matches (needs pip >= 21.2)."""
         if pinned_version(self._requirement) is not None:
             return False
+        newest = next(iter(self._versions("only", ":none:")), version)
+        log_line(self._context.log, f"{self._requirement}: newest version: {newest}; newest wheel: {version}")
+        return Version(newest) > Version(version)
+
+    def _check_for_sources(self) -> None:
+        """Raise `SourceError` if there are wheels of what is required, and no sources."""
+        wheels = self._versions("only", ":all:")
+        if wheels and not self._versions("no", ":all:"):
+            problem = f"there is no source of it, only wheels (version {', '.join(wheels[:3])})"
+            hint = "publish the wheel itself, or name a source in a recipe (source.git, source.url)"
+            raise SourceError(self._requirement, problem).with_hint(hint)
+
+    def _versions(self, option: str, value: str) -> list[str]:
+        """The versions that match, newest first, with pip's `--only-binary` or `--no-binary` (21.2)."""
         listing = self._file("versions.txt")
-        done = self._run(["index", "versions", self._project], self._environ, listing)
+        with suppress(FileNotFoundError):
+            os.unlink(listing)
+        command = ["index", "versions", self._project, f"--{option}-binary", value]
+        done = self._run(command, self._environ, listing)
         with open(listing, encoding="utf-8", errors="replace") as file:
             found = re.search(r"^Available versions: (.*)$", file.read(), re.MULTILINE)
         if not done.ok or found is None:
-            return False
+            return []
         versions = (each.strip() for each in found[1].split(","))
-        newest = next(iter(Requirement(self._requirement).specifier.filter(versions)), version)
-        log_line(self._context.log, f"{self._requirement}: newest version: {newest}; newest wheel: {version}")
-        return Version(newest) > Version(version)
+        return list(Requirement(self._requirement).specifier.filter(versions))
 
     def _download(self, options: list[str], requirement: str, environ: Mapping[str, str]) -> str:
         """The path of the one file that pip downloads."""
@@ -102,7 +118,10 @@ class _Pip:
         command = ["download", "--no-deps", *options, "--dest", into, requirement]
         done = self._run(command, environ, self._context.log)
         if not done.ok:
-            raise SourceError(self._requirement, f"pip download {done.problem}: {last_error(done.tail)}")
+            problem = f"pip download {done.problem}: {last_error(done.tail)}"
+            if "--no-binary" in options:
+                self._check_for_sources()
+            raise SourceError(self._requirement, problem)
         names = sorted(os.listdir(into))
         if len(names) != 1:
             problem = f"pip download left {len(names)} files, not one: {', '.join(names)}"

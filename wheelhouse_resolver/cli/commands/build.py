@@ -15,7 +15,7 @@ from wheelhouse_resolver.builder.planning.model import Entry, Plan, PlanSettings
 from wheelhouse_resolver.builder.planning.planner import make_plan
 from wheelhouse_resolver.builder.process.commands import subreaper
 from wheelhouse_resolver.builder.process.scratch import scratch_directory
-from wheelhouse_resolver.builder.publish import publish_built
+from wheelhouse_resolver.builder.publish import check_publishable, publish_built
 from wheelhouse_resolver.builder.records.job import BuildOptions
 from wheelhouse_resolver.builder.run import BuildOutcome, execute
 from wheelhouse_resolver.builder.toolchain.provenance import layer_warnings
@@ -169,7 +169,10 @@ def _plan_settings(args: argparse.Namespace, site: Site, scratch: str) -> PlanSe
         layer = site.layer(host.layer)
         found = [site.arch(name.strip(), layer) for name in args.arch.split(",")]
         archs = [arch.name if arch is not None else GENERIC for arch in found]
+    if args.publish:
+        check_publishable(site, host.layer, archs)
     return PlanSettings(
+        here=args.executor == "local",
         targets=tuple(targets),
         archs=tuple(dict.fromkeys(archs)),
         layer=host.layer,
@@ -218,8 +221,8 @@ def _show_plan(plan: Plan, *, as_json: bool) -> None:
         print(f"wave {number}")
         for entry in wave:
             recipe = printable(entry.recipe.path) if entry.recipe.path else "none"
-            problem = f"; {printable(entry.problem)}" if entry.problem else ""
-            print(f"  {printable(entry.label)} (recipe: {recipe}{problem})")
+            said = "".join(f"; {printable(each)}" for each in (entry.problem, entry.note) if each)
+            print(f"  {printable(entry.label)} (recipe: {recipe}{said})")
     for each in plan.satisfied:
         print(f"exists: {printable(each.requirement)}: {printable(each.path)}")
 
@@ -228,4 +231,4 @@ def _plan_row(entry: Entry) -> dict[str, Any]:
     job = to_plain(entry.job)
     if job["source"] is not None:
         del job["source"]["path"]  # a temporary file
-    return {**job, "recipe": entry.recipe.path, "problem": entry.problem}
+    return {**job, "recipe": entry.recipe.path, **to_plain(entry, "problem", "note")}

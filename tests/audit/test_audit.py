@@ -464,7 +464,7 @@ def a_directory(path: Path) -> None:
     [
         (a_zero_byte_wheel, "invalid zip file"),
         (a_truncated_wheel, "invalid zip file"),
-        (a_wheel_without_metadata, "holds 0 .dist-info directories"),
+        (a_wheel_without_metadata, "has 0 .dist-info directories"),
         (a_dangling_link, "a link to nothing"),
         (a_directory, "a directory"),
     ],

@@ -41,6 +41,18 @@ def test_undecided_is_a_negative_answer_that_says_what_to_do(cli: Cli, root: Pat
     assert (placed.code, len(list((root / first).glob("fast-*.whl")))) == (0, 1)
 
 
+@pytest.mark.parametrize("platform", ["win_amd64", "macosx_11_0_arm64"])
+def test_a_wheel_for_another_system_belongs_nowhere(
+    cli: Cli, root: Path, tmp_path: Path, platform: str
+) -> None:
+    wheel = make_wheel(tmp_path, f"demo-1.0-cp311-cp311-{platform}.whl")
+    outcome = cli("classify", wheel, "--root", root)
+    assert (outcome.code, outcome.err) == (1, "")
+    system = {"win_amd64": "Windows"}.get(platform, "macOS")
+    reason = f"no Python on Linux can use its tags (cp311-cp311-{platform}), which are for {system}"
+    assert outcome.out == f"{wheel}: no directory\n    {reason}\n"
+
+
 @compiles
 def test_the_record_beside_the_wheel_counts_while_it_is_of_that_wheel(
     cli: Cli, root: Path, tmp_path: Path

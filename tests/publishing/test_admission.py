@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -130,7 +131,11 @@ def test_relabel_makes_nothing_that_publish_refuses(house: WheelhouseFixture) ->
         ("el9/avx2", "ppc64le", "its tags are for ppc64le CPUs, el9/avx2 is for x86_64"),
         ("el9/arm64", "aarch64", ""),
         ("el9/avx2", "x86_64", ""),
-        ("el9/avx2", "i686", ""),  # a 32-bit Python on such a CPU takes it
+        (
+            "el9/avx2",
+            "i686",
+            "its tags are for x86 CPUs, el9/avx2 is for x86_64",
+        ),  # only a 32-bit Python takes it
         ("el9/avx2", "aarch64.linux_x86_64", ""),
         ("el9/generic", "aarch64", ""),
         ("generic", "ppc64le", ""),
@@ -167,14 +172,24 @@ def test_audit_finds_wheels_for_another_machine(house: WheelhouseFixture) -> Non
     assert finding["message"].startswith("its tags are for x86_64 CPUs, and el9/arm64 is for aarch64")
 
 
-@pytest.mark.parametrize("platform", ["win_amd64", "macosx_11_0_arm64"])
-def test_audit_has_a_wheel_for_another_system_withdrawn(house: WheelhouseFixture, platform: str) -> None:
-    """restamp would refuse it."""
-    house.add("generic", f"demo-1.0-cp311-cp311-{platform}.whl")
+@pytest.mark.parametrize(
+    ("tags", "what"),
+    [
+        pytest.param("cp311-cp311-win_amd64", ", which are for Windows", id="windows"),
+        pytest.param("cp311-cp311-macosx_11_0_arm64", ", which are for macOS", id="macos"),
+        pytest.param("zz3-none-any", "", id="no-python"),
+    ],
+)
+def test_audit_has_what_no_python_on_linux_can_use_withdrawn(
+    house: WheelhouseFixture, tags: str, what: str
+) -> None:
+    """restamp would refuse it, as publish does."""
+    house.add("generic", f"demo-1.0-{tags}.whl")
     found = [each for each in audited(house) if each["kind"] in ("wrong-machine", "unstamped")]
-    assert [each["message"] for each in found] == [
-        "for another operating system: no Python on Linux can use its tags"
-    ]
+    message = f"no Python on Linux can use its tags ({tags}){what}"
+    assert [each["message"] for each in found] == [message]
+    with pytest.raises(InvalidWheelError, match=re.escape(message)):
+        check_wheel(str(house.root / f"generic/demo-1.0-{tags}.whl"))
     assert main(shlex.split(found[0]["fix"])[1:]) == 0
     assert audited(house) == []
 

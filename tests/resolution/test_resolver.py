@@ -182,7 +182,7 @@ class TestBrokenWheels:
     def test_no_metadata(self, tmp_path: Path) -> None:
         house(tmp_path, {"a-1.0": []})
         pack(tmp_path / "generic/a-2.0-py3-none-any.whl", {"a.py": b""})
-        self.left_out(tmp_path, "pip would choose it and fail: holds 0 .dist-info directories")
+        self.left_out(tmp_path, "pip would choose it and fail: has 0 .dist-info directories")
 
     def test_a_requirement_that_is_none(self, tmp_path: Path) -> None:
         house(tmp_path, {"a-1.0": [], "a-2.0": ["b (>=1", "c"]})

@@ -122,7 +122,7 @@ class TestUnreadable:
     def test_not_one_dist_info_directory(self, names: list[str], tmp_path: Path) -> None:
         files = ["METADATA", "WHEEL"]
         entries = {f"{name}.dist-info/{file}": b"" for name, file in zip(names, files, strict=False)}
-        problem = f"holds {len(names)} .dist-info directories instead of one"
+        problem = f"has {len(names)} .dist-info directories instead of one"
         assert self.problem(write(tmp_path / "a.whl", x=b"", **entries)) == problem
 
     @pytest.mark.parametrize("content", [b"Author: J\xf6rg\n", b"\nJ\xf6rg\n"], ids=["header", "description"])

@@ -153,15 +153,15 @@ def test_a_name_that_would_break_a_line_is_refused_and_told_on_one(tmp_path: Pat
 @pytest.mark.parametrize(
     ("tags", "shown"),
     [
-        ("cp311-cp311-win_amd64", "cp311-cp311-win_amd64"),
-        ("cp311-cp311-macosx_11_0_arm64", "cp311-cp311-macosx_11_0_arm64"),
-        ("foo-bar-baz", "foo-bar-baz"),
-        ("py3-none-linux", "py3-none-linux"),
+        ("cp311-cp311-win_amd64", "cp311-cp311-win_amd64), which are for Windows"),
+        ("cp311-cp311-macosx_11_0_arm64", "cp311-cp311-macosx_11_0_arm64), which are for macOS"),
+        ("foo-bar-baz", "foo-bar-baz)"),
+        ("py3-none-linux", "py3-none-linux)"),
     ],
 )
 def test_tags_that_no_python_on_linux_can_run_are_refused(tmp_path: Path, tags: str, shown: str) -> None:
     path = make_wheel(tmp_path, f"demo-1.0-{tags}.whl")
-    assert findings(path) == [f"no Python on Linux can use its tags ({shown})"]
+    assert findings(path) == [f"no Python on Linux can use its tags ({shown}"]
 
 
 def test_a_name_that_stands_for_very_many_tags_is_refused(tmp_path: Path) -> None:
@@ -399,9 +399,9 @@ def test_each_of_the_three_files_is_needed(tmp_path: Path, missing: str) -> None
 
 def test_there_is_one_dist_info_directory(tmp_path: Path) -> None:
     more = changed(tmp_path, lambda files: files.update({"other-1.0.dist-info/METADATA": b""}))
-    assert findings(more) == ["it has 2 .dist-info directories instead of one"]
+    assert findings(more) == ["has 2 .dist-info directories instead of one"]
     assert findings(pack(tmp_path / NAME, {"demo.py": b""})) == [
-        "it has 0 .dist-info directories instead of one"
+        "has 0 .dist-info directories instead of one"
     ]
 
 

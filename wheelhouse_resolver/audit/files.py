@@ -24,12 +24,11 @@ from wheelhouse_resolver.utils.filesystem import never_waiting
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP
 from wheelhouse_resolver.wheelfile.bounds import bounded
 from wheelhouse_resolver.wheelfile.build_tag import BAND, StampState, stamped_name, stamping
-from wheelhouse_resolver.wheelfile.machines import problem_with
+from wheelhouse_resolver.wheelfile.machines import problem_with, unusable
 from wheelhouse_resolver.wheelfile.metadata import metadata_of
 from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata
 from wheelhouse_resolver.wheelfile.name import WheelName
 from wheelhouse_resolver.wheelfile.parsing import parsed_specifier
-from wheelhouse_resolver.wheelfile.tags import machine_of
 from wheelhouse_resolver.wheelfile.validate import installer_problems
 
 #: So many problems of one wheel are shown.
@@ -106,10 +105,9 @@ def check_stamp(site: Site, candidate: Candidate) -> Iterator[Finding]:
     """What is wrong with the stamp of *candidate*."""
     state, own = stamping(candidate.build, candidate.directory, site)
     label, restamp = candidate.directory.label, site.command("restamp")
-    if not any(tag.platform == "any" or machine_of(tag.platform) for tag in candidate.tags):
+    if problem := unusable(candidate.tags):
         withdraw = withdraw_command(site, candidate.directory, candidate.filename)  # restamp would refuse
-        message = "for another operating system: no Python on Linux can use its tags"
-        yield Finding.about([candidate], FindingKind.MACHINE, message, withdraw)
+        yield Finding.about([candidate], FindingKind.MACHINE, problem, withdraw)
         return
     if own >= BAND:
         message = f"its own build number {own} leaves no room for a stamp"

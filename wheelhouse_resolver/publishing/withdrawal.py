@@ -28,12 +28,7 @@ def withdraw(
 
     What is withdrawn already is a success: a run that was killed is repeated.
     """
-
-    def here(directory: Directory, filename: str) -> str | None:
-        path = os.path.join(directory.path, filename)
-        return path if os.path.lexists(path) else None
-
-    found = _found(site, filenames, to, (here, _latest), "not in")
+    found = _found(site, filenames, to, (_present, _latest), "not in")
     recorder = Recorder(observer)
     for each in found:
         if isinstance(each, trash.Trashed):
@@ -54,12 +49,7 @@ def restore(
 
     What is there and was not withdrawn is a success, as of `withdraw`.
     """
-
-    def here(directory: Directory, filename: str) -> str | None:
-        path = os.path.join(directory.path, filename)
-        return path if os.path.exists(path) else None
-
-    found = _found(site, filenames, to, (_latest, here), "was not withdrawn from")
+    found = _found(site, filenames, to, (_latest, _present), "was not withdrawn from")
     recorder = Recorder(observer)
     for each in found:
         if isinstance(each, str):
@@ -71,6 +61,11 @@ def restore(
             raise PublishError(each.origin, "already exists").with_hint(f"to withdraw that one: `{command}`")
         recorder.changed(FileChange(each.path, each.origin, "restored"))
     return recorder.report()
+
+
+def _present(directory: Directory, filename: str) -> str | None:
+    path = os.path.join(directory.path, filename)
+    return path if os.path.lexists(path) else None  # a link to nothing can be withdrawn, too
 
 
 def _latest(directory: Directory, filename: str) -> trash.Trashed | None:

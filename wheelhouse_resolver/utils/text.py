@@ -26,6 +26,12 @@ def invalid_character(text: str) -> str | None:
     return None
 
 
+def few(items: Iterable[str]) -> str:
+    """The first of *items*, sorted, for people to read."""
+    ordered = sorted(items)
+    return ", ".join(ordered[:5]) + (", ..." if len(ordered) > 5 else "")
+
+
 def toml_type(value: object) -> str:
     """What *value* of a TOML document, frozen or not, is, for people."""
     kinds: list[tuple[Any, str]] = [

@@ -112,27 +112,37 @@ def read_metadata(path: str) -> Metadata:
         raise UnreadableWheelError(path, f"invalid zip file ({size}): {error}") from error
 
 
+def info_directory_of(archive: zipfile.ZipFile) -> str:
+    """The `.dist-info` directory at the top of an open wheel; deeper ones belong to vendored projects.
+
+    Raises `ValueError` if there is none, or there are several: pip fails on these, too.
+    """
+    tops = {each.filename.partition("/")[0] for each in archive.infolist()}
+    found = [top for top in tops if top.endswith(".dist-info")]
+    if len(found) != 1:
+        raise ValueError(f"has {len(found)} .dist-info directories instead of one")
+    return found[0]
+
+
 def metadata_of(archive: zipfile.ZipFile, path: str) -> Metadata:
     """The headers of the METADATA in an open wheel; *path* is for the error.
 
     Raises `UnreadableWheelError`, and `BAD_ZIP` and `OSError` as they come.
     """
-    # At the top; deeper ones belong to vendored projects. pip fails on any other number of them, too.
-    tops = {each.filename.partition("/")[0] for each in archive.infolist()}
-    directories = [top for top in tops if top.endswith(".dist-info")]
-    if len(directories) != 1:
-        raise UnreadableWheelError(path, f"holds {len(directories)} .dist-info directories instead of one")
     try:
-        found = archive.getinfo(f"{directories[0]}/METADATA")
+        directory = info_directory_of(archive)
+        found = archive.getinfo(f"{directory}/METADATA")
     except KeyError as error:
         raise UnreadableWheelError(path, "has no METADATA") from error
+    except ValueError as error:
+        raise UnreadableWheelError(path, str(error)) from error
     if found.file_size > MOST_METADATA:
         raise TooLargeError(path, f"its METADATA claims {found.file_size} bytes")
     content = read_entry(archive, found, MOST_METADATA)
     if len(content) > MOST_METADATA:
         raise TooLargeError(path, f"its METADATA exceeds {MOST_METADATA} bytes")
     try:
-        return parse_headers(content.decode())._replace(directory=directories[0])
+        return parse_headers(content.decode())._replace(directory=directory)
     except UnicodeDecodeError as error:
         raise UnreadableWheelError(path, "its METADATA is not UTF-8") from error
     except HeadersTooLongError as error:

@@ -8,7 +8,6 @@ install it, and alike.
 from __future__ import annotations
 
 import os
-import re
 import zipfile
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -21,13 +20,15 @@ from wheelhouse_resolver.errors import TooLargeError, WheelhouseError, reason_of
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP
 from wheelhouse_resolver.wheelfile.bounds import open_wheel
 from wheelhouse_resolver.wheelfile.checks import archive, headers, layout, libraries, record
-from wheelhouse_resolver.wheelfile.checks.opened import Enough, OpenWheel, few, text_of
-from wheelhouse_resolver.wheelfile.metadata import HeadersTooLongError, Metadata, parse_headers
+from wheelhouse_resolver.wheelfile.checks.opened import Enough, OpenWheel, text_of
+from wheelhouse_resolver.wheelfile.machines import unusable
+from wheelhouse_resolver.wheelfile.metadata import (
+    HeadersTooLongError,
+    Metadata,
+    info_directory_of,
+    parse_headers,
+)
 from wheelhouse_resolver.wheelfile.name import WheelName
-from wheelhouse_resolver.wheelfile.tags import machine_of
-
-#: The interpreters that have wheels: Python itself, CPython, PyPy, GraalPy, ...
-_INTERPRETER = re.compile(r"(py|cp|pp|ip|jy|graalpy)\d+(_\w+)?")
 
 
 class InvalidWheelError(WheelhouseError, ValueError):
@@ -120,7 +121,8 @@ def installer_problems(opened: zipfile.ZipFile, size: int, stated: WheelName) ->
 def _check(wheel: OpenWheel, *, installable: bool) -> dict[str, str]:
     """Collect what is wrong with *wheel*; returns the sha256 of its files."""
     try:
-        _check_name(wheel)
+        if problem := unusable(wheel.stated.tags):
+            wheel.note(problem)
         archive.check_names(wheel)
         archive.check_sizes(wheel)
         if installable:
@@ -167,23 +169,14 @@ def _headers(wheel: OpenWheel, name: str) -> Metadata | None:
         return None
 
 
-def _check_name(wheel: OpenWheel) -> None:
-    tags = wheel.stated.tags
-    for tag in tags:
-        known = tag.platform == "any" or machine_of(tag.platform) is not None
-        if known and _INTERPRETER.fullmatch(tag.interpreter):
-            return
-    wheel.note(f"no Python on Linux can use its tags ({few(map(str, tags))})")
-
-
 def _find_info_directory(wheel: OpenWheel) -> None:
-    tops = {info.filename.partition("/")[0] for info in wheel.entries}
-    found = sorted(top for top in tops if top.endswith(".dist-info"))
-    if len(found) != 1:
-        wheel.note(f"it has {len(found)} .dist-info directories instead of one")
+    try:
+        found = info_directory_of(wheel.archive)
+    except ValueError as error:
+        wheel.note(str(error))
         return
-    name, _, version = found[0].removesuffix(".dist-info").rpartition("-")
+    name, _, version = found.removesuffix(".dist-info").rpartition("-")
     stated = wheel.stated
     if canonicalize_name(name) != stated.name or not headers.same_version(version, stated.version):
-        wheel.note(f"{found[0]} does not match the file name")
-    wheel.info_directory = found[0]
+        wheel.note(f"{found} does not match the file name")
+    wheel.info_directory = found

@@ -25,6 +25,7 @@ from wheelhouse_resolver.utils.elf import ElfFile
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP
 from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.wheelfile.elf import elf_files
+from wheelhouse_resolver.wheelfile.machines import unusable
 from wheelhouse_resolver.wheelfile.name import WheelName
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Classification:
     """Where a wheel belongs.
 
     wheel:     its path.
-    directory: of the site; None when it cannot be decided.
+    directory: of the site; None when it cannot be decided, or no directory can have it.
     reasons:   what decided, or why nothing did.
     warnings:  evidence that was overruled, and doubts.
     possible:  when it cannot be decided: the labels of the directories that no evidence excludes.
@@ -81,6 +82,8 @@ def classify(
     try:
         os.stat(wheel)  # that it does not exist is reported before an invalid name
         name = WheelName.parse(os.path.basename(wheel))
+        if problem := unusable(name.tags):
+            return Classification(wheel=wheel, directory=None, reasons=(problem,))
         invalid = "invalid zip file: "
         files = elf_files(wheel)
         doubts = _scan(wheel, files) if scan else []

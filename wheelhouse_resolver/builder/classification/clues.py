@@ -18,7 +18,7 @@ from wheelhouse_resolver.builder.classification.glibc import glibc_needed, glibc
 from wheelhouse_resolver.builder.toolchain.linker_mark import LEVELS, level_of
 from wheelhouse_resolver.host.layer import path_evidence
 from wheelhouse_resolver.site.layout import GENERIC
-from wheelhouse_resolver.wheelfile.machines import families_of, runs
+from wheelhouse_resolver.wheelfile.machines import families_of
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -67,10 +67,10 @@ class Subject:
         return sorted(own)
 
     def is_for(self, arch: str | None) -> bool:
-        """Whether CPUs of the arch of that name run what is for its families."""
+        """Whether the arch of that name is of one of its families."""
         cpu = next((each.family for each in self.site.ladder if each.name == arch), None)
         families = self.families
-        return cpu is None or not families or any(runs(cpu, each) for each in families)
+        return cpu is None or not families or cpu in families
 
     @property
     def is_portable(self) -> bool:

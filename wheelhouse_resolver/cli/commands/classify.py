@@ -37,15 +37,16 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         output.print_json([each.to_dict() for each in found])
     for each in [] if args.json else found:
-        label = each.directory.label if each.directory is not None else "undecided"
+        undecided = "undecided" if each.possible else "no directory"
+        label = each.directory.label if each.directory is not None else undecided
         print(f"{printable(each.wheel)}: {label}")
         for reason in each.reasons:
             print(f"    {printable(reason)}")
         output.warn(each.warnings)
-    undecided = [each for each in found if each.directory is None]
     output.warn(
         f"cannot determine the target directory of {each.wheel}; publish it with --to and one of: "
         + ", ".join(each.possible)
-        for each in undecided
+        for each in found
+        if each.possible
     )
-    return 1 if undecided else 0
+    return 1 if any(each.directory is None for each in found) else 0

@@ -12,7 +12,8 @@ from packaging.tags import Tag
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from wheelhouse_resolver.wheelfile.checks.opened import OpenWheel, few
+from wheelhouse_resolver.utils.text import few
+from wheelhouse_resolver.wheelfile.checks.opened import OpenWheel
 from wheelhouse_resolver.wheelfile.metadata import Metadata
 from wheelhouse_resolver.wheelfile.parsing import parsed_requirement, parsed_specifier
 

@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator
 
 from wheelhouse_resolver.errors import printable
-from wheelhouse_resolver.wheelfile.checks.opened import OpenWheel, few
+from wheelhouse_resolver.utils.text import few
+from wheelhouse_resolver.wheelfile.checks.opened import OpenWheel
 
 #: The directories that a `.data` directory may have (sysconfig's install schemes, PEP 427).
 _SCHEMES = ("data", "headers", "platlib", "purelib", "scripts")

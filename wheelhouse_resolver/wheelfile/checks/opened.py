@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable
 
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP
 from wheelhouse_resolver.wheelfile.bounds import read_entry
@@ -66,12 +65,6 @@ class OpenWheel:
         except UnicodeDecodeError:
             self.note(f"{self.info_directory}/{name} is not UTF-8")
             return None
-
-
-def few(items: Iterable[str]) -> str:
-    """The first of *items*, sorted, for people to read."""
-    ordered = sorted(items)
-    return ", ".join(ordered[:5]) + (", ..." if len(ordered) > 5 else "")
 
 
 def text_of(error: BaseException) -> str:

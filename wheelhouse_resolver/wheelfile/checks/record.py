@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP
+from wheelhouse_resolver.utils.text import few
 from wheelhouse_resolver.wheelfile.bounds import chunk_of
-from wheelhouse_resolver.wheelfile.checks.opened import OpenWheel, few, text_of
+from wheelhouse_resolver.wheelfile.checks.opened import OpenWheel, text_of
 
 #: Strong enough to be trusted (the specification names sha256 or better).
 _HASHES = frozenset({"sha256", "sha384", "sha512"})

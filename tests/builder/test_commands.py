@@ -18,6 +18,7 @@ from wheelhouse_resolver.builder.process.commands import (
     subreaper,
     tail_of,
 )
+from wheelhouse_resolver.builder.process.memory import exceeds, size_of
 
 
 @pytest.fixture
@@ -202,3 +203,55 @@ def test_a_disk_is_full_when_it_takes_no_data_or_no_file(
 
 def test_no_disk_is_not_full(tmp_path: Path) -> None:
     assert not is_full(tmp_path / "missing")
+
+
+def test_what_is_over_the_limit_is_stopped_and_what_is_not_is_not(log: Path) -> None:
+    code = "import time; held = b'x' * ({} << 20); time.sleep({})"
+    limit = 200 << 20
+    command = [sys.executable, "-c", code.format(400, 60)]
+    done = run_logged(command, log=log, environ=os.environ, memory=limit, timeout=50)
+    assert (done.ok, done.timeout, done.memory) == (False, None, limit)
+    assert done.problem == "stopped: it used more than 200 MB of memory"
+    command = [sys.executable, "-c", code.format(50, 0.5)]
+    assert run_logged(command, log=log, environ=os.environ, memory=limit).ok
+
+
+def test_what_processes_share_counts_once() -> None:
+    """Forked children have their parent's pages."""
+    code = (
+        "import os\nheld = b'x' * (100 << 20)\nchildren = [os.fork() for _ in range(2)]\n"
+        "if 0 not in children: print('ready', flush=True)\ninput()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert exceeds(80 << 20, {process.pid})
+        assert not exceeds(200 << 20, {process.pid})
+        process.kill()
+
+
+def test_a_command_ends_when_we_are_killed(log: Path, tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    inner = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    code = (
+        "import os, sys\nfrom wheelhouse_resolver.builder.process.commands import run_logged\n"
+        f"run_logged([sys.executable, '-c', {inner!r}], log={str(log)!r}, environ=os.environ)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code]) as process:
+        deadline = time.monotonic() + 30
+        while not (pid.exists() and pid.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.kill()
+    number = int(pid.read_text())
+    while is_alive(number) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not is_alive(number)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("1K", 1 << 10), ("8", 8 << 20), ("8M", 8 << 20), ("2T", 2 << 40)]
+)
+def test_sizes_are_in_the_words_of_slurm(text: str, size: int) -> None:
+    assert size_of(text) == size

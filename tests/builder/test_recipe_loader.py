@@ -85,6 +85,7 @@ statements = ["import demo; demo.go()"]
 command = "demo --check ${HOME:-/}"
 requires = ["pytest"]
 timeout = 60
+memory = "16G"
 
 [wheel]
 add-requires = ["scipy"]
@@ -183,6 +184,7 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
             command="demo --check ${HOME:-/}",
             requires=("pytest",),
             timeout=60.0,
+            memory="16G",
         ),
         edits=Edits(
             add=("scipy",),
@@ -303,6 +305,8 @@ def test_where_a_source_can_be(text: str, expected: tuple[str, str], tmp_path: P
             "substitute[1].files",
             "must be alone between slashes",
         ),
+        ("[test]\nmemory = '8 GB'", "test.memory", "'8 GB' is not a size of memory above 0, such as 8G"),
+        ("[test]\nmemory = '0G'", "test.memory", "'0G' is not a size of memory above 0, such as 8G"),
         ("[test]\ntimeout = nan", "test.timeout", "must be a number of seconds above 0"),
         ("[test]\ntimeout = 1e9", "test.timeout", "must be a number of seconds above 0, at most 604800"),
         ("[test]\nimports = ['a b']", "test.imports", "'a b' is not a module name"),

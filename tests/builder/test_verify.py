@@ -163,17 +163,19 @@ class TestWhatFails:
 
     def test_what_pip_checks_once_it_is_installed(self, check: Any, tmp_path: Path) -> None:
         """Tags inside that contradict the name: `pip install` looks at the name alone."""
-        files = wheel_files("demo-1.0-py3-none-any.whl")
-        record = "demo-1.0.dist-info/RECORD"
-        files["demo-1.0.dist-info/WHEEL"] = files["demo-1.0.dist-info/WHEEL"].replace(
+        files = wheel_files("needed-1.0-py3-none-any.whl")
+        record = "needed-1.0.dist-info/RECORD"
+        files["needed-1.0.dist-info/WHEEL"] = files["needed-1.0.dist-info/WHEEL"].replace(
             b"py3-none-any", b"cp27-cp27m-win32"
         )
         files[record] = record_of(files, record)
-        told = problems(check(pack(tmp_path / "demo-1.0-py3-none-any.whl", files)))
-        assert told == {
-            "wheel": "WHEEL has tags cp27-cp27m-win32, the file name py3-none-any",
-            "requirements": "demo 1.0 is not supported on this platform",
-        }
+        wrong = pack(tmp_path / "links/needed-1.0-py3-none-any.whl", files)
+        wheel = make_wheel(tmp_path, "demo-1.0-py3-none-any.whl", requires_dist=["needed"])
+        assert problems(check(wheel)) == {"requirements": "needed 1.0 is not supported on this platform"}
+        # Of the wheel itself, that is found before it is installed.
+        found = check(wrong)
+        assert problems(found) == {"wheel": "WHEEL has tags cp27-cp27m-win32, the file name py3-none-any"}
+        assert found.imported == ()
 
     @compiles
     def test_a_hang(self, check: Any, tmp_path: Path) -> None:
@@ -196,7 +198,7 @@ class TestWhatFails:
     def test_what_is_no_wheel(self, check: Any, tmp_path: Path) -> None:
         path = tmp_path / "demo-1.0-py3-none-any.whl"
         path.write_bytes(b"PK and so on")
-        assert list(problems(check(path))) == ["wheel", "install"]
+        assert list(problems(check(path))) == ["wheel"]
 
     def test_a_python_that_is_none(self, tmp_path: Path) -> None:
         found = run_verification(

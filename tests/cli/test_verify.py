@@ -4,13 +4,14 @@ import json
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.builder.extensions import compiled, extension_wheel
 from tests.cli.conftest import Cli
-from tests.factories import make_tree, make_wheel
+from tests.factories import make_tree, make_wheel, pack, wheel_files
 from tests.requires import compiles
 from wheelhouse_resolver.builder.verification.verify import Verification
 
@@ -110,6 +111,49 @@ def test_a_time_limit(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> No
     assert "import demo: stopped: it took longer than 2 s" in outcome.out
 
 
+#: An import that fills the memory, by itself or by what it starts, until somebody stops it.
+EATING = {
+    "itself": "held = []\nwhile True:\n    held.append(bytearray(b'x' * (10 << 20)))\n",
+    "child": "import subprocess, sys\nx = 'held = b\"x\" * (1 << 30); input()'\n"
+    "subprocess.run([sys.executable, '-c', x], stdin=subprocess.PIPE)\nimport time\ntime.sleep(60)\n",
+}
+
+
+@pytest.mark.parametrize("how", EATING)
+def test_a_memory_limit(how: str, cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> None:
+    wheel = make_wheel(tmp_path, "demo-1.0-py3-none-any.whl", files={"demo.py": EATING[how]})
+    outcome = cli("verify", "--offline", "--memory", "300M", wheel, "--root", root, *HOST)
+    assert outcome.code == 1
+    assert "import demo: stopped: it used more than 300 MB of memory" in outcome.out
+
+
+def test_what_publish_refuses_is_not_installed(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> None:
+    """A hostile RECORD or hostile tags take pip gigabytes, or for ever."""
+    files = wheel_files("demo-1.0-py3-none-any.whl")
+    tags = ".".join(f"a{number}" for number in range(2000))
+    files["demo-1.0.dist-info/WHEEL"] += f"Tag: {tags}-{tags}-{tags}\n".encode()
+    wheel = pack(tmp_path / "demo-1.0-py3-none-any.whl", files)
+    started = time.monotonic()
+    outcome = cli("verify", "--offline", wheel, "--root", root, *HOST)
+    assert outcome.code == 1
+    assert "wheel: " in outcome.out
+    assert "import demo" not in outcome.out
+    assert "works" not in outcome.out
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.slow
+def test_pip_check_is_limited_too(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> None:
+    """Nothing but pip looks at what the wheel requires."""
+    files = wheel_files("evil-1.0-py3-none-any.whl")
+    tags = ".".join(f"a{number}" for number in range(2000))
+    files["evil-1.0.dist-info/WHEEL"] += f"Tag: {tags}-{tags}-{tags}\n".encode()
+    pack(root / "generic/evil-1.0-py3-none-any.whl", files)
+    wheel = make_wheel(tmp_path, "demo-1.0-py3-none-any.whl", requires_dist=["evil"])
+    outcome = cli("verify", "--offline", "--memory", "300M", wheel, "--root", root, *HOST)
+    assert "requirements: stopped: it used more than 300 MB of memory" in outcome.out
+
+
 @pytest.mark.parametrize(
     ("name", "more", "word"),
     [
@@ -123,6 +167,7 @@ def test_a_time_limit(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> No
         ("demo-1.0-py3-none-any.whl", ("--find-links", "nodir"), "nodir: --find-links: no such directory"),
         ("demo-1.0-py3-none-any.whl", ("--timeout", "-1"), "not a number of seconds above 0"),
         ("demo-1.0-py3-none-any.whl", ("--timeout", "nan"), "not a number of seconds above 0"),
+        ("demo-1.0-py3-none-any.whl", ("--memory", "much"), "not a size of memory above 0, such as 8G"),
         ("demo-1.0-py3-none-any.whl", ("--emulate", "qemu '"), "not a command line: No closing quotation"),
         (
             "demo-1.0-py3-none-any.whl",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NoReturn
 
@@ -58,15 +58,26 @@ def run(
     return subprocess.CompletedProcess(argv, process.returncode, stdout, stderr)
 
 
-def end_with_parent(parent: int) -> None:
-    """Have this forked process killed when its *parent* ends, however that ends (Linux)."""
+def end_with_parent(parent: int, number: int = 9) -> None:
+    """Have this forked process sent the signal *number* when its *parent* ends, however that ends (Linux)."""
+    ending_with(parent, number)()
+
+
+def ending_with(parent: int, number: int = 9) -> Callable[[], None]:
+    """What does `end_with_parent` in a process that is about to be forked: looked up before that."""
+    prctl: Callable[..., object] | None = None
     with suppress(ImportError, AttributeError, OSError):  # no libffi, no prctl
         import ctypes
-        import signal
 
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
+        prctl = ctypes.CDLL(None).prctl
+
+    def ending() -> None:
+        if prctl is not None:
+            prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return ending
 
 
 class Interrupted(KeyboardInterrupt):

@@ -197,7 +197,7 @@ def _with_requires(text: bytes, requires: tuple[str, ...]) -> bytes:
     while header := _HEADER.match(text, end):
         headers.append(header[0])
         end = header.end()
-    old = [number for number, header in enumerate(headers) if header.lower().startswith(b"requires-dist:")]
+    old = {number for number, header in enumerate(headers) if header.lower().startswith(b"requires-dist:")}
     place = min(old, default=len(headers))
     newline = b"\r\n" if text.splitlines(keepends=True)[0].endswith(b"\r\n") else b"\n"
     new = [b"Requires-Dist: " + each.encode("utf-8") + newline for each in requires]

@@ -24,6 +24,7 @@ from wheelhouse_resolver.site.layout import GENERIC
 from wheelhouse_resolver.utils.elf import ElfFile
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP
 from wheelhouse_resolver.utils.serialise import to_plain
+from wheelhouse_resolver.wheelfile.bounds import open_wheel
 from wheelhouse_resolver.wheelfile.elf import elf_files
 from wheelhouse_resolver.wheelfile.machines import unusable
 from wheelhouse_resolver.wheelfile.name import WheelName
@@ -127,7 +128,11 @@ def count_instructions(wheel: str, paths: Sequence[str]) -> Counter[tuple[str, s
     Raises `OSError` when objdump cannot be run, and what it raises of a damaged archive (`BAD_ZIP`).
     """
     counts: Counter[tuple[str, str]] = Counter()
-    with zipfile.ZipFile(wheel) as archive, tempfile.TemporaryDirectory() as scratch:
+    with (
+        open_wheel(wheel) as whole,
+        zipfile.ZipFile(whole) as archive,
+        tempfile.TemporaryDirectory() as scratch,
+    ):
         copy = os.path.join(scratch, "file")
         for path in paths:
             with archive.open(path) as packed, open(copy, "wb") as file:

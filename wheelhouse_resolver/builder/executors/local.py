@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -33,7 +34,13 @@ class LocalExecutor:
             while waiting or running:
                 while waiting and len(running) < self.jobs:
                     task = waiting.pop()
-                    started = commands.start_logged(task.argv, log=task.log, environ=os.environ, cwd=task.cwd)
+                    started = commands.start_logged(
+                        task.argv,
+                        log=task.log,
+                        environ=os.environ,
+                        cwd=task.cwd,
+                        at_our_end=signal.SIGTERM,  # it stops its own
+                    )
                     if isinstance(started, commands.Finished):
                         results[id(task)] = Result(task=task, vanished=started.tail)
                         observer.finished(results[id(task)])

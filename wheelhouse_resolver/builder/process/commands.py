@@ -1,4 +1,4 @@
-"""Running a command of a build: logged, limited in time, and never outliving us.
+"""Running a command of a build: logged, limited in time and memory, and never outliving us.
 
 What a command starts is stopped with its process group. A process that has left the group (`setsid`) outlives
 its parent and becomes our child, where it is found: see `subreaper`.
@@ -15,17 +15,22 @@ import subprocess
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from wheelhouse_resolver.builder.process.log_tail import FULL, last_words, without_closing
+from wheelhouse_resolver.builder.process.memory import PARENT, exceeds, processes
 from wheelhouse_resolver.errors import printable, reason_of
 from wheelhouse_resolver.utils.log import info
+from wheelhouse_resolver.utils.process import ending_with
 from wheelhouse_resolver.utils.redact import redact, secrets_in
 
 StrPath = str | os.PathLike[str]
 
 #: How long a group of processes may take to stop before it is killed (s).
 _GRACE = 5.0
+
+#: How often its memory is looked at (s), and how many times as long as a look takes at least.
+_PAUSE, _SELDOM = 0.1, 20
 
 #: prctl(2), since Linux 3.4.
 _PR_SET_CHILD_SUBREAPER, _PR_GET_CHILD_SUBREAPER = 36, 37
@@ -36,25 +41,29 @@ class Finished(NamedTuple):
 
     code:    its exit code; negative: the signal that ended it; 127: it could not be started.
     tail:    the last lines that it printed, as `tail_of` takes them.
-    timeout: the limit (s) at which it was stopped; None: it ended by itself.
+    timeout: the limit (s) at which it was stopped; None: it was not.
     full:    whether the disk of its log or of its directory was full when it ended.
+    memory:  the limit (bytes) at which it was stopped; None: it was not.
     """
 
     code: int
     tail: str
     timeout: float | None = None
     full: bool = False
+    memory: int | None = None
 
     @property
     def ok(self) -> bool:
         """Whether it ended by itself, and well."""
-        return self.code == 0 and self.timeout is None
+        return self.code == 0 and self.timeout is None and self.memory is None
 
     @property
     def problem(self) -> str:
         """Why it is not `ok`; empty if it is."""
         if self.timeout is not None:
             return f"stopped: it took longer than {self.timeout:.0f} s"
+        if self.memory is not None:
+            return f"stopped: it used more than {self.memory >> 20} MB of memory"
         return ended_with(self.code)
 
     @property
@@ -83,24 +92,24 @@ def run_logged(
     environ: Mapping[str, str],
     cwd: StrPath | None = None,
     timeout: float | None = None,
+    memory: int | None = None,
 ) -> Finished:
     """Run *command* with its output (both streams) appended to the file *log*.
 
-    It gets no input and a process group of its own, which is stopped as a whole when *timeout* (s) is over or
-    when we are interrupted: a compiler started by a build does not outlive it. Within `subreaper`, nor does
-    what has left the group; so nothing else may start processes meanwhile. Never raises for what the command
-    does; `OSError` when *log* cannot be opened.
+    It gets no input and a process group of its own, which is stopped as a whole when *timeout* (s) is over,
+    when it uses more than *memory* (bytes) with all that it started, or when we are interrupted: a compiler
+    started by a build does not outlive it. Within `subreaper`, nor does what has left the group; so nothing
+    else may start processes meanwhile. Never raises for what the command does; `OSError` when *log* cannot be
+    opened.
     """
     own = children()
     offset = os.path.getsize(log) if os.path.exists(log) else 0
     process = start_logged(command, log=log, environ=environ, cwd=cwd)
     if isinstance(process, Finished):
         return process
-    exceeded = None
+    exceeded: dict[str, Any] = {}
     try:
-        process.wait(timeout)
-    except subprocess.TimeoutExpired:
-        exceeded = timeout
+        exceeded = _exceeded(process, timeout, memory, own)
     finally:
         # Also of one that ended by itself: what it left running would go on writing into the log.
         stop([process])
@@ -108,13 +117,44 @@ def run_logged(
         hide_secrets(log, offset, environ)
     # Looked at before anybody clears up, which makes room.
     full = process.returncode != 0 and (is_full(os.path.dirname(log)) or is_full(cwd))
-    return Finished(process.returncode, tail_of(log, offset), exceeded, full)
+    return Finished(process.returncode, tail_of(log, offset), full=full, **exceeded)
+
+
+def _exceeded(
+    process: subprocess.Popen[bytes], timeout: float | None, memory: int | None, own: Collection[int]
+) -> dict[str, Any]:
+    """Wait for *process*; its limit by name once it exceeds one, nothing when it has ended.
+
+    *own*: the children that we had before, which do not count.
+    """
+    start = time.monotonic()
+    pause = _PAUSE if memory is not None else float("inf")
+    while True:
+        left = float("inf") if timeout is None else start + timeout - time.monotonic()
+        try:
+            process.wait(None if left == pause else max(0.0, min(left, pause)))
+        except subprocess.TimeoutExpired:
+            if left <= pause:
+                return {"timeout": timeout}
+        else:
+            return {}
+        looking = time.monotonic()
+        if memory is not None and exceeds(memory, {process.pid, *children().difference(own)}):
+            return {"memory": memory}
+        pause = max(_PAUSE, _SELDOM * (time.monotonic() - looking))
 
 
 def start_logged(
-    command: Sequence[StrPath], *, log: StrPath, environ: Mapping[str, str], cwd: StrPath | None = None
+    command: Sequence[StrPath],
+    *,
+    log: StrPath,
+    environ: Mapping[str, str],
+    cwd: StrPath | None = None,
+    at_our_end: signal.Signals = signal.SIGKILL,
 ) -> subprocess.Popen[bytes] | Finished:
     """Start a command as `run_logged` does, and do not wait for it; its end is `stop`, however it ends.
+
+    *at_our_end*: the signal that it gets when we are killed ourselves, and the limits with us.
 
     Returns how it ended if it could not be started. Raises `OSError` when *log* cannot be opened.
     """
@@ -130,6 +170,7 @@ def start_logged(
                 env=dict(environ),
                 cwd=cwd,
                 start_new_session=True,
+                preexec_fn=ending_with(os.getpid(), at_our_end),  # noqa: PLW1509 - it takes no lock
             )
         except OSError as error:
             problem = f"{printable(words[0])}: {reason_of(error)}"
@@ -200,17 +241,9 @@ def _set_subreaper(on: bool) -> bool:
 
 def children() -> frozenset[int]:
     """The numbers of our child processes; none outside of `subreaper`."""
-    own = [str(os.getpid())]
+    own = str(os.getpid())
     # Not `task/*/children`: kernels may lack it.
-    numbers = filter(str.isdecimal, os.listdir("/proc")) if _active else ()
-    return frozenset(int(each) for each in numbers if stat_fields(each)[1:2] == own)
-
-
-def stat_fields(pid: int | str) -> list[str]:
-    """What proc(5)'s `stat` says of that process, from its state (field 3) on; nothing if there is none."""
-    with suppress(OSError), open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-        return file.read().rpartition(")")[2].split()
-    return []
+    return frozenset(pid for pid, each in (processes() if _active else {}).items() if each[PARENT] == own)
 
 
 def kill_children(kept: Collection[int]) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
-from wheelhouse_resolver.builder.process.commands import stat_fields
+from wheelhouse_resolver.builder.process.memory import stat_fields
 from wheelhouse_resolver.errors import OutputError
 
 #: The names of these directories, but for those that are kept. Only a node's name may have a `-` in it.

@@ -98,6 +98,7 @@ class Test:
     command:    a shell command.
     requires:   requirements of the test alone.
     timeout:    of each step (s).
+    memory:     of each step, with all that it starts: a size in Slurm's words.
     """
 
     __test__ = False  # for pytest
@@ -107,6 +108,7 @@ class Test:
     command: str = ""
     requires: tuple[str, ...] = ()
     timeout: float = 600.0
+    memory: str = "8G"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from wheelhouse_resolver.builder.process.memory import SIZE, size_of
 from wheelhouse_resolver.builder.recipes.model import PHASES, below, variables_in
 from wheelhouse_resolver.utils import schema
 from wheelhouse_resolver.utils.schema import Check, Findings, Problem, Table, text, texts
@@ -190,6 +191,7 @@ _COMMON: dict[str, Check] = {
             "command": text(),
             "requires": _requirements,
             "timeout": schema.seconds(7 * 24 * 3600),
+            "memory": text(_accepted_by(size_of, "{error}")),
         }
     ),
     "wheel": Table(
@@ -206,7 +208,7 @@ _COMMON: dict[str, Check] = {
     "resources": Table(
         {
             "cores": schema.whole_number(1, 9999),
-            "memory": text(_matching(r"\d+[KMGT]?", "size of memory, such as 8G")),
+            "memory": text(_matching(SIZE.pattern, "size of memory, such as 8G")),
             "time": text(
                 _matching(
                     r"\d+(:\d+){0,2}|\d+-\d+(:\d+){0,2}|UNLIMITED|INFINITE", "time limit, such as 2:00:00"

@@ -6,6 +6,8 @@ import re
 import zipfile
 from keyword import iskeyword
 
+from wheelhouse_resolver.wheelfile.bounds import open_wheel
+
 #: The file names of extension modules: the module's name, and how they end.
 _EXTENSION = re.compile(r"([A-Za-z_]\w*)(\.(abi3|cpython|pypy|graalpy)[\w.-]*)?\.so", re.ASCII)
 
@@ -25,7 +27,7 @@ def import_names(wheel: str) -> list[str]:
     for themselves (tests, documentation, `setup.py`) is left out, unless there is nothing else. Raises
     `OSError` and `BAD_ZIP` as they come.
     """
-    with zipfile.ZipFile(wheel) as archive:
+    with open_wheel(wheel) as file, zipfile.ZipFile(file) as archive:
         paths = [_PACKAGES.sub("", name).split("/") for name in archive.namelist()]
     if max(map(len, paths), default=0) > 1000:
         raise ValueError("its directories are nested too deeply")

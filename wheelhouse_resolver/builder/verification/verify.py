@@ -1,8 +1,9 @@
 """Verifying a wheel: whether it works for its users.
 
 It is installed into a fresh environment with what it requires, and everything that it contains is imported
-there, each in a process of its own: a wheel that crashes or hangs is a failed verification, not a failed
-verifier. Nothing stops at the first failure; all findings are reported.
+there, each in a process of its own: a wheel that crashes, hangs or needs all memory is a failed verification,
+not a failed verifier. Nothing stops at the first failure; all findings are reported. Only what publish would
+refuse is not installed: a hostile wheel may take pip and `pip check` hours.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wheelhouse_resolver.builder.process.commands import Finished, run_logged
+from wheelhouse_resolver.builder.process.memory import size_of
 from wheelhouse_resolver.builder.process.virtualenvs import VirtualenvError, isolated, make_environment
 from wheelhouse_resolver.builder.recipes.model import Test
 from wheelhouse_resolver.builder.verification.imports import import_names
@@ -143,17 +145,15 @@ class _Verifying:
     def result(self, given: str) -> Verification:
         start = time.monotonic()
         os.makedirs(self._empty, exist_ok=True)
-        place = os.path.join(self._work, "verification")
-        self._check_file()
+        with open(self._log, "ab"):  # there is one, whatever comes
+            pass
         try:
-            python = make_environment(self._settings.python, place, log=self._log, environ=self._environ)
-            if self._install(python):
-                path = self._environ.get("PATH", os.defpath)
-                self._environ["PATH"] = f"{os.path.dirname(python)}{os.pathsep}{path}"
-                self._run_tests([*self._settings.emulate, python])
-                self._look_at_libraries(python)
-        except VirtualenvError as error:
-            self._find("environment", str(error))
+            check_wheel(self._wheel)
+        except InvalidWheelError as error:
+            for finding in error.findings:
+                self._find("wheel", finding)
+        else:
+            self._try_out()
         return Verification(
             wheel=given,
             findings=tuple(self._findings),
@@ -163,19 +163,31 @@ class _Verifying:
             log=self._log,
         )
 
+    def _try_out(self) -> None:
+        place = os.path.join(self._work, "verification")
+        try:
+            python = make_environment(self._settings.python, place, log=self._log, environ=self._environ)
+        except VirtualenvError as error:
+            self._find("environment", str(error))
+            return
+        if self._install(python):
+            path = self._environ.get("PATH", os.defpath)
+            self._environ["PATH"] = f"{os.path.dirname(python)}{os.pathsep}{path}"
+            self._run_tests([*self._settings.emulate, python])
+            self._look_at_libraries(python)
+
     def _find(self, check: str, problem: str) -> None:
         self._findings.append(FailedCheck(check=check, problem=problem))
 
     def _run(self, command: Sequence[str], timeout: float = _INSTALLING) -> Finished:
-        return run_logged(command, log=self._log, environ=self._environ, cwd=self._empty, timeout=timeout)
-
-    def _check_file(self) -> None:
-        """Find what publish would refuse: pip may install it all the same."""
-        try:
-            check_wheel(self._wheel)
-        except InvalidWheelError as error:
-            for finding in error.findings:
-                self._find("wheel", finding)
+        return run_logged(
+            command,
+            log=self._log,
+            environ=self._environ,
+            cwd=self._empty,
+            timeout=timeout,
+            memory=size_of(self._settings.test.memory),
+        )
 
     def _install(self, python: str) -> bool:
         """Whether the wheel could be installed with all that it requires."""

@@ -44,6 +44,7 @@ class VerifyOptions:
     recipe:       the file of the recipe that says what to test; `none`: imports only; None: each project's
                   own.
     timeout:      of each import and test (s); None: the recipe's.
+    memory:       of each step, installing included, with all that it starts (`8G`); None: the recipe's.
     find_links:   directories with what the wheels require, besides those of the search path.
     library_dirs: directories with libraries of the layer, as if in LD_LIBRARY_PATH.
     offline:      take requirements from these directories only.
@@ -55,6 +56,7 @@ class VerifyOptions:
     python: str | None = None
     recipe: str | None = None
     timeout: float | None = None
+    memory: str | None = None
     find_links: Sequence[str] = ()
     library_dirs: Sequence[str] = ()
     offline: bool = False
@@ -104,12 +106,13 @@ def _settings(
         major, minor = python_version(host.python).release[:2]
         recipe = file.resolve(version, f"{major}.{minor}", host.layer, search_path.arch)
     timeout = recipe.test.timeout if options.timeout is None else options.timeout
+    memory = recipe.test.memory if options.memory is None else options.memory
     directories = (directory.path for directory in listing.existing(search_path))
     return VerificationSettings(
         python=python,
         environ=module_environment(recipe.run_modules, os.environ),
         find_links=[*map(os.path.abspath, options.find_links), *directories],
-        test=replace(recipe.test, timeout=timeout),
+        test=replace(recipe.test, timeout=timeout, memory=memory),
         library_dirs=[os.path.abspath(each) for each in options.library_dirs],
         offline=options.offline,
         emulate=options.emulate,

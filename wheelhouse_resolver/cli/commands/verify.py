@@ -8,6 +8,7 @@ import shlex
 import sys
 import tempfile
 
+from wheelhouse_resolver.builder.process.memory import size_of
 from wheelhouse_resolver.builder.verification.verify import Verification
 from wheelhouse_resolver.builder.verification.wheels import VerifyOptions, verify
 from wheelhouse_resolver.cli import options, output
@@ -26,6 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the recipe that says what to test, instead of each project's own; `none`: imports only",
     )
     how.add_argument("--timeout", type=options.seconds, metavar="SECONDS", help="of each import and test")
+    memory_help = "of each step, with all that it starts: 8G unless said"
+    how.add_argument("--memory", type=_size, metavar="SIZE", help=memory_help)
     links = "a directory with what the wheels require, besides the wheelhouse; may be given several times"
     libraries = "a directory with libraries of the layer, as if it were in LD_LIBRARY_PATH"
     options.add_repeated(how, ("--find-links", "DIR", links), ("--library-dir", "DIR", libraries))
@@ -49,6 +52,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _size(text: str) -> str:
+    try:
+        size_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
 def _words(text: str) -> list[str]:
     try:
         return shlex.split(text)
@@ -63,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
         python=args.python,
         recipe=args.recipe,
         timeout=args.timeout,
+        memory=args.memory,
         find_links=options.directories_of(args.find_links, "--find-links"),
         library_dirs=args.library_dir,
         offline=args.offline,

@@ -13,7 +13,7 @@ from wheelhouse_resolver.wheelfile.name import WheelName
 _MOST_TEXT = {"METADATA": MOST_METADATA, "WHEEL": 1 << 20, "RECORD": 64 << 20, "entry_points.txt": 1 << 20}
 
 #: A hostile wheel may have a million faults: after so many, and so many characters of one, it is enough.
-_MOST_FINDINGS, _LONGEST_FINDING = 1000, 1000
+_MOST_FINDINGS, _LONGEST_FINDING = 100, 1000
 
 
 class Enough(Exception):

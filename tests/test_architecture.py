@@ -52,11 +52,18 @@ LIMITED: Mapping[str, Sequence[str]] = {
     "builder.executors": ["errors", "utils", "builder.executors", "builder.process", "builder.resources"],
     "doctor.checks": [
         *("errors", "utils", "site", "host", "wheelfile", "tree", "selection", "installers"),
-        *("doctor.checks", "doctor.facts", "doctor.diagnostics", "doctor.fixes", "doctor.pip_settings"),
+        *(
+            "doctor.checks",
+            "doctor.facts",
+            "doctor.python_facts",
+            "doctor.diagnostics",
+            "doctor.fixes",
+            "doctor.pip_settings",
+        ),
     ],
     "doctor.probes": [
         *("errors", "utils", "site", "host", "wheelfile", "tree", "selection", "installers"),
-        *("doctor.probes", "doctor.facts", "doctor.pip_settings"),
+        *("doctor.probes", "doctor.facts", "doctor.python_facts", "doctor.pip_settings"),
     ],
 }
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.environments import Environment, make_venv
 from wheelhouse_resolver.cli.main import main
 
 __all__ = ["Cli", "Outcome"]
@@ -82,3 +83,14 @@ def open_directory() -> Iterator[Path]:
     with TemporaryDirectory() as path:
         os.chmod(path, 0o755)
         yield Path(path)
+
+
+@pytest.fixture(scope="session")
+def shared_venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of a virtual environment that no test changes."""
+    return make_venv(tmp_path_factory.mktemp("venv") / "env")
+
+
+@pytest.fixture
+def env(tmp_path: Path, shared_venv: Path) -> Environment:
+    return Environment(tmp_path, shared_venv)

@@ -17,14 +17,13 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Cli, Outcome
+from tests.environments import TAGS, Environment, make_venv
 from tests.factories import clean_environ, make_wheel, run_cli
 from tests.faults.test_disk import mounted
 from tests.host.binaries import copy_of_true
 from tests.pips import fetch, pip_environ
 from tests.programs import python_that_runs
-from wheelhouse_resolver.doctor.diagnose import Diagnosis, diagnose
-from wheelhouse_resolver.doctor.diagnostics import Diagnostic
-from wheelhouse_resolver.doctor.facts import EnvironmentFacts
+from wheelhouse_resolver.doctor.diagnose import diagnose
 from wheelhouse_resolver.doctor.pip_settings import PipSetting
 from wheelhouse_resolver.doctor.probes import machine
 from wheelhouse_resolver.doctor.probes.gather import Overrides
@@ -35,143 +34,6 @@ from wheelhouse_resolver.installers.manylinux_policy import FILENAME, POLICY_MOD
 from wheelhouse_resolver.installers.pip_config import pip_config
 from wheelhouse_resolver.publishing.view import make_view
 from wheelhouse_resolver.site.model import Site
-
-#: A site that every machine fits: `base` is any CPU of this family, `foreign` none of it.
-SITE = """\
-root = "{root}"
-[[arch]]
-name = "base"
-target = "{base}"
-[[arch]]
-name = "foreign"
-target = "{foreign}"
-[[layer]]
-name = "nix"
-interpreter = ["{prefix}/*"]
-env = {{ NIX_PROFILES = "*" }}
-[[layer]]
-name = "gentoo"
-default = true
-env = {{ EPREFIX = "*" }}
-"""
-
-TAGS = "py3-none-any"
-
-
-def make_venv(path: Path, *options: str) -> Path:
-    """A virtual environment of the running Python, with a pip of its own; its Python."""
-    command = [sys.executable, "-m", "virtualenv", "--no-download", "--no-setuptools", *options, str(path)]
-    subprocess.run(command, check=True, capture_output=True, env=clean_environ())
-    return path / "bin" / "python"
-
-
-@pytest.fixture(scope="session")
-def shared_venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of a virtual environment that no test changes."""
-    return make_venv(tmp_path_factory.mktemp("venv") / "env")
-
-
-class Environment:
-    """What a user has: a site, a wheelhouse, a virtual environment, and variables; all is well with it."""
-
-    def __init__(self, above: Path, venv: Path) -> None:
-        self.above = above
-        self.root = above / "tree"
-        self.site = above / "site.toml"
-        self.config = above / "pip.conf"
-        self.python = str(venv)
-        self.write_site()
-        for label in ("gentoo/base", "gentoo/generic", "gentoo/foreign", "nix/base", "generic"):
-            (self.root / label).mkdir(parents=True)
-        make_wheel(self.root / "generic", f"demo-1.0-1000generic-{TAGS}.whl")
-        program = above / "bin" / "wheelhouse-resolver"
-        program.parent.mkdir()
-        program.write_text(f'#!/bin/sh\nPYTHONPATH= exec "{sys.executable}" -m wheelhouse_resolver "$@"\n')
-        program.chmod(0o755)
-        for name in ("home", "tmp", "cache", "nothing"):
-            (above / name).mkdir()
-        kept = {k: v for k, v in pip_environ().items() if not k.startswith(("PIP_", "UV_"))}
-        for name in (
-            "http_proxy",
-            "https_proxy",
-            "HTTP_PROXY",
-            "HTTPS_PROXY",
-            "LOADEDMODULES",
-            "CONDA_PREFIX",
-        ):
-            kept.pop(name, None)
-        self.environ = {
-            **kept,
-            "HOME": str(above / "home"),
-            "TMPDIR": str(above / "tmp"),
-            "XDG_CACHE_HOME": str(above / "cache"),
-            "XDG_CONFIG_DIRS": str(above / "nothing"),
-            "PATH": f"{venv.parent}:{program.parent}:/usr/bin:/bin",
-            "SHELL": "/bin/bash",
-            "VIRTUAL_ENV": str(venv.parent.parent),
-            "WHEELHOUSE_CONFIG": str(self.site),
-            "PIP_CONFIG_FILE": str(self.config),
-            "UV_FIND_LINKS": "set",
-        }
-        self.write_config()
-
-    def write_site(self, more: str = "", prefix: str = "/nix-is-not-here") -> None:
-        machine = platform.machine()
-        foreign = "power9le" if machine != "ppc64le" else "x86_64"
-        text = SITE.format(root=self.root, base=machine, foreign=foreign, prefix=prefix)
-        self.site.write_text(text + more)
-
-    def write_config(self, arch: str | None = None, layer: str | None = None, view: str = "") -> None:
-        """The file that PIP_CONFIG_FILE names, as `pip-conf --offline` writes it."""
-        site = Site.load(environ=self.environ)
-        host = detect_host(environ=self.environ, arch=arch, layer=layer, site=site)
-        site = site._replace(root=view or site.root)
-        self.config.write_text(pip_config(site, host, offline=True).render())
-
-    def diagnose(self, python: str | None = None, **asked: str) -> Diagnosis:
-        return diagnose(Overrides(python=python or self.python, **asked), self.environ)
-
-    def gather(self, python: str | None = None, **asked: str) -> EnvironmentFacts:
-        return self.diagnose(python, **asked).facts
-
-    def findings(self, python: str | None = None, **asked: str) -> list[Diagnostic]:
-        return [*self.diagnose(python, **asked).diagnostics]
-
-    def told(self, python: str | None = None) -> list[tuple[str, str]]:
-        """(check, severity) of all findings."""
-        return [(each.check, each.severity.value) for each in self.findings(python)]
-
-    def one(self, check: str, severity: str, python: str | None = None) -> Diagnostic:
-        """The one finding there is: of this check."""
-        (finding,) = self.findings(python)
-        assert (finding.check, finding.severity.value) == (check, severity)
-        return finding
-
-    def fix(self, finding: Diagnostic, python: str | None = None) -> None:
-        """Do what *finding* says, in the user's shell; then the doctor must not say it again."""
-        self.do(finding.fix)
-        told = [(each.check, each.message) for each in self.findings(python)]
-        assert (finding.check, finding.message) not in told
-
-    def do(self, line: str) -> None:
-        """Run *line* in the user's shell, from another directory; what it exports stays."""
-        after = self.above / "environ"
-        done = subprocess.run(
-            ["bash", "-c", f'{line} >/dev/null\nenv -0 >"$0"', after],
-            env={"EDITOR": "cat", **self.environ},
-            cwd=self.above / "nothing",
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-        )
-        assert (done.returncode, done.stderr) == (0, "")
-        variables = os.fsdecode(after.read_bytes()).split("\0")
-        self.environ = dict(each.split("=", 1) for each in variables if each)
-
-
-@pytest.fixture
-def env(tmp_path: Path, shared_venv: Path) -> Environment:
-    return Environment(tmp_path, shared_venv)
 
 
 @pytest.fixture
@@ -245,7 +107,7 @@ class TestSite:
     def test_an_invalid_site_file(self, env: Environment) -> None:
         env.site.write_text(f'root = "{env.root}"\n[[arch]\n')
         finding = env.one("site-file", "error")
-        assert finding.fix == f"${{EDITOR:-vi}} +2 {env.site}"
+        assert finding.fix == f"cat +2 {env.site}"
 
     def test_a_root_that_is_not_there(self, env: Environment) -> None:
         env.environ["WHEELHOUSE_ROOT"] = "/nowhere/wheels"
@@ -255,7 +117,7 @@ class TestSite:
 
     def test_a_root_of_the_site_file_that_is_not_there(self, env: Environment) -> None:
         shutil.move(env.root, env.above / "moved")
-        assert env.one("root", "error").fix == f"${{EDITOR:-vi}} {env.site}"
+        assert env.one("root", "error").fix == f"cat {env.site}"
 
     def test_no_wheelhouse_at_all(self, env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("wheelhouse_resolver.site.config.ORIGIN", "/nowhere/at/all")
@@ -269,7 +131,8 @@ class TestSite:
         (finding,) = [each for each in env.findings() if each.check == "root"]
         assert finding.severity.value == "error"
         assert finding.message.startswith("no wheelhouse found (tried /nowhere/at/all")
-        assert finding.fix == "wheelhouse-resolver init"
+        assert finding.fix == ""  # who forgot to load the module needs no empty wheelhouse
+        assert "; load the site's module, or set " in finding.message
 
     def test_the_options_are_part_of_the_commands(self, env: Environment) -> None:
         shutil.rmtree(env.root)
@@ -312,7 +175,8 @@ class TestSite:
             closed.chmod(0o755)
         assert outcome.code == 1
         found = {each["check"]: each for each in json.loads(outcome.out)["findings"]}
-        assert found["unreadable-directory"]["fix"] == f"chmod a+rx {closed}"
+        assert found["unreadable-directory"]["fix"] is None  # it is not nobody's
+        assert found["unreadable-directory"]["message"].endswith("; the site's staff can make it readable")
         assert found["unreadable-directory"]["severity"] == "error"
 
     @pytest.mark.parametrize("variable", ["RSNT_ARCH", "WHEELHOUSE_ARCH", "WHEELHOUSE_LAYER"])
@@ -458,7 +322,7 @@ class TestConfigFile:
         cli(*arguments)
         outcome = as_nobody(lambda: cli(*arguments))
         found = {each["check"]: each for each in json.loads(outcome.out)["findings"]}
-        assert found["config-file"]["fix"] == f"chmod a+r {config}"
+        assert found["config-file"]["fix"] == "unset PIP_CONFIG_FILE"  # it is not nobody's
 
     @pytest.mark.parametrize("text", ["find-links = /x\n", "[global\n", "[global]\nno-index\n"])
     def test_that_pip_refuses(self, text: str, env: Environment) -> None:
@@ -466,7 +330,7 @@ class TestConfigFile:
         env.environ["PIP_NO_INDEX"] = "1"
         found = {each.check: each for each in env.findings()}
         assert found["config-broken"].severity.value == "error"
-        assert found["config-broken"].fix == f"${{EDITOR:-vi}} {env.config}"
+        assert found["config-broken"].fix == f"cat {env.config}"
 
     def test_the_users_own_is_not_read(self, env: Environment) -> None:
         own = env.above / "home/.config/pip/pip.conf"
@@ -710,10 +574,10 @@ def test_a_uv_that_knows_no_wheelhouse(env: Environment) -> None:
     if not uv.exists():
         pytest.skip("uv is not installed")
     (env.above / "bin/uv").symlink_to(uv)
-    assert env.told() == []
-    del env.environ["UV_FIND_LINKS"]
     finding = env.one("uv", "note")
     env.fix(finding)
+    assert env.environ["UV_FIND_LINKS"].startswith(env.root.as_uri())
+    assert env.told() == []
 
 
 # -- the target Python -------------------------------------------------------------------------------------
@@ -794,7 +658,7 @@ class TestPython:
         env.environ |= {"X": "1", "PATH": f"{python.parent}:{env.environ['PATH']}"}
         (finding,) = [each for each in env.findings() if each.check == "other-layer"]
         prefix = Path(env.python).parent.parent
-        assert finding.fix == f"deactivate; {python} -m venv {prefix}-other"
+        assert finding.fix == f"{python} -m venv {prefix}-new && . {prefix}-new/bin/activate"
 
     def test_of_the_layer_that_is_loaded(self, env: Environment) -> None:
         env.write_site(prefix=sys.base_prefix)
@@ -831,8 +695,9 @@ class TestPython:
         found = {each.check: each for each in env.findings(named)}
         assert found["broken-environment"].severity.value == "error"
         assert "does not exist" in found["broken-environment"].message
-        python = "python{}.{}".format(*sys.version_info[:2])
-        assert found["broken-environment"].fix == f"deactivate; {python} -m venv {venv}-new"
+        python = f"{Path(env.python).parent}/" + "python{}.{}".format(*sys.version_info[:2])
+        new = f"{venv}-new"
+        assert found["broken-environment"].fix == f"{python} -m venv {new} && . {new}/bin/activate"
         if how == "named":
             assert "target" in found
 

@@ -26,13 +26,11 @@ from wheelhouse_resolver.doctor.facts import (
     LinkState,
     PathState,
     PipFacts,
-    PolicyModuleState,
-    PythonFacts,
-    Shadowed,
     SiteFacts,
     Tie,
     UnknownOverride,
-    VenvState,
+    UvFacts,
+    UvSetting,
 )
 from wheelhouse_resolver.doctor.pip_settings import (
     PipFile,
@@ -44,6 +42,16 @@ from wheelhouse_resolver.doctor.pip_settings import (
 )
 from wheelhouse_resolver.doctor.probes.target import shadowed
 from wheelhouse_resolver.doctor.probes.ties import unstamped_ties
+from wheelhouse_resolver.doctor.python_facts import (
+    AboveCpu,
+    Conflict,
+    InstalledFacts,
+    Leftover,
+    PolicyModuleState,
+    PythonFacts,
+    Shadowed,
+    VenvState,
+)
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.host.layer import Evidence
 from wheelhouse_resolver.host.target_python import TargetPython
@@ -53,6 +61,10 @@ from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 ROOT = "/sw/the wheelhouse"
 PYTHON = "/env/my env/bin/python"
+BUNDLED = "/b/pip-26.3-py3-none-any.whl"
+
+#: What makes a new environment of the Python at this path.
+MAKES = "{} -m venv '/home/me/my env-new' && . '/home/me/my env-new/bin/activate'"
 
 
 def setting(option: str, value: str, origin: str = "env", section: str = "global") -> PipSetting:
@@ -104,10 +116,21 @@ def healthy(**changes: Any) -> EnvironmentFacts:
         site=SiteFacts(site=site, root=ROOT, real_root=ROOT),
         host=host,
         directories=directories,
-        python=PythonFacts(executable=PYTHON, version="3.11.7", prefix="/env/my env", base_prefix="/gentoo"),
+        python=PythonFacts(
+            executable=PYTHON,
+            version="3.11.7",
+            prefix="/env/my env",
+            base_prefix="/gentoo",
+            base_executable="/gentoo/bin/python3.11",
+        ),
+        pythons=MappingProxyType({"3.9": "/usr/bin/python3.9", "3.10": "/p/python3.10", "3": "/p/python3"}),
+        new_venv="/home/me/my env-new",
         other_python="/gentoo/bin/python3",
         other_layer="gentoo",
-        pip=with_settings(PipFacts(version="26.3", asked="config debug"), *settings),
+        pip=with_settings(
+            PipFacts(version="26.3", asked="config debug", path="/s", bundled=BUNDLED, available="26.3"),
+            *settings,
+        ),
         temporary=PathState(path="/tmp"),
         home=PathState(path="/home/me", variable="HOME"),
         cache=PathState(path="/home/me/.cache/wheelhouse-resolver"),
@@ -284,6 +307,25 @@ def around(value: str | None, *, python: str | None = "gentoo") -> EnvironmentFa
     return host_with(layer=python or value, layer_evidence=(*evidence, Evidence("environment", value, "A=1")))
 
 
+ALL_LINKS = links_to("gentoo/avx2", "gentoo/avx", "gentoo/sse3", "gentoo/generic", "generic")
+
+LOADS = f'eval "$(wheelhouse-resolver pip-conf --root {shlex.quote(ROOT)} --format sh)"'
+
+
+def uv_with(option: str, value: str, *more: UvSetting) -> UvFacts:
+    settings = (UvSetting(option, tuple(value.split()), "UV_X", "UV_X"), *more)
+    return UvFacts("/bin/uv", settings, link_states((setting("find-links", value),)))
+
+
+def moved(scripts: str, **changes: Any) -> EnvironmentFacts:
+    venv = VenvState(path="/env/my env", is_target=True, scripts=scripts)._replace(**changes)
+    return replace(python_with(in_venv=True), venvs=(venv,))
+
+
+def installed(**changes: Any) -> EnvironmentFacts:
+    return healthy(installed=InstalledFacts(**changes))
+
+
 #: What each check finds: (name, facts, severity, what its line says, the command that fixes it).
 CASES: list[tuple[str, EnvironmentFacts, str, str, str]] = [
     (
@@ -291,7 +333,7 @@ CASES: list[tuple[str, EnvironmentFacts, str, str, str]] = [
         site_with(problem="/e/s.toml, line 3: bad", file="/e/s.toml", line=3, file_by="directories"),
         "error",
         "/e/s.toml, line 3: bad; the built-in site was used",
-        "${EDITOR:-vi} +3 /e/s.toml",
+        "vi +3 /e/s.toml",
     ),
     (
         "site-file",
@@ -312,14 +354,14 @@ CASES: list[tuple[str, EnvironmentFacts, str, str, str]] = [
         site_with(root_by="site file", file="/e/s.toml", root_problem="does not exist"),
         "error",
         "named by site file",
-        "${EDITOR:-vi} /e/s.toml",
+        "vi /e/s.toml",
     ),
     (
         "root",
         replace(site_with(root_problem="none found"), pip=PipFacts(version="26.3", asked="config debug")),
         "error",
-        "none found",
-        "wheelhouse-resolver init --root '/sw/the wheelhouse'",
+        "none found; load the site's module, or set WHEELHOUSE_CONFIG or WHEELHOUSE_ROOT",
+        "",
     ),
     (
         "root",
@@ -397,7 +439,7 @@ CASES: list[tuple[str, EnvironmentFacts, str, str, str]] = [
     ),
     (
         "pip-missing",
-        pip_with(version=None, problem="No module named pip"),
+        pip_with(version=None, problem="No module named pip", path=""),
         "error",
         "No module named pip",
         f"'{PYTHON}' -m ensurepip --upgrade",
@@ -421,14 +463,14 @@ CASES: list[tuple[str, EnvironmentFacts, str, str, str]] = [
         pip_with(constraints=(constraint_problem(Trouble.REFUSED),)),
         "error",
         "THIS: every pip install fails (pip 20.3 and later) ([pip] constraint of the site)",
-        "${EDITOR:-vi} '/c d.txt'",
+        "vi '/c d.txt'",
     ),
     (
         "constraints",
         pip_with(constraints=(constraint_problem(Trouble.REQUIREMENTS),)),
         "warning",
         "THIS is required by a constraints file: pip installs it with everything",
-        "${EDITOR:-vi} '/c d.txt'",
+        "vi '/c d.txt'",
     ),
     (
         "selection",
@@ -492,7 +534,7 @@ CASES: list[tuple[str, EnvironmentFacts, str, str, str]] = [
         pip_with(problem="File contains no section headers. file: '/x/pip.conf', line: 1"),
         "error",
         "pip refuses its configuration: File contains no section headers.",
-        "${EDITOR:-vi} /x/pip.conf",
+        "vi /x/pip.conf",
     ),
     (
         "config-unread",
@@ -520,7 +562,7 @@ CASES: list[tuple[str, EnvironmentFacts, str, str, str]] = [
         and_also(setting("no-binary", "numpy")),
         "warning",
         "no wheel of numpy",
-        "${EDITOR:-vi} '/etc/our pip.conf'",
+        "vi '/etc/our pip.conf'",
     ),
     (
         "no-binary",
@@ -595,13 +637,13 @@ CASES: list[tuple[str, EnvironmentFacts, str, str, str]] = [
         and_also(setting("timeout", "5", "site"), setting("cert", "/c", "site")),
         "note",
         "/site/pip.conf, of the target Python's own environment, sets cert, timeout",
-        "${EDITOR:-vi} /site/pip.conf",
+        "vi /site/pip.conf",
     ),
     (
         "uv",
-        healthy(uv="/bin/uv"),
+        healthy(uv=UvFacts("/bin/uv")),
         "note",
-        "/bin/uv knows no wheelhouse",
+        "/bin/uv knows no wheelhouse: neither UV_FIND_LINKS nor a uv.toml names one",
         "eval \"$(wheelhouse-resolver pip-conf --root '/sw/the wheelhouse' --format sh)\"",
     ),
     (
@@ -660,7 +702,7 @@ CASES: list[tuple[str, EnvironmentFacts, str, str, str]] = [
         ),
         "error",
         "is of layer gentoo",
-        "/nix/python3 -m venv '/env/my env-nix'",
+        MAKES.format("/nix/python3"),
     ),
     (
         "conda",
@@ -674,7 +716,7 @@ CASES: list[tuple[str, EnvironmentFacts, str, str, str]] = [
         python_with(conda="/opt/conda"),
         "error",
         "and the wheels are for layer gentoo",
-        "/gentoo/bin/python3 -m venv /home/me/env-gentoo",
+        MAKES.format("/gentoo/bin/python3"),
     ),
     (
         "conda",
@@ -695,7 +737,7 @@ CASES: list[tuple[str, EnvironmentFacts, str, str, str]] = [
         healthy(venvs=(VenvState(path="/env/my env", version="3.9.1", problem="its Python is gone"),)),
         "error",
         "/env/my env cannot run: its Python is gone",
-        "python3.9 -m venv '/env/my env-new'",
+        MAKES.format("/usr/bin/python3.9"),
     ),
     (
         "other-environment",
@@ -709,14 +751,14 @@ CASES: list[tuple[str, EnvironmentFacts, str, str, str]] = [
         replace(python_with(in_venv=True), environ={"LOADEDMODULES": "gcc/12:python/3.10.4:x/1"}),
         "warning",
         "the virtual environment /env/my env has Python 3.11; the module that is loaded is Python 3.10",
-        "python3.10 -m venv '/env/my env-3.10'",
+        MAKES.format("/p/python3.10"),
     ),
     (
         "other-version",
-        healthy(environ={"EBVERSIONPYTHON": "3.12.1"}),
+        healthy(environ={"EBVERSIONPYTHON": "3.10.1"}),
         "warning",
-        f"{PYTHON} has Python 3.11; the module that is loaded is Python 3.12",
-        "wheelhouse-resolver doctor --root '/sw/the wheelhouse' --python /gentoo/bin/python3",
+        f"{PYTHON} has Python 3.11; the module that is loaded is Python 3.10",
+        "wheelhouse-resolver doctor --root '/sw/the wheelhouse' --python /p/python3.10",
     ),
     (
         "manylinux-policy",
@@ -789,7 +831,179 @@ CASES: list[tuple[str, EnvironmentFacts, str, str, str]] = [
         healthy(cache=PathState(path="/c", problem="Read-only file system")),
         "note",
         "cannot write to the cache /c: Read-only file system",
-        'export XDG_CACHE_HOME=/tmp/cache-"$USER"',
+        "export XDG_CACHE_HOME=/tmp/cache-0",
+    ),
+    (
+        "pip-missing",
+        pip_with(version="26.3", broken=True, problem="ModuleNotFoundError: No module named 'pip._internal'"),
+        "error",
+        "has no pip that works in /s: ModuleNotFoundError",
+        f"'{PYTHON}' {BUNDLED}/pip install --force-reinstall --no-index --no-deps {BUNDLED}",
+    ),
+    (
+        "pip-missing",
+        pip_with(version="26.3", broken=True, recorded=False, problem="x"),
+        "error",
+        "has no pip that works",
+        f"'{PYTHON}' {BUNDLED}/pip install --ignore-installed --no-index --no-deps {BUNDLED}",
+    ),
+    (
+        "pip-missing",
+        replace(pip_with(version=None, problem="x"), environ={"PYTHONPATH": "/x:/s"}),
+        "error",
+        "in /s: x",
+        "unset PYTHONPATH",
+    ),
+    (
+        "pip-missing",
+        replace(
+            pip_with(version=None, problem="No module named pip", path=""),
+            venvs=(VenvState(path="/env/my env", is_target=True, uv="0.13.9"),),
+            uv=uv_with("find-links", ALL_LINKS),
+        ),
+        "note",
+        "has no pip: uv made its environment",
+        "",
+    ),
+    (
+        "outside-environment",
+        and_also(setting("require-virtualenv", "1", "env_var")),
+        "error",
+        f"{PYTHON} is in no virtual environment, and pip wants one (PIP_REQUIRE_VIRTUALENV)",
+        MAKES.format("/gentoo/bin/python3.11"),
+    ),
+    (
+        "outside-environment",
+        python_with(managed=True),
+        "error",
+        f"{PYTHON} is externally managed: pip installs into its virtual environments only",
+        MAKES.format("/gentoo/bin/python3.11"),
+    ),
+    (
+        "outside-environment",
+        python_with(read_only="/s is not writable for you"),
+        "note",
+        "into the user's own site-packages instead",
+        MAKES.format("/gentoo/bin/python3.11"),
+    ),
+    (
+        "outside-environment",
+        python_with(read_only="/s is not writable for you", in_venv=True),
+        "warning",
+        "cannot install into the virtual environment /env/my env: /s is not writable for you",
+        MAKES.format("/gentoo/bin/python3.11"),
+    ),
+    (
+        "python-home",
+        healthy(environ={"PYTHONHOME": "/x"}, python_home="not a Python that works"),
+        "error",
+        f"PYTHONHOME=/x stops {PYTHON}: not a Python that works; this report is without it",
+        "unset PYTHONHOME",
+    ),
+    (
+        "python-home",
+        replace(python_with(foreign_home="/gentoo"), environ={"PYTHONHOME": "/x"}),
+        "warning",
+        "has its modules from PYTHONHOME=/x, not from /gentoo",
+        "unset PYTHONHOME",
+    ),
+    (
+        "moved-environment",
+        moved("/old/bin/python", startable=False),
+        "error",
+        "the programs in it start what does not exist: /old/bin/python; ",
+        MAKES.format("/gentoo/bin/python3.11"),
+    ),
+    (
+        "moved-environment",
+        moved("/old/bin/python"),
+        "error",
+        "the programs in it act on /old/bin/python; ",
+        MAKES.format("/gentoo/bin/python3.11"),
+    ),
+    (
+        "uv-find-links",
+        healthy(
+            uv=uv_with("find-links", links_to("nix/avx2", "nix/avx", "nix/sse3", "nix/generic", "generic"))
+        ),
+        "error",
+        "UV_X is for layer nix, arch avx2; this host is layer gentoo, arch avx2",
+        LOADS,
+    ),
+    (
+        "uv-find-links",
+        healthy(uv=uv_with("find-links", f"{ALL_LINKS} file:///gone/x")),
+        "error",
+        "UV_X names what does not exist, at which uv stops: file:///gone/x",
+        LOADS,
+    ),
+    (
+        "uv-settings",
+        healthy(uv=uv_with("find-links", ALL_LINKS, UvSetting("constraint", ("/c.txt",), "UV_Y", "UV_Y"))),
+        "note",
+        "uv obeys the constraints of /c.txt, which avail, pick and why-not do not know (UV_Y)",
+        "unset UV_Y",
+    ),
+    (
+        "uv-settings",
+        healthy(uv=uv_with("find-links", ALL_LINKS)._replace(problem="not TOML", problem_file="/u/uv.toml")),
+        "error",
+        "uv refuses /u/uv.toml: not TOML",
+        "vi /u/uv.toml",
+    ),
+    (
+        "above-cpu",
+        installed(above_cpu=(AboveCpu("demo", "1.0", "avx512"),)),
+        "error",
+        "1 installed wheel is for a higher arch than this CPU: demo 1.0 (avx512)",
+        f"'{PYTHON}' -m pip install --force-reinstall --no-deps demo==1.0",
+    ),
+    (
+        "half-removed",
+        installed(
+            leftovers=(
+                Leftover("/s/~umpy", installed=True),
+                Leftover("/s/~umpy-1.dist-info", "numpy", "1", True),
+            )
+        ),
+        "note",
+        "has left /s/~umpy, /s/~umpy-1.dist-info, of what is installed anew",
+        "rm -r '/s/~umpy' '/s/~umpy-1.dist-info'",
+    ),
+    (
+        "half-removed",
+        installed(leftovers=(Leftover("/s/~umpy"), Leftover("/s/~umpy-1.dist-info", "numpy", "1"))),
+        "warning",
+        "has moved /s/~umpy, /s/~umpy-1.dist-info, and nothing took its place",
+        f"'{PYTHON}' -m pip install numpy==1",
+    ),
+    (
+        "invalid-metadata",
+        installed(invalid=("/s/demo-1.0.dist-info",)),
+        "warning",
+        "/s/demo-1.0.dist-info: no METADATA",
+        f"'{PYTHON}' -m pip install --ignore-installed --no-deps demo",
+    ),
+    (
+        "requirements",
+        installed(conflicts=(Conflict("a 1 requires b, which is not installed", "a", "1"),)),
+        "warning",
+        "`pip check`: a 1 requires b, which is not installed",
+        f"'{PYTHON}' -m pip install a==1",
+    ),
+    (
+        "requirements",
+        installed(conflicts=(Conflict("a x is not supported on this platform", "a", "x", True),)),
+        "warning",
+        "is not supported on this platform",
+        f"'{PYTHON}' -m pip install --force-reinstall --no-deps a",
+    ),
+    (
+        "requirements",
+        installed(unchecked="no answer within 20 s"),
+        "note",
+        "`pip check` gave no answer: no answer within 20 s",
+        "",
     ),
 ]
 
@@ -1097,7 +1311,7 @@ def test_a_constraints_file_of_the_users_that_stops_pip() -> None:
 
 
 def test_a_pip_that_does_not_know_a_setting_of_the_site() -> None:
-    facts = and_also(setting("only-final", "numpy"), version="25.3")
+    facts = and_also(setting("only-final", "numpy"), version="25.3", available="26.0")
     table = MappingProxyType({"only-final": "numpy"})
     site = SiteFacts(site=Site.default(ROOT)._replace(pip=table))
     finding = only_finding(replace(facts, site=site))

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from wheelhouse_resolver.doctor.checks import links, machine, pip, site
+from wheelhouse_resolver.doctor.checks import installed, links, machine, pip, site, uv
 from wheelhouse_resolver.doctor.checks import python as target
 from wheelhouse_resolver.doctor.diagnostics import Check, Diagnostic, DiagnosticSeverity
 from wheelhouse_resolver.doctor.facts import EnvironmentFacts
@@ -15,7 +15,7 @@ from wheelhouse_resolver.doctor.probes.gather import Overrides, gather
 #: Every check, in the order in which diagnostics of one severity are listed.
 CHECKS = tuple(
     each
-    for module in (site, pip, links, target, machine)
+    for module in (site, pip, links, uv, target, installed, machine)
     for each in vars(module).values()
     if isinstance(each, Check)
 )

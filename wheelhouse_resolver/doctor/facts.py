@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from wheelhouse_resolver.doctor.pip_settings import PipFile, PipSetting, in_force, indexes
+from wheelhouse_resolver.doctor.python_facts import InstalledFacts, PythonFacts, VenvState, module_version
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.selection.constraints import ConstraintProblem
 from wheelhouse_resolver.site.layout import Directory
@@ -93,7 +94,10 @@ class PipFacts:
     """pip of the target Python and its settings.
 
     version:  None when there is no pip.
-    problem:  its message when it refused to start, masked.
+    problem:  its message when it refused to start, masked. broken: whether that is for files it lacks.
+    path:     the directory that it is imported from; empty for none. recorded: whether it has a RECORD.
+    bundled:  the wheel of a pip that comes with the Python; empty for none.
+    available: the newest release of pip for this Python that the host's search path holds; empty for none.
     asked:    `config debug`, `config list`, or empty for one that has neither.
     settings: of files and variables.
     config_file: what PIP_CONFIG_FILE says; None when it is unset.
@@ -102,10 +106,16 @@ class PipFacts:
     ignored:  files of the user's that pip does not read because of PIP_CONFIG_FILE.
     command, command_python: the `pip` on PATH, and the Python that it starts.
     command_is_other: whether that is another Python than the target.
+    places:   what values that name a file or an index come to, however they are spelled.
     """
 
     version: str | None = None
     problem: str = ""
+    broken: bool = False
+    path: str = ""
+    recorded: bool = True
+    bundled: str = ""
+    available: str = ""
     asked: str = ""
     files: tuple[PipFile, ...] = ()
     settings: tuple[PipSetting, ...] = ()
@@ -117,6 +127,7 @@ class PipFacts:
     command: str | None = None
     command_python: str | None = None
     command_is_other: bool = False
+    places: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def in_force(self) -> dict[str, PipSetting]:
@@ -124,64 +135,32 @@ class PipFacts:
         return in_force(self.settings)
 
 
-class PolicyModuleState(NamedTuple):
-    """The `_manylinux` that the target imports.
+class UvSetting(NamedTuple):
+    """One setting of uv. *where*: the variable, or the option and its file. *file*: empty for a variable."""
 
-    refuses: whether it refuses manylinux wheels; None when it has no opinion.
-    problem: what it raised; empty when it could be asked.
-    ours:    whether it is what `policy-module` writes.
+    option: str
+    values: tuple[str, ...]
+    where: str
+    variable: str = ""
+    file: str = ""
+
+
+class UvFacts(NamedTuple):
+    """uv and what configures it.
+
+    path:     of the uv on PATH.
+    settings: of variables, then of files.
+    links:    the places on this machine that *settings* name: find-links and indexes.
+    problem:  why uv refuses the file *problem_file*; empty when it does not.
+    missing:  constraints files that do not exist.
     """
 
     path: str
-    refuses: bool | None = None
+    settings: tuple[UvSetting, ...] = ()
+    links: tuple[LinkState, ...] = ()
     problem: str = ""
-    ours: bool = False
-
-
-class Shadowed(NamedTuple):
-    """An installed project that another installation of it hides. *by*, *hidden*: the directories."""
-
-    name: str
-    version: str
-    by: str
-    hidden_version: str
-    hidden: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PythonFacts:
-    """What the target Python says of itself.
-
-    in_venv:   whether it runs in a virtual environment.
-    conda:     the conda environment that it is from, or None.
-    user_site: the user's site-packages if they are searched, else None.
-    """
-
-    executable: str
-    version: str
-    prefix: str
-    base_prefix: str
-    in_venv: bool = False
-    conda: str | None = None
-    user_site: str | None = None
-    policy_module: PolicyModuleState | None = None
-    shadowed: tuple[Shadowed, ...] = ()
-
-
-class VenvState(NamedTuple):
-    """A virtual environment that is active or named.
-
-    active:  whether VIRTUAL_ENV names it. is_target: whether the target Python is its own.
-    home:    where its Python is from (`pyvenv.cfg`). version: of that, as it was made.
-    problem: why it cannot run; empty when it can.
-    """
-
-    path: str
-    active: bool = False
-    is_target: bool = False
-    home: str = ""
-    version: str = ""
-    problem: str = ""
+    problem_file: str = ""
+    missing: tuple[str, ...] = ()
 
 
 class PathState(NamedTuple):
@@ -219,7 +198,13 @@ class EnvironmentFacts:
 
     host_options:  --arch, --layer and --python as they were given, to be repeated in commands.
     target_problem: why the target Python could not be asked; empty when it could.
-    uv:            the uv on PATH, or None. shell: the name of the user's shell.
+    uv:            the uv on PATH and its settings, or None. shell: the name of the user's shell.
+    user:          the number of this user, who need not have a name.
+    editor:        the words of a command that opens a file in the user's editor; empty for none.
+    python_home:   what PYTHONHOME does to the target; empty for nothing.
+    pythons:       paths of the Pythons on PATH, by version (`3.9`), of which findings may speak.
+    new_venv:      a path at which the user can make a virtual environment; empty for none.
+    unchangeable:  the files and directories among these facts that the user can neither write nor own.
     index:         None when pip would ask none, or nobody looked.
     other_python:  the python3 on PATH, if that is not the target. other_layer: the layer that it is of.
     environ:       variables that bear on it, masked.
@@ -241,9 +226,26 @@ class EnvironmentFacts:
     temporary: PathState | None = None
     home: PathState | None = None
     cache: PathState | None = None
-    uv: str | None = None
+    uv: UvFacts | None = None
+    installed: InstalledFacts = field(default_factory=InstalledFacts)
+    python_home: str = ""
+    pythons: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    new_venv: str = ""
+    unchangeable: frozenset[str] = frozenset()
     shell: str = "sh"
+    user: int = 0
+    editor: str = "vi"
     environ: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def module_version(self) -> str:
+        """The version of the Python module that is loaded, such as `3.11`; empty for none."""
+        return module_version(self.environ)
+
+    @property
+    def usable(self) -> bool:
+        """Whether commands about this site's wheelhouse can work."""
+        return not (self.site.problem or self.site.root_problem)
 
     @property
     def searched(self) -> list[DirectoryState]:
@@ -262,8 +264,8 @@ class EnvironmentFacts:
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         site = self.site
-        same = ("python", "target_problem", "other_python", "other_layer", "host")
-        places = ("index", "temporary", "home", "cache", "uv", "environ")
+        same = ("python", "python_home", "target_problem", "other_python", "other_layer", "host")
+        places = ("index", "temporary", "home", "cache", "uv", "installed", "environ")
         return {
             "site": {
                 "file": site.site.source,
@@ -278,7 +280,8 @@ class EnvironmentFacts:
             "unstamped_ties": {"count": len(self.ties), "examples": [[*each] for each in self.ties[:5]]},
             "pip": to_plain(
                 self.pip,
-                *("version", "problem", "asked", "config_file", "files", "settings", "in_force", "command"),
+                *("version", "problem", "broken", "asked", "config_file", "files", "settings", "in_force"),
+                "command",
             ),
             "virtual_environments": to_plain(self.venvs),
             "indexes": [{"url": url, "where": where} for url, where in self.indexes],

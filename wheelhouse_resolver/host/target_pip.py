@@ -14,10 +14,24 @@ _LIBRARIES = ("lib", "lib64", "local/lib")
 
 _METADATA = re.compile(r"pip-(\d[^-]*)\.dist-info")
 
+#: The last release of pip for Pythons up to that version, oldest first.
+_NEWEST = (
+    ((3, 5), (20, 3)),
+    ((3, 6), (21, 3)),
+    ((3, 7), (24, 0)),
+    ((3, 8), (25, 0)),
+    ((3, 9), (26, 0)),
+)
+
 
 def release_of(version: str) -> tuple[int, ...]:
     """The first two numbers of a *version* of pip, to be compared: (20, 2) of `20.2.4`."""
     return tuple(map(int, re.findall(r"\d+", version)[:2]))
+
+
+def newest_pip_of(python: str) -> tuple[int, int] | None:
+    """The newest release of pip that runs on that version of *python*; None: any that is to come."""
+    return next((pip for last, pip in _NEWEST if release_of(python) <= last), None)
 
 
 @lru_cache(maxsize=8)

@@ -60,6 +60,14 @@ def build_text(build: BuildTag) -> str:
     return "".join(map(str, build))
 
 
+def stamped_arch(build: BuildTag, site: Site) -> str | None:
+    """The arch that *build* is a stamp of, as the ladder names it; None for a build tag of another kind."""
+    if not build or build[0] < BAND:
+        return None
+    names = (GENERIC, *(arch.name for arch in site.ladder))
+    return next((name for name in names if _arch_text(name) == build[1]), None)
+
+
 def stamping(build: BuildTag, directory: Directory, site: Site) -> Stamping:
     """Whether *build* is the stamp of *directory*, one of another place or time, or none.
 
@@ -68,8 +76,7 @@ def stamping(build: BuildTag, directory: Directory, site: Site) -> Stamping:
     if not build:
         return Stamping(StampState.NONE, 0)
     number, text = build
-    known = {_arch_text(arch.name) for arch in site.ladder} | {GENERIC}
-    if number < BAND or text not in known:
+    if stamped_arch(build, site) is None:
         return Stamping(StampState.NONE, number)
     own = number % BAND
     if (number, text) == stamp_build(directory, own):

@@ -31,8 +31,13 @@ class _Reading(NamedTuple):
 
 def _read(facts: EnvironmentFacts, setting: PipSetting | None) -> _Reading:
     named = setting.values if setting is not None else []
-    by_path = {**_by_path_in_views(facts), **{each.real: each for each in facts.directories}}
-    links = [each for each in facts.pip.links if each.value in named and each.real is not None]
+    return reading(facts, [each for each in facts.pip.links if each.value in named])
+
+
+def reading(facts: EnvironmentFacts, links: Iterable[LinkState]) -> _Reading:
+    """What *links* name of the wheelhouse, and what else on this machine."""
+    links = [each for each in links if each.real is not None]
+    by_path = {**_by_path_in_views(facts, links), **{each.real: each for each in facts.directories}}
     states = [(link, state) for link in links if (state := by_path.get(link.real or ""))]
     return _Reading(
         searched={state.directory.label for _, state in states if state.searched},
@@ -42,7 +47,7 @@ def _read(facts: EnvironmentFacts, setting: PipSetting | None) -> _Reading:
     )
 
 
-def _by_path_in_views(facts: EnvironmentFacts) -> dict[str, DirectoryState]:
+def _by_path_in_views(facts: EnvironmentFacts, links: Iterable[LinkState]) -> dict[str, DirectoryState]:
     """The directories of views of the wheelhouse, and those of the site that they stand for.
 
     A view's root is where one of its directories has links; others may be empty.
@@ -51,7 +56,7 @@ def _by_path_in_views(facts: EnvironmentFacts) -> dict[str, DirectoryState]:
     suffixes = [(f"/{each.directory.label}", each) for each in by_label]
     roots = {
         link.real.removesuffix(suffix)
-        for link in facts.pip.links
+        for link in links
         if link.view and link.real is not None
         for suffix, _ in suffixes
         if link.real.endswith(suffix)
@@ -67,6 +72,12 @@ def _wanted(facts: EnvironmentFacts) -> list[str]:
 def finds_wheelhouse(facts: EnvironmentFacts) -> bool:
     """Whether the `find-links` in force names a directory of the wheelhouse."""
     return _read(facts, facts.pip.in_force.get("find-links")).is_ours
+
+
+def names_only_what_it_should(facts: EnvironmentFacts) -> bool:
+    """Whether the `find-links` in force names the wheelhouse's directories for this host, and no others."""
+    found = _read(facts, facts.pip.in_force.get("find-links"))
+    return bool(found.searched) and not found.other
 
 
 def config_file_is_ours(facts: EnvironmentFacts) -> bool:
@@ -127,13 +138,34 @@ def _stale(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     setting = facts.pip.in_force.get("find-links")
     if setting is None or not facts.directories:
         return
-    reading = _read(facts, setting)
-    other = [each.directory.label for each in reading.other]
-    left_out = [each for each in _wanted(facts) if each not in reading.searched] if reading.is_ours else []
+    found = _read(facts, setting)
+    says, data = what_is_stale(facts, found)
+    if says:
+        yield Diagnostic(ERROR, f"{setting.where} {'; it '.join(says)}", fixes.load_settings(facts), data)
+    elif gone := _values(found.gone):
+        what = (
+            f"{setting.where} names what does not exist, of which pip warns, and uv fails: {', '.join(gone)}"
+        )
+        yield Diagnostic(NOTE, what, fixes.load_settings(facts), {"links": gone})
+    below = _below(facts, found)
+    if outside := _values(link for link in found.strays if link not in below and not link.exists):
+        what = f"{setting.where} names what does not exist: {', '.join(outside)}"
+        yield Diagnostic(WARNING, what, fixes.unset_setting(facts, setting), {"links": outside})
+
+
+def _below(facts: EnvironmentFacts, found: _Reading) -> list[LinkState]:
+    """What *found* names below the wheelhouse's root that is no directory of the site."""
     root = facts.site.real_root.rstrip("/") + "/"
-    below = [link for link in reading.strays if f"{link.real}/".startswith(root)]
+    return [link for link in found.strays if f"{link.real}/".startswith(root)]
+
+
+def what_is_stale(facts: EnvironmentFacts, found: _Reading) -> tuple[list[str], dict[str, list[str]]]:
+    """What is wrong with links of which *found* was read, a clause each, for this host; and the data."""
+    other = [each.directory.label for each in found.other]
+    left_out = [each for each in _wanted(facts) if each not in found.searched] if found.is_ours else []
+    below = _below(facts, found)
     host = f"this host is {_kind(facts.host.layer, facts.host.arch)}"
-    meant = _meant_for(facts, reading)
+    meant = _meant_for(facts, found)
     says = []
     if meant is not None:
         says.append(f"is for {_kind(*meant)}; {host}")
@@ -145,17 +177,7 @@ def _stale(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for there, problem in ((False, "does not exist"), (True, "is not a directory of the site")):
         if links := [link for link in below if link.exists is there]:
             says.append(f"names what {problem}: {', '.join(_values(links))}")
-    if says:
-        data = {"other": other, "left_out": left_out, "links": _values(below)}
-        yield Diagnostic(ERROR, f"{setting.where} {'; it '.join(says)}", fixes.load_settings(facts), data)
-    elif gone := _values(reading.gone):
-        what = (
-            f"{setting.where} names what does not exist, of which pip warns, and uv fails: {', '.join(gone)}"
-        )
-        yield Diagnostic(NOTE, what, fixes.load_settings(facts), {"links": gone})
-    if outside := _values(link for link in reading.strays if link not in below and not link.exists):
-        what = f"{setting.where} names what does not exist: {', '.join(outside)}"
-        yield Diagnostic(WARNING, what, fixes.unset_setting(facts, setting), {"links": outside})
+    return says, {"other": other, "left_out": left_out, "links": _values(below)}
 
 
 def _kind(layer: str | None, arch: str) -> str:
@@ -166,11 +188,11 @@ def _values(links: Iterable[LinkState]) -> list[str]:
     return [link.value for link in links]
 
 
-def _meant_for(facts: EnvironmentFacts, reading: _Reading) -> tuple[str | None, str] | None:
-    """The layer and arch of the other host whose search path *reading* is; None for that of no host."""
-    named = {*reading.searched, *(state.directory.label for state in reading.other)}
+def _meant_for(facts: EnvironmentFacts, found: _Reading) -> tuple[str | None, str] | None:
+    """The layer and arch of the other host whose search path *found* is; None for that of no host."""
+    named = {*found.searched, *(state.directory.label for state in found.other)}
     there = {each.directory.label for each in facts.directories if each.exists}
-    for directory in (state.directory for state in reading.other):
+    for directory in (state.directory for state in found.other):
         path = {each.label for each in facts.site.site.search_path_for(directory.layer, directory.arch)}
         if path & there <= named <= path:  # `pip-conf` leaves out what is not there
             return directory.layer, directory.arch

@@ -18,12 +18,12 @@ def _temporary(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if place is None or not (place.problem or place.noexec):
         return
     problem = place.problem or "programs cannot run there (noexec)"
-    if place.missing:
+    if place.missing and place.path not in facts.unchangeable:
         fix = shlex.join(["mkdir", "-p", place.path])
     elif place.variable:
         fix = fixes.unset(facts, place.variable)
     else:
-        own = os.path.join(facts.home.path if facts.home else "/var/tmp", "tmp")
+        own = os.path.join(facts.home.path if facts.home and not facts.home.problem else "/var/tmp", "tmp")
         fix = f"{shlex.join(['mkdir', '-p', own])} && {fixes.export(facts, 'TMPDIR', own)}"
     named = f" ({place.variable})" if place.variable else ""
     what = f"temporary directory {place.path}{named}: {problem}"
@@ -35,12 +35,13 @@ def _temporary(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 def _home(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if (home := facts.home) and home.problem:
         what = f"cannot write to the home directory {home.path}: {home.problem}"
-        yield Diagnostic(NOTE, what, shlex.join(["df", "-h", home.path]), to_plain(home, "path", "problem"))
+        fix = "" if home.missing else shlex.join(["df", "-h", home.path])
+        yield Diagnostic(NOTE, what, fix, to_plain(home, "path", "problem"))
 
 
 @check("cache", "the CPU and the Python are then examined again at every module load, which takes longer")
 def _cache(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if (cache := facts.cache) and cache.problem:
         what = f"cannot write to the cache {cache.path}: {cache.problem}"
-        fix = fixes.export(facts, "XDG_CACHE_HOME", "/tmp/cache-") + '"$USER"'
+        fix = fixes.export(facts, "XDG_CACHE_HOME", f"/tmp/cache-{facts.user}")
         yield Diagnostic(NOTE, what, fix, to_plain(cache, "path", "problem"))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from wheelhouse_resolver.doctor import fixes
 from wheelhouse_resolver.doctor.checks.links import config_file_is_ours, finds_wheelhouse
+from wheelhouse_resolver.doctor.checks.meaning import is_wanted, meaning, words_in
 from wheelhouse_resolver.doctor.diagnostics import ERROR, NOTE, WARNING, Diagnostic, check
 from wheelhouse_resolver.doctor.facts import EnvironmentFacts
 from wheelhouse_resolver.doctor.pip_settings import PipSetting
@@ -22,14 +23,46 @@ from wheelhouse_resolver.utils.text import is_true
 #: The first release whose choice among equal wheels the build tag decides.
 _OBEYS_BUILD_TAGS = (19, 3)
 
+#: The first release that obeys EXTERNALLY-MANAGED (PEP 668).
+_OBEYS_MANAGERS = (23, 0)
+
+_USERS = "the user's own site-packages"
+
+#: The first release with `config debug`, which names the file of every setting.
+_NAMES_FILES = (20, 2)
+
+
+def _by_uv(facts: EnvironmentFacts) -> bool:
+    return any(each.is_target and each.uv for each in facts.venvs)
+
 
 @check("pip-missing", "nothing can be installed")
 def _missing(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
-    if facts.python is not None and facts.pip.version is None:
-        python = facts.python.executable
-        what = f"{python} has no pip that works: {facts.pip.problem}"
-        fix = shlex.join([python, "-m", "ensurepip", "--upgrade"])
-        yield Diagnostic(ERROR, what, fix, {"python": python})
+    pip, python = facts.pip, facts.python
+    if python is None or not (pip.version is None or pip.broken):
+        return
+    data = {"python": python.executable, "problem": pip.problem, "path": pip.path or None}
+    if not pip.path and _by_uv(facts):
+        what, why = f"{python.executable} has no pip: uv made its environment", "`uv pip` installs into it"
+        yield Diagnostic(NOTE, what, "" if facts.uv else fixes.repair_pip(facts), data, why)
+        return
+    fix = fixes.repair_pip(facts)
+    if pip.path in facts.environ.get("PYTHONPATH", "").split(os.pathsep) and pip.path:
+        fix = fixes.unset(facts, "PYTHONPATH")
+    elif pip.path and pip.path == python.user_site:
+        fix = fixes.export(facts, "PYTHONNOUSERSITE", "1")
+    elif not fix:
+        fix = fixes.venv_like_target(facts)
+    where = f" in {pip.path}" if pip.path else ""
+    what = f"{python.executable} has no pip that works{where}: {pip.problem}"
+    yield Diagnostic(ERROR, what, fix, data)
+
+
+def _upgraded(facts: EnvironmentFacts, what: str, least: tuple[int, int]) -> tuple[str, str]:
+    """*what* is wrong with pip, and the command that installs one of the release *least* or later."""
+    if fix := fixes.upgrade_pip(facts, least):
+        return what, fix
+    return f"{what}; no newer one that runs here can be installed into this environment", ""
 
 
 @check(
@@ -39,12 +72,13 @@ def _too_old(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     version = facts.pip.version
     if version is not None and release_of(version) < _OBEYS_BUILD_TAGS:
         what = f"pip {version} is too old: build tags decide from 19.3 on"
-        yield Diagnostic(ERROR, what, fixes.upgrade_pip(facts), {"version": version})
+        what, fix = _upgraded(facts, what, _OBEYS_BUILD_TAGS)
+        yield Diagnostic(ERROR, what, fix, {"version": version})
 
 
 @check("older-pip", "it installs otherwise than avail, pick and why-not say, which go by newer ones")
 def _older(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
-    version, fix = facts.pip.version, fixes.upgrade_pip(facts)
+    version = facts.pip.version
     if version is None:
         return
     if _OBEYS_BUILD_TAGS <= release_of(version) < GOES_ON:
@@ -52,21 +86,24 @@ def _older(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             f"pip {version} fails where Requires-Python bars the newest version; pip 20.3 and later go on to "
             "older ones"
         )
+        what, fix = _upgraded(facts, what, GOES_ON)
         yield Diagnostic(WARNING, what, fix, {"version": version})
     ignored = [name for name in ("all-releases", "only-final") if name in facts.pip.in_force]
     if ignored and release_of(version) < KNOWS_RELEASES:
         what = f"pip {version} ignores {' and '.join(ignored)}, which pip 26.0 and later obey"
+        what, fix = _upgraded(facts, what, KNOWS_RELEASES)
         yield Diagnostic(WARNING, what, fix, {"version": version, "ignored": ignored})
 
 
 @check("other-pip", "what it installs, the target does not see; and it may choose wheels for another version")
 def _other_pip(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     pip, python = facts.pip, facts.python
-    if python is not None and pip.command_python is not None and pip.command_is_other:
+    if python is not None and pip.command_python is not None and pip.command_is_other and pip.version:
         theirs, own = pip.command_python, python.executable
         what = f"`pip` on PATH is {pip.command} and installs for {theirs}, not for {own}"
         data = {"command": pip.command, "its_python": theirs, "target": own}
-        yield Diagnostic(WARNING, what, facts.command("doctor", "--python", theirs), data)
+        if not any(each.scripts == theirs for each in facts.venvs):  # that is a finding of its own
+            yield Diagnostic(WARNING, what, facts.command("doctor", "--python", theirs), data)
 
 
 @check("config-file", "pip ignores it silently, and with it the wheelhouse")
@@ -76,8 +113,8 @@ def _config_file(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         return
     fix = fixes.unset(facts, "PIP_CONFIG_FILE")
     if problem == "Permission denied":
-        fix = shlex.join(["chmod", "a+r", path])
-    elif problem == "No such file or directory":
+        fix = fixes.owners(facts, path, "chmod", "a+r", path) or fix
+    elif problem == "No such file or directory" and facts.usable and path not in facts.unchangeable:
         fix = facts.command("pip-conf", *facts.host_options, "--output", path)
         if above := os.path.dirname(path):
             fix = f"{shlex.join(['mkdir', '-p', above])} && {fix}"
@@ -88,10 +125,12 @@ def _config_file(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 @check("config-broken", "it refuses to run any command")
 def _broken_config(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     pip = facts.pip
-    if pip.version is not None and pip.problem:
+    if pip.version is not None and pip.problem and not pip.broken:
         named = re.search(r"(?:file:|reading from) ?'([^']+)'", pip.problem)
         path = named[1] if named else pip.config_file
-        fix = fixes.edit(path) if path else fixes.pip_of_target(facts, "config", "edit")
+        fix = fixes.edit(facts, path) if path else ""
+        if path and not fix and path == pip.config_file:
+            fix = fixes.unset(facts, "PIP_CONFIG_FILE")
         data = {"problem": pip.problem, "file": path or None}
         yield Diagnostic(ERROR, f"pip refuses its configuration: {pip.problem}", fix, data)
 
@@ -107,7 +146,7 @@ def _unread_config(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         lacks, seen = "cannot say what its files set", "PIP_* variables"
     what = f"pip {pip.version} {lacks}: only {seen} and PIP_CONFIG_FILE were looked at"
     data = {"version": pip.version, "asked": pip.asked or None}
-    yield Diagnostic(NOTE, what, fixes.upgrade_pip(facts), data)
+    yield Diagnostic(NOTE, what, fixes.upgrade_pip(facts, _NAMES_FILES), data)
 
 
 @check("ignored-config", "PIP_CONFIG_FILE takes its place, so what it says has no effect")
@@ -127,26 +166,10 @@ def _release(facts: EnvironmentFacts) -> tuple[int, ...]:
     return release_of(facts.pip.version or "99.0")
 
 
-def _words(value: object) -> frozenset[str]:
-    items = value if isinstance(value, tuple) else (value,)
-    return frozenset(word for each in items for word in re.split(r"[\s,]+", str(each).lower()) if word)
-
-
-def _is_wanted(facts: EnvironmentFacts, setting: PipSetting) -> bool:
-    """Whether the site itself asks for this *setting* in its `[pip]` table."""
-    table = facts.site.site.pip
-    section = table.get("install")
-    return any(
-        name.replace("_", "-") == setting.option and _words(value) == _words(setting.value)
-        for each in (table, section if isinstance(section, Mapping) else {})
-        for name, value in each.items()
-    )
-
-
 def _fighting(facts: EnvironmentFacts, *options: str) -> Iterator[PipSetting]:
     """Those of *options* that are in force, switched on, and not what the site wants."""
     found = (facts.pip.in_force.get(option) for option in options)
-    return (each for each in found if each is not None and not _is_wanted(facts, each))
+    return (each for each in found if each is not None and not is_wanted(facts, each.option, each.value))
 
 
 def _about(facts: EnvironmentFacts, setting: PipSetting, what: str, more: str = "") -> tuple[str, str, Any]:
@@ -157,9 +180,9 @@ def _about(facts: EnvironmentFacts, setting: PipSetting, what: str, more: str = 
 @check("no-binary", "pip builds from source what the wheelhouse has as a wheel")
 def _no_binary(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for each in _fighting(facts, "no-binary"):
-        if ":all:" in _words(each.value):
+        if ":all:" in words_in(each.value):
             yield Diagnostic(ERROR, *_about(facts, each, "pip takes no wheel at all"))
-        elif _words(each.value) - {":none:"}:
+        elif words_in(each.value) - {":none:"}:
             yield Diagnostic(WARNING, *_about(facts, each, f"pip takes no wheel of {each.value}"))
 
 
@@ -200,10 +223,14 @@ def _constraints(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         if problem.trouble is Trouble.HASHES and unhashed and is_true(unhashed.value):
             continue
         severity = WARNING if problem.trouble is Trouble.REQUIREMENTS else ERROR
-        fix, where = fixes.edit(path), "[pip] constraint of the site"
+        fix, where = fixes.edit(facts, path), "[pip] constraint of the site"
         if setting is not None:
             where = setting.where
-            fix = fix if _is_wanted(facts, setting) else fixes.unset_setting(facts, setting)
+            fix = (
+                fix
+                if is_wanted(facts, setting.option, setting.value)
+                else fixes.unset_setting(facts, setting)
+            )
         data = {"path": path, "trouble": problem.trouble.value, "what": problem.what, "where": where}
         yield Diagnostic(severity, f"{problem} ({where})", fix, data)
 
@@ -218,13 +245,15 @@ def _index(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         links = settings.get("find-links")
         # In the file that PIP_CONFIG_FILE names it is what `pip-conf --offline` writes.
         together = offline.origin == "env" or (links is not None and links.file == offline.file)
-        if not together and not _is_wanted(facts, offline):
+        if not together and not is_wanted(facts, offline.option, offline.value):
             so = ": it finds only what `find-links` names"
             yield Diagnostic(NOTE, *_about(facts, offline, "pip asks no index", so))
         return
     users = list(_fighting(facts, "index-url", "extra-index-url"))
     limits = settings.get("constraint")
-    limited = limits is not None and _is_wanted(facts, limits)  # by the site, so that this does not happen
+    limited = limits is not None and is_wanted(
+        facts, limits.option, limits.value
+    )  # by the site, so that this does not happen
     if users or (finds_wheelhouse(facts) and facts.indexes and not limited):
         asked = facts.indexes or [(value, each.where) for each in users for value in each.values]
         what = (
@@ -242,6 +271,35 @@ def _unreachable_index(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         yield Diagnostic(WARNING, what, fixes.export(facts, "PIP_NO_INDEX", "1"), to_plain(index))
 
 
+@check("outside-environment", "pip refuses to install there, or installs for this user and not into it")
+def _outside(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
+    python, settings = facts.python, facts.pip.in_force
+    if python is None or facts.pip.version is None or any(each.problem for each in facts.venvs):
+        return  # or a broken environment is meant, not the Python that is looked at instead
+    required, anyway = settings.get("require-virtualenv"), settings.get("break-system-packages")
+    elsewhere = any(option in settings for option in ("target", "prefix", "root"))
+    fix, data = (
+        fixes.venv_like_target(facts),
+        {"python": python.executable, "site_packages": python.site_packages},
+    )
+    if python.in_venv:
+        if python.read_only and not elsewhere:
+            what = f"pip cannot install into the virtual environment {python.prefix}: {python.read_only}"
+            yield Diagnostic(WARNING, what, fix, data)
+    elif required is not None and is_true(required.value):
+        what = f"{python.executable} is in no virtual environment, and pip wants one ({required.where})"
+        yield Diagnostic(ERROR, what, fix, data)
+    elif python.managed and not elsewhere and not (anyway and is_true(anyway.value)):
+        if _release(facts) >= _OBEYS_MANAGERS:
+            what = (
+                f"{python.executable} is externally managed: pip installs into its virtual environments only"
+            )
+            yield Diagnostic(ERROR, what, fix, data)
+    elif python.read_only and not elsewhere:
+        what = f"{python.read_only}: pip installs for {python.executable} into {_USERS} instead"
+        yield Diagnostic(NOTE, what, fix, data)
+
+
 @check("install-place", "pip installs elsewhere than into the target Python, or refuses to")
 def _places(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for each in _fighting(facts, "user", "target", "prefix", "root"):
@@ -249,7 +307,7 @@ def _places(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         if each.option == "user":
             if not is_true(each.value):
                 continue
-            place = "the user's own site-packages"
+            place = _USERS
             if facts.python is not None and facts.python.in_venv:
                 severity, so = ERROR, ", which it refuses in a virtual environment"
         yield Diagnostic(severity, *_about(facts, each, f"pip installs into {place}", so))
@@ -265,7 +323,9 @@ def _overridden(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         if each.origin != "env" or each.section not in ("global", "install") or each.option == "find-links":
             continue
         winner = settings.get(each.option)
-        if winner and winner.origin != "env" and _words(winner.value) != _words(each.value):
+        if winner is None or winner.origin == "env":
+            continue
+        if meaning(facts, winner.value) != meaning(facts, each.value):
             what = f"{winner.where} = {winner.value} beats {each.where} = {each.value}"
             data = {"beaten": to_plain(each), "in_force": to_plain(winner)}
             yield Diagnostic(WARNING, what, fixes.unset_setting(facts, winner), data)
@@ -277,13 +337,4 @@ def _venv_config(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for path in dict.fromkeys(each.file for each in found):
         options = sorted(each.option for each in found if each.file == path)
         what = f"{path}, of the target Python's own environment, sets {', '.join(options)}"
-        yield Diagnostic(NOTE, what, fixes.edit(path), {"file": path, "options": options})
-
-
-@check("uv", "uv reads no pip.conf and no PIP_* variable")
-def _uv(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
-    if facts.uv is None or facts.site.root_problem or "UV_CONFIG_FILE" in facts.environ:
-        return
-    if not facts.environ.get("UV_FIND_LINKS"):
-        what = f"{facts.uv} knows no wheelhouse: UV_FIND_LINKS and UV_CONFIG_FILE are not set"
-        yield Diagnostic(NOTE, what, fixes.load_settings(facts), {"uv": facts.uv})
+        yield Diagnostic(NOTE, what, fixes.edit(facts, path), {"file": path, "options": options})

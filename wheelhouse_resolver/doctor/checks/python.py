@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
-import shlex
 from collections.abc import Iterator
 
 from wheelhouse_resolver.doctor import fixes
 from wheelhouse_resolver.doctor.diagnostics import ERROR, NOTE, WARNING, Diagnostic, check
 from wheelhouse_resolver.doctor.facts import EnvironmentFacts
+from wheelhouse_resolver.doctor.python_facts import minor
 from wheelhouse_resolver.utils.serialise import to_plain
 
 #: Evidence that is the Python's own, and evidence of what is loaded around it.
 _OWN = ("interpreter", "prefix")
 _AROUND = ("environment", "WHEELHOUSE_LAYER")
-
-_MODULE = re.compile(r"(?:^|:)python/(\d+\.\d+)[^:]*", re.IGNORECASE)
-
-
-def _new_venv(facts: EnvironmentFacts, python: str, path: str) -> str:
-    """Makes a virtual environment at a new *path*. What is installed elsewhere stays: no `--clear`."""
-    leave = "deactivate; " if facts.environ.get("VIRTUAL_ENV") else ""
-    return leave + shlex.join([python, "-m", "venv", path])
-
-
-def _minor(version: str) -> str:
-    return ".".join(version.split(".")[:2])
 
 
 @check("target", "its pip and the settings of that stay unknown")
@@ -58,7 +45,7 @@ def _other_layer(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if other is None or facts.other_layer != around.value:
         what += f"; take a Python of layer {around.value}, or unload that"
     elif python is not None and python.in_venv:
-        fix = _new_venv(facts, other, f"{python.prefix}-{around.value}")
+        fix = fixes.new_venv(facts, other)
     else:
         fix = facts.command("doctor", "--python", other)
     data = {"python": own.value if own else None, "loaded": around.value}
@@ -70,14 +57,19 @@ def _conda(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     layer, other = facts.host.layer, facts.other_python
     active = facts.environ.get("CONDA_PREFIX")
     target = facts.python.conda if facts.python is not None else None
-    fix = "conda deactivate" if active else ""
+    # Each takes away the environment that was activated last.
+    levels = facts.environ.get("CONDA_SHLVL", "")
+    fix = (
+        " && ".join(["conda deactivate"] * (int(levels) if levels in ("2", "3", "4") else 1))
+        if active
+        else ""
+    )
     if target is not None:
         what = f"the target Python is of the conda environment {target}"
         if layer:
             what += f", and the wheels are for layer {layer}"
         if not active and layer and other is not None and facts.other_layer == layer:
-            home = facts.home.path if facts.home else "."
-            fix = _new_venv(facts, other, os.path.join(home, f"env-{layer}"))
+            fix = fixes.new_venv(facts, other)
         elif not active:
             kind = f"a Python of layer {layer}" if layer else "another Python"
             what += f"; make a virtual environment of {kind}"
@@ -87,13 +79,40 @@ def _conda(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         yield Diagnostic(WARNING, what, fix, {"prefix": active})
 
 
-@check("broken-environment", "its module was removed or does not exist on this node: nothing in it can run")
+@check("python-home", "a Python looks for its own modules there, and finds those of another")
+def _python_home(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
+    value, python = facts.environ.get("PYTHONHOME"), facts.python
+    if not value or python is None:
+        return
+    if facts.python_home:
+        what = f"PYTHONHOME={value} stops {python.executable}: {facts.python_home}; this report is without it"
+        yield Diagnostic(ERROR, what, fixes.unset(facts, "PYTHONHOME"), {"value": value})
+    elif python.foreign_home:
+        what = f"{python.executable} has its modules from PYTHONHOME={value}, not from {python.foreign_home}"
+        yield Diagnostic(WARNING, what, fixes.unset(facts, "PYTHONHOME"), {"value": value})
+
+
+@check("broken-environment", "its Python was removed or does not exist on this node: nothing in it can run")
 def _broken_venv(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for each in facts.venvs:
         if each.problem:
             what = f"the virtual environment {each.path} cannot run: {each.problem}"
-            fix = _new_venv(facts, f"python{_minor(each.version) or 3}", f"{each.path}-new")
+            python = facts.pythons.get(minor(each.version)) or facts.pythons.get("3", "")
+            fix = fixes.new_venv(facts, python)
             yield Diagnostic(ERROR, what, fix, to_plain(each, "path", "home"))
+
+
+@check("moved-environment", "virtual environments cannot be moved or copied: their scripts keep the old path")
+def _moved_venv(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
+    for each in facts.venvs:
+        if each.scripts and not each.problem:
+            so = "act on" if each.startable else "start what does not exist:"
+            what = (
+                f"the virtual environment {each.path} was moved or copied: the programs in it {so} "
+                f"{each.scripts}; `python -m pip freeze` lists what to install in a new one"
+            )
+            fix = fixes.venv_like_target(facts) if each.is_target else ""
+            yield Diagnostic(ERROR, what, fix, to_plain(each, "path", "scripts", "startable"))
 
 
 @check("other-environment", "this report is about another Python than the one that `python` starts")
@@ -108,18 +127,17 @@ def _other_venv(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 
 @check("other-version", "wheels are made for one version: what one Python installs, the other does not see")
 def _other_version(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
-    loaded = _MODULE.search(facts.environ.get("LOADEDMODULES", ""))
-    version = loaded[1] if loaded else _minor(facts.environ.get("EBVERSIONPYTHON", ""))
-    python = facts.python
-    if not version or python is None or _minor(python.version) == version:
+    version, python = facts.module_version, facts.python
+    if not version or python is None or minor(python.version) == version:
         return
+    other = facts.pythons.get(version, "")
     if python.in_venv:
         which = f"the virtual environment {python.prefix}"
-        fix = _new_venv(facts, f"python{version}", f"{python.prefix}-{version}")
+        fix = fixes.new_venv(facts, other)
     else:
         which = python.executable
-        fix = facts.command("doctor", "--python", facts.other_python or f"python{version}")
-    own = _minor(python.version)
+        fix = facts.command("doctor", "--python", other) if other else ""
+    own = minor(python.version)
     what = f"{which} has Python {own}; the module that is loaded is Python {version}"
     yield Diagnostic(WARNING, what, fix, {"target": own, "module": version})
 
@@ -133,7 +151,9 @@ def _policy_module(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if policy is None:
         return
     path = policy.path or "_manylinux"
-    away = shlex.join(["mv", path, f"{path}.off"])
+    away = fixes.owners(facts, path, "mv", path, f"{path}.off") if policy.path else ""
+    if not away and os.path.dirname(path) in facts.environ.get("PYTHONPATH", "").split(os.pathsep):
+        away = fixes.unset(facts, "PYTHONPATH")
     if policy.problem:
         what = f"{path} fails when pip asks it whether manylinux wheels may be used: {policy.problem}"
         yield Diagnostic(ERROR, what, away, to_plain(policy, "path", "problem"))

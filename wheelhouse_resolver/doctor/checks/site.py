@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 
 from wheelhouse_resolver.doctor import fixes
@@ -16,12 +15,18 @@ from wheelhouse_resolver.utils.serialise import to_plain
 _SEARCHED_BY = {True: (ERROR, "this host searches"), False: (WARNING, "other hosts search")}
 
 
+def _is_staff(facts: EnvironmentFacts) -> bool:
+    """Whether this user may change the wheelhouse: its root, and all of its directories."""
+    places = {facts.site.root, *(each.directory.path for each in facts.directories if each.exists)}
+    return facts.usable and places.isdisjoint(facts.unchangeable)
+
+
 @check("site-file", "without it the layers, archs and root are not those of the site")
 def _site_file(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     site = facts.site
     if site.problem:
         gone = site.file_missing and site.file_by == "WHEELHOUSE_CONFIG"
-        fix = fixes.unset(facts, "WHEELHOUSE_CONFIG") if gone else fixes.edit(site.file, site.line)
+        fix = fixes.unset(facts, "WHEELHOUSE_CONFIG") if gone else fixes.edit(facts, site.file, site.line)
         data = {**to_plain(site, "file", "line"), "named_by": site.file_by}
         yield Diagnostic(ERROR, f"{site.problem}; the built-in site was used instead", fix, data)
 
@@ -35,7 +40,7 @@ def _root(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     links = facts.pip.in_force.get("find-links")
     places = {each.value for each in facts.pip.links if each.real is not None and each.exists}
     data = {"root": site.root or None, "named_by": site.root_by}
-    what, fix = site.root_problem, facts.command("init")
+    what, fix = site.root_problem, ""
     if site.root_by != "built-in":
         what = f"wheelhouse {site.root} (named by {site.root_by}): {what}"
     elif links is not None and not places.isdisjoint(links.values):
@@ -50,7 +55,10 @@ def _root(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if site.root_by == "WHEELHOUSE_ROOT":
         fix = fixes.unset(facts, "WHEELHOUSE_ROOT")
     elif site.root_by == "site file":
-        fix = fixes.edit(site.file)
+        fix = fixes.edit(facts, site.file)
+    elif site.root_by == "built-in":
+        # Whoever forgot to load the module is no better off with an empty wheelhouse.
+        what += "; load the site's module, or set WHEELHOUSE_CONFIG or WHEELHOUSE_ROOT"
     yield Diagnostic(ERROR, what, fix, data)
 
 
@@ -63,7 +71,8 @@ def _unreadable(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
                 (ERROR, "this host searches") if each.searched else (WARNING, "other hosts search")
             )
             what = f"cannot list {path}, which {hosts}: {each.problem}"
-            fix = shlex.join(["chmod", "a+rx", path])
+            fix = fixes.owners(facts, path, "chmod", "a+rx", path)
+            what += "" if fix else "; the site's staff can make it readable"
             yield Diagnostic(severity, what, fix, {"path": path, "searched": each.searched})
 
 
@@ -75,7 +84,9 @@ def _empty(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     data = {"directories": [each.directory.path for each in facts.searched]}
     if not any(each.exists for each in facts.searched):
         what = f"none of the directories that this host searches exists: {labels}"
-        yield Diagnostic(ERROR, what, facts.command("init"), data)
+        empty = not any(each.exists for each in facts.directories) and _is_staff(facts)
+        fix = facts.command("init") if empty else facts.command("detect", *facts.host_options)
+        yield Diagnostic(ERROR, what, fix, data)
     elif not any(each.wheels for each in facts.searched):
         what = f"the directories that this host searches hold no wheel: {labels}"
         yield Diagnostic(WARNING, what, facts.command("detect", *facts.host_options), data)
@@ -125,4 +136,6 @@ def _ties(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         versions = "1 version is" if count == 1 else f"{count} versions are"
         what = f"{versions} in several directories without current stamps: {'; '.join(shown)}"
         data = {"count": count, "examples": [to_plain(each) for each in examples]}
-        yield Diagnostic(WARNING, what, facts.command("restamp"), data)
+        fix = facts.command("restamp") if _is_staff(facts) else ""
+        what += "" if fix else "; `restamp` is for the site's staff"
+        yield Diagnostic(WARNING, what, fix, data)

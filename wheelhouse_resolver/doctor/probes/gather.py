@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -13,18 +14,30 @@ from packaging.tags import Tag
 from wheelhouse_resolver import errors
 from wheelhouse_resolver.doctor import facts
 from wheelhouse_resolver.doctor.probes import machine
+from wheelhouse_resolver.doctor.probes.environments import virtual_environments
+from wheelhouse_resolver.doctor.probes.installed import installed
 from wheelhouse_resolver.doctor.probes.pip import starts, with_surroundings
 from wheelhouse_resolver.doctor.probes.target import ask_target
 from wheelhouse_resolver.doctor.probes.ties import unstamped_ties
+from wheelhouse_resolver.doctor.probes.uv import uv_facts
+from wheelhouse_resolver.doctor.python_facts import (
+    InstalledFacts,
+    PythonFacts,
+    VenvState,
+    minor,
+    module_version,
+)
 from wheelhouse_resolver.host.detect import ARCH_VARIABLES, LAYER_VARIABLE, Host, detect_host
 from wheelhouse_resolver.host.layer import layer_evidence
 from wheelhouse_resolver.host.program_interpreter import Interpreter, NotElfError, program_interpreter
 from wheelhouse_resolver.host.pythons import python_in_use
+from wheelhouse_resolver.host.target_pip import newest_pip_of
 from wheelhouse_resolver.host.target_python import found_python, is_version, supported_tags, target_python
 from wheelhouse_resolver.site.config import find_site_file
 from wheelhouse_resolver.site.layout import Directory
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree import listing
+from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.utils.redact import redact
 
@@ -34,8 +47,9 @@ _SHOWN = (
     *("EPREFIX", "EBROOTGENTOO", "EBVERSIONGENTOO", "EBROOTNIXPKGS", "EBVERSIONNIXPKGS", "EBVERSIONPYTHON"),
     *("NIXUSER_PROFILE", "NIX_PROFILES", "LOADEDMODULES", "VIRTUAL_ENV", "CONDA_PREFIX"),
     *("PYTHONPATH", "PYTHONHOME", "PYTHONNOUSERSITE", "HOME", "TMPDIR", "TEMP", "TMP"),
-    *("UV_CONFIG_FILE", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_INDEX"),
-    *("UV_INDEX_URL", "UV_NO_CONFIG", "UV_NO_INDEX", "UV_OFFLINE"),
+    *("UV_CONFIG_FILE", "UV_CONSTRAINT", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS"),
+    *("UV_INDEX", "UV_INDEX_URL", "UV_NO_BINARY", "UV_NO_BINARY_PACKAGE", "UV_NO_CONFIG", "UV_OFFLINE"),
+    *("UV_REQUIRE_HASHES", "XDG_CONFIG_DIRS", "XDG_CONFIG_HOME"),
     *("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"),
 )
 
@@ -56,25 +70,33 @@ def gather(overrides: Overrides, environ: Mapping[str, str]) -> facts.Environmen
     Raises `PythonError`, `UnknownArchError`, `UnknownLayerError` for *overrides* that do not exist; whatever
     else is wrong is a fact.
     """
-    environ = dict(environ)
+    given = environ = dict(environ)
     site = _site(overrides, environ)
     python = _named(overrides.python, environ)
     overrides = overrides._replace(python=python)
     asked = python_in_use(environ, ask=False).path if python is None else python
     target, pip, problem = _ask(asked, environ)
-    venvs = _venvs(asked, target, environ)
-    broken = [each.path.rstrip("/") + "/" for each in venvs if each.problem]
-    known = target is not None or (python is not None and python.startswith(tuple(broken)))
+    python_home = ""
+    if target is None and "PYTHONHOME" in environ:
+        # It is a finding of its own; the rest of the report is about what the Python says without it.
+        more = {name: value for name, value in environ.items() if name != "PYTHONHOME"}
+        target, pip, _ = _ask(asked, more)
+        python_home, environ = (problem, more) if target is not None else ("", environ)
+    shown = {name: value for name, value in sorted(given.items()) if _is_shown(name)}
+    venvs = virtual_environments(asked, target, environ)
+    broken = tuple(each.path.rstrip("/") + "/" for each in venvs if each.problem)
+    known = target is not None or (python is not None and f"{python}/".startswith(broken))
     host, unknown = _host(overrides, site.site, environ, known)
     directories = _directories(site, host)
-    pip = with_surroundings(pip, target, site.site, environ)
+    uv = uv_facts(site.site, environ)
+    pip = with_surroundings(pip, target, uv, site.site, environ)
+    pip = replace(pip, available=_newest_pip(site.site, directories, target))
     index = None
     if target and pip.asked and not pip.problem:
         index = machine.index_state(pip.in_force, environ, target.executable)
     on_path = shutil.which("python3", path=environ.get("PATH"))
     other = None if target and on_path and starts(on_path, target) else on_path
-    shown = {k: v for k, v in sorted(environ.items()) if k in _SHOWN or k.startswith("PIP_")}
-    return facts.EnvironmentFacts(
+    found = facts.EnvironmentFacts(
         site=site,
         host=host,
         host_options=_options(arch=overrides.arch, layer=overrides.layer, python=python),
@@ -91,10 +113,85 @@ def gather(overrides: Overrides, environ: Mapping[str, str]) -> facts.Environmen
         temporary=machine.temporary_directory(environ),
         home=machine.home_directory(environ),
         cache=machine.cache_directory_state(),
-        uv=shutil.which("uv", path=environ.get("PATH")),
+        uv=uv,
+        python_home=python_home,
+        pythons=_pythons([module_version(environ), *(minor(each.version) for each in venvs)], environ),
+        new_venv=machine.place_for_venv(_present(venvs), environ),
         shell=os.path.basename(environ.get("SHELL", "sh")) or "sh",
+        user=os.geteuid(),
+        editor=machine.editor(environ),
         environ=MappingProxyType({name: redact(value, name) for name, value in shown.items()}),
     )
+    return replace(
+        found, installed=_installed(found, environ), unchangeable=machine.unchangeable(_files(found))
+    )
+
+
+def _present(venvs: Sequence[VenvState]) -> str | None:
+    """The path of the environment that a new one is to replace: one that does not work, else the target."""
+    order = sorted(venvs, key=lambda each: (not each.problem, each.gone, not each.is_target))
+    return order[0].path if order else None
+
+
+def _is_shown(name: str) -> bool:
+    return name in _SHOWN or name.startswith("PIP_")
+
+
+def _installed(found: facts.EnvironmentFacts, environ: Mapping[str, str]) -> InstalledFacts:
+    python, pip = found.python, found.pip
+    if python is None:
+        return InstalledFacts()
+    checking: list[str] = []
+    if pip.version is not None and not pip.broken:
+        checking = [python.executable, "-m", "pip", "check"]
+    elif pip.version is None and found.uv is not None:
+        checking = [found.uv.path, "pip", "check", "--python", python.executable]
+    return installed(python, checking, found.host, None if found.site.problem else found.site.site, environ)
+
+
+def _newest_pip(site: Site, states: Sequence[facts.DirectoryState], target: PythonFacts | None) -> str:
+    """The newest pip for *target* in the directories that are searched, by the names of wheels alone."""
+    listable = [each.directory for each in states if each.searched and each.exists and not each.problem]
+    if target is None or not listable:
+        return ""
+    try:
+        found = Tree(site).read("pip", listable)
+    except errors.WheelhouseError:  # it has just gone
+        return ""
+    newest = newest_pip_of(target.version)
+    releases = [
+        each.version
+        for each in found
+        if isinstance(each, Candidate) and (newest is None or each.version.release[:2] <= newest)
+    ]
+    return str(max(releases, default=""))
+
+
+def _pythons(versions: Iterable[str], environ: Mapping[str, str]) -> Mapping[str, str]:
+    found = {
+        each: shutil.which(f"python{each}", path=environ.get("PATH")) for each in {*versions, "3"} - {""}
+    }
+    return MappingProxyType({version: path for version, path in found.items() if path is not None})
+
+
+def _files(found: facts.EnvironmentFacts) -> list[str]:
+    """The files and directories that a fix may change."""
+    python, pip, uv = found.python, found.pip, found.uv
+    return [
+        *filter(None, [found.site.file, found.site.root, pip.config_file]),
+        *(each.directory.path for each in found.directories),
+        *(each.path for each in pip.files),
+        *(each.path for each in pip.constraints),
+        *({each.file for each in uv.settings if each.file} | {uv.problem_file} - {""} if uv else ()),
+        *(
+            [python.policy_module.path]
+            if python and python.policy_module and python.policy_module.path
+            else []
+        ),
+        *found.installed.invalid,
+        *(each.path for each in found.installed.leftovers),
+        *([found.temporary.path] if found.temporary else []),
+    ]
 
 
 def _site(overrides: Overrides, environ: Mapping[str, str]) -> facts.SiteFacts:
@@ -193,7 +290,7 @@ def _named(spec: str | None, environ: Mapping[str, str]) -> str | None:
         return os.path.abspath(spec) if os.sep in spec else spec
 
 
-def _ask(python: str, environ: Mapping[str, str]) -> tuple[facts.PythonFacts | None, facts.PipFacts, str]:
+def _ask(python: str, environ: Mapping[str, str]) -> tuple[PythonFacts | None, facts.PipFacts, str]:
     """What the target and its pip answer, or why it cannot be asked."""
     if os.sep not in python:
         return None, facts.PipFacts(), f"{python} is a version, not a Python that can be asked"
@@ -251,35 +348,3 @@ def _not_runnable(host: Host) -> str:
         return ""
     loader = python.interpreter.program_interpreter if python.interpreter else None
     return f"{python.name} cannot be run here: it needs {loader}, which is not there"
-
-
-def _venvs(
-    python: str, target: facts.PythonFacts | None, environ: Mapping[str, str]
-) -> tuple[facts.VenvState, ...]:
-    """The virtual environments that are active, or that *python* is in; *target*: what it answered."""
-    active = os.path.abspath(environ["VIRTUAL_ENV"]) if environ.get("VIRTUAL_ENV") else None
-    paths = [active] if active else []
-    above = os.path.abspath(os.path.dirname(os.path.dirname(python)))
-    if os.sep in python and os.path.isfile(os.path.join(above, "pyvenv.cfg")):
-        paths.append(above)
-    prefix = os.path.realpath(target.prefix) if target is not None else None
-    return tuple(
-        _venv(path)._replace(active=path == active, is_target=os.path.realpath(path) == prefix)
-        for path in dict.fromkeys(paths)
-    )
-
-
-def _venv(path: str) -> facts.VenvState:
-    try:
-        with open(os.path.join(path, "pyvenv.cfg"), encoding="utf-8", errors="surrogateescape") as file:
-            pairs = [line.split("=", 1) for line in file if "=" in line]
-    except OSError as error:
-        return facts.VenvState(path=path, problem=f"pyvenv.cfg: {errors.reason_of(error)}")
-    values = {key.strip(): value.strip() for key, value in pairs}
-    home, version = values.get("home", ""), values.get("version") or values.get("version_info", "")
-    python, problem = os.path.join(path, "bin", "python"), ""
-    if home and not os.path.isdir(home):
-        problem = f"the Python that made it is gone: {home} does not exist"
-    elif not os.path.exists(python):
-        problem = f"{python} does not exist, or points to nothing"
-    return facts.VenvState(path=path, home=home, version=version, problem=problem)

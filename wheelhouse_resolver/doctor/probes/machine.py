@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import socket
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from subprocess import TimeoutExpired
 from urllib.parse import urlsplit
@@ -82,6 +84,48 @@ def _cannot_connect(url: str, settings: Mapping[str, PipSetting], environ: Mappi
     return answers[0] if answers else f"no answer within {_PATIENCE:g} s"
 
 
+def editor(environ: Mapping[str, str]) -> str:
+    """The words that start the user's editor; empty where none is known."""
+    if own := environ.get("VISUAL") or environ.get("EDITOR"):
+        return own
+    return next((each for each in ("vi", "nano", "vim") if shutil.which(each, path=environ.get("PATH"))), "")
+
+
+def place_for_venv(present: str | None, environ: Mapping[str, str]) -> str:
+    """Where a virtual environment can be made, nothing being there: beside the *present* one, else at home.
+
+    At the place of the present one, if nothing of it is left. Empty where nothing can be written.
+    """
+    name = os.path.basename(present or "env")
+    above = [os.path.dirname(present)] if present else []
+    with suppress(OSError):  # the working directory has been removed
+        above = [*above, environ.get("HOME", ""), os.getcwd()]
+    for place in above:
+        if place and os.path.isdir(place) and os.access(place, os.W_OK):
+            ends = ("", "-new", *(f"-new{number}" for number in range(2, 100)))
+            paths = (os.path.join(os.path.abspath(place), name + end) for end in ends)
+            return next((each for each in paths if not os.path.lexists(each)), "")
+    return ""
+
+
+def unchangeable(paths: Iterable[str]) -> frozenset[str]:
+    """Those of *paths* that this user can neither write nor make writable."""
+    return frozenset(path for path in paths if not _can_change(path))
+
+
+def _can_change(path: str) -> bool:
+    there = next(
+        each
+        for each in (os.path.abspath(path), *map(str, Path(os.path.abspath(path)).parents))
+        if os.path.lexists(each)
+    )
+    try:
+        owner = there == os.path.abspath(path) and os.stat(there).st_uid == os.geteuid()
+        return os.access(there, os.W_OK) or (owner and not os.statvfs(there).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
+
+
 def temporary_directory(environ: Mapping[str, str]) -> PathState:
     """Where temporary files go: the variables that Python's tempfile looks at, else /tmp."""
     variable = next((name for name in ("TMPDIR", "TEMP", "TMP") if environ.get(name)), "")
@@ -94,7 +138,9 @@ def temporary_directory(environ: Mapping[str, str]) -> PathState:
 def home_directory(environ: Mapping[str, str]) -> PathState | None:
     """The home directory; None for a user without one."""
     path = environ.get("HOME")
-    return PathState(path=path, variable="HOME", problem=_cannot_write(path)) if path else None
+    if not path:
+        return None
+    return PathState(path, variable="HOME", problem=_cannot_write(path), missing=not os.path.isdir(path))
 
 
 def cache_directory_state() -> PathState | None:

@@ -7,21 +7,22 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
-from wheelhouse_resolver.doctor.facts import ConstraintState, LinkState, PipFacts, PythonFacts
+from wheelhouse_resolver.doctor.facts import ConstraintState, LinkState, PipFacts, UvFacts
 from wheelhouse_resolver.doctor.pip_settings import PipSetting, environment_settings, in_force
+from wheelhouse_resolver.doctor.probes.environments import interpreter_of
+from wheelhouse_resolver.doctor.python_facts import PythonFacts
 from wheelhouse_resolver.errors import reason_of
 from wheelhouse_resolver.selection.constraints import problems_of
 from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.site.pip_table import constraint_files
+from wheelhouse_resolver.site.pip_table import constraint_files, install_settings, values_of
+from wheelhouse_resolver.utils.redact import redact
 from wheelhouse_resolver.utils.urls import local_path
 
 #: How many names of a directory are looked at to find out whether it is a view.
 _SOME = 50
-
-#: The Python of a script: after `#!`, or on the next line, where its path is too long for that.
-_SCRIPT = re.compile(r"""#! *((?:\S*/)?(?:python|pypy)[^\s/]*)\s|#! */bin/sh\s*\n'''exec' "?(.*?)"? "\$0" """)
 
 
 def starts(path: str, target: PythonFacts) -> bool:
@@ -34,17 +35,18 @@ def starts(path: str, target: PythonFacts) -> bool:
 
 
 def with_surroundings(
-    pip: PipFacts, python: PythonFacts | None, site: Site, environ: Mapping[str, str]
+    pip: PipFacts, python: PythonFacts | None, uv: UvFacts | None, site: Site, environ: Mapping[str, str]
 ) -> PipFacts:
-    """*pip*, the target *python*'s, with what else bears on it, and where its settings point to."""
+    """*pip*, the target *python*'s, with what else bears on it, and where its and *uv*'s settings lead."""
     settings = (*pip.settings, *environment_settings(environ))
     config_file = environ.get("PIP_CONFIG_FILE")
     command = shutil.which("pip", path=environ.get("PATH"))
-    theirs = _interpreter_of(command) if command else None
+    theirs = interpreter_of(command) if command else None
     return replace(
         pip,
         settings=settings,
         links=_links(settings, site),
+        places=_places(settings, uv, site),
         constraints=_constraints(settings, site, environ),
         config_file=config_file,
         config_file_problem=_unreadable(config_file) if config_file else "",
@@ -53,6 +55,46 @@ def with_surroundings(
         command_python=theirs,
         command_is_other=theirs is not None and python is not None and not starts(theirs, python),
     )
+
+
+#: Options whose values are files, directories or URLs.
+_PLACED = frozenset(
+    {
+        *(
+            "build-constraint",
+            "cache-dir",
+            "cert",
+            "client-cert",
+            "constraint",
+            "extra-index-url",
+            "find-links",
+        ),
+        *("index-url", "log", "prefix", "root", "src", "target"),
+    }
+)
+
+
+def place_of(value: str) -> str:
+    """What *value*, a path or URL, names: the same for all spellings of one place."""
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return value
+    if parts.scheme and parts.scheme != "file":
+        path = unquote(parts.path).rstrip("/")
+        return parts._replace(netloc=parts.netloc.lower(), path=re.sub("/+", "/", path)).geturl()
+    path = unquote(parts.path, errors="surrogateescape") if parts.scheme else os.path.expanduser(value)
+    return os.path.realpath(path)
+
+
+def _places(settings: Sequence[PipSetting], uv: UvFacts | None, site: Site) -> Mapping[str, str]:
+    named = [(each.option, each.value) for each in settings]
+    named += [(each.option, value) for each in (uv.settings if uv else ()) for value in each.values]
+    named += [
+        (option, redact(text)) for _, option, value in install_settings(site.pip) for text in values_of(value)
+    ]
+    words = (word for option, text in named if option in _PLACED for word in (text, *text.split()))
+    return MappingProxyType({word: place_of(word) for word in words})
 
 
 def _constraints(
@@ -91,18 +133,12 @@ def _ignored(config_file: str | None, environ: Mapping[str, str]) -> tuple[str, 
     return tuple(each for each in paths if os.path.isfile(each) and os.path.realpath(each) != real)
 
 
-def _interpreter_of(script: str) -> str | None:
-    """The Python that a `pip` script starts; None for any other file."""
-    try:
-        with open(script, "rb") as file:
-            found = _SCRIPT.match(os.fsdecode(file.read(4096)))
-    except OSError:
-        return None
-    return found and (found[1] or found[2])
-
-
 def _links(settings: Sequence[PipSetting], site: Site) -> tuple[LinkState, ...]:
-    values = [value for each in settings if each.option == "find-links" for value in each.values]
+    return link_states([value for s in settings if s.option == "find-links" for value in s.values], site)
+
+
+def link_states(values: Sequence[str], site: Site) -> tuple[LinkState, ...]:
+    """Where each of *values*, of some `find-links`, leads."""
     return tuple(_link(value, site) for value in dict.fromkeys(values))
 
 
@@ -111,13 +147,10 @@ def _link(value: str, site: Site) -> LinkState:
         parts = urlsplit(value)
     except ValueError:  # `http://[`: pip cannot read it either
         return LinkState(value=value, real=None, exists=False)
-    if parts.scheme == "file":
-        path = unquote(parts.path, errors="surrogateescape")
-    elif parts.scheme:
+    if parts.scheme not in ("", "file"):
         return LinkState(value=value, real=None, exists=True)
-    else:
-        path = os.path.abspath(os.path.expanduser(value))
-    return LinkState(value, os.path.realpath(path), os.path.exists(path), _is_view(path, site))
+    path = place_of(value)
+    return LinkState(value, path, os.path.exists(path), _is_view(path, site))
 
 
 def _is_view(path: str, site: Site) -> bool:

@@ -70,19 +70,19 @@ def gather(overrides: Overrides, environ: Mapping[str, str]) -> facts.Environmen
     Raises `PythonError`, `UnknownArchError`, `UnknownLayerError` for *overrides* that do not exist; whatever
     else is wrong is a fact.
     """
-    given = environ = dict(environ)
+    given, environ = environ, dict(environ)
     site = _site(overrides, environ)
     python = _named(overrides.python, environ)
     overrides = overrides._replace(python=python)
     asked = python_in_use(environ, ask=False).path if python is None else python
     target, pip, problem = _ask(asked, environ)
     python_home = ""
-    if target is None and "PYTHONHOME" in environ:
+    if target is None and (home := environ.get("PYTHONHOME")):
         # It is a finding of its own; the rest of the report is about what the Python says without it.
-        more = {name: value for name, value in environ.items() if name != "PYTHONHOME"}
-        target, pip, _ = _ask(asked, more)
-        python_home, environ = (problem, more) if target is not None else ("", environ)
-    shown = {name: value for name, value in sorted(given.items()) if _is_shown(name)}
+        del environ["PYTHONHOME"]
+        target, pip, without = _ask(asked, environ)
+        python_home = problem if target is not None else ""
+        environ |= {"PYTHONHOME": home} if without else {}
     venvs = virtual_environments(asked, target, environ)
     broken = tuple(each.path.rstrip("/") + "/" for each in venvs if each.problem)
     known = target is not None or (python is not None and f"{python}/".startswith(broken))
@@ -94,8 +94,7 @@ def gather(overrides: Overrides, environ: Mapping[str, str]) -> facts.Environmen
     index = None
     if target and pip.asked and not pip.problem:
         index = machine.index_state(pip.in_force, environ, target.executable)
-    on_path = shutil.which("python3", path=environ.get("PATH"))
-    other = None if target and on_path and starts(on_path, target) else on_path
+    other = _other_python(target, environ)
     found = facts.EnvironmentFacts(
         site=site,
         host=host,
@@ -120,11 +119,16 @@ def gather(overrides: Overrides, environ: Mapping[str, str]) -> facts.Environmen
         shell=os.path.basename(environ.get("SHELL", "sh")) or "sh",
         user=os.geteuid(),
         editor=machine.editor(environ),
-        environ=MappingProxyType({name: redact(value, name) for name, value in shown.items()}),
+        environ=_shown(given),
     )
     return replace(
         found, installed=_installed(found, environ), unchangeable=machine.unchangeable(_files(found))
     )
+
+
+def _other_python(target: PythonFacts | None, environ: Mapping[str, str]) -> str | None:
+    on_path = shutil.which("python3", path=environ.get("PATH"))
+    return None if target and on_path and starts(on_path, target) else on_path
 
 
 def _present(venvs: Sequence[VenvState]) -> str | None:
@@ -133,8 +137,9 @@ def _present(venvs: Sequence[VenvState]) -> str | None:
     return order[0].path if order else None
 
 
-def _is_shown(name: str) -> bool:
-    return name in _SHOWN or name.startswith("PIP_")
+def _shown(environ: Mapping[str, str]) -> Mapping[str, str]:
+    kept = {name: environ[name] for name in sorted(environ) if name in _SHOWN or name.startswith("PIP_")}
+    return MappingProxyType({name: redact(value, name) for name, value in kept.items()})
 
 
 def _installed(found: facts.EnvironmentFacts, environ: Mapping[str, str]) -> InstalledFacts:

@@ -7,20 +7,29 @@ import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from wheelhouse_resolver.utils import atomic
 
 #: What `weaken` knows, from the most able to the least.
-FILESYSTEMS = ("links", "no-links", "no-links-old-kernel", "no-links-old-filesystem", "no-links-no-function")
+FILESYSTEMS = (
+    "all",
+    "nameless-without-links",
+    "links",
+    "no-links",
+    "no-links-old-kernel",
+    "no-links-old-filesystem",
+    "no-links-no-function",
+)
 
 NAME = "demo-1.0-1000generic-py3-none-any.whl"
 
 
 def put(directory: Path, content: bytes = b"new", name: str = NAME) -> bool:
     """Place *content* under *name*; False when it is there. Raises `AlreadyExistsError`."""
-    with atomic.temporary(str(directory)) as draft:
+    with atomic.temporary(str(directory), hidden=True) as draft:
         draft.file.write(content)
         return atomic.commit(draft, str(directory / name))
 
@@ -43,8 +52,26 @@ class NoRename:
         return -1
 
 
+def refuse_nameless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no file be made without a name, as on NFS."""
+    real = os.open
+
+    def open_named(path: Any, flags: int, *arguments: Any, **options: Any) -> int:
+        if flags & os.O_TMPFILE == os.O_TMPFILE:
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+        return real(path, flags, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", open_named)
+
+
 def weaken(filesystem: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the filesystem the abilities that the one of that name has."""
+    if filesystem == "all":
+        return
+    if filesystem == "nameless-without-links":
+        monkeypatch.setattr(os, "link", refused(errno.EPERM))
+        return
+    refuse_nameless(monkeypatch)
     if filesystem == "links":
         return
     monkeypatch.setattr(os, "link", refused(errno.EPERM))

@@ -567,8 +567,10 @@ def test_what_cannot_be_read_at_all(open_house: Path) -> None:
         (open_house / "nix" / "avx").chmod(0o755)
 
 
-def test_a_draft_that_a_killed_publisher_left(house: WheelhouseFixture) -> None:
-    draft = house.root / "generic" / ".wheelhouse-draft-node-1-2-3.part"
+@pytest.mark.parametrize("place", [".", ".trash"])
+def test_a_draft_that_a_killed_publisher_left(house: WheelhouseFixture, place: str) -> None:
+    draft = house.root / "generic" / place / ".wheelhouse-draft-node-1-2-3.part"
+    draft.parent.mkdir(exist_ok=True)
     draft.write_bytes(b"half a wheel")
     (found,) = findings(house)
     assert (found["kind"], found["severity"]) == ("leftover", "warning")

@@ -17,6 +17,7 @@ from wheelhouse_resolver.builder.records.output import place_wheel
 from wheelhouse_resolver.builder.records.record import BuildRecord, record_of
 from wheelhouse_resolver.utils import atomic
 from wheelhouse_resolver.utils.atomic import AlreadyExistsError
+from wheelhouse_resolver.utils.drafts import Draft
 from wheelhouse_resolver.utils.safe_io import sha256_of
 
 NAME = "demo-1.0-py3-none-any.whl"
@@ -159,7 +160,7 @@ def test_one_that_comes_in_between_is_not_written_over(
     commit = atomic.commit
     other = make_wheel(tmp_path / "other", NAME, files={"demo.py": "meanwhile"})
 
-    def late(source: atomic.Temporary, path: str) -> bool:
+    def late(source: Draft, path: str) -> bool:
         shutil.copy(other, path)
         return commit(source, path)
 

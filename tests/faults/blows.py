@@ -25,10 +25,11 @@ __all__ = [
 
 #: What kinds of filesystem lack.
 FILESYSTEMS = {
-    "links": (),
-    "no-renames": ("renames",),
+    "all": (),
+    "no-nameless": ("nameless",),
+    "no-renames": ("nameless", "renames"),
     "no-links": ("links",),
-    "no-links-no-renames": ("links", "renames"),
+    "no-links-no-renames": ("nameless", "links", "renames"),
 }
 
 Command = list[str | os.PathLike[str]]

@@ -106,7 +106,7 @@ class Runner:
         kill_at:    SIGKILL each before its so-manieth step that changes or syncs a file, counted from 0; half
                     of what that one would write is written. -1: only count the steps.
         fail_at:    let that step fail instead, with the error number *fail_with*.
-        without:    abilities that the filesystem lacks: `links`, `renames`, `locks`.
+        without:    abilities that the filesystem lacks: `nameless` files, `links`, `renames`, `locks`.
         file_size:  the largest file that they may write (bytes).
         user:       who they are (only root may say). group: theirs, if not that of the user's number.
         """
@@ -130,6 +130,15 @@ def _cripple(without: Sequence[str]) -> None:
 
         return refuse
 
+    if "nameless" in without:
+        real_open = os.open
+
+        def open_named(path: Any, flags: int, *arguments: Any, **options: Any) -> int:
+            if flags & os.O_TMPFILE == os.O_TMPFILE:
+                raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+            return real_open(path, flags, *arguments, **options)
+
+        os.open = open_named
     if "links" in without:
         os.link = refusing(errno.EPERM)
     if "renames" in without:

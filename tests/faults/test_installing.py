@@ -17,6 +17,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.factories import clean_environ, make_tree, make_wheel
+from tests.filesystems import refuse_nameless
 from wheelhouse_resolver import Site, Wheelhouse
 from wheelhouse_resolver.publishing.plan import PublishOptions
 
@@ -24,11 +25,6 @@ from wheelhouse_resolver.publishing.plan import PublishOptions
 _HOW = (PublishOptions(), PublishOptions(replace=True), PublishOptions(rebuild=True))
 
 NAME = "demo-1.{}-py3-none-any.whl"
-
-
-#: What uv (0.13.9) says where a file of a directory goes away while it lists that, of whatever name: a draft,
-#: say. It has installed nothing then, and is run again.
-_UV_STOPS = ("Failed to read `--find-links` directory", "No such file or directory (os error 2)")
 
 
 class Build(NamedTuple):
@@ -104,11 +100,6 @@ def beside(tool: str, base: Path, times: int) -> int:
         for _ in range(times):
             start = time.monotonic()
             done = install(tool, writer, base / "target")
-            for _ in range(9):
-                if not all(each in done.stderr for each in _UV_STOPS):
-                    break
-                start = time.monotonic()
-                done = install(tool, writer, base / "target")
             end = time.monotonic()
             assert done.returncode == 0, done.stderr
             (assignment,) = ast.parse((base / "target/demo.py").read_text()).body
@@ -128,12 +119,21 @@ def beside(tool: str, base: Path, times: int) -> int:
 TOOLS = ("pip", "uv pip")
 
 
+@pytest.fixture(params=[True, False], ids=["nameless", "named"])
+def _drafts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drafts that have no name, and those in `.trash/`."""
+    if not request.param:
+        refuse_nameless(monkeypatch)
+
+
+@pytest.mark.usefixtures("_drafts")
 @pytest.mark.parametrize("tool", TOOLS)
 def test_each_install_gets_a_build_that_was_the_best(tool: str, tmp_path: Path) -> None:
     assert beside(tool, tmp_path, 3) > 3
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_drafts")
 @pytest.mark.parametrize("tool", TOOLS)
 def test_many_installs_get_builds_that_were_the_best(tool: str, tmp_path: Path) -> None:
     assert beside(tool, tmp_path, 12 if tool == "pip" else 50) > 12

@@ -12,10 +12,11 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.filesystems import FILESYSTEMS, NAME, put, refused, weaken
+from tests.filesystems import FILESYSTEMS, NAME, put, refuse_nameless, refused, weaken
 from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.utils import atomic
 from wheelhouse_resolver.utils.atomic import AlreadyExistsError
@@ -39,6 +40,11 @@ def _umask() -> Iterator[None]:
     os.umask(before)
 
 
+def names_in(directory: Path) -> list[str]:
+    """The names in *directory*, but for the place of drafts if that is empty."""
+    return [name for name in os.listdir(directory) if name != ".trash" or os.listdir(directory / name)]
+
+
 # -- placing -----------------------------------------------------------------------------------------------
 
 
@@ -50,7 +56,7 @@ def test_a_file_is_placed_once_and_never_over_another(tmp_path: Path) -> None:
     assert (error.value.errno, error.value.filename) == (errno.EEXIST, str(tmp_path / NAME))
     assert not put(tmp_path, b"first")
     assert (tmp_path / NAME).read_bytes() == b"first"
-    assert os.listdir(tmp_path) == [NAME]
+    assert names_in(tmp_path) == [NAME]
 
 
 @pytest.mark.usefixtures("_filesystem")
@@ -80,14 +86,65 @@ def test_everybody_can_read_whatever_the_umask(tmp_path: Path) -> None:
         assert stat.S_IMODE(directory.stat().st_mode) == 0o755
 
 
-def test_no_wheel_name_stands_for_what_is_being_written(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("_filesystem")
+@pytest.mark.parametrize("name", [NAME, "other"])
+def test_no_name_comes_and_goes_in_the_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    put(tmp_path, b"old")
+    seen: list[list[str]] = []
+
+    def looking(module: Any, function: str) -> None:
+        real = getattr(module, function)
+
+        def look(*arguments: Any, **options: Any) -> Any:
+            seen.append(os.listdir(tmp_path))
+            return real(*arguments, **options)
+
+        monkeypatch.setattr(module, function, look)
+
+    for function in ("link", "rename", "unlink", "fsync", "close", "fchmod"):
+        looking(os, function)
+    with contextlib.suppress(AlreadyExistsError):
+        put(tmp_path, b"new", name)
+    assert len(seen) > 2
+    assert {each for names in seen for each in names} <= {NAME, name, ".trash"}
+
+
+@pytest.mark.parametrize("nameless", [True, False])
+def test_nobody_else_reads_what_is_being_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nameless: bool
+) -> None:
+    if not nameless:
+        refuse_nameless(monkeypatch)
     with atomic.temporary(str(tmp_path)) as draft:
         draft.file.write(b"part")
         draft.file.flush()
-        (name,) = os.listdir(tmp_path)
-        assert not name.endswith(".whl")
         assert stat.S_IMODE(os.stat(draft.path).st_mode) == 0o600
-    assert os.listdir(tmp_path) == []
+        assert Path(draft.path).read_bytes() == b"part"
+        assert len(os.listdir(tmp_path)) == (not nameless)
+    assert names_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("kind", ["sticky", "unwritable", "link"])
+def test_a_draft_is_not_where_others_could_exchange_it_or_one_may_not_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    refuse_nameless(monkeypatch)
+    (house := tmp_path / "house").mkdir()
+    trash = house / ".trash"
+    if kind == "link":
+        (tmp_path / "elsewhere").mkdir()
+        trash.symlink_to(tmp_path / "elsewhere")
+    else:
+        trash.mkdir()
+    if kind == "sticky":
+        house.chmod(0o1777)
+    elif kind == "unwritable":
+        monkeypatch.setattr(os, "access", lambda path, _: path != str(trash))
+    with atomic.temporary(str(house), hidden=True) as draft:
+        assert os.path.dirname(draft.path) == str(house)
+    assert os.listdir(house) == [".trash"]
 
 
 def test_content_is_on_disk_before_the_name_and_the_name_before_the_answer(
@@ -100,10 +157,10 @@ def test_content_is_on_disk_before_the_name_and_the_name_before_the_answer(
         told.append("directory" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
         fsync(descriptor)
 
-    def noting_link(source: str, target: str) -> None:
+    def noting_link(source: str, target: str, **options: Any) -> None:
         assert Path(source).read_bytes() == b"new"
         told.append("link")
-        link(source, target)
+        link(source, target, **options)
 
     monkeypatch.setattr(os, "fsync", noting_fsync)
     monkeypatch.setattr(os, "link", noting_link)
@@ -134,7 +191,7 @@ def test_what_the_system_refuses_is_told_with_the_path_and_leaves_nothing(
         put(tmp_path)
     assert error.value.path == str(tmp_path / NAME)
     monkeypatch.undo()
-    assert os.listdir(tmp_path) == []
+    assert names_in(tmp_path) == []
 
 
 def test_without_links_and_renames_and_locks_nothing_is_placed_rather_than_overwritten(
@@ -145,7 +202,27 @@ def test_without_links_and_renames_and_locks_nothing_is_placed_rather_than_overw
     monkeypatch.setattr(fcntl, "flock", refused(errno.ENOLCK))
     with pytest.raises(OutputError):
         put(tmp_path)
-    assert os.listdir(tmp_path) == []
+    assert names_in(tmp_path) == []
+
+
+def test_a_file_without_a_name_that_cannot_get_one_goes_on_as_one_with_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with atomic.temporary(str(tmp_path), hidden=True) as draft:
+        draft.file.write(b"first, ")
+        draft.file.flush()
+        os.fchmod(draft.file.fileno(), 0o640)
+        before = os.fstat(draft.file.fileno())
+        monkeypatch.setattr(os, "link", refused(errno.EPERM))
+        draft.named()
+        assert os.path.dirname(draft.path) == str(tmp_path / ".trash")
+        after = os.stat(draft.path)
+        assert (after.st_mode, after.st_mtime_ns) == (before.st_mode, before.st_mtime_ns)
+        draft.file.write(b"second")
+        assert atomic.clear_temporary(str(tmp_path)) == 0  # it is locked
+        assert atomic.commit(draft, str(tmp_path / NAME))
+    assert (tmp_path / NAME).read_bytes() == b"first, second"
+    assert os.listdir(tmp_path / ".trash") == []
 
 
 @pytest.mark.usefixtures("_filesystem")
@@ -167,7 +244,7 @@ def test_of_many_who_want_one_name_one_gets_it(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert [(tmp_path / NAME).read_bytes()] == placed
-    assert os.listdir(tmp_path) == [NAME]
+    assert names_in(tmp_path) == [NAME]
 
 
 # -- drafts ------------------------------------------------------------------------------------------------
@@ -188,8 +265,15 @@ def test_what_a_killed_publisher_left_is_cleared(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == [f"{atomic.TEMPORARY_PREFIX}notes.txt", "other.part"]
 
 
-def test_what_a_running_publisher_writes_is_not_cleared(tmp_path: Path) -> None:
-    with atomic.temporary(str(tmp_path)) as draft:
+@pytest.mark.parametrize("nameless", [True, False])
+def test_what_a_running_publisher_writes_is_not_cleared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nameless: bool
+) -> None:
+    if not nameless:
+        refuse_nameless(monkeypatch)
+    with atomic.temporary(str(tmp_path), hidden=True) as draft:
+        draft.named()
+        assert atomic.temporary_files(str(tmp_path)) == [draft.path]
         assert atomic.clear_temporary(str(tmp_path)) == 0
         assert os.path.exists(draft.path)
 
@@ -198,6 +282,7 @@ def test_a_draft_that_is_taken_for_a_leftover_as_it_is_made_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Another publisher locks the new file first, and removes it a moment later.
+    refuse_nameless(monkeypatch)
     flock = fcntl.flock
     cleaners: list[threading.Thread] = []
 
@@ -219,7 +304,7 @@ def test_a_draft_that_is_taken_for_a_leftover_as_it_is_made_is_made_again(
     monkeypatch.setattr(fcntl, "flock", slowly)
     assert put(tmp_path)
     cleaners[0].join()
-    assert os.listdir(tmp_path) == [NAME]
+    assert names_in(tmp_path) == [NAME]
 
 
 @pytest.mark.usefixtures("_no_locks")
@@ -230,7 +315,7 @@ def test_where_there_are_no_locks_a_draft_is_a_leftover_after_a_day(tmp_path: Pa
     a_day_ago = time.time() - 24 * 3600 - 60
     os.utime(path, (a_day_ago, a_day_ago))
     assert atomic.clear_temporary(str(tmp_path)) == 1
-    assert os.listdir(tmp_path) == [NAME]
+    assert names_in(tmp_path) == [NAME]
 
 
 def test_clearing_follows_no_link(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.filesystems import refuse_nameless
 from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.utils.filesystem import make_directory, write_text
 
@@ -161,12 +163,15 @@ def test_a_directory_that_is_not_ours_is_an_error(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
 
 
+@pytest.mark.parametrize("nameless", [True, False], ids=["nameless", "named"])
 @pytest.mark.parametrize("planted", ["file", "link", "pipe"])
 def test_what_somebody_put_in_the_way_is_neither_followed_nor_waited_for(
-    planted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    planted: str, nameless: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even by one who could foresee the name."""
     monkeypatch.setattr(os, "urandom", bytes)
+    if not nameless:
+        refuse_nameless(monkeypatch)
     precious = tmp_path / "precious"
     precious.write_text("precious")
     way = tmp_path / f".pip.conf.{bytes(8).hex()}~"
@@ -176,10 +181,72 @@ def test_what_somebody_put_in_the_way_is_neither_followed_nor_waited_for(
         way.symlink_to(precious)
     else:
         os.mkfifo(way)
-    with pytest.raises(OutputError):
-        write_text(str(tmp_path / "pip.conf"), "new")
+    path = tmp_path / "pip.conf"
+    if nameless or planted == "file":
+        assert write_text(str(path), "new")
+    else:
+        with pytest.raises(OutputError):
+            write_text(str(path), "new")
+    assert path.exists() == (nameless or planted == "file")
     assert precious.read_text() == "precious"
-    assert os.path.lexists(way)
+    assert os.path.lexists(way) == (planted != "file")  # that could be a killed run's
+
+
+def drafts_in(directory: Path) -> list[str]:
+    return sorted(name for name in os.listdir(directory) if name.endswith("~"))
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["new", "replaced"])
+@pytest.mark.parametrize("nameless", [True, False], ids=["nameless", "named"])
+def test_what_a_killed_run_has_left_goes_when_the_same_name_is_written(
+    nameless: bool, old: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not nameless:
+        refuse_nameless(monkeypatch)
+    path = tmp_path / "pip.conf"
+    if old:
+        path.write_text("old")
+    child = os.fork()
+    if child == 0:
+        for function in ("replace", "link"):
+            monkeypatch.setattr(os, function, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+        write_text(str(path), "killed")
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert len(drafts_in(tmp_path)) == (not nameless)
+    others = {f".pip.conf.{'0' * 15}~", f".pip.config.{'0' * 16}~", ".pip.conf.swp", "pip.conf~"}
+    for name in others:
+        (tmp_path / name).touch()
+    assert write_text(str(path), "new")
+    assert path.read_text() == "new"
+    assert {*os.listdir(tmp_path)} == {"pip.conf", *others}
+
+
+@pytest.mark.parametrize("nameless", [True, False], ids=["nameless", "named"])
+def test_writers_of_one_name_do_not_take_each_others_drafts(
+    nameless: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not nameless:
+        refuse_nameless(monkeypatch)
+    path = tmp_path / "pip.conf"
+    texts = [str(number) * 1000 for number in range(8)]
+    problems: list[BaseException] = []
+
+    def write(text: str) -> None:
+        try:
+            for number in range(20):
+                write_text(str(path), f"{text}{number}")
+        except BaseException as error:  # noqa: BLE001 - the test is to see it
+            problems.append(error)
+
+    threads = [threading.Thread(target=write, args=(text,)) for text in texts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+    assert path.read_text() in {f"{text}19" for text in texts}
+    assert os.listdir(tmp_path) == ["pip.conf"]
 
 
 @pytest.mark.parametrize("mask", [0o022, 0o002, 0o027, 0o077], ids=oct)

@@ -220,7 +220,6 @@ def _read_directory(site: Site, directory: Directory, number: int, wheels: _Entr
             path, fix = os.path.join(directory.path, name), withdraw_command(site, directory, name)
             message = "pip older than 24.0 takes it for a source archive, and may build it"
             yield Finding(FindingKind.SOURCE, message, (path,), fix)
-        elif name.startswith(atomic.TEMPORARY_PREFIX):
-            path = os.path.join(directory.path, name)
-            message = "a temporary file of a publisher that is running or was killed"
-            yield Finding(FindingKind.LEFTOVER, message, (path,), site.command("restamp"))
+    for path in atomic.temporary_files(directory.path):
+        message = "a temporary file of a publisher that is running or was killed"
+        yield Finding(FindingKind.LEFTOVER, message, (path,), site.command("restamp"))

@@ -19,6 +19,7 @@ from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.publishing.errors import PublishError
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils import atomic
+from wheelhouse_resolver.utils.drafts import Draft, lock
 from wheelhouse_resolver.utils.filesystem import make_directory, sync_directory
 
 #: What tells whether a file is still the same: its size and time of modification, which a backup keeps.
@@ -87,7 +88,7 @@ class Journal:
             self._run = last + 1 if numbers.get(last, True) else last
             yield
 
-    def record(self, path: str, known: tuple[int, ...], new: str, temporary: atomic.Temporary) -> None:
+    def record(self, path: str, known: tuple[int, ...], new: str, temporary: Draft) -> None:
         """Note that the wheel at *path* is to be called *new*, and be what *temporary* is.
 
         *known*: the `file_id` of the wheel. Raises `OutputError`.
@@ -166,7 +167,7 @@ class Journal:
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             descriptor = os.open(self.path, flags, 0o666)
             try:
-                atomic.lock(descriptor, wait=True)  # over a network, appending alone is not one step
+                lock(descriptor, wait=True)  # over a network, appending alone is not one step
                 while data:
                     data = data[os.write(descriptor, data) :]
                 os.fsync(descriptor)

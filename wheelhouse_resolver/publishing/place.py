@@ -15,6 +15,7 @@ from wheelhouse_resolver.publishing.report import FileChange
 from wheelhouse_resolver.publishing.withdrawal import withdraw_command
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils import atomic
+from wheelhouse_resolver.utils.drafts import Draft
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP
 from wheelhouse_resolver.wheelfile.build_tag import BAND
 from wheelhouse_resolver.wheelfile.rewrite import rewrite
@@ -63,9 +64,9 @@ def _place(site: Site, planned: PlannedWheel, journal: Journal | None) -> FileCh
 @contextlib.contextmanager
 def _written(
     planned: PlannedWheel, journal: Journal | None = None
-) -> Iterator[tuple[atomic.Temporary, tuple[int, ...]]]:
+) -> Iterator[tuple[Draft, tuple[int, ...]]]:
     """The wheel that *planned* makes, in a temporary file, and the `trash.file_id` of its source."""
-    with atomic.temporary(planned.directory.path) as temporary:
+    with atomic.temporary(planned.directory.path, hidden=True) as temporary:
         try:
             source = trash.file_id(planned.wheel.path)
             rewrite(planned.wheel, planned.change, temporary.file)
@@ -81,7 +82,7 @@ def _written(
         yield temporary, source
 
 
-def _commit(site: Site, planned: PlannedWheel, temporary: atomic.Temporary) -> str:
+def _commit(site: Site, planned: PlannedWheel, temporary: Draft) -> str:
     """Give the finished file its name; what came of it."""
     replace = planned.options.replace
     if planned.former and not replace and not atomic.same_content(planned.former, temporary):

@@ -12,11 +12,12 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from wheelhouse_resolver.errors import OutputError
-from wheelhouse_resolver.utils import atomic
+from wheelhouse_resolver.utils import atomic, drafts
+from wheelhouse_resolver.utils.drafts import Draft
 from wheelhouse_resolver.utils.filesystem import make_directory, share, sync_directory
 
 #: Where withdrawn wheels are kept, in the directory that they were in.
-TRASH = ".trash"
+TRASH = drafts.TRASH
 
 #: The file in it that publishers lock who replace a file there.
 _LOCK = "lock"
@@ -108,7 +109,7 @@ def move_to_trash(path: str, slot: str | None = None) -> Trashed:
     return moved
 
 
-def replace_at(path: str, temporary: atomic.Temporary) -> None:
+def replace_at(path: str, temporary: Draft) -> None:
     """Put the finished, synced *temporary* file in the place of the one at *path*, which goes to `.trash/`.
 
     In one step: whoever looks finds one or the other, and after an error the old one. Only where the
@@ -129,19 +130,19 @@ def replace_at(path: str, temporary: atomic.Temporary) -> None:
                 os.rmdir(slot)
 
 
-def _exchanged(path: str, temporary: atomic.Temporary, kept: str) -> bool:
+def _exchanged(path: str, temporary: Draft, kept: str) -> bool:
     """Exchange the two files (Linux 3.15; not on NFS); False, having changed nothing, if that fails."""
     done = False
-    os.rename(temporary.path, kept)  # no kill must leave the old one where it is taken for a leftover
+    os.rename(temporary.named(), kept)  # no kill must leave the old one where it is taken for a leftover
     try:
         done = atomic.exchange(kept, path)
     finally:
         if not done:
-            os.rename(kept, temporary.path)
+            os.rename(kept, temporary.named())
     return done
 
 
-def _linked(path: str, temporary: atomic.Temporary, kept: str) -> bool:
+def _linked(path: str, temporary: Draft, kept: str) -> bool:
     """Link the old one into the trash and rename over it; False, having changed nothing, without links.
 
     Locked, or what a faster publisher put there in between would be lost.
@@ -157,14 +158,14 @@ def _linked(path: str, temporary: atomic.Temporary, kept: str) -> bool:
         except OSError:
             return False
         try:
-            os.rename(temporary.path, path)
+            os.rename(temporary.named(), path)
         except BaseException:
             os.unlink(kept)
             raise
     return True
 
 
-def _moved(path: str, temporary: atomic.Temporary, kept: str) -> None:
+def _moved(path: str, temporary: Draft, kept: str) -> None:
     """Move the old one away, and name the new one; on any error the old one is put back."""
     with suppress(FileNotFoundError):  # somebody else has moved it
         os.rename(path, kept)

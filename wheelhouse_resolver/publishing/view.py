@@ -16,6 +16,7 @@ from wheelhouse_resolver.tree import listing
 from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.tree.reader import wheels_in
 from wheelhouse_resolver.utils.atomic import writing
+from wheelhouse_resolver.utils.drafts import TRASH, place_for
 from wheelhouse_resolver.utils.filesystem import make_directory
 from wheelhouse_resolver.wheelfile.build_tag import StampError, stamped_name
 
@@ -50,6 +51,9 @@ def make_view(site: Site, output: str) -> ViewReport:
             if os.path.isdir(directory.path):
                 make_directory(place, shared=True)
             present = _present(place, site.root)
+            for name in _present(os.path.join(place, TRASH), site.root):  # what a killed run has left
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(os.path.join(place, TRASH, name))
             for name, target in wanted.items():
                 if present.get(name) == target:
                     kept += 1
@@ -106,7 +110,8 @@ def _link(place: str, name: str, target: str, present: dict[str, str]) -> list[s
             if not os.path.islink(path) or os.readlink(path) != target:  # else another run was faster
                 return [f"{path}: already exists and is not ours"]
         return []
-    temporary = os.path.join(place, f".{name}.{os.uname().nodename}.{os.getpid()}~")
+    make_directory(os.path.join(place, TRASH), shared=True)
+    temporary = os.path.join(place_for(place), f".{name}.{os.uname().nodename}.{os.getpid()}~")
     while True:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)

@@ -1,8 +1,7 @@
 """Putting files into a wheelhouse: atomically, durably, never over another file.
 
-A file is written under a temporary name that installers ignore, synced, and given its name by a hard link,
-which fails if the name is taken. So a kill at any instant leaves whole wheels only, and at most a temporary
-file, which the next run removes.
+A file is written as a draft, synced, and given its name by a hard link, which fails if the name is taken.
+So a kill at any instant leaves whole wheels only, and at most a draft, which the next run removes.
 """
 
 from __future__ import annotations
@@ -13,28 +12,20 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from typing import IO, Any, NamedTuple
+from typing import Any
 
 from wheelhouse_resolver.errors import OutputError, WheelhouseError
+from wheelhouse_resolver.utils.drafts import NO_LINKS, NO_LOCKS, TRASH, Draft, clear, draft, found, place_for
 from wheelhouse_resolver.utils.filesystem import make_directory, open_regular, share, sync_directory
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP, sha256_of
 
-#: How temporary names begin and end; installers look at names ending in .whl only.
+#: How the names of drafts begin and end; installers look at names ending in .whl only.
 TEMPORARY_PREFIX = ".wheelhouse-draft-"
 
 _SUFFIX = ".part"
 
-#: What a filesystem answers that has no locks.
-_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
-
-#: On a filesystem without locks a temporary file is taken for dead after this long (s).
-_DEAD_AFTER = 24 * 3600
-
 #: Wheels are for everybody to read, whatever the publisher's umask.
 _FILE_MODE = 0o644
-
-#: What a filesystem answers that has no hard links (vfat, some FUSE and object stores).
-_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
 
 #: The flags of renameat2, and what it answers where it cannot do that, or a name is taken or missing.
 _NO_REPLACE, _EXCHANGE = 1, 2
@@ -47,13 +38,6 @@ class AlreadyExistsError(WheelhouseError, FileExistsError):
     _message = "{path}: already exists with different content"
     _errno = errno.EEXIST
     path: str
-
-
-class Temporary(NamedTuple):
-    """A file being written under a name that installers ignore."""
-
-    path: str
-    file: IO[bytes]
 
 
 @contextlib.contextmanager
@@ -77,55 +61,25 @@ def _in_the_way(error: OSError) -> str | None:
 
 
 @contextlib.contextmanager
-def temporary(directory: str) -> Iterator[Temporary]:
-    """A new, empty temporary file in *directory* (made if missing); removed when the block ends.
+def temporary(directory: str, *, hidden: bool = False) -> Iterator[Draft]:
+    """A new draft for *directory* (made if missing), gone when the block ends unless it has been placed.
 
-    While it is written it is locked, so that nobody takes it for a leftover. Raises `OutputError`.
+    *hidden*: installers may be reading the directory, so if the draft must have a name, it is one in
+    `.trash/` (made if missing). Raises `OutputError`.
     """
-    with writing(directory):
-        make_directory(directory, shared=True)
-    path, file = "", None
-    try:
-        while file is None:
-            name = f"{os.uname().nodename}-{os.getpid()}-{time.time_ns()}-{os.urandom(4).hex()}"
-            # Known before it is made: whenever an interrupt comes, it is removed.
-            path = os.path.join(directory, f"{TEMPORARY_PREFIX}{name}{_SUFFIX}")
-            with writing(directory):
-                file = _locked_file(path)
-        yield Temporary(path, file)
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(path)
-        if file is not None:
-            with contextlib.suppress(OSError):  # closing may fail once more on a full disk
-                file.close()
 
+    def naming() -> str:
+        if hidden:
+            with contextlib.suppress(OutputError):
+                make_directory(os.path.join(directory, TRASH), shared=True)
+        name = f"{os.uname().nodename}-{os.getpid()}-{time.time_ns()}-{os.urandom(4).hex()}"
+        return os.path.join(place_for(directory), f"{TEMPORARY_PREFIX}{name}{_SUFFIX}")
 
-def _locked_file(path: str) -> IO[bytes] | None:
-    """The new file at *path*, locked; None if somebody has taken it for a leftover between the two."""
-    file = open(path, "x+b", opener=lambda name, flags: os.open(name, flags, 0o600))  # noqa: SIM115
-    try:
-        lock(file.fileno(), wait=True)
-        if os.path.exists(path):
-            return file
-    except BaseException:
-        file.close()
-        raise
-    file.close()
-    return None
-
-
-def lock(descriptor: int, *, wait: bool = False) -> bool:
-    """Lock an open file. False: somebody else has it (unless *wait*). A filesystem may have no locks."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
-        return time.time() - os.fstat(descriptor).st_mtime > _DEAD_AFTER
-    return True
+    with contextlib.ExitStack() as stack:
+        with writing(directory):
+            make_directory(directory, shared=True)
+            made = stack.enter_context(draft(directory, naming, 0o600))
+        yield made
 
 
 def open_lock(path: str) -> int:
@@ -154,14 +108,14 @@ def holding(path: str, *, shared: bool) -> Iterator[bool]:
         except BlockingIOError:
             held = False
         except OSError as error:
-            if error.errno not in _NO_LOCKS:
+            if error.errno not in NO_LOCKS:
                 raise
         yield held
     finally:
         os.close(descriptor)
 
 
-def commit(temporary: Temporary, path: str) -> bool:
+def commit(temporary: Draft, path: str) -> bool:
     """Give the finished *temporary* file the name *path*, for everybody to read; its content is synced first.
 
     False, having changed nothing, when a file of the same content has that name. Raises
@@ -169,7 +123,7 @@ def commit(temporary: Temporary, path: str) -> bool:
     """
     with writing(path):
         sync(temporary, _FILE_MODE)
-        while not give_name(temporary.path, path):
+        while not _given(temporary, path):
             if same_content(path, temporary):
                 return False
             if os.path.lexists(path):
@@ -178,14 +132,14 @@ def commit(temporary: Temporary, path: str) -> bool:
     return True
 
 
-def sync(temporary: Temporary, mode: int) -> None:
+def sync(temporary: Draft, mode: int) -> None:
     """Bring the content of *temporary* to the disk, and give it the permissions *mode*. Raises `OSError`."""
     temporary.file.flush()
     os.fchmod(temporary.file.fileno(), mode)
     os.fsync(temporary.file.fileno())
 
 
-def same_content(path: str, temporary: Temporary) -> bool:
+def same_content(path: str, temporary: Draft) -> bool:
     """Whether the file at *path* holds what *temporary* does: the same bytes, or as a zip the same files.
 
     An archive is not compared by its bytes alone, since another release of zlib compresses the same files
@@ -210,6 +164,14 @@ def same_content(path: str, temporary: Temporary) -> bool:
         return False
 
 
+def _given(temporary: Draft, path: str) -> bool:
+    """Give *temporary* the name *path*; False when it is taken."""
+    try:
+        return temporary.link(path) or give_name(temporary.named(), path)
+    except FileExistsError:
+        return False
+
+
 def give_name(source: str, path: str) -> bool:
     """Give the file at *source* the name *path* as well (or instead); False when it is taken."""
     try:
@@ -217,7 +179,7 @@ def give_name(source: str, path: str) -> bool:
     except FileExistsError:
         return False
     except OSError as error:
-        if error.errno not in _NO_LINKS:
+        if error.errno not in NO_LINKS:
             raise
         return _rename(source, path)
     return True
@@ -270,31 +232,17 @@ def _renameat2(source: str, path: str, flags: int) -> int:
 
 
 def temporary_files(directory: str) -> list[str]:
-    """The paths of the temporary files in *directory*, whether or not their publishers are running."""
-    try:
-        names = os.listdir(directory)
-    except OSError:
-        return []
-    return [
-        os.path.join(directory, name)
-        for name in sorted(names)
-        if name.startswith(TEMPORARY_PREFIX) and name.endswith(_SUFFIX)
-    ]
+    """The paths of the drafts in *directory* and its `.trash/`, whether or not anybody writes them."""
+    return found(directory, _is_draft)
 
 
 def clear_temporary(directory: str) -> int:
-    """Remove the temporary files in *directory* that no running publisher holds.
+    """Remove the drafts in *directory* and its `.trash/` that no running publisher holds.
 
     Returns how many. What cannot be removed stays for somebody who can.
     """
-    cleared = 0
-    for path in temporary_files(directory):
-        with contextlib.suppress(OSError):
-            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-            try:
-                if lock(descriptor):
-                    os.unlink(path)
-                    cleared += 1
-            finally:
-                os.close(descriptor)
-    return cleared
+    return clear(directory, _is_draft)
+
+
+def _is_draft(name: str) -> bool:
+    return name.startswith(TEMPORARY_PREFIX) and name.endswith(_SUFFIX)

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.errors import OutputError
+from wheelhouse_resolver.utils import drafts
 
 if TYPE_CHECKING:
     from io import BufferedReader
@@ -54,8 +55,6 @@ def write_text(path: str, text: str, *, shared: bool = False) -> bool:
     content = text.encode("utf-8")
     # Replacing a symbolic link would cut it; what it points to is meant.
     target = os.path.realpath(path)
-    # The directory may be one that others write to: what they put there is neither followed nor waited for.
-    temporary = os.path.join(os.path.dirname(target), f".{os.path.basename(target)}.{os.urandom(8).hex()}~")
     try:
         try:
             mode = os.stat(path).st_mode
@@ -66,26 +65,42 @@ def write_text(path: str, text: str, *, shared: bool = False) -> bool:
                 file.write(content)
             return True
         if mode is not None:
-            with open(target, "rb") as file:
-                if file.read(len(content) + 1) == content:
+            with open(target, "rb") as old:
+                if old.read(len(content) + 1) == content:
                     return False
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        try:
-            with open(descriptor, "wb") as file:
-                if mode is not None:
-                    os.fchmod(descriptor, mode & 0o777)
-                elif shared:
-                    os.fchmod(descriptor, os.fstat(descriptor).st_mode & 0o777 | 0o444)
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, target)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        _write(target, content, mode, shared=shared)
     except OSError as error:
         raise OutputError.from_os(path, error) from error
     return True
+
+
+def _write(path: str, content: bytes, mode: int | None, *, shared: bool) -> None:
+    """Write a draft, and put it in the place of the file at *path*, if there is one: it has that *mode*."""
+    directory, name = os.path.split(path)
+    start = f".{name[:200]}."
+
+    def is_draft(name: str) -> bool:
+        return name.startswith(start) and len(name) == len(start) + 17 and name.endswith("~")
+
+    def naming() -> str:
+        # The directory may be one that others write to: they cannot know what to put in the way.
+        return os.path.join(drafts.place_for(directory), f"{start}{os.urandom(8).hex()}~")
+
+    drafts.clear(directory, is_draft)
+    with drafts.draft(directory, naming, 0o666) as draft:
+        draft.file.write(content)
+        draft.file.flush()
+        descriptor = draft.file.fileno()
+        if mode is not None:
+            os.fchmod(descriptor, mode & 0o777)
+        elif shared:
+            os.fchmod(descriptor, os.fstat(descriptor).st_mode & 0o777 | 0o444)
+        os.fsync(descriptor)
+        if mode is None:
+            with suppress(FileExistsError):  # another run was faster
+                if draft.link(path):
+                    return
+        os.replace(draft.named(), path)
 
 
 def make_directory(path: str, *, shared: bool = False) -> bool:

@@ -22,6 +22,7 @@ from packaging.version import Version
 
 from wheelhouse_resolver.errors import FileProblemError, OutputError, reason_of
 from wheelhouse_resolver.utils import atomic
+from wheelhouse_resolver.utils.drafts import Draft
 from wheelhouse_resolver.utils.elf import ElfFile, read_elf
 from wheelhouse_resolver.utils.filesystem import open_regular
 from wheelhouse_resolver.utils.process import run
@@ -147,13 +148,13 @@ def _write(wheel: ValidatedWheel, change: Rewrite, output_directory: str | None)
     return Relabelled(target, "replaced")
 
 
-def _replace(target: str, new: atomic.Temporary) -> str:
+def _replace(target: str, new: Draft) -> str:
     """Replace the wheel that *new* was made from, in one step."""
     if atomic.same_content(target, new):
         return "present"
     with atomic.writing(target):
         atomic.sync(new, os.stat(target).st_mode & 0o777)
-        os.replace(new.path, target)
+        os.replace(new.named(), target)
     return "replaced"
 
 

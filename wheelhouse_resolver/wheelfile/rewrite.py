@@ -79,7 +79,8 @@ def rewrite(wheel: ValidatedWheel, change: Rewrite, output: IO[bytes]) -> None:
         target.close()
     except BaseException:
         # An interrupt may leave it half written: to close it there raises another error.
-        target.fp = io.BytesIO()
+        if target.fp is not None:  # else closing it is what failed
+            target.fp = io.BytesIO()
         raise
 
 

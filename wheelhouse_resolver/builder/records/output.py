@@ -33,7 +33,7 @@ def place_wheel(wheel: str, directory: str, record: BuildRecord) -> BuildRecord:
     target = os.path.join(directory, filename)
     record = replace(record, wheel=filename, wheel_sha256=sha256_of(wheel), result=BUILT, problem="")
     atomic.clear_temporary(directory)
-    with atomic.temporary(directory) as draft:
+    with atomic.temporary(directory, hidden=True) as draft:
         try:
             with open(wheel, "rb") as file:
                 shutil.copyfileobj(file, draft.file)

@@ -89,7 +89,7 @@ def gone(case: Case, monkeypatch: pytest.MonkeyPatch, *command: str | Path) -> s
         for step in ("link", "unlink", "rename", "replace", "symlink", "mkdir", "rmdir", "fsync", "open"):
             patch.setattr(os, step, looking(getattr(os, step)))
         patch.setattr(builtins, "open", looking(open))
-        assert main([*map(os.fspath, command), "--root", str(case.root)]) == 0
+        assert main([*(os.fspath(each) for each in command), "--root", str(case.root)]) == 0
     assert names.steps > 5
     return names.gone
 

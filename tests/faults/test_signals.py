@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -106,20 +107,57 @@ def test_an_audit_ends_with_its_workers_and_without_a_word(
     wait_until(lambda: all(map(has_ended, workers)))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_publish_that_is_ended_leaves_no_draft(number: signal.Signals, tmp_path: Path) -> None:
+#: How to start the program on a filesystem that has no files without a name.
+_NAMED = (
+    "import os\n"
+    "real = os.open\n"
+    "def named(path, flags, *more, **options):\n"
+    "    if flags & os.O_TMPFILE == os.O_TMPFILE:\n"
+    "        raise OSError(95, 'Operation not supported')\n"
+    "    return real(path, flags, *more, **options)\n"
+    "os.open = named\n"
+    "from wheelhouse_resolver.cli.main import entry_point\n"
+    "entry_point()\n"
+)
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def drafts_of(process: subprocess.Popen[str], root: Path) -> list[str]:
+    """The files below *root* that it has open."""
+    found: list[str] = []
+    with contextlib.suppress(OSError):
+        directory = f"/proc/{process.pid}/fd"
+        found = [os.readlink(f"{directory}/{each}") for each in os.listdir(directory)]
+    return [path for path in found if path.startswith(f"{root}/") and not os.path.isdir(path)]
+
+
+@pytest.mark.parametrize(
+    ("number", "nameless"),
+    [*((each, False) for each in _ENDING), *((each, True) for each in (*_ENDING, signal.SIGKILL))],
+)
+def test_a_publish_that_is_ended_leaves_no_draft(
+    number: signal.Signals, nameless: bool, tmp_path: Path
+) -> None:
     root, inbox = tmp_path / "tree", tmp_path / "inbox"
     make_tree(root, {})
     wheels = [
         make_wheel(inbox, f"demo{each}-1.0-py3-none-any.whl", files={"data": os.urandom(4_000_000)})
         for each in range(12)
     ]
-    process = start("publish", *wheels, "--root", root)
-    wait_until(lambda: leftovers(root) or process.poll() is not None)
+    program = ["-m", "wheelhouse_resolver"] if nameless else ["-c", _NAMED]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(
+        [sys.executable, *program, "publish", *wheels, "--root", root],
+        env=clean_environ(), stdout=pipe, stderr=pipe, text=True, start_new_session=True,
+    )  # fmt: skip
+    wait_until(lambda: drafts_of(process, root) or process.poll() is not None)
+    assert not (nameless and leftovers(root))
     process.send_signal(number)
     with process:
         _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (128 + number, "")
+    code = -number if number is signal.SIGKILL else 128 + number
+    assert (process.returncode, err) == (code, "")
     assert leftovers(root) == []
 
 

@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -316,9 +317,9 @@ def test_a_line_is_on_the_disk_before_its_wheel_is_renamed(
     seen = []
     link = os.link
 
-    def watched(source: str, path: str) -> None:
+    def watched(source: str, path: str, **options: Any) -> None:
         seen.append((os.path.basename(path), journal_of(house).read_text()))
-        link(source, path)
+        link(source, path, **options)
 
     monkeypatch.setattr(os, "link", watched)
     house.run("restamp")

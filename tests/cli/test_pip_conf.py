@@ -3,12 +3,14 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Cli
-from tests.factories import BUILTIN_LABELS, REAL_LAYOUT, make_tree
+from tests.factories import BUILTIN_LABELS, REAL_LAYOUT, clean_environ, make_tree, make_wheel
+from tests.pips import fetch_pip
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.installers.pip_config import FORMATS, pip_config
 from wheelhouse_resolver.site.model import Site
@@ -103,6 +105,40 @@ def test_a_constraints_file_that_stops_pip_is_a_warning(
     assert "one[x] (" in cli("pip-conf", "--config", config, *GENTOO).err
     (tmp_path / "more.txt").write_text("one\n")
     assert cli("pip-conf", "--config", config, *GENTOO).err == ""
+
+
+def test_a_build_constraint_that_is_missing_is_a_warning(cli: Cli, root: Path, tmp_path: Path) -> None:
+    """pip opens it for wheels, too; what is in it counts where it builds."""
+    config, limits = tmp_path / "site.toml", tmp_path / "build.txt"
+    config.write_text(f'root = "{root}"\n[pip]\nbuild-constraint = "{limits}"\n')
+    problem = f"the build-constraint {limits} cannot be read (No such file or directory): "
+    problem += "every pip install fails (pip 25.3 and later)"
+    assert cli("pip-conf", "--config", config, *GENTOO).err == f"warning: {problem}\n"
+    assert problem in cli("audit", "--config", config).out
+    limits.write_text("not a requirement!\n")
+    assert cli("pip-conf", "--config", config, *GENTOO).err == ""
+
+
+@pytest.mark.network
+@pytest.mark.slow
+@pytest.mark.parametrize("release", ["25.2", "25.3", "26.3"])
+def test_what_pip_does_with_one_and_with_options_that_it_no_longer_has(
+    release: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    make_wheel(tmp_path / "links", "demo-1.0-py3-none-any.whl")
+    pip = fetch_pip(f"pip=={release}", tmp_path_factory.getbasetemp())
+    (tmp_path / "content.txt").write_text("not a requirement!\n")
+    (tmp_path / "option.txt").write_text("--global-option=-q\ndemo\n")
+
+    def installs(limits: str, *asked: str) -> bool:
+        environ = {**clean_environ(), "PIP_CONFIG_FILE": os.devnull, "PIP_BUILD_CONSTRAINT": limits}
+        options = ("--no-index", "--find-links", str(tmp_path / "links"), "--dry-run", "--target", "t")
+        done = subprocess.run([*pip, "install", *options, *asked], env=environ, cwd=tmp_path)
+        return done.returncode == 0
+
+    assert installs("/nowhere/build.txt", "demo") is (release == "25.2")
+    assert installs("content.txt", "demo")
+    assert installs("", "-r", "option.txt") is (release == "25.2")
 
 
 class TestOutput:

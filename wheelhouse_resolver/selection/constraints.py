@@ -40,6 +40,7 @@ class Trouble(enum.Enum):
     HASHES = "hashes"
     REQUIREMENTS = "requirements"
     LINK = "link"
+    BUILD = "build"
 
 
 _TEXTS = {
@@ -48,6 +49,7 @@ _TEXTS = {
     Trouble.HASHES: "{what} in a constraints file: pip installs nothing without == and --hash",
     Trouble.REQUIREMENTS: "{what} is required by a constraints file: pip installs it with everything",
     Trouble.LINK: "the constraint {what} names a file: every install with pip 20.3 to 21.0 fails",
+    Trouble.BUILD: "the build-constraint {what}: every pip install fails (pip 25.3 and later)",
 }
 
 
@@ -64,6 +66,8 @@ class ConstraintProblem(NamedTuple):
         """Whether a *pip* of that release (its first two numbers) has this trouble."""
         if self.trouble is Trouble.LINK:
             return (20, 3) <= tuple(pip) < (21, 1)
+        if self.trouble is Trouble.BUILD:
+            return tuple(pip) >= (25, 3)
         return self.trouble is not Trouble.REFUSED or tuple(pip) >= (20, 3)
 
 
@@ -124,14 +128,31 @@ def _identities(path: str) -> dict[str, list[int]] | None:
     return found
 
 
+def build_problems(site: Site) -> list[tuple[str, ConstraintProblem]]:
+    """The `build-constraint` files of *site* that cannot be read: pip opens them for every install.
+
+    What is in them counts only where pip builds (measured with pip 25.3 and 26.3).
+    """
+    found = []
+    for path in map(local_path, constraint_files(site.pip, "build-constraint")):
+        try:
+            if ":/" not in path:
+                open_regular(path).close()
+        except OSError as error:
+            problem = ConstraintProblem(Trouble.BUILD, f"{path} cannot be read ({reason_of(error)})")
+            found.append((path, problem))
+    return found
+
+
 def site_problems(site: Site, environ: Mapping[str, str]) -> list[tuple[str, ConstraintProblem]]:
     """The problems that any newer pip has with the constraints files of *site*, each with the file."""
-    return [
+    found = [
         (path, problem)
         for path in constraint_files(site.pip)
         for problem in problems_of(path, environ)
         if problem.trouble is not Trouble.LINK
     ]
+    return [*found, *build_problems(site)]
 
 
 def _read(path: str, environ: Mapping[str, str]) -> list[ConstraintProblem]:

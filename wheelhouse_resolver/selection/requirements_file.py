@@ -41,8 +41,11 @@ _SETTINGS = _CONTROLS | {"--pre", "--prefer-binary", "--require-hashes", "--no-r
 _REPORTED = frozenset({"-i", "--extra-index-url", "-f", "--require-hashes", "--hash"})
 
 #: Options of one requirement, by their first names: how to check or build it.
-_OF_ONE = frozenset({"--hash", "-C", "--global-option", "--install-option"})
+_OF_ONE = frozenset({"--hash", "-C"})
 _OF_EDITABLE = _OF_ONE - {"--hash"}
+
+#: Options that pip no longer has, and the first release without each.
+_GONE = {"--global-option": "25.3", "--install-option": "23.1"}
 
 #: What pip takes for the hashes of `--hash`.
 _ALGORITHMS = ("sha256", "sha384", "sha512")
@@ -229,6 +232,10 @@ def _options(text: str, place: _Place) -> tuple[list[_Option], list[str]]:
     except ValueError as error:
         raise RequirementsFileError(str(place), presentable(str(error))) from error
     for each in found:
+        if each.kind in _GONE:
+            problem = f"{each.name}: pip {_GONE[each.kind]} and later refuse it"
+            hint = "older ones build the project from source for it; use --config-settings"
+            raise RequirementsFileError(str(place), problem).with_hint(hint)
         algorithm, colon, _ = each.value.partition(":")
         if each.kind == "--hash" and not (colon and algorithm in _ALGORITHMS):
             problem = (

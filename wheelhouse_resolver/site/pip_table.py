@@ -64,11 +64,11 @@ def words_of(value: Any) -> list[str]:
     return [word.strip() for text in values_of(value) for word in text.split(",") if word.strip()]
 
 
-def constraint_files(table: Mapping[str, Any]) -> list[str]:
-    """The constraints files that `pip install` reads, as paths or URLs."""
+def constraint_files(table: Mapping[str, Any], name: str = "constraint") -> list[str]:
+    """The constraints files that `pip install` reads for the option *name*, as paths or URLs."""
     found: list[str] = []
     for _, option, value in install_settings(table):
-        if option == "constraint":
+        if option == name:
             found = [place for text in values_of(value) for place in _places(text)]
     return found
 

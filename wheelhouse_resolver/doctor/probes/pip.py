@@ -15,7 +15,7 @@ from wheelhouse_resolver.doctor.pip_settings import PipSetting, environment_sett
 from wheelhouse_resolver.doctor.probes.environments import interpreter_of
 from wheelhouse_resolver.doctor.python_facts import PythonFacts
 from wheelhouse_resolver.errors import reason_of
-from wheelhouse_resolver.selection.constraints import problems_of
+from wheelhouse_resolver.selection.constraints import build_problems, problems_of
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.site.pip_table import constraint_files, install_settings, values_of
 from wheelhouse_resolver.utils.redact import redact
@@ -103,11 +103,9 @@ def _constraints(
     setting = in_force(settings).get("constraint")
     named: dict[str, PipSetting | None] = dict.fromkeys(map(local_path, constraint_files(site.pip)))
     named.update(dict.fromkeys(map(local_path, setting.values), setting) if setting else {})
-    return tuple(
-        ConstraintState(path, by, problem)
-        for path, by in named.items()
-        for problem in problems_of(path, environ)
-    )
+    found = [(path, by, each) for path, by in named.items() for each in problems_of(path, environ)]
+    found += [(path, None, each) for path, each in build_problems(site)]
+    return tuple(ConstraintState(*each) for each in found)
 
 
 def _unreadable(path: str) -> str:

@@ -105,13 +105,13 @@ def _broken_venv(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 @check("moved-environment", "virtual environments cannot be moved or copied: their scripts keep the old path")
 def _moved_venv(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     for each in facts.venvs:
-        if each.scripts and not each.problem:
+        if each.scripts and each.is_target:
             so = "act on" if each.startable else "start what does not exist:"
             what = (
                 f"the virtual environment {each.path} was moved or copied: the programs in it {so} "
                 f"{each.scripts}; `python -m pip freeze` lists what to install in a new one"
             )
-            fix = fixes.venv_like_target(facts) if each.is_target else ""
+            fix = fixes.venv_like_target(facts)
             yield Diagnostic(ERROR, what, fix, to_plain(each, "path", "scripts", "startable"))
 
 

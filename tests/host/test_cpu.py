@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from wheelhouse_resolver.errors import CpuinfoError
 from wheelhouse_resolver.host.cpu import archs_of, captured_cpu, missing_for, parse_cpuinfo, running_cpu
+from wheelhouse_resolver.host.detect import detect_host
 from wheelhouse_resolver.site.layout import BUILTIN_LADDER
 from wheelhouse_resolver.site.model import Site
 
@@ -23,6 +24,13 @@ else:
 
 CPUINFO = Path(__file__).parent.parent / "data" / "cpuinfo"
 EXPECTED: dict[str, dict[str, Any]] = tomllib.loads((CPUINFO / "expected.toml").read_text())
+
+#: archspec's microarchitectures that Linux can tell apart.
+LINUX_TARGETS = [
+    name
+    for name, target in archspec_cpu.TARGETS.items()
+    if str(target.family) in ("x86_64", "aarch64", "ppc64le", "riscv64")
+]
 
 #: A ladder for a site with nodes of three CPU families.
 FAMILIES = Site.parse(
@@ -128,6 +136,80 @@ def test_a_riscv_cpu_is_what_archspec_calls_it(
 
 
 @pytest.mark.parametrize(
+    ("lines", "family", "model"),
+    [
+        pytest.param(
+            "CPU Family : Loongson-64bit\nModel Name : Loongson-3C5000\nISA : loongarch32 loongarch64\n"
+            "Features : cpucfg lam ual fpu lsx lasx crc32\n",
+            "loongarch64", "Loongson-3C5000", id="loongarch",
+        ),
+        pytest.param(
+            "cpu model : ICT Loongson-3\nisa : mips1 mips2 mips64r1 mips64r2\nASEs implemented : msa\n",
+            "mips64", "ICT Loongson-3", id="mips",
+        ),
+        pytest.param(
+            "model name : ARMv7 Processor rev 3 (v7l)\nFeatures : half thumb fastmult vfp neon aes\n"
+            "CPU implementer : 0x41\nCPU part : 0xd08\n",
+            "arm", "ARMv7 Processor rev 3 (v7l)", id="arm-of-32-bits",
+        ),
+        pytest.param("features : esan3 zarch\nvendor_id : IBM/S390\n", "unknown", "generic", id="s390x"),
+    ],
+)  # fmt: skip
+def test_a_cpu_of_another_family_is_not_called_one_that_it_resembles(
+    lines: str, family: str, model: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "cpuinfo"
+    path.write_text(lines)
+    cpu = captured_cpu(str(path))
+    assert (cpu.family, cpu.model) == (family, model)
+    every = "".join(f'[[arch]]\nname = "{name}"\ntarget = "{name}"\n' for name in LINUX_TARGETS)
+    assert archs_of(cpu, Site.parse(f'root = "/w"\n{every}', "site.toml").ladder) == ()
+
+
+@pytest.mark.parametrize("cpu", ["Power11 (architected)", "POWER11, altivec supported"])
+def test_a_power_is_of_the_generation_that_its_name_says(cpu: str, tmp_path: Path) -> None:
+    path = tmp_path / "cpuinfo"
+    path.write_text(f"processor : 0\ncpu\t\t: {cpu}\nclock : 3000MHz\n")
+    found = captured_cpu(str(path))
+    assert archs_of(found, FAMILIES) == ("power8", "power9", "power10")
+    assert (found.family, found.model) == ("ppc64le", cpu)
+
+
+@pytest.mark.parametrize(
+    ("target", "hidden", "level", "almost"),
+    [
+        ("zen4", {"pku"}, "x86_64_v4", "almost zen4, but lacks pku"),
+        ("zen3", {"vaes", "pku"}, "x86_64_v3", ""),  # still a Zen 2
+        ("icelake", {"aes", "pclmulqdq"}, "x86_64_v4", "almost icelake, but lacks aes, pclmulqdq"),
+        ("haswell", {"aes"}, "x86_64_v3", "almost haswell, but lacks aes"),
+        ("zen4", {"pku", "avx512f"}, "x86_64_v3", ""),
+    ],
+)
+def test_a_guest_that_is_known_by_its_level_only_is_told_what_it_almost_is(
+    target: str, hidden: set[str], level: str, almost: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "cpuinfo"
+    meant = archspec_cpu.TARGETS[target]
+    flags = " ".join(sorted(meant.features - hidden))
+    path.write_text(f"vendor_id : {meant.vendor}\nmodel name : a guest\nflags : {flags}\n")
+    cpu = captured_cpu(str(path))
+    assert (cpu.almost, level in cpu.targets, target in cpu.targets) == (almost, True, False)
+    arch = "avx512" if level == "x86_64_v4" else "avx2"
+    host = detect_host(cpuinfo=path, environ={}, layer="nix", site=Site.default("/w"))
+    assert Site.default("/w").search_path(host)[0].label == f"nix/{arch}"
+    assert almost in host.arch_evidence[0].detail
+
+
+@pytest.mark.parametrize("vendor", ["HygonGenuine", "CentaurHauls"])
+def test_a_cpu_of_a_maker_that_archspec_does_not_know_has_its_level(vendor: str, tmp_path: Path) -> None:
+    path = tmp_path / "cpuinfo"
+    path.write_text(f"vendor_id : {vendor}\nflags : {' '.join(archspec_cpu.TARGETS['zen'].features)}\n")
+    cpu = captured_cpu(str(path))
+    assert archs_of(cpu, BUILTIN_LADDER) == ("sse3", "avx", "avx2")
+    assert (cpu.almost, "zen" in cpu.targets) == ("", False)
+
+
+@pytest.mark.parametrize(
     ("part", "name", "other"),
     [
         ("0xd49", "neoverse_n2", "neoverse_v2"),
@@ -177,8 +259,11 @@ def test_all_features_of_an_arch_are_needed() -> None:
         "site.toml",
     ).ladder
     guest = captured("vm-virtualbox-avx2-only")
-    assert archs_of(guest, [both, one]) == ("b",)
+    assert (archs_of(guest, [both]), archs_of(guest, [one])) == ((), ("b",))
     assert missing_for(guest, both) == "the CPU lacks fma"
+    # Every CPU with AVX2 that archspec knows is an `a`: a guest that is none counts as neither.
+    assert archs_of(guest, [both, one]) == ()
+    assert (missing_for(guest, one), missing_for(guest, one, [both, one])) == ("", "the CPU lacks fma")
 
 
 @pytest.mark.parametrize(
@@ -215,7 +300,6 @@ def test_lines_that_end_as_on_windows_are_fine(tmp_path: Path) -> None:
     [
         pytest.param("vendor_id       : IBM/S390\n# processors    : 2\nfeatures\t: esan3\n", id="s390x"),
         pytest.param("processor : 0\nhart : 0\nisa : rv64imafdc\nuarch : sifive,u74-mc\n", id="riscv64"),
-        pytest.param("system type : Loongson\ncpu : Loongson-3A5000\n", id="loongarch"),
         pytest.param("processor : 0\ncpu : POWER, altivec supported\n", id="power-without-a-number"),
         pytest.param("Features : \nCPU implementer : 0xff\n", id="arm-of-an-unknown-maker"),
         pytest.param("vendor_id : Nobody\nflags :\n", id="x86-without-flags"),

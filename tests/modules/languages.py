@@ -36,8 +36,8 @@ for question in io.lines() do
   env.isFile = function() return true end
   env.pushenv = function(name, value) pushed[#pushed + 1] = name .. "=" .. value end
   env.LmodError = function(text) error(text, 0) end
-  env.LmodMessage = function(text) warnings[#warnings + 1] = "!" .. text end
-  env.io = { open = function() return io.open(cpuinfo) end }
+  local stderr = { write = function(_, text) warnings[#warnings + 1] = "!" .. text:gsub("\n$", "") end }
+  env.io = { open = function() return io.open(cpuinfo) end, stderr = stderr }
   env.os = { getenv = function(name) return ({ WHEELHOUSE_ARCH = arch, RSNT_ARCH = rsnt })[name] end }
   local fine, problem = pcall(chunk)
   local answer = { fine and "" or problem }

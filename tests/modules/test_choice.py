@@ -8,26 +8,40 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import MappingProxyType
 
+import archspec
 import pytest
 from archspec.cpu import TARGETS
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.factories import REAL_LAYOUT
+from tests.factories import REAL_LAYOUT, make_tree
 from tests.modules.languages import Answer, Language
 from wheelhouse_resolver.errors import CpuinfoError, UnknownArchError
 from wheelhouse_resolver.host.cpu import archs_of, captured_cpu
 from wheelhouse_resolver.host.detect import Host, detect_host
 from wheelhouse_resolver.installers.modulefile import DIALECTS, static_modulefile
-from wheelhouse_resolver.installers.pip_config import pip_config, static_configs
+from wheelhouse_resolver.installers.pip_config import config_filename, pip_config, static_configs
 from wheelhouse_resolver.site.layout import Layer
 from wheelhouse_resolver.site.microarchitectures import vocabulary
 from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.wheelhouse import Wheelhouse
 
-CPUINFO = sorted((Path(__file__).parent.parent / "data" / "cpuinfo").glob("*.txt"))
+#: The CPUs that the tests have, and those that archspec's own have.
+CPUINFO = [
+    *sorted((Path(__file__).parent.parent / "data" / "cpuinfo").glob("*.txt")),
+    *sorted((Path(archspec.__file__).parent / "json/tests/targets").glob("linux-*")),
+]
 
 #: Where the configurations are said to be; nothing looks.
 PIP = "/sw/etc/pip"
+
+
+def ladder_of(archs: str) -> str:
+    """A site file with these archs (`name` or `name=target`), for hosts without layers."""
+    pairs = [each.rpartition("=") for each in archs.split()]
+    entries = [f'[[arch]]\nname = "{name or target}"\ntarget = "{target}"\n' for name, _, target in pairs]
+    return 'root = "/w"\n' + "".join(entries) + '[[layer]]\nname = "site"\ndirectories = ["."]\n'
+
 
 SITES = {
     "built-in": Site.default("/w"),
@@ -99,12 +113,29 @@ SITES = {
         """,
         "site.toml",
     ),
+    # No arch is a subset of the next: V2 lacks what V1 has, and Intel's are not AMD's.
+    "arm": Site.parse(
+        ladder_of("avx2=x86_64_v3 neoverse_n1 neoverse_n2 neoverse_v1 neoverse_v2"), "site.toml"
+    ),
+    "eessi": Site.parse(
+        ladder_of(
+            "haswell skylake_avx512 icelake cascadelake sapphirerapids zen2 zen3 zen4 zen5 "
+            "neoverse_n1 neoverse_v1 grace=neoverse_v2 a64fx"
+        ),
+        "site.toml",
+    ),
+    "mixed": Site.parse(
+        ladder_of(
+            "haswell zen3 x86_64_v3 a64fx neoverse_v1 x86_64_v4 icelake zen4 power9le power10le u74mc x60"
+        ),
+        "site.toml",
+    ),
 }
 
 CASES = [
     pytest.param(site, layer, id=f"{name}-{layer or 'none'}")
     for name, site in SITES.items()
-    for layer in [*(each.name for each in site.layers), None]
+    for layer in [*(each.name for each in site.layers), *([] if site.layers[0].name == "site" else [None])]
 ]
 
 
@@ -121,16 +152,6 @@ def written(site: Site, layer: str | None, language: Language, scratch: Path) ->
     return path
 
 
-def file_for(site: Site, host: Host) -> str:
-    """The file of `pip-conf --all` for *host*."""
-    path = site.search_path(host)
-    if path.layer is None:
-        return "pip-generic.conf"
-    layer = site.layer(path.layer)
-    assert layer is not None
-    return f"pip-{layer.name_of(path.arch)}-{path.layer}.conf"
-
-
 def check(answer: Answer, site: Site, host: Host) -> None:
     assert answer.error == ""
     assert answer.pushed["WHEELHOUSE_ARCH"] == host.arch
@@ -138,22 +159,15 @@ def check(answer: Answer, site: Site, host: Host) -> None:
     directory, _, file = answer.pushed["PIP_CONFIG_FILE"].rpartition("/")
     assert directory == PIP
     assert len(answer.warnings) == sum("above what the host can run" in each for each in host.warnings)
-    allowed = [each.path for each in site.search_path(host)]
-    if [each.path for each in site.search_path(host._replace(archs=()))] == allowed:
-        assert file == file_for(site, host)
-    # A host that lacks an arch below its own: no file may be for that.
-    named = {name: path for name, path in paths_of(site).items() if set(path) <= set(allowed)}
-    assert file in named
+    assert paths_of(site)[file] == [each.path for each in site.search_path(host)]
 
 
 def paths_of(site: Site) -> dict[str, list[str]]:
     """The directories in each file of `pip-conf --all`."""
-    found = {"pip-generic.conf": [each.path for each in site.search_path_for(None, "generic")]}
-    for layer in site.layers:
-        for arch in ["generic", *layer.archs]:
-            path = site.search_path_for(layer.name, arch)
-            found[f"pip-{layer.name_of(arch)}-{layer.name}.conf"] = [each.path for each in path]
-    return found
+    return {
+        config_filename(site.layer(kind.layer), kind): [each.path for each in kind.search_path]
+        for kind in site.host_kinds()
+    }
 
 
 def overrides(site: Site) -> list[str]:
@@ -167,16 +181,20 @@ def overrides(site: Site) -> list[str]:
 
 
 def test_the_file_for_a_host_holds_what_pip_conf_prints_there(tmp_path: Path) -> None:
-    """That `file_for` is right, so that the tests below are about the truth."""
-    for name, original in SITES.items():
-        site = original._replace(root=str(tmp_path / name))
-        for directory in site.directories():
-            Path(directory.path).mkdir(parents=True, exist_ok=True)
-        configs = static_configs(site)
-        for layer, cpuinfo in itertools.product([*(each.name for each in site.layers), "none"], CPUINFO):
+    """That `paths_of` is right, so that the tests below are about the truth; and `pick` takes from there."""
+    for name in ("no-chain", "arm", "eessi"):
+        site = SITES[name]._replace(root=str(tmp_path / name))
+        labels = [each.label for each in site.directories()]
+        make_tree(Path(site.root), {each: ["demo-1.0-py3-none-any.whl"] for each in labels}, labels=labels)
+        texts = {each.render() for each in static_configs(site).values()}
+        assert len(texts) == len(static_configs(site)) == len(site.host_kinds())
+        wheelhouse, layer = Wheelhouse(site), site.layers[0].name
+        for cpuinfo in CPUINFO:
             host = detect_host(cpuinfo=cpuinfo, environ={}, layer=layer, site=site)
-            if site.search_path(host) == site.search_path(host._replace(archs=())):
-                assert configs[file_for(site, host)].render() == pip_config(site, host).render()
+            assert pip_config(site, host).render() in texts
+            best = wheelhouse.pick("demo", host).best
+            assert best is not None
+            assert best.directory == site.search_path(host)[0]
 
 
 @pytest.mark.parametrize(("site", "layer"), CASES)
@@ -189,7 +207,9 @@ def test_every_cpu_gets_the_file_that_python_picks(
         check(language.ask(modulefile, cpuinfo), site, host)
 
 
-@pytest.mark.parametrize(("site", "layer"), CASES)
+@pytest.mark.parametrize(
+    ("site", "layer"), [each for each in CASES if each.id not in ("arm-site", "eessi-site")]
+)
 def test_an_override_means_what_it_means_to_python(
     site: Site, layer: str | None, language: Language, tmp_path: Path
 ) -> None:
@@ -215,15 +235,17 @@ def test_an_override_means_what_it_means_to_python(
                 assert warning == f"wheelhouse: warning: {asked} is above what this host can run"
 
 
-def test_a_host_that_lacks_an_arch_below_its_own_gets_a_file_it_can_run(
+def test_a_host_that_lacks_an_arch_below_its_own_has_a_file_of_its_own(
     language: Language, tmp_path: Path
 ) -> None:
     cpuinfo = tmp_path / "cpuinfo"
-    cpuinfo.write_text("vendor_id : GenuineIntel\nflags : sse sse2 pni avx avx2\n")
     site = SITES["no-chain"]._replace(search=MappingProxyType({}))
     modulefile = written(site, "nix", language, tmp_path)
-    pushed = language.ask(modulefile, cpuinfo).pushed
-    assert (pushed["WHEELHOUSE_ARCH"], pushed["PIP_CONFIG_FILE"]) == ("avx2", f"{PIP}/pip-avx-nix.conf")
+    for flags, name in [("", "avx2"), ("aes", "avx2+aes")]:
+        cpuinfo.write_text(f"vendor_id : GenuineIntel\nflags : sse sse2 pni avx avx2 {flags}\n")
+        pushed = language.ask(modulefile, cpuinfo).pushed
+        assert pushed["WHEELHOUSE_ARCH"] == "avx2"
+        assert pushed["PIP_CONFIG_FILE"] == f"{PIP}/pip-{name}-nix.conf"
 
 
 def test_a_host_whose_cpuinfo_cannot_be_read_is_generic(language: Language, tmp_path: Path) -> None:

@@ -251,13 +251,21 @@ class TestChoice:
         check(steps[0], house.loaded("gentoo", "sse3"))
         check(steps[2], house.loaded("gentoo", "generic"))
 
-    def test_an_override_above_the_cpu_is_loaded_with_a_warning(self, house: House) -> None:
-        (step,) = house.run("module load wheelhouse/gentoo", RSNT_ARCH="avx512")
-        assert variables(step) == house.loaded("gentoo", "avx512")
-        assert "wheelhouse: warning: RSNT_ARCH=avx512 is above what this host can run" in " ".join(
-            step.said.split()
-        )
-        assert step.code == 0
+    @pytest.mark.parametrize("quiet", [{}, {"LMOD_QUIET": "yes", "MODULES_VERBOSITY": "concise"}])
+    def test_an_override_above_the_cpu_is_loaded_with_a_warning(
+        self, house: House, quiet: dict[str, str]
+    ) -> None:
+        warning = "wheelhouse: warning: RSNT_ARCH=avx512 is above what this host can run"
+        steps = house.run(
+            "module show wheelhouse/gentoo", "module load wheelhouse/gentoo 2>/dev/null", "module purge",
+            "module load wheelhouse/gentoo", "module unload wheelhouse/gentoo", "module spider wheelhouse",
+            RSNT_ARCH="avx512", **quiet,
+        )  # fmt: skip
+        assert variables(steps[3]) == house.loaded("gentoo", "avx512")
+        assert [warning in " ".join(step.said.split()) for step in steps] == [False] * 3 + [True] + [
+            False
+        ] * 2
+        assert steps[3].code == 0
 
     def test_an_unknown_override_is_an_error_and_changes_nothing(self, house: House) -> None:
         (step,) = house.run("module load wheelhouse/gentoo", WHEELHOUSE_ARCH="avx1024")

@@ -7,11 +7,12 @@ end in a `Cpu`, from which `archs_of` decides, purely, which archs of a ladder t
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wheelhouse_resolver.errors import CpuinfoError, reason_of
+from wheelhouse_resolver.site.ladder import archs_below
 from wheelhouse_resolver.site.microarchitectures import archspec_identity
 from wheelhouse_resolver.utils import cache
 from wheelhouse_resolver.utils.filesystem import open_regular
@@ -21,17 +22,20 @@ if TYPE_CHECKING:
 
 #: The keys of /proc/cpuinfo that say what a CPU is; all others (frequencies, core numbers) vary.
 _IDENTIFYING = frozenset(
-    ("vendor_id", "model name", "flags", "Features", "CPU implementer", "CPU part", "cpu", "uarch", "isa")
+    (
+        *("vendor_id", "model name", "flags", "Features", "CPU implementer", "CPU part", "cpu", "uarch"),
+        *("isa", "ISA", "Model Name", "cpu model"),
+    )
 )
 
-#: Linux calls SSE3 by the code name it had before release ("Prescott New Instructions").
-_KERNEL_NAMES = {"pni": "sse3"}
-
-#: What kernels call CPUs that archspec has another name for (archspec 0.2.5 knows the same).
-_RISCV_NAMES = {"sifive,u74-mc": "u74mc", "spacemit,x60": "x60", "Spacemit(R) X60": "x60"}
+#: The generation of a POWER; kernels write POWER10 and Power11.
+_POWER = re.compile(r"power(\d*)", re.IGNORECASE)
 
 #: Of `_compatible_targets`: another number for other answers, which are remembered between releases.
-_RULES = 2
+_RULES = 3
+
+#: Features that are named where a CPU lacks them; the rest is counted.
+_MOST_NAMED = 5
 
 #: More than any kernel writes for one processor; the rest of the file repeats it.
 _FIRST_PROCESSOR = 1 << 16
@@ -49,6 +53,9 @@ class Cpu(NamedTuple):
     model:    as the kernel names it, for people.
     features: archspec's feature names, aliases included.
     targets:  every archspec microarchitecture that this CPU is at least.
+    nearest:  the microarchitecture that it comes closest to, where archspec knows no more than its level
+              (x86_64_v4, ...); else empty.
+    lacks:    the features that it lacks to be that one.
     """
 
     family: str
@@ -56,6 +63,15 @@ class Cpu(NamedTuple):
     model: str
     features: frozenset[str]
     targets: frozenset[str]
+    nearest: str = ""
+    lacks: tuple[str, ...] = ()
+
+    @property
+    def almost(self) -> str:
+        """Which microarchitecture it almost is, as a clause; empty where archspec names what it is."""
+        named, more = self.lacks[:_MOST_NAMED], len(self.lacks) - _MOST_NAMED
+        lacks = ", ".join(named) + (f" and {more} more" if more > 0 else "")
+        return f"almost {self.nearest}, but lacks {lacks}" if self.nearest else ""
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -66,12 +82,26 @@ class Cpu(NamedTuple):
 
 
 def archs_of(cpu: Cpu, ladder: Sequence[Arch]) -> tuple[str, ...]:
-    """The archs of *ladder* that *cpu* can run, low to high."""
-    return tuple(arch.name for arch in ladder if not missing_for(cpu, arch))
+    """The archs of *ladder* that *cpu* can run, low to high.
+
+    With each it must run all those below it (`archs_below`), as every CPU does that no hypervisor hides from.
+    """
+    runs = {arch.name for arch in ladder if not _missing(cpu, arch)}
+    below = archs_below(tuple(ladder))
+    return tuple(arch.name for arch in ladder if runs.issuperset((arch.name, *below[arch.name])))
 
 
-def missing_for(cpu: Cpu, arch: Arch) -> str:
-    """What *cpu* lacks to run *arch*, as a clause (`the CPU lacks fma`); empty when it lacks nothing."""
+def missing_for(cpu: Cpu, arch: Arch, ladder: Sequence[Arch] = ()) -> str:
+    """What *cpu* lacks to run *arch*, as a clause (`the CPU lacks fma`); empty when it lacks nothing.
+
+    ladder: whose archs below *arch* it must run, too.
+    """
+    below = archs_below(tuple(ladder))[arch.name] if ladder else ()
+    needed = (arch, *(each for each in ladder if each.name in below))
+    return next(filter(None, (_missing(cpu, each) for each in needed)), "")
+
+
+def _missing(cpu: Cpu, arch: Arch) -> str:
     if arch.target is not None and arch.target not in cpu.targets:
         return f"the CPU is not at least {arch.target}"
     missing = [feature for feature in arch.features if feature not in cpu.features]
@@ -99,17 +129,15 @@ def _family_of(lines: Mapping[str, str]) -> str:
     """The CPU family, by the keys of a capture; each kernel port has its own."""
     if "flags" in lines:
         return "x86_64"
-    if "Features" in lines or "CPU implementer" in lines:
-        return "aarch64"
-    if "POWER" in lines.get("cpu", ""):
+    if "CPU implementer" in lines:  # LoongArch has a line `Features`, too; and a 32-bit Arm both
+        return "arm" if "thumb" in lines.get("Features", "").split() else "aarch64"
+    if _POWER.match(lines.get("cpu", "")):
         return "ppc64le"
-    if "isa" in lines or "uarch" in lines:
+    if "uarch" in lines or lines.get("isa", "").startswith("rv"):
         return "riscv64"
-    return "unknown"
-
-
-#: What `_family_of` returns.
-_CAPTURED_FAMILIES = ("x86_64", "aarch64", "ppc64le", "riscv64")
+    if "loongarch64" in lines.get("ISA", "").split():
+        return "loongarch64"
+    return "mips64" if "mips64" in lines.get("isa", "") else "unknown"
 
 
 def captured_cpu(path: str) -> Cpu:
@@ -146,19 +174,25 @@ def _cpu(family: str, lines: Mapping[str, str], ask: Any) -> Cpu:
     """The CPU that *ask* knows by these *lines*; remembered if there are any."""
     key = [_RULES, ask.__name__, family, dict(sorted(lines.items())), archspec_identity()]
     answer = cache.get("cpu", key, lambda: ask(family, lines)) if lines else ask(family, lines)
+    names = (lines.get(key) for key in ("model name", "cpu", "Model Name", "cpu model"))
     return Cpu(
         family=answer["family"],
         vendor=answer["vendor"],
-        model=lines.get("model name") or lines.get("cpu") or answer["vendor"],
+        model=next(filter(None, names), answer["vendor"]),
         features=frozenset(answer["features"]),
         targets=frozenset(answer["targets"]),
+        nearest=answer["nearest"],
+        lacks=tuple(answer["lacks"]),
     )
 
 
-def _ask_about_this_machine(family: str, _lines: Mapping[str, str]) -> dict[str, Any]:
+def _ask_about_this_machine(family: str, lines: Mapping[str, str]) -> dict[str, Any]:
     import warnings
 
     from archspec.cpu import detect
+
+    if family.startswith("ppc64"):  # archspec 0.2.7 does not read "Power11"
+        return _ask_about_lines(family, lines)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a sandbox without /proc: the answer is then its family alone
@@ -170,6 +204,8 @@ def _ask_about_lines(family: str, lines: Mapping[str, str]) -> dict[str, Any]:
     from archspec.cpu.detect import partial_uarch
     from archspec.cpu.schema import TARGETS_JSON
 
+    from wheelhouse_resolver.site.cpu_requirements import RISCV_NAMES
+
     infos = [partial_uarch(vendor="generic")]
     if family == "x86_64":
         flags = set(lines["flags"].split())
@@ -179,13 +215,13 @@ def _ask_about_lines(family: str, lines: Mapping[str, str]) -> dict[str, Any]:
         vendor = TARGETS_JSON["conversions"]["arm_vendors"].get(code, code)
         flags = set(lines.get("Features", "").split())
         infos = [partial_uarch("", vendor, flags, cpu_part=lines.get("CPU part", ""))]
-    elif family == "ppc64le":
-        digits = lines["cpu"].partition("POWER")[2]
-        generation = digits[: len(digits) - len(digits.lstrip("0123456789"))]
-        infos = [partial_uarch(vendor="generic", generation=int(generation or 0))]
+    elif family.startswith("ppc64"):
+        found = _POWER.match(lines.get("cpu", ""))
+        generation = int(found.group(1) or 0) if found else 0
+        infos = [partial_uarch(vendor="generic", generation=generation)]
     elif family == "riscv64":
         names = [lines[key] for key in ("uarch", "model name") if key in lines]
-        infos += [partial_uarch(_RISCV_NAMES.get(name, name), "generic") for name in names]
+        infos += [partial_uarch(RISCV_NAMES.get(name, name), "generic") for name in names]
     return _compatible_targets(family, infos)
 
 
@@ -196,20 +232,43 @@ def _compatible_targets(family: str, infos: Sequence[Any]) -> dict[str, Any]:
     """
     from archspec.cpu import TARGETS, Microarchitecture
 
+    from wheelhouse_resolver.site.cpu_requirements import KERNEL_NAMES, other_parts
+
     vendor, generation = infos[0].vendor, infos[0].generation
     features = {*infos[0].features}
-    features |= {_KERNEL_NAMES[flag] for flag in features if flag in _KERNEL_NAMES}
+    features |= {KERNEL_NAMES[flag] for flag in features if flag in KERNEL_NAMES}
     seen = [Microarchitecture(i.name, [], vendor, features, {}, generation) for i in infos]
-    targets = {family} & TARGETS.keys()
-    for target in TARGETS.values():
-        if infos[0].cpu_part in _other_parts(target):
-            continue
-        if any(_is_compatible(family, info, target) for info in seen):
-            targets |= {target.name, *(str(ancestor) for ancestor in target.ancestors)}
+    might = [target for target in TARGETS.values() if infos[0].cpu_part not in other_parts(target)]
+    able = [target for target in might if any(_is_compatible(family, info, target) for info in seen)]
+    targets = {family, *(str(each) for target in able for each in (target, *target.ancestors))}
+    nearest = _nearest(infos[0], features, able)
     parents = [TARGETS[family]] if family in TARGETS else []
     whole = Microarchitecture("", parents, vendor, features, {}, generation)
     features |= {alias for alias in Microarchitecture.feature_aliases if alias in whole}
-    return {"family": family, "vendor": vendor, "features": sorted(features), "targets": sorted(targets)}
+    return {
+        "family": family,
+        "vendor": vendor,
+        "features": sorted(features),
+        "targets": sorted(targets & TARGETS.keys()),
+        "nearest": nearest.name if nearest else "",
+        "lacks": sorted(nearest.features - features) if nearest else [],
+    }
+
+
+def _nearest(info: Any, features: set[str], able: Sequence[Any]) -> Any:
+    """The microarchitecture that a CPU almost is, which archspec takes for no more than a level; or None.
+
+    able: those that it is. As in `archspec.cpu.host`, one that is not above the best level does not count.
+    """
+    from archspec.cpu import TARGETS
+
+    levels = [target for target in able if target.vendor == "generic"]
+    best = max(levels, key=lambda target: len(target.ancestors), default=None)
+    if best is None or any(target > best for target in able):
+        return None
+    own = [target for target in TARGETS.values() if target.vendor == info.vendor and target > best]
+    own = [target for target in own if target.cpu_part and target.cpu_part == info.cpu_part] or own
+    return min(own, key=lambda each: (len(each.features - features), -len(each.features)), default=None)
 
 
 def _is_compatible(family: str, info: Any, target: Any) -> bool:
@@ -218,111 +277,3 @@ def _is_compatible(family: str, info: Any, target: Any) -> bool:
     if family.startswith("ppc64"):  # archspec's check asks for the family of the machine that it runs on
         return str(target.family) == family and target.generation <= info.generation
     return family in COMPATIBILITY_CHECKS and bool(COMPATIBILITY_CHECKS[family](info, target))
-
-
-@lru_cache(maxsize=512)
-def _other_parts(target: Any) -> tuple[str, ...]:
-    """The Arm parts of which a CPU is not *target*, whatever its features: those of models that need no more.
-
-    So a Neoverse N2 is not a V2, although archspec knows the same features of both.
-    """
-    from archspec.cpu import TARGETS
-
-    others = [t for t in TARGETS.values() if t.vendor == target.vendor and target.cpu_part != t.cpu_part]
-    return tuple(
-        sorted(t.cpu_part for t in others if t.cpu_part and t.features <= target.features and not t >= target)
-    )
-
-
-class CpuRequirement(NamedTuple):
-    """What /proc/cpuinfo must show of a CPU, all of it, in the kernel's words.
-
-    family:      the CPU family.
-    vendors:     values of `vendor_id` or `CPU implementer`, one of which it must have; empty: any.
-    flags:       of each group the CPU must have one flag.
-    generation:  the POWER generation that it must reach; 0: any.
-    names:       values of `uarch` or `model name`, one of which it must have; empty: any.
-    other_parts: values of `CPU part` that it must not have.
-    """
-
-    family: str
-    vendors: tuple[str, ...] = ()
-    flags: tuple[tuple[str, ...], ...] = ()
-    generation: int = 0
-    names: tuple[str, ...] = ()
-    other_parts: tuple[str, ...] = ()
-
-
-def requirements_for(arch: Arch) -> tuple[CpuRequirement, ...]:
-    """What /proc/cpuinfo must show for a CPU to run *arch*: any one of these.
-
-    The same decision as `archs_of`, as a table, for languages without an archspec.
-    """
-    from archspec.cpu import TARGETS
-
-    if arch.target is None:
-        flags = {
-            family: [_synonyms(feature, family) for feature in arch.features]
-            for family in ((arch.family,) if arch.family else _CAPTURED_FAMILIES)
-        }
-        return tuple(CpuRequirement(each, flags=tuple(filter(None, flags[each]))) for each in flags)
-    wanted = TARGETS[arch.target]
-    found: list[CpuRequirement] = []
-    # A CPU is also at least all ancestors of what it is; what needs more than another is left out.
-    for target in [wanted, *(t for t in TARGETS.values() if wanted in t.ancestors)]:
-        needed = _requirement(target)
-        if needed is not None and not any(_implies(needed, known) for known in found):
-            found.append(needed)
-    return tuple(found)
-
-
-def _requirement(target: Any) -> CpuRequirement | None:
-    """What /proc/cpuinfo shows of *target* itself; None if nothing."""
-    from archspec.cpu.schema import TARGETS_JSON
-
-    family = str(target.family)
-    root, generic = target.name == family, target.vendor == "generic"
-    if family.startswith("ppc64"):
-        return CpuRequirement(family, generation=target.generation)
-    if family in ("x86_64", "aarch64"):
-        if family == "aarch64" and generic and not root:
-            return None  # archspec: how to detect a version of the architecture is not clear
-        codes = TARGETS_JSON["conversions"]["arm_vendors"] if family == "aarch64" else {}
-        vendors = (target.vendor, *(code for code, name in codes.items() if name == target.vendor))
-        # Here archspec wants each feature by its own name: its aliases count in `Arch.features` only.
-        flags = tuple((feature, *_kernel_names(feature)) for feature in sorted(target.features))
-        return CpuRequirement(
-            family, () if generic else vendors, flags, other_parts=() if root else _other_parts(target)
-        )
-    own = (target.name, *(name for name, meant in _RISCV_NAMES.items() if meant == target.name))
-    return CpuRequirement(family, names=() if root else own)
-
-
-def _implies(needed: CpuRequirement, known: CpuRequirement) -> bool:
-    """Whether a CPU with all that is *needed* has what is *known* to be enough, too."""
-    return (
-        (not known.vendors or (set(needed.vendors) <= {*known.vendors} and bool(needed.vendors)))
-        and set(known.flags) <= set(needed.flags)
-        and known.generation <= needed.generation
-        and (not known.names or (bool(needed.names) and set(needed.names) <= set(known.names)))
-        and set(known.other_parts) <= set(needed.other_parts)
-    )
-
-
-def _kernel_names(feature: str) -> tuple[str, ...]:
-    return tuple(own for own, name in _KERNEL_NAMES.items() if name == feature)
-
-
-@lru_cache(maxsize=256)
-def _synonyms(feature: str, family: str) -> tuple[str, ...]:
-    """The kernel's flags that stand for archspec's *feature*; none if every CPU of the family has it."""
-    from archspec.cpu import TARGETS, Microarchitecture
-
-    bare = Microarchitecture("", [TARGETS[family]] if family in TARGETS else [], "", set(), {})
-    if feature in bare:
-        return ()
-    # archspec keeps its aliases to itself: ask it about a CPU with each single feature.
-    words = sorted({word for target in TARGETS.values() for word in target.features})
-    having = [w for w in words if feature in Microarchitecture("", [], "", {w}, {})]
-    kernel = [own for word in [feature, *having] for own in _kernel_names(word)]
-    return tuple(sorted({feature, *having, *kernel}))

@@ -92,7 +92,7 @@ class Host(NamedTuple):
 
     arch:           the highest arch of the ladder that it runs; `generic` below the ladder.
     layer:          its OS-abstraction layer, or None.
-    archs:          all archs that it can run, low to high; empty: *arch* and all lower ones.
+    archs:          all archs that it can run, low to high; empty: *arch* and those below it.
     python:         the target Python.
     arch_evidence, layer_evidence: what speaks for each, the one that decided first.
     warnings:       one line each: evidence in conflict, an override above the CPU, ...
@@ -262,8 +262,8 @@ def _detect_arch(
         return GENERIC, (), spoken, []
     lower = site.archs_up_to(chosen)
     if chosen.name in able:
-        return chosen.name, tuple(a for a in lower if a in able), spoken, []
-    reason = missing_for(machine.cpu, chosen) if machine.cpu_source else _UNKNOWN
+        return chosen.name, lower, spoken, []
+    reason = missing_for(machine.cpu, chosen, site.ladder) if machine.cpu_source else _UNKNOWN
     warning = (
         f"{stated[0].source} says arch {chosen.name}, above what the host can run ({highest}: {reason}); "
         "its wheels may crash here"
@@ -282,5 +282,6 @@ def _described(machine: Machine, site: Site, able: tuple[str, ...]) -> str:
     if not machine.cpu_source:
         return f"{cpu.family}; {_UNKNOWN}"
     above = [arch for arch in site.ladder if arch.name not in able and arch.family in (None, cpu.family)]
-    missing = f"; not {above[0].name}: {missing_for(cpu, above[0])}" if above else ""
-    return f"{cpu.model} ({cpu.family}), {machine.cpu_source}{missing}"
+    missing = f"; not {above[0].name}: {missing_for(cpu, above[0], site.ladder)}" if above else ""
+    almost = f"; {cpu.almost}" if cpu.almost else ""
+    return f"{cpu.model} ({cpu.family}), {machine.cpu_source}{almost}{missing}"

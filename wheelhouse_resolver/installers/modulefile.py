@@ -15,9 +15,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from wheelhouse_resolver.errors import UnsafeValueError
-from wheelhouse_resolver.host.cpu import requirements_for
 from wheelhouse_resolver.installers.pip_config import config_filename
 from wheelhouse_resolver.installers.template_files import filled, template, template_path
+from wheelhouse_resolver.site.cpu_requirements import requirements_for
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 from wheelhouse_resolver.utils.text import invalid_character
 
@@ -35,7 +35,7 @@ _VARIABLES = {"--config": "WHEELHOUSE_CONFIG", "--root": "WHEELHOUSE_ROOT"}
 _ESCAPED = {"lmod": '\\"', "tcl": '\\"$[]{};#'}
 
 #: What Tcl reads as one word, as it is.
-_PLAIN = re.compile(r"[\w.:/+,-]+")
+_PLAIN = re.compile(r"[\w.:/+,-]+", re.ASCII)
 
 #: A line of a generated table is at most about as long, in characters.
 _WIDTH = 100
@@ -58,8 +58,9 @@ def static_modulefile(
     values = {
         "directory": directory,
         "cpuinfo": cpuinfo,
-        "generic": config_filename(chosen, GENERIC),
-        "levels": _items(list(_levels(site, chosen)), dialect),
+        "levels": _items(list(_levels(site)), dialect),
+        "own": _items(chosen.archs if chosen else (), dialect),
+        "files": _items(_files(site, chosen), dialect),
         "write_command": ours.command("pip-conf", "--all", "--output-dir", directory),
         "called": _items(_called(site, chosen), dialect),
     }
@@ -93,7 +94,7 @@ def dynamic_modulefile(
         values = {"command": shlex.join(words)}
     else:
         words.insert(0, template_path("evaluate.sh"))
-        values = {"command": _Code(" ".join(_quoted(word, dialect) for word in words))}
+        values = {"command": _Code(" ".join(_word(word, dialect) for word in words))}
     return _modulefile("dynamic", site, layer, dialect, values)
 
 
@@ -116,7 +117,7 @@ def _modulefile(kind: str, site: Site, layer: str | None, dialect: str, values: 
         "site": variables,
     }
     given = {**common, **values}
-    code = {k: v if isinstance(v, _Code) else _quoted(v, dialect) for k, v in given.items()}
+    code = {k: v if isinstance(v, _Code) else _word(v, dialect) for k, v in given.items()}
     suffix = "lua" if dialect == "lmod" else "tcl"
     return filled("".join(template(f"{part}.{suffix}") for part in ("head", kind, "foot")), code)
 
@@ -127,25 +128,26 @@ def _options(site: Site) -> tuple[str, ...]:
     return site.options or (option, os.path.abspath(path))
 
 
-def _levels(site: Site, layer: Layer | None) -> Iterator[dict[str, Any]]:
+def _levels(site: Site) -> Iterator[dict[str, Any]]:
     """The archs as a module file sees them, low to high.
 
     ways:  what /proc/cpuinfo must show, any one of them.
-    lower: it and the archs below it of its CPU family, low to high.
-    file:  the configuration for hosts of this arch; empty: the layer has no directory for it.
-    needs: the archs whose directories are in that file. A CPU can lack one that is below its own.
+    lower: the arch and those below it, low to high: a CPU that lacks one of these is not of the arch.
     """
-    paths = {kind.arch: kind.search_path for kind in site.host_kinds() if layer and kind.layer == layer.name}
     for arch in site.ladder:
-        path = paths.get(arch.name, ())
-        needs = dict.fromkeys(each.arch for each in reversed(path) if each.arch != GENERIC)
         yield {
             "name": arch.name,
             "ways": [way._asdict() for way in requirements_for(arch)],
             "lower": site.archs_up_to(arch),
-            "file": config_filename(layer, arch.name) if path else "",
-            "needs": tuple(needs),
         }
+
+
+def _files(site: Site, layer: Layer | None) -> dict[str, str]:
+    """The archs of *layer* that a host can run, low to high -> the configuration for such hosts."""
+    if layer is None:
+        return {"": config_filename(None, site.host_kinds()[0])}
+    kinds = site.kinds_by_archs(layer)
+    return {" ".join(archs): config_filename(layer, kind) for archs, kind in kinds.items()}
 
 
 def _called(site: Site, layer: Layer | None) -> dict[str, str]:
@@ -163,8 +165,24 @@ def _check(what: str, value: str, dialect: str) -> None:
         raise UnsafeValueError(what, value, problem)
 
 
+def _word(text: str, dialect: str) -> str:
+    """*text* as a word of the language."""
+    quoted = _quoted(text, dialect)
+    bare = dialect == "lmod" or text.isascii()
+    return quoted if bare else f"[encoding convertfrom [encoding system] {quoted}]"
+
+
 def _quoted(text: str, dialect: str) -> str:
-    return '"' + "".join(f"\\{char}" if char in _ESCAPED[dialect] else char for char in text) + '"'
+    """*text* in quotes; in Tcl with its bytes instead of what is not ASCII.
+
+    In which encoding Environment Modules reads a module file depends on its version, on whether it has its
+    library in C, and on the locale; the bytes of a path do not, nor what the locale makes of them.
+    """
+    if dialect == "tcl":
+        escaped = (f"\\{byte:03o}" if byte > 127 else chr(byte) for byte in text.encode())
+    else:
+        escaped = iter(text)
+    return '"' + "".join(f"\\{char}" if char in _ESCAPED[dialect] else char for char in escaped) + '"'
 
 
 def _items(value: Any, dialect: str) -> _Code:

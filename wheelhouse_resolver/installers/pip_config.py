@@ -161,23 +161,26 @@ def pip_config(site: Site, host: Host, *, offline: bool = False, keep_missing: b
     return _for_search_path(site, site.search_path(host), offline, keep_missing)
 
 
-def config_filename(layer: Layer | None, arch: str) -> str:
-    """The name of the static configuration for hosts of that *layer* and *arch*.
+def config_filename(layer: Layer | None, kind: HostKind) -> str:
+    """The name of the static configuration for hosts of that *kind*, which is of *layer*.
 
     `pip-<arch>-<layer>.conf`, with the layer's own name for the arch; `pip-generic.conf` without a layer.
+    Where not every CPU of the arch runs all that such a host does: `pip-<arch>+<another>-<layer>.conf`.
     """
-    return f"pip-{layer.name_of(arch)}-{layer.name}.conf" if layer is not None else "pip-generic.conf"
+    if layer is None:
+        return "pip-generic.conf"
+    return f"pip-{'+'.join(map(layer.name_of, (kind.arch, *kind.also)))}-{layer.name}.conf"
 
 
 def static_configs(site: Site, *, offline: bool = False, keep_missing: bool = False) -> dict[str, PipConfig]:
-    """One configuration for every (layer, arch) that a host of *site* can have, by `config_filename`.
+    """One configuration for every kind of host that *site* can have, by `config_filename`.
 
     Raises `UnsafeValueError` where two have the same name, and as `pip_config` does.
     """
     listing.check_root(site)
     kinds: dict[str, HostKind] = {}
     for kind in reversed(site.host_kinds()):
-        name = config_filename(site.layer(kind.layer), kind.arch)
+        name = config_filename(site.layer(kind.layer), kind)
         if (other := kinds.setdefault(name, kind)).label != kind.label:
             both = f"{kind.label} and {other.label} would share it: rename a layer or its name of the arch"
             raise UnsafeValueError("the file", name, both)

@@ -133,17 +133,19 @@ class HostKind(NamedTuple):
     arch:        the highest arch that it runs, among those that the layer has directories for.
     family:      the CPU family of that arch; None: any.
     search_path: the directories that it may use.
+    also:        further archs that it runs, which not every CPU of *arch* does, high to low.
     """
 
     layer: str | None
     arch: str
     family: str | None
     search_path: SearchPath
+    also: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
-        """`layer/arch`, or `none` for a host with no layer."""
-        return f"{self.layer}/{self.arch}" if self.layer is not None else NO_LAYER
+        """`layer/arch` (`layer/arch+another`), or `none` for a host with no layer."""
+        return f"{self.layer}/{'+'.join((self.arch, *self.also))}" if self.layer is not None else NO_LAYER
 
 
 #: What the compilers mean by these levels; Knights Landing has only F and CD of x86_64_v4, so it is avx2.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from wheelhouse_resolver.errors import InvalidSiteError, SiteFileError, UnknownArchError, UnknownLayerError
 from wheelhouse_resolver.site import layout
+from wheelhouse_resolver.site.ladder import archs_below, combinations
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER, Arch, Directory, HostKind, Layer, SearchPath
 from wheelhouse_resolver.site.ranks import LAYER_RANK, TOP_RANK, rank_offsets
 
@@ -33,7 +34,7 @@ class SearchingHost(Protocol):
 
     @property
     def archs(self) -> tuple[str, ...]:
-        """All archs that it can run, low to high; empty: *arch* and all lower ones."""
+        """All archs that it can run, low to high; empty: *arch* and those below it."""
 
     def for_site(self, site: Site) -> SearchingHost:
         """The same host, by the ladder and layers of *site*."""
@@ -45,8 +46,8 @@ class Site(layout.SiteFields):
     root:     the wheelhouse's root directory, absolute.
     ladder:   the archs, low to high.
     layers:   the layers, in the order of the site file.
-    search:   for some archs, the archs that a host of that arch searches; the others search their own
-              and all lower ones of the same CPU family.
+    search:   for some archs, the archs that a host of that arch searches; the others search all that they
+              can run.
     pip:      what goes into pip's configuration: option -> value, or section -> {option: value}.
     tables:   the tables of other rooms (`publish`, `build`), unread.
     source:   the file it was read from; None for the built-in site.
@@ -151,9 +152,8 @@ class Site(layout.SiteFields):
         return next((arch.family for arch in self.ladder if arch.name == directory.arch), None)
 
     def archs_up_to(self, arch: Arch) -> tuple[str, ...]:
-        """*arch* and the archs below it that a CPU of its family may have, low to high."""
-        below = self.ladder[: self.ladder.index(arch) + 1]
-        return tuple(a.name for a in below if None in (a.family, arch.family) or a.family == arch.family)
+        """*arch* and the lower ones that every CPU of that arch runs too, low to high."""
+        return (*archs_below(self.ladder)[arch.name], arch.name)
 
     def search_path(self, host: SearchingHost) -> SearchPath:
         """The directories that *host* may use, most specific first, whether or not they exist.
@@ -170,14 +170,12 @@ class Site(layout.SiteFields):
         """The search path of hosts with that *layer* and *arch*.
 
         *runnable* are the archs that such a host can run, as the ladder names them; by default
-        *arch* and all lower ones of its family. The arch that counts is the highest of the layer's
-        own archs among them. A host with no layer searches the top-level generic directory only.
+        `archs_up_to` *arch*. The arch that counts is the highest of the layer's own archs among them. A
+        host with no layer searches the top-level generic directory only.
         """
         chosen = self.layer(layer)
         highest = self.arch(arch, chosen)
-        able = set(self.archs_up_to(highest) if highest else ())
-        if runnable:
-            able &= set(runnable)
+        able = set(runnable or (self.archs_up_to(highest) if highest else ()))
         top = self._directory(None, GENERIC, GENERIC)
         if chosen is None:
             return SearchPath([top], None, GENERIC)
@@ -194,13 +192,36 @@ class Site(layout.SiteFields):
         return SearchPath([*found.values(), top], chosen.name, counted)
 
     def host_kinds(self) -> tuple[HostKind, ...]:
-        """Every kind of host that this site can have: with no layer, then of each layer, low to high."""
+        """Every kind of host that this site can have: with no layer, then of each layer, low to high.
+
+        Hosts that search the same by the same arch are of one kind.
+        """
+        top = HostKind(None, GENERIC, None, self.search_path_for(None, GENERIC))
+        kinds = [kind for layer in self.layers for kind in self.kinds_by_archs(layer).values()]
+        return tuple(dict.fromkeys([top, *kinds]))
+
+    def kinds_by_archs(self, layer: Layer) -> dict[tuple[str, ...], HostKind]:
+        """Archs of *layer* that a host can run, low to high -> the kind of the hosts that run just these."""
         families = {arch.name: arch.family for arch in self.ladder}
-        kinds = [(layer.name, arch) for layer in self.layers for arch in (GENERIC, *layer.archs)]
-        return tuple(
-            HostKind(layer, arch, families.get(arch), self.search_path_for(layer, arch))
-            for layer, arch in [(None, GENERIC), *kinds]
-        )
+        own = tuple(arch.name for arch in self.ladder if arch.name in layer.archs)
+        found: dict[tuple[str, ...], HostKind] = {}
+        once: dict[SearchPath, HostKind] = {}
+        for archs in combinations(self.ladder, own):
+            arch = archs[-1] if archs else GENERIC
+            path = self.search_path_for(layer.name, arch, runnable=archs or (GENERIC,))
+            if path not in once:
+                once[path] = HostKind(layer.name, arch, families.get(arch), path, self._besides(archs))
+            found[archs] = once[path]
+        return found
+
+    def _besides(self, archs: tuple[str, ...]) -> tuple[str, ...]:
+        """Which of *archs* are not below the highest of them, nor below another such; high to low."""
+        below, left = archs_below(self.ladder), list(archs)
+        found: list[str] = []
+        while left:
+            found.append(left.pop())
+            left = [each for each in left if each not in below[found[-1]]]
+        return tuple(found[1:])
 
     def directories(self) -> tuple[Directory, ...]:
         """Every directory that this site may have, once each, highest rank first."""

@@ -174,7 +174,7 @@ class _Build(Phases):
         facts, self.runnable = provenance.host_facts(site, self.job.python, os.environ)
         self.record = replace(self.record, host=facts)
         if self.options.verify and self.arch is not None and self.arch.name not in self.runnable:
-            reason = missing_for(running_cpu(), self.arch)
+            reason = missing_for(running_cpu(), self.arch, self.options.site.ladder)
             raise PhaseFailed(
                 f"{facts['node']} cannot run {self.arch.name} ({reason}), so it cannot verify the wheel: "
                 "build on a node that can, or without verification"
@@ -290,8 +290,9 @@ class _Build(Phases):
         environ = variables.without_pip(module_environment(recipe.run_modules, self.environ), self.scratch)
         work = self._make_directory("verify")
         self._run_phase("before-test", recipe, environ, work)
-        runnable = self.runnable or (GENERIC,)
-        search_path = self.options.site.search_path_for(self.job.layer, self.job.arch, runnable=runnable)
+        site = self.options.site
+        able = variables.usable_archs(site, self.arch, self.runnable) or (GENERIC,)
+        search_path = site.search_path_for(self.job.layer, self.job.arch, runnable=able)
         links = (self.options.output, *(d.path for d in existing(search_path)), *self.options.find_links)
         options = VerificationSettings(
             python=self.job.python,

@@ -22,7 +22,7 @@ from wheelhouse_resolver.builder.toolchain.linker_mark import level_of, makes_ma
 from wheelhouse_resolver.builder.toolchain.provenance import optimisation_of, output_of
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.installers.pip_config import Setting, pip_config
-from wheelhouse_resolver.site.layout import GENERIC
+from wheelhouse_resolver.site.layout import GENERIC, Arch
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.process import run
 from wheelhouse_resolver.utils.redact import is_secret, redact
@@ -169,6 +169,11 @@ def without_pip(environ: Mapping[str, str], scratch: str) -> dict[str, str]:
     }
 
 
+def usable_archs(site: Site, arch: Arch | None, runnable: Sequence[str]) -> tuple[str, ...]:
+    """The archs whose wheels a build for *arch* may use on a host that runs *runnable*, low to high."""
+    return tuple(each for each in (site.archs_up_to(arch) if arch is not None else ()) if each in runnable)
+
+
 def pip_text(
     job: Job,
     options: BuildOptions,
@@ -192,7 +197,7 @@ def pip_text(
     """
     site = options.site
     arch = site.arch(job.arch, site.layer(job.layer))
-    able = tuple(each for each in (site.archs_up_to(arch) if arch is not None else ()) if each in runnable)
+    able = usable_archs(site, arch, runnable)
     host = Host(arch=able[-1] if able else GENERIC, layer=job.layer, archs=able)
     config = pip_config(site, host, offline=options.offline)
     output = file_url(os.path.abspath(options.output))

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("--keep-missing", "name directories that don't exist, too"),
         (
             "--all",
-            "write one INI file for every layer and arch of the site into --output-dir, named "
+            "write one INI file for every kind of host of the site into --output-dir, named "
             "pip-ARCH-LAYER.conf, so that a module file needs no Python",
         ),
     )
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_examples(
         parser,
         ("a file for this host, for PIP_CONFIG_FILE", "pip-conf --output ~/pip.conf"),
-        ("one file for every layer and arch", "pip-conf --all --output-dir etc/pip"),
+        ("one file for every kind of host", "pip-conf --all --output-dir etc/pip"),
     )
 
 

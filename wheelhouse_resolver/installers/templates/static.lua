@@ -1,13 +1,16 @@
--- The levels, low to high: what /proc/cpuinfo must show for each (any one of its ways), the levels below
--- it, the configuration file for it (empty: none), and the levels whose directories are in that.
+-- The levels, low to high: what /proc/cpuinfo must show for each (any one of its ways), and the level with
+-- all below it that a CPU of it has, too.
 local levels = { "@levels@" }
+local own = { "@own@" } -- those that have directories here
+local files = { "@files@" } -- which of these a host has -> the configuration file for it
 local called = { "@called@" } -- every name that an override may use -> the level's name
 local directory = "@directory@"
 
 -- The keys that identify a CPU; those of the first processor count.
 local identifying = {
   ["vendor_id"] = 1, ["flags"] = 1, ["Features"] = 1, ["CPU implementer"] = 1, ["CPU part"] = 1,
-  ["model name"] = 1, ["cpu"] = 1, ["uarch"] = 1, ["isa"] = 1,
+  ["model name"] = 1, ["cpu"] = 1, ["uarch"] = 1, ["isa"] = 1, ["ISA"] = 1, ["Model Name"] = 1,
+  ["cpu model"] = 1,
 }
 
 local function cpu()
@@ -25,24 +28,25 @@ local function cpu()
     file:close()
   end
   local family, vendor = "unknown", nil
-  if found["flags"] then
-    family, vendor = "x86_64", found["vendor_id"]
-  elseif found["Features"] or found["CPU implementer"] then
-    family, vendor = "aarch64", found["CPU implementer"]
-  elseif (found["cpu"] or ""):find("POWER", 1, true) then
-    family = "ppc64le"
-  elseif found["isa"] or found["uarch"] then
-    family = "riscv64"
-  end
+  local power = (found["cpu"] or ""):upper():match("^POWER(%d*)")
   local flags = {}
   for flag in (found["flags"] or found["Features"] or ""):gmatch("%S+") do
     flags[flag] = true
+  end
+  if found["flags"] then
+    family, vendor = "x86_64", found["vendor_id"]
+  elseif found["CPU implementer"] then -- LoongArch has a line `Features`, too; and a 32-bit Arm both
+    family, vendor = flags["thumb"] and "arm" or "aarch64", found["CPU implementer"]
+  elseif power then
+    family = "ppc64le"
+  elseif found["uarch"] or (found["isa"] or ""):find("^rv") then
+    family = "riscv64"
   end
   return {
     family = family,
     vendor = vendor or "",
     flags = flags,
-    generation = tonumber((found["cpu"] or ""):match("POWER(%d+)")) or 0,
+    generation = tonumber(power) or 0,
     names = { found["uarch"] or "", found["model name"] or "" },
     part = found["CPU part"] or "",
   }
@@ -70,45 +74,49 @@ local function has(host, way)
   return true
 end
 
--- The level that counts for this host, and the file for it.
+-- The level that counts for this host, the file for it, and a warning.
 local function choose()
-  local host, able, by_name, highest = cpu(), {}, {}, nil
+  local host, runs, able, by_name, highest = cpu(), {}, {}, {}, nil
   for _, level in ipairs(levels) do
     by_name[level.name] = level
     for _, way in ipairs(level.ways) do
-      if has(host, way) then able[level.name] = true end
+      if has(host, way) then runs[level.name] = true end
     end
+    able[level.name] = true
+    for _, name in ipairs(level.lower) do able[level.name] = able[level.name] and runs[name] end
     if able[level.name] then highest = level end
   end
   local variable, asked = "WHEELHOUSE_ARCH", os.getenv("WHEELHOUSE_ARCH")
   if not asked or asked == "" then
     variable, asked = "RSNT_ARCH", os.getenv("RSNT_ARCH")
   end
-  local beyond = false
+  local warning = nil
   if asked and asked ~= "" then
     if not called[asked] then
       LmodError("wheelhouse: unknown arch '" .. asked .. "' in " .. variable)
     end
     highest = by_name[called[asked]]
-    beyond = highest ~= nil and not able[highest.name]
-    if beyond then
-      -- Not LmodWarning: that makes `module load` fail for a shell, and a job with `set -e` end.
-      LmodMessage("wheelhouse: warning: " .. variable .. "=" .. asked .. " is above what this host can run")
+    if highest and not able[highest.name] then
+      warning = variable .. "=" .. asked .. " is above what this host can run"
     end
+    able = {}
+    for _, name in ipairs(highest and highest.lower or {}) do able[name] = true end
   end
-  local file = "@generic@"
-  for _, name in ipairs(highest and highest.lower or {}) do
-    local level = by_name[name]
-    local fits = level.file ~= "" and (beyond or able[name])
-    for _, needed in ipairs(level.needs) do fits = fits and (beyond or able[needed]) end
-    if fits then file = level.file end
+  local here = {}
+  for _, name in ipairs(own) do
+    if able[name] then here[#here + 1] = name end
   end
-  return highest and highest.name or "generic", directory .. "/" .. file
+  return highest and highest.name or "generic", directory .. "/" .. files[table.concat(here, " ")], warning
 end
 
-local arch, file = "", ""
+local arch, file, warning = "", "", nil
 if mode() == "load" or mode() == "show" then
-  arch, file = choose()
+  arch, file, warning = choose()
+end
+if mode() == "load" and warning then
+  -- Not LmodWarning: that makes `module load` fail for a shell, and a job with `set -e` end. Not LmodMessage:
+  -- that says nothing where LMOD_QUIET is set.
+  io.stderr:write("wheelhouse: warning: " .. warning .. "\n")
 end
 if mode() == "load" and not isFile(file) then
   LmodError("wheelhouse: " .. file .. " does not exist; write it with " .. "@write_command@")

@@ -1,12 +1,14 @@
-# The levels, low to high: what /proc/cpuinfo must show for each (any one of its ways), the levels below
-# it, the configuration file for it (empty: none), and the levels whose directories are in that.
+# The levels, low to high: what /proc/cpuinfo must show for each (any one of its ways), and the level with
+# all below it that a CPU of it has, too.
 set levels {"@levels@"}
+set own {"@own@"} ;# those that have directories here
+array set files {"@files@"} ;# which of these a host has -> the configuration file for it
 array set called {"@called@"} ;# every name that an override may use -> the level's name
 set directory "@directory@"
 
 # The keys that identify a CPU; those of the first processor count.
 set identifying {
-    vendor_id flags Features "CPU implementer" "CPU part" "model name" cpu uarch isa
+    vendor_id flags Features "CPU implementer" "CPU part" "model name" cpu uarch isa ISA "Model Name" "cpu model"
 }
 
 # Puts what is found into `host`, and each flag into `present`.
@@ -33,13 +35,15 @@ proc cpu {} {
     if {[info exists found(flags)]} {
         set host(family) x86_64
         set fields {flags flags vendor_id vendor}
-    } elseif {[info exists found(Features)] || [info exists "found(CPU implementer)"]} {
+    } elseif {[info exists "found(CPU implementer)"]} {
+        # LoongArch has a line `Features`, too; and a 32-bit Arm both.
         set host(family) aarch64
+        if {[info exists found(Features)] && {thumb} in [split $found(Features)]} { set host(family) arm }
         set fields {Features flags "CPU implementer" vendor "CPU part" part}
-    } elseif {[info exists found(cpu)] && [regexp {POWER(\d*)} $found(cpu) - host(generation)]} {
+    } elseif {[info exists found(cpu)] && [regexp -nocase {^POWER(\d*)} $found(cpu) - host(generation)]} {
         set host(family) ppc64le
         if {$host(generation) eq {}} { set host(generation) 0 }
-    } elseif {[info exists found(isa)] || [info exists found(uarch)]} {
+    } elseif {[info exists found(uarch)] || ([info exists found(isa)] && [string match rv* $found(isa)])} {
         set host(family) riscv64
         set fields {uarch name "model name" model}
     }
@@ -64,23 +68,27 @@ proc has {way} {
     return 1
 }
 
-# The level that counts for this host, and the file for it.
+# The level that counts for this host, the file for it, and a warning.
 proc choose {} {
-    global levels called directory
+    global levels own files called directory
     cpu
     set highest generic
+    set runs {}
     set able {}
     foreach level $levels {
         set name [dict get $level name]
-        foreach key {lower file needs} { set ${key}($name) [dict get $level $key] }
+        set lower($name) [dict get $level lower]
         foreach way [dict get $level ways] {
-            if {$name ni $able && [has $way]} {
-                lappend able $name
-                set highest $name
-            }
+            if {$name ni $runs && [has $way]} { lappend runs $name }
+        }
+        set all 1
+        foreach each $lower($name) { if {$each ni $runs} { set all 0 } }
+        if {$all} {
+            lappend able $name
+            set highest $name
         }
     }
-    set beyond 0
+    set warning {}
     foreach variable {WHEELHOUSE_ARCH RSNT_ARCH} {
         set asked [value_of $variable]
         if {$asked eq {}} { continue }
@@ -88,27 +96,25 @@ proc choose {} {
             error "wheelhouse: unknown arch '$asked' in $variable"
         }
         set highest $called($asked)
-        set beyond [expr {$highest ne {generic} && $highest ni $able}]
-        if {$beyond} {
-            puts stderr "wheelhouse: warning: $variable=$asked is above what this host can run"
+        if {$highest ne {generic} && $highest ni $able} {
+            set warning "$variable=$asked is above what this host can run"
         }
+        set able [expr {$highest eq {generic} ? {} : $lower($highest)}]
         break
     }
-    set chosen "@generic@"
-    if {$highest ne {generic}} {
-        foreach name $lower($highest) {
-            set fits [expr {$file($name) ne {} && ($beyond || $name in $able)}]
-            foreach needed $needs($name) { if {!$beyond && $needed ni $able} { set fits 0 } }
-            if {$fits} { set chosen $file($name) }
-        }
-    }
-    return [list $highest $directory/$chosen]
+    set here {}
+    foreach name $own { if {$name in $able} { lappend here $name } }
+    return [list $highest $directory/$files([join $here]) $warning]
 }
 
 set arch {}
 set file {}
+set warning {}
 if {[module-info mode load] || [module-info mode display]} {
-    lassign [choose] arch file
+    lassign [choose] arch file warning
+}
+if {[module-info mode load] && $warning ne {}} {
+    puts stderr "wheelhouse: warning: $warning"
 }
 if {[module-info mode load] && ![file isfile $file]} {
     set command "@write_command@"

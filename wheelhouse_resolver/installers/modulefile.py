@@ -178,10 +178,9 @@ def _quoted(text: str, dialect: str) -> str:
     In which encoding Environment Modules reads a module file depends on its version, on whether it has its
     library in C, and on the locale; the bytes of a path do not, nor what the locale makes of them.
     """
+    escaped = list(text)
     if dialect == "tcl":
-        escaped = (f"\\{byte:03o}" if byte > 127 else chr(byte) for byte in text.encode())
-    else:
-        escaped = iter(text)
+        escaped = [f"\\{byte:03o}" if byte > 127 else chr(byte) for byte in text.encode()]
     return '"' + "".join(f"\\{char}" if char in _ESCAPED[dialect] else char for char in escaped) + '"'
 
 

@@ -467,6 +467,14 @@ CASES: list[tuple[str, EnvironmentFacts, str, str, str]] = [
     ),
     (
         "constraints",
+        pip_with(version="25.3", constraints=(constraint_problem(Trouble.BUILD),)),
+        "error",
+        "the build-constraint THIS: every pip install fails (pip 25.3 and later) "
+        "([pip] build-constraint of the site)",
+        "vi '/c d.txt'",
+    ),
+    (
+        "constraints",
         pip_with(constraints=(constraint_problem(Trouble.REQUIREMENTS),)),
         "warning",
         "THIS is required by a constraints file: pip installs it with everything",

@@ -223,7 +223,8 @@ def _constraints(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         if problem.trouble is Trouble.HASHES and unhashed and is_true(unhashed.value):
             continue
         severity = WARNING if problem.trouble is Trouble.REQUIREMENTS else ERROR
-        fix, where = fixes.edit(facts, path), "[pip] constraint of the site"
+        option = "build-constraint" if problem.trouble is Trouble.BUILD else "constraint"
+        fix, where = fixes.edit(facts, path), f"[pip] {option} of the site"
         if setting is not None:
             where = setting.where
             fix = (

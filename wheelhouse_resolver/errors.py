@@ -254,12 +254,19 @@ class DirectRequirementsError(WheelhouseError, ValueError):
 
 
 class TooComplexError(WheelhouseError, RuntimeError):
-    """Requirements without an answer in time. *rounds*: of the search."""
+    """Requirements without an answer in time. *rounds*: of the search.
 
-    _message = "gave up after {rounds} rounds of looking for a solution of {requirements}"
+    conflicting: the requirements that were most often in the way of it, as text; None if none was.
+    """
+
+    _message = (
+        "gave up after {rounds} rounds of looking for a solution of {requirements}"
+        "{conflicting:; what conflicted most often: %s}"
+    )
     _hint = "narrow the versions of some requirements, or constrain them"
     requirements: Sequence[str]
     rounds: int
+    conflicting: str | None = None
 
 
 class LockNameError(FileProblemError, ValueError):

@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
+import os
+import pty
+import re
+import struct
+import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Cli
-from tests.factories import make_tree, make_wheel
+from tests.factories import clean_environ, make_tree, make_wheel
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -150,3 +158,39 @@ def test_bad_input(arguments: tuple[str, ...], words: list[str], cli: Cli, root:
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err.startswith(("error: ", '{"error": '))
     assert all(word in outcome.err for word in words)
+
+
+def test_on_a_terminal_a_long_search_shows_that_it_works(tmp_path: Path) -> None:
+    """On stderr alone; and it ends with what conflicts."""
+    make_tree(tmp_path, {})
+    for bird in range(7):
+        for hole in range(1, 7):
+            needs = [f"hole{hole}=={bird}.0"]
+            make_wheel(tmp_path / "generic", f"bird{bird}-{hole}.0-py3-none-any.whl", requires_dist=needs)
+            make_wheel(tmp_path / "generic", f"hole{hole}-{bird}.0-py3-none-any.whl")
+    asked = [f"bird{bird}" for bird in range(7)]
+    code = (
+        "import sys\nfrom wheelhouse_resolver.cli.main import main\n"
+        "from wheelhouse_resolver.resolution import resolver\nresolver._ROUNDS = 400\nsys.exit(main())"
+    )
+    command = [sys.executable, "-c", code, "lock", *asked, "--root", str(tmp_path), *HOST]
+    terminal, end = pty.openpty()
+    fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    try:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=end, env=clean_environ()) as process:
+            os.close(end)
+            shown = b""
+            with contextlib.suppress(OSError):  # what a terminal says whose other end is closed
+                while part := os.read(terminal, 4096):
+                    shown += part
+            assert process.stdout is not None
+            assert process.stdout.read() == b""
+    finally:
+        os.close(terminal)
+    assert process.returncode == 2
+    assert re.search(rb"reading: .*\b[1-9]00 rounds", shown)
+    assert b"error: gave up after 400 rounds" in shown
+    assert b"conflicted most often: hole" in shown
+    quiet = subprocess.run(command, capture_output=True, env=clean_environ())
+    assert b"rounds," not in quiet.stderr
+    assert quiet.stderr.startswith(b"error: gave up")

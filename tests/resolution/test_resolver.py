@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -392,11 +393,36 @@ def test_giving_up_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         lock(["a"], site, HOST)
 
 
+def pigeons(number: int) -> dict[str, list[str]]:
+    """One more project than places for them: no search by trying ends soon."""
+    wheels: dict[str, list[str]] = {}
+    for bird in range(number + 1):
+        for hole in range(1, number + 1):
+            wheels[f"bird{bird}-{hole}.0"] = [f"hole{hole}=={bird}.0"]
+            wheels[f"hole{hole}-{bird}.0"] = []
+    return wheels
+
+
+def test_what_conflicts_is_said_when_it_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_ROUNDS", 400)
+    site = house(tmp_path, pigeons(6))
+    files = RequirementsFile(tuple(parse_requirement(f"bird{bird}") for bird in range(7)))
+    rounds: list[int] = []
+    with pytest.raises(TooComplexError) as caught:
+        module.resolve(Tree(site), files, HOST, progress=lambda _, __, number: rounds.append(number))
+    assert 300 in rounds
+    found = re.search(r"; what conflicted most often: (.*)", str(caught.value))
+    assert found is not None
+    conflicting = found[1].split(", ")
+    assert len(conflicting) == 5
+    assert all(re.fullmatch(r"hole\d==\d\.0 \(of bird\d\)", each) for each in conflicting)
+
+
 def test_progress_is_told_as_wheels_are_read(tmp_path: Path) -> None:
     steps: list[tuple[int, int]] = []
     site = house(tmp_path, {"a-1.0": ["b"], "b-1.0": ["c"], "c-1.0": []})
     files = RequirementsFile((parse_requirement("a"),))
-    module.resolve(Tree(site), files, HOST, progress=lambda done, total: steps.append((done, total)))
+    module.resolve(Tree(site), files, HOST, progress=lambda done, total, _: steps.append((done, total)))
     assert [done for done, _ in steps] == [1, 2, 3]
     assert all(done <= total for done, total in steps)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from wheelhouse_resolver.errors import printable
 
@@ -35,6 +35,12 @@ def _tqdm() -> type[tqdm[Any]]:
     return tqdm
 
 
+class _Advance(Protocol):
+    """Moves a bar."""
+
+    def __call__(self, done: int, total: int, rounds: int = 0) -> None: ...
+
+
 def progress(items: Iterable[T], what: str, total: int) -> Iterable[T]:
     """*items*, with a bar on stderr if that is a terminal and there are several."""
     if total < 2 or not _on_terminal():
@@ -43,15 +49,17 @@ def progress(items: Iterable[T], what: str, total: int) -> Iterable[T]:
 
 
 @contextmanager
-def bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar, and what moves it to so many of that many; None if stderr is no terminal."""
+def bar(what: str) -> Iterator[_Advance | None]:
+    """A bar, and what moves it to so many of that many in so many rounds; None if stderr is no terminal."""
     if not _on_terminal():
         yield None
         return
     with _tqdm()(desc=what, leave=False, unit="wheel") as found:
 
-        def advance(done: int, total: int) -> None:
+        def advance(done: int, total: int, rounds: int = 0) -> None:
             found.total = total
+            if rounds:
+                found.set_postfix_str(f"{rounds} rounds", refresh=done == found.n)
             found.update(done - found.n)
 
         yield advance

@@ -33,8 +33,11 @@ _NO_EXTRAS: frozenset[str] = frozenset()
 #: Why a source archive is no candidate; pip would build it to learn what it requires.
 _SOURCE = "a source archive, which pip would build: a lock has wheels alone"
 
-#: Gets how many wheels were read, of how many projects so far.
-Progress: TypeAlias = Callable[[int, int], object]
+#: Gets how many wheels were read, of how many projects so far, and how many rounds the search has had.
+Progress: TypeAlias = Callable[[int, int, int], object]
+
+#: So many rounds of the search pass between two reports.
+_ROUNDS_TO_REPORT = 100
 
 
 def _identifier(project: str, extras: frozenset[str]) -> str:
@@ -118,6 +121,7 @@ class CandidateFactory:
 
     def __init__(self, catalogue: Catalogue, policy: Policy, progress: Progress | None = None) -> None:
         self.catalogue, self.policy, self._progress = catalogue, policy, progress
+        self._rounds = 0
         self.python = ResolverCandidate(project=PYTHON, version=python_version(policy.target))
         self.broken: dict[str, str] = {}
         self.warnings: dict[str, None] = {}
@@ -224,9 +228,7 @@ class CandidateFactory:
         return None
 
     def _make(self, wheel: Candidate) -> ResolverCandidate | None:
-        if self._progress is not None:
-            number = len(self._made) + 1
-            self._progress(number, max(self.files.cache_info().currsize, number))
+        self._report(len(self._made) + 1)
         metadata, flaw = examine(wheel, self._metadata.get(wheel.path))
         if flaw is None:
             return self._parsed(wheel, metadata)
@@ -234,6 +236,16 @@ class CandidateFactory:
             self._foreign.add(wheel.path)
         self._leave_out(wheel.path, str(flaw))
         return None
+
+    def searched(self, rounds: int) -> None:
+        """Report that the search has had so many *rounds*."""
+        self._rounds = rounds
+        if rounds and rounds % _ROUNDS_TO_REPORT == 0:
+            self._report(len(self._made))
+
+    def _report(self, number: int) -> None:
+        if self._progress is not None:
+            self._progress(number, max(self.files.cache_info().currsize, number), self._rounds)
 
     def _leave_out(self, path: str, problem: str) -> None:
         self.broken[path] = problem

@@ -43,6 +43,9 @@ _ROUNDS = 200_000
 #: When to give up on making an explanation shorter; what then stays in it is true as well.
 _ROUNDS_TO_EXPLAIN = 300
 
+#: How many of the requirements that conflict are named when the search gives up.
+_TO_NAME = 5
+
 #: So often must a project be in the way, unchosen, before it is worked on before others (pip: 5).
 _OFTEN = 5
 
@@ -102,10 +105,16 @@ class _Provider(AbstractProvider[ResolverRequirement, ResolverCandidate, str]):
         self.seen: dict[Fact, dict[ResolverCandidate, None]] = {}
         self._factory = factory
         self._in_force = in_force
+        self._causes: Sequence[RequirementInformation[ResolverRequirement, ResolverCandidate]] = ()
         self._in_the_way: Counter[str] = Counter()
+        self._conflicting: Counter[str] = Counter()
         self._constraint = cache(self._constraint_on)
         self._preferences: dict[Any, tuple[Sequence[ResolverRequirement], _Preference]] = {}
         self._satisfied: dict[Any, tuple[ResolverRequirement, ResolverCandidate, bool]] = {}
+
+    def conflicting(self) -> str | None:
+        """What took part in conflicts most often; None without any."""
+        return ", ".join(text for text, _ in self._conflicting.most_common(_TO_NAME)) or None
 
     def identify(self, requirement_or_candidate: ResolverRequirement | ResolverCandidate) -> str:
         return requirement_or_candidate.identifier
@@ -129,6 +138,9 @@ class _Provider(AbstractProvider[ResolverRequirement, ResolverCandidate, str]):
             if each is not None
         ]
         self._in_the_way.update(each for each in causes if each not in resolutions)
+        if backtrack_causes is not self._causes:  # the same until the next conflict
+            self._causes = backtrack_causes
+            self._conflicting.update({_demand(each) for each in backtrack_causes})
         all_of_them = list(identifiers)
         if PYTHON in all_of_them:
             return [PYTHON]
@@ -243,6 +255,21 @@ def _parts(identifier: str) -> tuple[NormalizedName, frozenset[str]]:
     return NormalizedName(project), frozenset(extras.split(",")) if bracket else frozenset()
 
 
+def _demand(cause: RequirementInformation[ResolverRequirement, ResolverCandidate]) -> str:
+    return cause.requirement.text + (f" (of {cause.parent.identifier})" if cause.parent is not None else "")
+
+
+class _Reporter(BaseReporter[ResolverRequirement, ResolverCandidate, str]):
+    """Tells a factory how far the search is."""
+
+    def __init__(self, factory: CandidateFactory) -> None:
+        self._factory = factory
+
+    def starting_round(self, index: int) -> None:
+        """See `BaseReporter.starting_round`."""
+        self._factory.searched(index)
+
+
 class _Problem:
     """Requirements to be met by the candidates of a factory."""
 
@@ -260,7 +287,7 @@ class _Problem:
                 roots += several
         # As pip does: those with extras come last, when fewer candidates are left for them.
         roots.sort(key=lambda each: bool(each.extras))
-        return Resolver(provider, BaseReporter()).resolve(roots, max_rounds=rounds)
+        return Resolver(provider, _Reporter(self._factory)).resolve(roots, max_rounds=rounds)
 
     def seen_when_failing(self, in_force: Container[Fact]) -> Seen | None:
         """What is seen when the facts *in_force* alone rule out a solution; None when they don't."""
@@ -300,7 +327,7 @@ def resolve(
     try:
         result = problem.search(provider, _ROUNDS)
     except ResolutionTooDeep as error:
-        raise TooComplexError(texts, _ROUNDS) from error
+        raise TooComplexError(texts, _ROUNDS, provider.conflicting()) from error
     except ResolutionImpossible as error:
         causes = [
             Fact.asked(requirement) if parent is None else Fact.of(requirement, parent)

@@ -374,6 +374,7 @@ def test_builds_of_one_version_that_differ_in_requires_python(house: WheelhouseF
     assert findings(house) == []
 
 
+@pytest.mark.slow
 @one_of_each_everyday
 def test_no_installer_falls_back_to_the_build_that_fits(
     program: Program, house: WheelhouseFixture, tmp_path: Path
@@ -731,6 +732,7 @@ def peak(root: Path) -> tuple[int, int]:
     return int(count), int(most)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_findings(tmp_path: Path) -> None:
     big_tree(tmp_path / "small", 250)
     big_tree(tmp_path / "large", 4000)
@@ -740,6 +742,7 @@ def test_memory_does_not_grow_with_the_findings(tmp_path: Path) -> None:
     assert large - small < 5 * 1024
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_seen_enough_is_no_failure(tmp_path: Path) -> None:
     big_tree(tmp_path, 1000)  # more than a pipe holds
     for form in ([], ["--json"]):

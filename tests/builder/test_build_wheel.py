@@ -175,6 +175,7 @@ def test_what_the_recipe_requires_is_a_constraint_on_what_the_source_requires(wh
 HELPED = "import helper; print('told helper', helper.VERSION)"
 
 
+@pytest.mark.slow
 def test_without_isolation_exactly_what_the_recipe_requires_is_installed(workshop: Workshop) -> None:
     for each in ("1.0", "2.0"):
         helper(workshop.sources, each)
@@ -186,6 +187,7 @@ def test_without_isolation_exactly_what_the_recipe_requires_is_installed(worksho
     assert record.tools["helper"] == "1.0"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["house/generic", "output"])
 def test_what_is_installed_comes_from_the_wheelhouse_and_the_output(quick: Workshop, where: str) -> None:
     helper(quick.directory / where, "1.0")
@@ -195,6 +197,7 @@ def test_what_is_installed_comes_from_the_wheelhouse_and_the_output(quick: Works
     assert "told helper 1.0\n" in quick.log(record)
 
 
+@pytest.mark.slow
 def test_a_pip_that_is_too_old_is_upgraded(quick: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(provenance, "installed", lambda *_: {"pip": "22.0"})
     quick.package()
@@ -278,6 +281,7 @@ def test_a_wheel_is_edited_and_verified_with_what_the_wheelhouse_has(quick: Work
     assert sys.prefix not in quick.log(record).partition("told path ")[2].partition("\n")[0]
 
 
+@pytest.mark.slow
 def test_a_wheel_that_fails_its_test_is_not_placed(quick: Workshop) -> None:
     record = finished(quick, 2)
     assert_failed(

@@ -210,6 +210,7 @@ def test_where_there_is_a_compiled_wheel_the_pure_one_is_a_makeshift(place: Plac
     assert place.fetch().archive.kind == "sdist"
 
 
+@pytest.mark.slow
 def test_a_newer_source_comes_before_an_older_wheel(place: Place) -> None:
     make_wheel(place.links, "demo-1.0-py3-none-any.whl")
     make_sdist(place.links, version="1.1")
@@ -218,6 +219,7 @@ def test_a_newer_source_comes_before_an_older_wheel(place: Place) -> None:
     assert place.fetch(requirement="demo<1.1").archive.kind == "wheel"
 
 
+@pytest.mark.slow
 def test_a_recipe_that_says_anything_of_the_build_takes_no_wheel(place: Place) -> None:
     make_wheel(place.links, "demo-1.0-py3-none-any.whl")
     make_sdist(place.links)

@@ -62,6 +62,7 @@ def test_one_that_cannot_be_made_is_an_error_that_says_how_each_way_failed(tmp_p
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("log_is_there", [True, False], ids=["log-on-it", "log-elsewhere"])
 @pytest.mark.parametrize("way", ["virtualenv", pytest.param("venv", marks=pytest.mark.slow)])
 def test_a_full_disk_is_why(

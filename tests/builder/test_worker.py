@@ -153,6 +153,7 @@ def test_a_task_that_is_told_to_stop_stops_with_all_that_it_started(tasks: Tasks
     assert (tasks.workshop.placed(), tasks.workshop.left()) == ([], [])
 
 
+@pytest.mark.slow
 def test_very_much_output_is_in_the_log_and_not_in_memory(tasks: Tasks) -> None:
     tasks.workshop.package()
     noise = "for ((i = 0; i < 100; i++)); do head -c 999999 /dev/zero | tr '\\\\\\\\0' x; echo; done"

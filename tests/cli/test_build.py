@@ -192,6 +192,7 @@ class TestOne:
 class TestSources:
     """With the pip that fetches them."""
 
+    @pytest.mark.slow
     def test_what_only_the_site_itself_has_made_has_no_source(
         self, build: Build, house: Path, output: Path
     ) -> None:
@@ -383,6 +384,7 @@ def other_python() -> str:
 
 @pytest.mark.usefixtures("quick")
 class TestSeveral:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("tag", "built"),
         [("py3-none-any", 1), ("OWN-none-any", 2)],
@@ -415,6 +417,7 @@ class TestSeveral:
         assert [row[4] for row in rows(done)] == ["built", "built"], done.err
         assert len(wheels(output)) == 2
 
+    @pytest.mark.slow
     def test_an_older_python_that_failed_does_not_keep_the_newer_from_trying(
         self, build: Build, sources: Path
     ) -> None:

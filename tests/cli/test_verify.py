@@ -92,6 +92,7 @@ def test_for_programs_and_a_crash(cli: Cli, root: Path, tmp_path: Path, scratch:
     assert (kept / "1/verification/bin/python").exists()
 
 
+@pytest.mark.slow
 def test_a_recipe_says_what_to_try(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> None:
     wheel = make_wheel(tmp_path, "demo-1.0-py3-none-any.whl", files={"demo.py": "", "broken.py": "1/0"})
     recipe = tmp_path / "demo.toml"
@@ -210,6 +211,7 @@ def test_the_target_python(cli: Cli, root: Path, tmp_path: Path, scratch: Path) 
     assert cli("verify", "--offline", wheel, "--python", sys.executable, "--root", root, *HOST).code == 0
 
 
+@pytest.mark.slow
 def test_for_programs_there_is_a_log_of_what_fails_only(
     cli: Cli, root: Path, tmp_path: Path, scratch: Path
 ) -> None:
@@ -236,6 +238,7 @@ def test_bad_input_shows_before_anything_is_run(cli: Cli, root: Path, tmp_path: 
     assert (outcome.code, outcome.out) == (2, "")
 
 
+@pytest.mark.slow
 def test_an_emulator_runs_the_imports(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> None:
     wheel = make_wheel(
         tmp_path, "demo-1.0-py3-none-any.whl", files={"demo.py": "import os; os.environ['LOWER']"}

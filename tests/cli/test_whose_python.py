@@ -214,6 +214,7 @@ def another_python() -> str:
     pytest.skip("this machine has no Python of another version with a pip")
 
 
+@pytest.mark.slow
 def test_a_lock_installs_with_the_python_that_is_first_on_path(tmp_path: Path) -> None:
     python = another_python()
     short = subprocess.run(

@@ -33,6 +33,7 @@ def links(program: Program, work: Path, platform: str) -> list[str]:
     return [(work / "wheels").as_uri()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "release",
     [

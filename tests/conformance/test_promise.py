@@ -82,6 +82,7 @@ def test_an_index_with_the_same_version_and_tags_changes_nothing(
     assert taken == ours.picks
 
 
+@pytest.mark.slow
 @one_of_each_everyday
 @sites_and_orders("side-by-side")
 def test_a_view_of_unstamped_wheels_is_as_good(

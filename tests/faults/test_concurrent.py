@@ -163,6 +163,7 @@ def test_publishers_and_restampers_and_kills_at_once(runner: Runner, tmp_path: P
         assert len(case.state()) == 12
 
 
+@pytest.mark.slow
 def test_several_views_made_at_once_are_one_view(runner: Runner, tmp_path: Path) -> None:
     case = Case(tmp_path)
     for number in range(20):

@@ -322,6 +322,7 @@ def of_everything(language: Language, everything: Site, tmp_path_factory: pytest
     return written(everything, "x", language, tmp_path_factory.mktemp("everything"))
 
 
+@pytest.mark.slow
 @settings(
     max_examples=10,
     deadline=None,

@@ -146,6 +146,7 @@ def test_without_any_network(way: str, site: Site, environ: dict[str, str], tmp_
     assert not list(tmp_path.glob("tmp.*"))
 
 
+@pytest.mark.slow
 def test_what_the_wheelhouse_does_not_have_ends_the_job(environ: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("demo\nnot-in-the-wheelhouse\n")
     done = subprocess.run(

@@ -62,7 +62,7 @@ def in_order(house: House, order: str) -> list[str]:
     return shuffled(house.find_links, int(order))
 
 
-@sites_and_orders("built-in", "side-by-side")
+@sites_and_orders("built-in")
 def test_published_wheels_are_taken_as_policy_says(
     program: Program, site: str, order: str, house: Made, tmp_path: Path
 ) -> None:

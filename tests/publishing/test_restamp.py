@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.factories import pack, wheel_files
-from tests.wheelhouse import WheelhouseFixture, everything_below
+from tests.wheelhouse import Done, WheelhouseFixture, everything_below
 from tests.whole import assert_whole, content_of, wheels_below
 from wheelhouse_resolver.publishing import trash
 
@@ -344,3 +344,65 @@ def test_the_estimate_grows_with_the_bytes(house: WheelhouseFixture) -> None:
     assert (alone["wheels"], many["wheels"]) == (1, 10)
     assert many["size"] == pytest.approx(10 * alone["size"], rel=0.01)
     assert many["seconds"] > alone["seconds"]
+
+
+# -- names that were withdrawn -----------------------------------------------------------------------------
+
+
+def withdrawn_earlier(house: WheelhouseFixture, mark: bytes) -> Path:
+    """A wheel without a stamp, whose stamped name was withdrawn with that content."""
+    name = "demo-1.0-py3-none-any.whl"
+    house.publish(house.wheel(name, files={"demo.py": b"first"}))
+    assert house.run("withdraw", "demo-1.0-1000generic-py3-none-any.whl").code == 0
+    return house.add("generic", name, files={"demo.py": mark})
+
+
+def hinted(house: WheelhouseFixture, done: Done) -> None:
+    """Run the command that the hint names, as it is."""
+    ran = house.shell(done.err.rpartition("hint: ")[2].split("`")[1])
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("how", ["restamp", "neighbour", "audit"])
+def test_a_name_that_was_withdrawn_with_other_content_is_not_given_again(
+    house: WheelhouseFixture, how: str
+) -> None:
+    path = withdrawn_earlier(house, b"second")
+    better = house.wheel("demo-1.0-py3-none-any.whl", files={"demo.py": b"better"})
+    publish = ("publish", better, "--to", "gentoo/generic")
+    if how == "audit":
+        (found,) = json.loads(house.run("audit", "--json").out)
+        ran = house.shell(found["fix"])
+        assert (found["kind"], ran.returncode, ran.stderr) == ("unstamped", 0, "")
+    else:
+        done = house.run(*(["restamp"] if how == "restamp" else publish))
+        assert done.code == 1
+        assert f"error: {path}: cannot be stamped: demo-1.0-1000generic-py3-none-any.whl: a wheel" in done.err
+        assert house.wheels() == ["generic/demo-1.0-py3-none-any.whl"]
+        done = house.run("restamp")
+        hinted(house, done)
+    assert house.wheels() == ["generic/demo-1.0-1001generic-py3-none-any.whl"]
+    house.publish(*publish[1:])
+    assert house.run("audit", "--json").code == 0
+    assert house.run("restamp").code == 0
+
+
+def test_a_name_that_was_withdrawn_with_the_same_content_is_given_again(house: WheelhouseFixture) -> None:
+    withdrawn_earlier(house, b"first")
+    (found,) = json.loads(house.run("audit", "--json").out)
+    assert (found["kind"], found["fix"]) == ("unstamped", house.site.command("restamp"))
+    assert house.run("restamp").code == 0
+    assert house.wheels() == ["generic/demo-1.0-1000generic-py3-none-any.whl"]
+
+
+def test_the_fix_of_a_wrong_order_with_such_a_name_works(house: WheelhouseFixture) -> None:
+    withdrawn_earlier(house, b"second")
+    name = "demo-1.0-py3-none-any.whl"
+    house.add("gentoo/generic", name, files={"demo.py": b"other"})
+    found = json.loads(house.run("audit", "--json").out)
+    (order,) = [each for each in found if each["kind"] == "wrong-order"]
+    ran = house.shell(order["fix"])
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert house.run("restamp").code == 0
+    assert json.loads(house.run("audit", "--json").out) == []
+    assert f"generic/{name}" not in house.wheels()

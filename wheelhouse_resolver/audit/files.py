@@ -6,7 +6,7 @@ import os
 import shlex
 import stat
 import zipfile
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
@@ -15,12 +15,13 @@ from wheelhouse_resolver.audit.findings import Finding, FindingKind
 from wheelhouse_resolver.errors import UnreadableWheelError, reason_of
 from wheelhouse_resolver.installers.inversion import concerned_pythons
 from wheelhouse_resolver.publishing.order import accepts, visible
+from wheelhouse_resolver.publishing.plan import rebuild_command
 from wheelhouse_resolver.publishing.withdrawal import withdraw_command
 from wheelhouse_resolver.selection.builds import flaw_of
 from wheelhouse_resolver.site.layout import GENERIC, HostKind
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree.candidate import Candidate
-from wheelhouse_resolver.utils.filesystem import never_waiting
+from wheelhouse_resolver.utils.filesystem import never_waiting, open_regular
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP
 from wheelhouse_resolver.wheelfile.bounds import bounded
 from wheelhouse_resolver.wheelfile.build_tag import BAND, StampState, stamped_name, stamping
@@ -30,6 +31,9 @@ from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata
 from wheelhouse_resolver.wheelfile.name import WheelName
 from wheelhouse_resolver.wheelfile.parsing import parsed_specifier
 from wheelhouse_resolver.wheelfile.validate import installer_problems
+
+#: The ends of the names of the files that a stamp changes.
+_STAMPED = (".dist-info/WHEEL", ".dist-info/RECORD")
 
 #: So many problems of one wheel are shown.
 _MOST_SHOWN = 10
@@ -101,10 +105,38 @@ def _flaws(file: Candidate, metadata: CoreMetadata) -> Iterator[str]:
         yield f"invalid Requires-Python {stated}: pip takes it for any Python, uv may pass over the wheel"
 
 
-def check_stamp(site: Site, candidate: Candidate) -> Iterator[Finding]:
-    """What is wrong with the stamp of *candidate*."""
+def was_withdrawn(
+    site: Site,
+    candidate: Candidate,
+    contents: Mapping[str, Content],
+    latest: Callable[[str], Mapping[str, str]],
+) -> bool:
+    """Whether the name that a stamp gives *candidate* was withdrawn with different content.
+
+    *latest*: `trash.latest`, or what remembers its answers.
+    """
+    state, own = stamping(candidate.build, candidate.directory, site)
+    if state is StampState.CURRENT or own >= BAND or candidate.path not in contents:
+        return False
+    name = stamped_name(candidate.filename, candidate.build, candidate.directory, site)
+    former = latest(candidate.directory.path).get(name)
+    if former is None:
+        return False
+    try:
+        with open_regular(former) as file, zipfile.ZipFile(file) as archive:
+            inside = {(i.filename, i.CRC, i.file_size) for i in archive.infolist()}
+    except (*BAD_ZIP, OSError):
+        return True
+    changed = {each[0] for each in inside ^ contents[candidate.path].files}
+    return any(not each.endswith(_STAMPED) for each in changed)
+
+
+def check_stamp(site: Site, candidate: Candidate, withdrawn: bool = False) -> Iterator[Finding]:
+    """What is wrong with the stamp of *candidate*. *withdrawn*: what `was_withdrawn` says."""
     state, own = stamping(candidate.build, candidate.directory, site)
     label, restamp = candidate.directory.label, site.command("restamp")
+    if withdrawn:  # restamp would refuse
+        restamp = rebuild_command(site, candidate.directory, candidate.path)
     if problem := unusable(candidate.tags):
         withdraw = withdraw_command(site, candidate.directory, candidate.filename)  # restamp would refuse
         yield Finding.about([candidate], FindingKind.MACHINE, problem, withdraw)

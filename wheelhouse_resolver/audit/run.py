@@ -6,6 +6,7 @@ are found. Nothing is changed. Every finding names the command that fixes it.
 
 from __future__ import annotations
 
+import functools
 import os
 import shlex
 import signal
@@ -22,6 +23,7 @@ from wheelhouse_resolver.audit.archives import check_archives
 from wheelhouse_resolver.audit.findings import Finding, FindingKind
 from wheelhouse_resolver.audit.order import check_labels, order_finding
 from wheelhouse_resolver.errors import UnreadableDirectoryError, WheelhouseError
+from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.publishing.order import OrderCheck
 from wheelhouse_resolver.publishing.withdrawal import withdraw_command
 from wheelhouse_resolver.selection.constraints import site_problems
@@ -89,6 +91,7 @@ class _Look:
         self._directories = site.directories()
         self._hosts = site.host_kinds()
         self._order = OrderCheck(site, self._hosts)
+        self._latest = functools.cache(trash.latest)
 
     def __call__(self, project: _Entries) -> Iterator[Finding]:
         site, hosts = self._site, self._hosts
@@ -110,6 +113,7 @@ class _Look:
             yield from check_archives(site, archives, [*chain(*by_version.values())], hosts)
         contents: dict[str, files.Content] = {}
         sound: list[Candidate] = []
+        barred: set[str] = set()
         for _, same in sorted(by_version.items()):
             there: list[Candidate] = []
             for candidate in same:
@@ -117,12 +121,14 @@ class _Look:
                 if exists:
                     there.append(candidate)
                 if candidate.path in contents:  # what cannot be read cannot be restamped either
-                    yield from files.check_stamp(site, candidate)
+                    withdrawn = files.was_withdrawn(site, candidate, contents, self._latest)
+                    barred |= {candidate.path} if withdrawn else set()
+                    yield from files.check_stamp(site, candidate, withdrawn)
             known = [each for each in there if each.path in contents]
             sound += known
             if len(there) > 1:
                 for case in self._order.check(there):
-                    yield order_finding(site, case, contents)
+                    yield order_finding(site, case, contents.keys() - barred)
                 yield from files.check_requires_python(site, known, hosts, contents)
                 yield from files.check_names(site, known, hosts, contents)
         yield from check_labels(site, hosts, sound)

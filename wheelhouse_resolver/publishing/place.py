@@ -10,7 +10,7 @@ from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.publishing.errors import PublishError
 from wheelhouse_resolver.publishing.journal import Journal
-from wheelhouse_resolver.publishing.plan import PlannedWheel, no_number_left, publish_command
+from wheelhouse_resolver.publishing.plan import PlannedWheel, no_number_left, publish_command, rebuild_command
 from wheelhouse_resolver.publishing.report import FileChange
 from wheelhouse_resolver.publishing.withdrawal import withdraw_command
 from wheelhouse_resolver.site.model import Site
@@ -87,6 +87,11 @@ def _commit(site: Site, planned: PlannedWheel, temporary: Draft) -> str:
     replace = planned.options.replace
     if planned.former and not replace and not atomic.same_content(planned.former, temporary):
         problem = "a wheel of this name with different content was withdrawn, and uv may have it cached"
+        if planned.in_place:
+            rebuild = rebuild_command(site, planned.directory, planned.wheel.path)
+            problem = f"cannot be stamped: {planned.filename}: {problem}"
+            hint = f"to stamp it as a corrected build: `{rebuild}`"
+            raise PublishError(planned.wheel.path, problem).with_hint(hint)
         raise PublishError(planned.filename, problem).with_hint(_ways_out(site, planned))
     while True:
         try:

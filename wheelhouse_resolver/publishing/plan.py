@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from packaging.tags import Tag, parse_tag
@@ -112,6 +113,11 @@ def publish_command(site: Site, planned: PlannedWheel, flag: str) -> str:
     return site.command("publish", "--to", planned.directory.label, flag, *more, path)
 
 
+def rebuild_command(site: Site, directory: Directory, path: str) -> str:
+    """The command that stamps the wheel at *path* in *directory* as a corrected build, in its place."""
+    return site.command("publish", "--to", directory.label, "--rebuild", "--remove-source", path)
+
+
 class Planner:
     """Plans one wheel after another; the tree is listed once, before the first.
 
@@ -132,6 +138,7 @@ class Planner:
         reachable = frozenset().union(*map(self._reachable, targets))
         seen = [each for each in site.directories() if each.path in reachable]
         self._catalogue = Tree(site).catalogue(seen, {wheel.name for wheel in wheels})
+        self._latest = functools.cache(trash.latest)
         self._trashed = {each.path: trash.trashed(each.path) for each in targets}
 
     def plan(self) -> list[PlannedWheel]:
@@ -153,7 +160,7 @@ class Planner:
         for neighbour in neighbours:  # the most specific directory first
             if self._must_be_restamped(neighbour, step):
                 self._restamped.add(neighbour.path)
-                if again := restamped(self._site, neighbour):
+                if again := restamped(self._site, neighbour, latest=self._latest):
                     yield again
         former = (each.path for each in self._trashed[target.path] if each.filename == step.filename)
         yield step._replace(former=next(former, None))
@@ -292,8 +299,15 @@ def is_current(site: Site, candidate: Candidate) -> bool:
     return state is build_tag.StampState.CURRENT
 
 
-def restamped(site: Site, candidate: Candidate, tags: frozenset[Tag] | None = None) -> PlannedWheel | None:
+def restamped(
+    site: Site,
+    candidate: Candidate,
+    tags: frozenset[Tag] | None = None,
+    latest: Callable[[str], Mapping[str, str]] = trash.latest,
+) -> PlannedWheel | None:
     """*candidate* with the stamp of its directory, and with other *tags* if given, in its place.
+
+    *latest*: `trash.latest`, or what remembers its answers.
 
     None when it is gone: another run has stamped or withdrawn it. Raises `InvalidWheelError`, `StampError`.
     """
@@ -304,4 +318,5 @@ def restamped(site: Site, candidate: Candidate, tags: frozenset[Tag] | None = No
         if os.path.lexists(candidate.path):
             raise
         return None
-    return PlannedWheel(wheel, candidate.directory, own, tags=tags, in_place=True)
+    planned = PlannedWheel(wheel, candidate.directory, own, tags=tags, in_place=True)
+    return planned._replace(former=latest(candidate.directory.path).get(planned.filename))

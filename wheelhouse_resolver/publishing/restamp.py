@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import tempfile
 import time
@@ -62,9 +63,11 @@ def restamp(
         for directory in site.directories() if not dry_run else ():
             trash.clear(directory.path)
 
+        latest = functools.cache(trash.latest)
+
         def work(candidate: Candidate, tags: frozenset[Tag] | None = None) -> None:
             with recorder.attempt(), meter.measured(candidate, tags) as done:
-                planned = restamped(site, candidate, tags)
+                planned = restamped(site, candidate, tags, latest)
                 if planned is None:
                     return
                 change = FileChange(candidate.path, planned.path, "planned")
@@ -211,7 +214,7 @@ class _Meter:
         with tempfile.TemporaryDirectory() as elsewhere:
             directory = planned.directory._replace(path=elsewhere)
             started = time.monotonic()
-            made = place(self._site, planned._replace(directory=directory, in_place=False))
+            made = place(self._site, planned._replace(directory=directory, in_place=False, former=None))
             trash.move_to_trash(made.path)  # as long as it takes to move the old one
             return time.monotonic() - started
 

@@ -206,6 +206,11 @@ def trashed(directory: str) -> list[Trashed]:
     return found
 
 
+def latest(directory: str) -> dict[str, str]:
+    """By name, the path of each withdrawn wheel of *directory*, as it was withdrawn last."""
+    return {each.filename: each.path for each in reversed(trashed(directory))}
+
+
 def clear(directory: str) -> int:
     """Remove the temporary files in *directory* that no running publisher holds, and the trash's empty slots.
 

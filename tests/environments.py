@@ -260,6 +260,12 @@ def _no_metadata(env: Environment) -> None:
     (info / "METADATA").unlink()
 
 
+def _garbage_metadata(env: Environment) -> None:
+    info = unpack(env.root / f"generic/demo-1.0-1000generic-{TAGS}.whl", env.own_venv())
+    with (info / "METADATA").open("a") as file:
+        file.write("Requires-Dist: foo (bad\n")
+
+
 def _conflict(env: Environment) -> None:
     make_wheel(env.root / "generic", f"other-1.0-1000generic-{TAGS}.whl")
     needs = ["other>=1"]
@@ -280,5 +286,6 @@ BREAKS: Mapping[str, tuple[str, str, Callable[[Environment], None]]] = {
     "managed": ("outside-environment", "error", _managed),
     "wants-venv": ("outside-environment", "error", _wants_venv),
     "no-metadata": ("invalid-metadata", "warning", _no_metadata),
+    "garbage-metadata": ("requirements", "warning", _garbage_metadata),
     "conflict": ("requirements", "warning", _conflict),
 }

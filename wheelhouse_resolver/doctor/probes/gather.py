@@ -45,7 +45,7 @@ from wheelhouse_resolver.utils.redact import redact
 _SHOWN = (
     *("WHEELHOUSE_CONFIG", "WHEELHOUSE_ROOT", "WHEELHOUSE_ARCH", "WHEELHOUSE_LAYER", "RSNT_ARCH"),
     *("EPREFIX", "EBROOTGENTOO", "EBVERSIONGENTOO", "EBROOTNIXPKGS", "EBVERSIONNIXPKGS", "EBVERSIONPYTHON"),
-    *("NIXUSER_PROFILE", "NIX_PROFILES", "LOADEDMODULES", "VIRTUAL_ENV", "CONDA_PREFIX"),
+    *("NIXUSER_PROFILE", "NIX_PROFILES", "LOADEDMODULES", "VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_SHLVL"),
     *("PYTHONPATH", "PYTHONHOME", "PYTHONNOUSERSITE", "HOME", "TMPDIR", "TEMP", "TMP"),
     *("UV_CONFIG_FILE", "UV_CONSTRAINT", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS"),
     *("UV_INDEX", "UV_INDEX_URL", "UV_NO_BINARY", "UV_NO_BINARY_PACKAGE", "UV_NO_CONFIG", "UV_OFFLINE"),
@@ -114,7 +114,7 @@ def gather(overrides: Overrides, environ: Mapping[str, str]) -> facts.Environmen
         cache=machine.cache_directory_state(),
         uv=uv,
         python_home=python_home,
-        pythons=_pythons([module_version(environ), *(minor(each.version) for each in venvs)], environ),
+        pythons=_pythons(_versions(venvs, environ), venvs, environ),
         new_venv=machine.place_for_venv(_present(venvs), environ),
         shell=os.path.basename(environ.get("SHELL", "sh")) or "sh",
         user=os.geteuid(),
@@ -172,10 +172,20 @@ def _newest_pip(site: Site, states: Sequence[facts.DirectoryState], target: Pyth
     return str(max(releases, default=""))
 
 
-def _pythons(versions: Iterable[str], environ: Mapping[str, str]) -> Mapping[str, str]:
-    found = {
-        each: shutil.which(f"python{each}", path=environ.get("PATH")) for each in {*versions, "3"} - {""}
-    }
+def _versions(venvs: Sequence[VenvState], environ: Mapping[str, str]) -> set[str]:
+    """Of which Pythons findings may speak; `3` is any."""
+    return {module_version(environ), *(minor(each.version) for each in venvs), "3"} - {""}
+
+
+def _pythons(
+    versions: Iterable[str], venvs: Sequence[VenvState], environ: Mapping[str, str]
+) -> Mapping[str, str]:
+    """The Pythons of these *versions* on PATH; those of *venvs* that do not work are none."""
+    broken = {os.path.join(each.path, "bin") for each in venvs if each.problem}
+    search = [
+        each for each in environ.get("PATH", "").split(os.pathsep) if os.path.abspath(each) not in broken
+    ]
+    found = {each: shutil.which(f"python{each}", path=os.pathsep.join(search)) for each in versions}
     return MappingProxyType({version: path for version, path in found.items() if path is not None})
 
 

@@ -37,10 +37,14 @@ _SEEDS = frozenset({"pip", "setuptools", "wheel"})
 
 _BUILD = re.compile(r"^Build: *(\d{1,18})(\S*)", re.MULTILINE)
 
+#: What pip puts in the place of each of the first letters of what it moves, as many as make a free name.
+_REPLACED = "~-.=%0123456789"
+
 #: What `pip check` and `uv pip check` say, a line each.
 _LINES = (
     re.compile(r"(?P<name>\S+) (?P<version>\S+) (?:requires \S+, which is not|has requirement ).*"),
-    re.compile(r"(?P<name>\S+) (?P<version>\S+) is not (?P<misfit>supported) on this platform"),
+    re.compile(r"(?P<name>\S+) (?P<version>\S+) is not (?P<misfit>supported) on this platform\.?"),
+    re.compile(r"Error (?P<misfit>parsing) (?:dependencies of|requirements for) (?P<name>[^\s:]+): .*"),
     re.compile(
         r"The package `(?P<name>[^`]+)` (?:requires `.*|was built for a different (?P<misfit>platform))"
     ),
@@ -70,7 +74,7 @@ def installed(
             complete = False
             break
         names.add(entry.name)
-        if entry.name.startswith("~"):
+        if entry.name.startswith("~") and entry.name.strip(_REPLACED):
             left.append(entry.path)
         elif entry.name.endswith(".dist-info"):
             name, _, version = entry.name.removesuffix(".dist-info").partition("-")
@@ -121,9 +125,8 @@ def _leftover(path: str, versions: Mapping[str, str], names: Set[str]) -> Leftov
     version = presentable(str(headers.get("Version", "")).strip())
     if name:
         return Leftover(path, name, version, canonicalize_name(name) in versions)
-    # pip has put one of these in the place of each of the first letters, as many as make a free name.
     own = os.path.basename(path)
-    end = own.lstrip("~-.=%0123456789")
+    end = own.lstrip(_REPLACED)
     return Leftover(
         path, installed=any(len(each) == len(own) and each.endswith(end) for each in names - {own})
     )
@@ -142,7 +145,8 @@ def _checked(
     lines = [*done.stdout.splitlines(), *done.stderr.splitlines()]
     found = [each for each in map(_conflict, lines) if each is not None]
     if not found and done.returncode != 0:
-        return (), presentable(lines[-1]) if lines else f"exit code {done.returncode}"
+        said = [each for each in lines if each.startswith(("ERROR", "WARNING"))] or lines[-1:]
+        return (), presentable(said[0]) if said else f"exit code {done.returncode}"
     named = (
         each._replace(version=each.version or versions.get(canonicalize_name(each.name), ""))
         for each in found
@@ -151,9 +155,10 @@ def _checked(
 
 
 def _conflict(line: str) -> Conflict | None:
-    found = next(filter(None, (each.fullmatch(line.strip()) for each in _LINES)), None)
+    line = line.strip().removeprefix("WARNING: ")
+    found = next(filter(None, (each.fullmatch(line) for each in _LINES)), None)
     if found is None:
         return None
     parts = found.groupdict()
-    text = presentable(line.strip().rstrip("."))
+    text = presentable(line.rstrip("."))
     return Conflict(text, parts["name"], parts.get("version") or "", bool(parts.get("misfit")))

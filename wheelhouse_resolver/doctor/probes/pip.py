@@ -39,7 +39,7 @@ def with_surroundings(
 ) -> PipFacts:
     """*pip*, the target *python*'s, with what else bears on it, and where its and *uv*'s settings lead."""
     settings = (*pip.settings, *environment_settings(environ))
-    config_file = environ.get("PIP_CONFIG_FILE")
+    config_file = environ.get("PIP_CONFIG_FILE") or None
     command = shutil.which("pip", path=environ.get("PATH"))
     theirs = interpreter_of(command) if command else None
     return replace(

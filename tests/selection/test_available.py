@@ -160,6 +160,15 @@ class TestScope:
         assert shown(site, "demo") == ["generic/demo-1.0"]
         assert shown(site, "demo", all_pythons=True) == ["generic/demo-2.0"]
 
+    def test_pythons_are_in_the_order_of_their_versions(self, tmp_path: Path) -> None:
+        tags = ["cp39-cp39", "cp310-cp310", "cp312-cp312"]
+        names = [f"demo-1.0-{tag}-linux_x86_64.whl" for tag in tags]
+        site = make_tree(tmp_path / "order", {"generic": names[:2], "nix/avx": names[2:]})
+        rows = listing(site, "demo", all_archs=True, all_pythons=True).rows
+        assert [row.value("python") for row in rows] == ["cp312", "cp39", "cp310"]
+        (row,) = condensed(rows)
+        assert (row.value("python"), row.value("abi")) == (["cp39", "cp310", "cp312"],) * 2
+
     def test_condensed_a_row_stands_for_a_version(self, site: Site) -> None:
         rows = condensed(listing(site, "demo", all_versions=True, all_archs=True, all_pythons=True).rows)
         assert [row.value("version") for row in rows] == ["3.0", "2.0rc1", "1.0", "0.9"]

@@ -5,8 +5,21 @@ from datetime import date
 import pytest
 
 from wheelhouse_resolver.errors import printable
-from wheelhouse_resolver.utils.text import invalid_character, is_true, suggest_name, toml_type
+from wheelhouse_resolver.utils.text import invalid_character, is_true, suggest_name, toml_type, version_key
 from wheelhouse_resolver.utils.toml import TomlError, parse_toml
+
+
+@pytest.mark.parametrize(
+    "in_order",
+    [
+        ["cp39", "cp310", "cp312", "py2.py3", "py3"],
+        ["3.8 (x86_64)", "3.12 (x86_64)", "3.12 (x86_64, musl)", "3.13t (x86_64)"],
+        ["manylinux_2_5_x86_64", "manylinux_2_17_x86_64"],
+        ["", "9" * 5000],
+    ],
+)
+def test_numbers_in_a_text_count_as_numbers(in_order: list[str]) -> None:
+    assert sorted(in_order[::-1], key=version_key) == in_order
 
 
 @pytest.mark.parametrize(

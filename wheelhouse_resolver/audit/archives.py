@@ -13,6 +13,7 @@ from wheelhouse_resolver.selection.policy import archives_outrank
 from wheelhouse_resolver.site.layout import HostKind
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree.candidate import Candidate, SourceArchive
+from wheelhouse_resolver.utils.text import version_key
 
 
 def check_archives(
@@ -35,7 +36,7 @@ def check_archives(
                 f"not take {lost.directory.label}/{lost.filename}"
             )
             where = {"hosts": tuple(dict.fromkeys(host for host, _, _ in cases))}
-            where["pythons"] = tuple(sorted({python for _, python, _ in cases}))
+            where["pythons"] = tuple(sorted({python for _, python, _ in cases}, key=version_key))
             yield Finding.about([archive], FindingKind.BUILT, message, fix, **where)
             continue
         message = "a source archive: where no wheel of its version or newer fits, "

@@ -24,6 +24,7 @@ from wheelhouse_resolver.site.layout import HostKind
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree.candidate import Candidate, SourceArchive
 from wheelhouse_resolver.utils.serialise import to_plain
+from wheelhouse_resolver.utils.text import version_key
 from wheelhouse_resolver.wheelfile.build_tag import StampState, stamping
 
 _T = TypeVar("_T", Candidate, SourceArchive)
@@ -211,6 +212,6 @@ def _wrong_order(cases: Sequence[_Difference]) -> WrongOrder:
         chosen,
         tuple({case.installer.name: None for case in cases}),
         tuple({case.host: None for case in cases}),
-        tuple(sorted({str(case.python) for case in cases})),
+        tuple(sorted({str(case.python) for case in cases}, key=version_key)),
         any(beats(chosen, wanted, each) for each in priorities),
     )

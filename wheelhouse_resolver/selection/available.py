@@ -35,6 +35,7 @@ from wheelhouse_resolver.site.layout import NO_LAYER, Directory
 from wheelhouse_resolver.tree.candidate import Candidate, Installable, SourceArchive
 from wheelhouse_resolver.tree.catalogue import Catalogue
 from wheelhouse_resolver.tree.reader import Tree
+from wheelhouse_resolver.utils.text import version_key
 from wheelhouse_resolver.wheelfile.build_tag import build_text
 
 #: Of as many projects that patterns match, METADATA is read.
@@ -137,6 +138,8 @@ class Row(NamedTuple):
                 for each in self.wheels
             )
         )
+        if self.condensed and column in ("python", "abi"):
+            return sorted(values, key=lambda value: version_key(value or ""))
         if self.condensed and column not in ("version", "local"):  # which its wheels have in common
             return values
         return values[0] if values else None
@@ -313,7 +316,7 @@ class _Selector:
         """*candidates*, the best first."""
         if not self._scope.all_pythons:
             return self._policy.sort_candidates(candidates)[0] if len(candidates) > 1 else [*candidates]
-        ordered = sorted(candidates, key=lambda each: (-each.directory.rank, each.path))
+        ordered = sorted(candidates, key=lambda each: (-each.directory.rank, version_key(each.path)))
         return sorted(ordered, key=attrgetter("version"), reverse=True)
 
     def _newest_first(self, project: NormalizedName, specifier: SpecifierSet) -> Iterator[list[Installable]]:

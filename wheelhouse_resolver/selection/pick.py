@@ -36,6 +36,7 @@ from wheelhouse_resolver.tree.catalogue import Catalogue
 from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.utils.log import info
 from wheelhouse_resolver.utils.serialise import to_plain
+from wheelhouse_resolver.utils.text import version_key
 from wheelhouse_resolver.wheelfile.metadata_cache import cached_metadata
 
 #: What a wheel lost by: the parts of `policy_key` in their order, or the name alone.
@@ -372,10 +373,10 @@ def _wrong_tags(tags: frozenset[Tag], policy: Policy) -> Exclusion:
     """Why the target Python accepts none of *tags*."""
     platforms = {tag.platform for tag in tags}
     if platforms.isdisjoint(policy.platforms):
-        return Exclusion(Rule.TAG, "platform", tuple(sorted(platforms)))
+        return Exclusion(Rule.TAG, "platform", tuple(sorted(platforms, key=version_key)))
     pythons = python_labels(tags)
     if policy.python_name in pythons:
-        return Exclusion(Rule.TAG, "abi", tuple(sorted(map(str, tags))))
+        return Exclusion(Rule.TAG, "abi", tuple(sorted(map(str, tags), key=version_key)))
     return Exclusion(Rule.TAG, "python", tuple(pythons), policy.python_name)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -24,6 +25,12 @@ def invalid_character(text: str) -> str | None:
         if 0xD800 <= code <= 0xDFFF:
             return "it is not valid UTF-8"
     return None
+
+
+def version_key(text: str) -> tuple[str | int, ...]:
+    """The place of *text* among others whose numbers count as such: `cp39` is before `cp312`."""
+    parts = re.split(r"([0-9]{1,18})", text)
+    return tuple(int(part) if number % 2 else part for number, part in enumerate(parts))
 
 
 def few(items: Iterable[str]) -> str:

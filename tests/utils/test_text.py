@@ -19,7 +19,8 @@ from wheelhouse_resolver.utils.toml import TomlError, parse_toml
     ],
 )
 def test_numbers_in_a_text_count_as_numbers(in_order: list[str]) -> None:
-    assert sorted(in_order[::-1], key=version_key) == in_order
+    shuffled = in_order[::-1]
+    assert sorted(shuffled, key=version_key) == in_order
 
 
 @pytest.mark.parametrize(

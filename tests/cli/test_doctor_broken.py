@@ -13,6 +13,7 @@ import pytest
 from tests.cli.conftest import Cli, Outcome
 from tests.environments import BREAKS, Environment
 from tests.factories import clean_environ
+from tests.requires import requires
 from wheelhouse_resolver.doctor.diagnose import diagnose
 from wheelhouse_resolver.doctor.diagnostics import Diagnostic
 from wheelhouse_resolver.doctor.probes.gather import Overrides
@@ -157,3 +158,21 @@ def test_an_ordinary_user_with_an_empty_environment(
     assert not {"home", "unreadable-directory"} & {each["check"] for each in answer["findings"]}
     fixes = [each["fix"] or "" for each in answer["findings"]]
     assert not any(word in fix for fix in fixes for word in ("init", "restamp", "chmod", "--upgrade pip"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "shell", [pytest.param(each, marks=requires(each)) for each in ("dash", "zsh", "fish", "tcsh")]
+)
+def test_a_fix_is_for_the_users_shell(shell: str, env: Environment) -> None:
+    """In each, one that sets settings, and one that makes an environment and activates it."""
+    BREAKS["deleted"][2](env)
+    del env.environ["PIP_CONFIG_FILE"]
+    env.environ |= {"SHELL": f"/bin/{shell}", "RSNT_ARCH": "mmx", "PIP_NO_INDEX": "1"}
+    fixes = {each.check: each.fix for each in findings(env)}
+    lines = [fixes["no-find-links"], fixes["broken-environment"], "env"]
+    script = "\n".join(lines) + "\n"
+    done = subprocess.run([shell, "-c", script], env=env.environ, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    assert f"PIP_FIND_LINKS={env.root.as_uri()}/gentoo/base" in done.stdout
+    assert f"\nVIRTUAL_ENV={env.above}/own\n" in f"\n{done.stdout}"

@@ -22,6 +22,7 @@ from wheelhouse_resolver.selection.builds import examine, is_foreign, requires_p
 from wheelhouse_resolver.selection.policy import Policy, builds_by_version, split_by_links
 from wheelhouse_resolver.tree.candidate import Candidate, Installable, SourceArchive, TreeFile
 from wheelhouse_resolver.tree.catalogue import Catalogue
+from wheelhouse_resolver.utils.redact import redact
 from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata, cached_metadata_of_many
 
 #: The name of the target Python among the projects; no project can be called so.
@@ -105,7 +106,7 @@ def requirements_from(
     normalised = frozenset(map(canonicalize_name, extras))
     label = _identifier(project, normalised)
     if url is not None:
-        yield ResolverRequirement(project, _NO_EXTRAS, specifier, f"{label} @ {url}", elsewhere=True)
+        yield ResolverRequirement(project, _NO_EXTRAS, specifier, f"{label} @ {redact(url)}", elsewhere=True)
         return
     if normalised and specifier:
         yield ResolverRequirement(project, _NO_EXTRAS, specifier, f"{label}{specifier}")
@@ -212,7 +213,7 @@ class CandidateFactory:
         try:
             return self.policy.marker_applies(requirement.marker, extras)
         except ValueError as error:  # a comparison that has no meaning
-            self._warn(f"{wheel.path}: the marker of {requirement} cannot be evaluated: {error}")
+            self._warn(f"{wheel.path}: the marker of {redact(str(requirement))} cannot be evaluated: {error}")
             return True
 
     def candidate_of(self, builds: Sequence[Installable]) -> ResolverCandidate | None:

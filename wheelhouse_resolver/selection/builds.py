@@ -143,7 +143,9 @@ def _broken(problem: str) -> Exclusion:
 
 
 def _quoted(text: str) -> str:
-    return repr(text[:_LONGEST])
+    from wheelhouse_resolver.utils.redact import redact  # most wheels need none of it
+
+    return repr(redact(text)[:_LONGEST])
 
 
 def requires_python(wheel: Candidate, metadata: CoreMetadata, warn: Callable[[str], object]) -> SpecifierSet:

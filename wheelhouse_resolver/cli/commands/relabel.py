@@ -6,6 +6,7 @@ import argparse
 
 from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.errors import OutputError, WheelhouseError, printable
+from wheelhouse_resolver.utils.redact import redact
 from wheelhouse_resolver.wheelfile.edit import Edits, malformed, relabel, requirements_of
 
 
@@ -70,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print(args: argparse.Namespace) -> int:
-    found = [{"wheel": path, "requires": requirements_of(path)} for path in args.wheel]
+    found = [{"wheel": path, "requires": [*map(redact, requirements_of(path))]} for path in args.wheel]
     if args.json:
         output.print_json(found)
         return 0

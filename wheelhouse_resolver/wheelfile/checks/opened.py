@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 
+from wheelhouse_resolver.utils.redact import redact
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP
 from wheelhouse_resolver.wheelfile.bounds import read_entry
 from wheelhouse_resolver.wheelfile.metadata import MOST_METADATA
@@ -33,7 +34,8 @@ class OpenWheel:
         self.info_directory = ""
 
     def note(self, finding: str) -> None:
-        """Add *finding*. Raises `Enough`."""
+        """Add *finding*, without the passwords of URLs in it. Raises `Enough`."""
+        finding = redact(finding[: 2 * _LONGEST_FINDING])
         more = "..." if len(finding) > _LONGEST_FINDING else ""
         self.findings.append(finding[:_LONGEST_FINDING] + more)
         if len(self.findings) >= _MOST_FINDINGS:

@@ -537,6 +537,9 @@ def test_a_pip_that_is_too_old_is_fixed(env: Environment, tmp_path: Path, pips_d
     env.environ["PATH"] = f"{made}/bin:{env.environ['PATH']}"
     own = str(made / "bin/python")
     (finding,) = [each for each in env.findings(own) if each.check == "pip-too-old"]
+    assert finding.fix == ""  # pip asks no index, and the wheelhouse has none
+    (env.root / "generic/pip-20.3.4-py2.py3-none-any.whl").touch()
+    (finding,) = [each for each in env.findings(own) if each.check == "pip-too-old"]
     assert finding.fix == f"{own} -m pip install --upgrade pip"
     # Where pip is to come from is for the index to say.
     environ = {k: v for k, v in pip_environ().items() if k != "PIP_CONFIG_FILE"}

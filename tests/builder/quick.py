@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -111,4 +112,8 @@ def make_quick(monkeypatch: pytest.MonkeyPatch, sources: Path) -> QuickExecutor:
     executor = QuickExecutor(sources)
     monkeypatch.setattr("wheelhouse_resolver.builder.planning.sources.fetch", fetch)
     monkeypatch.setattr("wheelhouse_resolver.builder.executors.local.LocalExecutor", lambda _: executor)
+    # Backends are asked in the environment of the tests.
+    monkeypatch.setattr(
+        "wheelhouse_resolver.builder.planning.sources.make_environment", lambda *_, **__: sys.executable
+    )
     return executor

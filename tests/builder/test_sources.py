@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tests.builder.quick import taken
 from tests.factories import clean_environ, make_wheel
 from wheelhouse_resolver.builder.planning.sources import (
     SourceMetadataError,
+    ask_backend,
     get_requires_dist,
     static_requirements,
 )
@@ -39,13 +41,16 @@ def test_what_a_source_distribution_promises(info: str, expected: list[str] | No
 
 
 def asked(fetched: Fetched, directory: Path, recipe: Recipe | None = None) -> list[str]:
-    return get_requires_dist(
-        fetched,
-        recipe or no_recipe("demo"),
-        python=sys.executable,
-        log=str(directory / "log"),
-        environ=clean_environ(),
-    )
+    recipe = recipe or no_recipe("demo")
+
+    def configure(_: Sequence[str], path: str) -> None:
+        Path(path).touch()
+
+    def ask() -> list[str]:
+        log = str(directory / "log")
+        return ask_backend(fetched, recipe, configure, sys.executable, clean_environ(), log)
+
+    return get_requires_dist(fetched, recipe, ask)
 
 
 def test_what_is_promised_is_not_asked_for(tmp_path: Path) -> None:
@@ -67,7 +72,7 @@ def test_a_backend_that_cannot_tell(tmp_path: Path) -> None:
     fetched = taken(tmp_path / "s", "demo", tmp_path / "at work")
     Path(fetched.path, "backend.py").write_text("raise SystemExit('no')")
     with pytest.raises(
-        SourceMetadataError, match=r"demo: cannot prepare its metadata: pip exited with 1$"
+        SourceMetadataError, match=r"demo: cannot prepare its metadata: pip exited with 1: no$"
     ) as caught:
         asked(fetched, tmp_path)
     assert caught.value.hint == f"see the log {tmp_path}/log"

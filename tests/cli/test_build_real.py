@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.builder.packages import make_package
-from tests.builder.sources import make_repository, sdist_files
-from tests.factories import clean_environ, make_tree, run_cli
+from tests.builder.sources import make_repository, make_sdist, pack_source, sdist_files
+from tests.builder.workshop import seeds
+from tests.factories import clean_environ, make_tree, make_wheel, run_cli
 from wheelhouse_resolver.builder.records.record import record_of
 
 pytestmark = pytest.mark.slow
@@ -45,3 +47,52 @@ def test_every_path_may_be_relative(tmp_path: Path) -> None:
         "build", "demo==1.0", "--config", "site.toml", *how, "--output", "out", cwd=tmp_path
     )  # with no variables
     assert (again.returncode, "present" in again.stdout) == (0, True), again.stdout + again.stderr
+
+
+#: Recipes without which their projects tell no requirements, as their builds would fail.
+RECIPES = {
+    "against": 'build-isolation = false\nbuild-requires = ["setuptools", "torchlike"]\n',
+    "configured": 'config-settings = { blas = "flexi" }\n',
+    "limited": 'build-requires = ["helper<2"]\n',
+    "made": '[phases]\nafter-source = ["touch made-before"]\nbefore-build = ["touch made-now"]\n',
+}
+
+#: What their backends do first.
+ASKED = {
+    "configured": "assert config_settings == {'blas': 'flexi'}, config_settings",
+    "limited": "import helper; assert helper.VERSION == '1.0', helper.VERSION",
+    "made": "assert os.path.exists('made-before') and os.path.exists('made-now')",
+    "hopeless": "print('looking for blas', flush=True); raise SystemExit('no blas found')",
+}
+
+
+def test_what_a_wheel_will_require_is_asked_as_the_build_will_ask(tmp_path: Path) -> None:
+    """By the recipe's isolation, requirements, settings and commands; and why it fails is said."""
+    house, sources = make_tree(tmp_path / "house", {}), tmp_path / "sources"
+    make_wheel(
+        tmp_path / "house/generic", "torchlike-2.1-py3-none-any.whl", files={"torchlike.py": "V = '2.1'\n"}
+    )
+    for version in ("1.0", "2.0"):
+        files = {"helper.py": f"VERSION = {version!r}\n"}
+        make_wheel(tmp_path / "house/generic", f"helper-{version}-py3-none-any.whl", files=files)
+    setup = "import torchlike\nfrom setuptools import setup\n"
+    setup += "setup(name='against', version='1.0', install_requires=['torchlike==' + torchlike.V, 'base'])\n"
+    info = "Metadata-Version: 2.1\nName: against\nVersion: 1.0\n"
+    pack_source(sources / "against-1.0.tar.gz", {"setup.py": setup, "PKG-INFO": info}, top="against-1.0")
+    for name, code in ASKED.items():
+        needs = ["helper"] if name == "limited" else []
+        make_sdist(sources, name, prepare=code, requires=["base"], build_requires=needs)
+    make_package(sources, "base")
+    (tmp_path / "recipes").mkdir()
+    for name, text in RECIPES.items():
+        (tmp_path / f"recipes/{name}.toml").write_text(text)
+    (tmp_path / "site.toml").write_text(f'root = "{house.root}"\n[build]\nrecipes = ["recipes"]\n')
+    links = [part for each in (sources, *seeds()) for part in ("--find-links", str(each))]
+    how = ["--recursive", "--offline", "--arch", "generic", "--config", "site.toml", "--dry-run", "--json"]
+    done = run_cli("build", *RECIPES, "hopeless", *how, *links, cwd=tmp_path)
+    plan = json.loads(done.stdout)
+    problems = {each["project"]: each["problem"] for wave in plan["waves"] for each in wave}
+    why = problems.pop("hopeless").partition(" (hint: see the log ")[0]
+    assert why == "metadata: hopeless: cannot prepare its metadata: pip exited with 1: no blas found"
+    assert problems == dict.fromkeys(["base", *RECIPES], ""), done.stderr
+    assert [each["requirement"] for each in plan["satisfied"]] == ["torchlike"]

@@ -19,6 +19,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from packaging.version import Version
 
@@ -34,6 +35,13 @@ from wheelhouse_resolver.builder.sources.fetch import check_archive, unpack_sour
 from wheelhouse_resolver.builder.sources.fetched import Fetched
 from wheelhouse_resolver.builder.sources.patch import prepare
 from wheelhouse_resolver.builder.toolchain import provenance, variables
+from wheelhouse_resolver.builder.toolchain.build_python import (
+    constraint_files,
+    installed_to_build,
+    make_ready,
+    phase_commands,
+    pip_options,
+)
 from wheelhouse_resolver.builder.toolchain.environment_modules import module_environment
 from wheelhouse_resolver.builder.toolchain.linker_mark import level_of, mark_flag, marked_and_others
 from wheelhouse_resolver.builder.verification.verify import VerificationSettings, run_verification
@@ -45,9 +53,6 @@ from wheelhouse_resolver.utils.filesystem import make_directory, write_text
 from wheelhouse_resolver.wheelfile.edit import Edits, relabel
 from wheelhouse_resolver.wheelfile.elf import elf_files
 from wheelhouse_resolver.wheelfile.validate import check_wheel
-
-#: The first pip whose `pip wheel` takes `--config-settings` more than once.
-_OLDEST_PIP = Version("23.1")
 
 
 class BuildInterrupted(KeyboardInterrupt):
@@ -159,10 +164,9 @@ class _Build(Phases):
         return path
 
     def _run_phase(self, name: str, recipe: Recipe, environ: Mapping[str, str], cwd: str) -> None:
-        """Run the recipe's commands of that *name*, each in a shell of its own, which exits at a failure."""
-        for command in dict(recipe.phases).get(name, ()):
-            shell = ["bash", "-euo", "pipefail", "-c", command]
-            self.run(shell, f"{name} command {command!r}", environ, cwd)
+        """Run the recipe's commands of that *name*, up to the first that fails."""
+        for command, what in phase_commands(recipe, name):
+            self.run(command, what, environ, cwd)
 
     def _write_pip_conf(self, constraints: Sequence[str] = ()) -> None:
         text = variables.pip_text(self.job, self.options, self.runnable, constraints=constraints)
@@ -216,18 +220,10 @@ class _Build(Phases):
         """The Python of a new environment, and *environ* with that environment activated."""
         place = os.path.join(self.scratch, "environment")
         python = make_environment(self.job.python, place, log=self.record.log, environ=environ)
-        active = variables.with_path(environ, python)
-        pip = [python, "-m", "pip"]
-        if Version(provenance.installed(python, active).get("pip", "0")) < _OLDEST_PIP:
-            command = [*pip, "install", "--upgrade", f"pip>={_OLDEST_PIP}"]
-            self.run(command, "pip install", active, self.scratch)
-        if recipe.isolation:
-            lines = variables.constraint_lines(recipe.build_requires, self.job.project)
-            path = os.path.join(self.scratch, "constraints.txt")
-            write_text(path, "".join(f"{line}\n" for line in lines))
-            self._write_pip_conf([path])
-        elif recipe.build_requires:
-            self.run([*pip, "install", *recipe.build_requires], "pip install", active, self.scratch)
+        requires = installed_to_build(recipe)
+        active = make_ready(python, requires, environ, partial(self.run, cwd=self.scratch))
+        if files := constraint_files(recipe, self.scratch):
+            self._write_pip_conf(files)
         self.record = replace(self.record, tools=provenance.tool_versions(python, active))
         return python, active
 
@@ -235,9 +231,7 @@ class _Build(Phases):
         """The path of the one wheel that the build made."""
         source, wheels = fetched.path, self._make_directory("wheels")
         environ = {**environ, "WHEELHOUSE_WHEEL_DIR": wheels}
-        settings = recipe.settings(environ, fetched.version)
-        isolation = [] if recipe.isolation else ["--no-build-isolation"]
-        options = ["--verbose", "--no-deps", "--no-cache-dir", "--use-pep517", *isolation, *settings]
+        options = ["--verbose", *pip_options(recipe, environ, fetched.version)]
         self._run_phase("before-build", recipe, environ, source)
         command = [python, "-m", "pip", "wheel", *options, "--wheel-dir", wheels, source]
         self.run(command, "pip wheel", environ, source)

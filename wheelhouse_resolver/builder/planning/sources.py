@@ -5,23 +5,37 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
 from wheelhouse_resolver.builder.process.commands import run_logged
+from wheelhouse_resolver.builder.process.virtualenvs import make_environment
 from wheelhouse_resolver.builder.recipes.model import Recipe
 from wheelhouse_resolver.builder.records.job import BuildOptions, Job
 from wheelhouse_resolver.builder.sources.fetch import fetch
 from wheelhouse_resolver.builder.sources.fetched import FetchContext, Fetched
+from wheelhouse_resolver.builder.sources.index import TIMEOUT
 from wheelhouse_resolver.builder.sources.patch import prepare
+from wheelhouse_resolver.builder.toolchain.build_python import (
+    constraint_files,
+    installed_to_build,
+    make_ready,
+    phase_commands,
+    pip_options,
+)
 from wheelhouse_resolver.builder.toolchain.provenance import host_facts
-from wheelhouse_resolver.builder.toolchain.variables import base_environ, command_environment, pip_text
+from wheelhouse_resolver.builder.toolchain.variables import (
+    base_environ,
+    command_environment,
+    pip_text,
+    with_path,
+)
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.utils.filesystem import make_directory, write_text
 from wheelhouse_resolver.wheelfile.edit import edited_requirements, requirements_of
@@ -47,6 +61,7 @@ class SourceFetcher:
     def __init__(self, scratch: str) -> None:
         self._scratch = scratch
         self._fetched: dict[object, Fetched | WheelhouseError] = {}
+        self._pythons: dict[object, str | WheelhouseError] = {}
 
     def fetch(self, recipe: Recipe, job: Job, options: BuildOptions, log: str) -> Fetched:
         """The source of *job*. Raises what `fetch` raises, every time that the same source is asked for."""
@@ -74,8 +89,36 @@ class SourceFetcher:
         self, fetched: Fetched, recipe: Recipe, job: Job, options: BuildOptions, log: str
     ) -> list[str]:
         """What the wheel of *fetched* will require (see the function of that name)."""
-        environ = self.build_environ(fetched, recipe, job, options)
-        return get_requires_dist(fetched, recipe, python=job.python, log=log, environ=environ)
+
+        def ask() -> list[str]:
+            environ = self.build_environ(fetched, recipe, job, options)
+            python, active = self._build_python(recipe, job, environ, log)
+            return ask_backend(fetched, recipe, partial(_configure, job, options), python, active, log)
+
+        return get_requires_dist(fetched, recipe, ask)
+
+    def _build_python(
+        self, recipe: Recipe, job: Job, environ: Mapping[str, str], log: str
+    ) -> tuple[str, dict[str, str]]:
+        """The Python of an environment such as the build will have, and *environ* with that activated.
+
+        One serves all builds of a target Python that are isolated, and one all with the same requirements.
+        """
+        requires = installed_to_build(recipe)
+        key = (job.python, requires, (job.arch, recipe.build_modules) if requires else None)
+        if key not in self._pythons:
+            place = os.path.join(self._scratch, f"python-{len(self._pythons)}")
+            run = partial(_run, recipe.name, log=log, cwd=self._scratch)
+            try:
+                python = make_environment(job.python, place, log=log, environ=environ)
+                make_ready(python, requires, environ, run)
+                self._pythons[key] = python
+            except WheelhouseError as error:
+                self._pythons[key] = error
+        found = self._pythons[key]
+        if isinstance(found, WheelhouseError):
+            raise found
+        return found, with_path(environ, found)
 
     def build_environ(
         self, fetched: Fetched, recipe: Recipe, job: Job, options: BuildOptions
@@ -113,15 +156,17 @@ def static_requirements(info: Metadata) -> list[str] | None:
     return [" ".join(each.split()) for each in info.get_all("Requires-Dist")]
 
 
-def get_requires_dist(
-    fetched: Fetched, recipe: Recipe, *, python: str, log: str, environ: Mapping[str, str]
-) -> list[str]:
+def _configure(job: Job, options: BuildOptions, constraints: Sequence[str], path: str) -> None:
+    """Write a `pip.conf` such as the build will have, with *constraints*, to the file at *path*."""
+    _, runnable = host_facts(options.site, job.python, os.environ)
+    write_text(path, pip_text(job, options, runnable, constraints=constraints))
+
+
+def get_requires_dist(fetched: Fetched, recipe: Recipe, ask: Callable[[], list[str]]) -> list[str]:
     """What the wheel of *fetched* will require, with the edits of *recipe*.
 
-    Read from its PKG-INFO where that is final; else its build backend is asked, through this program's own
-    pip working for *python*, with a copy changed as *recipe* says. What the backend needs is downloaded.
-
-    Raises `SourceMetadataError`, `RelabelError` for edits that do not apply, and what `prepare` raises.
+    Read from its PKG-INFO where that is final; else what *ask* says, which asks its build backend. Raises
+    `RelabelError` for edits that do not apply, and what *ask* raises.
     """
     own: list[str] | None = None
     if fetched.archive.kind == "wheel":
@@ -131,30 +176,50 @@ def get_requires_dist(
             own = static_requirements(
                 parse_headers(Path(fetched.path, "PKG-INFO").read_text("utf-8", "replace"))
             )
-    if own is None:
-        own = _ask_backend(fetched, recipe, python, log, environ)
-    return edited_requirements(fetched.path, own, recipe.edits)
+    return edited_requirements(fetched.path, ask() if own is None else own, recipe.edits)
 
 
-def _ask_backend(
-    fetched: Fetched, recipe: Recipe, python: str, log: str, environ: Mapping[str, str]
+def ask_backend(
+    fetched: Fetched,
+    recipe: Recipe,
+    configure: Callable[[Sequence[str], str], None],
+    python: str,
+    environ: Mapping[str, str],
+    log: str,
 ) -> list[str]:
+    """What the backend of *fetched* says that the wheel will require, asked as the build will ask it.
+
+    By the *python* of an environment that *environ* has activated, with a copy of the source that is changed
+    as *recipe* says; *configure* writes a `pip.conf` with constraints. What the backend needs is downloaded.
+    Raises `SourceMetadataError`, and what `prepare` raises.
+    """
     # A copy: the source is also for other archs, for which the recipe may make other changes.
     directory = tempfile.mkdtemp(dir=os.path.dirname(fetched.root))
     root, report = os.path.join(directory, "source"), os.path.join(directory, "report.json")
     shutil.copytree(fetched.root, root, symlinks=True)
     source = os.path.join(root, os.path.relpath(fetched.path, fetched.root))
+    environ = {**environ, "PIP_CONFIG_FILE": os.path.join(directory, "pip.conf")}
+    configure(constraint_files(recipe, directory), environ["PIP_CONFIG_FILE"])
+    run = partial(_run, recipe.name, log=log, cwd=source)
+    for command, what in phase_commands(recipe, "after-source"):
+        run(command, what, environ)
     prepare(replace(fetched, root=root, path=source), recipe, log=log, environ=environ)
-    command = [
-        sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--dry-run", "--no-deps",
-        "--ignore-installed", "--report", report, source,
-    ]  # fmt: skip
-    done = run_logged(command, log=log, environ=environ)
-    if not done.ok:
-        raise SourceMetadataError(recipe.name, f"pip {done.problem}", log)
+    for command, what in phase_commands(recipe, "before-build"):
+        run(command, what, {**environ, "WHEELHOUSE_WHEEL_DIR": directory})
+    options = ["--verbose", "--dry-run", "--ignore-installed", *pip_options(recipe, environ, fetched.version)]
+    run([python, "-m", "pip", "install", *options, "--report", report, source], "pip", environ)
     try:
         with open(report, encoding="utf-8") as file:
             (found,) = json.load(file)["install"]
         return [str(each) for each in found["metadata"].get("requires_dist", [])]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SourceMetadataError(recipe.name, f"cannot read pip's report: {error}", log) from error
+
+
+def _run(
+    project: str, command: Sequence[str], what: str, environ: Mapping[str, str], *, log: str, cwd: str
+) -> None:
+    """Run *command*, called *what*. Raises `SourceMetadataError` if it fails."""
+    done = run_logged(command, log=log, environ=environ, cwd=cwd, timeout=TIMEOUT)
+    if not done.ok:
+        raise SourceMetadataError(project, f"{what} {done.why}", log)

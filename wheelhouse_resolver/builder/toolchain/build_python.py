@@ -1,0 +1,58 @@
+"""The Python of a build: with a pip that builds as the recipe says, and what that requires."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+
+from packaging.version import Version
+
+from wheelhouse_resolver.builder.recipes.model import Recipe
+from wheelhouse_resolver.builder.toolchain import provenance
+from wheelhouse_resolver.builder.toolchain.variables import constraint_lines, with_path
+from wheelhouse_resolver.utils.filesystem import write_text
+
+#: The first pip whose `pip wheel` takes `--config-settings` more than once.
+_OLDEST_PIP = Version("23.1")
+
+#: Runs a command, called so, with that environment. Raises if it fails.
+Run = Callable[[Sequence[str], str, Mapping[str, str]], None]
+
+
+def make_ready(python: str, requires: Sequence[str], environ: Mapping[str, str], run: Run) -> dict[str, str]:
+    """Let the *python* of a new environment build with *requires*; returns *environ* with that activated."""
+    active = with_path(environ, python)
+    install = [python, "-m", "pip", "install"]
+    if Version(provenance.installed(python, active).get("pip", "0")) < _OLDEST_PIP:
+        run([*install, "--upgrade", f"pip>={_OLDEST_PIP}"], "pip install", active)
+    if requires:
+        run([*install, *requires], "pip install", active)
+    return active
+
+
+def installed_to_build(recipe: Recipe) -> tuple[str, ...]:
+    """What *recipe* has installed besides pip; with isolation nothing: pip takes what the source asks for."""
+    return () if recipe.isolation else recipe.build_requires
+
+
+def constraint_files(recipe: Recipe, directory: str) -> list[str]:
+    """The path of the new file, in *directory*, that limits what pip takes for an isolated build."""
+    if not recipe.isolation:
+        return []
+    path = os.path.join(directory, "constraints.txt")
+    lines = constraint_lines(recipe.build_requires, recipe.name)
+    write_text(path, "".join(f"{line}\n" for line in lines))
+    return [path]
+
+
+def pip_options(recipe: Recipe, environ: Mapping[str, str], version: str) -> list[str]:
+    """How pip is to build, or to ask the backend. Raises `VariableError`."""
+    isolation = [] if recipe.isolation else ["--no-build-isolation"]
+    settings = recipe.settings(environ, version)
+    return ["--no-deps", "--no-cache-dir", "--use-pep517", *isolation, *settings]
+
+
+def phase_commands(recipe: Recipe, phase: str) -> list[tuple[list[str], str]]:
+    """What *recipe* runs in that *phase*: commands, and what they are called. Each has a shell of its own."""
+    commands = dict(recipe.phases).get(phase, ())
+    return [(["bash", "-euo", "pipefail", "-c", each], f"{phase} command {each!r}") for each in commands]

@@ -36,7 +36,11 @@ html_theme = "alabaster"
 html_theme_options = {
     "description": "The right wheel from an HPC site's wheelhouse, with stock pip",
     "fixed_sidebar": True,
+    "page_width": "1180px",
+    "sidebar_width": "240px",
 }
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 
 # The package imports its public names on first use; autodoc lists only those that are there.
 for _name in wheelhouse_resolver.__all__:

@@ -37,8 +37,7 @@ def test_the_quick_start(tmp_path: Path, environ: dict[str, str]) -> None:
     make, *rest = blocks(steps, "sh")
     (site_file,) = blocks(steps, "toml")
     here = str(tmp_path / "sw")
-    for directory in ("sw/etc", "sw/modules/wheelhouse"):
-        (tmp_path / directory).mkdir(parents=True)
+    (tmp_path / "sw").mkdir()
     make_wheel(tmp_path, "numpy-1.26.4-cp311-cp311-linux_x86_64.whl")
     write = f"cat >/sw/wheelhouse/site.toml <<'END'\n{site_file}END\n"
     script = "\n".join(["set -e", make, write, *rest]).replace("/sw/", f"{here}/")

@@ -34,7 +34,7 @@ def house(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> WheelhouseFixtu
 
 
 def findings(house: WheelhouseFixture, config: str | None = None) -> list[dict[str, Any]]:
-    """What audit finds, as it tells programs."""
+    """What audit finds, as JSON."""
     done = house.run("audit", "--json", config=config)
     assert done.err == ""
     found: list[dict[str, Any]] = json.loads(done.out)
@@ -130,7 +130,7 @@ def test_a_wrong_order_says_who_takes_what_where(house: WheelhouseFixture) -> No
     assert text.endswith("\n1 error, 2 warnings\n")
 
 
-def test_restamp_mends_a_wrong_order(house: WheelhouseFixture) -> None:
+def test_restamp_fixes_a_wrong_order(house: WheelhouseFixture) -> None:
     for label in ("gentoo/avx512", "gentoo/avx2", "gentoo/avx", "gentoo/generic", "nix/avx", "generic"):
         house.add(label, f"demo-1.0-{LINUX}.whl")
     found = findings(house)
@@ -234,7 +234,7 @@ def test_a_tag_inversion_is_mended_by_retagging(house: WheelhouseFixture) -> Non
     assert findings(house) == []
 
 
-def test_unstamped_wheels_with_an_inversion_are_mended_in_one_go(house: WheelhouseFixture) -> None:
+def test_unstamped_wheels_with_an_inversion_are_fixed_in_one_go(house: WheelhouseFixture) -> None:
     house.add("gentoo/avx2", "demo-1.0-py3-none-any.whl")
     house.add("gentoo/generic", f"demo-1.0-{LINUX}.whl")
     house.add("generic", f"demo-1.0-{MANY}.whl")
@@ -461,7 +461,7 @@ def a_directory(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "problem"),
     [
         (a_zero_byte_wheel, "invalid zip file"),
         (a_truncated_wheel, "invalid zip file"),
@@ -470,13 +470,15 @@ def a_directory(path: Path) -> None:
         (a_directory, "a directory"),
     ],
 )
-def test_a_broken_wheel_is_an_error_and_withdrawn(house: WheelhouseFixture, damage: Any, told: str) -> None:
+def test_a_broken_wheel_is_an_error_and_withdrawn(
+    house: WheelhouseFixture, damage: Any, problem: str
+) -> None:
     name = f"demo-1.0-400000avx2-{LINUX}.whl"
     sound = house.add("generic", name)  # whatever its name says: withdrawing must not touch it
     damage(house.root / "gentoo" / "avx2" / name)
     found = the("broken", findings(house))
     assert found["severity"] == "error"
-    assert told in found["message"]
+    assert problem in found["message"]
     assert relative(house, found["paths"]) == [f"gentoo/avx2/{name}"]
     fix(house, found)
     assert "broken" not in kinds(house)
@@ -486,7 +488,7 @@ def test_a_broken_wheel_is_an_error_and_withdrawn(house: WheelhouseFixture, dama
 
 
 @pytest.mark.parametrize(
-    ("headers", "told"),
+    ("headers", "message"),
     [
         ({"Name": "other"}, "passed over by pip: its METADATA has the name 'other'"),
         ({"Version": "1.1"}, "passed over by pip: its METADATA has the version '1.1'"),
@@ -500,12 +502,12 @@ def test_a_broken_wheel_is_an_error_and_withdrawn(house: WheelhouseFixture, dama
     ids=str,
 )
 def test_metadata_that_installers_pass_over(
-    house: WheelhouseFixture, headers: dict[str, str | None], told: str
+    house: WheelhouseFixture, headers: dict[str, str | None], message: str
 ) -> None:
     name = "demo-1.0-1000generic-py3-none-any.whl"
     pack(house.root / "generic" / name, with_metadata(name, **headers))
     found = the("broken", findings(house))
-    assert (found["severity"], found["message"]) == ("error", told)
+    assert (found["severity"], found["message"]) == ("error", message)
     fix(house, found)
     assert "broken" not in kinds(house)
 
@@ -602,7 +604,7 @@ def test_a_layer_in_the_site_file_takes_a_directory_in(house: WheelhouseFixture)
     assert findings(house, '[[layer]]\nname = "haswell"\ndirectories = ["haswell"]\narchs = []\n') == []
 
 
-# -- how it tells ------------------------------------------------------------------------------------------
+# -- how it reports ---------------------------------------------------------------------------------------
 
 
 def test_json_has_one_shape_for_all_findings(house: WheelhouseFixture) -> None:
@@ -624,6 +626,7 @@ def test_json_has_one_shape_for_all_findings(house: WheelhouseFixture) -> None:
             "chosen": dict,
             "hosts": list,
             "pythons": list,
+            "ignored": bool,
         }
 
 
@@ -634,7 +637,7 @@ def test_warnings_alone_are_no_failure(house: WheelhouseFixture) -> None:
     assert done.out.endswith("\n0 errors, 1 warning\n")
 
 
-def test_a_hostile_name_is_told_without_its_control_characters(house: WheelhouseFixture) -> None:
+def test_a_hostile_name_is_printed_without_its_control_characters(house: WheelhouseFixture) -> None:
     (house.root / "generic" / "de\x1b[31mmo\n.whl").write_bytes(b"")
     text = house.run("audit").out
     assert "\x1b" not in text
@@ -655,7 +658,7 @@ def test_several_processes_find_the_same_in_the_same_order(tmp_path: Path) -> No
     (tmp_path / "nix" / "avx2" / f"p00003-1.0-{LINUX}.whl").unlink()
     a_zero_byte_wheel(tmp_path / "nix" / "avx2" / f"p00333-2.0-{LINUX}.whl")
     alone = list(audit(site, jobs=1))
-    assert len(alone) == 400 * 3 - 2 + 1  # the broken one is not told to be unstamped, too
+    assert len(alone) == 400 * 3 - 2 + 1  # the broken one is not reported as unstamped, too
     # In a process of its own: forking this one, which may have threads, is not what is tested.
     outputs = [
         run_cli("audit", "--json", "--jobs", jobs, "--root", tmp_path).stdout for jobs in ("1", "2", "3")
@@ -691,11 +694,11 @@ def test_where_no_processes_can_be_had_one_does_it(name: str, error: str, tmp_pa
 
 
 def test_progress_goes_up_to_all_wheels(tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
-    list(audit(big_tree(tmp_path, 250), progress=lambda done, total: told.append((done, total))))
-    assert told == sorted(told)
-    assert len(told) > 2
-    assert told[-1] == (500, 500)
+    steps: list[tuple[int, int]] = []
+    list(audit(big_tree(tmp_path, 250), progress=lambda done, total: steps.append((done, total))))
+    assert steps == sorted(steps)
+    assert len(steps) > 2
+    assert steps[-1] == (500, 500)
 
 
 def test_findings_come_while_it_still_reads(tmp_path: Path) -> None:
@@ -759,7 +762,7 @@ def test_a_reader_that_has_seen_enough_is_no_failure(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["", "--json"])
-def test_without_a_stdout_the_exit_code_still_tells(house: WheelhouseFixture, form: str) -> None:
+def test_without_a_stdout_the_exit_code_is_the_answer(house: WheelhouseFixture, form: str) -> None:
     house.add("gentoo/avx2", f"demo-1.0-{LINUX}.whl")
     house.add("gentoo/avx", f"demo-1.0-{LINUX}.whl")
     command = f'"{sys.executable}" -m wheelhouse_resolver audit --root "{house.root}" {form} >&-'

@@ -1,4 +1,4 @@
-"""Verifying really installs and imports; what fails is told, whatever it does."""
+"""Verifying really installs and imports; what fails is reported, whatever it does."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_the_wheelhouse_comes_before_the_index(tmp_path: Path) -> None:
 
 
 class TestWhatFails:
-    def test_everything_is_told_at_once(self, check: Any, tmp_path: Path) -> None:
+    def test_everything_is_reported_at_once(self, check: Any, tmp_path: Path) -> None:
         files = {
             "good.py": "",
             "bad.py": "raise RuntimeError('no good')",
@@ -139,9 +139,9 @@ class TestWhatFails:
 
     def test_a_requirement_that_is_not_there(self, check: Any, tmp_path: Path) -> None:
         wheel = make_wheel(tmp_path, "demo-1.0-py3-none-any.whl", requires_dist=["nowhere-to-be-found>=3"])
-        told = problems(check(wheel))
-        assert list(told) == ["install"]
-        assert "nowhere-to-be-found>=3" in told["install"]
+        failed = problems(check(wheel))
+        assert list(failed) == ["install"]
+        assert "nowhere-to-be-found>=3" in failed["install"]
 
     @compiles
     def test_a_crash(self, check: Any, tmp_path: Path) -> None:
@@ -158,8 +158,8 @@ class TestWhatFails:
         make_wheel(tmp_path, "demo-1.0-py3-none-any.whl", files={"demo.py": "import outside"})
         (tmp_path / "outside.py").touch()
         options = {"PYTHONPATH": str(tmp_path), "PYTHONUSERBASE": str(tmp_path), "PIP_USER": "1"}
-        told = problems(check(tmp_path / "demo-1.0-py3-none-any.whl", environ=options))
-        assert told == {"import demo": "exited with 1: ModuleNotFoundError: No module named 'outside'"}
+        failed = problems(check(tmp_path / "demo-1.0-py3-none-any.whl", environ=options))
+        assert failed == {"import demo": "exited with 1: ModuleNotFoundError: No module named 'outside'"}
 
     def test_what_pip_checks_once_it_is_installed(self, check: Any, tmp_path: Path) -> None:
         """Tags inside that contradict the name: `pip install` looks at the name alone."""
@@ -230,16 +230,16 @@ class TestLibraries:
         )
 
     def test_one_that_is_nowhere(self, check: Any, tmp_path: Path) -> None:
-        told = problems(check(self.needing(tmp_path), Test(imports=("sys",))))
-        assert list(told) == ["libraries"]
-        assert told["libraries"].startswith("demo/fast.")
-        assert "needs libhelp.so, which is not found (looked in " in told["libraries"]
+        failed = problems(check(self.needing(tmp_path), Test(imports=("sys",))))
+        assert list(failed) == ["libraries"]
+        assert failed["libraries"].startswith("demo/fast.")
+        assert "needs libhelp.so, which is not found (looked in " in failed["libraries"]
 
     def test_one_that_the_wheel_holds_where_no_rpath_leads(self, check: Any, tmp_path: Path) -> None:
         self.needing(tmp_path)
         inside = {"demo.libs/libhelp.so": (tmp_path / "build/libhelp.so").read_bytes()}
-        told = problems(check(self.needing(tmp_path, files=inside), Test(imports=("sys",))))
-        assert told["libraries"].endswith(
+        failed = problems(check(self.needing(tmp_path, files=inside), Test(imports=("sys",))))
+        assert failed["libraries"].endswith(
             "; the wheel contains it as demo.libs/libhelp.so, which no rpath leads to"
         )
 

@@ -198,7 +198,9 @@ class TestAll:
         assert (outcome.code, outcome.err) == (0, "")
         names = {f"pip-{'-'.join(reversed(label.split('/')))}.conf" for label in BUILTIN_LABELS}
         assert set(os.listdir(directory)) == names
-        assert {line.removeprefix(f"wrote {directory}/") for line in outcome.out.splitlines()} == names
+        *lines, totals = outcome.out.splitlines()
+        assert {line.removeprefix(f"wrote {directory}/") for line in lines} == names
+        assert totals == "11 files written, 0 kept"
 
     def test_the_files_of_a_real_site(self, cli: Cli, real_site: Path, tmp_path: Path) -> None:
         cli("pip-conf", "--all", "--output-dir", tmp_path / "out", "--config", real_site)
@@ -230,7 +232,9 @@ class TestAll:
         cli(*arguments)
         before = {path: path.stat() for path in (tmp_path / "out").iterdir()}
         outcome = cli(*arguments)
-        assert {line[:5] for line in outcome.out.splitlines()} == {"kept "}
+        *lines, totals = outcome.out.splitlines()
+        assert {line[:5] for line in lines} == {"kept "}
+        assert totals == f"0 files written, {len(lines)} kept"
         for path, status in before.items():
             after = path.stat()
             assert (after.st_ino, after.st_mtime_ns) == (status.st_ino, status.st_mtime_ns)

@@ -58,7 +58,7 @@ def test_one_that_cannot_be_edited_does_not_stop_the_others(cli: Cli) -> None:
     )  # fmt: skip
     assert outcome.code == 1
     assert outcome.err == "error: in/other-2.0-py3-none-any.whl: no requirement on 'scipy' to remove\n"
-    assert outcome.out == f"made     new/{NAME}\n"
+    assert outcome.out == f"made     new/{NAME}\n1 of 2 wheels edited\n"
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,14 @@ class TestText:
             assert all(line.isprintable() for line in lines)
             assert style.width is None or all(len(line) <= width for line in lines)
 
+    def test_what_stays_whole_goes_below_its_row_where_it_does_not_fit(self) -> None:
+        path = "/sw/wheelhouse/generic/demo-1.0-py3-none-any.whl"
+        table = Table(("name", "path"), [("demo", path)], whole=["path"])
+        assert text_table(table) == text_table(table, TableStyle(width=60)) == f"name  path\ndemo  {path}"
+        assert text_table(table, TableStyle(width=30)) == f"name\ndemo\n    {path}"
+        alone = Table(("path",), [(path,)], whole=["path"])
+        assert text_table(alone, TableStyle(width=30)) == f"path\n{path}"
+
 
 class TestOtherFormats:
     def test_csv_is_read_back(self) -> None:

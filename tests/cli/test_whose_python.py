@@ -100,14 +100,14 @@ class TestThePythonInUse:
             f"  executable {in_use}\n"
             "  loader     none (static or a script)\n"
         )
-        told = json.loads(cli("detect", "--json", *HOST).out)
-        assert (told["python"]["name"], told["python"]["version"]) == (str(in_use), "3.9.18")
-        assert told["evidence"]["python"]["decided"] == {
+        detected = json.loads(cli("detect", "--json", *HOST).out)
+        assert (detected["python"]["name"], detected["python"]["version"]) == (str(in_use), "3.9.18")
+        assert detected["evidence"]["python"]["decided"] == {
             "source": "PATH",
             "value": str(in_use),
             "detail": "python3 on PATH",
         }
-        assert [each["source"] for each in told["evidence"]["python"]["overruled"]] == ["own"]
+        assert [each["source"] for each in detected["evidence"]["python"]["overruled"]] == ["own"]
 
     def test_another_can_be_named(self, cli: Cli, root: Path) -> None:
         outcome = cli("pick", "demo", "--python", sys.executable, *HOST)

@@ -212,11 +212,11 @@ def test_lock_takes_wheels_and_says_so(house: WheelhouseFixture) -> None:
     done = house.run("lock", "zz", "--python", "3.11")
     assert done.code == 0
     assert f'name = "{WHEEL}"' in done.out
-    told = "a source archive, which pip would build: a lock has wheels alone"
-    assert done.err == f"warning: left out {house.root}/generic/zz-2.0.tar.gz: {told}\n"
+    reason = "a source archive, which pip would build: a lock has wheels alone"
+    assert done.err == f"warning: left out {house.root}/generic/zz-2.0.tar.gz: {reason}\n"
     done = house.run("lock", "zz>1", "--python", "3.11")
     assert (done.code, done.out) == (1, "")
-    assert told in done.err
+    assert reason in done.err
 
 
 def test_a_constraint_may_name_an_archive(house: WheelhouseFixture) -> None:
@@ -231,8 +231,8 @@ def test_a_constraint_may_name_an_archive(house: WheelhouseFixture) -> None:
     assert f"from source (generic): a constraint names it: {line} ({file}, line 1)\n" in done.err
     columns = ["--format", "csv", "--columns", "name,version,python"]
     assert house.run("avail", "-r", asking, *columns).out.splitlines()[1:] == ["zz,2.0,source"]
-    told = "a source archive, which pip would build: a lock has wheels alone"
-    assert told in house.run("lock", "-r", asking, "--python", "3.11").err
+    reason = "a source archive, which pip would build: a lock has wheels alone"
+    assert reason in house.run("lock", "-r", asking, "--python", "3.11").err
 
 
 def test_a_lock_that_only_binary_keeps_from_archives_says_so(house: WheelhouseFixture) -> None:
@@ -250,7 +250,7 @@ def findings(house: WheelhouseFixture, config: str | None = None) -> list[tuple[
     ]
 
 
-def test_audit_reports_what_is_taken_and_withdraw_mends_it(house: WheelhouseFixture) -> None:
+def test_audit_reports_what_is_taken_and_withdraw_fixes_it(house: WheelhouseFixture) -> None:
     put(house, f"{WHEEL} zz-2.0.tar.gz")
     ((line, path),) = findings(house)
     assert line == (

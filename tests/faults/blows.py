@@ -99,9 +99,9 @@ class Blow:
             for directory in Site.default(self.case.root).directories():
                 trash.clear(directory.path)  # as the next run that has something to do there
         else:
-            told = [line for line in ran.err.splitlines() if not line.startswith("hint: ")]
-            assert told, where
-            assert all(line.startswith(("error: ", "refused ")) for line in told), where
+            lines = [line for line in ran.err.splitlines() if not line.startswith("hint: ")]
+            assert lines, where
+            assert all(line.startswith(("error: ", "refused ")) for line in lines), where
             assert os.strerror(number) in ran.err, where
             assert "internal error" not in ran.err, where
             assert "cannot finish" not in ran.err, where

@@ -48,9 +48,9 @@ def test_a_campaign_can_fail(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 
     monkeypatch.setattr(campaign, "strike", lossy)
     assert main(["--seconds", "2"]) == 1
-    told = capsys.readouterr()
-    assert "something is lost" in told.err
-    assert not told.out.endswith("losses: 0\n")
+    captured = capsys.readouterr()
+    assert "something is lost" in captured.err
+    assert not captured.out.endswith("losses: 0\n")
 
 
 @pytest.mark.slow

@@ -69,9 +69,9 @@ def test_wheels_are_published_replaced_withdrawn_and_restored(
     assert placed(root) == []
     assert run(reader, "restore", *STAMPED, *to) == (0, "")
     assert placed(root) == sorted(STAMPED)
-    code, told = run(reader, "publish", *first, *to)
+    code, err = run(reader, "publish", *first, *to)
     assert code == 1
-    assert told.count("already exists with different content") == COUNT
+    assert err.count("already exists with different content") == COUNT
     for path in wheels_below(root):
         assert_whole(path)
 
@@ -127,9 +127,9 @@ def test_a_site_is_made_and_its_configurations_written(reader: str, tmp_path: Pa
 def test_what_is_built_is_published(root: Path, tmp_path: Path) -> None:
     for name in ("alpha", "beta"):
         make_package(tmp_path / "sources", name)
-    code, told = run(
+    code, err = run(
         "true", "build", "alpha", "beta", "--offline", "--find-links", tmp_path / "sources",
         "--output", tmp_path / "built", "--publish", "--arch", "generic", "--layer", "gentoo", "--root", root,
     )  # fmt: skip
-    assert (code, told.count("error")) == (0, 0)
+    assert (code, err.count("error")) == (0, 0)
     assert placed(root) == [f"{name}-1.0-1000generic-py3-none-any.whl" for name in ("alpha", "beta")]

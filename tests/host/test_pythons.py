@@ -77,7 +77,7 @@ class TestTheOneInUse:
         for name in without:
             del environ[name]
         assert chosen(environ) == f"{tmp_path}/{path}"
-        # Each that is there is told, and at last the program's own; one behind the first on PATH has no say.
+        # Each that is there is listed, and last the program's own; one behind the first on PATH has no say.
         sources = [each.source for each in python_in_use(environ).evidence]
         assert sources == [*environ, "own"]
 
@@ -120,10 +120,10 @@ class TestTheOneInUse:
     def test_the_evidence_of_one_python_agrees(self, tmp_path: Path) -> None:
         make_environment(tmp_path / "env")
         environ = {"VIRTUAL_ENV": f"{tmp_path}/env", "PATH": f"{tmp_path}/env/bin"}
-        told = detect_host(environ=environ, site=Site.default("/w")).to_dict()
-        assert told["python"]["name"] == f"{tmp_path}/env/bin/python"
-        assert told["python"]["version"] == ".".join(map(str, sys.version_info[:3]))
-        evidence = told["evidence"]["python"]
+        detected = detect_host(environ=environ, site=Site.default("/w")).to_dict()
+        assert detected["python"]["name"] == f"{tmp_path}/env/bin/python"
+        assert detected["python"]["version"] == ".".join(map(str, sys.version_info[:3]))
+        evidence = detected["evidence"]["python"]
         assert evidence["decided"]["source"] == "VIRTUAL_ENV"
         assert [each["source"] for each in evidence["agreeing"]] == ["PATH"]
         assert [each["source"] for each in evidence["overruled"]] == ["own"]

@@ -598,7 +598,9 @@ def test_unstamped_wheels_of_the_version_that_a_host_sees_too_are_stamped_first(
     house.add("gentoo/avx", "demo-0.9-cp311-cp311-linux_x86_64.whl")
     house.add("gentoo/avx", "other-1.0-cp311-cp311-linux_x86_64.whl")
     done = house.publish(house.wheel(PLAIN, **one("x")), "--to", "gentoo/avx2")
-    assert [line.split("/house/")[1] for line in done.out.splitlines()] == [
+    *lines, totals = done.out.splitlines()
+    assert totals == "3 stamped, 1 placed"
+    assert [line.split("/house/")[1] for line in lines] == [
         "gentoo/avx512/demo-1.0-500000avx512-cp311-cp311-linux_x86_64.whl",
         "gentoo/avx/demo-1.0-300000avx-cp311-cp311-linux_x86_64.whl",
         "generic/demo-1.0-1000generic-cp311-cp311-linux_x86_64.whl",
@@ -864,7 +866,8 @@ def test_a_dry_run_says_what_would_be_done_and_touches_nothing(
         "publish", wheel, "--to", "gentoo/avx2", "--dry-run", *options, config=after(f"touch {tmp_path}/ran")
     )
     assert (done.code, done.err) == (0, "")
-    assert all(line.startswith("would place ") for line in done.out.splitlines())
+    lines = [line for line in done.out.splitlines() if not line.startswith("would place ")]
+    assert lines in ([], [f"{done.out.count('would place ')} planned"])
     assert everything_below(tmp_path / "house") == before
     assert wheel.exists()
     assert not (tmp_path / "ran").exists()

@@ -112,7 +112,7 @@ def test_what_a_killed_run_left_is_finished_and_cleared(house: WheelhouseFixture
     assert os.listdir(house.root / "gentoo/avx") == []
 
 
-def test_a_stamped_wheel_with_other_content_is_told_and_both_stay(house: WheelhouseFixture) -> None:
+def test_a_stamped_wheel_with_other_content_is_reported_and_both_stay(house: WheelhouseFixture) -> None:
     house.publish(house.wheel(PURE, **one("stamped")))
     unstamped = house.add("generic", PURE, **one("unstamped"))
     house.add("gentoo/avx", "other-1.0-cp311-cp311-linux_x86_64.whl")
@@ -128,7 +128,7 @@ def test_a_stamped_wheel_with_other_content_is_told_and_both_stay(house: Wheelho
 
 
 @pytest.mark.parametrize("kind", ["damaged", "hash", "pipe", "directory", "link", "build-number"])
-def test_what_cannot_be_stamped_is_told_and_the_others_are(house: WheelhouseFixture, kind: str) -> None:
+def test_what_cannot_be_stamped_is_reported_and_the_others_are(house: WheelhouseFixture, kind: str) -> None:
     bad = house.root / "generic/bad-1.0-py3-none-any.whl"
     if kind == "damaged":
         bad.write_bytes(b"half")
@@ -173,7 +173,7 @@ def test_a_file_that_came_in_place_of_the_old_one_is_never_lost(
     assert b"'old'" in zipfile.ZipFile(house.root / "generic" / STAMPED).read("demo.py")
 
 
-def test_a_wheel_that_changes_between_check_and_copy_is_told_and_stays(
+def test_a_wheel_that_changes_between_check_and_copy_is_reported_and_stays(
     house: WheelhouseFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = house.add("generic", PURE, **one("old"))
@@ -245,7 +245,7 @@ def test_retag_gives_wheels_tags_that_leave_no_inversion(house: WheelhouseFixtur
     assert house.run("audit").code == 0
 
 
-def test_what_no_tags_can_mend_is_told_and_stays(house: WheelhouseFixture) -> None:
+def test_what_no_tags_can_fix_is_reported_and_stays(house: WheelhouseFixture) -> None:
     # To take on the lower one's tag would offer the higher one to Pythons that it is not for.
     house.add("generic", "demo-1.0-1000generic-cp311-abi3-linux_x86_64.whl")
     house.add("gentoo/avx2", "demo-1.0-400000avx2-cp311-none-any.whl")
@@ -262,7 +262,9 @@ def test_what_no_tags_can_mend_is_told_and_stays(house: WheelhouseFixture) -> No
     assert house.wheels() == before
 
 
-def test_a_damaged_wheel_in_an_inversion_is_told_and_the_others_are_mended(house: WheelhouseFixture) -> None:
+def test_a_damaged_wheel_in_an_inversion_is_reported_and_the_others_are_fixed(
+    house: WheelhouseFixture,
+) -> None:
     for name in ("demo", "other"):
         house.add("generic", f"{name}-1.0-1000generic-cp311-cp311-manylinux_2_17_x86_64.whl")
         house.add("gentoo/avx2", f"{name}-1.0-400000avx2-cp311-cp311-linux_x86_64.whl")
@@ -295,8 +297,8 @@ def test_restamp_and_its_dry_run_say_which_inversions_stay(house: WheelhouseFixt
     done = house.run("restamp")
     for each in (planned, done):
         assert (each.code, each.err) == (0, "")
-        told = [line for line in each.out.splitlines() if line.startswith("inversion: ")]
-        assert told == [
+        lines = [line for line in each.out.splitlines() if line.startswith("inversion: ")]
+        assert lines == [
             f"inversion: policy wants gentoo/avx512/{name}-1.0-500000avx512-cp311-cp311-linux_x86_64.whl, "
             f"pip 21.1 to 26.2, uv would take gentoo/avx2/{name}-1.0-400000avx2-cp311-cp311-"
             "manylinux_2_17_x86_64.whl: a better wheel tag"

@@ -87,7 +87,7 @@ def test_a_new_wheel_gets_its_link_and_a_removed_wheels_link_goes(
     gone.unlink()
     house.add("gentoo/avx", PLAIN)
     done = house.run("view", "--output", output)
-    assert done == (0, "1 links made, 1 kept, 1 removed\n", "")
+    assert done == (0, "1 link made, 1 kept, 1 removed\n", "")
     assert sorted(links(output)) == [
         "generic/kept-1.0-1000generic-py3-none-any.whl",
         "gentoo/avx/demo-1.0-300000avx-cp311-cp311-linux_x86_64.whl",
@@ -107,7 +107,7 @@ def test_an_outdated_link_of_ours_is_replaced(house: WheelhouseFixture, output: 
     house.run("view", "--output", output)
     os.rename(house.root / "generic/demo-1.0-0-py3-none-any.whl", house.root / "generic" / PURE)
     done = house.run("view", "--output", output)
-    assert done == (0, "1 links made, 0 kept, 0 removed\n", "")
+    assert done == (0, "1 link made, 0 kept, 0 removed\n", "")
     assert links(output) == {f"generic/{STAMPED}": f"{house.root}/generic/{PURE}"}
 
 
@@ -180,7 +180,7 @@ def test_a_view_that_would_meet_a_directory_of_the_wheelhouse_is_refused(house: 
 
 def test_a_view_below_the_wheelhouse_is_none_of_its_directories(house: WheelhouseFixture) -> None:
     house.add("generic", PURE)
-    for expected in ("1 links made, 0 kept, 0 removed\n", "0 links made, 1 kept, 0 removed\n"):
+    for expected in ("1 link made, 0 kept, 0 removed\n", "0 links made, 1 kept, 0 removed\n"):
         assert house.run("view", "--output", house.root / "view").out == expected
     assert links(house.root / "view") == {f"generic/{STAMPED}": f"{house.root}/generic/{PURE}"}
 
@@ -201,7 +201,7 @@ def test_a_relative_place_and_a_root_that_is_a_link_work(
     (tmp_path / "link").symlink_to(house.root)
     monkeypatch.chdir(tmp_path)
     house.root = tmp_path / "link"
-    for expected in ("1 links made, 0 kept, 0 removed\n", "0 links made, 1 kept, 0 removed\n"):
+    for expected in ("1 link made, 0 kept, 0 removed\n", "0 links made, 1 kept, 0 removed\n"):
         assert house.run("view", "--output", "there").out == expected
     (target,) = links(tmp_path / "there").values()
     assert os.path.exists(target)

@@ -63,6 +63,7 @@ class Finding(NamedTuple):
     chosen:  (installer, path of the wheel that it would take instead) pairs.
     hosts:   the hosts concerned, as `layer/arch`.
     pythons: the Pythons concerned.
+    ignored: whether the site file says that it is to be ignored.
     """
 
     kind: FindingKind
@@ -75,6 +76,7 @@ class Finding(NamedTuple):
     chosen: tuple[tuple[str, str], ...] = ()
     hosts: tuple[str, ...] = ()
     pythons: tuple[str, ...] = ()
+    ignored: bool = False
 
     @property
     def severity(self) -> Severity:

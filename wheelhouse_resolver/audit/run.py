@@ -21,6 +21,7 @@ from packaging.version import Version
 from wheelhouse_resolver.audit import files
 from wheelhouse_resolver.audit.archives import check_archives
 from wheelhouse_resolver.audit.findings import Finding, FindingKind
+from wheelhouse_resolver.audit.ignored import ignore_patterns
 from wheelhouse_resolver.audit.order import check_labels, order_finding
 from wheelhouse_resolver.errors import UnreadableDirectoryError, WheelhouseError
 from wheelhouse_resolver.publishing import trash
@@ -53,6 +54,13 @@ def audit(
 ) -> Iterator[Finding]:
     """Everything that is wrong with *site*'s wheelhouse, project by project: see `Wheelhouse.audit`."""
     listing.check_root(site)
+    patterns = ignore_patterns(site)
+    for finding in _all(site, jobs, progress):
+        ignored = any(each.matches(finding) for each in patterns)
+        yield finding._replace(ignored=True) if ignored else finding
+
+
+def _all(site: Site, jobs: int, progress: Callable[[int, int], None] | None) -> Iterator[Finding]:
     for path, problem in site_problems(site, os.environ):
         yield Finding(FindingKind.CONSTRAINTS, str(problem), (path,), f"correct {path}: every pip reads it")
     wheels: _Entries = []

@@ -82,7 +82,11 @@ def build_parser(command: str | None = None, *, width: int | None = None) -> arg
 
     *width* of the help's lines, in characters; None: the terminal's.
     """
-    formatter = partial(argparse.RawDescriptionHelpFormatter, width=width)
+    formatter: Any = (
+        argparse.RawDescriptionHelpFormatter
+    )  # a class: so the reference keeps the examples' lines
+    if width is not None:
+        formatter = partial(formatter, width=width)
     parser = _Parser(
         formatter_class=formatter,
         prog=PROGRAM,
@@ -149,6 +153,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             code: int = options.run(options)
         return code
     except KeyboardInterrupt as error:
+        output.close_bars()
         return 128 + getattr(error, "number", 2)  # as a shell has it: Ctrl-C is signal 2
     except SystemExit as stop:  # argparse, after --help
         return stop.code if isinstance(stop.code, int) else 2
@@ -158,6 +163,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _failed(error: Exception, doing: str, *, as_json: bool) -> int:
     """Report that *error* has stopped the command *doing*; returns the exit code."""
+    output.close_bars()
     found = error if isinstance(error, WheelhouseError) else _explained(error, doing)
     if isinstance(found, InternalError) and os.environ.get("WHEELHOUSE_DEBUG"):
         import traceback

@@ -9,9 +9,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import sys
-from collections.abc import Iterable
-from typing import Any, TextIO
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Protocol, TextIO
 
 from wheelhouse_resolver.errors import OutputError, WheelhouseError, printable, reason_of
 
@@ -60,15 +62,114 @@ def guarded(stream: TextIO | None, called: str) -> tuple[TextIO | None, Stream |
     return text, raw
 
 
+class Bar(Protocol):
+    """A progress bar on the terminal, which lines have to go around (as `tqdm`)."""
+
+    def write(self, text: str, file: Any = None) -> None:
+        """Write a line above it."""
+
+    def close(self) -> None:
+        """Take it off the screen."""
+
+
+#: The bar that is on the screen, if there is one.
+_bars: list[Bar] = []
+
+
+@contextmanager
+def on_screen(bar: Bar) -> Iterator[None]:
+    """Within this, lines go above *bar*."""
+    _bars.append(bar)
+    try:
+        yield
+    finally:
+        close_bars()
+
+
+def close_bars() -> None:
+    """Take the bar off the screen: what comes now is the last."""
+    while _bars:
+        _bars.pop().close()
+
+
+def width_of(stream: TextIO | None) -> int | None:
+    """How many columns the terminal has that *stream* is; None where it is none: nothing is wrapped there."""
+    if stream is None or not stream.isatty():
+        return None
+    import shutil
+
+    columns = shutil.get_terminal_size().columns  # of standard output, or as COLUMNS says
+    with suppress(OSError, ValueError):
+        if not os.environ.get("COLUMNS"):
+            columns = os.get_terminal_size(stream.fileno()).columns
+    return columns or 80
+
+
+#: What stays on one line, so that it can be copied: what is in quotes, a command, a word.
+_UNBROKEN = r"( *)(`[^`]*`\S*|(?<!\S)'[^']*'\S*|(?:wheelhouse-resolver|chmod|pip install|\S+ -m pip) .*|\S+)"
+
+
+def wrapped(text: str, width: int | None, hang: int = 4) -> str:
+    """The lines of *text*, each broken to fit *width*, but not within a word, a command or what is quoted.
+
+    hang: how far further lines are indented, in characters, beyond the first one.
+    """
+    return text if width is None else "\n".join(_folded(line, width, hang) for line in text.split("\n"))
+
+
+def _folded(text: str, width: int, hang: int) -> str:
+    if len(text) <= width:
+        return text
+    lines: list[str] = []
+    indent = " " * (len(text) - len(text.lstrip(" ")) + hang)
+    for gap, word in re.findall(_UNBROKEN, text):
+        labelled = lines and lines[-1].endswith(":") and len(indent) + len(word) > width
+        if not lines:
+            lines.append(gap + word)
+        elif len(lines[-1]) + len(gap) + len(word) > width and not labelled:
+            lines.append(indent + word)
+        else:
+            lines[-1] += gap + word
+    return "\n".join(lines)
+
+
+def say(text: str, *, error: bool = False, wrap: bool = True, hang: int = 4) -> None:
+    """Print the line *text* on stdout, or as an *error* on stderr, above the bar; wrapped on a terminal."""
+    stream = sys.stderr if error else sys.stdout
+    text = wrapped(text, width_of(stream), hang) if wrap else text
+    if _bars and stream is not None:
+        _bars[-1].write(text, file=stream)
+    else:
+        print(text, file=stream)
+
+
+@contextmanager
+def interruptible(done: Callable[[], str]) -> Iterator[None]:
+    """When this is interrupted, say what is *done*; what is run again goes on from there, or does it anew."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        close_bars()
+        say(f"interrupted: {done()}", error=True)
+        raise
+
+
+def count(number: int, what: str) -> str:
+    """So many of *what*: `1 wheel`, `2 wheels`."""
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
 def report(error: WheelhouseError) -> None:
     """Print *error* on stderr, and its hint on the next line."""
-    print(f"error: {error.message}" + (f"\nhint: {error.hint}" if error.hint else ""), file=sys.stderr)
+    say(f"error: {error.message}", error=True)
+    if error.hint:
+        say(f"hint: {error.hint}", error=True)
 
 
 def warn(warnings: Iterable[str]) -> None:
     """Print *warnings* on stderr, a line each."""
     for warning in warnings:
-        print(f"warning: {printable(warning)}", file=sys.stderr)
+        say(f"warning: {printable(warning)}", error=True)
 
 
 def print_json(value: Any) -> None:

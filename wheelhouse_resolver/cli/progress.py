@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from wheelhouse_resolver.cli import output
 from wheelhouse_resolver.errors import printable
 
 if TYPE_CHECKING:
@@ -43,9 +44,13 @@ class _Advance(Protocol):
 
 def progress(items: Iterable[T], what: str, total: int) -> Iterable[T]:
     """*items*, with a bar on stderr if that is a terminal and there are several."""
-    if total < 2 or not _on_terminal():
-        return items
-    return _tqdm()(items, desc=what, total=total, leave=False, unit="wheel")
+    return items if total < 2 or not _on_terminal() else _moving(items, what, total)
+
+
+def _moving(items: Iterable[T], what: str, total: int) -> Iterator[T]:
+    found = _tqdm()(items, desc=what, total=total, leave=False, unit="wheel")
+    with output.on_screen(found):
+        yield from found
 
 
 @contextmanager
@@ -54,7 +59,7 @@ def bar(what: str) -> Iterator[_Advance | None]:
     if not _on_terminal():
         yield None
         return
-    with _tqdm()(desc=what, leave=False, unit="wheel") as found:
+    with _tqdm()(desc=what, leave=False, unit="wheel") as found, output.on_screen(found):
 
         def advance(done: int, total: int, rounds: int = 0) -> None:
             found.total = total
@@ -80,7 +85,7 @@ class BuildProgress:
 
     def say(self, what: str) -> None:
         """Print what is being done before there is anything to count."""
-        print(printable(what), file=sys.stderr)
+        output.say(printable(what), error=True)
 
     @contextmanager
     def of(self, total: int) -> Iterator[None]:
@@ -88,7 +93,10 @@ class BuildProgress:
         if not _on_terminal():
             yield
             return
-        with _tqdm()(desc="building", total=total, leave=False, unit="build") as self._bar:
+        with (
+            _tqdm()(desc="building", total=total, leave=False, unit="build") as self._bar,
+            output.on_screen(self._bar),
+        ):
             try:
                 yield
             finally:
@@ -141,7 +149,4 @@ class BuildProgress:
             self._bar.set_postfix_str(printable("; ".join(parts)))
 
     def _line(self, text: str) -> None:
-        if self._bar is not None:
-            self._bar.write(printable(text), file=sys.stderr)
-        else:
-            print(printable(text), file=sys.stderr, flush=True)
+        output.say(printable(text), error=True)

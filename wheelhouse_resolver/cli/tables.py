@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, repeat
 from typing import Any, NamedTuple, TextIO
 
-from wheelhouse_resolver.cli.output import print_json_array
+from wheelhouse_resolver.cli import output
 from wheelhouse_resolver.errors import printable
 
 FORMATS = ("table", "json", "csv", "markdown", "html")
@@ -40,6 +40,7 @@ class Table(NamedTuple):
     title:     of a web page.
     dim:       which rows matter less, as long as *rows*; seen on a terminal only.
     droppable: which columns a narrow terminal goes without, the first first.
+    whole:     which are never shortened, such as paths: a narrow terminal has them below their row.
     """
 
     columns: Sequence[str]
@@ -47,6 +48,7 @@ class Table(NamedTuple):
     title: str = ""
     dim: Sequence[bool] = ()
     droppable: Sequence[str] = ()
+    whole: Sequence[str] = ()
 
     def lines(self) -> Iterator[Sequence[str]]:
         """The header and the rows, with nothing in a cell that would end its line or control a terminal."""
@@ -77,15 +79,13 @@ def style_of(stream: TextIO | None, environ: Mapping[str, str]) -> TableStyle:
     """
     if stream is None or not stream.isatty():
         return _PLAIN_STYLE
-    import shutil
-
     try:
         "…".encode(stream.encoding)
         ellipsis = "…"
     except UnicodeEncodeError:
         ellipsis = "~"
     return TableStyle(
-        width=shutil.get_terminal_size().columns,
+        width=output.width_of(stream),
         colour=not environ.get("NO_COLOR") and environ.get("TERM", "dumb") != "dumb",
         ellipsis=ellipsis,
     )
@@ -118,7 +118,7 @@ def add_table_options(parser: argparse.ArgumentParser, columns: Sequence[str]) -
 def print_table(table: Table, form: str, records: Callable[[], Iterable[Mapping[str, Any]]]) -> None:
     """Print *table* in one of `FORMATS`; as JSON, *records* instead. A table without rows has no header."""
     if form == "json":
-        print_json_array(records())
+        output.print_json_array(records())
         return
     if form == "table":
         if not table.rows:
@@ -141,9 +141,17 @@ def text_table(table: Table, style: TableStyle = _PLAIN_STYLE) -> str:
     lines = [tuple(line) for line in table.lines()]
     measure = len if "".join(map("".join, lines)).isascii() else _width
     widths = [max(map(measure, column)) for column in zip(*lines, strict=True)]
-    if style.width is not None:
-        kept = _kept(table, widths, style.width)
-        widths = _fitting([(table.columns[place], widths[place]) for place in kept], style.width)
+    below: list[list[str]] = [[] for _ in lines]
+    room = style.width
+    if room is not None:
+        kept = _kept(table, widths, room)
+        apart = [at for at in kept if table.columns[at] in table.whole]
+        if apart == kept:
+            room = _total(widths)
+        elif apart and _total(widths[at] for at in kept) > room:
+            kept = [at for at in kept if at not in apart]
+            below[1:] = [[f"    {line[at]}" for at in apart if line[at]] for line in lines[1:]]
+        widths = _fitting([(table.columns[place], widths[place]) for place in kept], room)
         lines = [
             tuple(_shortened(line[at], width, style.ellipsis) for at, width in zip(kept, widths, strict=True))
             for line in lines
@@ -156,20 +164,25 @@ def text_table(table: Table, style: TableStyle = _PLAIN_STYLE) -> str:
             text = _GAP.join(
                 cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True)
             )
-        texts.append(text.rstrip()[: style.width])
+        texts.append(text.rstrip()[:room])
     if style.colour:
         marks = [_BOLD, *(_DIM if dimmed else "" for dimmed in table.dim)]
         for number, mark in enumerate(marks):
             if mark:
                 texts[number] = f"{mark}{texts[number]}{_PLAIN}"
-    return "\n".join(texts)
+    return "\n".join(chain.from_iterable([text, *more] for text, more in zip(texts, below, strict=True)))
+
+
+def _total(widths: Iterable[int]) -> int:
+    """How wide columns of these *widths* are together."""
+    return sum(width + len(_GAP) for width in widths) - len(_GAP)
 
 
 def _kept(table: Table, widths: Sequence[int], room: int) -> list[int]:
     """The places of the columns that stay in *room*."""
     kept = list(range(len(table.columns)))
     for name in table.droppable:
-        if name in table.columns and sum(widths[at] + len(_GAP) for at in kept) - len(_GAP) > room:
+        if name in table.columns and _total(widths[at] for at in kept) > room:
             kept.remove(table.columns.index(name))
     return kept
 

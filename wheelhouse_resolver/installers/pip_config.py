@@ -189,17 +189,18 @@ def static_configs(site: Site, *, offline: bool = False, keep_missing: bool = Fa
     }
 
 
-def write_static_configs(site: Site, directory: str, **options: bool) -> dict[str, bool]:
+def write_static_configs(site: Site, directory: str, **options: bool) -> Iterator[tuple[str, bool]]:
     """Write the `static_configs` of *site* into *directory*, made if missing, each atomically.
 
-    Returns for each path whether it was written; one with the same content is kept. Raises `OutputError`.
+    Yields each path with whether it was written; one with the same content is kept. Raises `OutputError`.
     """
     from wheelhouse_resolver.utils.filesystem import make_directory, write_text
 
     configs = static_configs(site, **options)
     make_directory(directory, shared=True)
-    paths = {os.path.join(directory, name): config for name, config in configs.items()}
-    return {path: write_text(path, config.render(), shared=True) for path, config in paths.items()}
+    for name, config in configs.items():
+        path = os.path.join(directory, name)
+        yield path, write_text(path, config.render(), shared=True)
 
 
 def _for_search_path(site: Site, search_path: SearchPath, offline: bool, keep_missing: bool) -> PipConfig:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from typing import NamedTuple
 
 from wheelhouse_resolver.errors import OutputError
@@ -30,23 +31,24 @@ class ViewReport(NamedTuple):
     left_out: tuple[str, ...]
 
 
-def make_view(site: Site, output: str) -> ViewReport:
+def make_view(
+    site: Site, output: str, *, progress: Callable[[ViewReport], None] = lambda _: None
+) -> ViewReport:
     """Make, or bring up to date, the view of *site*'s wheelhouse in the directory *output*.
 
     Only what differs is touched: a link that is right stays, one whose wheel is gone goes, and files
-    that are not links into the wheelhouse are left alone. Raises `OutputError`, `NoWheelhouseError`,
-    `UnreadableDirectoryError`.
+    that are not links into the wheelhouse are left alone. *progress* is called with what is done so far.
+    Raises `OutputError`, `NoWheelhouseError`, `UnreadableDirectoryError`.
     """
     listing.check_root(site)
     output = os.path.abspath(output)
     places = {each: os.path.join(output, *each.label.split("/")) for each in site.directories()}
     if {os.path.realpath(path) for path in places.values()} & {os.path.realpath(d.path) for d in places}:
         raise OutputError(output, "the view cannot be the wheelhouse itself")
-    made = kept = removed = 0
-    left_out: list[str] = []
+    done = ViewReport(0, 0, 0, ())
     for directory, place in places.items():
         wanted, unfit = _links(site, directory)
-        left_out += unfit
+        done = done._replace(left_out=(*done.left_out, *unfit))
         with writing(place):
             if os.path.isdir(directory.path):
                 make_directory(place, shared=True)
@@ -56,15 +58,17 @@ def make_view(site: Site, output: str) -> ViewReport:
                     os.unlink(os.path.join(place, TRASH, name))
             for name, target in wanted.items():
                 if present.get(name) == target:
-                    kept += 1
+                    done = done._replace(kept=done.kept + 1)
                     continue
-                left_out += _link(place, name, target, present)
-                made += 1
+                unfit = _link(place, name, target, present)
+                done = done._replace(made=done.made + 1, left_out=(*done.left_out, *unfit))
+                progress(done)
             for name in present.keys() - wanted.keys():
                 with contextlib.suppress(FileNotFoundError):  # another run was faster
                     os.unlink(os.path.join(place, name))
-                removed += 1
-    return ViewReport(made, kept, removed, tuple(left_out))
+                done = done._replace(removed=done.removed + 1)
+                progress(done)
+    return done
 
 
 def _links(site: Site, directory: Directory) -> tuple[dict[str, str], list[str]]:

@@ -128,13 +128,17 @@ class Tables(NamedTuple):
 
     def __call__(self, found: Findings, value: Any, key: str) -> None:
         """Note what is wrong with *value*."""
-        if not found.expect((list, tuple), f"an array of tables, [[{key}]]", value, key):
+        if not found.expect((list, tuple), self._name(key), value, key):
             return
         keys = [self._key(key, number, item) for number, item in enumerate(value, 1)]
         for number, item in enumerate(value):
             self.one(found, item, keys[number])
             if keys[number] in keys[:number]:
                 found.note(keys[number], "is listed twice")
+
+    def _name(self, key: str) -> str:
+        """What it must be; the key in a table with a header cannot be written as a header of its own."""
+        return "an array of tables" if key.startswith("[") else f"an array of tables, [[{key}]]"
 
     def _key(self, key: str, number: int, item: Any) -> str:
         if not self.named:

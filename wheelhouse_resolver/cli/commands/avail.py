@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.cli.tables import Table, add_table_options, print_table
@@ -85,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
         title=f"Wheels in {site.root}",
         dim=[row is not firsts.get(row.name) for row in rows],
         droppable=() if args.columns else droppable,
+        whole=("filename", "path"),
     )
     print_table(table, args.format, lambda: (row.to_dict(args.columns or COLUMNS) for row in rows))
     return 1 if found.missing or found.unmatched or found.direct else 0
@@ -96,8 +96,8 @@ def _report(found: Listing, missing: bool) -> None:
     for row in found.missing if missing else ():
         close = f" (close names: {', '.join(row.close)})" if row.close else ""
         problem = f" ({row.problem})" if row.problem else ""
-        print(printable(f"not available: {row.name}{row.wanted}{problem}{close}"), file=sys.stderr)
+        output.say(printable(f"not available: {row.name}{row.wanted}{problem}{close}"), error=True)
     for text in found.direct:
-        print(printable(f"not looked for, it names its file itself: {text}"), file=sys.stderr)
+        output.say(printable(f"not looked for, it names its file itself: {text}"), error=True)
     for pattern in found.unmatched:
-        print(f"not available: {printable(pattern)}", file=sys.stderr)
+        output.say(f"not available: {printable(pattern)}", error=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -131,9 +132,11 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         _show(progress.outcomes, as_json=args.json)
         done = sum(outcome.ok for outcome in progress.outcomes)
-        print(f"interrupted: {done} done, the rest stopped; run it again to continue", file=sys.stderr)
+        output.say(f"interrupted: {done} done, the rest stopped; run it again to continue", error=True)
         raise
     _show(outcomes, as_json=args.json)
+    counts = Counter(outcome.result for outcome in outcomes)
+    output.say(", ".join(f"{number} {result}" for result, number in counts.items()), error=True)
     failed = not all(outcome.ok for outcome in outcomes)
     if after and any(outcome.places for outcome in outcomes):
         try:
@@ -202,7 +205,7 @@ def _show(outcomes: Sequence[BuildOutcome], *, as_json: bool) -> None:
         built_for = (job.project, entry.version, job.python_version, job.arch)
         rows.append((*built_for, outcome.result, took, _last_cell(outcome)))
     if rows:
-        print(text_table(Table(_COLUMNS, rows), style_of(sys.stdout, os.environ)))
+        print(text_table(Table(_COLUMNS, rows, whole=_COLUMNS[-1:]), style_of(sys.stdout, os.environ)))
 
 
 def _last_cell(outcome: BuildOutcome) -> str:

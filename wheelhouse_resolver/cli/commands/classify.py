@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
         label = each.directory.label if each.directory is not None else undecided
         print(f"{printable(each.wheel)}: {label}")
         for reason in each.reasons:
-            print(f"    {printable(reason)}")
+            output.say(f"    {printable(reason)}")
         output.warn(each.warnings)
     output.warn(
         f"cannot determine the target directory of {each.wheel}; publish it with --to and one of: "

@@ -39,11 +39,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _show(name: str, value: object) -> None:
-    print(f"{name:<12}{printable(value)}")
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+    output.say(f"{name:<12}{printable(value)}", hang=0 if not name else 12)
 
 
 def _source(evidence: Sequence[Evidence]) -> str:
@@ -63,7 +59,7 @@ def _show_facts(facts: EnvironmentFacts) -> None:
     usable = f"{site.site.root} ({site.root_by})"
     _show("root", "none that can be used" if site.root_problem else usable)
     for each in facts.searched:
-        state = each.problem or (_counted(each.wheels, "wheel") if each.exists else "does not exist")
+        state = each.problem or (output.count(each.wheels, "wheel") if each.exists else "does not exist")
         _show("", f"{each.directory.label}: {state}")
     python = facts.python
     if python is not None:
@@ -81,9 +77,9 @@ def _show_facts(facts: EnvironmentFacts) -> None:
 
 def _show_diagnostics(diagnostics: Sequence[Diagnostic]) -> None:
     for each in diagnostics:
-        print(f"\n{each.severity.value}: {each.check}: {printable(each.message)}")
-        print(f"    why:  {each.why}")
+        output.say(f"\n{each.severity.value}: {each.check}: {printable(each.message)}")
+        output.say(f"    why:  {each.why}", hang=6)
         if each.fix:
             print(f"    fix:  {printable(each.fix)}")
     counts: Counter[Any] = Counter(each.severity for each in diagnostics)
-    print("\n" + ", ".join(_counted(counts[each], each.value) for each in DiagnosticSeverity))
+    print("\n" + ", ".join(output.count(counts[each], each.value) for each in DiagnosticSeverity))

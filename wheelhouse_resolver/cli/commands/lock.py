@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 
 from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.cli.progress import bar
+from wheelhouse_resolver.errors import printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,17 +59,20 @@ def run(args: argparse.Namespace) -> int:
         *(read_requirements(file, os.environ, constraints=True) for file in args.constraints)
     )
     output.warn(limits.warnings())
-    with bar("reading") as advance:
+    undone = "nothing was written; run it again"
+    with output.interruptible(lambda: undone), bar("reading") as advance:
         resolution = resolve(Tree(site), asked.merge(limits), host, progress=advance)
     output.warn(resolution.warnings)
     if resolution.conflict is None and (args.output is not None or not args.json):
         output.print_or_write(lock_text(resolution, host, args.format), args.output)
     if args.json:
         output.print_json(resolution.to_dict())
+    elif resolution.conflict is None and args.output is not None:
+        output.say(f"{output.count(len(resolution.packages), 'wheel')} locked in {printable(args.output)}")
     elif resolution.conflict is not None:
-        print("no solution:", *resolution.conflict.lines(), sep="\n  ", file=sys.stderr)
+        output.say("\n  ".join(["no solution:", *resolution.conflict.lines()]), error=True)
         given = [(f"--{name}", getattr(args, name)) for name in ("arch", "layer", "python")]
         same_host = [word for option, value in given if value is not None for word in (option, value)]
         for each in resolution.conflict.wants_more():
-            print(f"hint: {site.command('why-not', each, *same_host)}", file=sys.stderr)
+            output.say(f"hint: {site.command('why-not', each, *same_host)}", error=True)
     return 0 if resolution.conflict is None else 1

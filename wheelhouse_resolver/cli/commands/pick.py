@@ -48,14 +48,14 @@ def _answer(each: Pick) -> None:
         print(each.source.path)
         file, label = each.source.filename, each.source.directory.label
         text = f"no wheel for {each.requirement}: pip builds {file} from source ({label}): {each.because}"
-        print(printable(text), file=sys.stderr)
+        output.say(printable(text), error=True)
     elif each.ignored:
         output.warn([f"ignored {each.requirement}: {each.ignored}"])
     else:
         near = f"{each.in_path[0].file.filename}: {each.in_path[0].reason}" if each.in_path else ""
         why = "; ".join(filter(None, [each.problem, near]))
         hint = " (--explain shows all)" if each.in_path else ""
-        print(f"no wheel for {each.requirement}{why and f': {printable(why)}'}{hint}", file=sys.stderr)
+        output.say(f"no wheel for {each.requirement}{why and f': {printable(why)}'}{hint}", error=True)
 
 
 def _explain(each: Pick) -> None:
@@ -65,10 +65,10 @@ def _explain(each: Pick) -> None:
         print(f"            {each.best.directory.label}, rank {each.best.directory.rank}")
     elif each.source is not None:
         print(f"  source    {each.source.path}")
-        print(f"            pip builds it: {each.because}")
+        output.say(f"            pip builds it: {each.because}", hang=0)
     else:
         reason = printable(each.ignored or each.problem)
-        print(f"  {'ignored' if each.ignored else 'no wheel':<10}{reason}".rstrip())
+        output.say(f"  {'ignored' if each.ignored else 'no wheel':<10}{reason}".rstrip(), hang=10)
     for rejected in each.rejected:
         print(f"  rejected  {printable(place_of(rejected.file))}")
-        print(f"            {printable(rejected.reason)}")
+        output.say(f"            {printable(rejected.reason)}", hang=0)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping
 
 from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.installers.pip_config import FORMATS, pip_config, write_static_configs
+from wheelhouse_resolver.site.model import Site
 
 _HINT = "see wheelhouse-resolver pip-conf --help"
 
@@ -60,12 +62,24 @@ def run(args: argparse.Namespace) -> int:
         output.warn(str(problem) for _, problem in site_problems(site, os.environ))
     flags = {"offline": args.offline, "keep_missing": args.keep_missing}
     if args.all:
-        for path, written in write_static_configs(site, args.output_dir, **flags).items():
-            print(f"{'wrote' if written else 'kept '} {path}")
-        return 0
+        return _write_all(site, args.output_dir, flags)
     config = pip_config(site, options.searching_host_of(args, site), **flags)
     output.warn(config.left_out(args.format))
     if not config.find_links:
         output.warn([f"no directory of this host's search path exists below {site.root}"])
     output.print_or_write(config.render(args.format), args.output)
+    return 0
+
+
+def _write_all(site: Site, directory: str, flags: Mapping[str, bool]) -> int:
+    done: list[bool] = []
+
+    def totals() -> str:
+        return f"{output.count(sum(done), 'file')} written, {len(done) - sum(done)} kept"
+
+    with output.interruptible(lambda: f"{totals()}; run it again to continue"):
+        for path, written in write_static_configs(site, directory, **flags):
+            print(f"{'wrote' if written else 'kept '} {path}")
+            done.append(written)
+    print(totals())
     return 0

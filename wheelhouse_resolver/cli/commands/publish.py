@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
+from collections import Counter
 from collections.abc import Collection, Iterable
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from wheelhouse_resolver.cli import options, output
@@ -20,26 +21,54 @@ T = TypeVar("T")
 
 
 class PublishProgress(PublishObserver):
-    """Shows how far it is, on a terminal."""
+    """Shows how far it is, on a terminal, and counts what is done."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
 
     def progress(self, items: Collection[T], what: str) -> Iterable[T]:
         """A bar, on a terminal."""
         return progress(items, what, len(items))
+
+    def changed(self, change: FileChange) -> None:
+        """Count it."""
+        self._counts[change.result] += 1
+
+    def failed(self, error: WheelhouseError) -> None:
+        """Count it."""
+        del error
+        self._counts["failed"] += 1
+
+    def interruptible(self) -> AbstractContextManager[None]:
+        """Within this, an interrupt says what is done."""
+        return output.interruptible(lambda: f"{self.totals() or 'nothing done'}; run it again to continue")
+
+    def totals(self) -> str:
+        """How many files became what; `2 placed, 1 failed`."""
+        return ", ".join(f"{number} {result}" for result, number in self._counts.items())
+
+    def show_totals(self) -> None:
+        """Print them, if there is more than the one line that says it already."""
+        if self._counts.total() > 1:
+            print(self.totals())
 
 
 class PublishPrinter(PublishProgress):
     """Prints what happens as it happens. *plan*: the line for what a dry run would do."""
 
     def __init__(self, plan: str = "would place {0.path}") -> None:
+        super().__init__()
         self._plan = plan
 
     def changed(self, change: FileChange) -> None:
         """A line on stdout."""
+        super().changed(change)
         line = self._plan if change.result == "planned" else "{0.result:<8} {0.path}"
-        print(line.format(change, name=os.path.basename(change.path)))
+        output.say(line.format(change, name=os.path.basename(change.path)), wrap=False)
 
     def failed(self, error: WheelhouseError) -> None:
         """A line on stderr, and one with the hint."""
+        super().failed(error)
         output.report(error)
 
 
@@ -86,11 +115,14 @@ def run(args: argparse.Namespace) -> int:
     directory = destination(site, args.to, args.layer, args.arch)
     given = {name: value for name, value in vars(args).items() if name in PublishOptions._fields}
     how = PublishOptions(**given, restamp=not args.no_restamp)
-    done = publish(site, args.wheel, directory, how, observer=PublishPrinter())
+    printer = PublishPrinter()
+    with printer.interruptible():
+        done = publish(site, args.wheel, directory, how, observer=printer)
     for refusal in done.refused:
         for finding in refusal.findings:
-            print(f"refused {printable(refusal.path)}: {printable(finding)}", file=sys.stderr)
+            output.say(f"refused {printable(refusal.path)}: {printable(finding)}", error=True)
     if done.refused:
-        count = len(done.refused)
-        print(f"error: {count} wheel{'s' * (count > 1)} refused, nothing placed", file=sys.stderr)
+        refused = output.count(len(done.refused), "wheel")
+        output.say(f"error: {refused} refused, nothing placed", error=True)
+    printer.show_totals()
     return 0 if done.ok else 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.errors import OutputError, WheelhouseError, printable
@@ -53,21 +54,29 @@ def run(args: argparse.Namespace) -> int:
     if problem := malformed(edits):
         raise options.UsageError(problem)
     directory = None if args.in_place else args.output_dir
-    made = []
-    for path in args.wheel:
-        try:
-            result = relabel(path, edits, directory, rpath=args.rpath)
-        except OutputError:
-            raise  # the next one would fail as well
-        except WheelhouseError as error:
-            output.report(error)
-            continue
-        made.append({"wheel": path, **result._asdict()})
-        if not args.json:
-            print(f"{result.done:<8} {result.path}")
+    made: list[dict[str, str]] = []
+    again = "run it again with the others" if args.in_place else "run it again to continue"
+    with output.interruptible(lambda: f"{_totals(made, args)}; {again}"):
+        for path in args.wheel:
+            try:
+                result = relabel(path, edits, directory, rpath=args.rpath)
+            except OutputError:
+                raise  # the next one would fail as well
+            except WheelhouseError as error:
+                output.report(error)
+                continue
+            made.append({"wheel": path, **result._asdict()})
+            if not args.json:
+                print(f"{result.done:<8} {result.path}")
     if args.json:
         output.print_json(made)
+    elif len(args.wheel) > 1:
+        print(_totals(made, args))
     return 0 if len(made) == len(args.wheel) else 1
+
+
+def _totals(made: Sequence[object], args: argparse.Namespace) -> str:
+    return f"{len(made)} of {output.count(len(args.wheel), 'wheel')} edited"
 
 
 def _print(args: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ import argparse
 from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.cli.commands.publish import PublishPrinter, PublishProgress
 from wheelhouse_resolver.errors import printable
-from wheelhouse_resolver.publishing.report import PublishReport, Totals
+from wheelhouse_resolver.publishing.report import Totals
 from wheelhouse_resolver.publishing.restamp import restamp
 from wheelhouse_resolver.publishing.undo import forget, undo
 from wheelhouse_resolver.site.model import Site
@@ -42,50 +42,45 @@ def run(args: argparse.Namespace) -> int:
     if (args.undo or args.forget) and (args.retag or args.no_undo):
         raise options.UsageError("--undo and --forget go with --dry-run only")
     site = options.site_of(args)
-    if args.undo or args.forget:
-        plan = "would remove {0.path}" if args.forget else "would rename {0.source} to {name}"
-        observer = PublishProgress() if args.json else PublishPrinter(plan)
-        report = (forget if args.forget else undo)(site, dry_run=args.dry_run, observer=observer)
-        if not (report.changes or report.errors or args.json):
-            print("nothing to undo" if args.undo else "nothing to remove")
-    else:
-        observer = PublishProgress() if args.json else PublishPrinter("would rename {0.source} to {name}")
-        report = restamp(
-            site, retag=args.retag, keep=not args.no_undo, dry_run=args.dry_run, observer=observer
-        )
+    plan = "would remove {0.path}" if args.forget else "would rename {0.source} to {name}"
+    observer = PublishProgress() if args.json else PublishPrinter(plan)
+    with observer.interruptible():
+        if args.undo or args.forget:
+            report = (forget if args.forget else undo)(site, dry_run=args.dry_run, observer=observer)
+        else:
+            report = restamp(
+                site, retag=args.retag, keep=not args.no_undo, dry_run=args.dry_run, observer=observer
+            )
     if args.json:
         output.print_json(report.to_dict())
+    elif report.totals is not None:
+        _show_totals(site, report.totals, args)
+    elif report.changes or report.errors:
+        observer.show_totals()
     else:
-        _show_totals(site, report, args)
+        print("nothing to undo" if args.undo else "nothing to remove")
     return 0 if report.ok else 1
 
 
-def _show_totals(site: Site, report: PublishReport, args: argparse.Namespace) -> None:
-    totals = report.totals
-    if totals is None:
-        return
+def _show_totals(site: Site, totals: Totals, args: argparse.Namespace) -> None:
     for each in totals.left:
-        print(f"{'inversion' if each.by_tag else 'wrong order'}: {printable(each)}")
+        output.say(f"{'inversion' if each.by_tag else 'wrong order'}: {printable(each)}")
     stamps = f"{totals.current} with a current stamp already"
     if args.dry_run:
-        print(f"{_count(totals.wheels, 'wheel')} to rewrite ({_size(totals.size)}), {stamps}")
+        print(f"{output.count(totals.wheels, 'wheel')} to rewrite ({_size(totals.size)}), {stamps}")
         if totals.wheels:
             print(f"that takes about {_time(totals)}")
             if not args.no_undo:
                 print("the old wheels are kept in .trash/ for --undo, until --forget removes them")
     else:
-        print(f"{_count(totals.wheels, 'wheel')} rewritten ({_size(totals.size)}), {stamps}")
+        print(f"{output.count(totals.wheels, 'wheel')} rewritten ({_size(totals.size)}), {stamps}")
         if totals.wheels:
             print(f"it took {_time(totals)}")
     inverted = sum(each.by_tag for each in totals.left)
     if inverted:
-        stay = f"{_count(inverted, 'tag inversion')} left, which no stamp fixes"
+        stay = f"{output.count(inverted, 'tag inversion')} left, which no stamp fixes"
         command = site.command("audit") if args.retag else site.command("restamp", "--retag")
-        print(f"{stay}; {'details' if args.retag else 'equal tags may'}: `{printable(command)}`")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"
+        output.say(f"{stay}; {'details' if args.retag else 'equal tags may'}: `{printable(command)}`")
 
 
 def _size(size: float) -> str:

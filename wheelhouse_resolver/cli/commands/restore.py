@@ -17,5 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run `restore`."""
-    restore(options.site_of(args), args.filename, args.to, observer=PublishPrinter())
+    printer = PublishPrinter()
+    with printer.interruptible():
+        restore(options.site_of(args), args.filename, args.to, observer=printer)
+    printer.show_totals()
     return 0

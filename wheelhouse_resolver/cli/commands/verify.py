@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-import sys
 import tempfile
 
 from wheelhouse_resolver.builder.process.memory import size_of
@@ -95,20 +94,23 @@ def run(args: argparse.Namespace) -> int:
                 _print(result)
     finally:
         if args.keep:
-            print(f"kept: {how.work}", file=sys.stderr)
+            output.say(f"kept: {how.work}", error=True)
     if args.json:
         logs = {each.log: each.log for each in found if os.path.exists(each.log)}
         output.print_json([{**each.to_dict(), "log": logs.get(each.log)} for each in found])
+    elif len(found) > 1:
+        good = sum(each.ok for each in found)
+        print(f"{good} of {output.count(len(found), 'wheel')} work{'s' * (good == 1)}")
     return 0 if all(each.ok for each in found) else 1
 
 
 def _print(result: Verification) -> None:
     if result.ok:
         done = ", ".join(result.imported) or "nothing to import"
-        print(f"{printable(result.wheel)}: works ({printable(done)}; {result.seconds:.0f} s)")
+        output.say(f"{printable(result.wheel)}: works ({printable(done)}; {result.seconds:.0f} s)")
     else:
         print(f"{printable(result.wheel)}: fails")
     lines = [(each.check, each.problem) for each in result.findings]
     lines += [("note", each) for each in result.notes]
     for check, problem in lines if result.ok else [*lines, ("log", result.log)]:
-        print(f"    {printable(check)}: {printable(problem)}")
+        output.say(f"    {printable(check)}: {printable(problem)}")

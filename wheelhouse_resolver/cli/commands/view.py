@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from wheelhouse_resolver.cli import options, output
-from wheelhouse_resolver.publishing.view import make_view
+from wheelhouse_resolver.publishing.view import ViewReport, make_view
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +22,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run `view`. Exit code 1 when a wheel had to be left out."""
-    report = make_view(options.site_of(args), args.output)
+    report = ViewReport(0, 0, 0, ())
+
+    def note(so_far: ViewReport) -> None:
+        nonlocal report
+        report = so_far
+
+    with output.interruptible(lambda: f"{_totals(report)}; run it again to continue"):
+        report = make_view(options.site_of(args), args.output, progress=note)
     output.warn(f"left out: {each}" for each in report.left_out)
-    print(f"{report.made} links made, {report.kept} kept, {report.removed} removed")
+    print(_totals(report))
     return 1 if report.left_out else 0
+
+
+def _totals(report: ViewReport) -> str:
+    return f"{output.count(report.made, 'link')} made, {report.kept} kept, {report.removed} removed"

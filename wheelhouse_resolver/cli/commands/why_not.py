@@ -30,5 +30,5 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         output.print_json([answer.to_dict() for answer in answers])
     else:
-        print("\n\n".join("\n".join(answer.lines(every_file=args.all)) for answer in answers))
+        output.say("\n\n".join("\n".join(answer.lines(every_file=args.all)) for answer in answers))
     return 0 if all(answer.positive for answer in answers) else 1

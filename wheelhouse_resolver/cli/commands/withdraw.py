@@ -29,5 +29,8 @@ def add_filenames(parser: argparse.ArgumentParser, command: str, what: str) -> N
 
 def run(args: argparse.Namespace) -> int:
     """Run `withdraw`."""
-    withdraw(options.site_of(args), args.filename, args.to, observer=PublishPrinter())
+    printer = PublishPrinter()
+    with printer.interruptible():
+        withdraw(options.site_of(args), args.filename, args.to, observer=printer)
+    printer.show_totals()
     return 0

@@ -388,7 +388,7 @@ class TestConflict:
 
 def test_giving_up_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_ROUNDS", 2)
-    site = house(tmp_path, {"a-1.0": ["b"], "b-1.0": ["c"], "c-1.0": []})
+    site = house(tmp_path, {"a-1.0": ["b", "c"], "b-1.0": [], "b-2.0": ["c<1"], "c-1.0": []})
     with pytest.raises(TooComplexError, match="gave up after 2 rounds"):
         lock(["a"], site, HOST)
 

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple, TypeAlias
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, ResolutionTooDeep, Resolver
-from resolvelib.resolvers import Result
 from resolvelib.structs import RequirementInformation
 
 from wheelhouse_resolver.errors import DirectRequirementsError, TooComplexError
@@ -30,6 +29,7 @@ from wheelhouse_resolver.resolution.candidates import (
     requirements_from,
 )
 from wheelhouse_resolver.resolution.conflict import Conflict, Fact, Seen, explain
+from wheelhouse_resolver.resolution.first_choices import Solution, choose_first
 from wheelhouse_resolver.selection.pick import missing_extras
 from wheelhouse_resolver.selection.policy import Policy
 from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile
@@ -166,22 +166,21 @@ class _Provider(AbstractProvider[ResolverRequirement, ResolverCandidate, str]):
         requirements = [each.requirement for each in information[identifier]]
         key = (identifier, *map(id, requirements))
         if key not in self._preferences:  # it keeps them, so that no other gets their ids
-            self._preferences[key] = (requirements, self._preferred(identifier, requirements))
+            shares = zip(*map(self.preference_of, requirements), strict=True)
+            self._preferences[key] = (requirements, tuple(map(min, shares)))
         return self._in_the_way[identifier] < _OFTEN, *self._preferences[key][1]
 
-    def _preferred(self, identifier: str, requirements: Sequence[ResolverRequirement]) -> _Preference:
-        clauses = [
-            (clause.operator, "*" in clause.version)
-            for requirement in requirements
-            if requirement.identifier != PYTHON
-            for clause in requirement.specifier
-        ]
+    def preference_of(self, requirement: ResolverRequirement) -> _Preference:
+        """See `first_choices.Provider`."""
+        identifier = requirement.identifier
+        specifier = () if identifier == PYTHON else requirement.specifier
+        clauses = [(clause.operator, "*" in clause.version) for clause in specifier]
         pinned = any(operator in ("==", "===") and not prefix for operator, prefix in clauses)
         capped = any(
             operator in ("<", "<=", "~=") or (operator == "==" and prefix) for operator, prefix in clauses
         )
         return (
-            not any(each.exactly for each in requirements),  # one wheel alone will do
+            requirement.exactly is None,  # one wheel alone will do
             not pinned,
             not capped,  # rules out what cannot be before it is tried
             self.asked.get(identifier, float("inf")),  # as the user has ordered them
@@ -278,7 +277,7 @@ class _Problem:
         self._roots = [[*requirements_from(each.name, each.extras, each.specifier)] for each in requirements]
         factory.prefetch(chain.from_iterable(self._roots))
 
-    def search(self, provider: _Provider, rounds: int) -> Result[ResolverRequirement, ResolverCandidate, str]:
+    def search(self, provider: _Provider, rounds: int) -> Solution:
         """The solution. Raises `ResolutionImpossible` and `ResolutionTooDeep`."""
         roots: list[ResolverRequirement] = []
         for place, several in enumerate(self._roots):
@@ -287,7 +286,13 @@ class _Problem:
                 roots += several
         # As pip does: those with extras come last, when fewer candidates are left for them.
         roots.sort(key=lambda each: bool(each.extras))
-        return Resolver(provider, _Reporter(self._factory)).resolve(roots, max_rounds=rounds)
+        if found := choose_first(provider, roots):
+            return found
+        result = Resolver(provider, _Reporter(self._factory)).resolve(roots, max_rounds=rounds)
+        children = {
+            each: [child for child in result.graph.iter_children(each) if child] for each in result.mapping
+        }
+        return Solution(result.mapping, children)
 
     def seen_when_failing(self, in_force: Container[Fact]) -> Seen | None:
         """What is seen when the facts *in_force* alone rule out a solution; None when they don't."""
@@ -339,16 +344,18 @@ def resolve(
     chosen = [(each.wheel, each) for each in result.mapping.values() if each.wheel is not None]
     missing = chain.from_iterable(missing_extras(wheel, each.extras, each.provides) for wheel, each in chosen)
     warnings = (*policy.warnings, *ignored, *factory.warnings, *missing)
-    return Resolution(texts, _packages(chosen, result.graph), warnings=warnings)
+    return Resolution(texts, _packages(chosen, result.children), warnings=warnings)
 
 
-def _packages(chosen: Iterable[tuple[Candidate, ResolverCandidate]], graph: Any) -> tuple[Locked, ...]:
+def _packages(
+    chosen: Iterable[tuple[Candidate, ResolverCandidate]], children: Mapping[str, Iterable[str]]
+) -> tuple[Locked, ...]:
     """The wheels that were *chosen*; what is chosen with extras is one with the project itself."""
     found = []
     for wheel, same in groupby(sorted(chosen, key=lambda each: each[0].name), key=lambda each: each[0]):
         several = [each for _, each in same]
-        children = chain.from_iterable(graph.iter_children(each.identifier) for each in several)
-        needed = {_parts(child)[0] for child in children if child} - {wheel.name, PYTHON}
+        needs = chain.from_iterable(children[each.identifier] for each in several)
+        needed = {_parts(child)[0] for child in needs} - {wheel.name, PYTHON}
         extras = sorted(tuple(sorted(each.extras)) for each in several if each.extras)
         found.append(Locked(wheel, tuple(sorted(needed)), tuple(extras)))
     return tuple(found)

@@ -93,7 +93,8 @@ class _Search:
     def _first(self, identifier: str) -> ResolverCandidate | None:
         """The candidate to choose, by all that is required of it and, with extras, of the project itself."""
         project = identifier.partition("[")[0]
-        known = {each: iter(self._open[each].requirements) for each in {identifier, project} & {*self._open}}
+        together = {identifier, project}
+        known = {each: iter(self._open[each].requirements) for each in together if each in self._open}
         found = self._provider.find_matches(identifier, known, {identifier: iter(())})
         return next(iter(found() if callable(found) else found), None)
 

@@ -11,9 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from packaging.markers import Marker
-from packaging.pylock import Package, PackageWheel, Pylock, is_valid_pylock_path
-from packaging.version import Version
+from packaging.pylock import Pylock, is_valid_pylock_path
 
 from wheelhouse_resolver.errors import LockNameError, UnreadableWheelError, printable
 from wheelhouse_resolver.host.detect import Host
@@ -64,28 +62,32 @@ def lock_text(resolution: Resolution, host: Host, form: str = "pylock") -> str:
 def _pylock(resolution: Resolution, host: Host, found: Mapping[str, tuple[int, str]]) -> str:
     import tomli_w
 
-    environment = marker_environment(host.python)
     packages = []
     for each in resolution.packages:
         size, sha256 = found[each.candidate.path]
         wheel = each.candidate
-        file = PackageWheel(
-            name=wheel.filename, url=file_url(wheel.path), size=size, hashes={"sha256": sha256}
+        file = {
+            "name": wheel.filename,
+            "url": file_url(wheel.path),
+            "size": size,
+            "hashes": {"sha256": sha256},
+        }
+        needed = (
+            {"dependencies": [{"name": other} for other in each.dependencies]} if each.dependencies else {}
         )
-        needed = [{"name": other} for other in each.dependencies] or None
-        packages.append(Package(name=wheel.name, version=wheel.version, dependencies=needed, wheels=[file]))
-    tied = " and ".join(f'{name} == "{environment[name]}"' for name in _TIED_TO)
+        packages.append({"name": wheel.name, "version": str(wheel.version), **needed, "wheels": [file]})
+    environment = marker_environment(host.python)
     # An installer knows nothing of layers and archs; people and programs that wonder do.
     ours = {"requirements": list(resolution.requirements), "layer": host.layer or "none", "arch": host.arch}
-    made = Pylock(
-        lock_version=Version("1.0"),
-        environments=[Marker(tied)],
-        created_by=_TOOL,
-        packages=packages,
-        tool={_TOOL: ours},
-    )
-    made.validate()
-    return tomli_w.dumps(made.to_dict())
+    document = {
+        "lock-version": "1.0",
+        "environments": [" and ".join(f'{name} == "{environment[name]}"' for name in _TIED_TO)],
+        "created-by": _TOOL,
+        "packages": packages,
+        "tool": {_TOOL: ours},
+    }
+    Pylock.from_dict(document)  # raises what is invalid
+    return tomli_w.dumps(document)
 
 
 def _requirements(resolution: Resolution, host: Host, found: Mapping[str, tuple[int, str]]) -> str:

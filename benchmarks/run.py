@@ -143,6 +143,22 @@ class Tools:
         asked.write_text("\n".join(tree.STACK_ASKED_FOR))
         return self._uv("compile", ["compile", "--quiet", str(asked)], self.of_stack)
 
+    def lock_of_needing(self) -> Work:
+        """Our lock of all that need each other."""
+        return self.ours(
+            "lock", "-r", str(self._needing()), root=self.stack, name=f"lock of {len(tree.NEEDING)}"
+        )
+
+    def uv_lock_of_needing(self) -> Work:
+        """uv's lock of them in the same format, with hashes; its cache is warm."""
+        words = ["compile", "--quiet", "--format", "pylock.toml", str(self._needing())]
+        return self._uv(f"compile of {len(tree.NEEDING)}", words, self.of_stack)
+
+    def _needing(self) -> Path:
+        file = self._scratch / "needing.in"
+        file.write_text("\n".join(tree.NEEDING))
+        return file
+
     def first_run(self) -> Work:
         """Our slowest start: on a node where the user has no cache directory yet."""
         cache = self._scratch / "cache"
@@ -166,10 +182,12 @@ def groups(tools: Tools, rounds: int) -> list[Group]:
     everything = tools.ours("avail", name="avail of everything")
     listed, picked, explained = map(tools.of_many, COMMANDS_OF_MANY)
     against = [Comparison(ours=pick, other=tools.pip("index", "versions", tree.ASKED_FOR), at_most=1 / 10)]
+    large: list[Comparison] = []
     of_lock = [Comparison(ours=tools.lock(again=False), other=tools.pip_lock(), at_most=1)]
     if tools.uv:
         against.append(Comparison(ours=pick, other=tools.uv_install(), at_most=1))
         of_lock.append(Comparison(ours=tools.lock(again=True), other=tools.uv_lock(), at_most=1))
+        large = [Comparison(ours=tools.lock_of_needing(), other=tools.uv_lock_of_needing(), at_most=2)]
     else:
         report("uv is not here: its rows are left out")
     return [
@@ -199,6 +217,7 @@ def groups(tools: Tools, rounds: int) -> list[Group]:
         ),
         Group(rounds=rounds, comparisons=against),
         Group(rounds=2 * rounds, comparisons=of_lock),
+        *([Group(rounds=rounds, comparisons=large)] if large else []),
         Group(rounds=4 * rounds, comparisons=[Comparison(ours=wide, other=pick, at_most=1.1)]),
         Group(
             rounds=rounds,

@@ -66,6 +66,9 @@ _WORDS = [
 #: A change of what is written makes older trees stale.
 _FORMAT = 1
 
+#: Projects that need each other, all of which are asked for at once.
+NEEDING = tuple(f"needing{number:04}" for number in range(2000))
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
@@ -136,11 +139,17 @@ def make_with_stack(root: Path, original: Path, recipe: Recipe) -> bool:
     """Make a tree at *root* that is the one at *original*, and holds the scientific stack in gentoo/avx2.
 
     The stack's wheels are small, but need each other as the real ones do (`stack.json`: what their METADATA
-    said in November 2026). They are for the running Python.
+    said in November 2026). They are for the running Python. Beside them lie `NEEDING` more, each of which
+    needs another one.
     """
     stamp = root / "recipe.json"
     text = STACK.read_text()
-    wanted = {**asdict(recipe), "original": str(original), "stack": zlib.crc32(text.encode())}
+    wanted = {
+        **asdict(recipe),
+        "original": str(original),
+        "stack": zlib.crc32(text.encode()),
+        "needing": len(NEEDING),
+    }
     if stamp.exists() and json.loads(stamp.read_text()) == wanted:
         return False
     shutil.rmtree(root, ignore_errors=True)
@@ -161,6 +170,10 @@ def make_with_stack(root: Path, original: Path, recipe: Recipe) -> bool:
             root / "gentoo/avx2" / ("-".join([project, version, *([build] if build else []), tag]) + ".whl")
         )
         path.write_bytes(wheel(project, version, tag, build, "gentoo/avx2", headers))
+    for number, name in enumerate(NEEDING):
+        headers = [f"Requires-Dist: {NEEDING[7 * number % len(NEEDING)]}>=1"]
+        path = root / f"gentoo/avx2/{name}-1.0-400000avx2-py3-none-any.whl"
+        path.write_bytes(wheel(name, "1.0", "py3-none-any", "400000avx2", "gentoo/avx2", headers))
     stamp.write_text(json.dumps(wanted))
     return True
 

@@ -52,4 +52,4 @@ def test_nothing_else_lists_a_directory_of_the_wheelhouse(
     ):
         assert house.run(*command).code in (0, 1)
     # Besides the tree, only the writer looks for what killed runs have left.
-    assert sorted(listers) == ["wheelhouse_resolver.tree.listing", "wheelhouse_resolver.utils.atomic"]
+    assert sorted(listers) == ["wheelhouse_resolver.tree.listing", "wheelhouse_resolver.utils.drafts"]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
 from pathlib import Path
 
@@ -97,12 +99,15 @@ def test_it_needs_no_wheelhouse(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> No
     assert outcome.out.startswith("arch:   avx2\n")
 
 
-@pytest.mark.parametrize("python", ["3.9", sys.executable])
+@pytest.mark.parametrize("python", ["3.99", sys.executable], ids=["none-is-here", "path"])
 def test_the_target_python(python: str, cli: Cli) -> None:
     outcome = cli("detect", "--arch", "generic", "--layer", "none", "--python", python)
     assert (outcome.code, outcome.err) == (0, "")
-    assert f"\npython: {python}\n" in outcome.out
-    assert "  executable " in outcome.out
+    shown = outcome.out[outcome.out.index(f"\npython: {python}\n") :]
+    assert ("  executable " in shown) == (python == sys.executable)
+    layer_of = re.search("\n  layer of   (.+), the Python in use\n", shown)
+    assert (layer_of is not None) == (python == "3.99")
+    assert layer_of is None or os.access(layer_of[1], os.X_OK)
 
 
 def test_a_sites_own_ladder_judges(cli: Cli, tmp_path: Path) -> None:

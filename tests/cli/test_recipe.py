@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
 
 from tests.cli.conftest import Cli, Outcome
 from wheelhouse_resolver.builder.recipes.loader import SHIPPED
@@ -133,6 +134,32 @@ def test_hostile_text_is_escaped(cli: Cli) -> None:
     assert outcome.code == 1
     assert "\x1b" not in outcome.out
     assert len(outcome.out.splitlines()) == 1
+
+
+LOST = ["export X=1", "cd sub && export X=$(nproc)", "X=1 Y='a b'", "make; . ./env.sh", "(umask 022)",
+        "if true; then unset X; fi", "set -x # trace", "module load gcc", "ml gcc",
+        "true &&\\\n  ulimit -s 1"]  # fmt: skip
+KEPT = ["cd x && make", "X=1 make", "echo 'x; export X=1'", 'echo "a && cd b"', "make 2>&1", "module list",
+        "export X=1; make # export", "sed -i s/a/b/ export", "echo \\; export",
+        "cat >f <<E\nexport X=1\nE"]  # fmt: skip
+
+
+def test_commands_whose_effect_ends_with_their_shell(cli: Cli, tmp_path: Path) -> None:
+    recipe = tmp_path / "demo.toml"
+    phases = {"before-build": [*LOST, *KEPT], "after-source": ["cd x"]}
+    recipe.write_text(tomli_w.dumps({"when": [{"arch": "avx2", "phases": {"before-test": ["export T=1"]}}],
+                                     "phases": phases}))  # fmt: skip
+    outcome = cli("recipe", "check", recipe)
+    assert (outcome.code, outcome.out) == (0, f"{recipe}: valid\n")
+    warned = outcome.err.splitlines()
+    assert len(warned) == len(LOST) + 2
+    assert warned[0] == (
+        f"warning: {recipe}: phases.before-build: 'export X=1' has no effect: "
+        "each command has a shell of its own; set variables in `env`, "
+        "or join it with what needs it in one command (`&&`)"
+    )
+    assert "phases.after-source: 'cd x' has no effect" in warned[-2]
+    assert "when[1].phases.before-test: 'export T=1' has no effect" in warned[-1]
 
 
 # -- show --------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from packaging.version import Version
 from wheelhouse_resolver.builder.recipes import model
 from wheelhouse_resolver.builder.recipes.model import Recipe, RecipeError, UnreadableRecipeError, below
 from wheelhouse_resolver.builder.recipes.schema import CONDITIONS, SOURCE_KINDS, recipe_problems
+from wheelhouse_resolver.builder.recipes.shell_lines import lost
 from wheelhouse_resolver.builder.resources import Resources
 from wheelhouse_resolver.errors import SiteFileError, reason_of
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
@@ -139,6 +140,20 @@ def unmatched_conditions(file: RecipeFile, site: Site) -> list[str]:
         for condition, names in known.items()
         for each in _stated(section, condition)
         if not any(fnmatchcase(name, each) for name in names)
+    ]
+
+
+def lost_commands(file: RecipeFile) -> list[str]:
+    """The commands of phases in *file* that end with what changes only their own shell, a line each."""
+    sections = [("", file.document)]
+    sections += [(f"when[{number}].", each) for number, each in enumerate(file.document.get("when", ()), 1)]
+    return [
+        f"{file.path}: {where}phases.{phase}: {found[0]!r} has no effect: "
+        f"each command has a shell of its own; {found[1]}"
+        for where, section in sections
+        for phase, commands in section.get("phases", {}).items()
+        for found in map(lost, commands)
+        if found is not None
     ]
 
 

@@ -57,7 +57,9 @@ def _show_python(host: Host) -> None:
     _show_evidence(evidence[0].value if evidence else None, evidence)
     if python.full_version is not None:
         print(f"  version    {python.full_version}")
-    if python.interpreter is not None:
+    if python.interpreter is not None and python.version is not None:  # it has none of its own
+        print(f"  layer of   {printable(python.interpreter.executable)}, the Python in use")
+    elif python.interpreter is not None:
         print(f"  executable {printable(python.interpreter.executable)}")
         print(
             f"  loader     {printable(python.interpreter.program_interpreter or 'none (static or a script)')}"

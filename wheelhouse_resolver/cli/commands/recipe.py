@@ -82,9 +82,10 @@ def _check(args: argparse.Namespace) -> int:
     for path in args.files:
         found[path] = ()
         try:
-            file = loader.load_recipe(path)
+            file = replace(loader.load_recipe(path), path=path)
+            warnings += loader.lost_commands(file)
             if site is not None:
-                warnings += loader.unmatched_conditions(replace(file, path=path), site)
+                warnings += loader.unmatched_conditions(file, site)
         except UnreadableRecipeError:
             raise
         except RecipeError as error:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 import zipfile
@@ -20,7 +21,7 @@ import pytest
 from tests.builder.sources import make_repository, sdist_files
 from tests.builder.test_commands import is_alive
 from tests.builder.workshop import Workshop
-from tests.factories import make_wheel, pack, wheel_files
+from tests.factories import clean_environ, make_wheel, pack, wheel_files
 from tests.faults.test_disk import mounted
 from tests.requires import compiles, need, requires
 from tests.whole import assert_whole
@@ -304,6 +305,31 @@ def test_a_pure_wheel_of_the_index_is_taken_as_it_is_and_what_the_site_made_of_i
     )
     again = quick.build()
     assert (again.result, again.wheel, again.wheel_sha256) == ("present", first.wheel, first.wheel_sha256)
+
+
+@compiles
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="a flag of x86-64")
+@pytest.mark.parametrize("repository", [False, True], ids=["plain", "git"])
+def test_a_directory_is_compiled_anew_whatever_a_build_has_left_in_it(
+    workshop: Workshop, repository: bool
+) -> None:
+    checkout = workshop.sources / "fast"
+    with tarfile.open(workshop.c_extension()) as sdist:
+        sdist.extractall(workshop.sources)
+    (workshop.sources / "fast-1.0").rename(checkout)
+    (checkout / "setup.cfg").write_text("[options.package_data]\n* = *.so\n")
+    if repository:
+        make_repository(checkout, {".gitignore": "*.egg-info\n"})
+    for in_place in ([], ["--inplace"]):  # what a developer does
+        command = [sys.executable, "setup.py", "--quiet", "build_ext", *in_place]
+        subprocess.run(command, check=True, cwd=checkout, env=clean_environ(CFLAGS="-mavx512f"))
+    assert len(list(checkout.glob("build/*/*.*o"))) == 2
+    workshop.recipe("fast", "")
+    record = workshop.build(workshop.job("fast==1.0", arch="avx2", layer="gentoo"))
+    assert record.ok, record.problem
+    library, _ = library_of(workshop.output / record.wheel)
+    assert b"LEVEL IS avx2." in library
+    assert b"LEVEL IS avx512." not in library
 
 
 @compiles

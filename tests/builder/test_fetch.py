@@ -383,7 +383,7 @@ def test_submodules_come_along(place: Place, tmp_path: Path) -> None:
         ["commit", "--quiet", "-m", "sub"],
     ):
         subprocess.run(["git", *author, "-C", outer, *command], check=True, env=clean_environ(**allowed))
-    place.environ.update(allowed)
+    place.environ.update(allowed, GIT_DIR="/nowhere")
     found = place.fetch(from_source("git", outer.as_uri()), "demo==1.0")
     assert (Path(found.path) / "sub/inner.txt").read_text() == "here"
     # Those of a commit do too, when the main branch has none by now.

@@ -39,7 +39,7 @@ JOB = Job(
     [
         "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONWARNINGS", "VIRTUAL_ENV", "CFLAGS", "LDFLAGS",
         "CPPFLAGS", "MAKEFLAGS", "SOURCE_DATE_EPOCH", "PIP_FIND_LINKS", "PIP_CONSTRAINT", "PIP_TARGET",
-        "PIP_USER", "PIP_NO_BINARY", "PIP_REQUIRE_VIRTUALENV",
+        "PIP_USER", "PIP_NO_BINARY", "PIP_REQUIRE_VIRTUALENV", "GIT_DIR", "GIT_INDEX_FILE",
     ],
 )  # fmt: skip
 def test_what_would_make_a_wheel_depend_on_who_builds_it_is_dropped(name: str) -> None:
@@ -233,7 +233,7 @@ def test_time_is_one_that_a_zip_file_can_hold(tmp_path: Path) -> None:
 
 
 @requires("git")
-def test_of_a_checkout_time_is_that_of_the_commit(tmp_path: Path) -> None:
+def test_of_a_checkout_time_is_that_of_the_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     git = ["git", "-C", str(tmp_path), "-c", "user.name=n", "-c", "user.email=e"]
     environ = {
@@ -243,6 +243,7 @@ def test_of_a_checkout_time_is_that_of_the_commit(tmp_path: Path) -> None:
     }
     for command in (["init", "-q"], ["add", "file"], ["commit", "-q", "-m", "m"]):
         subprocess.run([*git, *command], check=True, env=environ)
+    monkeypatch.setenv("GIT_DIR", "/nowhere")
     assert build_variables(str(tmp_path), 1)["SOURCE_DATE_EPOCH"] == "1500000000"
 
 

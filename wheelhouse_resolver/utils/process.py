@@ -23,12 +23,13 @@ def run(
     cwd: str | None = None,
     timeout: float | None = None,
     new_session: bool = False,
+    errors: str = "replace",
 ) -> subprocess.CompletedProcess[str]:
-    """Run *argv* to its end, with nothing to read; its output as text, undecodable bytes replaced.
+    """Run *argv* to its end, with nothing to read; its output as text.
 
     environ: the whole environment; None: this program's. timeout: in seconds. new_session: out of reach of
-    the terminal's signals, and ended with all that it started. Raises `OSError`,
-    `subprocess.TimeoutExpired`; a code other than 0 is no error.
+    the terminal's signals, and ended with all that it started. errors: how undecodable bytes are read. Raises
+    `OSError`, `subprocess.TimeoutExpired`; a code other than 0 is no error.
     """
     import signal
     import subprocess
@@ -45,7 +46,7 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        errors="replace",
+        errors=errors,
         start_new_session=new_session,
     ) as process:
         try:

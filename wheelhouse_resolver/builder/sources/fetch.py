@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from wheelhouse_resolver.builder.process.commands import run_logged
+from wheelhouse_resolver.builder.process.git import git_environ
 from wheelhouse_resolver.builder.process.scratch import remove_tree
 from wheelhouse_resolver.builder.recipes.model import (
     Recipe,
@@ -24,6 +25,7 @@ from wheelhouse_resolver.builder.recipes.model import (
 )
 from wheelhouse_resolver.builder.records.job import Job, SourceArchive
 from wheelhouse_resolver.builder.sources import index
+from wheelhouse_resolver.builder.sources.directory import pack_directory
 from wheelhouse_resolver.builder.sources.fetched import (
     FetchContext,
     Fetched,
@@ -40,6 +42,9 @@ from wheelhouse_resolver.utils.redact import redact
 from wheelhouse_resolver.utils.safe_io import sha256_of
 from wheelhouse_resolver.utils.toml import parse_toml
 from wheelhouse_resolver.wheelfile.metadata import parse_headers
+
+#: The name of the archive of a directory or checkout.
+_TREE = "source.tar"
 
 
 def fetch(recipe: Recipe, job: Job, context: FetchContext) -> Fetched:
@@ -122,7 +127,9 @@ def _fetch_elsewhere(
     directory = below(beside, os.path.expanduser(location))
     if not os.path.isdir(directory):
         raise SourceError(directory, "not a directory")
-    return _pack(directory, Path(os.path.abspath(directory)).as_uri(), context)
+    archive = os.path.join(context.directory, _TREE)
+    pack_directory(directory, archive, replace(context, environ=environ))
+    return hashed_archive("tree", archive, Path(os.path.abspath(directory)).as_uri())
 
 
 def _source_environment(recipe: Recipe, pinned: str | None, environ: Mapping[str, str]) -> dict[str, str]:
@@ -177,7 +184,7 @@ def _fetch_git(url: str, ref: str, context: FetchContext) -> SourceArchive:
     for text in (url, ref):
         if text.startswith("-"):
             raise SourceError(redact(url), f"{redact(text)!r} cannot be given to git")
-    environ = {**context.environ, "GIT_TERMINAL_PROMPT": "0"}
+    environ = git_environ(context.environ)
     inside = ["git", "-C", path]
     if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", ref):
         # Not every server allows to ask for a commit: fetch the whole history.
@@ -196,15 +203,10 @@ def _fetch_git(url: str, ref: str, context: FetchContext) -> SourceArchive:
             where = redact(f"{url}@{ref}" if ref else url)
             raise SourceError(where, f"git {done.problem}: {index.last_error(done.tail)}")
     commit = run([*inside, "rev-parse", "HEAD"], environ=environ).stdout.strip()
-    archive = _pack(path, f"git+{url}@{commit}", context)
+    archive = os.path.join(context.directory, _TREE)
+    pack_tree(path, archive)
     remove_tree(path)
-    return archive
-
-
-def _pack(directory: str, origin: str, context: FetchContext) -> SourceArchive:
-    archive = os.path.join(context.directory, "source.tar")
-    pack_tree(directory, archive, leave_out=context.directory)
-    return hashed_archive("tree", archive, origin)
+    return hashed_archive("tree", archive, f"git+{url}@{commit}")
 
 
 def _stated_version(path: str) -> str:

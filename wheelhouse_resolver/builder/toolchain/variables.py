@@ -14,6 +14,7 @@ from typing import Protocol
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from wheelhouse_resolver.builder.process.git import ANOTHER_REPOSITORY, git_environ
 from wheelhouse_resolver.builder.recipes.model import Recipe
 from wheelhouse_resolver.builder.records.job import BuildOptions, Job
 from wheelhouse_resolver.builder.toolchain.environment_modules import module_environment
@@ -93,7 +94,7 @@ def base_environ(environ: Mapping[str, str], scratch: str) -> dict[str, str]:
     Its `pip.conf` is the only one that pip reads besides the machine's; temporary files are
     made in its `tmp`.
     """
-    dropped = {*_DROPPED, *(name for name in environ if name.startswith("PYTHON"))}
+    dropped = {*_DROPPED, *ANOTHER_REPOSITORY, *(name for name in environ if name.startswith("PYTHON"))}
     return {
         **without_pip({name: environ[name] for name in environ if name not in dropped}, scratch),
         "TMPDIR": os.path.join(scratch, "tmp"),
@@ -148,7 +149,7 @@ def build_variables(source: str, cores: int) -> dict[str, str]:
 
 def _newest(source: str) -> int:
     if os.path.exists(os.path.join(source, ".git")):
-        done = run(["git", "-C", source, "log", "-1", "--format=%ct"])
+        done = run(["git", "-C", source, "log", "-1", "--format=%ct"], environ=git_environ(os.environ))
         if done.stdout.strip().isdecimal():
             return int(done.stdout)
     paths = (os.path.join(above, name) for above, _, names in os.walk(source) for name in names)

@@ -31,6 +31,7 @@ from wheelhouse_resolver.builder.toolchain import provenance
 from wheelhouse_resolver.site.layout import Arch, Layer
 from wheelhouse_resolver.utils.safe_io import sha256_of
 from wheelhouse_resolver.wheelfile.edit import requirements_of
+from wheelhouse_resolver.wheelfile.validate import check_wheel
 
 WHEEL = "demo-1.0-py3-none-any.whl"
 
@@ -498,7 +499,7 @@ def test_a_wheel_that_cannot_run_here_cannot_be_verified_here(workshop: Workshop
     [
         ("demo-2.0-py3-none-any.whl", {}, "the wheel is demo 2.0, not demo 1.0: demo-2.0-py3-none-any"),
         ("other-1.0-py3-none-any.whl", {}, "the wheel is other 1.0, not demo 1.0: other-1.0"),
-        (WHEEL, {"demo.py": b"not what RECORD says"}, ""),
+        (WHEEL, {"demo-1.0.dist-info/WHEEL": b"not what it is"}, ""),
     ],
     ids=["another-version", "another-name", "unsound"],
 )
@@ -521,7 +522,40 @@ def test_a_wheel_that_is_not_what_was_asked_for(
 def test_a_build_that_makes_not_one_wheel(quick: Workshop, command: str, made: str) -> None:
     quick.package()
     quick.recipe("demo", f'[phases]\nafter-build = ["cd $WHEELHOUSE_WHEEL_DIR; {command}"]')
-    assert_failed(quick.build(), quick, "build", f"the build made {made}")
+    assert_failed(quick.build(), quick, "build", f"the after-build commands left {made}")
+
+
+@pytest.mark.parametrize("way", ["added", "same", "truncated", "renamed", "twice", "without-record"])
+def test_a_wheel_that_after_build_commands_change(quick: Workshop, way: str) -> None:
+    change = {
+        "added": "z = zipfile.ZipFile(w, 'a'); z.writestr('extra.py', 'x = 1'); z.close()",
+        "same": "pass",
+        "truncated": "os.truncate(w, 200)",
+        "renamed": "os.rename(w, w.replace('demo-1.0', 'other-1.0'))",
+        "twice": "z = zipfile.ZipFile(w, 'a'); z.writestr('demo.py', 'x = 1'); z.close()",
+        "without-record": "z = zipfile.ZipFile(w, 'w'); z.writestr('demo-1.0.dist-info/A', ''); z.close()",
+    }[way]
+    script = quick.directory / "change.py"
+    head = "import os, shutil, sys, warnings, zipfile; warnings.simplefilter('ignore'); w = sys.argv[1]"
+    script.write_text(f"{head}\nshutil.copy(w, {str(quick.directory / 'plain')!r})\n{change}\n")
+    quick.package()
+    quick.recipe("demo", f'[phases]\nafter-build = ["python {script} $WHEELHOUSE_WHEEL_DIR/{WHEEL}"]')
+    record = quick.build()
+    if way not in ("added", "same"):
+        assert record.result == "failed"
+        assert {"truncated": "invalid zip", "twice": "duplicate", "renamed": "other"}.get(way, "RECORD") in (
+            record.problem
+        )
+        return
+    assert (record.result, record.problem) == ("built", "")
+    assert any("RECORD was written anew" in each for each in record.notes) == (way == "added")
+    made = quick.output / WHEEL
+    assert (made.read_bytes() == (quick.directory / "plain").read_bytes()) == (way == "same")
+    if way == "added":
+        assert "extra.py" in check_wheel(str(made)).digests
+        with zipfile.ZipFile(made) as archive:  # the source's time, not that of the build
+            (when,) = {each.date_time for each in archive.infolist()}
+        assert when[:1] < time.gmtime()[:1]
 
 
 def test_another_wheel_of_that_name_is_in_the_way(quick: Workshop) -> None:

@@ -43,6 +43,7 @@ class Rewrite(NamedTuple):
     tags:     the new wheel tags; None keeps them.
     requires: all the requirements that it shall have (`Requires-Dist`); None keeps them.
     replaced: file in the wheel -> the path of a file with its new content.
+    time:     of every file (year to second); None keeps theirs.
     """
 
     version: str | None
@@ -50,6 +51,7 @@ class Rewrite(NamedTuple):
     tags: frozenset[Tag] | None = None
     requires: tuple[str, ...] | None = None
     replaced: Mapping[str, str] = MappingProxyType({})
+    time: tuple[int, int, int, int, int, int] | None = None
 
 
 def labelled(version: Version, label: str) -> str | None:
@@ -98,6 +100,7 @@ def _rewrite(wheel: ValidatedWheel, change: Rewrite, target: zipfile.ZipFile) ->
                 continue  # a signature is one of the old RECORD
             top, slash, rest = info.filename.partition("/")
             entry = _entry(info, moved.get(top, top) + slash + rest)
+            entry.date_time = change.time or entry.date_time
             if info.filename == f"{info_directory}/RECORD":
                 record = entry
                 continue

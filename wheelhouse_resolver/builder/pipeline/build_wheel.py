@@ -50,9 +50,19 @@ from wheelhouse_resolver.host.cpu import missing_for, running_cpu
 from wheelhouse_resolver.site.layout import GENERIC, Arch
 from wheelhouse_resolver.tree.listing import SUFFIX, existing
 from wheelhouse_resolver.utils.filesystem import make_directory, write_text
+from wheelhouse_resolver.utils.safe_io import sha256_of
 from wheelhouse_resolver.wheelfile.edit import Edits, relabel
 from wheelhouse_resolver.wheelfile.elf import elf_files
+from wheelhouse_resolver.wheelfile.renew import renewed
 from wheelhouse_resolver.wheelfile.validate import check_wheel
+
+
+def _only_wheel(directory: str, who: str) -> str:
+    """The path of the wheel in *directory*. Raises `PhaseFailed`, which says *who* made not one."""
+    names = sorted(name for name in os.listdir(directory) if name.endswith(SUFFIX))
+    if len(names) != 1:
+        raise PhaseFailed(f"{who} {len(names)} wheels, not one: {', '.join(names)}".removesuffix(": "))
+    return os.path.join(directory, names[0])
 
 
 class BuildInterrupted(KeyboardInterrupt):
@@ -235,11 +245,17 @@ class _Build(Phases):
         self._run_phase("before-build", recipe, environ, source)
         command = [python, "-m", "pip", "wheel", *options, "--wheel-dir", wheels, source]
         self.run(command, "pip wheel", environ, source)
-        self._run_phase("after-build", recipe, environ, source)
-        names = sorted(name for name in os.listdir(wheels) if name.endswith(SUFFIX))
-        if len(names) != 1:
-            raise PhaseFailed(f"the build made {len(names)} wheels, not one: {', '.join(names)}")
-        return self._check_wheel(os.path.join(wheels, names[0]))
+        wheel = _only_wheel(wheels, "the build made")
+        if phase_commands(recipe, "after-build"):
+            made = sha256_of(wheel)
+            self._run_phase("after-build", recipe, environ, source)
+            changed = _only_wheel(wheels, "the after-build commands left")
+            wheel = changed
+            if sha256_of(changed) != made:
+                wheel = renewed(changed, self._make_directory("renewed"), int(environ["SOURCE_DATE_EPOCH"]))
+            if wheel != changed:
+                self._note("the after-build commands changed the wheel: its RECORD was written anew")
+        return self._check_wheel(wheel)
 
     def _check_wheel(self, wheel: str) -> str:
         """*wheel*, if it is valid and what was asked for."""

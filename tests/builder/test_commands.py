@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.faults.test_disk import mounted
 from wheelhouse_resolver.builder.process.commands import (
     Finished,
     children,
@@ -199,6 +200,22 @@ def test_a_disk_is_full_when_it_takes_no_data_or_no_file(
     done = run("raise SystemExit('oh no')", log)
     assert done.why == "exited with 1: oh no" + (": No space left on device" if full else "")
     assert run("", log).why == ""
+
+
+@pytest.mark.parametrize("place", ["log", "directory", "TMPDIR"])
+def test_a_full_disk_is_why_wherever_it_is(place: str, tmp_path: Path) -> None:
+    for disk in mounted(tmp_path / "disk", "-t", "tmpfs", "-o", "size=64k,mode=755", "tmpfs"):
+        free = tmp_path / "free"
+        free.mkdir()
+        places = {each: disk.path if each == place else free for each in ("log", "directory", "TMPDIR")}
+        fill = f"open({str(disk.path / 'big')!r}, 'wb', buffering=0).write(bytes(1 << 20))"
+        done = run_logged(
+            [sys.executable, "-c", f"{fill}; print('ensurepip failed', flush=True); raise SystemExit(1)"],
+            log=places["log"] / "log.txt",
+            environ={**os.environ, "TMPDIR": str(places["TMPDIR"])},
+            cwd=places["directory"],
+        )
+        assert done.why.endswith("No space left on device"), done
 
 
 def test_no_disk_is_not_full(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ class Finished(NamedTuple):
     code:    its exit code; negative: the signal that ended it; 127: it could not be started.
     tail:    the last lines that it printed, as `tail_of` takes them.
     timeout: the limit (s) at which it was stopped; None: it was not.
-    full:    whether the disk of its log or of its directory was full when it ended.
+    full:    whether the disk of its log, its directory or its TMPDIR was full when it ended.
     memory:  the limit (bytes) at which it was stopped; None: it was not.
     """
 
@@ -115,8 +115,9 @@ def run_logged(
         stop([process])
         kill_children(own)
         hide_secrets(log, offset, environ)
-    # Looked at before anybody clears up, which makes room.
-    full = process.returncode != 0 and (is_full(os.path.dirname(log)) or is_full(cwd))
+    # Looked at before anybody clears up, which makes room. Where it was full, tools may say anything else.
+    written = (os.path.dirname(log), cwd or os.curdir, environ.get("TMPDIR") or os.curdir)
+    full = process.returncode != 0 and any(is_full(each) for each in written)
     return Finished(process.returncode, tail_of(log, offset), full=full, **exceeded)
 
 

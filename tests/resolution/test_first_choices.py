@@ -9,7 +9,7 @@ import pytest
 
 from tests.graphs import random_graph
 from tests.resolution import lock
-from tests.resolution.test_resolver import HOST, house
+from tests.resolution.test_resolver import HOST, house, told
 from wheelhouse_resolver.resolution import resolver as module
 
 
@@ -40,6 +40,16 @@ def test_one_that_takes_a_search_is_left_to_it(tmp_path: Path) -> None:
     assert [each.candidate.filename for each in lock(["b", "a"], site, HOST).packages] == [
         "a-1.0-py3-none-any.whl",
         "b-1.0-py3-none-any.whl",
+    ]
+
+
+@pytest.mark.parametrize("asked", [["a", "b"], ["b", "a"]])
+def test_a_file_by_url_is_not_what_is_required_by_name(asked: list[str], tmp_path: Path) -> None:
+    # Neither has a specifier: that of the URL would be taken for one that is met already.
+    site = house(tmp_path, {"a-1.0": ["b @ https://example.org/b-1.0.zip"], "b-1.0": []})
+    assert told(lock(asked, site, HOST)) == [
+        "a 1.0 needs b @ https://example.org/b-1.0.zip, which is not a wheel of this wheelhouse "
+        "(a was asked for)"
     ]
 
 

@@ -59,12 +59,13 @@ class _Open:
 
     def add(self, requirement: ResolverRequirement, share: tuple[Any, ...]) -> bool:
         """Whether this says anything that was not required before."""
-        new = requirement.specifier not in self.specifiers or requirement.exactly is not None
+        more = requirement.exactly is not None or requirement.elsewhere
+        new = more or requirement.specifier not in self.specifiers
         if new:
             self.specifiers.add(requirement.specifier)
             self.requirements.append(requirement)
         self.preference = tuple(map(min, self.preference, share)) if self.preference else share
-        return new or requirement.elsewhere
+        return new
 
 
 class _Search:

@@ -136,7 +136,7 @@ def test_several_who_restamp_and_undo_one_tree_lose_nothing(
         case.check_whole()
         assert contents(case.start) <= contents(case.root)
     while "nothing to undo" not in (ran := [runner.run(*undo, without=without)])[0].out:
-        assert (ran[0].code, ran[0].err) == (0, "")
+        assert (ran[0].code, ran[0].err) == (0, ""), ran[0].err
     assert {path: path.read_bytes() for path in wheels_below(case.root)} == first
 
 

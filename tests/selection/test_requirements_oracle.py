@@ -139,13 +139,20 @@ REFUSED = {
 ENVIRON = {"VER": "1.0", "NAME": "a", "OPTION": "--pre"}
 
 
-@pytest.fixture(params=["pip", pytest.param("oldest", marks=pytest.mark.network)])
-def pip(request: pytest.FixtureRequest) -> Sequence[str] | None:
-    """The pip of this Python; the oldest that knows `--report`."""
-    if request.param == "pip":
-        return None
-    found: Sequence[str] = request.getfixturevalue("oldest_pip")
-    return found
+class Pip(NamedTuple):
+    """A pip, and whether it knows what the newest does."""
+
+    command: Sequence[str]
+    modern: bool
+
+
+@pytest.fixture(
+    params=[pytest.param(each, marks=pytest.mark.network) for each in ("newest_pip", "oldest_pip")],
+    ids=["newest", "oldest"],
+)
+def pip(request: pytest.FixtureRequest) -> Pip:
+    """The newest pip; the oldest that knows `--report`."""
+    return Pip(request.getfixturevalue(request.param), request.param == "newest_pip")
 
 
 def placed(root: Path, cases: Mapping[str, Case]) -> tuple[Site, list[Path]]:
@@ -177,16 +184,16 @@ def ours(site: Site, paths: Iterable[Path]) -> dict[str, str]:
     return {each.best.name: str(each.best.version) for each in found if each.best is not None}
 
 
-def pips(site: Site, paths: Iterable[Path], pip: Sequence[str] | None) -> dict[str, str]:
-    found = pip_report(*arguments(site, paths), environ=pip_environ(**ENVIRON), pip=pip)
+def pips(site: Site, paths: Iterable[Path], pip: Pip) -> dict[str, str]:
+    found = pip_report(*arguments(site, paths), environ=pip_environ(**ENVIRON), pip=pip.command)
     return {name: url.rsplit("/", 1)[1].split("-")[1] for name, url in found.items()}
 
 
-def known(cases: Mapping[str, Case], pip: Sequence[str] | None) -> dict[str, Case]:
-    return {name: case for name, case in cases.items() if pip is None or not case.modern}
+def known(cases: Mapping[str, Case], pip: Pip) -> dict[str, Case]:
+    return {name: case for name, case in cases.items() if pip.modern or not case.modern}
 
 
-def test_files_that_concern_their_own_project(tmp_path: Path, pip: Sequence[str] | None) -> None:
+def test_files_that_concern_their_own_project(tmp_path: Path, pip: Pip) -> None:
     cases = known(ALONE, pip)
     site, paths = placed(tmp_path, cases)
     assert ours(site, paths) == pips(site, paths, pip)
@@ -196,7 +203,7 @@ def test_files_that_concern_their_own_project(tmp_path: Path, pip: Sequence[str]
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_options_for_all_projects(name: str, tmp_path: Path, pip: Sequence[str] | None) -> None:
+def test_options_for_all_projects(name: str, tmp_path: Path, pip: Pip) -> None:
     for case in known({name: WHOLE[name]}, pip).values():
         site, paths = placed(tmp_path, {name: case})
         found = ours(site, paths)
@@ -205,9 +212,11 @@ def test_options_for_all_projects(name: str, tmp_path: Path, pip: Sequence[str] 
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_pip_refuses(name: str, tmp_path: Path, pip: Sequence[str] | None) -> None:
+def test_what_pip_refuses(name: str, tmp_path: Path, pip: Pip) -> None:
     site, paths = placed(tmp_path, {name: REFUSED[name]})
-    done = run_pip("install", "--dry-run", *arguments(site, paths), environ=pip_environ(**ENVIRON), pip=pip)
+    done = run_pip(
+        "install", "--dry-run", *arguments(site, paths), environ=pip_environ(**ENVIRON), pip=pip.command
+    )
     assert done.returncode != 0
     try:
         files = read_requirements(str(paths[0]), ENVIRON)

@@ -90,10 +90,13 @@ class _Pip:
         log_line(self._context.log, f"{self._requirement}: newest version: {newest}; newest wheel: {version}")
         return Version(newest) > Version(version)
 
-    def _check_for_sources(self) -> None:
-        """Raise `SourceError` if there are wheels of what is required, and no sources."""
+    def _check_for_sources(self, tail: str) -> None:
+        """Raise `SourceError` if there are wheels of what is required, and no sources; *tail*: what pip said.
+
+        With constraints, pip 26.3 says something else of it; `pip index` of pip 23.2 ignores --no-binary.
+        """
         wheels = self._versions("only", ":all:")
-        if wheels and not self._versions("no", ":all:"):
+        if wheels and ("No matching distribution found" in tail or not self._versions("no", ":all:")):
             problem = f"there is no source of it, only wheels (version {', '.join(wheels[:3])})"
             hint = "publish the wheel itself, or name a source in a recipe (source.git, source.url)"
             raise SourceError(self._requirement, problem).with_hint(hint)
@@ -120,7 +123,7 @@ class _Pip:
         if not done.ok:
             problem = f"pip download {done.problem}: {last_error(done.tail)}"
             if "--no-binary" in options:
-                self._check_for_sources()
+                self._check_for_sources(done.tail)
             raise SourceError(self._requirement, problem)
         names = sorted(os.listdir(into))
         if len(names) != 1:

@@ -57,10 +57,11 @@ def test_one_that_fails_keeps_its_log_and_the_others_are_tried(
     good = make_wheel(tmp_path, "good-1.0-py3-none-any.whl")
     outcome = cli("verify", "--offline", bad, good, "--root", root, *HOST)
     assert outcome.code == 1
-    first, finding, log, last = outcome.out.splitlines()
+    first, finding, log, last, totals = outcome.out.splitlines()
     assert first == f"{bad}: fails"
     assert finding == "    import bad: exited with 1: no"
     assert last.startswith(f"{good}: works")
+    assert totals == "1 of 2 wheels works"
     path = Path(log.removeprefix("    log: "))
     assert "no\n" in path.read_text()
     assert [each for each in scratch.rglob("*") if each.is_file()] == [path]

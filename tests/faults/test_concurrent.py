@@ -117,6 +117,7 @@ def test_several_who_restamp_one_tree_finish_it_together(
     assert {(each.code, each.err) for each in ran} == {(0, "")}  # what another has done is done
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("without", _FILESYSTEMS)
 def test_several_who_restamp_and_undo_one_tree_lose_nothing(
     runner: Runner, tmp_path: Path, without: tuple[str, ...]

@@ -39,6 +39,7 @@ from wheelhouse_resolver.doctor.pip_settings import (
     in_force,
     parse_debug,
     parse_list,
+    where_stated,
 )
 from wheelhouse_resolver.doctor.probes.target import shadowed
 from wheelhouse_resolver.doctor.probes.ties import unstamped_ties
@@ -213,6 +214,24 @@ def test_what_config_debug_prints() -> None:
         PipSetting(origin="global", file="/etc/pip.conf", option="timeout", value="3"),
     )
     assert settings[0].values == ["file:///a%20b", "file:///c"]
+
+
+def test_a_setting_that_pip_repeats_is_of_the_file_that_states_it(tmp_path: Path) -> None:
+    first, last, gone = (str(tmp_path / name) for name in ("first", "last", "gone"))
+    Path(first).write_text("[global]\nNo_Binary = numpy\ntimeout = 3\n")
+    Path(last).write_text("[global]\ntimeout = 5\n[install]\nno-binary = scipy\n")
+    repeated = "    global.no-binary: numpy\n    global.timeout: 5\n    install.no-binary: scipy\n"
+    text = "global:\n" + "".join(f"  {path}, exists: True\n{repeated}" for path in (first, last))
+    stated = where_stated(parse_debug(text)[1])
+    assert [(Path(each.file).name, each.section, each.option) for each in stated] == [
+        ("first", "global", "no-binary"),
+        ("first", "global", "timeout"),
+        ("last", "global", "timeout"),
+        ("last", "install", "no-binary"),
+    ]
+    assert in_force(stated)["timeout"].file == last
+    believed = parse_debug(f"user:\n  {gone}, exists: True\n{repeated}")[1]
+    assert where_stated(believed) == believed
 
 
 def test_what_config_list_prints() -> None:

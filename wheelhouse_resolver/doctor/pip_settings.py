@@ -1,7 +1,8 @@
 """pip's settings, as `pip config debug` and `pip config list` print them, and which of them are in force.
 
 `config debug` (pip >= 20.2) names the file of every setting, `config list` (pip >= 10) only the outcome of
-all files. pip < 26.3 repeats, below each of several files of one kind, what all of them say together.
+all files. pip < 26.3 repeats, below each of several files of one kind, what all of them say together:
+`where_stated` looks which it is.
 
 Passwords are masked here, before anything keeps or prints a value.
 """
@@ -9,12 +10,14 @@ Passwords are masked here, before anything keeps or prints a value.
 from __future__ import annotations
 
 import ast
+import configparser
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from wheelhouse_resolver.utils.filesystem import read_settings
 from wheelhouse_resolver.utils.redact import redact
 from wheelhouse_resolver.utils.text import is_true
 
@@ -107,6 +110,31 @@ def parse_debug(text: str) -> tuple[tuple[PipFile, ...], tuple[PipSetting, ...]]
         elif found and line.strip():  # a value of several lines
             found[-1][-1] += "\n" + line.strip()
     return tuple(files), tuple(_setting(*each) for each in found)
+
+
+def where_stated(settings: Iterable[PipSetting]) -> tuple[PipSetting, ...]:
+    """Those of *settings* whose file states them; where one cannot tell, pip is believed."""
+    found = tuple(settings)
+    stated = {each.file: _stated(each.file) for each in found}
+    return tuple(
+        each
+        for each in found
+        if (inside := stated[each.file]) is None or (each.section, each.option) in inside
+    )
+
+
+def _stated(path: str) -> set[tuple[str, str]] | None:
+    """The sections and options in the file at *path*; None if it cannot be read."""
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read_string(read_settings(path).decode("utf-8", "surrogateescape"))
+    except (OSError, configparser.Error):
+        return None
+    return {
+        (section, option.replace("_", "-").removeprefix("--"))
+        for section in parser.sections()
+        for option in parser.options(section)
+    }
 
 
 def parse_list(text: str) -> tuple[PipSetting, ...]:

@@ -16,7 +16,7 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from wheelhouse_resolver.doctor.facts import PipFacts
-from wheelhouse_resolver.doctor.pip_settings import parse_debug, parse_list
+from wheelhouse_resolver.doctor.pip_settings import parse_debug, parse_list, where_stated
 from wheelhouse_resolver.doctor.python_facts import PolicyModuleState, PythonFacts, Shadowed
 from wheelhouse_resolver.errors import PythonError, reason_of
 from wheelhouse_resolver.installers.manylinux_policy import FILENAME, POLICY_MODULE
@@ -147,7 +147,7 @@ def _asked(pip: PipFacts, answer: str, done: CompletedProcess[str]) -> PipFacts:
         return replace(pip, problem=problem, broken=broken)
     if pip.asked == "config debug":
         files, settings = parse_debug(answer)
-        return replace(pip, files=files, settings=settings)
+        return replace(pip, files=files, settings=where_stated(settings))
     return replace(pip, settings=parse_list(answer))
 
 

@@ -58,7 +58,7 @@ def compare(seed: int, pip: list[str], work: Path) -> Resolution:
 
 
 @pytest.mark.network
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", [*range(24), 1275])  # the last goes back over what nothing requires then
 def test_pip_installs_what_we_lock(seed: int, newest_pip: list[str], tmp_path: Path) -> None:
     compare(seed, newest_pip, tmp_path)
 

@@ -166,7 +166,9 @@ class _Provider(AbstractProvider[ResolverRequirement, ResolverCandidate, str]):
         requirements = [each.requirement for each in information[identifier]]
         key = (identifier, *map(id, requirements))
         if key not in self._preferences:  # it keeps them, so that no other gets their ids
-            shares = zip(*map(self.preference_of, requirements), strict=True)
+            # Nothing may be required of it any more, when a search has gone back.
+            none = (True, True, True, self.asked.get(identifier, float("inf")), True, identifier)
+            shares = zip(none, *map(self.preference_of, requirements), strict=True)
             self._preferences[key] = (requirements, tuple(map(min, shares)))
         return self._in_the_way[identifier] < _OFTEN, *self._preferences[key][1]
 

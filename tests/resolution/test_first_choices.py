@@ -26,7 +26,7 @@ def test_the_answer_is_that_of_resolvelib(tmp_path: Path, monkeypatch: pytest.Mo
         assert found.warnings == searched.warnings, seed
         assert (found.conflict is None) == (searched.conflict is None), seed
         with monkeypatch.context() as patched:
-            patched.setattr(module, "Resolver", None)
+            patched.setattr(module, "Search", None)
             try:
                 lock(asked, graph.site, graph.host)
                 direct += 1

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
-from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, ResolutionTooDeep, Resolver
+from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, ResolutionTooDeep
+from resolvelib.resolvers import Resolution as Search
 from resolvelib.structs import RequirementInformation
 
 from wheelhouse_resolver.errors import DirectRequirementsError, TooComplexError
@@ -290,11 +291,23 @@ class _Problem:
         roots.sort(key=lambda each: bool(each.extras))
         if found := choose_first(provider, roots):
             return found
-        result = Resolver(provider, _Reporter(self._factory)).resolve(roots, max_rounds=rounds)
-        children = {
-            each: [child for child in result.graph.iter_children(each) if child] for each in result.mapping
-        }
-        return Solution(result.mapping, children)
+        state = Search(provider, _Reporter(self._factory)).resolve(roots, max_rounds=rounds)
+        # Not what resolvelib's `Resolver` adds: it never ends on a cycle that a search has left behind (1.2.1).
+        required: list[str] = []
+        children: dict[str, list[str]] = {each: [] for each in state.mapping}
+        for identifier, criterion in state.criteria.items():
+            for parent in criterion.iter_parent():
+                if parent is None:
+                    required.append(identifier)
+                elif state.mapping.get(parent.identifier) is parent:
+                    children[parent.identifier].append(identifier)
+        connected: set[str] = set()
+        while required:
+            if (identifier := required.pop()) not in connected:
+                connected.add(identifier)
+                required += children[identifier]
+        mapping = {each: chosen for each, chosen in state.mapping.items() if each in connected}
+        return Solution(mapping, children)
 
     def seen_when_failing(self, in_force: Container[Fact]) -> Seen | None:
         """What is seen when the facts *in_force* alone rule out a solution; None when they don't."""

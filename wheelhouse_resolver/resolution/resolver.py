@@ -292,7 +292,7 @@ class _Problem:
         if found := choose_first(provider, roots):
             return found
         state = Search(provider, _Reporter(self._factory)).resolve(roots, max_rounds=rounds)
-        # Not resolvelib's `Resolver`, whose last walk never ends on a cycle that a search left behind (1.2.1).
+        # Not resolvelib's `Resolver`, whose last walk never ends on a cycle left behind (1.2.1).
         required: list[str] = []
         children: dict[str, list[str]] = {each: [] for each in state.mapping}
         for identifier, criterion in state.criteria.items():

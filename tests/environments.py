@@ -240,7 +240,8 @@ def _managed(env: Environment) -> None:
     library = made / "lib" / name
     library.mkdir(parents=True)
     for each in (real / "lib" / name).iterdir():
-        (library / each.name).symlink_to(each)
+        if each.name != "EXTERNALLY-MANAGED":  # Debian's has one, which must not be written to
+            (library / each.name).symlink_to(each)
     (library / "EXTERNALLY-MANAGED").write_text("[externally-managed]\nError=no\n")
     (made / "bin/pip").write_text(f"#!{made}/bin/python3\n")
     (made / "bin/pip").chmod(0o755)

@@ -35,6 +35,8 @@ def test_what_is_broken_is_found_and_nothing_else(name: str, env: Environment) -
     check, severity, break_it = BREAKS[name]
     break_it(env)
     found = findings(env)
+    if name == "deleted":  # the Python that is left may have no pip, as Debian's
+        found = [each for each in found if each.check != "pip-missing"]
     assert [(each.check, each.severity.value) for each in found if each.severity.value != "note"] == (
         [(check, severity)] if severity != "note" else []
     )

@@ -16,6 +16,7 @@ from wheelhouse_resolver.errors import UnreadableWheelError, reason_of
 from wheelhouse_resolver.installers.inversion import concerned_pythons
 from wheelhouse_resolver.publishing.order import accepts, visible
 from wheelhouse_resolver.publishing.plan import rebuild_command
+from wheelhouse_resolver.publishing.trash import Trashed
 from wheelhouse_resolver.publishing.withdrawal import withdraw_command
 from wheelhouse_resolver.selection.builds import flaw_of
 from wheelhouse_resolver.site.layout import GENERIC, HostKind
@@ -109,7 +110,7 @@ def was_withdrawn(
     site: Site,
     candidate: Candidate,
     contents: Mapping[str, Content],
-    latest: Callable[[str], Mapping[str, str]],
+    latest: Callable[[str], Mapping[str, Trashed]],
 ) -> bool:
     """Whether the name that a stamp gives *candidate* was withdrawn with different content.
 
@@ -123,7 +124,7 @@ def was_withdrawn(
     if former is None:
         return False
     try:
-        with open_regular(former) as file, zipfile.ZipFile(file) as archive:
+        with open_regular(former.path) as file, zipfile.ZipFile(file) as archive:
             inside = {(i.filename, i.CRC, i.file_size) for i in archive.infolist()}
     except (*BAD_ZIP, OSError):
         return True

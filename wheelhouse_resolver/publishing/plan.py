@@ -118,6 +118,10 @@ def rebuild_command(site: Site, directory: Directory, path: str) -> str:
     return site.command("publish", "--to", directory.label, "--rebuild", "--remove-source", path)
 
 
+#: `trash.latest`, or what remembers its answers.
+Latest = Callable[[str], Mapping[str, trash.Trashed]]
+
+
 class Planner:
     """Plans one wheel after another; the tree is listed once, before the first.
 
@@ -139,7 +143,6 @@ class Planner:
         seen = [each for each in site.directories() if each.path in reachable]
         self._catalogue = Tree(site).catalogue(seen, {wheel.name for wheel in wheels})
         self._latest = functools.cache(trash.latest)
-        self._trashed = {each.path: trash.trashed(each.path) for each in targets}
 
     def plan(self) -> list[PlannedWheel]:
         """What to place, in order, so that the picks of every installer are the policy's at every moment.
@@ -162,8 +165,7 @@ class Planner:
                 self._restamped.add(neighbour.path)
                 if again := restamped(self._site, neighbour, latest=self._latest):
                     yield again
-        former = (each.path for each in self._trashed[target.path] if each.filename == step.filename)
-        yield step._replace(former=next(former, None))
+        yield _with_former(step, self._latest)
 
     def _planned(self, wheel: ValidatedWheel, target: Directory) -> PlannedWheel:
         own = build_tag.own_number(wheel.filename, wheel.build, target, self._site)
@@ -208,7 +210,7 @@ class Planner:
     def _rebuilt(self, step: PlannedWheel) -> PlannedWheel:
         """*step* with the lowest own build number above all that the version ever had in its directory."""
         new, directory = step.candidate, step.directory
-        withdrawn = (parse_candidate(each.filename, directory) for each in self._trashed[directory.path])
+        withdrawn = (parse_candidate(name, directory) for name in self._latest(directory.path))
         there = self._catalogue.candidates(new.name)
         same = [
             each
@@ -303,11 +305,9 @@ def restamped(
     site: Site,
     candidate: Candidate,
     tags: frozenset[Tag] | None = None,
-    latest: Callable[[str], Mapping[str, str]] = trash.latest,
+    latest: Latest = trash.latest,
 ) -> PlannedWheel | None:
     """*candidate* with the stamp of its directory, and with other *tags* if given, in its place.
-
-    *latest*: `trash.latest`, or what remembers its answers.
 
     None when it is gone: another run has stamped or withdrawn it. Raises `InvalidWheelError`, `StampError`.
     """
@@ -318,5 +318,10 @@ def restamped(
         if os.path.lexists(candidate.path):
             raise
         return None
-    planned = PlannedWheel(wheel, candidate.directory, own, tags=tags, in_place=True)
-    return planned._replace(former=latest(candidate.directory.path).get(planned.filename))
+    return _with_former(PlannedWheel(wheel, candidate.directory, own, tags=tags, in_place=True), latest)
+
+
+def _with_former(planned: PlannedWheel, latest: Latest) -> PlannedWheel:
+    """*planned* with the wheel of its name that was withdrawn last, if any was."""
+    former = latest(planned.directory.path).get(planned.filename)
+    return planned._replace(former=former.path if former is not None else None)

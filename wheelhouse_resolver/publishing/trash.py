@@ -206,9 +206,9 @@ def trashed(directory: str) -> list[Trashed]:
     return found
 
 
-def latest(directory: str) -> dict[str, str]:
-    """By name, the path of each withdrawn wheel of *directory*, as it was withdrawn last."""
-    return {each.filename: each.path for each in reversed(trashed(directory))}
+def latest(directory: str) -> dict[str, Trashed]:
+    """By name, each withdrawn wheel of *directory*, as it was withdrawn last."""
+    return {each.filename: each for each in reversed(trashed(directory))}
 
 
 def clear(directory: str) -> int:

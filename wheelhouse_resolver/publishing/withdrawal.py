@@ -69,8 +69,7 @@ def _present(directory: Directory, filename: str) -> str | None:
 
 
 def _latest(directory: Directory, filename: str) -> trash.Trashed | None:
-    there = trash.trashed(directory.path)
-    return next((each for each in there if each.filename == filename), None)
+    return trash.latest(directory.path).get(filename)
 
 
 def withdraw_command(site: Site, directory: Directory, filename: str) -> str:

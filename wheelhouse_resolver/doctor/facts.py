@@ -243,6 +243,11 @@ class EnvironmentFacts:
         return module_version(self.environ)
 
     @property
+    def made_by_uv(self) -> bool:
+        """Whether the target is of an environment that uv made, which has no pip of its own."""
+        return any(each.is_target and each.uv for each in self.venvs)
+
+    @property
     def usable(self) -> bool:
         """Whether commands about this site's wheelhouse can work."""
         return not (self.site.problem or self.site.root_problem)

@@ -33,6 +33,13 @@ def open_regular(path: str) -> BufferedReader:
     return file
 
 
+def read_head(path: str, size: int) -> bytes:
+    """The first *size* bytes of the file at *path*; none of what cannot be read."""
+    with suppress(OSError), open_regular(path) as file:
+        return file.read(size)
+    return b""
+
+
 def read_settings(path: str) -> bytes:
     """What the file at *path*, which people write by hand, holds.
 

@@ -77,9 +77,7 @@ def _invalid_metadata(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if found := facts.installed.invalid:
         names = [os.path.basename(path).partition("-")[0] for path in found]
         what = f"{_some(found)}: no METADATA, so pip does not know that it is installed"
-        fix = (
-            fixes.install(facts, "--ignore-installed", "--no-deps", *names) if len(names) <= _COMMAND else ""
-        )
+        fix = _installed_anew(facts, names, "--ignore-installed", "--no-deps")
         yield Diagnostic(WARNING, what, fix, {"paths": list(found)})
 
 

@@ -147,13 +147,13 @@ def _stale(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             f"{setting.where} names what does not exist, of which pip warns, and uv fails: {', '.join(gone)}"
         )
         yield Diagnostic(NOTE, what, fixes.load_settings(facts), {"links": gone})
-    below = _below(facts, found)
+    below = below_root(facts, found)
     if outside := _values(link for link in found.strays if link not in below and not link.exists):
         what = f"{setting.where} names what does not exist: {', '.join(outside)}"
         yield Diagnostic(WARNING, what, fixes.unset_setting(facts, setting), {"links": outside})
 
 
-def _below(facts: EnvironmentFacts, found: _Reading) -> list[LinkState]:
+def below_root(facts: EnvironmentFacts, found: _Reading) -> list[LinkState]:
     """What *found* names below the wheelhouse's root that is no directory of the site."""
     root = facts.site.real_root.rstrip("/") + "/"
     return [link for link in found.strays if f"{link.real}/".startswith(root)]
@@ -163,7 +163,7 @@ def what_is_stale(facts: EnvironmentFacts, found: _Reading) -> tuple[list[str], 
     """What is wrong with links of which *found* was read, a clause each, for this host; and the data."""
     other = [each.directory.label for each in found.other]
     left_out = [each for each in _wanted(facts) if each not in found.searched] if found.is_ours else []
-    below = _below(facts, found)
+    below = below_root(facts, found)
     host = f"this host is {_kind(facts.host.layer, facts.host.arch)}"
     meant = _meant_for(facts, found)
     says = []

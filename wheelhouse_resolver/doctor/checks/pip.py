@@ -32,17 +32,13 @@ _USERS = "the user's own site-packages"
 _NAMES_FILES = (20, 2)
 
 
-def _by_uv(facts: EnvironmentFacts) -> bool:
-    return any(each.is_target and each.uv for each in facts.venvs)
-
-
 @check("pip-missing", "nothing can be installed")
 def _missing(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     pip, python = facts.pip, facts.python
     if python is None or not (pip.version is None or pip.broken):
         return
     data = {"python": python.executable, "problem": pip.problem, "path": pip.path or None}
-    if not pip.path and _by_uv(facts):
+    if not pip.path and facts.made_by_uv:
         what, why = f"{python.executable} has no pip: uv made its environment", "`uv pip` installs into it"
         yield Diagnostic(NOTE, what, "" if facts.uv else fixes.repair_pip(facts), data, why)
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wheelhouse_resolver.doctor import fixes
-from wheelhouse_resolver.doctor.checks.links import reading, what_is_stale
+from wheelhouse_resolver.doctor.checks.links import below_root, reading, what_is_stale
 from wheelhouse_resolver.doctor.checks.meaning import is_wanted
 from wheelhouse_resolver.doctor.diagnostics import ERROR, NOTE, WARNING, Diagnostic, check
 from wheelhouse_resolver.doctor.facts import EnvironmentFacts, LinkState, UvSetting
@@ -33,11 +33,10 @@ def _uv(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     if uv is None or not facts.usable or uv.problem:
         return
     found = reading(facts, _links(facts, "find-links", "index"))
-    root = facts.site.real_root.rstrip("/") + "/"
-    if found.is_ours or any(f"{each.real}/".startswith(root) for each in found.strays):
+    if found.is_ours or below_root(facts, found):
         return
     severity = NOTE
-    if facts.pip.version is None and any(each.is_target and each.uv for each in facts.venvs):
+    if facts.pip.version is None and facts.made_by_uv:
         severity = WARNING  # it is what installs here
     named = [each.where for each in uv.settings if each.option in ("find-links", "index")]
     so = (

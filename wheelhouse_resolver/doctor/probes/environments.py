@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from wheelhouse_resolver.doctor.python_facts import PythonFacts, VenvState
 from wheelhouse_resolver.errors import reason_of
-from wheelhouse_resolver.utils.filesystem import open_regular, read_settings
+from wheelhouse_resolver.utils.filesystem import read_head, read_settings
 
 #: The Python of a script: after `#!`, or on the next line, where its path is too long for that.
 _SCRIPT = re.compile(r"""#! *((?:\S*/)?(?:python|pypy)[^\s/]*)\s|#! */bin/sh\s*\n'''exec' "?(.*?)"? "\$0" """)
@@ -95,8 +95,4 @@ def _other_python(path: str) -> str:
 
 
 def _head(path: str) -> str:
-    try:
-        with open_regular(path) as file:
-            return os.fsdecode(file.read(_HEAD))
-    except OSError:
-        return ""
+    return os.fsdecode(read_head(path, _HEAD))

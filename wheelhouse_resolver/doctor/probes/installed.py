@@ -21,7 +21,7 @@ from wheelhouse_resolver.host.cpu import archs_of
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.site.layout import GENERIC
 from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.utils.filesystem import open_regular
+from wheelhouse_resolver.utils.filesystem import read_head
 from wheelhouse_resolver.utils.process import run
 from wheelhouse_resolver.utils.redact import presentable
 from wheelhouse_resolver.wheelfile.build_tag import stamped_arch
@@ -112,11 +112,7 @@ def _entries(directories: tuple[str, ...]) -> Iterator[os.DirEntry[str]]:
 
 
 def _head(path: str) -> str:
-    try:
-        with open_regular(path) as file:
-            return file.read(_HEAD).decode("utf-8", "replace")
-    except OSError:
-        return ""
+    return read_head(path, _HEAD).decode("utf-8", "replace")
 
 
 def _leftover(path: str, versions: Mapping[str, str], names: Set[str]) -> Leftover:

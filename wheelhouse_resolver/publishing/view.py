@@ -37,7 +37,7 @@ def make_view(
     """Make, or bring up to date, the view of *site*'s wheelhouse in the directory *output*.
 
     Only what differs is touched: a link that is right stays, one whose wheel is gone goes, and files
-    that are not links into the wheelhouse are left alone. *progress* is called with what is done so far.
+    that are not links into the wheelhouse are left alone. *progress* is called with the counts so far.
     Raises `OutputError`, `NoWheelhouseError`, `UnreadableDirectoryError`.
     """
     listing.check_root(site)
@@ -45,10 +45,11 @@ def make_view(
     places = {each: os.path.join(output, *each.label.split("/")) for each in site.directories()}
     if {os.path.realpath(path) for path in places.values()} & {os.path.realpath(d.path) for d in places}:
         raise OutputError(output, "the view cannot be the wheelhouse itself")
-    done = ViewReport(0, 0, 0, ())
+    made = kept = removed = 0
+    left_out: list[str] = []
     for directory, place in places.items():
         wanted, unfit = _links(site, directory)
-        done = done._replace(left_out=(*done.left_out, *unfit))
+        left_out += unfit
         with writing(place):
             if os.path.isdir(directory.path):
                 make_directory(place, shared=True)
@@ -58,17 +59,17 @@ def make_view(
                     os.unlink(os.path.join(place, TRASH, name))
             for name, target in wanted.items():
                 if present.get(name) == target:
-                    done = done._replace(kept=done.kept + 1)
+                    kept += 1
                     continue
-                unfit = _link(place, name, target, present)
-                done = done._replace(made=done.made + 1, left_out=(*done.left_out, *unfit))
-                progress(done)
+                left_out += _link(place, name, target, present)
+                made += 1
+                progress(ViewReport(made, kept, removed, ()))
             for name in present.keys() - wanted.keys():
                 with contextlib.suppress(FileNotFoundError):  # another run was faster
                     os.unlink(os.path.join(place, name))
-                done = done._replace(removed=done.removed + 1)
-                progress(done)
-    return done
+                removed += 1
+                progress(ViewReport(made, kept, removed, ()))
+    return ViewReport(made, kept, removed, tuple(left_out))
 
 
 def _links(site: Site, directory: Directory) -> tuple[dict[str, str], list[str]]:

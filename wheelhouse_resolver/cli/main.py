@@ -82,9 +82,8 @@ def build_parser(command: str | None = None, *, width: int | None = None) -> arg
 
     *width* of the help's lines, in characters; None: the terminal's.
     """
-    formatter: Any = (
-        argparse.RawDescriptionHelpFormatter
-    )  # a class: so the reference keeps the examples' lines
+    # A class where it can be: only of one the generated reference keeps the examples' lines.
+    formatter: Any = argparse.RawDescriptionHelpFormatter
     if width is not None:
         formatter = partial(formatter, width=width)
     parser = _Parser(

@@ -13,7 +13,7 @@ from functools import cache
 from itertools import chain, groupby
 from typing import Any, NamedTuple, TypeAlias
 
-from packaging.specifiers import SpecifierSet
+from packaging.specifiers import Specifier, SpecifierSet
 from packaging.utils import NormalizedName
 from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, ResolutionTooDeep
 from resolvelib.resolvers import Resolution as Search
@@ -168,7 +168,7 @@ class _Provider(AbstractProvider[ResolverRequirement, ResolverCandidate, str]):
         key = (identifier, *map(id, requirements))
         if key not in self._preferences:  # it keeps them, so that no other gets their ids
             # Nothing may be required of it any more, when a search has gone back.
-            none = (True, True, True, self.asked.get(identifier, float("inf")), True, identifier)
+            none = self._share(identifier, free=True)
             shares = zip(none, *map(self.preference_of, requirements), strict=True)
             self._preferences[key] = (requirements, tuple(map(min, shares)))
         return self._in_the_way[identifier] < _OFTEN, *self._preferences[key][1]
@@ -177,13 +177,17 @@ class _Provider(AbstractProvider[ResolverRequirement, ResolverCandidate, str]):
         """See `first_choices.Provider`."""
         identifier = requirement.identifier
         specifier = () if identifier == PYTHON else requirement.specifier
+        return self._share(identifier, specifier, free=requirement.exactly is None)
+
+    def _share(self, identifier: str, specifier: Iterable[Specifier] = (), *, free: bool) -> _Preference:
+        """What a *specifier* says of the order; not *free*: one wheel alone will do."""
         clauses = [(clause.operator, "*" in clause.version) for clause in specifier]
         pinned = any(operator in ("==", "===") and not prefix for operator, prefix in clauses)
         capped = any(
             operator in ("<", "<=", "~=") or (operator == "==" and prefix) for operator, prefix in clauses
         )
         return (
-            requirement.exactly is None,  # one wheel alone will do
+            free,
             not pinned,
             not capped,  # rules out what cannot be before it is tried
             self.asked.get(identifier, float("inf")),  # as the user has ordered them

@@ -82,7 +82,7 @@ class _Shown(NamedTuple):
         return shown and self.generation >= way.generation and self.might(way)
 
     def with_all_of(self, ways: Sequence[Any]) -> _Shown:
-        """This CPU with what *ways* want, too: of each group its first flag, which stands for the others."""
+        """This CPU with what *ways* want, too: of each group the first flag, as good as the others."""
         flags = self.flags.union(*(group[:1] for way in ways for group in way.flags))
         return self._replace(flags=flags, generation=max([self.generation, *(w.generation for w in ways)]))
 

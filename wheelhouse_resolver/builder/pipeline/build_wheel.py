@@ -249,12 +249,12 @@ class _Build(Phases):
         if phase_commands(recipe, "after-build"):
             made = sha256_of(wheel)
             self._run_phase("after-build", recipe, environ, source)
-            changed = _only_wheel(wheels, "the after-build commands left")
-            wheel = changed
-            if sha256_of(changed) != made:
-                wheel = renewed(changed, self._make_directory("renewed"), int(environ["SOURCE_DATE_EPOCH"]))
-            if wheel != changed:
-                self._note("the after-build commands changed the wheel: its RECORD was written anew")
+            wheel = _only_wheel(wheels, "the after-build commands left")
+            if sha256_of(wheel) != made:
+                new = renewed(wheel, self._make_directory("renewed"), int(environ["SOURCE_DATE_EPOCH"]))
+                if new != wheel:
+                    self._note("the after-build commands changed the wheel: its RECORD was written anew")
+                wheel = new
         return self._check_wheel(wheel)
 
     def _check_wheel(self, wheel: str) -> str:

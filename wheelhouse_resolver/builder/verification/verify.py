@@ -265,7 +265,6 @@ class _Verifying:
             library_path=(*library_path_of(self._environ), *self._settings.library_dirs),
         )
         installed = [replace(e, path=path) for e in inside if (path := _installed(where, e.path)) is not None]
-        held = {os.path.basename(each.path): each.path for each in inside}
         problems = library_problems(installed, loader)
         loaded = self._loaded_files(python) if any(one.library for one in problems) else {}
         packages = f"{where['platlib']}/"

@@ -137,8 +137,7 @@ def _summarise(answer: _Answer, site: Site) -> None:
         output.say(f"{fixed} of {total} findings are fixed by: {printable(fix)}")
     for kind in _by_severity(kind for kind in FindingKind if kind in answer.kinds):
         print(f"{answer.kinds[kind]:>8} {kind.severity.value}{'s' * (answer.kinds[kind] > 1)}: {kind.value}")
-    first = next(kind for kind in _by_severity(answer.kinds))
-    command = site.command("audit", "--kind", first.value)
+    command = site.command("audit", "--kind", _by_severity(answer.kinds)[0].value)
     output.say(f"details: `{printable(command)}`, or -v for all")
 
 

@@ -124,7 +124,7 @@ class Environment:
     def findings(self, python: str | None = None, **asked: str) -> list[Diagnostic]:
         return [*self.diagnose(python, **asked).diagnostics]
 
-    def told(self, python: str | None = None) -> list[tuple[str, str]]:
+    def checks(self, python: str | None = None) -> list[tuple[str, str]]:
         """(check, severity) of all findings."""
         return [(each.check, each.severity.value) for each in self.findings(python)]
 
@@ -137,8 +137,8 @@ class Environment:
     def fix(self, finding: Diagnostic, python: str | None = None) -> None:
         """Do what *finding* says, in the user's shell; then the doctor must not say it again."""
         self.do(finding.fix)
-        told = [(each.check, each.message) for each in self.findings(python)]
-        assert (finding.check, finding.message) not in told
+        left = [(each.check, each.message) for each in self.findings(python)]
+        assert (finding.check, finding.message) not in left
 
     def do(self, line: str, *, quiet: bool = True) -> None:
         """Run *line* in the user's shell, elsewhere; what it exports stays. *quiet*: nothing on stderr."""

@@ -160,7 +160,7 @@ def test_the_users_repository_and_owner_do_not_matter(
     make_repository(tmp_path / "users", {"other.py": ""})
     mine = tmp_path / "users/.git"
     pack.environ |= {"GIT_DIR": str(mine), "GIT_INDEX_FILE": str(mine / "index"), "GIT_WORK_TREE": "/"}
-    # Git's own tests have this variable; it stands for an owner that we need root to set.
+    # Git's own tests have this variable; it makes an owner that we need root to set.
     pack.environ["GIT_TEST_ASSUME_DIFFERENT_OWNER"] = "1"
     (tmp_path / "ignore").write_text("mine.txt\n")
     (tmp_path / "config").write_text(f"[core]\nexcludesFile = {tmp_path}/ignore\n[safe]\ndirectory =\n")

@@ -68,7 +68,7 @@ def test_elsewhere_plain_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str
         there = BuildOutcome(entry=entry("one"), result="built", places=("/house/one.whl",))
         progress.published(replace(there, placed=("/house/one.whl",)))
         progress.published(there)
-    told = ["built one 1.0 cp311 avx2", "  note: it has no mark"]
-    told += ["published /house/one.whl", "present /house/one.whl"]
-    assert capsys.readouterr().err.splitlines() == told
+    lines = ["built one 1.0 cp311 avx2", "  note: it has no mark"]
+    lines += ["published /house/one.whl", "present /house/one.whl"]
+    assert capsys.readouterr().err.splitlines() == lines
     assert progress.outcomes[0].places == ("/house/one.whl",)

@@ -156,7 +156,7 @@ class TestSite:
 
     def test_a_wheelhouse_without_a_wheel(self, env: Environment) -> None:
         (env.root / f"generic/demo-1.0-1000generic-{TAGS}.whl").unlink()
-        assert env.told() == [("empty-search-path", "warning")]
+        assert env.checks() == [("empty-search-path", "warning")]
 
     def test_directories_that_cannot_be_listed(
         self,
@@ -202,7 +202,7 @@ class TestSite:
         assert "below what this CPU can run: base" in env.one("arch-override", "note").message
         env.environ["RSNT_ARCH"] = "base"
         env.write_config()
-        assert env.told() == []
+        assert env.checks() == []
 
     def test_unstamped_ties(self, env: Environment) -> None:
         for label in ("gentoo/base", "generic"):
@@ -218,12 +218,12 @@ class TestSite:
     def test_ties_are_found_by_names_alone(self, env: Environment) -> None:
         for label in ("gentoo/base", "generic"):
             os.mkfifo(env.root / label / f"tie-1.0-{TAGS}.whl")  # who opened it would wait for ever
-        assert env.told() == [("unstamped-ties", "warning")]
+        assert env.checks() == [("unstamped-ties", "warning")]
 
     def test_wheels_of_other_pythons_are_no_ties(self, env: Environment) -> None:
         for label, tag in (("gentoo/base", "cp27"), ("generic", "cp26")):
             (env.root / label / f"tie-1.0-{tag}-{tag}m-linux_{platform.machine()}.whl").touch()
-        assert env.told() == []
+        assert env.checks() == []
 
 
 # -- find-links --------------------------------------------------------------------------------------------
@@ -242,7 +242,7 @@ class TestFindLinks:
         config = pip_config(site, detect_host(environ=env.environ, site=site), offline=True)
         env.environ |= config.environment()
         del env.environ["PIP_CONFIG_FILE"]
-        assert [each for each in env.told() if each[1] != "note"] == []
+        assert [each for each in env.checks() if each[1] != "note"] == []
 
     def test_a_variable_replaces_that_of_the_file(self, env: Environment) -> None:
         env.environ["PIP_FIND_LINKS"] = str(env.above)
@@ -276,7 +276,7 @@ class TestFindLinks:
             f"of which pip warns, and uv fails: {(env.root / 'gentoo/generic').as_uri()}"
         )
         env.write_config()
-        assert env.told() == []
+        assert env.checks() == []
         (env.root / "gentoo/generic").mkdir()
         finding = env.one("stale-find-links", "error")
         assert finding.message.endswith("leaves out directories that this host can use: gentoo/generic")
@@ -285,12 +285,12 @@ class TestFindLinks:
     def test_a_view(self, env: Environment) -> None:
         make_view(Site.load(environ=env.environ), str(env.above / "view"))
         env.write_config(view=str(env.above / "view"))
-        assert env.told() == []
+        assert env.checks() == []
 
     def test_a_wheelhouse_behind_a_symbolic_link(self, env: Environment) -> None:
         (env.above / "link").symlink_to(env.root)
         env.environ["WHEELHOUSE_ROOT"] = str(env.above / "link")
-        assert env.told() == []
+        assert env.checks() == []
 
 
 # -- pip ---------------------------------------------------------------------------------------------------
@@ -351,7 +351,7 @@ class TestConfigFile:
     def test_quiet_does_not_silence_the_answer(self, env: Environment) -> None:
         with env.config.open("a") as file:
             file.write("quiet = 3\n")
-        assert env.told() == []
+        assert env.checks() == []
         assert env.gather().pip.in_force["quiet"].value == "3"
 
 
@@ -396,7 +396,7 @@ def test_a_file_that_fights_the_wheelhouse(env: Environment, venv: Path) -> None
 def test_what_the_site_wants_is_no_fight(env: Environment) -> None:
     env.write_site('[pip]\nonly-binary = ["numpy", "scipy"]\nprefer-binary = true\nno-binary = ["mpi4py"]\n')
     env.write_config()
-    assert env.told() == []
+    assert env.checks() == []
 
 
 class TestIndex:
@@ -435,7 +435,7 @@ class TestIndex:
         assert f"pip also asks http://127.0.0.1:{port}/simple (pip's default)" in finding.message
         assert re.fullmatch(r"https://[\w.]+/simple/?", told[0])
         env.fix(finding)
-        assert [each for each in env.told() if each[1] != "note"] == []
+        assert [each for each in env.checks() if each[1] != "note"] == []
 
     def test_one_that_does_not(self, env: Environment) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
@@ -469,7 +469,7 @@ class TestIndex:
     def test_a_proxy_is_what_must_answer(self, env: Environment, port: int) -> None:
         self.use(env, 9)
         env.environ["http_proxy"] = f"http://127.0.0.1:{port}"
-        assert env.told() == [("index", "note")]
+        assert env.checks() == [("index", "note")]
         env.environ["no_proxy"] = "localhost,127.0.0.1"
         assert "index-unreachable" in {each.check for each in env.findings()}
 
@@ -521,7 +521,7 @@ def test_what_each_pip_tells(version: str, env: Environment, pips_directory: Pat
             (env.root / label).as_uri() for label in ("gentoo/base", "gentoo/generic", "generic")
         ]
     env.environ = environ
-    told = env.told(python)
+    told = env.checks(python)
     assert (("pip-too-old", "error") in told) == (numbers < (19, 3))
     assert (("config-unread", "note") in told) == (numbers < (20, 2))
     assert "no-find-links" not in dict(told) or pip.asked == ""
@@ -553,7 +553,7 @@ def test_a_pip_that_is_too_old_is_fixed(env: Environment, tmp_path: Path, pips_d
     environ = {k: v for k, v in pip_environ().items() if k != "PIP_CONFIG_FILE"}
     real = {k: v for k, v in os.environ.items() if k.startswith("PIP_")}
     subprocess.run(finding.fix, shell=True, check=True, env={**environ, **real}, capture_output=True)
-    assert "pip-too-old" not in dict(env.told(own))
+    assert "pip-too-old" not in dict(env.checks(own))
 
 
 def test_no_pip(env: Environment) -> None:
@@ -588,7 +588,7 @@ def test_a_uv_that_knows_no_wheelhouse(env: Environment) -> None:
     finding = env.one("uv", "note")
     env.fix(finding)
     assert env.environ["UV_FIND_LINKS"].startswith(env.root.as_uri())
-    assert env.told() == []
+    assert env.checks() == []
 
 
 # -- the target Python -------------------------------------------------------------------------------------
@@ -674,7 +674,7 @@ class TestPython:
     def test_of_the_layer_that_is_loaded(self, env: Environment) -> None:
         env.write_site(prefix=sys.base_prefix)
         env.environ["NIX_PROFILES"] = "/nix"
-        assert "other-layer" not in dict(env.told())
+        assert "other-layer" not in dict(env.checks())
 
     def test_of_no_layer_though_one_is_loaded(self, env: Environment) -> None:
         env.environ["NIX_PROFILES"] = "/nix"
@@ -723,7 +723,7 @@ class TestPython:
         finding = env.one("other-version", "warning")
         assert "the module that is loaded is Python 2.7" in finding.message
         env.environ["LOADEDMODULES"] = "python/{}.{}.0".format(*sys.version_info[:2])
-        assert env.told() == []
+        assert env.checks() == []
 
     @pytest.mark.parametrize(
         ("text", "severity", "words"),

@@ -135,8 +135,8 @@ def test_an_environment_that_uv_made_needs_no_pip(env: Environment, uv: str) -> 
     command = [uv, "venv", "--quiet", "--offline", "--python", env.python, str(made)]
     subprocess.run(command, check=True, env=clean_environ(HOME=env.environ["HOME"]))
     env.use(made)
-    told = {each.check: each.severity.value for each in findings(env)}
-    assert told == {"pip-missing": "note", "uv": "warning"}
+    found = {each.check: each.severity.value for each in findings(env)}
+    assert found == {"pip-missing": "note", "uv": "warning"}
 
 
 # -- users -------------------------------------------------------------------------------------------------

@@ -155,12 +155,12 @@ def test_no_command_takes_long_or_much_for_a_wheel(
     assert (code, problem in said) == (1, True)
     assert seconds < TO_REFUSE
     for key in ("verify", "relabel-requires", "relabel-tags"):
-        code, _, told, said = found[key]
+        code, _, out, err = found[key]
         assert code != 0
-        assert problem in told + said
+        assert problem in out + err
     for key in ("pick", "avail-name", "lock"):
-        code, _, told, said = found[key]
-        assert (code, "0.9" in told, "passed over" in said) == (0, shown, shown), key
+        code, _, out, err = found[key]
+        assert (code, "0.9" in out, "passed over" in err) == (0, shown, shown), key
     for key in ("avail", "withdraw", "restore"):  # which need not open it
         assert found[key][0] == 0, found[key]
     assert problem.removeprefix("METADATA ") in found["audit"][2]

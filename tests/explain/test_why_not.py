@@ -704,6 +704,19 @@ class Asked:
 
 
 @settings(max_examples=150, deadline=None)
+@example(  # the same, where what is asked for is not there at all
+    wheels=[
+        ("demo-0.9-py3-none-any.whl", "generic", None, False),
+        ("demo-1.0-py3-none-any.whl", "generic", None, False),
+        ("demo-1.0+site-py3-none-any.whl", "generic", None, True),
+    ],
+    requirement="demo>=2",
+    python="3.8",
+    layer="gentoo",
+    arch="generic",
+    constraint="",
+    prereleases=False,
+)
 @example(  # what helps is `===1.0`
     wheels=[
         ("demo-0.9-py3-none-any.whl", "generic", None, True),

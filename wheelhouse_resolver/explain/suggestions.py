@@ -261,8 +261,11 @@ def _version(now: Scenario) -> Step | None:
     newest = best or (now.asking(SpecifierSet()).sound()[0] if now.asked.specifier else None)
     if newest is None:
         return None
-    exactly = SpecifierSet(f"=={newest.version}")
-    return Step(Action.VERSION, (str(exactly),)) if now.asking(exactly).decided().best is not None else None
+    for sign in ("==", "==="):  # the first takes versions with a local label, too, and they may be broken
+        exactly = SpecifierSet(f"{sign}{newest.version}")
+        if now.asking(exactly).decided().best is not None:
+            return Step(Action.VERSION, (str(exactly),))
+    return None
 
 
 def _pythons(now: Scenario, wheels: Iterable[Candidate]) -> tuple[list[str], str]:

@@ -29,7 +29,8 @@ LEVELS = (
     ("host", "wheelfile"),
     ("tree",),
     ("selection", "installers"),
-    ("resolution", "explain", "publishing"),
+    ("resolution", "explain", "static_index"),
+    ("publishing",),
     ("audit", "builder", "doctor"),
     ("__init__", "wheelhouse"),
     ("cli",),
@@ -68,7 +69,7 @@ LIMITED: Mapping[str, Sequence[str]] = {
 }
 
 #: The greatest length of a function, of a module and of the package, in lines; and the most parameters.
-FUNCTION_LINES, MODULE_LINES, PACKAGE_LINES, PARAMETERS = 60, 400, 29_500, 6
+FUNCTION_LINES, MODULE_LINES, PACKAGE_LINES, PARAMETERS = 60, 400, 33_000, 6
 
 
 class Module(NamedTuple):

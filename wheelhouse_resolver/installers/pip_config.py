@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wheelhouse_resolver.errors import UnsafeValueError
+from wheelhouse_resolver.site.layout import GENERIC
 from wheelhouse_resolver.tree import listing
 from wheelhouse_resolver.utils.text import invalid_character, is_true
 from wheelhouse_resolver.utils.urls import file_url
@@ -161,15 +162,20 @@ def pip_config(site: Site, host: Host, *, offline: bool = False, keep_missing: b
     return _for_search_path(site, site.search_path(host), offline, keep_missing)
 
 
-def config_filename(layer: Layer | None, kind: HostKind) -> str:
-    """The name of the static configuration for hosts of that *kind*, which is of *layer*.
+def class_name(layer: Layer | None, kind: HostKind) -> str:
+    """The name of the class of hosts of that *kind*, which is of *layer*; a file name.
 
-    `pip-<arch>-<layer>.conf`, with the layer's own name for the arch; `pip-generic.conf` without a layer.
-    Where not every CPU of the arch runs all that such a host does: `pip-<arch>+<another>-<layer>.conf`.
+    `<arch>-<layer>`, with the layer's own name for the arch; `generic` without a layer. Where not every
+    CPU of the arch runs all that such a host does: `<arch>+<another>-<layer>`.
     """
     if layer is None:
-        return "pip-generic.conf"
-    return f"pip-{'+'.join(map(layer.name_of, (kind.arch, *kind.also)))}-{layer.name}.conf"
+        return GENERIC
+    return f"{'+'.join(map(layer.name_of, (kind.arch, *kind.also)))}-{layer.name}"
+
+
+def config_filename(layer: Layer | None, kind: HostKind) -> str:
+    """The name of the static configuration for a class of hosts: `pip-<class_name>.conf`."""
+    return f"pip-{class_name(layer, kind)}.conf"
 
 
 def static_configs(site: Site, *, offline: bool = False, keep_missing: bool = False) -> dict[str, PipConfig]:

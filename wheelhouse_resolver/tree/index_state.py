@@ -1,0 +1,188 @@
+"""What a static index remembers of the tree: the names in each directory, and what is in each file.
+
+One SQLite file in the index's directory. It is never changed in place: whoever writes it puts a new one over
+it, so that a reader, who may be on a read-only or network filesystem without locks, opens it as immutable.
+Without a file of this shape there is no state: the directories are listed instead.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from packaging.utils import NormalizedName, canonicalize_name
+
+from wheelhouse_resolver.tree import listing
+from wheelhouse_resolver.utils.filesystem import read_head
+from wheelhouse_resolver.utils.urls import file_url
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+    from wheelhouse_resolver.site.layout import Directory
+
+T = TypeVar("T")
+
+#: The file's name, which also tells that a directory holds an index of ours.
+STATE_NAME = ".state.sqlite"
+
+#: What tells the file from other SQLite files, and its shape from others; both are in its first 100 bytes.
+APPLICATION, SHAPE = 0x57684978, 1
+
+#: Names are bytes: they may be anything. Labels are relative to the root, so that the tree can be moved.
+#: directory.mtime_ns: NULL for one that is not there, -1 for one whose names may be incomplete.
+#: page: one for each file; *classes*: the numbers of those that it belongs to, separated by spaces.
+SCHEMA = f"""
+    PRAGMA application_id = {APPLICATION};
+    PRAGMA user_version = {SHAPE};
+    CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+    CREATE TABLE directory (number INTEGER PRIMARY KEY, label TEXT UNIQUE, mtime_ns INTEGER);
+    CREATE TABLE file (
+        directory INTEGER, key TEXT, filename BLOB, size INTEGER, mtime_ns INTEGER, inode INTEGER,
+        sha256 BLOB, metadata BLOB, requires_python TEXT, problem TEXT,
+        PRIMARY KEY (directory, key, filename)
+    ) WITHOUT ROWID;
+    CREATE TABLE page (
+        project TEXT, classes TEXT, size INTEGER, mtime_ns INTEGER, inode INTEGER,
+        PRIMARY KEY (project, classes)
+    ) WITHOUT ROWID;
+"""
+
+#: The columns of `file` that make an `IndexedFile`, in its order.
+FILE_COLUMNS = "filename, size, mtime_ns, inode, sha256, metadata, requires_python, problem"
+
+
+class IndexedFile(NamedTuple):
+    """What is remembered of a file.
+
+    size, mtime_ns, inode: of the file that was read; mtime_ns is -1 if it may have changed since.
+    sha256:          of its content (hex); empty if it could not be read.
+    metadata:        the SHA-256 of its METADATA (hex); empty if there is none.
+    requires_python: as METADATA has it.
+    problem:         why it is on no page; empty if it may be on one.
+    """
+
+    filename: str
+    size: int
+    mtime_ns: int
+    inode: int
+    sha256: str = ""
+    metadata: str = ""
+    requires_python: str = ""
+    problem: str = ""
+
+    @classmethod
+    def of_row(cls, row: tuple[bytes, int, int, int, bytes, bytes, str, str]) -> IndexedFile:
+        """The one that a row of `FILE_COLUMNS` holds."""
+        name, size, mtime_ns, inode, sha256, metadata, python, problem = row
+        return cls(os.fsdecode(name), size, mtime_ns, inode, sha256.hex(), metadata.hex(), python, problem)
+
+    def row(self) -> tuple[bytes, int, int, int, bytes, bytes, str, str]:
+        """The row that holds it. A text of METADATA may be anything as well."""
+        python, problem = (each.encode("utf-8", "replace").decode() for each in self[6:])
+        sha256, metadata = bytes.fromhex(self.sha256), bytes.fromhex(self.metadata)
+        return (os.fsencode(self.filename), *self[1:4], sha256, metadata, python, problem)
+
+    def is_same(self, status: os.stat_result) -> bool:
+        """Whether a file with this *status* is the one that was read."""
+        return self[1:4] == (status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+def key_of(filename: str) -> NormalizedName:
+    """What the rows of a file are found by: what precedes the first `-` of its name, normalised."""
+    return canonicalize_name(filename.partition("-")[0])
+
+
+def is_recorded(filename: str) -> bool:
+    """Whether a file of that name has a row: those that the reader looks at."""
+    return filename.endswith((listing.SUFFIX, *listing.ARCHIVES))
+
+
+class IndexState:
+    """The state of an index, for readers. A method that could not read the file returns None."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._directories: dict[str, tuple[int, int | None]] = {}
+
+    @classmethod
+    def open(cls, directory: str) -> IndexState | None:
+        """The state of the index in *directory*; None if there is none that can be read."""
+        path = os.path.join(os.path.abspath(directory), STATE_NAME)
+        head = read_head(path, 100)
+        numbers = (int.from_bytes(head[start : start + 4], "big") for start in (68, 60))
+        if not head.startswith(b"SQLite format 3\0") or tuple(numbers) != (APPLICATION, SHAPE):
+            return None
+        try:
+            import sqlite3
+        except ImportError:  # a Python that was built without it
+            return None
+        try:
+            place = f"{file_url(path)}?mode=ro&immutable=1"
+            state = cls(sqlite3.connect(place, uri=True, check_same_thread=False))
+            rows = state._connection.execute("SELECT label, number, mtime_ns FROM directory")
+            state._directories = {label: (number, mtime_ns) for label, number, mtime_ns in rows}
+        except (ValueError, sqlite3.Error):
+            return None
+        return state
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def fresh(self, directory: Directory) -> bool:
+        """Whether the names of *directory* are those that it has now, by its modification time."""
+        if directory.label not in self._directories:
+            return False
+        recorded = self._directories[directory.label][1]
+        try:
+            return os.stat(directory.path).st_mtime_ns == recorded
+        except (FileNotFoundError, NotADirectoryError):
+            return recorded is None
+        except OSError:
+            return False
+
+    def names(self, directory: Directory, keys: Iterable[str]) -> list[str] | None:
+        """The names in *directory* of the files that have one of *keys* (see `key_of`), sorted.
+
+        All that the reader looks at are there: wheels, also those with an invalid name, and source archives.
+        """
+        return self._ask(lambda: sorted(
+            os.fsdecode(name)
+            for key in {*keys}
+            for (name,) in self._connection.execute(
+                "SELECT filename FROM file WHERE directory = ? AND key = ?", (self._number(directory), key)
+            )
+        ))  # fmt: skip
+
+    def all_names(self, directory: Directory) -> list[str] | None:
+        """The names of all files in *directory* that the reader looks at, in any order."""
+        query = "SELECT filename FROM file WHERE directory = ?"
+        return self._ask(lambda: [
+            os.fsdecode(name) for (name,) in self._connection.execute(query, (self._number(directory),))
+        ])  # fmt: skip
+
+    def wheel(self, directory: Directory, filename: str) -> IndexedFile | None:
+        """What is remembered of that file in *directory*; None: nothing, or the file is another one now."""
+        query = f"SELECT {FILE_COLUMNS} FROM file WHERE directory = ? AND key = ? AND filename = ?"
+        values = (self._number(directory), key_of(filename), os.fsencode(filename))
+        row = self._ask(lambda: self._connection.execute(query, values).fetchone())
+        if row is not None:
+            with suppress(OSError):
+                found = IndexedFile.of_row(row)
+                if found.is_same(os.stat(os.path.join(directory.path, filename))):
+                    return found
+        return None
+
+    def _number(self, directory: Directory) -> int:
+        return self._directories.get(directory.label, (-1, None))[0]
+
+    def _ask(self, question: Callable[[], T]) -> T | None:
+        import sqlite3
+
+        try:
+            return question()
+        except (sqlite3.Error, ValueError):  # damaged, or replaced on a server that keeps no open files
+            return None

@@ -29,7 +29,7 @@ test: $(VENV)/.installed-test  ## run the everyday tests
 test-slow: $(VENV)/.installed-test  ## run the real-world tests
 	$(PYTEST) -m slow $(PYTEST_ARGS)
 
-# By hand: it takes about half an hour on a quiet machine. FAULT_ARGS='--kills 500', or '--seconds 300'.
+# By hand: it takes about a quarter of an hour on a quiet machine. FAULT_ARGS='--kills 500', or '--seconds 300'.
 test-faults: $(VENV)/.installed-test  ## kill what changes a wheelhouse 10,000 times, and let the disk fail
 	$(BIN)/python -m tests.faults.campaign $(FAULT_ARGS)
 

@@ -512,6 +512,21 @@ def test_metadata_that_installers_pass_over(
     assert "broken" not in kinds(house)
 
 
+@pytest.mark.parametrize("beside", [f"demo-1.0-1000generic-{LINUX}.whl", None], ids=["beside", "alone"])
+def test_what_restamp_refuses_is_withdrawn(house: WheelhouseFixture, beside: str | None) -> None:
+    if beside:
+        house.add("generic", beside)
+    damaged = house.root / "gentoo" / "avx2" / f"demo-1.0-{LINUX}.whl"
+    pack(damaged, with_metadata(damaged.name, Version="1.1"))
+    withdraw = house.site.command("withdraw", "--to", "gentoo/avx2", damaged.name)
+    found = findings(house)
+    assert {each["kind"]: each["fix"] for each in found} == {
+        kind: withdraw for kind in ("broken", "unstamped", *(["wrong-order"] if beside else []))
+    }
+    fix(house, found[0])
+    assert findings(house) == []
+
+
 def test_a_broken_wheel_that_is_alone_is_found_too(house: WheelhouseFixture) -> None:
     a_zero_byte_wheel(house.root / "generic" / "demo-1.0-1000generic-py3-none-any.whl")
     assert kinds(house) == ["broken"]

@@ -273,6 +273,8 @@ def test_a_damaged_wheel_in_an_inversion_is_reported_and_the_others_are_fixed(
     done = house.run("restamp", "--retag")
     assert done.code == 1
     assert done.err.startswith(f"error: {damaged}: invalid wheel: invalid zip file")
+    withdraw = house.site.command("withdraw", "--to", "gentoo/avx2", damaged.name)
+    assert f"\nhint: to withdraw it: `{withdraw}`\n" in done.err
     tags = "linux_x86_64.manylinux_2_17_x86_64"
     assert f"other-1.0-400000avx2-cp311-cp311-{tags}.whl" in house.wheels("gentoo/avx2")
 

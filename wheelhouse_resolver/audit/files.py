@@ -31,7 +31,7 @@ from wheelhouse_resolver.wheelfile.metadata import metadata_of
 from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata
 from wheelhouse_resolver.wheelfile.name import WheelName
 from wheelhouse_resolver.wheelfile.parsing import parsed_specifier
-from wheelhouse_resolver.wheelfile.validate import installer_problems
+from wheelhouse_resolver.wheelfile.validate import InvalidWheelError, check_wheel, installer_problems
 
 #: The ends of the names of the files that a stamp changes.
 _STAMPED = (".dist-info/WHEEL", ".dist-info/RECORD")
@@ -41,10 +41,11 @@ _MOST_SHOWN = 10
 
 
 class Content(NamedTuple):
-    """What is in a wheel: its files, and Requires-Python."""
+    """What is in a wheel: its files, and Requires-Python. *flawed*: whether something is wrong with it."""
 
     files: frozenset[tuple[str, int, int]]
     requires_python: str
+    flawed: bool
 
 
 def check_file(site: Site, file: Candidate, contents: dict[str, Content]) -> Generator[Finding, None, bool]:
@@ -68,8 +69,9 @@ def check_file(site: Site, file: Candidate, contents: dict[str, Content]) -> Gen
                 inside = frozenset((i.filename, i.CRC, i.file_size) for i in archive.infolist())
                 metadata = CoreMetadata.of(metadata_of(archive, path))
                 problems = installer_problems(archive, status.st_size, WheelName(*file[:4]))
-            contents[path] = Content(inside, metadata.requires_python)
-            yield from map(found, _flaws(file, metadata))
+            flaws = [*_flaws(file, metadata)]
+            contents[path] = Content(inside, metadata.requires_python, bool(flaws or problems))
+            yield from map(found, flaws)
             if problems:
                 yield found(_joined(problems), FindingKind.INVALID)
     except FileNotFoundError:
@@ -106,19 +108,36 @@ def _flaws(file: Candidate, metadata: CoreMetadata) -> Iterator[str]:
         yield f"invalid Requires-Python {stated}: pip takes it for any Python, uv may pass over the wheel"
 
 
-def was_withdrawn(
+def way_to_stamp(
+    site: Site,
+    candidate: Candidate,
+    contents: Mapping[str, Content],
+    latest: Callable[[str], Mapping[str, Trashed]],
+) -> str:
+    """The command to run where `restamp` would refuse to stamp *candidate*; "" where it would not.
+
+    *latest*: `trash.latest`, or what remembers its answers.
+    """
+    state, own = stamping(candidate.build, candidate.directory, site)
+    if state is StampState.CURRENT or own >= BAND:
+        return ""
+    if contents[candidate.path].flawed:
+        try:
+            check_wheel(candidate.path, installable=False)
+        except InvalidWheelError:
+            return withdraw_command(site, candidate.directory, candidate.filename)
+    if _was_withdrawn(site, candidate, contents, latest):
+        return rebuild_command(site, candidate.directory, candidate.path)
+    return ""
+
+
+def _was_withdrawn(
     site: Site,
     candidate: Candidate,
     contents: Mapping[str, Content],
     latest: Callable[[str], Mapping[str, Trashed]],
 ) -> bool:
-    """Whether the name that a stamp gives *candidate* was withdrawn with different content.
-
-    *latest*: `trash.latest`, or what remembers its answers.
-    """
-    state, own = stamping(candidate.build, candidate.directory, site)
-    if state is StampState.CURRENT or own >= BAND or candidate.path not in contents:
-        return False
+    """Whether the name that a stamp gives *candidate* was withdrawn with different content."""
     name = stamped_name(candidate.filename, candidate.build, candidate.directory, site)
     former = latest(candidate.directory.path).get(name)
     if former is None:
@@ -132,12 +151,10 @@ def was_withdrawn(
     return any(not each.endswith(_STAMPED) for each in changed)
 
 
-def check_stamp(site: Site, candidate: Candidate, withdrawn: bool = False) -> Iterator[Finding]:
-    """What is wrong with the stamp of *candidate*. *withdrawn*: what `was_withdrawn` says."""
+def check_stamp(site: Site, candidate: Candidate, way: str = "") -> Iterator[Finding]:
+    """What is wrong with the stamp of *candidate*. *way*: what `way_to_stamp` says."""
     state, own = stamping(candidate.build, candidate.directory, site)
-    label, restamp = candidate.directory.label, site.command("restamp")
-    if withdrawn:  # restamp would refuse
-        restamp = rebuild_command(site, candidate.directory, candidate.path)
+    label, restamp = candidate.directory.label, way or site.command("restamp")
     if problem := unusable(candidate.tags):
         withdraw = withdraw_command(site, candidate.directory, candidate.filename)  # restamp would refuse
         yield Finding.about([candidate], FindingKind.MACHINE, problem, withdraw)
@@ -169,7 +186,7 @@ def check_stamp(site: Site, candidate: Candidate, withdrawn: bool = False) -> It
             name = stamped_name(candidate.filename, candidate.build, candidate.directory, site)
             path, first = os.path.join(candidate.directory.path, name), f"{restamp} && "
         move = site.command("publish", "--to", GENERIC, "--remove-source", path)
-        yield Finding.about([candidate], FindingKind.PURE, message, first + move)
+        yield Finding.about([candidate], FindingKind.PURE, message, way or first + move)
 
 
 def check_requires_python(

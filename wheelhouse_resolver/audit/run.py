@@ -129,9 +129,9 @@ class _Look:
                 if exists:
                     there.append(candidate)
                 if candidate.path in contents:  # what cannot be read cannot be restamped either
-                    withdrawn = files.was_withdrawn(site, candidate, contents, self._latest)
-                    barred |= {candidate.path} if withdrawn else set()
-                    yield from files.check_stamp(site, candidate, withdrawn)
+                    way = files.way_to_stamp(site, candidate, contents, self._latest)
+                    barred |= {candidate.path} if way else set()
+                    yield from files.check_stamp(site, candidate, way)
             known = [each for each in there if each.path in contents]
             sound += known
             if len(there) > 1:

@@ -33,6 +33,7 @@ from wheelhouse_resolver.site.model import Site, searched_together
 from wheelhouse_resolver.tree import listing
 from wheelhouse_resolver.tree.candidate import Candidate, parse_candidate
 from wheelhouse_resolver.tree.reader import wheels_in
+from wheelhouse_resolver.wheelfile.validate import InvalidWheelError
 
 #: The largest wheel that is rewritten only to know how long that takes (bytes).
 _SAMPLE = 64 << 20
@@ -67,7 +68,11 @@ def restamp(
 
         def work(candidate: Candidate, tags: frozenset[Tag] | None = None) -> None:
             with recorder.attempt(), meter.measured(candidate, tags) as done:
-                planned = restamped(site, candidate, tags, latest)
+                try:
+                    planned = restamped(site, candidate, tags, latest)
+                except InvalidWheelError as error:
+                    command = withdraw_command(site, candidate.directory, candidate.filename)
+                    raise error.with_hint(f"to withdraw it: `{command}`") from None
                 if planned is None:
                     return
                 change = FileChange(candidate.path, planned.path, "planned")

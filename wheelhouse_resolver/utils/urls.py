@@ -19,7 +19,12 @@ def file_url(path: str) -> str:
     if problem := invalid_character(path):
         raise UnsafeValueError("the path", path, problem)
     # What pathlib's `as_uri` returns (tested), without the price of importing pathlib or urllib.
-    return "file://" + "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in os.fsencode(path))
+    return "file://" + quoted_path(path)
+
+
+def quoted_path(path: str) -> str:
+    """*path* as it is written in a URL: every byte outside `[A-Za-z0-9/._~-]` is percent-encoded."""
+    return "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in os.fsencode(path))
 
 
 def local_path(place: str) -> str:

@@ -75,6 +75,7 @@ def page_entries(files: Iterable[IndexedFile], glibc: tuple[int, int] | None = N
         else:
             archives[each.candidate.version].append(each)
     found: list[PageEntry] = []
+    del glibc  # for the rule of which wheels are left out, which comes next
     for version in sorted(wheels.keys() | archives.keys()):
         found += [PageEntry(each, each.requires_python) for each in sorted(wheels[version], key=_place)]
         found += [PageEntry(each, "") for each in sorted(archives[version], key=_place)[:1]]

@@ -49,14 +49,15 @@ def test_offline_and_keep_missing(cli: Cli, root: Path) -> None:
 
 def test_what_a_format_cannot_say_is_a_warning(cli: Cli, root: Path, tmp_path: Path) -> None:
     config = tmp_path / "site.toml"
-    (tmp_path / "c.txt").touch()
+    (tmp_path / "c.txt").write_text("one===text\ntwo<2\n")
     table = f'[pip]\nconstraint = "{tmp_path}/c.txt"\n[pip.install]\npre = true\n'
     config.write_text(f'root = "{root}"\n{table}')
     outcome = cli("pip-conf", "--config", config, *GENTOO, "--format", "uv")
     assert outcome.code == 0
     first, second = outcome.err.splitlines()
     assert first.startswith("warning: [pip.install]: only an INI file")
-    assert second.startswith("warning: constraint: ")
+    assert second == f"warning: one===text ({tmp_path}/c.txt, line 1): uv compares no versions as text"
+    assert 'constraint-dependencies = [\n    "two<2",\n]\n' in outcome.out
 
 
 def test_no_directory_at_all_is_a_warning(cli: Cli, tmp_path: Path) -> None:

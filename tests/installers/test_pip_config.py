@@ -3,7 +3,6 @@ from __future__ import annotations
 import configparser
 import json
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -20,11 +19,6 @@ from wheelhouse_resolver.installers.pip_config import FORMATS, PipConfig, Settin
 from wheelhouse_resolver.site.layout import Layer
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.urls import file_url
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 HOST = Host(arch="avx2", layer="gentoo")
 
@@ -249,11 +243,9 @@ class TestEnvironment:
             "PIP_TRUSTED_HOST": "a b",
             "PIP_TIMEOUT": "5",
             "UV_FIND_LINKS": ",".join(links),
-            "UV_OFFLINE": "1",
             "UV_CONSTRAINT": "/c.txt file:///d%20e.txt",
             "UV_NO_BUILD_PACKAGE": "numpy scipy",
-            "UV_EXTRA_INDEX_URL": "https://a/ https://b/",
-            "UV_DEFAULT_INDEX": "https://i/",
+            "UV_DEFAULT_INDEX": "file:///nonexistent",
             "UV_INSECURE_HOST": "a b",
         }
 
@@ -269,6 +261,16 @@ class TestEnvironment:
             ("pre", "off", {}),
             ("require-hashes", True, {"UV_REQUIRE_HASHES": "1"}),
             ("no-index", False, {}),
+            ("index-url", "https://i/", {"UV_DEFAULT_INDEX": "https://i/"}),
+            # Of equal wheels pip takes the last index's, uv the first's.
+            (
+                "extra-index-url",
+                ("https://a/", "https://b/"),
+                {
+                    "UV_EXTRA_INDEX_URL": "https://b/ https://a/",
+                    "UV_INDEX_STRATEGY": "unsafe-best-match",
+                },
+            ),
             ("build-constraint", "/b.txt", {"UV_BUILD_CONSTRAINT": "/b.txt"}),
             ("progress-bar", "off", {}),
         ],
@@ -291,45 +293,9 @@ class TestEnvironment:
         assert config.left_out("ini") == []
 
 
-class TestUv:
-    def test_the_file(self, tmp_path: Path) -> None:
-        pip = {
-            "index-url": "https://i/",
-            "extra-index-url": ("https://a/", "https://b/"),
-            "trusted-host": "a",
-            "only-binary": ("numpy", "scipy"),
-            "no-binary": ":all:",
-            "pre": True,
-            "timeout": 5,
-        }
-        config = config_of(tmp_path / 'q"ü\\', pip, offline=True)
-        assert tomllib.loads(config.render("uv")) == {
-            "find-links": list(config.find_links),
-            "no-index": True,
-            "index-url": "https://i/",
-            "extra-index-url": ["https://a/", "https://b/"],
-            "allow-insecure-host": ["a"],
-            "no-build-package": ["numpy", "scipy"],
-            "no-binary": True,
-            "prerelease": "allow",
-        }
-
-    def test_what_it_has_no_key_for_is_told_to_be_left_out(self, tmp_path: Path) -> None:
-        config = config_of(tmp_path, {"constraint": "/c.txt", "build-constraint": "/b.txt"})
-        assert config.left_out("uv") == [
-            "constraint: uv.toml has no key for it; set UV_CONSTRAINT",
-            "build-constraint: uv.toml has no key for it; set UV_BUILD_CONSTRAINT",
-        ]
-        assert config.left_out("sh") == []
-        config = config_of(tmp_path, {"require-hashes": True})
-        told = ["require-hashes: uv.toml has no key for it; set UV_REQUIRE_HASHES"]
-        assert config.left_out("uv") == told
-        assert config_of(tmp_path, {"require-hashes": False}).left_out("uv") == []
-
-
 def test_an_unknown_format_is_an_error_that_lists_the_known(tmp_path: Path) -> None:
     config = config_of(tmp_path)
-    with pytest.raises(ValueError, match="ini, sh, csh, fish, json, uv"):
+    with pytest.raises(ValueError, match="ini, sh, csh, fish, json, uv, uv-find-links"):
         config.render("yaml")
 
 

@@ -21,6 +21,7 @@ from tests.pips import pip_environ
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.installers.pip_config import PipConfig, Setting, pip_config
 from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.site.pip_table import Constraints
 from wheelhouse_resolver.utils.urls import file_url
 
 HOST = Host(arch="avx2", layer="gentoo")
@@ -226,24 +227,28 @@ class TestUv:
         assert (tmp_path / "here/demo.py").read_text() == "MARK = 'gentoo/avx2/demo-1.1-py3-none-any.whl'\n"
         assert (tmp_path / "here/other.py").read_text() == "MARK = 'generic/other-2.0-py3-none-any.whl'\n"
 
-    def test_every_key_of_the_file_is_one_that_uv_knows(self, base: dict[str, str], tmp_path: Path) -> None:
+    @pytest.mark.parametrize("form", ["uv", "uv-find-links"])
+    def test_every_key_of_the_file_is_one_that_uv_knows(
+        self, form: str, base: dict[str, str], tmp_path: Path
+    ) -> None:
         options = {
             "index-url": "https://i.example/simple",
             "extra-index-url": ("https://a.example/simple", "https://b.example/simple"),
             "trusted-host": ("a.example", "b.example:8080"),
-            "no-index": True,
             "pre": True,
+            "require-hashes": True,
         }
         for number, binary in enumerate([("numpy", "scipy"), ":all:"]):
-            pip = {**options, "only-binary": binary, "no-binary": binary}
+            pip = {**options, "only-binary": binary, "no-binary": binary, "no-index": binary == ":all:"}
             config = pip_config(site_with(tmp_path / str(number), pip), HOST)
-            path = write_config(tmp_path / "uv.toml", config, "uv")
+            config = config._replace(constraints=Constraints(("demo<2",), ("demo<2",)))
+            path = write_config(tmp_path / "uv.toml", config, form)
             environ = {**base, "UV_CONFIG_FILE": str(path)}
             listing = ("pip", "list", "--python", sys.executable)
             done = uv(*listing, environ=environ)
             assert done.returncode == 0, done.stderr
             # It does look: a key that it does not know is an error.
-            path.write_text(path.read_text() + "no-such-key = true\n")
+            path.write_text("no-such-key = true\n" + path.read_text())
             assert "unknown field `no-such-key`" in uv(*listing, environ=environ).stderr
 
     def test_constraint_files(self, base: dict[str, str], tmp_path: Path) -> None:

@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from wheelhouse_resolver.errors import UnsafeValueError
 from wheelhouse_resolver.site.layout import GENERIC
 from wheelhouse_resolver.tree import listing
-from wheelhouse_resolver.utils.text import invalid_character, is_true
+from wheelhouse_resolver.utils.text import invalid_character
 from wheelhouse_resolver.utils.urls import file_url
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.host.detect import Host
     from wheelhouse_resolver.site.layout import HostKind, Layer, SearchPath
     from wheelhouse_resolver.site.model import Site
+    from wheelhouse_resolver.site.pip_table import Constraints
 
 #: What `PipConfig.render` can write.
-FORMATS = ("ini", "sh", "csh", "fish", "json", "uv")
+FORMATS = ("ini", "sh", "csh", "fish", "json", "uv", "uv-find-links")
 
 #: The options that name files, or URLs instead.
 _FILES = frozenset({"build-constraint", "constraint", "find-links", "requirement"})
@@ -34,48 +35,6 @@ _SEPARATED = _FILES | {"extra-index-url", "trusted-host", "use-feature", "use-de
 
 #: pip splits the values of these at commas.
 _COMMAS = frozenset({"all-releases", "no-binary", "only-binary", "only-final"})
-
-#: What decides which wheels pip installs, and has no like in uv.
-_NOT_FOR_UV = frozenset(
-    {"all-releases", "ignore-requires-python", "no-deps", "no-dependencies", "only-final"}
-)
-
-
-class _UvOption(NamedTuple):
-    """What uv calls an option of pip.
-
-    variable:  in its environment; the values are separated by *separator* there.
-    key:       in its configuration file; empty: there is none.
-    several:   whether it is a list there.
-    when_on:   the one value of an option that pip only has on or off, in both; None: it has pip's values.
-    """
-
-    variable: str
-    key: str = ""
-    separator: str = " "
-    several: bool = True
-    when_on: str | None = None
-
-
-_UV_OPTIONS = {
-    "build-constraint": _UvOption("UV_BUILD_CONSTRAINT"),
-    "constraint": _UvOption("UV_CONSTRAINT"),
-    "extra-index-url": _UvOption("UV_EXTRA_INDEX_URL", "extra-index-url"),
-    "find-links": _UvOption("UV_FIND_LINKS", "find-links", separator=","),
-    "index-url": _UvOption("UV_DEFAULT_INDEX", "index-url", several=False),
-    "no-binary": _UvOption("UV_NO_BINARY_PACKAGE", "no-binary-package"),
-    "no-index": _UvOption("UV_OFFLINE", "no-index", when_on="1"),  # uv has no variable for --no-index
-    "only-binary": _UvOption("UV_NO_BUILD_PACKAGE", "no-build-package"),
-    "pre": _UvOption("UV_PRERELEASE", "prerelease", when_on="allow"),
-    "require-hashes": _UvOption("UV_REQUIRE_HASHES", when_on="1"),
-    "trusted-host": _UvOption("UV_INSECURE_HOST", "allow-insecure-host"),
-}
-
-#: What uv calls no-binary and only-binary when they are for `:all:`.
-_UV_ALL = {
-    "no-binary": _UvOption("UV_NO_BINARY", "no-binary", when_on="1"),
-    "only-binary": _UvOption("UV_NO_BUILD", "no-build", when_on="1"),
-}
 
 _OPTION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -94,11 +53,15 @@ class PipConfig(NamedTuple):
     comment:  what it is for.
     settings: of every command (`[global]`), `find-links` first.
     commands: of single commands (`[install]`, ...): they beat `[global]`.
+    labels:   what the site calls the directories, which are the first of `find_links`.
+    constraints: what the constraints files say, for uv, whose file cannot name them; None: not read yet.
     """
 
     comment: str
     settings: tuple[Setting, ...]
     commands: tuple[tuple[str, tuple[Setting, ...]], ...] = ()
+    labels: tuple[str, ...] = ()
+    constraints: Constraints | None = None
 
     @property
     def find_links(self) -> tuple[str, ...]:
@@ -110,39 +73,32 @@ class PipConfig(NamedTuple):
 
         pip has no variables for single commands: see `left_out`.
         """
+        from wheelhouse_resolver.installers.uv_config import uv_variables
+
         found: dict[str, str] = {}
         for setting in self.settings:
             name = "PIP_" + setting.option.upper().replace("-", "_")
             found[name] = ("," if setting.option in _COMMAS else " ").join(setting.values)
-        for option, values in _for_uv(self.settings):
-            found[option.variable] = option.separator.join(values)
-        return found
+        return found | uv_variables(self.settings)
 
     def left_out(self, form: str) -> list[str]:
         """What *form* cannot express though it bears on what is installed, a line each."""
         if form == "ini":
             return []
+        from wheelhouse_resolver.installers.uv_config import uv_left_out
+
         lost = [
             f"[pip.{name}]: only an INI file has settings of single commands" for name, _ in self.commands
         ]
-        lost += [
-            f"{each.option}: uv has no such setting" for each in self.settings if each.option in _NOT_FOR_UV
-        ]
-        if form == "uv":
-            lost += [
-                f"{setting.option}: uv.toml has no key for it; set {option.variable}"
-                for setting in self.settings
-                for option, _ in _for_uv([setting])
-                if not option.key
-            ]
+        lost += uv_left_out(self.settings, self.constraints, file=form.startswith("uv"))
         return lost
 
     def render(self, form: str = "ini") -> str:
         """The configuration as text in one of `FORMATS`.
 
         `ini`: a file for PIP_CONFIG_FILE. `sh`, `csh`, `fish`: commands to be evaluated by that shell.
-        `json`: an object of environment variables. `uv`: a file for UV_CONFIG_FILE. Raises `ValueError`
-        for another.
+        `json`: an object of environment variables. `uv`: a file for UV_CONFIG_FILE, or an `uv/uv.toml`;
+        `uv-find-links`: the same for uv before 0.6.11. Raises `ValueError` for another.
         """
         try:
             return _RENDERERS[form](self)
@@ -223,7 +179,8 @@ def _for_search_path(site: Site, search_path: SearchPath, offline: bool, keep_mi
             commands.append((name, _settings(value, f"pip.{name}", links, False, always=False)))
     where = f"layer {search_path.layer or 'none'}, arch {search_path.arch}"
     comment = f"wheelhouse of {where}, most specific directory first"
-    return PipConfig(comment, _settings(options, "pip", links, offline, always=True), tuple(commands))
+    settings = _settings(options, "pip", links, offline, always=True)
+    return PipConfig(comment, settings, tuple(commands), tuple(each.label for each in kept))
 
 
 def _settings(
@@ -297,28 +254,11 @@ def _ini(config: PipConfig) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _for_uv(settings: Iterable[Setting]) -> Iterator[tuple[_UvOption, tuple[str, ...]]]:
-    """Those of *settings* that uv has, too, with their values for uv."""
-    for setting in settings:
-        option = _UV_OPTIONS.get(setting.option)
-        if ":all:" in setting.values:
-            option = _UV_ALL.get(setting.option, option)
-        if option is None or (
-            option.when_on and setting.option not in _UV_ALL and not is_true(setting.values[0])
-        ):
-            continue
-        yield option, (option.when_on,) if option.when_on else setting.values
+def _uv(config: PipConfig, *, find_links: bool) -> str:
+    from wheelhouse_resolver.installers.uv_config import uv_file
 
-
-def _uv(config: PipConfig) -> str:
-    lines = [f"# {config.comment}"]
-    for (_, key, _, several, when_on), values in _for_uv(config.settings):
-        # ASCII without control characters: a JSON string is a TOML string.
-        if key and several and when_on is None:
-            lines += [f"{key} = [", *(f"    {json.dumps(value)}," for value in values), "]"]
-        elif key:
-            lines.append(f"{key} = {'true' if when_on == '1' else json.dumps(values[0])}")
-    return "\n".join(lines) + "\n"
+    comment, settings, _, labels, constraints = config
+    return uv_file(comment, settings, labels=labels, constraints=constraints, find_links=find_links)
 
 
 def _shell(command: str, escapes: dict[str, str]) -> Callable[[PipConfig], str]:
@@ -336,5 +276,6 @@ _RENDERERS: dict[str, Callable[[PipConfig], str]] = {
     "csh": _shell("setenv {} '{}';", {"'": r"'\''", "!": r"\!"}),
     "fish": _shell("set -gx {} '{}';", {"\\": r"\\", "'": r"\'"}),
     "json": lambda config: json.dumps(config.environment(), indent=2) + "\n",
-    "uv": _uv,
+    "uv": lambda config: _uv(config, find_links=False),
+    "uv-find-links": lambda config: _uv(config, find_links=True),
 }

@@ -7,7 +7,7 @@ of any other the last one counts (measured with pip 20.2 to 26.3).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from wheelhouse_resolver.utils.text import is_true
 
@@ -38,6 +38,18 @@ _REFUSED = {
     "only-deps": "pip would install what a project needs, and never the project",
     "python": "pip would install into that Python whatever Python runs pip",
 }
+
+
+class Constraints(NamedTuple):
+    """What constraints files say, as lines that uv reads in a configuration file.
+
+    stated: of the files of `constraint`. build: of those of `build-constraint`.
+    lost:   what no such line can say, or would be refused, each with its place and why.
+    """
+
+    stated: tuple[str, ...] = ()
+    build: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
 
 
 def install_settings(table: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:

@@ -20,7 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=FORMATS,
         default="ini",
         help="ini (the default): a file for PIP_CONFIG_FILE; sh, csh, fish: settings of the environment, to "
-        "be evaluated by that shell; json: the same as an object; uv: a file for UV_CONFIG_FILE",
+        "be evaluated by that shell; json: the same as an object; uv: a file for UV_CONFIG_FILE, whose "
+        "directories uv searches in their order; uv-find-links: the same for uv before 0.6.11, which goes by "
+        "build tags, as with settings of the environment",
     )
     parser.add_argument(
         "--output", metavar="FILE", help="write this file, atomically, instead of standard output"
@@ -64,6 +66,10 @@ def run(args: argparse.Namespace) -> int:
     if args.all:
         return _write_all(site, args.output_dir, flags)
     config = pip_config(site, options.searching_host_of(args, site), **flags)
+    if site.pip and args.format.startswith("uv"):
+        from wheelhouse_resolver.selection.uv_constraints import constraints_for_uv
+
+        config = config._replace(constraints=constraints_for_uv(site))
     output.warn(config.left_out(args.format))
     if not config.find_links:
         output.warn([f"no directory of this host's search path exists below {site.root}"])

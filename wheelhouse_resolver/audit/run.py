@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import os
 import shlex
-import signal
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -23,7 +22,7 @@ from wheelhouse_resolver.audit.archives import check_archives
 from wheelhouse_resolver.audit.findings import Finding, FindingKind
 from wheelhouse_resolver.audit.ignored import ignore_patterns
 from wheelhouse_resolver.audit.order import check_labels, order_finding
-from wheelhouse_resolver.errors import UnreadableDirectoryError, WheelhouseError
+from wheelhouse_resolver.errors import UnreadableDirectoryError
 from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.publishing.order import OrderCheck
 from wheelhouse_resolver.publishing.withdrawal import withdraw_command
@@ -39,14 +38,7 @@ from wheelhouse_resolver.tree.candidate import (
     parse_candidate,
 )
 from wheelhouse_resolver.utils import atomic
-from wheelhouse_resolver.utils.process import end_with_parent
-
-
-class AuditError(WheelhouseError, RuntimeError):
-    """The audit cannot go on."""
-
-    _message = "{problem}"
-    problem: str
+from wheelhouse_resolver.utils.workers import spread
 
 
 def audit(
@@ -76,8 +68,13 @@ def _all(site: Site, jobs: int, progress: Callable[[int, int], None] | None) -> 
         fix = "publish them into a directory of the site, or add a [[layer]] with this one to the site file"
         yield Finding(FindingKind.OUTSIDE, message, (path,), fix)
     projects = [list(group) for _, group in groupby(sorted(wheels), key=lambda entry: entry[0])]
+    many = _BATCH * len(projects) // max(1, len(wheels))
+    look = _Look(site)
+    looked: Iterator[Iterable[Finding]] = (
+        map(look, projects) if jobs < 2 else spread(lambda project: [*look(project)], projects, jobs, many)
+    )
     done = 0
-    for project, findings in zip(projects, _spread(_Look(site), projects, jobs), strict=True):
+    for project, findings in zip(projects, looked, strict=True):
         yield from findings
         done += len(project)
         if progress is not None:
@@ -140,56 +137,6 @@ class _Look:
                 yield from files.check_requires_python(site, known, hosts, contents)
                 yield from files.check_names(site, known, hosts, contents)
         yield from check_labels(site, hosts, sound)
-
-
-def _spread(look: _Look, projects: list[_Entries], jobs: int) -> Iterator[Iterable[Finding]]:
-    """What *look* says of each project, in order, looked at by *jobs* processes."""
-    if jobs < 2:
-        yield from map(look, projects)
-        return
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-    from concurrent.futures.process import BrokenProcessPool
-
-    global _looking  # noqa: PLW0603 - how a forked process gets what cannot be pickled
-    _looking = look  # forked processes inherit it
-    many = max(1, _BATCH * len(projects) // max(1, sum(map(len, projects))))
-    before = {*multiprocessing.active_children()}
-    try:
-        pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("fork"), _start_worker, (os.getpid(),))
-    except (ImportError, NotImplementedError, OSError):  # no semaphores (/dev/shm is not writable): alone
-        yield from map(look, projects)
-        return
-    try:
-        try:
-            found: Iterable[Iterable[Finding]] = pool.map(_look, projects, chunksize=many)
-        except BrokenProcessPool:
-            raise
-        except (OSError, RuntimeError):  # no more processes or threads for this user: alone
-            found = map(look, projects)
-        yield from found
-    except BrokenProcessPool:
-        hint = "it may have needed too much memory; --jobs 1 looks at one wheel after another"
-        raise AuditError("a process that looks into wheels was killed").with_hint(hint) from None
-    finally:
-        for worker in {*multiprocessing.active_children()} - before:
-            worker.kill()  # it may wait for a filesystem that does not answer
-        pool.shutdown(cancel_futures=True)  # and waits for its own thread, or Python's exit may trip over it
-
-
-def _start_worker(parent: int) -> None:
-    """Leave it to the parent what an interrupt means; and end with it, however that ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for each in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, signal.SIG_DFL)
-    end_with_parent(parent)
-
-
-_looking: _Look
-
-
-def _look(project: _Entries) -> list[Finding]:
-    return list(_looking(project))
 
 
 def _closed(site: Site) -> Iterator[Finding]:

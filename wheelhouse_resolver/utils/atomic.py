@@ -11,7 +11,7 @@ import errno
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from wheelhouse_resolver.errors import OutputError, WheelhouseError
@@ -94,19 +94,24 @@ def open_lock(path: str) -> int:
 
 
 @contextlib.contextmanager
-def holding(path: str, *, shared: bool) -> Iterator[bool]:
+def holding(
+    path: str, *, shared: bool = False, waiting: Callable[[], object] | None = None
+) -> Iterator[bool]:
     """Hold the lock file at *path* (made if missing) for the block; False: somebody else does.
 
-    *shared*: others may hold it so, too. A filesystem may have no locks: then it is True. Raises `OSError`.
+    *shared*: others may hold it so, too. *waiting*: is called if somebody does, and then waited for. A
+    filesystem may have no locks: then it is True. Raises `OSError`.
     """
     make_directory(os.path.dirname(path), shared=True)
     descriptor = open_lock(path)
     try:
-        held = True
+        held, kind = True, fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         try:
-            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
         except BlockingIOError:
-            held = False
+            if held := waiting is not None:
+                waiting()
+                fcntl.flock(descriptor, kind)
         except OSError as error:
             if error.errno not in NO_LOCKS:
                 raise

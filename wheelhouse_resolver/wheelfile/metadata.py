@@ -6,12 +6,14 @@ import io
 import os
 import re
 import zipfile
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeVar
 
 from wheelhouse_resolver.errors import TooLargeError, UnreadableWheelError, WheelhouseError, reason_of
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP
 from wheelhouse_resolver.wheelfile.bounds import open_wheel, read_entry
+
+T = TypeVar("T")
 
 #: The largest METADATA (bytes) that is unpacked; real ones are far smaller.
 MOST_METADATA = 16 << 20
@@ -100,9 +102,18 @@ def read_metadata(path: str) -> Metadata:
     Raises `UnreadableWheelError` when the file is not a valid zip with one METADATA, in UTF-8, of sensible
     size.
     """
+    return _read(path, metadata_of)
+
+
+def read_metadata_file(path: str) -> bytes:
+    """The METADATA of the wheel at *path*, as it is. Raises `UnreadableWheelError`."""
+    return _read(path, metadata_file_of)[1]
+
+
+def _read(path: str, read: Callable[[zipfile.ZipFile, str], T]) -> T:
     try:
         with open_wheel(path) as file, zipfile.ZipFile(file) as archive:
-            return metadata_of(archive, path)
+            return read(archive, path)
     except UnreadableWheelError:
         raise
     except OSError as error:
@@ -129,6 +140,17 @@ def metadata_of(archive: zipfile.ZipFile, path: str) -> Metadata:
 
     Raises `UnreadableWheelError`, and `BAD_ZIP` and `OSError` as they come.
     """
+    directory, content = metadata_file_of(archive, path)
+    try:
+        return parse_headers(content.decode())._replace(directory=directory)
+    except UnicodeDecodeError as error:
+        raise UnreadableWheelError(path, "its METADATA is not UTF-8") from error
+    except HeadersTooLongError as error:
+        raise TooLargeError(path, f"its METADATA {error}") from error
+
+
+def metadata_file_of(archive: zipfile.ZipFile, path: str) -> tuple[str, bytes]:
+    """The `.dist-info` directory of an open wheel, and the METADATA in it as it is; raises the same."""
     try:
         directory = info_directory_of(archive)
         found = archive.getinfo(f"{directory}/METADATA")
@@ -141,9 +163,4 @@ def metadata_of(archive: zipfile.ZipFile, path: str) -> Metadata:
     content = read_entry(archive, found, MOST_METADATA)
     if len(content) > MOST_METADATA:
         raise TooLargeError(path, f"its METADATA exceeds {MOST_METADATA} bytes")
-    try:
-        return parse_headers(content.decode())._replace(directory=directory)
-    except UnicodeDecodeError as error:
-        raise UnreadableWheelError(path, "its METADATA is not UTF-8") from error
-    except HeadersTooLongError as error:
-        raise TooLargeError(path, f"its METADATA {error}") from error
+    return directory, content

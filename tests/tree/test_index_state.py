@@ -15,7 +15,7 @@ from wheelhouse_resolver.tree.index_state import (
     FILE_COLUMNS,
     SCHEMA,
     STATE_NAME,
-    IndexedFile,
+    FileRow,
     IndexState,
     is_recorded,
     key_of,
@@ -43,7 +43,7 @@ def write_state(place: Path, directory: Directory, names: Sequence[str] = NAMES)
         for name in names:
             there = os.path.join(directory.path, name)
             status = os.stat(there if name == WHEEL else directory.path)
-            file = IndexedFile(name, status.st_size, status.st_mtime_ns, status.st_ino, "ab" * 32, "cd" * 32)
+            file = FileRow(name, status.st_size, status.st_mtime_ns, status.st_ino, "ab" * 32, "cd" * 32)
             if name == WHEEL:
                 file = file._replace(requires_python=">=3.9 \udcff", problem="none")
             row = (7, key_of(name), *file.row())

@@ -8,6 +8,7 @@ Without a file of this shape there is no state: the directories are listed inste
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -33,7 +34,8 @@ APPLICATION, SHAPE = 0x57684978, 1
 
 #: Names are bytes: they may be anything. Labels are relative to the root, so that the tree can be moved.
 #: directory.mtime_ns: NULL for one that is not there, -1 for one whose names may be incomplete.
-#: page: one for each file; *classes*: the numbers of those that it belongs to, separated by spaces.
+#: page: one for each file; *classes*: the names of those that it belongs to, separated by `/`.
+#: due: the projects whose pages were about to be written.
 SCHEMA = f"""
     PRAGMA application_id = {APPLICATION};
     PRAGMA user_version = {SHAPE};
@@ -48,13 +50,16 @@ SCHEMA = f"""
         project TEXT, classes TEXT, size INTEGER, mtime_ns INTEGER, inode INTEGER,
         PRIMARY KEY (project, classes)
     ) WITHOUT ROWID;
+    CREATE TABLE due (project TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
-#: The columns of `file` that make an `IndexedFile`, in its order.
+_ENDINGS = (listing.SUFFIX, *listing.ARCHIVES)
+
+#: The columns of `file` that make an `FileRow`, in its order.
 FILE_COLUMNS = "filename, size, mtime_ns, inode, sha256, metadata, requires_python, problem"
 
 
-class IndexedFile(NamedTuple):
+class FileRow(NamedTuple):
     """What is remembered of a file.
 
     size, mtime_ns, inode: of the file that was read; mtime_ns is -1 if it may have changed since.
@@ -74,7 +79,7 @@ class IndexedFile(NamedTuple):
     problem: str = ""
 
     @classmethod
-    def of_row(cls, row: tuple[bytes, int, int, int, bytes, bytes, str, str]) -> IndexedFile:
+    def of_row(cls, row: tuple[bytes, int, int, int, bytes, bytes, str, str]) -> FileRow:
         """The one that a row of `FILE_COLUMNS` holds."""
         name, size, mtime_ns, inode, sha256, metadata, python, problem = row
         return cls(os.fsdecode(name), size, mtime_ns, inode, sha256.hex(), metadata.hex(), python, problem)
@@ -97,7 +102,13 @@ def key_of(filename: str) -> NormalizedName:
 
 def is_recorded(filename: str) -> bool:
     """Whether a file of that name has a row: those that the reader looks at."""
-    return filename.endswith((listing.SUFFIX, *listing.ARCHIVES))
+    return filename.endswith(_ENDINGS)
+
+
+def decoded(names: Iterable[tuple[bytes]]) -> list[str]:
+    """The file names in rows of nothing else: `os.fsdecode` of each, in a fraction of the time."""
+    encoding, errors = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
+    return [str(name, encoding, errors) for (name,) in names]
 
 
 class IndexState:
@@ -149,29 +160,25 @@ class IndexState:
 
         All that the reader looks at are there: wheels, also those with an invalid name, and source archives.
         """
+        query = "SELECT filename FROM file WHERE directory = ? AND key = ?"
+        number = self._number(directory)
         return self._ask(lambda: sorted(
-            os.fsdecode(name)
-            for key in {*keys}
-            for (name,) in self._connection.execute(
-                "SELECT filename FROM file WHERE directory = ? AND key = ?", (self._number(directory), key)
-            )
+            name for key in {*keys} for name in decoded(self._connection.execute(query, (number, key)))
         ))  # fmt: skip
 
     def all_names(self, directory: Directory) -> list[str] | None:
         """The names of all files in *directory* that the reader looks at, in any order."""
         query = "SELECT filename FROM file WHERE directory = ?"
-        return self._ask(lambda: [
-            os.fsdecode(name) for (name,) in self._connection.execute(query, (self._number(directory),))
-        ])  # fmt: skip
+        return self._ask(lambda: decoded(self._connection.execute(query, (self._number(directory),))))
 
-    def wheel(self, directory: Directory, filename: str) -> IndexedFile | None:
+    def wheel(self, directory: Directory, filename: str) -> FileRow | None:
         """What is remembered of that file in *directory*; None: nothing, or the file is another one now."""
         query = f"SELECT {FILE_COLUMNS} FROM file WHERE directory = ? AND key = ? AND filename = ?"
         values = (self._number(directory), key_of(filename), os.fsencode(filename))
         row = self._ask(lambda: self._connection.execute(query, values).fetchone())
         if row is not None:
             with suppress(OSError):
-                found = IndexedFile.of_row(row)
+                found = FileRow.of_row(row)
                 if found.is_same(os.stat(os.path.join(directory.path, filename))):
                     return found
         return None

@@ -140,7 +140,14 @@ def metadata_of(archive: zipfile.ZipFile, path: str) -> Metadata:
 
     Raises `UnreadableWheelError`, and `BAD_ZIP` and `OSError` as they come.
     """
-    directory, content = metadata_file_of(archive, path)
+    return parsed_metadata(*metadata_file_of(archive, path), path)
+
+
+def parsed_metadata(directory: str, content: bytes, path: str) -> Metadata:
+    """The headers of the METADATA that has this *content*; *directory*, *path*: where it is.
+
+    Raises `UnreadableWheelError`.
+    """
     try:
         return parse_headers(content.decode())._replace(directory=directory)
     except UnicodeDecodeError as error:

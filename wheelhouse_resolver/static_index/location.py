@@ -1,0 +1,126 @@
+"""Where a static index is: whether it may be there, its parts, and the way from its pages to the wheels."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from wheelhouse_resolver.errors import OutputError, UnsafeValueError
+from wheelhouse_resolver.installers.pip_config import class_name
+from wheelhouse_resolver.site.layout import HostKind
+from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.utils import drafts
+from wheelhouse_resolver.utils.atomic import holding, writing
+from wheelhouse_resolver.utils.filesystem import make_directory
+
+#: The lock of those who write, which also tells an index from any other directory.
+LOCK_NAME = ".wheelhouse-index"
+
+#: Files that are about to get their names, in the index's directory.
+DRAFTS = ".drafts"
+
+PAGE = "index.html"
+
+
+class Location(NamedTuple):
+    """The directory of an index. *path*: as it was given, absolute."""
+
+    path: str
+
+    @property
+    def drafts(self) -> str:
+        """Where the drafts are."""
+        return os.path.join(self.path, DRAFTS)
+
+    def page(self, name: str, project: str = "") -> str:
+        """The page of *project* for the class of that *name*; of no project: the one that names them all."""
+        return os.path.join(self.path, name, project, PAGE)
+
+    @contextmanager
+    def held(self, waiting: Callable[[], object]) -> Iterator[None]:
+        """Keep other writers away; drafts of killed ones are gone then.
+
+        *waiting*: is called if there is another one, which is waited for. Raises `OutputError`.
+        """
+        with writing(self.path), holding(os.path.join(self.path, LOCK_NAME), waiting=waiting):
+            make_directory(self.drafts, shared=True)
+            drafts.clear(self.drafts, lambda _: True)
+            yield
+
+
+def location(site: Site, output: str) -> Location:
+    """The place *output* for an index of *site*. Raises `OutputError` if none may be there."""
+    path = os.path.abspath(output)
+    real, root = os.path.realpath(path), os.path.realpath(site.root)
+    for directory in site.directories():
+        place = os.path.realpath(directory.path)
+        if _is_within(real, place):
+            raise OutputError(path, f"{directory.path} is a directory of wheels").with_hint(_hint(site))
+        if _is_within(place, real) and _is_within(real, root):
+            raise OutputError(path, "it is part of the wheelhouse's layout").with_hint(_hint(site))
+    try:
+        if stat.S_ISDIR(os.stat(path).st_mode):
+            names = os.listdir(path)
+            if names and LOCK_NAME not in names:
+                raise OutputError(path, "it holds other files, and is no index").with_hint(_hint(site))
+        else:
+            raise OutputError(path, "it is not a directory")
+    except FileNotFoundError:
+        pass
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError.from_os(path, error) from error
+    return Location(path)
+
+
+def _hint(site: Site) -> str:
+    place = os.path.join(site.root, "index")
+    return f"give a directory of its own, such as: {site.command('index', '--output', place)}"
+
+
+def _is_within(path: str, above: str) -> bool:
+    return os.path.commonpath([path, above]) == above
+
+
+def way_to_root(site: Site, place: Location) -> str:
+    """The relative path from the directory of a project's page to the root of *site*'s wheelhouse.
+
+    A browser, pip and uv take `..` off the text of a path, whatever the links in it lead to. So it has to be
+    right for the path of the index as it was given, and as it really is.
+    """
+    pages = [os.path.join(path, "class", "project") for path in (place.path, os.path.realpath(place.path))]
+    roots = [os.path.abspath(site.root), os.path.realpath(site.root)]
+    ways = [os.path.relpath(root, page) for root, page in zip(roots, pages, strict=True)]
+    ways.sort(key=lambda way: way.split("/").count(os.pardir))  # the nearer both are, the more can be moved
+    deepest = max(page.count("/") for page in pages)
+    # Too many `..` end at the top: right wherever the index is found, but not once it is moved.
+    ways.append(os.path.join(*[os.pardir] * deepest, roots[1].lstrip("/")))
+    for way in ways:
+        if all(_leads(page, way, site.root) for page in pages):
+            return way
+    return ways[0]
+
+
+def _leads(page: str, way: str, root: str) -> bool:
+    try:
+        return os.path.samefile(os.path.normpath(os.path.join(page, way)), root)
+    except OSError:
+        return False
+
+
+def classes(site: Site) -> dict[str, HostKind]:
+    """The kinds of hosts that *site* can have, by the names of their classes.
+
+    Raises `UnsafeValueError` where two have the same name.
+    """
+    found: dict[str, HostKind] = {}
+    for kind in reversed(site.host_kinds()):
+        name = class_name(site.layer(kind.layer), kind)
+        if (other := found.setdefault(name, kind)).label != kind.label:
+            both = f"{kind.label} and {other.label} would share it: rename a layer or its name of the arch"
+            raise UnsafeValueError("the directory", name, both)
+    return found

@@ -38,6 +38,7 @@ __all__ = [
     "one_of_each_everyday",
     "program_of",
     "python_that_runs",
+    "python_versions",
     "pythons",
     "write_index",
 ]
@@ -89,7 +90,7 @@ class _Needs(NamedTuple):
 
 
 def _needs(release: str) -> _Needs:
-    if release == "uv":
+    if release.startswith("uv"):
         return _Needs((3, 8), (3, 99))
     if release == "pip":
         return _Needs((3, 10), (3, 99))
@@ -130,6 +131,12 @@ def pythons() -> list[str]:
     return list(dict.fromkeys([sys.executable, *(each for each in found if each), *reversed(more)]))
 
 
+def python_versions() -> list[tuple[str, tuple[int, int]]]:
+    """The CPythons of this machine that run, that of the tests first, and their versions."""
+    found = [(python, _version_of(python, "ssl")) for python in pythons()]
+    return [(python, version) for python, version in found if version is not None]
+
+
 @lru_cache(maxsize=64)
 def _version_of(python: str, module: str) -> tuple[int, int] | None:
     """The version of *python*, if it is a CPython for this machine that has *module*."""
@@ -168,7 +175,7 @@ def glibc_levels() -> list[tuple[int, int]]:
 class Program(NamedTuple):
     """An installer.
 
-    release: `pip==24.0`, `pip`, `uv`.
+    release: `pip==24.0`, `pip`, `uv`, `uv==0.6.17`.
     command: what runs it.
     version: the numbers of its release.
     python:  the Python that it installs for.
@@ -272,7 +279,7 @@ def program_of(release: str, into: Path) -> Program:
         found = fetch(release, into)
         (info,) = found.glob("*.dist-info")
         version = _numbers(info.name.removesuffix(".dist-info").partition("-")[2])
-        if release == "uv":
+        if release.startswith("uv"):
             (binary,) = found.glob("*.data/scripts/uv")
             binary.chmod(0o755)
             command: tuple[str, ...] = (str(binary),)

@@ -122,7 +122,7 @@ def main() -> int:
         for each in site.directories():
             os.makedirs(each.path)
         (scratch / "pip").mkdir()
-        text = static_configs(site)["pip-avx2-gentoo.conf"].render()
+        text = static_configs(site)["avx2-gentoo"].render()
         for arch in ["generic", *(arch.name for arch in site.ladder), *FAMILIES]:
             (scratch / "pip" / f"pip-{arch}-gentoo.conf").write_text(text)
         found = engines()

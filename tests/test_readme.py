@@ -47,11 +47,12 @@ def test_the_quick_start(tmp_path: Path, environ: dict[str, str]) -> None:
     assert (done.returncode, done.stderr) == (0, ""), done.stderr + done.stdout
     house = tmp_path / "sw/wheelhouse"
     assert (house / "gentoo2023/x86-64-v3/numpy-1.26.4-400000avx2-cp311-cp311-linux_x86_64.whl").is_file()
-    assert {path.name for path in (tmp_path / "sw/etc/pip").iterdir()} == {
-        *("pip-generic.conf", "pip-generic-gentoo2023.conf"),
-        *("pip-x86-64-v3-gentoo2023.conf", "pip-x86-64-v4-gentoo2023.conf"),
-    }
-    assert str(tmp_path / "sw/etc/pip") in (tmp_path / "sw/modules/wheelhouse/gentoo2023.lua").read_text()
+    etc = tmp_path / "sw/etc/wheelhouse"
+    classes = {"generic", "generic-gentoo2023", "x86-64-v3-gentoo2023", "x86-64-v4-gentoo2023"}
+    assert {path.name for path in etc.iterdir()} == classes
+    module = (tmp_path / "sw/modules/wheelhouse/gentoo2023.lua").read_text()
+    assert str(etc) in module
+    assert 'prepend_path("XDG_CONFIG_DIRS"' in module
 
 
 def test_every_command_is_in_the_table() -> None:

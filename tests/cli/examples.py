@@ -167,7 +167,7 @@ FILES: Mapping[str, Callable[[Path], object]] = {
     "recipes/demo.toml": lambda path: path.write_text('[test]\nimports = ["demo"]\n'),
     "site.toml": lambda path: path.write_text(f'root = "{os.environ["WHEELHOUSE_ROOT"]}"\n'),
     "/cvmfs/soft.example.org/wheelhouse": _wheelhouse,
-    "/sw/pip": lambda path: main(["pip-conf", "--all", "--output-dir", str(path)]),
+    "/sw/etc/pip": lambda path: main(["pip-conf", "--all", "--form", "xdg", "--output-dir", str(path)]),
     "~/env/bin/python": _environment,
 }
 

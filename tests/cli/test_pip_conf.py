@@ -248,6 +248,97 @@ class TestAll:
         assert wrote == [f"wrote {tmp_path}/out/pip-x86-64-v4-gentoo2023.conf"]
 
 
+class TestXdg:
+    """`--all --form xdg`: a directory for each class, with a file for pip and one for uv."""
+
+    def test_each_file_is_what_pip_conf_prints_and_all_can_read_it(
+        self, cli: Cli, real_site: Path, tmp_path: Path
+    ) -> None:
+        arguments = (
+            "pip-conf",
+            "--all",
+            "--form",
+            "xdg",
+            "--output-dir",
+            tmp_path / "a/b",
+            "--config",
+            real_site,
+        )
+        before = os.umask(0o077)
+        try:
+            outcome = cli(*arguments)
+        finally:
+            os.umask(before)
+        assert outcome.out.endswith("\n28 files written, 0 kept\n")
+        classes = os.listdir(tmp_path / "a/b")
+        assert len(classes) == 14
+        for name in classes:
+            arch, _, layer = name.rpartition("-")
+            host = ("--arch", arch, "--layer", layer) if arch else ("--arch", "generic", "--layer", "none")
+            for file, form in (("pip/pip.conf", "ini"), ("uv/uv.toml", "uv")):
+                printed = cli("pip-conf", "--config", real_site, *host, "--format", form).out
+                assert (tmp_path / "a/b" / name / file).read_text() == printed
+        for path in (tmp_path / "a").rglob("*"):
+            assert stat.S_IMODE(path.stat().st_mode) & 0o555 == (0o555 if path.is_dir() else 0o444)
+        assert cli(*arguments).out.endswith("\n0 files written, 28 kept\n")
+
+    def test_both_forms_side_by_side_and_what_neither_is_for_any_more(
+        self, cli: Cli, root: Path, tmp_path: Path
+    ) -> None:
+        """What is stale is reported, not removed: somebody's session may use it still."""
+        output, config = tmp_path / "etc", tmp_path / "site.toml"
+        (output / "theirs/pip").mkdir(parents=True)
+        (output / "theirs/pip/pip.conf").write_text("[global]\n")
+        both = [("pip-conf", "--all", "--output-dir", output, "--form", form) for form in ("file", "xdg")]
+        for arguments in both:
+            outcome = cli(*arguments, "--root", root)
+            assert (outcome.code, outcome.err) == (0, "")
+        config.write_text(f'root = "{root}"\n[[layer]]\nname = "gentoo"\narchs = ["avx2"]\n')
+        gone = ["avx-gentoo", "avx512-gentoo", "sse3-gentoo"]
+        gone += [f"{arch}-nix" for arch in ("avx", "avx2", "avx512", "generic", "sse3")]
+        for arguments, start, end in zip(both, ("pip-", ""), (".conf", ""), strict=True):
+            outcome = cli(*arguments, "--config", config)
+            paths = sorted(f"{output}/{start}{name}{end}" for name in gone)
+            assert outcome.err.splitlines() == [
+                f"warning: {path} is for no kind of host that the site has now: remove it" for path in paths
+            ]
+            assert outcome.code == 0
+        assert len(os.listdir(output)) == 11 + 11 + 1
+
+    def test_what_uv_cannot_say_is_one_warning(self, cli: Cli, root: Path, tmp_path: Path) -> None:
+        config = tmp_path / "site.toml"
+        (tmp_path / "limits.txt").write_text("demo==1.0\n")
+        config.write_text(f'root = "{root}"\n[pip]\nno-deps = true\nconstraint = "{tmp_path}/limits.txt"\n')
+        outcome = cli(
+            "pip-conf", "--all", "--form", "xdg", "--output-dir", tmp_path / "out", "--config", config
+        )
+        assert outcome.err == "warning: no-deps: uv has no such setting\n"
+        assert '"demo==1.0",' in (tmp_path / "out/avx2-nix/uv/uv.toml").read_text()
+
+    @pytest.mark.parametrize(
+        ("more", "problem"),
+        [
+            (("--form", "xdg"), "--form says what --all writes"),
+            (("--all", "--form", "xdg", "--output-dir", "/a:b"), "XDG_CONFIG_DIRS is split at colons"),
+            (
+                ("--all", "--form", "xdg", "--output-dir", "x", "--format", "uv"),
+                "leave out --output and --format",
+            ),
+            (("--all", "--form", "xdg", "--output-dir", "taken"), "taken/avx512-gentoo"),
+        ],
+    )
+    def test_bad_input(
+        self, more: tuple[str, ...], problem: str, cli: Cli, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(root)
+        (root / "taken").mkdir()
+        (root / "taken/avx512-gentoo").touch()
+        failed = cli("pip-conf", "--root", root, *more)
+        assert failed.code == 2
+        assert problem in failed.err
+        assert not os.path.exists("/a:b")
+
+
 def test_json_is_an_object_of_variables(cli: Cli, root: Path) -> None:
     found = json.loads(cli("pip-conf", "--format", "json", "--root", root, *GENTOO).out)
     assert set(found) == {"PIP_FIND_LINKS", "UV_FIND_LINKS"}

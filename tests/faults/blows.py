@@ -357,11 +357,13 @@ class FileBlow(Blow):
         shutil.rmtree(self.output, ignore_errors=True)
         self.output.mkdir()
         for name in self.replaced:
+            (self.output / name).parent.mkdir(parents=True, exist_ok=True)
             (self.output / name).write_text("# old\n" * 2000)
             (self.output / name).chmod(0o644)
 
     def files(self) -> dict[str, str]:
-        return {path.name: path.read_text() for path in sorted(self.output.iterdir()) if path.name[0] != "."}
+        paths = sorted(path for path in self.output.rglob("*") if path.is_file() and path.name[0] != ".")
+        return {str(path.relative_to(self.output)): path.read_text() for path in paths}
 
     def is_done(self) -> bool:
         return self.files() == self.expected
@@ -394,6 +396,16 @@ def configs_blow(tmp_path: Path) -> Blow:
     return FileBlow(case, command, ("pip-avx2-gentoo.conf", "pip-avx-nix.conf"))
 
 
+def xdg_blow(tmp_path: Path) -> Blow:
+    case = Case(tmp_path)
+    case.standing("generic", "demo-1.0-1000generic-py3-none-any.whl")
+    config = tmp_path / "site.toml"  # of fewer kinds of host, with two files for each
+    config.write_text('root = "/"\n[[layer]]\nname = "gentoo"\narchs = ["avx2"]\n')
+    command: Command = ["pip-conf", "--config", config, "--all", "--form", "xdg"]
+    command += ["--output-dir", tmp_path / "output"]
+    return FileBlow(case, command, ("avx2-gentoo/pip/pip.conf", "generic/uv/uv.toml"))
+
+
 def lock_blow(tmp_path: Path) -> Blow:
     case = Case(tmp_path)
     for number in range(3):
@@ -414,5 +426,6 @@ BLOWS = {
     "restamp-undone": undone_blow,
     "view": view_blow,
     "pip-conf": configs_blow,
+    "pip-conf-xdg": xdg_blow,
     "lock": lock_blow,
 }

@@ -286,6 +286,7 @@ def _warm_up() -> None:
                 ["withdraw", "demo-1.0-1000generic-py3-none-any.whl"],
                 ["restore", "demo-1.0-1000generic-py3-none-any.whl"],
                 ["pip-conf", "--all", "--output-dir", str(base / "conf")],
+                ["pip-conf", "--all", "--form", "xdg", "--output-dir", str(base / "conf")],
                 ["lock", "demo", "--output", str(base / "pylock.toml")],
             ):
                 main([*command, "--root", str(base / "house")])

@@ -14,12 +14,18 @@ from types import MappingProxyType
 import pytest
 
 from tests.factories import clean_environ, make_tree, run_cli
-from wheelhouse_resolver.errors import UnknownLayerError, UnsafeValueError
+from wheelhouse_resolver.cli.main import main
+from wheelhouse_resolver.errors import SiteFileError, UnknownLayerError, UnsafeValueError
 from wheelhouse_resolver.installers.modulefile import DIALECTS, dynamic_modulefile, static_modulefile
+from wheelhouse_resolver.installers.pip_config import static_configs
+from wheelhouse_resolver.installers.static_files import write_static_configs
 from wheelhouse_resolver.installers.template_files import filled, template, template_path
 from wheelhouse_resolver.site.model import Site
 
 SITE = Site.default("/w")
+
+#: The templates of module files.
+PARTS = ("head", "static", "file", "xdg", "dynamic", "foot")
 
 
 def with_file(path: str, *options: str) -> Site:
@@ -107,6 +113,29 @@ def test_the_same_site_gives_the_same_file(dialect: str) -> None:
     assert len({static_modulefile(SITE, "nix", dialect, "/pip") for _ in range(3)}) == 1
 
 
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ('cache-dir = "~/cache"', "[uv] cache-dir: '~/cache' is not an absolute path"),
+        ('cache-dir = "cache"', "[uv] cache-dir: 'cache' is not an absolute path"),
+        ('cache-dir = "${SCRATCH:-/tmp}/x"', "[uv] cache-dir: holds a $ that is not of $NAME or ${NAME}"),
+        ('cache-dir = "/x/$(id -u)"', "[uv] cache-dir: holds a $"),
+        ('cache-dir = "/x\\ny"', "newline"),
+        ('cache-dir = ""', "[uv] cache-dir: must not be empty"),
+        ("cache-dir = 1", "[uv] cache-dir: must be a string"),
+        ('link-mode = "copi"', "[uv] link-mode: unknown value 'copi': did you mean 'copy'?"),
+        ("python-downloads = false", "[uv] python-downloads: must be a string"),
+        ('cache_dir = "/x"', "[uv]: unknown key 'cache_dir': did you mean 'cache-dir'?"),
+    ],
+)
+def test_a_uv_table_that_is_wrong_is_an_error_that_names_key_and_file(table: str, problem: str) -> None:
+    site = Site.parse(f'root = "/w"\n[uv]\n{table}\n', "/etc/site.toml")
+    with pytest.raises(SiteFileError) as caught:
+        static_modulefile(site, None, "lmod", "/pip")
+    assert str(caught.value).startswith("/etc/site.toml: ")
+    assert problem in str(caught.value)
+
+
 def lua_problem(path: Path) -> str:
     """What the Lua compilers of this machine say of the file at *path*."""
     found = [each for each in ("luac5.1", "luac5.3", "luac5.4", "luac") if shutil.which(each)]
@@ -125,7 +154,7 @@ def tcl_problem(path: Path) -> str:
     script = """
         set text [read [open [lindex $argv 0]]]
         if {![info complete $text]} { puts "not complete" }
-        foreach name {module-whatis family conflict push pushenv prepend-path source-sh} {
+        foreach name {module-whatis family conflict push pushenv prepend-path source-sh setenv value_in} {
             proc $name args {}
         }
         proc module-info args { return 0 }
@@ -143,14 +172,16 @@ def tcl_problem(path: Path) -> str:
 class TestTemplates:
     """Each is a file of its own language, placeholders included."""
 
-    @pytest.mark.parametrize("name", ["head", "foot", "static", "dynamic"])
+    @pytest.mark.parametrize("name", PARTS)
     def test_lua(self, name: str) -> None:
         assert lua_problem(Path(template_path(f"{name}.lua"))) == ""
 
-    @pytest.mark.parametrize("name", ["head", "foot", "static", "dynamic"])
+    @pytest.mark.parametrize("name", PARTS)
     def test_tcl(self, name: str, tmp_path: Path) -> None:
         # An array is made from pairs: each is given one.
-        text = re.sub(r'array set \w+ \{"@\w+@"', r"\g<0> generic", template(f"{name}.tcl"))
+        text = "set chosen {}\n" + re.sub(
+            r'array set \w+ \{"@\w+@"', r"\g<0> generic", template(f"{name}.tcl")
+        )
         (tmp_path / "x.tcl").write_text(text)
         assert tcl_problem(tmp_path / "x.tcl") == ""
 
@@ -165,7 +196,7 @@ class TestTemplates:
         assert subprocess.run(command, stderr=subprocess.PIPE).stderr == b""
 
     def test_all_of_them_are_looked_at(self) -> None:
-        names = {f"{name}.{end}" for name in ("head", "foot", "static", "dynamic") for end in ("lua", "tcl")}
+        names = {f"{name}.{end}" for name in PARTS for end in ("lua", "tcl")}
         assert {*os.listdir(template_path(""))} == {*names, "hook.sh", "hook.fish", "evaluate.sh"}
 
     @pytest.mark.parametrize("value", ['"@layer@"', "\\1 \\g<0> {x} %s", ""])
@@ -202,10 +233,13 @@ class TestCommandLine:
             "--root",
             str(root),
         ]
-        done = run_cli(*asked)
         site = Site.default(root)
-        assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout == static_modulefile(site, "nix", dialect, "/pip")
+        done = run_cli(*asked)
+        assert (done.returncode, done.stderr) == (
+            0,
+            "warning: /pip holds no configuration of the form xdg yet\n",
+        )
+        assert done.stdout == static_modulefile(site, "nix", dialect, "/pip", form="xdg")
         assert run_cli(*asked, "--output", tmp_path / "x").stdout == ""
         assert (tmp_path / "x").read_text() == done.stdout
 
@@ -214,6 +248,38 @@ class TestCommandLine:
         done = run_cli("modulefile", "--dialect", dialect, "--dynamic", "--layer", "none", "--root", root)
         command = [sys.executable, "-m", "wheelhouse_resolver"]
         assert done.stdout == dynamic_modulefile(Site.default(root), None, dialect, command)
+
+    @pytest.mark.parametrize(
+        ("there", "more", "form", "warned"),
+        [
+            (("file",), (), "file", False),
+            (("xdg",), (), "xdg", False),
+            (("file", "xdg"), (), "xdg", False),
+            (("file", "xdg"), ("--form", "file"), "file", False),
+            (("file",), ("--form", "xdg"), "xdg", True),
+        ],
+        ids=str,
+    )
+    def test_it_is_of_the_form_that_is_there(
+        self,
+        there: tuple[str, ...],
+        more: tuple[str, ...],
+        form: str,
+        warned: bool,
+        root: Path,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        site, place = Site.default(root), str(tmp_path / "etc")
+        for each in there:
+            assert [*write_static_configs(static_configs(site), place, each)]
+        asked = ["modulefile", "--dialect", "tcl", "--static", place, "--layer", "nix", "--root", str(root)]
+        assert main([*asked, *more]) == 0
+        written = capsys.readouterr()
+        assert written.out == static_modulefile(site, "nix", "tcl", place, form=form)
+        assert ("XDG_CONFIG_DIRS" in written.out) == (form == "xdg")
+        assert ("PIP_CONFIG_FILE" in written.out) == (form == "file")
+        assert bool(written.err) == warned
 
     def test_the_detected_layer_is_the_default(self, root: Path) -> None:
         environ = clean_environ(WHEELHOUSE_LAYER="gentoo")
@@ -225,9 +291,14 @@ class TestCommandLine:
         [
             (["--static", "/a\nb", "--layer", "nix"], "--static"),
             (["--static", "/a:b", "--layer", "nix"], "colon"),
+            (
+                ["--static", "/a:b", "--layer", "nix", "--dialect", "lmod"],
+                "XDG_CONFIG_DIRS is split at colons",
+            ),
             (["--static", "/pip", "--layer", "zzz"], "zzz"),
             (["--layer", "nix"], "required"),
             (["--static", "/pip", "--dynamic"], "not allowed"),
+            (["--dynamic", "--form", "xdg"], "--form goes with --static"),
         ],
     )
     def test_bad_input_is_an_error_of_one_line(self, more: list[str], problem: str, root: Path) -> None:

@@ -325,9 +325,7 @@ REAL_SEARCH: Mapping[str, tuple[str, ...]] = MappingProxyType(
 class TestStatic:
     def test_one_file_for_every_layer_and_arch_of_the_built_in_site(self, tmp_path: Path) -> None:
         found = static_configs(make_tree(tmp_path, {}))
-        assert sorted(found) == sorted(
-            f"pip-{'-'.join(reversed(label.split('/')))}.conf" for label in BUILTIN_LABELS
-        )
+        assert sorted(found) == sorted("-".join(reversed(label.split("/"))) for label in BUILTIN_LABELS)
 
     def test_two_kinds_of_host_whose_files_would_have_one_name_are_refused(self, tmp_path: Path) -> None:
         site = Site.parse(
@@ -348,7 +346,7 @@ class TestStatic:
         )
         with pytest.raises(UnsafeValueError) as caught:
             static_configs(site)
-        assert "cannot write the file 'pip-x86-64-v3-gentoo.conf' safely: " in str(caught.value)
+        assert "cannot write the class of hosts 'x86-64-v3-gentoo' safely: " in str(caught.value)
         assert "v3-gentoo/x86-64" in str(caught.value)
         assert "gentoo/x86-64-v3" in str(caught.value)
 
@@ -356,40 +354,40 @@ class TestStatic:
         site = Site(str(tmp_path), layers=REAL_LAYERS, search=REAL_SEARCH)
         found = static_configs(site, keep_missing=True)
         assert sorted(found) == [
-            "pip-avx-gentoo2020.conf",
-            "pip-avx-nix.conf",
-            "pip-avx2-gentoo2020.conf",
-            "pip-avx2-nix.conf",
-            "pip-avx512-gentoo2020.conf",
-            "pip-avx512-nix.conf",
-            "pip-generic-gentoo2020.conf",
-            "pip-generic-gentoo2023.conf",
-            "pip-generic-nix.conf",
-            "pip-generic.conf",
-            "pip-sse3-gentoo2020.conf",
-            "pip-sse3-nix.conf",
-            "pip-x86-64-v3-gentoo2023.conf",
-            "pip-x86-64-v4-gentoo2023.conf",
+            "avx-gentoo2020",
+            "avx-nix",
+            "avx2-gentoo2020",
+            "avx2-nix",
+            "avx512-gentoo2020",
+            "avx512-nix",
+            "generic",
+            "generic-gentoo2020",
+            "generic-gentoo2023",
+            "generic-nix",
+            "sse3-gentoo2020",
+            "sse3-nix",
+            "x86-64-v3-gentoo2023",
+            "x86-64-v4-gentoo2023",
         ]
         labels = {
             name: [url.removeprefix(f"file://{tmp_path}/") for url in config.find_links]
             for name, config in found.items()
         }
-        assert labels["pip-x86-64-v4-gentoo2023.conf"] == [
+        assert labels["x86-64-v4-gentoo2023"] == [
             "gentoo2023/x86-64-v4",
             "gentoo2023/x86-64-v3",
             "gentoo2023/generic",
             "generic",
         ]
-        assert labels["pip-avx2-gentoo2020.conf"] == [
+        assert labels["avx2-gentoo2020"] == [
             "gentoo2020/avx2",
             "gentoo/avx2",
             "gentoo2020/generic",
             "gentoo/generic",
             "generic",
         ]
-        assert labels["pip-avx-nix.conf"] == ["nix/avx", "nix/generic", "generic"]
-        assert labels["pip-generic.conf"] == ["generic"]
+        assert labels["avx-nix"] == ["nix/avx", "nix/generic", "generic"]
+        assert labels["generic"] == ["generic"]
 
     @pytest.mark.parametrize("flag", [{}, {"offline": True}, {"keep_missing": True}], ids=str)
     def test_each_is_what_a_host_of_that_layer_and_arch_gets(
@@ -400,9 +398,9 @@ class TestStatic:
             Path(directory.path).mkdir(parents=True)
         found = static_configs(site, **flag)
         hosts = {
-            "pip-generic.conf": Host(),
+            "generic": Host(),
             **{
-                f"pip-{layer.name_of(arch)}-{layer.name}.conf": Host(arch=arch, layer=layer.name)
+                f"{layer.name_of(arch)}-{layer.name}": Host(arch=arch, layer=layer.name)
                 for layer in REAL_LAYERS
                 for arch in ("generic", *layer.archs)
             },

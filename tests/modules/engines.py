@@ -96,7 +96,7 @@ class Engine:
                 f"echo $? >{note}.code",
                 f"/usr/bin/env -0 >{note}.env",
             ]
-        base = {k: v for k, v in clean_environ().items() if not k.startswith((*_STATE, "PIP_"))}
+        base = {k: v for k, v in clean_environ().items() if not k.startswith((*_STATE, "PIP_", "UV_"))}
         base |= {"MODULEPATH": str(directory), "LC_ALL": locale, "LMOD_PAGER": "none", "MODULES_PAGER": ""}
         done = subprocess.run(
             ["bash", "--norc", "--noprofile", "-c", "\n".join(script)],

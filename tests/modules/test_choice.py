@@ -20,7 +20,7 @@ from wheelhouse_resolver.errors import CpuinfoError, UnknownArchError
 from wheelhouse_resolver.host.cpu import archs_of, captured_cpu
 from wheelhouse_resolver.host.detect import Host, detect_host
 from wheelhouse_resolver.installers.modulefile import DIALECTS, static_modulefile
-from wheelhouse_resolver.installers.pip_config import config_filename, pip_config, static_configs
+from wheelhouse_resolver.installers.pip_config import class_name, pip_config, static_configs
 from wheelhouse_resolver.site.layout import Layer
 from wheelhouse_resolver.site.microarchitectures import vocabulary
 from wheelhouse_resolver.site.model import Site
@@ -165,7 +165,7 @@ def check(answer: Answer, site: Site, host: Host) -> None:
 def paths_of(site: Site) -> dict[str, list[str]]:
     """The directories in each file of `pip-conf --all`."""
     return {
-        config_filename(site.layer(kind.layer), kind): [each.path for each in kind.search_path]
+        f"pip-{class_name(site.layer(kind.layer), kind)}.conf": [each.path for each in kind.search_path]
         for kind in site.host_kinds()
     }
 

@@ -9,16 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.factories import BUILTIN_LABELS, make_tree
-from tests.modules.engines import Engine, Opens, Step, engine_of
-from wheelhouse_resolver.installers.modulefile import dynamic_modulefile, static_modulefile
-from wheelhouse_resolver.installers.pip_config import static_configs
+from tests.factories import make_tree
+from tests.modules.engines import Engine, Opens, Step
+from tests.modules.house import CPUINFO, HOSTILE, House
+from wheelhouse_resolver.installers.modulefile import dynamic_modulefile
 from wheelhouse_resolver.site.model import Site
-
-CPUINFO = Path(__file__).parent.parent / "data" / "cpuinfo"
-
-#: What a path may hold that means something to Lua, Tcl or a shell. (Tcl's engine cannot keep a colon.)
-HOSTILE = 'm o\'d "q" $HOME ${x} [exit 1] {y ; #h ünïcode \\n back\\slash `id` %41 *?~&|<>()!'
 
 #: What a module may change.
 NAMES = (
@@ -33,61 +28,6 @@ OWN = {
     "WHEELHOUSE_LAYER": "none",
     "WHEELHOUSE_ROOT": "/home/me/wheels",
 }
-
-
-@pytest.fixture(params=["lmod", "modules"])
-def engine(request: pytest.FixtureRequest) -> Engine:
-    return engine_of(request.param)
-
-
-class House:
-    """A wheelhouse, its configurations and its module files, below one directory.
-
-    The node is a Haswell (avx2) until a test says otherwise.
-    """
-
-    def __init__(self, base: Path, engine: Engine, name: str = "sw") -> None:
-        self.engine = engine
-        self.site = make_tree(
-            base / name / "wheels", {label: ["demo-1.0-py3-none-any.whl"] for label in BUILTIN_LABELS}
-        )
-        self.pip = base / name / "pip"
-        self.pip.mkdir()
-        for file, config in static_configs(self.site).items():
-            (self.pip / file).write_text(config.render())
-        self.cpuinfo = base / name / "cpuinfo"
-        self.cpu("intel-haswell")
-        self.modules = base / "modules"
-        for layer in ("nix", "gentoo", None):
-            self.add(f"wheelhouse/{layer or 'none'}", self.static(layer))
-        # Where each layer's module is another one, not another version of the same.
-        self.add("wh-nix/1", self.static("nix"))
-        self.add("wh-gentoo/1", self.static("gentoo"))
-
-    def cpu(self, name: str) -> None:
-        shutil.copyfile(CPUINFO / f"{name}.txt", self.cpuinfo)
-
-    def static(self, layer: str | None) -> str:
-        return static_modulefile(
-            self.site, layer, self.engine.dialect, str(self.pip), cpuinfo=str(self.cpuinfo)
-        )
-
-    def add(self, module: str, text: str) -> None:
-        self.engine.path_of(self.modules, module).write_text(text, encoding="utf-8")
-
-    def run(self, *lines: str, locale: str = "C.UTF-8", **environ: str) -> list[Step]:
-        return self.engine.session(self.modules, *lines, environ=environ, locale=locale)
-
-    def loaded(self, layer: str, arch: str) -> dict[str, str | None]:
-        """The variables while the static module of *layer* is loaded."""
-        return {
-            "PIP_CONFIG_FILE": f"{self.pip}/pip-{arch}-{layer}.conf",
-            "PIP_FIND_LINKS": None,
-            "UV_FIND_LINKS": None,
-            "WHEELHOUSE_ARCH": arch,
-            "WHEELHOUSE_LAYER": layer,
-            "WHEELHOUSE_ROOT": self.site.root,
-        }
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ def module_of(engine: Engine, site: Site, tmp_path: Path) -> Mapping[str, str]:
     pip = tmp_path / "pip"
     pip.mkdir()
     for name, config in static_configs(site).items():
-        (pip / name).write_text(config.render())
+        (pip / f"pip-{name}.conf").write_text(config.render())
     modules = tmp_path / "modules"
     text = static_modulefile(site, "gentoo", engine.dialect, str(pip))
     engine.path_of(modules, "wheelhouse/gentoo").write_text(text, encoding="utf-8")

@@ -9,6 +9,7 @@ import pytest
 
 from tests.factories import clean_environ, run_cli
 from wheelhouse_resolver.errors import NoWheelhouseError, SiteFileError
+from wheelhouse_resolver.installers.uv_table import offered_variables
 from wheelhouse_resolver.site import config
 from wheelhouse_resolver.site.create import site_template
 from wheelhouse_resolver.site.layout import BUILTIN_LADDER, BUILTIN_LAYERS
@@ -244,6 +245,7 @@ def test_the_templates_examples_are_a_valid_site_that_shows_every_key() -> None:
     }
     assert site.search == {"avx512": ("avx512", "avx2")}
     assert set(site.pip) == {"constraint", "only-binary", "disable-pip-version-check"}
+    assert set(offered_variables(site)) == {"UV_CACHE_DIR", "UV_LINK_MODE", "UV_PYTHON_DOWNLOADS"}
 
 
 def test_init_writes_the_template(tmp_path: Path) -> None:

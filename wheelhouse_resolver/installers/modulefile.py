@@ -1,7 +1,7 @@
 """Module files for Lmod and Environment Modules, from the templates in `templates/`.
 
 A static module file decides the arch in the module language, from a table that is generated here from the
-site's ladder, and names one of the files that `pip-conf --all` wrote: no Python starts. A dynamic one
+site's ladder, and names one of the places that `pip-conf --all` wrote: no Python starts. A dynamic one
 evaluates what `pip-conf --format sh` prints at each load.
 """
 
@@ -15,8 +15,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from wheelhouse_resolver.errors import UnsafeValueError
-from wheelhouse_resolver.installers.pip_config import config_filename
+from wheelhouse_resolver.installers.pip_config import class_name
+from wheelhouse_resolver.installers.static_files import check_directory, needed_files, place_of
 from wheelhouse_resolver.installers.template_files import filled, template, template_path
+from wheelhouse_resolver.installers.uv_table import offered_variables
 from wheelhouse_resolver.site.cpu_requirements import requirements_for
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 from wheelhouse_resolver.utils.text import invalid_character
@@ -42,29 +44,49 @@ _WIDTH = 100
 
 
 def static_modulefile(
-    site: Site, layer: str | None, dialect: str, directory: str, *, cpuinfo: str = "/proc/cpuinfo"
+    site: Site,
+    layer: str | None,
+    dialect: str,
+    directory: str,
+    *,
+    form: str = "file",
+    cpuinfo: str = "/proc/cpuinfo",
 ) -> str:
-    """A module file that picks the right file of `pip-conf --all --output-dir DIRECTORY` for its host.
+    """A module file that picks for its host what `pip-conf --all --form FORM --output-dir DIRECTORY` wrote.
 
     layer:   whose module file it is; None: for hosts without a layer.
+    form:    one of `pip_config.STATIC_FORMS`.
     cpuinfo: where the CPU is read from.
 
-    Raises `UnsafeValueError`, `UnknownLayerError`.
+    Raises `UnsafeValueError`, `UnknownLayerError`, `SiteFileError`.
     """
     chosen = site.layer(layer)
     directory = os.path.abspath(directory)
     _check("--static", directory, dialect)
+    check_directory(directory, form, "--static")
     ours = site._replace(options=_options(site))
+    classes = classes_of(site, chosen)
+    offered = offered_variables(site)
     values = {
         "directory": directory,
         "cpuinfo": cpuinfo,
         "levels": _items(list(_levels(site)), dialect),
         "own": _items(chosen.archs if chosen else (), dialect),
-        "files": _items(_files(site, chosen), dialect),
-        "write_command": ours.command("pip-conf", "--all", "--output-dir", directory),
+        "files": _items({archs: place_of(name, form) for archs, name in classes.items()}, dialect),
+        "needed": _items(needed_files(form), dialect),
+        "write_command": ours.command("pip-conf", "--all", "--form", form, "--output-dir", directory),
+        "offered": _items(offered, dialect),
         "called": _items(_called(site, chosen), dialect),
     }
-    return _modulefile("static", site, layer, dialect, values)
+    return _modulefile(("static", form), site, layer, dialect, values)
+
+
+def classes_of(site: Site, layer: Layer | None) -> dict[str, str]:
+    """The archs of *layer* that a host can run, low to high -> the name of the class of such hosts."""
+    if layer is None:
+        return {"": class_name(None, site.host_kinds()[0])}
+    kinds = site.kinds_by_archs(layer)
+    return {" ".join(archs): class_name(layer, kind) for archs, kind in kinds.items()}
 
 
 def dynamic_modulefile(
@@ -95,7 +117,7 @@ def dynamic_modulefile(
     else:
         words.insert(0, template_path("evaluate.sh"))
         values = {"command": _Code(" ".join(_word(word, dialect) for word in words))}
-    return _modulefile("dynamic", site, layer, dialect, values)
+    return _modulefile(("dynamic",), site, layer, dialect, values)
 
 
 class _Code(str):
@@ -104,7 +126,9 @@ class _Code(str):
     __slots__ = ()
 
 
-def _modulefile(kind: str, site: Site, layer: str | None, dialect: str, values: Mapping[str, str]) -> str:
+def _modulefile(
+    parts: Sequence[str], site: Site, layer: str | None, dialect: str, values: Mapping[str, str]
+) -> str:
     options = _options(site)
     pairs = [(_VARIABLES[name], value) for name, value in zip(options[::2], options[1::2], strict=True)]
     for name, value in (("the root", site.root), *pairs):
@@ -119,7 +143,7 @@ def _modulefile(kind: str, site: Site, layer: str | None, dialect: str, values: 
     given = {**common, **values}
     code = {k: v if isinstance(v, _Code) else _word(v, dialect) for k, v in given.items()}
     suffix = "lua" if dialect == "lmod" else "tcl"
-    return filled("".join(template(f"{part}.{suffix}") for part in ("head", kind, "foot")), code)
+    return filled("".join(template(f"{part}.{suffix}") for part in ("head", *parts, "foot")), code)
 
 
 def _options(site: Site) -> tuple[str, ...]:
@@ -140,14 +164,6 @@ def _levels(site: Site) -> Iterator[dict[str, Any]]:
             "ways": [way._asdict() for way in requirements_for(arch)],
             "lower": site.archs_up_to(arch),
         }
-
-
-def _files(site: Site, layer: Layer | None) -> dict[str, str]:
-    """The archs of *layer* that a host can run, low to high -> the configuration for such hosts."""
-    if layer is None:
-        return {"": config_filename(None, site.host_kinds()[0])}
-    kinds = site.kinds_by_archs(layer)
-    return {" ".join(archs): config_filename(layer, kind) for archs, kind in kinds.items()}
 
 
 def _called(site: Site, layer: Layer | None) -> dict[str, str]:

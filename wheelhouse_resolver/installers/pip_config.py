@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wheelhouse_resolver.errors import UnsafeValueError
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 
 #: What `PipConfig.render` can write.
 FORMATS = ("ini", "sh", "csh", "fish", "json", "uv", "uv-find-links")
+
+#: How `static_files` can write it.
+STATIC_FORMS = ("file", "xdg")
+
+#: How the comment of every configuration begins.
+COMMENT = "wheelhouse of layer"
 
 #: The options that name files, or URLs instead.
 _FILES = frozenset({"build-constraint", "constraint", "find-links", "requirement"})
@@ -129,40 +135,21 @@ def class_name(layer: Layer | None, kind: HostKind) -> str:
     return f"{'+'.join(map(layer.name_of, (kind.arch, *kind.also)))}-{layer.name}"
 
 
-def config_filename(layer: Layer | None, kind: HostKind) -> str:
-    """The name of the static configuration for a class of hosts: `pip-<class_name>.conf`."""
-    return f"pip-{class_name(layer, kind)}.conf"
-
-
 def static_configs(site: Site, *, offline: bool = False, keep_missing: bool = False) -> dict[str, PipConfig]:
-    """One configuration for every kind of host that *site* can have, by `config_filename`.
+    """One configuration for every kind of host that *site* can have, by `class_name`.
 
     Raises `UnsafeValueError` where two have the same name, and as `pip_config` does.
     """
     listing.check_root(site)
     kinds: dict[str, HostKind] = {}
     for kind in reversed(site.host_kinds()):
-        name = config_filename(site.layer(kind.layer), kind)
+        name = class_name(site.layer(kind.layer), kind)
         if (other := kinds.setdefault(name, kind)).label != kind.label:
             both = f"{kind.label} and {other.label} would share it: rename a layer or its name of the arch"
-            raise UnsafeValueError("the file", name, both)
+            raise UnsafeValueError("the class of hosts", name, both)
     return {
         name: _for_search_path(site, kind.search_path, offline, keep_missing) for name, kind in kinds.items()
     }
-
-
-def write_static_configs(site: Site, directory: str, **options: bool) -> Iterator[tuple[str, bool]]:
-    """Write the `static_configs` of *site* into *directory*, made if missing, each atomically.
-
-    Yields each path with whether it was written; one with the same content is kept. Raises `OutputError`.
-    """
-    from wheelhouse_resolver.utils.filesystem import make_directory, write_text
-
-    configs = static_configs(site, **options)
-    make_directory(directory, shared=True)
-    for name, config in configs.items():
-        path = os.path.join(directory, name)
-        yield path, write_text(path, config.render(), shared=True)
 
 
 def _for_search_path(site: Site, search_path: SearchPath, offline: bool, keep_missing: bool) -> PipConfig:
@@ -177,8 +164,8 @@ def _for_search_path(site: Site, search_path: SearchPath, offline: bool, keep_mi
             raise UnsafeValueError(f"[pip.{name}]", name, "not a command of pip")
         else:
             commands.append((name, _settings(value, f"pip.{name}", links, False, always=False)))
-    where = f"layer {search_path.layer or 'none'}, arch {search_path.arch}"
-    comment = f"wheelhouse of {where}, most specific directory first"
+    where = f"{search_path.layer or 'none'}, arch {search_path.arch}"
+    comment = f"{COMMENT} {where}, most specific directory first"
     settings = _settings(options, "pip", links, offline, always=True)
     return PipConfig(comment, settings, tuple(commands), tuple(each.label for each in kept))
 

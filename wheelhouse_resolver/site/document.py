@@ -15,7 +15,7 @@ from wheelhouse_resolver.utils import cache, schema
 from wheelhouse_resolver.utils.schema import Findings, Pairs, Table, Tables, line, lines, whole_number
 
 #: Tables that other rooms read.
-_OTHER_ROOMS = ("publish", "build", "audit")
+_OTHER_ROOMS = ("publish", "build", "audit", "uv")
 
 
 def parse(text: str, source: str, *, root: str | None = None) -> dict[str, Any]:

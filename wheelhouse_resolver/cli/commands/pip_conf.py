@@ -7,8 +7,13 @@ import os
 from collections.abc import Mapping
 
 from wheelhouse_resolver.cli import options, output
-from wheelhouse_resolver.installers.pip_config import FORMATS, pip_config, write_static_configs
-from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.installers.pip_config import (
+    FORMATS,
+    STATIC_FORMS,
+    PipConfig,
+    pip_config,
+    static_configs,
+)
 
 _HINT = "see wheelhouse-resolver pip-conf --help"
 
@@ -33,9 +38,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("--keep-missing", "name directories that don't exist, too"),
         (
             "--all",
-            "write one INI file for every kind of host of the site into --output-dir, named "
-            "pip-ARCH-LAYER.conf, so that a module file needs no Python",
+            "write a configuration for every kind of host of the site into --output-dir, so that a module "
+            "file needs no Python",
         ),
+    )
+    parser.add_argument(
+        "--form",
+        choices=STATIC_FORMS,
+        help="what --all writes. xdg: a directory ARCH-LAYER for XDG_CONFIG_DIRS, with pip/pip.conf and "
+        "uv/uv.toml, which the user's own files beat; file (the default): pip-ARCH-LAYER.conf for "
+        "PIP_CONFIG_FILE, in place of the user's own",
     )
     parser.add_argument("--output-dir", metavar="DIR", help="where --all writes; made if missing")
     parser.add_argument(
@@ -45,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_examples(
         parser,
         ("a file for this host, for PIP_CONFIG_FILE", "pip-conf --output ~/pip.conf"),
-        ("one file for every kind of host", "pip-conf --all --output-dir etc/pip"),
+        ("for every kind of host, pip and uv", "pip-conf --all --form xdg --output-dir etc/wheelhouse"),
     )
 
 
@@ -54,7 +66,9 @@ def run(args: argparse.Namespace) -> int:
     if args.all != (args.output_dir is not None):
         raise options.UsageError("--all and --output-dir go together").with_hint(_HINT)
     if args.all and (args.output is not None or args.format != "ini"):
-        raise options.UsageError("--all writes INI files: leave out --output and --format").with_hint(_HINT)
+        raise options.UsageError("--all has --form: leave out --output and --format").with_hint(_HINT)
+    if args.form and not args.all:
+        raise options.UsageError("--form says what --all writes").with_hint(_HINT)
     site = options.site_of(args)
     if args.view is not None:
         site = site._replace(root=os.path.abspath(args.view))
@@ -63,13 +77,18 @@ def run(args: argparse.Namespace) -> int:
 
         output.warn(str(problem) for _, problem in site_problems(site, os.environ))
     flags = {"offline": args.offline, "keep_missing": args.keep_missing}
-    if args.all:
-        return _write_all(site, args.output_dir, flags)
-    config = pip_config(site, options.searching_host_of(args, site), **flags)
-    if site.pip and args.format.startswith("uv"):
+    constraints = None
+    if site.pip and (args.format.startswith("uv") or args.form == "xdg"):
         from wheelhouse_resolver.selection.uv_constraints import constraints_for_uv
 
-        config = config._replace(constraints=constraints_for_uv(site))
+        constraints = constraints_for_uv(site)
+    if args.all:
+        configs = static_configs(site, **flags)
+        whole = {name: each._replace(constraints=constraints) for name, each in configs.items()}
+        return _write_all(whole, args.output_dir, args.form or "file")
+    config = pip_config(site, options.searching_host_of(args, site), **flags)._replace(
+        constraints=constraints
+    )
     output.warn(config.left_out(args.format))
     if not config.find_links:
         output.warn([f"no directory of this host's search path exists below {site.root}"])
@@ -77,15 +96,21 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _write_all(site: Site, directory: str, flags: Mapping[str, bool]) -> int:
+def _write_all(configs: Mapping[str, PipConfig], directory: str, form: str) -> int:
+    from wheelhouse_resolver.installers import static_files
+
     done: list[bool] = []
 
     def totals() -> str:
         return f"{output.count(sum(done), 'file')} written, {len(done) - sum(done)} kept"
 
+    if form == "xdg":
+        output.warn(dict.fromkeys(line for config in configs.values() for line in config.left_out("uv")))
     with output.interruptible(lambda: f"{totals()}; run it again to continue"):
-        for path, written in write_static_configs(site, directory, **flags):
+        for path, written in static_files.write_static_configs(configs, directory, form):
             print(f"{'wrote' if written else 'kept '} {path}")
             done.append(written)
+    for path in static_files.stale_places(configs, directory, form):
+        output.warn([f"{path} is for no kind of host that the site has now: remove it"])
     print(totals())
     return 0

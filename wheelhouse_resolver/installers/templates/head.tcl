@@ -14,6 +14,12 @@ conflict wheelhouse
 # module that is unloaded notes it, for this process only, for the one that is loaded in its place.
 proc noted {variable} { return [list _wheelhouse_was_set_$variable _wheelhouse_before_$variable] }
 
+# The value of a variable; empty if it has none.
+proc value_in {variable} {
+    global env
+    return [expr {[info exists env($variable)] ? $env($variable) : {}}]
+}
+
 # What was set before this module, in a swap too; empty if nothing was.
 proc value_of {variable} {
     global env
@@ -21,7 +27,7 @@ proc value_of {variable} {
     if {[info exists env($was_set)] && $env($was_set) ne {}} {
         return [expr {$env($was_set) ? $env($before) : {}}]
     }
-    return [expr {[info exists env($variable)] ? $env($variable) : {}}]
+    return [value_in $variable]
 }
 
 proc push {variable value} {

@@ -2,7 +2,7 @@
 -- all below it that a CPU of it has, too.
 local levels = { "@levels@" }
 local own = { "@own@" } -- those that have directories here
-local files = { "@files@" } -- which of these a host has -> the configuration file for it
+local files = { "@files@" } -- which of these a host has -> what is below the directory for it
 local called = { "@called@" } -- every name that an override may use -> the level's name
 local directory = "@directory@"
 
@@ -74,7 +74,7 @@ local function has(host, way)
   return true
 end
 
--- The level that counts for this host, the file for it, and a warning.
+-- The level that counts for this host, the path of its configuration, and a warning.
 local function choose()
   local host, runs, able, by_name, highest = cpu(), {}, {}, {}, nil
   for _, level in ipairs(levels) do
@@ -109,18 +109,40 @@ local function choose()
   return highest and highest.name or "generic", directory .. "/" .. files[table.concat(here, " ")], warning
 end
 
-local arch, file, warning = "", "", nil
+local arch, chosen, warning = "", "", nil
 if mode() == "load" or mode() == "show" then
-  arch, file, warning = choose()
+  arch, chosen, warning = choose()
 end
 if mode() == "load" and warning then
   -- Not LmodWarning: that makes `module load` fail for a shell, and a job with `set -e` end. Not LmodMessage:
   -- that says nothing where LMOD_QUIET is set.
   io.stderr:write("wheelhouse: warning: " .. warning .. "\n")
 end
-if mode() == "load" and not isFile(file) then
-  LmodError("wheelhouse: " .. file .. " does not exist; write it with " .. "@write_command@")
+for _, name in ipairs({ "@needed@" }) do
+  if mode() == "load" and not isFile(chosen .. name) then
+    LmodError("wheelhouse: " .. chosen .. name .. " does not exist; write it with " .. "@write_command@")
+  end
 end
+
+-- What users may set themselves, where they have not: text, the name of a variable, text, ... of each. Nothing,
+-- where a variable is not set. Of ours, nothing outlasts the module; what they set later does.
+for name, parts in pairs({ "@offered@" }) do
+  local note, value, known = "WHEELHOUSE_OWN_" .. name, "", true
+  for number, part in ipairs(parts) do
+    if number % 2 == 0 then part = os.getenv(part) or "" end
+    known = known and (number % 2 == 1 or part ~= "")
+    value = value .. part
+  end
+  known = known and (#parts == 1 or value:sub(1, 1) == "/")
+  local before, ours = os.getenv(name) or "", os.getenv(note)
+  if mode() == "unload" then
+    if ours and before == ours then setenv(name, ours) end
+    if ours then setenv(note, ours) end
+  elseif before == "" and known then
+    setenv(name, value)
+    setenv(note, value)
+  end
+end
+
 -- pushenv: unloading gives back what was set before.
-pushenv("PIP_CONFIG_FILE", file)
 pushenv("WHEELHOUSE_ARCH", arch)

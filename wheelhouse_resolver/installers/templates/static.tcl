@@ -2,7 +2,7 @@
 # all below it that a CPU of it has, too.
 set levels {"@levels@"}
 set own {"@own@"} ;# those that have directories here
-array set files {"@files@"} ;# which of these a host has -> the configuration file for it
+array set files {"@files@"} ;# which of these a host has -> what is below the directory for it
 array set called {"@called@"} ;# every name that an override may use -> the level's name
 set directory "@directory@"
 
@@ -68,7 +68,7 @@ proc has {way} {
     return 1
 }
 
-# The level that counts for this host, the file for it, and a warning.
+# The level that counts for this host, the path of its configuration, and a warning.
 proc choose {} {
     global levels own files called directory
     cpu
@@ -108,18 +108,45 @@ proc choose {} {
 }
 
 set arch {}
-set file {}
+set chosen {}
 set warning {}
 if {[module-info mode load] || [module-info mode display]} {
-    lassign [choose] arch file warning
+    lassign [choose] arch chosen warning
 }
 if {[module-info mode load] && $warning ne {}} {
     puts stderr "wheelhouse: warning: $warning"
 }
-if {[module-info mode load] && ![file isfile $file]} {
-    set command "@write_command@"
-    error "wheelhouse: $file does not exist; write it with $command"
+foreach name {"@needed@"} {
+    if {[module-info mode load] && ![file isfile $chosen$name]} {
+        set command "@write_command@"
+        error "wheelhouse: $chosen$name does not exist; write it with $command"
+    }
 }
+
+# What users may set themselves, where they have not: text, the name of a variable, text, ... of each. Nothing,
+# where a variable is not set. Of ours, nothing outlasts the module; what they set later does.
+foreach {name parts} {"@offered@"} {
+    set note WHEELHOUSE_OWN_$name
+    set value {}
+    set known 1
+    foreach {text variable} $parts {
+        append value [encoding convertfrom [encoding system] $text] [value_in $variable]
+        if {$variable ne {} && [value_in $variable] eq {}} { set known 0 }
+    }
+    if {[llength $parts] > 1 && ![string match /* $value]} { set known 0 }
+    if {[module-info mode unload]} {
+        set ours [value_in $note]
+        # The module that is loaded in this one's place would still see them: Modules unsets them later.
+        if {$ours ne {} && [value_in $name] eq $ours} {
+            setenv $name $ours
+            set env($name) {}
+        }
+        if {$ours ne {}} { setenv $note $ours }
+    } elseif {[value_in $name] eq {} && $known} {
+        setenv $name $value
+        setenv $note $value
+    }
+}
+
 # pushenv: unloading gives back what was set before.
-push PIP_CONFIG_FILE $file
 push WHEELHOUSE_ARCH $arch

@@ -1,0 +1,1 @@
+pushenv("PIP_CONFIG_FILE", chosen)

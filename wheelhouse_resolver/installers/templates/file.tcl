@@ -1,0 +1,1 @@
+push PIP_CONFIG_FILE $chosen

@@ -78,6 +78,9 @@ from wheelhouse_resolver.site.layout import Layer as Layer
 from wheelhouse_resolver.site.layout import SearchPath as SearchPath
 from wheelhouse_resolver.site.model import SearchingHost as SearchingHost
 from wheelhouse_resolver.site.model import Site as Site
+from wheelhouse_resolver.static_index.report import IndexObserver as IndexObserver
+from wheelhouse_resolver.static_index.report import IndexReport as IndexReport
+from wheelhouse_resolver.static_index.report import LeftOut as LeftOut
 from wheelhouse_resolver.tree.candidate import Candidate as Candidate
 from wheelhouse_resolver.tree.candidate import InvalidFilename as InvalidFilename
 from wheelhouse_resolver.tree.candidate import SourceArchive as SourceArchive
@@ -117,12 +120,15 @@ __all__ = [
     "FindingKind",
     "Host",
     "HostKind",
+    "IndexObserver",
+    "IndexReport",
     "Interpreter",
     "InvalidFilename",
     "InvalidRequirementError",
     "InvalidSiteError",
     "InvalidWheelError",
     "Layer",
+    "LeftOut",
     "Listing",
     "Locked",
     "Machine",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.selection.available import Listing, Scope
     from wheelhouse_resolver.selection.pick import Pick
     from wheelhouse_resolver.site.layout import Directory
+    from wheelhouse_resolver.static_index.report import IndexObserver, IndexReport
 
 
 def _each(items: Iterable[Any]) -> Iterable[Any]:
@@ -171,3 +172,30 @@ class Wheelhouse(Tree):
         from wheelhouse_resolver.audit.run import audit
 
         return audit(self.site, jobs=jobs, progress=progress)
+
+    def index(  # type: ignore[override]  # nobody looks for a site's place in a wheelhouse
+        self,
+        output: str | os.PathLike[str],
+        *,
+        metadata: bool = False,
+        glibc: tuple[int, int] | None = None,
+        jobs: int = 1,
+        observer: IndexObserver | None = None,
+    ) -> IndexReport:
+        """Write the static index into the directory *output*, or bring it up to date.
+
+        `output/<class>/<project>/index.html` for every kind of host, with relative links: a page lists what
+        policy would choose. Files that are as they were are not read again, pages that are right are not
+        written. Another run that writes the same index is waited for; a run that was killed is run again.
+
+        metadata: write a `.metadata` file beside each wheel as well. glibc: the C library of the hosts, such
+        as (2, 28); None: new enough for all wheels. jobs: how many processes read wheels (they are forked:
+        call it early). observer: is called as the run goes on.
+
+        What is broken is on no page; it is in the report's `left_out`. Raises `OutputError`, also for a
+        directory where no index may be.
+        """
+        from wheelhouse_resolver.static_index.index import write_index
+
+        place = output if isinstance(output, str) else output.__fspath__()
+        return write_index(self.site, place, observer=observer, jobs=jobs, metadata=metadata, glibc=glibc)

@@ -84,6 +84,7 @@ COMMANDS = {
     "verify": ("verify", "--offline", f"x{ESCAPE}.whl"),
     "pip-conf": ("pip-conf",),
     "view": ("view", "--output", "view"),
+    "index": ("index", "--output", "index", "--metadata"),
 }  # fmt: skip
 
 

@@ -117,11 +117,12 @@ def command_lines(root: Path, empty: Path, wheel: Path, out: Path) -> dict[str, 
         "lock": ("lock", "demo"),
         "audit": ("audit", "--jobs", "1"),
         "view": ("view", "--output", out / "view"),
+        "index": ("index", "--output", out / "index"),
         "withdraw": ("withdraw", NAME),
         "restore": ("restore", NAME),
         "restamp": ("restamp",),
     }
-    rest = {"pick", "avail", "why-not", "lock", "audit", "view", "withdraw", "restore", "restamp"}
+    rest = {"pick", "avail", "why-not", "lock", "audit", "view", "index", "withdraw", "restore", "restamp"}
     more = ("--root", root)
     return {key: [*map(str, (*line, *(more if line[0] in rest else ())))] for key, line in lines.items()}
 

@@ -137,6 +137,11 @@ _INTERRUPTED = [
     ),
     ("view --output v", "publishing.view _link", "1 link made, 0 kept, 0 removed; run it again to continue"),
     (
+        "index --jobs 1 --output i",
+        "static_index.run read_file",
+        "read 1 of 2 files; run it again to continue",
+    ),
+    (
         "pip-conf --all --output-dir d",
         "utils.filesystem write_text",
         "1 file written, 0 kept; run it again to continue",

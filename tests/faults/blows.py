@@ -8,9 +8,12 @@ from pathlib import Path
 
 from tests.faults.runner import Runner
 from tests.faults.trees import Case, contents, leftovers
+from tests.static_pages import assert_right, pages_below
 from tests.whole import content_of, wheels_below
 from wheelhouse_resolver import Site, Wheelhouse
 from wheelhouse_resolver.publishing import trash
+from wheelhouse_resolver.static_index.index import write_index
+from wheelhouse_resolver.tree.index_state import IndexState
 
 __all__ = [
     "BLOWS",
@@ -101,7 +104,8 @@ class Blow:
         else:
             lines = [line for line in ran.err.splitlines() if not line.startswith("hint: ")]
             assert lines, where
-            assert all(line.startswith(("error: ", "refused ")) for line in lines), where
+            begins = ("error: ", "refused ", *["warning: left out: "] * (ran.code == 1))
+            assert all(line.startswith(begins) for line in lines), where
             assert os.strerror(number) in ran.err, where
             assert "internal error" not in ran.err, where
             assert "cannot finish" not in ran.err, where
@@ -414,6 +418,81 @@ def lock_blow(tmp_path: Path) -> Blow:
     return FileBlow(case, ["lock", *wanted, "--output", tmp_path / "output/pylock.toml"], ("pylock.toml",))
 
 
+class IndexBlow(Blow):
+    """An index, of some wheels; others have come since, and some pages are gone or nobody's."""
+
+    #: Few kinds of hosts: each is another dozen of steps.
+    SITE = '[[layer]]\nname = "gentoo"\narchs = ["avx2"]\n'
+
+    def __init__(self, case: Case, command: Command, new: tuple[str, ...]) -> None:
+        super().__init__(case, command)
+        self.new = new
+        self.hashes: dict[tuple[str, int, int], str] = {}
+        config = case.base / "site.toml"
+        config.write_text(f"root = '{case.root}'\n{self.SITE}")
+        self.site = Site.load(config)
+        self.command = [*command, "--config", config]
+
+    @property
+    def output(self) -> Path:
+        return self.case.base / "index"
+
+    def prepare(self) -> None:
+        super().prepare()
+        shutil.rmtree(self.output, ignore_errors=True)
+        for name in self.new:
+            (self.case.root / name).rename(self.case.base / "aside")
+            (self.case.base / "aside").rename(self.case.base / Path(name).name)
+        assert write_index(self.site, str(self.output)).ok
+        for name in self.new:
+            (self.case.base / Path(name).name).rename(self.case.root / name)
+        (self.output / "generic/nobodys").mkdir()
+        (self.output / "generic/nobodys/index.html").write_text("by hand")
+        (self.output / "avx2-gentoo/demo1/index.html").unlink()
+
+    def pages(self) -> dict[str, str]:
+        return {str(page.relative_to(self.output)): page.read_text() for page in pages_below(self.output)}
+
+    def is_done(self) -> bool:
+        return self.pages() == self.expected
+
+    def check(self) -> None:
+        super().check()
+        assert_right(self.output, self.hashes)
+        state = IndexState.open(str(self.output))
+        for directory in self.site.directories() if state is not None else ():
+            names = state.all_names(directory) if state is not None else None
+            assert names is not None
+            if state is not None and state.fresh(directory):
+                assert sorted(names) == sorted(path.name for path in Path(directory.path).glob("*.whl"))
+
+    def learn(self, runner: Runner, without: tuple[str, ...]) -> float:
+        self.prepare()
+        ran = runner.run(*self.command, without=without)
+        assert (ran.code, ran.err) == (0, "")
+        self.expected = self.pages()
+        assert len(self.expected) == 3 * 2 + 1 + 3  # two projects everywhere, one in one class
+        self.check_done()
+        return ran.seconds
+
+    def check_done(self) -> None:
+        self.check()
+        assert self.is_done()
+        assert not (self.output / "generic/nobodys").exists()
+        assert os.listdir(self.output / ".drafts") == []
+
+
+def index_blow(tmp_path: Path) -> Blow:
+    case = Case(tmp_path)
+    for name in ("demo0-1.0-py3-none-any.whl", "demo1-1.0-py3-none-any.whl"):
+        case.standing("generic", name)
+    new = ("generic/demo0-1.1-py3-none-any.whl", "gentoo/avx2/demo2-1.0-cp311-cp311-linux_x86_64.whl")
+    for name in new:
+        label, _, filename = name.rpartition("/")
+        case.standing(label, filename, mark=name)
+    return IndexBlow(case, ["index", "--output", tmp_path / "index"], new)
+
+
 BLOWS = {
     "publish": publish_blow,
     "replace": replace_blow,
@@ -428,4 +507,5 @@ BLOWS = {
     "pip-conf": configs_blow,
     "pip-conf-xdg": xdg_blow,
     "lock": lock_blow,
+    "index": index_blow,
 }

@@ -283,6 +283,7 @@ def _warm_up() -> None:
                 ["restamp", "--retag"],
                 ["restamp", "--undo"],
                 ["view", "--output", str(base / "view")],
+                ["index", "--output", str(base / "index")],
                 ["withdraw", "demo-1.0-1000generic-py3-none-any.whl"],
                 ["restore", "demo-1.0-1000generic-py3-none-any.whl"],
                 ["pip-conf", "--all", "--output-dir", str(base / "conf")],

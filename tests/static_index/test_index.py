@@ -499,3 +499,12 @@ def test_what_was_read_is_kept_though_the_run_is_killed(
     report = house.index(jobs=3)
     assert (report.read, report.written) == (0, 33)
     assert listed(house.output, "generic") == {"demo": [PURE], "other-thing": [OTHER]}
+
+
+def test_the_paths_may_be_odd(tmp_path: Path) -> None:
+    odd = tmp_path / "a b%c#d?é"
+    site = make_tree(odd / "h'\"<&", {"generic": ["demo-1.0+local-py3-none-any.whl"]})
+    write_index(site, str(odd / "x y"))
+    assert_right(odd / "x y")
+    assert listed(odd / "x y", "avx-nix") == {"demo": ["demo-1.0+local-py3-none-any.whl"]}
+    assert IndexState.open(str(odd / "x y")) is not None

@@ -47,6 +47,7 @@ def test_nothing_else_lists_a_directory_of_the_wheelhouse(
         ["publish", wheel, "--to", "gentoo/avx2", "--rebuild"],
         ["restamp", "--retag"],
         ["view", "--output", tmp_path / "view"],
+        ["index", "--output", tmp_path / "index", "--metadata"],
         ["withdraw", "demo-1.0-400000avx2-cp311-cp311-linux_x86_64.whl"],
         ["restore", "demo-1.0-400000avx2-cp311-cp311-linux_x86_64.whl"],
     ):

@@ -39,6 +39,7 @@ COMMANDS = {
     "restore": "bring a withdrawn wheel back",
     "audit": "find where an installer's order would differ from policy",
     "restamp": "fix the stamps of an existing tree in place",
+    "index": "write static pages for every kind of host, from which pip and uv get what policy chooses",
     "view": "make a tree of links that carry the stamps, changing no wheel",
     "build": "build wheels from source with recipes, verify and publish them",
     "verify": "test wheels in fresh environments",
@@ -53,7 +54,7 @@ COMMANDS = {
 
 #: The commands that may run for long, over whole trees. (Not `lock`: a search of 8,000 rounds needs as little
 #: memory without looking for garbage.)
-_LONG = frozenset({"publish", "audit", "restamp", "view", "build", "verify"})
+_LONG = frozenset({"publish", "audit", "restamp", "index", "view", "build", "verify"})
 
 
 class InternalError(WheelhouseError, RuntimeError):

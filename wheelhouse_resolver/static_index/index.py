@@ -16,8 +16,6 @@ from wheelhouse_resolver.static_index.reading import project_of
 from wheelhouse_resolver.static_index.report import IndexObserver, IndexReport
 from wheelhouse_resolver.static_index.run import IndexOptions, running
 
-__all__ = ["update", "without", "write_index"]
-
 
 def write_index(
     site: Site,
@@ -28,7 +26,10 @@ def write_index(
     metadata: bool = False,
     glibc: tuple[int, int] | None = None,
 ) -> IndexReport:
-    """Make the index of *site* in the directory *output*, or bring it up to date: see `Wheelhouse.index`."""
+    """Make the index of *site* in the directory *output*, or bring it up to date: see `Wheelhouse.index`.
+
+    Raises `OutputError`, `UnsafeValueError` where two classes have one name, `WorkerKilledError`.
+    """
     with running(site, output, IndexOptions(metadata, glibc, jobs), observer) as run:
         return run.whole()
 

@@ -1,0 +1,85 @@
+"""`index`: static pages for every kind of host, which list what policy would choose."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from wheelhouse_resolver.cli import options, output
+from wheelhouse_resolver.cli.progress import bar
+from wheelhouse_resolver.errors import printable
+from wheelhouse_resolver.static_index.index import write_index
+from wheelhouse_resolver.static_index.report import IndexObserver, IndexReport
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `index`."""
+    parser.add_argument(
+        "--output", required=True, metavar="DIR", help="where the pages go, best in or beside the wheelhouse"
+    )
+    options.add_flags(
+        parser,
+        (
+            "--metadata",
+            "also write a .metadata file beside each wheel, for serving over HTTP; slows pip in find-links",
+        ),
+    )
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="processes that read wheels; one per processor, at most 8"
+    )
+    options.add_shared(parser, "json", "site")
+    options.add_examples(
+        parser,
+        ("make the index, or bring it up to date", "index --output /sw/wheelhouse/index"),
+        ("of another wheelhouse", "index --root /cvmfs/soft.example.org/wheelhouse --output ~/index"),
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run `index`. Exit code 1 when a file had to be left out."""
+    site = options.site_of(args)
+    jobs = args.jobs or min(8, len(os.sched_getaffinity(0)))
+    with _progress() as observer:
+        report = write_index(site, args.output, observer=observer, jobs=jobs, metadata=args.metadata)
+    if args.json:
+        output.print_json(report.to_dict())
+        return 0 if report.ok else 1
+    output.warn(f"left out: {each.path}: {each.problem}" for each in report.left_out)
+    if report.metadata:
+        found = output.count(report.metadata, ".metadata file")
+        remove = shlex.join(["find", site.root, "-name", "*.whl.metadata", "-delete"])
+        output.say(printable(f"{found} of an earlier --metadata left in the wheelhouse; to remove: {remove}"))
+    print(_totals(report))
+    return 0 if report.ok else 1
+
+
+def _totals(report: IndexReport) -> str:
+    tree = f"{output.count(report.files, 'file')} of {output.count(report.projects, 'project')}"
+    pages = f"{output.count(report.written, 'page')} written, {report.removed} removed"
+    return f"{tree}, {report.read} read; {pages}, for {output.count(report.classes, 'kind')} of host"
+
+
+@contextmanager
+def _progress() -> Iterator[IndexObserver]:
+    """A bar; and what an interrupt leaves."""
+    with bar("reading") as move:
+
+        class Observer(IndexObserver):
+            so_far = (0, 0)
+
+            def progress(self, done: int, total: int) -> None:
+                self.so_far = (done, total)
+                if move is not None:
+                    move(done, total)
+
+            def waiting(self) -> None:
+                output.say("another run is writing this index: waiting until it has ended", error=True)
+
+        observer = Observer()
+        with output.interruptible(
+            lambda: "read {} of {} files; run it again to continue".format(*observer.so_far)
+        ):
+            yield observer

@@ -16,18 +16,6 @@ from packaging.version import Version
 from wheelhouse_resolver.tree.candidate import Candidate, Installable, SourceArchive
 from wheelhouse_resolver.utils.urls import quoted_path
 
-__all__ = [
-    "Href",
-    "IndexedArchive",
-    "IndexedFile",
-    "IndexedWheel",
-    "PageEntry",
-    "page_entries",
-    "project_page",
-    "root_page",
-]
-
-
 class IndexedWheel(NamedTuple):
     """A wheel that a page may list.
 

@@ -16,6 +16,7 @@ from packaging.version import Version
 from wheelhouse_resolver.tree.candidate import Candidate, Installable, SourceArchive
 from wheelhouse_resolver.utils.urls import quoted_path
 
+
 class IndexedWheel(NamedTuple):
     """A wheel that a page may list.
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import subprocess
 from pathlib import Path
@@ -58,6 +59,34 @@ def test_what_a_format_cannot_say_is_a_warning(cli: Cli, root: Path, tmp_path: P
     assert first.startswith("warning: [pip.install]: only an INI file")
     assert second == f"warning: one===text ({tmp_path}/c.txt, line 1): uv compares no versions as text"
     assert 'constraint-dependencies = [\n    "two<2",\n]\n' in outcome.out
+
+
+@pytest.mark.parametrize("form", ["sh", "csh", "fish", "json"])
+def test_variables_name_a_file_for_uv(form: str, cli: Cli, root: Path, tmp_path: Path) -> None:
+    config, limits, written = (tmp_path / name for name in ("site.toml", "limits.txt", "it's.toml"))
+    limits.write_text("one===text\n")
+    config.write_text(f'root = "{root}"\n[pip]\nconstraint = "{limits}"\n')
+    shared = ("pip-conf", "--config", config, *GENTOO, "--format")
+    for _ in range(2):  # written, and kept
+        outcome = cli(*shared, form, "--uv-config", written)
+        said = f"warning: one===text ({limits}, line 1): uv compares no versions as text\n"
+        assert (outcome.code, outcome.err) == (0, said)
+        assert set(re.findall("UV_[A-Z_]+", outcome.out)) == {"UV_CONFIG_FILE"}
+        assert "PIP_FIND_LINKS" in outcome.out
+        assert cli(*shared, "uv").out == written.read_text()
+        written.chmod(0o444)
+        if form == "json":
+            assert json.loads(outcome.out)["UV_CONFIG_FILE"] == str(written)
+
+
+def test_a_file_for_uv_goes_with_variables(cli: Cli, root: Path, tmp_path: Path) -> None:
+    for arguments in (("--format", "uv"), (), ("--all", "--output-dir", tmp_path / "out")):
+        outcome = cli("pip-conf", "--root", root, *arguments, "--uv-config", tmp_path / "uv.toml")
+        assert outcome.code == 2
+        assert outcome.err.startswith("error: --uv-config goes with --format sh, csh, fish, json\n")
+    outcome = cli("pip-conf", "--root", root, *GENTOO, "--format", "sh", "--uv-config", tmp_path / "a\nb")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert os.listdir(tmp_path) == ["tree"]
 
 
 def test_no_directory_at_all_is_a_warning(cli: Cli, tmp_path: Path) -> None:

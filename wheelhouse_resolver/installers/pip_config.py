@@ -61,6 +61,7 @@ class PipConfig(NamedTuple):
     commands: of single commands (`[install]`, ...): they beat `[global]`.
     labels:   what the site calls the directories, which are the first of `find_links`.
     constraints: what the constraints files say, for uv, whose file cannot name them; None: not read yet.
+    uv_file:  the path of a file in the form `uv`, which the environment names; empty: uv gets variables.
     """
 
     comment: str
@@ -68,6 +69,7 @@ class PipConfig(NamedTuple):
     commands: tuple[tuple[str, tuple[Setting, ...]], ...] = ()
     labels: tuple[str, ...] = ()
     constraints: Constraints | None = None
+    uv_file: str = ""
 
     @property
     def find_links(self) -> tuple[str, ...]:
@@ -79,12 +81,14 @@ class PipConfig(NamedTuple):
 
         pip has no variables for single commands: see `left_out`.
         """
-        from wheelhouse_resolver.installers.uv_config import uv_variables
-
         found: dict[str, str] = {}
         for setting in self.settings:
             name = "PIP_" + setting.option.upper().replace("-", "_")
             found[name] = ("," if setting.option in _COMMAS else " ").join(setting.values)
+        if self.uv_file:
+            return {**found, "UV_CONFIG_FILE": self.uv_file}
+        from wheelhouse_resolver.installers.uv_config import uv_variables
+
         return found | uv_variables(self.settings)
 
     def left_out(self, form: str) -> list[str]:
@@ -96,7 +100,7 @@ class PipConfig(NamedTuple):
         lost = [
             f"[pip.{name}]: only an INI file has settings of single commands" for name, _ in self.commands
         ]
-        lost += uv_left_out(self.settings, self.constraints, file=form.startswith("uv"))
+        lost += uv_left_out(self.settings, self.constraints, file=bool(self.uv_file) or form.startswith("uv"))
         return lost
 
     def render(self, form: str = "ini") -> str:
@@ -244,8 +248,10 @@ def _ini(config: PipConfig) -> str:
 def _uv(config: PipConfig, *, find_links: bool) -> str:
     from wheelhouse_resolver.installers.uv_config import uv_file
 
-    comment, settings, _, labels, constraints = config
-    return uv_file(comment, settings, labels=labels, constraints=constraints, find_links=find_links)
+    given = config.constraints
+    return uv_file(
+        config.comment, config.settings, labels=config.labels, constraints=given, find_links=find_links
+    )
 
 
 def _shell(command: str, escapes: dict[str, str]) -> Callable[[PipConfig], str]:

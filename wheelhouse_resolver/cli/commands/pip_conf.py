@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 
 from wheelhouse_resolver.cli import options, output
+from wheelhouse_resolver.errors import UnsafeValueError
 from wheelhouse_resolver.installers.pip_config import (
     FORMATS,
     STATIC_FORMS,
@@ -14,6 +15,10 @@ from wheelhouse_resolver.installers.pip_config import (
     pip_config,
     static_configs,
 )
+from wheelhouse_resolver.utils.text import invalid_character
+
+#: The formats that set variables.
+_SETTINGS = ("sh", "csh", "fish", "json")
 
 _HINT = "see wheelhouse-resolver pip-conf --help"
 
@@ -53,10 +58,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--view", metavar="DIR", help="point at this view of the wheelhouse (see the command view)"
     )
+    parser.add_argument(
+        "--uv-config",
+        metavar="FILE",
+        help="with sh, csh, fish or json: write FILE in the format uv, and set UV_CONFIG_FILE to it "
+        "rather than variables of uv, which have no order of directories; uv then reads no index of a "
+        "project's own",
+    )
     options.add_shared(parser, "host", "site")
     options.add_examples(
         parser,
         ("a file for this host, for PIP_CONFIG_FILE", "pip-conf --output ~/pip.conf"),
+        ("settings of this shell, and a file for uv", "pip-conf --format sh --uv-config ~/uv-$HOSTNAME.toml"),
         ("for every kind of host, pip and uv", "pip-conf --all --form xdg --output-dir etc/wheelhouse"),
     )
 
@@ -69,6 +82,8 @@ def run(args: argparse.Namespace) -> int:
         raise options.UsageError("--all has --form: leave out --output and --format").with_hint(_HINT)
     if args.form and not args.all:
         raise options.UsageError("--form says what --all writes").with_hint(_HINT)
+    if args.uv_config is not None and (args.all or args.format not in _SETTINGS):
+        raise options.UsageError(f"--uv-config goes with --format {', '.join(_SETTINGS)}").with_hint(_HINT)
     site = options.site_of(args)
     if args.view is not None:
         site = site._replace(root=os.path.abspath(args.view))
@@ -78,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
         output.warn(str(problem) for _, problem in site_problems(site, os.environ))
     flags = {"offline": args.offline, "keep_missing": args.keep_missing}
     constraints = None
-    if site.pip and (args.format.startswith("uv") or args.form == "xdg"):
+    if site.pip and (args.format.startswith("uv") or args.form == "xdg" or args.uv_config is not None):
         from wheelhouse_resolver.selection.uv_constraints import constraints_for_uv
 
         constraints = constraints_for_uv(site)
@@ -87,13 +102,22 @@ def run(args: argparse.Namespace) -> int:
         whole = {name: each._replace(constraints=constraints) for name, each in configs.items()}
         return _write_all(whole, args.output_dir, args.form or "file")
     config = pip_config(site, options.searching_host_of(args, site), **flags)._replace(
-        constraints=constraints
+        constraints=constraints, uv_file=_safe_path(args.uv_config) if args.uv_config is not None else ""
     )
     output.warn(config.left_out(args.format))
     if not config.find_links:
         output.warn([f"no directory of this host's search path exists below {site.root}"])
+    if config.uv_file:
+        output.print_or_write(config.render("uv"), config.uv_file)
     output.print_or_write(config.render(args.format), args.output)
     return 0
+
+
+def _safe_path(path: str) -> str:
+    path = os.path.abspath(path)
+    if problem := invalid_character(path):
+        raise UnsafeValueError("the path", path, problem)
+    return path
 
 
 def _write_all(configs: Mapping[str, PipConfig], directory: str, form: str) -> int:

@@ -14,8 +14,8 @@ from wheelhouse_resolver.site.validation import HIGHEST_RANK, invalid_name
 from wheelhouse_resolver.utils import cache, schema
 from wheelhouse_resolver.utils.schema import Findings, Pairs, Table, Tables, line, lines, whole_number
 
-#: Tables that other rooms read.
-_OTHER_ROOMS = ("publish", "build", "audit", "uv")
+#: Tables that are read where they are needed.
+_OTHER_TABLES = ("publish", "build", "audit", "index", "uv")
 
 
 def parse(text: str, source: str, *, root: str | None = None) -> dict[str, Any]:
@@ -78,7 +78,7 @@ _KEYS: dict[str, schema.Check] = {
     "layer": Tables(_LAYER, named=True),
     "search": Pairs(lines(), header="search"),
     "pip": Pairs(_pip_option, header="pip"),
-    **dict.fromkeys(_OTHER_ROOMS, Pairs(schema.anything)),
+    **dict.fromkeys(_OTHER_TABLES, Pairs(schema.anything)),
 }
 
 
@@ -90,7 +90,13 @@ def from_document(document: Mapping[str, Any], source: str, root: str | None) ->
         if ("root", "missing") in error.findings:
             error.with_hint("name the wheelhouse's directory in the site file, or give --root")
         raise
-    root = root if root is not None else os.path.expanduser(document["root"])
+    tables = {name: document[name] for name in _OTHER_TABLES if name in document}
+    if "root" in document:
+        own = os.path.expanduser(document["root"])
+        root = root if root is not None else own
+        if "index" in tables and os.path.realpath(root) != os.path.realpath(own):
+            del tables["index"]  # it is of the wheelhouse that the file is about, not of a copy
+    assert root is not None  # the schema needs one of the two
     ladder = _ladder(document["arch"], source) if "arch" in document else BUILTIN_LADDER
     if "layer" in document:
         layers = tuple(_layer(entry, [arch.name for arch in ladder]) for entry in document["layer"])
@@ -103,7 +109,7 @@ def from_document(document: Mapping[str, Any], source: str, root: str | None) ->
         "layers": layers,
         "search": _frozen(document.get("search", {})),
         "pip": _frozen(document.get("pip", {})),
-        "tables": _frozen({name: document[name] for name in _OTHER_ROOMS if name in document}),
+        "tables": _frozen(tables),
         "source": source,
     }
 

@@ -16,7 +16,7 @@ from tests.factories import BUILTIN_LABELS, make_tree
 from wheelhouse_resolver.errors import NoWheelhouseError, UnsafeValueError
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.installers.pip_config import FORMATS, PipConfig, Setting, pip_config, static_configs
-from wheelhouse_resolver.site.layout import Layer
+from wheelhouse_resolver.site.layout import Arch, Layer
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.urls import file_url
 
@@ -27,7 +27,7 @@ def frozen(value: Any) -> Any:
     return MappingProxyType({k: frozen(v) for k, v in value.items()}) if isinstance(value, dict) else value
 
 
-def config_of(root: Path, pip: Mapping[str, Any] = MappingProxyType({}), **options: bool) -> PipConfig:
+def config_of(root: Path, pip: Mapping[str, Any] = MappingProxyType({}), **options: Any) -> PipConfig:
     """The configuration of a site with an empty tree and that [pip] table."""
     site = make_tree(root, {})._replace(pip=frozen(dict(pip)))
     return pip_config(site, HOST, **options)
@@ -110,6 +110,71 @@ class TestFindLinks:
         ini = ini_of(config)
         assert ini["install"]["find-links"] == ini["global"]["find-links"] + "\n/extra"
         assert "find-links" not in ini["download"]
+
+
+class TestIndex:
+    """A static index instead of the directories."""
+
+    OURS = "file:///i%20x/avx2-gentoo"
+
+    def config(self, root: Path, pip: Mapping[str, Any] = MappingProxyType({}), **options: Any) -> PipConfig:
+        return config_of(root, pip, **{"index": "/i x", **options})
+
+    def test_online_ours_is_the_last_of_the_extra_ones(self, tmp_path: Path) -> None:
+        assert self.config(tmp_path).settings == (Setting("extra-index-url", (self.OURS,)),)
+        pip = {"index-url": "https://mirror/", "extra-index-url": ("https://a/", "https://b/")}
+        ini = ini_of(self.config(tmp_path, {**pip, "install": {"extra-index-url": "https://c/"}}))
+        assert ini["global"] == {
+            "index-url": "https://mirror/",
+            "extra-index-url": f"\nhttps://a/\nhttps://b/\n{self.OURS}",
+        }
+        assert ini["install"] == {"extra-index-url": f"\nhttps://c/\n{self.OURS}"}
+
+    @pytest.mark.parametrize(
+        ("pip", "offline"),
+        [
+            ({}, True),
+            ({"no-index": True}, False),
+            ({"no_index": "yes", "index-url": "https://x/"}, False),
+            ({"extra-index-url": "https://x/", "install": {"index-url": "https://y/"}}, True),
+        ],
+    )
+    def test_offline_it_is_the_only_one(self, pip: dict[str, Any], offline: bool, tmp_path: Path) -> None:
+        ini = ini_of(self.config(tmp_path, pip, offline=offline))
+        assert ini["global"] == {"index-url": self.OURS}
+        assert all(section == {} for name, section in ini.items() if name != "global")
+
+    def test_find_links_of_the_site_stay(self, tmp_path: Path) -> None:
+        ini = ini_of(self.config(tmp_path, {"find-links": "/extra", "install": {"find-links": "/more"}}))
+        assert ini["global"]["find-links"] == "\n/extra"
+        assert ini["install"]["find-links"] == "\n/more"
+
+    def test_a_section_that_asks_no_index_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(UnsafeValueError, match="pip would not ask our index either"):
+            self.config(tmp_path, {"install": {"no-index": True}})
+
+    @pytest.mark.parametrize("keep", [False, True])
+    def test_the_site_file_says_where_it_is_and_may_keep_find_links(self, keep: bool, tmp_path: Path) -> None:
+        site = make_tree(tmp_path, {}, labels=["generic"])
+        site = site._replace(tables=frozen({"index": {"directory": "/i x", "find-links": keep}}))
+        links = (Setting("find-links", (f"file://{tmp_path}/generic",)),) * keep
+        assert pip_config(site, HOST).settings == (*links, Setting("extra-index-url", (self.OURS,)))
+        assert pip_config(site, HOST, index="").settings == (
+            Setting("find-links", (f"file://{tmp_path}/generic",)),
+        )
+        (other,) = pip_config(site, HOST, index="/other").settings[keep:]
+        assert other.values == ("file:///other/avx2-gentoo",)
+
+    def test_a_cpu_that_has_more_than_its_arch_has_a_class_of_its_own(self, tmp_path: Path) -> None:
+        ladder = tuple(Arch(name, rank, target=name, family="aarch64") for name, rank in (
+            ("neoverse_v1", 600), ("neoverse_v2", 700)
+        ))  # fmt: skip
+        layer = Layer("site", ("site",), ("neoverse_v1", "neoverse_v2"))
+        site = Site(str(tmp_path), ladder, (layer,))
+        for archs, name in ((("neoverse_v2",), "neoverse_v2-site"), (None, "neoverse_v2+neoverse_v1-site")):
+            able = archs or ("neoverse_v1", "neoverse_v2")
+            host = Host(arch="neoverse_v2", layer="site", archs=able)
+            assert pip_config(site, host, index="/i").index_path == f"/i/{name}"
 
 
 class TestIni:
@@ -389,9 +454,11 @@ class TestStatic:
         assert labels["avx-nix"] == ["nix/avx", "nix/generic", "generic"]
         assert labels["generic"] == ["generic"]
 
-    @pytest.mark.parametrize("flag", [{}, {"offline": True}, {"keep_missing": True}], ids=str)
+    @pytest.mark.parametrize(
+        "flag", [{}, {"offline": True}, {"keep_missing": True}, {"index": "/i"}], ids=str
+    )
     def test_each_is_what_a_host_of_that_layer_and_arch_gets(
-        self, flag: dict[str, bool], tmp_path: Path
+        self, flag: dict[str, Any], tmp_path: Path
     ) -> None:
         site = Site(str(tmp_path), layers=REAL_LAYERS, search=REAL_SEARCH)
         for directory in site.directories()[::2]:

@@ -31,7 +31,10 @@ def test_what_the_table_says() -> None:
             'directory = "/i"\nglibc = "2.28.1"',
             "[index] glibc: '2.28.1' must be a version of glibc, such as 2.28",
         ),
-        ('directory = "/i"\nfindlinks = true', "[index]: unknown key 'findlinks': did you mean 'find-links'?"),
+        (
+            'directory = "/i"\nfindlinks = true',
+            "[index]: unknown key 'findlinks': did you mean 'find-links'?",
+        ),
     ],
 )
 def test_what_is_wrong_names_the_file_and_the_key(text: str, problem: str) -> None:

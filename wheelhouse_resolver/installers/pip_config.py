@@ -13,14 +13,15 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wheelhouse_resolver.errors import UnsafeValueError
-from wheelhouse_resolver.site.layout import GENERIC
+from wheelhouse_resolver.site.index_table import index_table
+from wheelhouse_resolver.site.layout import GENERIC, HostKind
 from wheelhouse_resolver.tree import listing
 from wheelhouse_resolver.utils.text import invalid_character
 from wheelhouse_resolver.utils.urls import file_url
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.host.detect import Host
-    from wheelhouse_resolver.site.layout import HostKind, Layer, SearchPath
+    from wheelhouse_resolver.site.layout import Directory, Layer, SearchPath
     from wheelhouse_resolver.site.model import Site
     from wheelhouse_resolver.site.pip_table import Constraints
 
@@ -42,6 +43,9 @@ _SEPARATED = _FILES | {"extra-index-url", "trusted-host", "use-feature", "use-de
 #: pip splits the values of these at commas.
 _COMMAS = frozenset({"all-releases", "no-binary", "only-binary", "only-final"})
 
+#: Which indexes pip asks: nothing of that is left where ours is the only one.
+_INDEXES = frozenset({"extra-index-url", "index-url", "no-index"})
+
 _OPTION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
@@ -61,7 +65,11 @@ class PipConfig(NamedTuple):
     commands: of single commands (`[install]`, ...): they beat `[global]`.
     labels:   what the site calls the directories, which are the first of `find_links`.
     constraints: what the constraints files say, for uv, whose file cannot name them; None: not read yet.
+<<<<<<< HEAD
     uv_file:  the path of a file in the form `uv`, which the environment names; empty: uv gets variables.
+=======
+    index_path: the directory of the static index that the settings name; empty: there is none.
+>>>>>>> 61f3dc2 (pip-conf --index: a static index instead of the directories (pip))
     """
 
     comment: str
@@ -69,7 +77,11 @@ class PipConfig(NamedTuple):
     commands: tuple[tuple[str, tuple[Setting, ...]], ...] = ()
     labels: tuple[str, ...] = ()
     constraints: Constraints | None = None
+<<<<<<< HEAD
     uv_file: str = ""
+=======
+    index_path: str = ""
+>>>>>>> 61f3dc2 (pip-conf --index: a static index instead of the directories (pip))
 
     @property
     def find_links(self) -> tuple[str, ...]:
@@ -116,16 +128,21 @@ class PipConfig(NamedTuple):
             raise ValueError(f"unknown format {form!r}: one of {', '.join(FORMATS)}") from None
 
 
-def pip_config(site: Site, host: Host, *, offline: bool = False, keep_missing: bool = False) -> PipConfig:
+def pip_config(
+    site: Site, host: Host, *, offline: bool = False, keep_missing: bool = False, index: str | None = None
+) -> PipConfig:
     """The configuration that makes pip search what *host* may use of *site*'s wheelhouse.
 
-    offline:      pip must look nowhere else (`no-index`).
+    offline:      pip must look nowhere else (`no-index`, or our index alone).
     keep_missing: also name directories that don't exist (pip warns of them, uv fails).
+    index:        the directory of a static index to name instead of the directories; None: the one of the
+                  site file's [index], if it has one; empty: none.
 
-    Raises `UnsafeValueError`, `NoWheelhouseError`, and what `Site.search_path` raises.
+    Raises `UnsafeValueError`, `NoWheelhouseError`, `SiteFileError`, and what `Site.search_path` raises.
     """
     listing.check_root(site)
-    return _for_search_path(site, site.search_path(host), offline, keep_missing)
+    path = site.search_path(host)
+    return _for_search_path(site, path, _ours(site, path, None, offline, keep_missing, index))
 
 
 def class_name(layer: Layer | None, kind: HostKind) -> str:
@@ -139,7 +156,9 @@ def class_name(layer: Layer | None, kind: HostKind) -> str:
     return f"{'+'.join(map(layer.name_of, (kind.arch, *kind.also)))}-{layer.name}"
 
 
-def static_configs(site: Site, *, offline: bool = False, keep_missing: bool = False) -> dict[str, PipConfig]:
+def static_configs(
+    site: Site, *, offline: bool = False, keep_missing: bool = False, index: str | None = None
+) -> dict[str, PipConfig]:
     """One configuration for every kind of host that *site* can have, by `class_name`.
 
     Raises `UnsafeValueError` where two have the same name, and as `pip_config` does.
@@ -151,14 +170,47 @@ def static_configs(site: Site, *, offline: bool = False, keep_missing: bool = Fa
         if (other := kinds.setdefault(name, kind)).label != kind.label:
             both = f"{kind.label} and {other.label} would share it: rename a layer or its name of the arch"
             raise UnsafeValueError("the class of hosts", name, both)
-    return {
-        name: _for_search_path(site, kind.search_path, offline, keep_missing) for name, kind in kinds.items()
-    }
+    found: dict[str, PipConfig] = {}
+    for name, kind in kinds.items():
+        path = kind.search_path
+        found[name] = _for_search_path(site, path, _ours(site, path, kind, offline, keep_missing, index))
+    return found
 
 
-def _for_search_path(site: Site, search_path: SearchPath, offline: bool, keep_missing: bool) -> PipConfig:
-    kept = search_path if keep_missing else listing.existing(search_path)
-    links = tuple(file_url(directory.path) for directory in kept)
+class _Ours(NamedTuple):
+    """What makes pip find our wheels.
+
+    labels, links: of the directories: what the site calls them, and their URLs.
+    index_path: the directory of the index; empty: there is none.
+    offline: whether pip must look nowhere else.
+    """
+
+    labels: tuple[str, ...]
+    links: tuple[str, ...]
+    index_path: str
+    offline: bool
+
+
+def _ours(
+    site: Site, path: SearchPath, kind: HostKind | None, offline: bool, keep_missing: bool, given: str | None
+) -> _Ours:
+    table = index_table(site)
+    directory = given if given is not None else table.directory if table is not None else ""
+    kept: Iterable[Directory] = ()
+    if not directory or (table is not None and table.find_links):
+        kept = path if keep_missing else listing.existing(path)
+    labels, links = tuple(each.label for each in kept), tuple(file_url(each.path) for each in kept)
+    if not directory:
+        return _Ours(labels, links, "", offline)
+    if kind is None:
+        same = (each for each in site.host_kinds() if each.search_path == path)
+        kind = next(same, HostKind(path.layer, path.arch, None, path))
+    place = os.path.join(os.path.abspath(directory), class_name(site.layer(kind.layer), kind))
+    alone = any(is_true(site.pip.get(key)) for key in ("no-index", "no_index"))
+    return _Ours(labels, links, place, offline or alone)
+
+
+def _for_search_path(site: Site, search_path: SearchPath, ours: _Ours) -> PipConfig:
     options: dict[str, Any] = {}
     commands: list[tuple[str, tuple[Setting, ...]]] = []
     for name, value in site.pip.items():
@@ -167,21 +219,21 @@ def _for_search_path(site: Site, search_path: SearchPath, offline: bool, keep_mi
         elif not _OPTION.fullmatch(name) or name == "global":
             raise UnsafeValueError(f"[pip.{name}]", name, "not a command of pip")
         else:
-            commands.append((name, _settings(value, f"pip.{name}", links, False, always=False)))
+            commands.append((name, _settings(value, f"pip.{name}", ours)))
     where = f"{search_path.layer or 'none'}, arch {search_path.arch}"
-    comment = f"{COMMENT} {where}, most specific directory first"
-    settings = _settings(options, "pip", links, offline, always=True)
-    return PipConfig(comment, settings, tuple(commands), tuple(each.label for each in kept))
+    comment = f"{COMMENT} {where}{', most specific directory first' if not ours.index_path else ''}"
+    settings = _settings(options, "pip", ours)
+    return PipConfig(comment, settings, tuple(commands), ours.labels, index_path=ours.index_path)
 
 
-def _settings(
-    table: Mapping[str, Any], where: str, links: tuple[str, ...], offline: bool, *, always: bool
-) -> tuple[Setting, ...]:
-    """The options of *table* as text; ours first wherever `find-links` is set (a section replaces it)."""
+def _settings(table: Mapping[str, Any], where: str, ours: _Ours) -> tuple[Setting, ...]:
+    """The options of *table* as text, with ours; in a section wherever it would replace them."""
+    section = where != "pip"
     found: dict[str, tuple[str, ...]] = {}
-    if links and (always or "find-links" in table):
-        found["find-links"] = links
-    if offline:
+    if ours.links and (not section or "find-links" in table):
+        found["find-links"] = ours.links
+    no_index = ours.offline and not ours.index_path and not section
+    if no_index:
         found["no-index"] = ("true",)
     for key, value in table.items():
         option = key.replace("_", "-")
@@ -190,10 +242,17 @@ def _settings(
         if option in found and option not in ("find-links", "no-index"):
             raise UnsafeValueError(f"[{where}] {key}", key, "pip refuses an option that is given twice")
         values = tuple(_texts(option, value, f"[{where}] {key}"))
-        if values:
+        if ours.index_path and section and option == "no-index" and is_true(value) and not ours.links:
+            raise UnsafeValueError(f"[{where}] {key}", "true", "pip would not ask our index either")
+        if values and not (ours.index_path and ours.offline and option in _INDEXES):
             found[option] = (*found.get(option, ()), *values) if option == "find-links" else values
-    if offline:
+    if no_index:
         found["no-index"] = ("true",)
+    if ours.index_path and ours.offline and not section:
+        found["index-url"] = (file_url(ours.index_path),)
+    elif ours.index_path and not ours.offline and (not section or "extra-index-url" in found):
+        # Of equal wheels, pip takes that of the last index (20.3.4 to 26.3).
+        found["extra-index-url"] = (*found.get("extra-index-url", ()), file_url(ours.index_path))
     return tuple(Setting(option, values) for option, values in found.items())
 
 

@@ -200,7 +200,7 @@ def pip_text(
     arch = site.arch(job.arch, site.layer(job.layer))
     able = usable_archs(site, arch, runnable)
     host = Host(arch=able[-1] if able else GENERIC, layer=job.layer, archs=able)
-    config = pip_config(site, host, offline=options.offline)
+    config = pip_config(site, host, offline=options.offline, index="")
     output = file_url(os.path.abspath(options.output))
     given = (file_url(os.path.abspath(path)) for path in options.find_links)
     made = {output, *(file_url(directory.path) for directory in site.directories())} if upstream else ()

@@ -65,6 +65,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "rather than variables of uv, which have no order of directories; uv then reads no index of a "
         "project's own",
     )
+    parser.add_argument(
+        "--index",
+        metavar="DIR",
+        help="point at the static index in DIR (see the command index) instead of the directories; default: "
+        "the one of the site file's [index], if it has one",
+    )
     options.add_shared(parser, "host", "site")
     options.add_examples(
         parser,
@@ -87,25 +93,29 @@ def run(args: argparse.Namespace) -> int:
     site = options.site_of(args)
     if args.view is not None:
         site = site._replace(root=os.path.abspath(args.view))
+        args.index = args.index or ""  # the site's is that of the wheelhouse itself
     if site.pip:  # it takes time to import, and the built-in site has none
         from wheelhouse_resolver.selection.constraints import site_problems
 
         output.warn(str(problem) for _, problem in site_problems(site, os.environ))
-    flags = {"offline": args.offline, "keep_missing": args.keep_missing}
+    how = {name: getattr(args, name) for name in ("offline", "keep_missing", "index")}
     constraints = None
     if site.pip and (args.format.startswith("uv") or args.form == "xdg" or args.uv_config is not None):
         from wheelhouse_resolver.selection.uv_constraints import constraints_for_uv
 
         constraints = constraints_for_uv(site)
     if args.all:
-        configs = static_configs(site, **flags)
+        configs = static_configs(site, **how)
         whole = {name: each._replace(constraints=constraints) for name, each in configs.items()}
         return _write_all(whole, args.output_dir, args.form or "file")
-    config = pip_config(site, options.searching_host_of(args, site), **flags)._replace(
+    config = pip_config(site, options.searching_host_of(args, site), **how)._replace(
         constraints=constraints, uv_file=_safe_path(args.uv_config) if args.uv_config is not None else ""
     )
     output.warn(config.left_out(args.format))
-    if not config.find_links:
+    if config.index_path and not os.path.isfile(os.path.join(config.index_path, "index.html")):
+        command = site.command("index", "--output", os.path.dirname(config.index_path))
+        output.warn([f"there is no index for this host at {config.index_path}: `{command}` writes it"])
+    elif not config.index_path and not config.find_links:
         output.warn([f"no directory of this host's search path exists below {site.root}"])
     if config.uv_file:
         output.print_or_write(config.render("uv"), config.uv_file)

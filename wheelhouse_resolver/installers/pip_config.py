@@ -16,7 +16,7 @@ from wheelhouse_resolver.errors import UnsafeValueError
 from wheelhouse_resolver.site.index_table import index_table
 from wheelhouse_resolver.site.layout import GENERIC, HostKind
 from wheelhouse_resolver.tree import listing
-from wheelhouse_resolver.utils.text import invalid_character
+from wheelhouse_resolver.utils.text import invalid_character, is_true
 from wheelhouse_resolver.utils.urls import file_url
 
 if TYPE_CHECKING:
@@ -65,11 +65,8 @@ class PipConfig(NamedTuple):
     commands: of single commands (`[install]`, ...): they beat `[global]`.
     labels:   what the site calls the directories, which are the first of `find_links`.
     constraints: what the constraints files say, for uv, whose file cannot name them; None: not read yet.
-<<<<<<< HEAD
     uv_file:  the path of a file in the form `uv`, which the environment names; empty: uv gets variables.
-=======
     index_path: the directory of the static index that the settings name; empty: there is none.
->>>>>>> 61f3dc2 (pip-conf --index: a static index instead of the directories (pip))
     """
 
     comment: str
@@ -77,11 +74,8 @@ class PipConfig(NamedTuple):
     commands: tuple[tuple[str, tuple[Setting, ...]], ...] = ()
     labels: tuple[str, ...] = ()
     constraints: Constraints | None = None
-<<<<<<< HEAD
     uv_file: str = ""
-=======
     index_path: str = ""
->>>>>>> 61f3dc2 (pip-conf --index: a static index instead of the directories (pip))
 
     @property
     def find_links(self) -> tuple[str, ...]:

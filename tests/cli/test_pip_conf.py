@@ -371,3 +371,35 @@ class TestXdg:
 def test_json_is_an_object_of_variables(cli: Cli, root: Path) -> None:
     found = json.loads(cli("pip-conf", "--format", "json", "--root", root, *GENTOO).out)
     assert set(found) == {"PIP_FIND_LINKS", "UV_FIND_LINKS"}
+
+
+def test_a_static_index_is_named_in_every_form_and_missed(cli: Cli, root: Path, tmp_path: Path) -> None:
+    url = f"file://{tmp_path}/index/avx2-gentoo"
+    command = ["pip-conf", "--root", root, "--index", tmp_path / "index", "--arch", "avx2", "--layer", "gentoo"]
+    done = cli(*command)
+    assert done.out == f"# wheelhouse of layer gentoo, arch avx2\n[global]\nextra-index-url =\n    {url}\n"
+    assert done.err.startswith(f"warning: there is no index for this host at {tmp_path}/index/avx2-gentoo: `")
+    assert f"wheelhouse-resolver index --root {root} --output {tmp_path}/index" in done.err
+    (tmp_path / "index/avx2-gentoo").mkdir(parents=True)
+    (tmp_path / "index/avx2-gentoo/index.html").touch()
+    entry = f'index-strategy = "unsafe-best-match"\n\n[[index]]\nurl = "{url}"\n'
+    for more, end in (([], ""), (["--offline"], "default = true\n")):
+        done = cli(*command, *more, "--format", "uv")
+        assert (done.out.partition("\n")[2], done.err) == (entry + end, "")
+    done = cli(*command, "--offline", "--format", "json")
+    assert json.loads(done.out) == {"PIP_INDEX_URL": url, "UV_DEFAULT_INDEX": url}
+
+
+def test_the_index_of_the_site_file_is_for_its_own_tree_only(cli: Cli, root: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site.toml"
+    site.write_text(f'root = "{root}"\n[index]\ndirectory = "{tmp_path}/index"\n')
+    for more, place in (
+        ([], f"{tmp_path}/index/"),
+        (["--view", str(tmp_path)], ""),
+        (["--root", str(tmp_path)], ""),
+        (["--view", str(tmp_path), "--index", str(tmp_path / "other")], f"{tmp_path}/other/"),
+    ):
+        done = cli("pip-conf", "--config", site, *more)
+        assert done.code == 0
+        assert ("index-url" in done.out) == bool(place)
+        assert place in done.out

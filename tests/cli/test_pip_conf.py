@@ -375,7 +375,17 @@ def test_json_is_an_object_of_variables(cli: Cli, root: Path) -> None:
 
 def test_a_static_index_is_named_in_every_form_and_missed(cli: Cli, root: Path, tmp_path: Path) -> None:
     url = f"file://{tmp_path}/index/avx2-gentoo"
-    command = ["pip-conf", "--root", root, "--index", tmp_path / "index", "--arch", "avx2", "--layer", "gentoo"]
+    command = [
+        "pip-conf",
+        "--root",
+        root,
+        "--index",
+        tmp_path / "index",
+        "--arch",
+        "avx2",
+        "--layer",
+        "gentoo",
+    ]
     done = cli(*command)
     assert done.out == f"# wheelhouse of layer gentoo, arch avx2\n[global]\nextra-index-url =\n    {url}\n"
     assert done.err.startswith(f"warning: there is no index for this host at {tmp_path}/index/avx2-gentoo: `")

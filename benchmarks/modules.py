@@ -22,7 +22,8 @@ from measure import Comparison, Failed, Group, Row, Work, check, measured, repor
 
 import wheelhouse_resolver
 from wheelhouse_resolver.installers.modulefile import dynamic_modulefile, static_modulefile
-from wheelhouse_resolver.installers.pip_config import static_configs
+from wheelhouse_resolver.installers.pip_config import STATIC_FORMS, static_configs
+from wheelhouse_resolver.installers.static_files import write_static_configs
 from wheelhouse_resolver.site.model import Site
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -77,6 +78,7 @@ def group(name: str, dialect: str, command: list[str], site: Site, scratch: Path
     ladder = "".join(f'[[arch]]\nname = "{arch}"\ntarget = "{of}"\n' for arch, of in FAMILIES.items())
     long = Site.parse(f'root = "{site.root}"\n{ladder}', "site.toml")._replace(source=None)
     texts = {
+        "static, xdg": static_modulefile(site, "gentoo", dialect, str(pip), form="xdg"),
         "static": static_modulefile(site, "gentoo", dialect, str(pip)),
         "static, 12 levels": static_modulefile(long, "gentoo", dialect, str(pip)),
         "dynamic": dynamic_modulefile(site, "gentoo", dialect, ours),
@@ -90,12 +92,15 @@ def group(name: str, dialect: str, command: list[str], site: Site, scratch: Path
         environ = {"MODULEPATH": str(path.parent), "HOME": str(scratch), "LC_ALL": "C.UTF-8"}
         works[kind] = Work(name=f"{name}: {kind}", command=[*command, "load", kind], environ=environ)
     for kind in set(works) - {"setenv"}:
-        wanted = "PIP_FIND_LINKS=" if kind == "dynamic" else "PIP_CONFIG_FILE="
+        wanted = {"dynamic": "PIP_FIND_LINKS=", "static, xdg": "XDG_CONFIG_DIRS="}.get(
+            kind, "PIP_CONFIG_FILE="
+        )
         if wanted not in check(works[kind]):
             raise Failed(f"{works[kind].name} does not set {wanted.rstrip('=')}")
     return Group(
         rounds=rounds,
         comparisons=[
+            Comparison(ours=works["static, xdg"], other=works["setenv"], at_most=1.5),
             Comparison(ours=works["static"], other=works["setenv"], at_most=1.5),
             Comparison(ours=works["static, 12 levels"], other=works["setenv"], at_most=1.5),
             Comparison(ours=works["dynamic"], other=works["setenv"], at_most=None),
@@ -121,10 +126,11 @@ def main() -> int:
         site = Site.default(scratch / "wheels")
         for each in site.directories():
             os.makedirs(each.path)
-        (scratch / "pip").mkdir()
-        text = static_configs(site)["avx2-gentoo"].render()
-        for arch in ["generic", *(arch.name for arch in site.ladder), *FAMILIES]:
-            (scratch / "pip" / f"pip-{arch}-gentoo.conf").write_text(text)
+        config = static_configs(site)["avx2-gentoo"]
+        archs = ["generic", *(arch.name for arch in site.ladder), *FAMILIES]
+        configs = {f"{arch}-gentoo": config for arch in archs}
+        for form in STATIC_FORMS:
+            list(write_static_configs(configs, str(scratch / "pip"), form))
         found = engines()
         for name in {"Lmod", "Modules"} - {*found}:
             report(f"{name} is not here: its rows are left out")

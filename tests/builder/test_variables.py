@@ -26,6 +26,8 @@ from wheelhouse_resolver.builder.toolchain.variables import (
     with_path,
     without_pip,
 )
+from wheelhouse_resolver.installers.pip_config import static_configs
+from wheelhouse_resolver.installers.static_files import write_static_configs
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.urls import file_url
 
@@ -80,6 +82,17 @@ def test_what_a_module_sets_stays_but_for_pip() -> None:
     assert (found["PYTHONPATH"], found["CFLAGS"]) == ("/module", "-O1")
     assert found["PIP_CONFIG_FILE"] == "/scratch/pip.conf"
     assert "PIP_FIND_LINKS" not in found
+
+
+def test_a_wheelhouses_own_configuration_for_users_is_not_that_of_builds(tmp_path: Path) -> None:
+    site = make_tree(tmp_path / "house", {})
+    assert [*write_static_configs(static_configs(site, offline=True), str(tmp_path / "etc"), "xdg")]
+    ours = str(tmp_path / "etc/avx2-gentoo")
+    for rest in ("/etc/xdg", "/mine:/etc/xdg"):
+        for before in (rest, f"{ours}:{rest}", f"/theirs:{ours}:{rest}"):
+            found = base_environ({"XDG_CONFIG_DIRS": before}, "/scratch")
+            assert found["XDG_CONFIG_DIRS"] == before.replace(f"{ours}:", "")
+    assert "XDG_CONFIG_DIRS" not in base_environ({"XDG_CONFIG_DIRS": ours}, "/scratch")
 
 
 # -- pip.conf --------------------------------------------------------------------------------------------

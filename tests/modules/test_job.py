@@ -19,6 +19,7 @@ from tests.factories import clean_environ, make_tree, make_wheel
 from tests.modules.engines import Engine, engine_of
 from wheelhouse_resolver.installers.modulefile import static_modulefile
 from wheelhouse_resolver.installers.pip_config import static_configs
+from wheelhouse_resolver.installers.static_files import write_static_configs
 from wheelhouse_resolver.site.model import Site
 
 JOB = Path(__file__).parents[2] / "examples" / "job.sh"
@@ -93,11 +94,9 @@ def without_network() -> list[str]:
 def module_of(engine: Engine, site: Site, tmp_path: Path) -> Mapping[str, str]:
     """The environment of a user of *engine*, with a module wheelhouse/gentoo."""
     pip = tmp_path / "pip"
-    pip.mkdir()
-    for name, config in static_configs(site).items():
-        (pip / f"pip-{name}.conf").write_text(config.render())
+    assert [*write_static_configs(static_configs(site), str(pip), "xdg")]
     modules = tmp_path / "modules"
-    text = static_modulefile(site, "gentoo", engine.dialect, str(pip))
+    text = static_modulefile(site, "gentoo", engine.dialect, str(pip), form="xdg")
     engine.path_of(modules, "wheelhouse/gentoo").write_text(text, encoding="utf-8")
     function = f'() {{ eval "$({shlex.join(engine.command)} bash "$@")"; }}'
     return {

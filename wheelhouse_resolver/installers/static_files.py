@@ -71,6 +71,15 @@ def write_static_configs(
             yield path, write_text(path, config.render(language), shared=True)
 
 
+def is_static_root(directory: str) -> bool:
+    """Whether *directory*, of XDG_CONFIG_DIRS, is one for a class of hosts."""
+    return _is_ours(os.path.join(directory, "pip/pip.conf"))
+
+
+def _is_ours(path: str) -> bool:
+    return read_head(path, len(_HEAD)) == _HEAD
+
+
 def stale_places(names: Collection[str], directory: str, form: str) -> Iterator[str]:
     """What earlier runs wrote into *directory* for classes other than those with these *names*."""
     wanted = {place_of(name, form) for name in names}
@@ -79,5 +88,5 @@ def stale_places(names: Collection[str], directory: str, form: str) -> Iterator[
         path = os.path.join(directory, entry)
         file = path if form == "file" else path + end
         ours = entry.startswith(start) and file.endswith(end)
-        if ours and entry not in wanted and read_head(file, len(_HEAD)) == _HEAD:
+        if ours and entry not in wanted and _is_ours(file):
             yield path

@@ -23,6 +23,7 @@ from wheelhouse_resolver.builder.toolchain.linker_mark import level_of, makes_ma
 from wheelhouse_resolver.builder.toolchain.provenance import optimisation_of, output_of
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.installers.pip_config import Setting, pip_config
+from wheelhouse_resolver.installers.static_files import is_static_root
 from wheelhouse_resolver.site.layout import GENERIC, Arch
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.process import run
@@ -157,13 +158,17 @@ def _newest(source: str) -> int:
 
 
 def without_pip(environ: Mapping[str, str], scratch: str) -> dict[str, str]:
-    """*environ* with pip configured by nothing but the `pip.conf` in *scratch*.
+    """*environ* with pip configured by the `pip.conf` in *scratch*, and by no user and no module.
 
-    A file that PIP_CONFIG_FILE names keeps pip from reading the user's own (all versions of pip).
+    A file that PIP_CONFIG_FILE names keeps pip from reading the user's own (all versions of pip). What the
+    wheelhouse's modules put into XDG_CONFIG_DIRS is for users: with `no-index`, nothing could be fetched.
     """
-    kept = (name for name in environ if not name.startswith("PIP_") or name in _REACHING)
+    kept = {name: environ[name] for name in environ if not name.startswith("PIP_") or name in _REACHING}
+    shared = kept.pop("XDG_CONFIG_DIRS", "").split(os.pathsep)
+    if rest := os.pathsep.join(each for each in shared if not is_static_root(each)):
+        kept["XDG_CONFIG_DIRS"] = rest
     return {
-        **{name: environ[name] for name in kept},
+        **kept,
         "PIP_CONFIG_FILE": os.path.join(scratch, "pip.conf"),
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_NO_INPUT": "1",

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from packaging.tags import Tag, compatible_tags, cpython_tags
+from packaging.tags import Tag, compatible_tags, cpython_tags, generic_tags
 
 from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.utils.urls import file_url
@@ -38,6 +38,9 @@ class Installer(NamedTuple):
     tie:         what counts when both are equal.
     perennial:   it knows manylinux platforms by their glibc (PEP 600), not only the three old names.
     build_limit: wheels with a build number from here on are dropped; None: no limit.
+    first_link:  of equal links on one page it takes the first (else the last).
+    hides:       it passes over links whose data-requires-python bars the Python. Else it chooses among all,
+                 and gives the version up where a lower bound of its choice bars it; no other clause counts.
     """
 
     name: str
@@ -46,6 +49,8 @@ class Installer(NamedTuple):
     tie: Tie = Tie.SMALLEST_URL
     perennial: bool = True
     build_limit: int | None = None
+    first_link: bool = False
+    hides: bool = True
 
 
 #: pip 9 and older ignore build tags and are not among them.
@@ -53,22 +58,50 @@ INSTALLERS = (
     Installer("pip >= 26.3", tag_first=True, linux_first=True),
     Installer("pip 21.1 to 26.2", tag_first=True, linux_first=False),
     Installer("pip 20.3 to 21.0", tag_first=False, linux_first=False),
-    Installer("pip 19.3 to 20.2", tag_first=False, linux_first=False, tie=Tie.LARGEST_URL, perennial=False),
-    Installer("uv", tag_first=True, linux_first=False, tie=Tie.UV, build_limit=_UV_BUILD_LIMIT),
+    Installer(
+        "pip 19.3 to 20.2",
+        tag_first=False,
+        linux_first=False,
+        tie=Tie.LARGEST_URL,
+        perennial=False,
+        first_link=True,
+    ),
+    Installer(
+        "uv",
+        tag_first=True,
+        linux_first=False,
+        tie=Tie.UV,
+        build_limit=_UV_BUILD_LIMIT,
+        first_link=True,  # once it has sorted them by file name
+        hides=False,
+    ),
 )
 
 
 class PythonKind(NamedTuple):
-    """A CPython that a wheel may be installed into: its version, ABI flags, machine and C library."""
+    """A Python that a wheel may be installed into: its version, ABI flags, machine and C library.
+
+    machine:        as platform tags spell it; `any`: one for which there are only wheels for any.
+    implementation: `cp`; `pp`: PyPy, whose ABI has its own version for *flags* (`_pp73`); "": any other,
+                    which takes wheels for all of them.
+    """
 
     version: tuple[int, int]
     flags: str
     machine: str
     musl: bool = False
+    implementation: str = "cp"
 
     def __str__(self) -> str:
-        where = f"{self.machine}, musl" if self.musl else self.machine
-        return f"{self.version[0]}.{self.version[1]}{self.flags.replace('m', '')} ({where})"
+        return self.label("{}.{}".format(*self.version))
+
+    def label(self, versions: str, libc: str = "") -> str:
+        """The same for a Python of these *versions*, on that *libc* if it is not the newest."""
+        machine = "" if self.machine == "any" else self.machine
+        where = ", ".join(each for each in (machine, "musl" * self.musl, libc) if each)
+        flags = self.flags.replace("m", "")
+        name = f"PyPy {versions}" if self.implementation == "pp" else f"{versions}{flags}"
+        return f"{name} ({where})" if where else name
 
 
 def _ordered(platforms: Iterable[str], python: PythonKind, linux_first: bool) -> list[str]:
@@ -98,13 +131,17 @@ def tag_priorities(python: PythonKind, platforms: frozenset[str], linux_first: b
     """
     # With an empty list packaging would take the platforms of the machine that runs this.
     ordered = _ordered(platforms, python, linux_first) or ["none"]
-    interpreter = "cp{}{}".format(*python.version)
-    accepted = dict.fromkeys(
-        [
-            *cpython_tags(python.version, [interpreter + python.flags], ordered),
-            *compatible_tags(python.version, interpreter, ordered),
-        ]
-    )
+    short = "{}{}".format(*python.version)
+    own: Iterable[Tag] = ()
+    interpreter: str | None = f"cp{short}"
+    if python.implementation == "cp":
+        own = cpython_tags(python.version, [f"cp{short}{python.flags}"], ordered)
+    elif python.implementation == "pp":
+        own = generic_tags(f"pp{short}", [f"pypy{short}{python.flags}"], ordered)
+        interpreter = "pp3"
+    else:
+        interpreter = "none"
+    accepted = dict.fromkeys([*own, *compatible_tags(python.version, interpreter, ordered)])
     return {tag: number for number, tag in enumerate(accepted)}
 
 

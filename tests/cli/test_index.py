@@ -11,7 +11,8 @@ import pytest
 from tests.cli.conftest import Cli
 from tests.static_pages import assert_right, listed
 from tests.wheelhouse import WheelhouseFixture
-from wheelhouse_resolver import Site, Wheelhouse, WheelhouseError
+from wheelhouse_resolver import IndexReport, Site, Wheelhouse, WheelhouseError
+from wheelhouse_resolver.cli.commands import index
 
 PURE = "demo-1.0-py3-none-any.whl"
 
@@ -71,10 +72,38 @@ def test_bad_input_is_one_line(house: WheelhouseFixture, cli: Cli, tmp_path: Pat
         f"error: cannot write {place}: {place} is a directory of wheels hint: give a directory of its own, "
         f"such as: wheelhouse-resolver index --root {house.root} --output {house.root}/index"
     )
-    assert "see wheelhouse-resolver index --help" in cli("index", "--root", house.root).error
+    outcome = cli("index", "--root", house.root)
+    assert outcome.error == (
+        "error: --output is missing, and the site file has no [index] hint: give a directory: "
+        f"wheelhouse-resolver index --root {house.root} --output DIR"
+    )
+    outcome = cli("index", "--glibc", "new", "--output", tmp_path / "index", "--root", house.root)
+    assert outcome.error == "error: --glibc: 'new' must be a version of glibc, such as 2.28"
     outcome = cli("index", "--output", tmp_path / "index", "--root", tmp_path / "none")
     assert outcome.error.startswith(f"error: wheelhouse {tmp_path}/none: does not exist")
     assert not (tmp_path / "index").exists()
+
+
+def test_the_site_file_says_where_and_how(
+    house: WheelhouseFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.add("generic", PURE)
+    asked: list[object] = []
+
+    def write(_: object, place: str, *, metadata: bool, glibc: object, **more: object) -> IndexReport:
+        asked.append((place, metadata, glibc))
+        return IndexReport(place)
+
+    monkeypatch.setattr(index, "write_index", write)
+    table = (
+        f'root = "{house.root}"\n[index]\ndirectory = "{tmp_path}/here"\nmetadata = true\nglibc = "2.28"\n'
+    )
+    assert house.run("index", config=table).code == 0
+    assert house.run("index", "--output", "there", "--glibc", "2.17", config=table).code == 0
+    assert house.run("index", "--output", "there").code == 0
+    assert asked == [
+        (f"{tmp_path}/here", True, (2, 28)), ("there", True, (2, 17)), ("there", False, None)
+    ]  # fmt: skip
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.factories import make_wheel
-from tests.faults.blows import Command
+from tests.faults.blows import Command, index_blow
 from tests.faults.runner import Runner
 from tests.faults.test_disk import Mounted, mounted
 from tests.faults.trees import Case
@@ -38,6 +38,20 @@ def some_tree(base: Path, count: int = 12) -> Case:
         case.standing("gentoo/avx2", f"demo{number}-1.0-cp311-cp311-linux_x86_64.whl", mark=f"a{number}")
     case.again()
     return case
+
+
+@pytest.mark.slow
+def test_killed_at_every_step_with_metadata_files(runner: Runner, tmp_path: Path) -> None:
+    blow = index_blow(tmp_path)
+    blow.command.append("--metadata")
+    blow.learn(runner, ())
+    names = {path.name for path in blow.case.root.rglob("*.metadata")}
+    assert len(names) == 4
+    for step in range(blow.steps(runner, ())):
+        blow.prepare()
+        assert runner.run(*blow.command, kill_at=step).killed
+        blow.verify(runner, ())
+        assert {path.name for path in blow.case.root.rglob("*.metadata")} == names
 
 
 def test_several_who_write_one_index_do_it_one_after_the_other(runner: Runner, tmp_path: Path) -> None:

@@ -146,6 +146,7 @@ def test_what_is_wrong_with_pages_is_put_right(house: House) -> None:
         (house.output / name / "index.html").write_text("by hand")
     (house.output / "avx-nix/mine/note.txt").write_text("mine")
     (house.output / "avx-nix/link").symlink_to(house.root / "generic")
+    (house.output / "sse3-nix/demo/index.html").chmod(0o600)
     (house.output / ".drafts/leftover").write_text("half")
     report = house.index()
     assert report.removed == 2
@@ -154,6 +155,7 @@ def test_what_is_wrong_with_pages_is_put_right(house: House) -> None:
     assert (house.output / "avx-nix/link").is_symlink()
     for name in ("generic", "avx-nix", "avx2-nix"):
         assert {*listed(house.output, name)} == {"demo", "other-thing"}
+    assert (house.output / "sse3-nix/demo/index.html").stat().st_mode & 0o777 == 0o644
     assert house.index().written == 0
 
 
@@ -254,6 +256,7 @@ BAD_OUTPUTS = {
     "others' files": ("full", "it holds other files, and is no index"),
     "a file": ("file", "it is not a directory"),
     "below a file": ("file/index", "Not a directory"),
+    "not UTF-8": ("\udcff", "it is not valid UTF-8"),
     "by a link": ("link", "/generic is a directory of wheels"),
 }
 
@@ -265,11 +268,24 @@ def test_a_place_where_no_index_may_be(house: House, place: str, problem: str) -
     (house.base / "file").write_text("mine")
     (house.base / "link").symlink_to(house.root / "generic")
     before = everything_below(house.base)
-    with pytest.raises(OutputError) as caught:
+    with pytest.raises((OutputError, UnsafeValueError)) as caught:
         write_index(house.site, str(house.base / place))
     assert str(caught.value).startswith("cannot write ")
     assert problem in str(caught.value)
     assert everything_below(house.base) == before
+
+
+def test_an_index_of_another_wheelhouse_is_left_alone(house: House) -> None:
+    house.output = house.base / "idx"
+    house.index()
+    before = {str(page): page.stat() for page in pages_below(house.output)}
+    other = make_tree(house.base / "other", {"generic": [PURE]})
+    with pytest.raises(OutputError, match=f"it is the index of {house.root}"):
+        write_index(other, str(house.output))
+    assert {str(page): page.stat() for page in pages_below(house.output)} == before
+    house.root.rename(house.base / "gone")
+    assert write_index(other, str(house.output)).ok  # in the place of what is there no more
+    assert_right(house.output)
 
 
 PLACES = {

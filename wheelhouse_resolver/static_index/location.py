@@ -15,6 +15,7 @@ from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils import drafts
 from wheelhouse_resolver.utils.atomic import holding, writing
 from wheelhouse_resolver.utils.filesystem import make_directory
+from wheelhouse_resolver.utils.urls import file_url
 
 #: The lock of those who write, which also tells an index from any other directory.
 LOCK_NAME = ".wheelhouse-index"
@@ -41,19 +42,26 @@ class Location(NamedTuple):
 
     @contextmanager
     def held(self, waiting: Callable[[], object]) -> Iterator[None]:
-        """Keep other writers away; drafts of killed ones are gone then.
+        """Keep other writers away; drafts of killed ones are gone then, and own ones afterwards.
 
         *waiting*: is called if there is another one, which is waited for. Raises `OutputError`.
         """
         with writing(self.path), holding(os.path.join(self.path, LOCK_NAME), waiting=waiting):
             make_directory(self.drafts, shared=True)
             drafts.clear(self.drafts, lambda _: True)
-            yield
+            try:
+                yield
+            finally:
+                drafts.clear(self.drafts, lambda _: True)
 
 
 def location(site: Site, output: str) -> Location:
-    """The place *output* for an index of *site*. Raises `OutputError` if none may be there."""
+    """The place *output* for an index of *site*.
+
+    Raises `OutputError` or `UnsafeValueError` if none may be there.
+    """
     path = os.path.abspath(output)
+    file_url(path)  # as pip and uv have to be given it
     real, root = os.path.realpath(path), os.path.realpath(site.root)
     for directory in site.directories():
         place = os.path.realpath(directory.path)
@@ -84,6 +92,13 @@ def _hint(site: Site) -> str:
 
 def _is_within(path: str, above: str) -> bool:
     return os.path.commonpath([path, above]) == above
+
+
+def check_same_tree(site: Site, place: Location, way: str) -> None:
+    """Raise `OutputError` if the index is that of another wheelhouse, to whose root this *way* leads."""
+    other = os.path.normpath(os.path.join(place.path, "class", "project", way))
+    if way and os.path.isdir(other) and not os.path.samefile(other, site.root):
+        raise OutputError(place.path, f"it is the index of {other}").with_hint(_hint(site))
 
 
 def way_to_root(site: Site, place: Location) -> str:

@@ -39,7 +39,7 @@ class PageFile(NamedTuple):
         try:
             for name in self.classes.split("/"):
                 found = os.lstat(join(top, name, project, PAGE))
-                if (found.st_size, found.st_mtime_ns, found.st_ino) != known:
+                if (found.st_size, found.st_mtime_ns, found.st_ino) != known or ~found.st_mode & 0o444:
                     return False
         except OSError:
             return False

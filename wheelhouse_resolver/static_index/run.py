@@ -14,7 +14,13 @@ from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.site.layout import Directory
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.static_index import sidecars
-from wheelhouse_resolver.static_index.location import Location, classes, location, way_to_root
+from wheelhouse_resolver.static_index.location import (
+    Location,
+    check_same_tree,
+    classes,
+    location,
+    way_to_root,
+)
 from wheelhouse_resolver.static_index.page_files import PageWriter
 from wheelhouse_resolver.static_index.pages import IndexedFile, page_entries, project_page, root_page
 from wheelhouse_resolver.static_index.reading import (
@@ -30,6 +36,7 @@ from wheelhouse_resolver.static_index.state_file import Place, StateFile
 from wheelhouse_resolver.tree import listing
 from wheelhouse_resolver.tree.candidate import Installable
 from wheelhouse_resolver.tree.index_state import STATE_NAME, FileRow, is_recorded
+from wheelhouse_resolver.utils import atomic
 from wheelhouse_resolver.utils.workers import spread
 
 #: The rules of the pages: another number, and all are compared with what they ought to be.
@@ -82,6 +89,7 @@ class IndexRun:
 
     def __init__(self, site: Site, place: Location, options: IndexOptions, observer: IndexObserver) -> None:
         self.state = StateFile(place)
+        self._site = site
         self._place, self._options, self._observer = place, options, observer
         self._directories = {each.label: each for each in site.directories()}
         self._classes = {name: [d.label for d in kind.search_path] for name, kind in classes(site).items()}
@@ -101,8 +109,12 @@ class IndexRun:
         state = self.state
         if not state.missing and not state.is_sound():
             state.forget()
+        check_same_tree(self._site, self._place, state.setting("way"))
         for label in state.directories().keys() - self._directories.keys():
             state.remove_directory(label)
+        if self._options.metadata:
+            for directory in self._directories.values():
+                atomic.clear_temporary(directory.path)
         names = {label: self._listed(each, COARSE) for label, each in self._directories.items()}
         todo, due = self._compared(names)
         due |= state.due()
@@ -332,6 +344,7 @@ class IndexRun:
                     self._times[label] = -1
             state.set_directory(label, self._times[label])
         state.set_setting("recipe", self._recipe)
+        state.set_setting("way", self._way)
         state.set_setting("classes", "/".join(self._classes))
         state.set_due(due)
         state.save()

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.cli.progress import bar
 from wheelhouse_resolver.errors import printable
+from wheelhouse_resolver.site.index_table import IndexTable, index_table, parse_glibc
+from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.static_index.index import write_index
 from wheelhouse_resolver.static_index.report import IndexObserver, IndexReport
 
@@ -18,7 +20,9 @@ from wheelhouse_resolver.static_index.report import IndexObserver, IndexReport
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `index`."""
     parser.add_argument(
-        "--output", required=True, metavar="DIR", help="where the pages go, best in or beside the wheelhouse"
+        "--output",
+        metavar="DIR",
+        help="where the pages go, best in or beside the wheelhouse; default: as the site file's [index] says",
     )
     options.add_flags(
         parser,
@@ -26,6 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "--metadata",
             "also write a .metadata file beside each wheel, for serving over HTTP; slows pip in find-links",
         ),
+    )
+    parser.add_argument(
+        "--glibc",
+        metavar="X.Y",
+        help="the C library of the hosts: what needs a later one is not preferred; default: as [index] says, "
+        "else new enough for all wheels",
     )
     parser.add_argument(
         "--jobs", type=int, metavar="N", help="processes that read wheels; one per processor, at most 8"
@@ -42,8 +52,16 @@ def run(args: argparse.Namespace) -> int:
     """Run `index`. Exit code 1 when a file had to be left out."""
     site = options.site_of(args)
     jobs = args.jobs or min(8, len(os.sched_getaffinity(0)))
+    place = _place(site, args)
     with _progress() as observer:
-        report = write_index(site, args.output, observer=observer, jobs=jobs, metadata=args.metadata)
+        report = write_index(
+            site,
+            place.directory,
+            observer=observer,
+            jobs=jobs,
+            metadata=place.metadata,
+            glibc=place.glibc,
+        )
     if args.json:
         output.print_json(report.to_dict())
         return 0 if report.ok else 1
@@ -54,6 +72,23 @@ def run(args: argparse.Namespace) -> int:
         output.say(printable(f"{found} of an earlier --metadata left in the wheelhouse; to remove: {remove}"))
     print(_totals(report))
     return 0 if report.ok else 1
+
+
+def _place(site: Site, args: argparse.Namespace) -> IndexTable:
+    """What the options say of the index, else the site file. Raises `UsageError`."""
+    table = index_table(site)
+    directory = args.output if args.output is not None else table and table.directory
+    if not directory:
+        raise options.UsageError("--output is missing, and the site file has no [index]").with_hint(
+            f"give a directory: {site.command('index', '--output', 'DIR')}"
+        )
+    found = (table or IndexTable(directory))._replace(directory=directory)
+    if args.glibc is not None:
+        try:
+            found = found._replace(glibc=parse_glibc(args.glibc))
+        except ValueError as error:
+            raise options.UsageError(f"--glibc: {error}") from None
+    return found._replace(metadata=found.metadata or args.metadata)
 
 
 def _totals(report: IndexReport) -> str:

@@ -354,6 +354,7 @@ class TestXdg:
                 "leave out --output and --format",
             ),
             (("--all", "--form", "xdg", "--output-dir", "taken"), "taken/avx512-gentoo"),
+            (("--all", "--form", "xdg", "--output-dir", "pages"), "there is a static index"),
         ],
     )
     def test_bad_input(
@@ -362,6 +363,8 @@ class TestXdg:
         monkeypatch.chdir(root)
         (root / "taken").mkdir()
         (root / "taken/avx512-gentoo").touch()
+        (root / "pages/avx-nix").mkdir(parents=True)
+        (root / "pages/avx-nix/index.html").touch()
         failed = cli("pip-conf", "--root", root, *more)
         assert failed.code == 2
         assert problem in failed.err

@@ -14,6 +14,7 @@ import pytest
 from tests.factories import make_tree, make_wheel
 from tests.modules.engines import Engine, Step
 from tests.modules.house import CPUINFO, HOSTILE, House
+from tests.programs import program_of
 from wheelhouse_resolver.utils.toml import parse_toml
 
 NAMES = ("XDG_CONFIG_DIRS", "UV_CACHE_DIR", "UV_LINK_MODE", "UV_PYTHON_DOWNLOADS")
@@ -117,7 +118,7 @@ PROJECT = """\
 name = "mine"
 version = "1.0"
 requires-python = ">=3.9"
-dependencies = ["other", "own"]
+dependencies = ["other", "own", "users"]
 [[tool.uv.index]]
 name = "own"
 url = "{url}"
@@ -125,33 +126,48 @@ format = "flat"
 """
 
 
-@pytest.mark.parametrize("name", ["sw", HOSTILE], ids=["plain", "hostile"])
-def test_pip_and_uv_obey_it_and_the_users_own_settings(name: str, engine: Engine, tmp_path: Path) -> None:
-    house = House(tmp_path, engine, name, form="xdg")
+@pytest.fixture(params=["here", pytest.param("uv==0.6.17", marks=[pytest.mark.network, pytest.mark.slow])])
+def uv(request: pytest.FixtureRequest, pips_directory: Path) -> str:
+    """The uv of the tests, and an old one."""
+    if request.param == "here":
+        return os.path.join(sysconfig.get_path("scripts"), "uv")
+    (command,) = program_of(request.param, pips_directory).command
+    return command
+
+
+def test_pip_and_uv_obey_it_and_the_users_own_settings(uv: str, engine: Engine, tmp_path: Path) -> None:
+    """Those of a user's `pip.conf` and `uv.toml`, and of a uv project, all at once."""
+    house = House(tmp_path, engine, HOSTILE, form="xdg")
     builds = ("gentoo/avx512", "gentoo/avx2", "generic")
     make_tree(Path(house.site.root), {label: ["other-2.0-py3-none-any.whl"] for label in builds})
-    own = tmp_path / "own"
+    own, users = tmp_path / "own", tmp_path / "users"
     make_wheel(own, "own-1.0-py3-none-any.whl")
-    project = tmp_path / "project"
-    project.mkdir()
-    (project / "pyproject.toml").write_text(PROJECT.format(url=own.as_uri()))
-    settings = Path(os.environ["HOME"]) / ".config/pip/pip.conf"
-    settings.parent.mkdir(parents=True)
-    settings.write_text("[global]\ntimeout = 77\n[install]\nno-warn-script-location = true\n")
-    uv = os.path.join(sysconfig.get_path("scripts"), "uv")
+    make_wheel(users, "users-1.0-py3-none-any.whl")
+    settings = Path(os.environ["HOME"]) / ".config"
+    for path, text in (
+        (tmp_path / "project/pyproject.toml", PROJECT.format(url=own.as_uri())),
+        (settings / "pip/pip.conf", "[global]\ntimeout = 77\n[install]\nno-warn-script-location = true\n"),
+        (settings / "uv/uv.toml", f'[[index]]\nurl = "{users.as_uri()}"\nformat = "flat"\n'),
+    ):
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
     steps = house.run(
         "module load wheelhouse/gentoo",
         f"'{sys.executable}' -m pip config list",
-        f"cd '{project}' && '{uv}' lock --offline --python '{sys.executable}'",
+        f"cd '{tmp_path}/project' && '{uv}' lock --offline --python '{sys.executable}'",
         f"'{uv}' pip install --offline --python '{sys.executable}' --target '{tmp_path}/here' other",
     )
     assert [step.code for step in steps] == [0] * len(steps), steps[2].said
     assert "global.timeout='77'" in steps[1].said
     assert "install.no-warn-script-location='true'" in steps[1].said
     assert "global.find-links='" in steps[1].said
-    lock = parse_toml((project / "uv.lock").read_text())
-    places = {each["name"]: each["source"].get("registry") for each in lock["package"]}
-    assert places == {"own": str(own), "other": f"{house.site.root}/gentoo/avx2", "mine": None}
+    lock = parse_toml((tmp_path / "project/uv.lock").read_text())
+    # Old ones write relative paths.
+    places = {each["name"]: each["source"].get("registry", "") for each in lock["package"]}
+    places = {name: os.path.normpath(tmp_path / "project" / path) for name, path in places.items()}
+    del places["mine"]
+    site = f"{house.site.root}/gentoo/avx2"
+    assert places == {"own": str(own), "users": str(users), "other": site}
     assert (tmp_path / "here/other.py").read_text() == "MARK = 'gentoo/avx2/other-2.0-py3-none-any.whl'\n"
 
 

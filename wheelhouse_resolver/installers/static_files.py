@@ -64,6 +64,8 @@ def write_static_configs(
     `UnsafeValueError`.
     """
     check_directory(os.path.abspath(directory), form, "--output-dir")
+    if any(os.path.lexists(os.path.join(directory, name, "index.html")) for name in configs):
+        raise UnsafeValueError("--output-dir", directory, "there is a static index, which goes elsewhere")
     make_directory(directory, shared=True)
     for name, config in configs.items():
         for path, language in _files(directory, name, form):

@@ -10,14 +10,17 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.conformance.uv import settings_for
+from tests.conformance.uv import taken_by as taken_by_uv
 from tests.factories import make_archive, make_wheel
 from tests.pips import pip_environ
-from tests.programs import Program, one_of_each_everyday
+from tests.programs import Failed, Program, one_of_each_everyday
 from tests.questions import pick, why_not
 from tests.wheelhouse import WheelhouseFixture
 from wheelhouse_resolver.explain.answer import Verdict
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.host.target_python import target_python
+from wheelhouse_resolver.installers.pip_config import pip_config
 from wheelhouse_resolver.selection.reasons import Rule
 from wheelhouse_resolver.selection.requirements_file import read_requirements
 from wheelhouse_resolver.tree.reader import Tree
@@ -302,6 +305,35 @@ def test_audit_tells_what_an_archive_does(
     put(house, files)
     ((line, _),) = findings(house, f'root = "{house.root}"\n[pip]\n{table}\n')
     assert line.startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "built"),
+    [
+        ("zz-1.0.tar.gz", "WHEEL", True),
+        ("zz-1.0.tar.gz zz-1.0-cp27-none-any.whl", "WHEEL", True),
+        ("zz-1.0.tar.gz WHEEL", "", False),
+        ("WHEEL", "zz-1.0.tar.gz", False),
+        ("zz-0.9.tar.gz", "WHEEL", False),
+    ],
+)
+def test_uv_with_flat_indexes_builds_what_is_above_every_wheel_of_the_version(
+    above: str, below: str, built: bool, uv: Program, house: WheelhouseFixture, tmp_path: Path
+) -> None:
+    wheel = "zz-1.0-cp{}{}-none-any.whl".format(*uv.kind.version)
+    put(house, above.replace("WHEEL", wheel), "gentoo/avx2")
+    put(house, below.replace("WHEEL", wheel))
+    config = pip_config(house.site, Host(arch="avx2", layer="gentoo"), offline=True)
+    settings = settings_for(config, "uv", tmp_path / "settings")
+    said = [line for line, _ in findings(house) if "source-archive-taken" in line]
+    if built:
+        with pytest.raises(Failed, match=r"build .zz==1\.0"):
+            taken_by_uv(uv, ["zz"], settings, tmp_path / "work")
+        (line,) = said
+        assert "uv with flat indexes would build this source archive, not take generic/" in line
+    else:
+        assert taken_by_uv(uv, ["zz"], settings, tmp_path / "work")
+        assert said == []
 
 
 def test_audit_names_what_only_old_pips_take(house: WheelhouseFixture) -> None:

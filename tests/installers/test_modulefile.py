@@ -154,7 +154,9 @@ def tcl_problem(path: Path) -> str:
     script = """
         set text [read [open [lindex $argv 0]]]
         if {![info complete $text]} { puts "not complete" }
-        foreach name {module-whatis family conflict push pushenv prepend-path source-sh setenv value_in} {
+        foreach name {
+            module-whatis family conflict push pushenv prepend-path append-path source-sh setenv value_in
+        } {
             proc $name args {}
         }
         proc module-info args { return 0 }

@@ -1,12 +1,17 @@
 -- What loading adds is noted, for unloading to take away, on another node too. Where the variable is not set,
 -- programs look into /etc/xdg, and go on doing so.
-local added = chosen
+local note = "WHEELHOUSE_OWN_XDG_CONFIG_DIRS"
+local root, default = chosen, ""
 if mode() == "unload" then
-  added = os.getenv("WHEELHOUSE_OWN_XDG_CONFIG_DIRS") or ""
+  root, default = (os.getenv(note) or ""):match("^([^:]*):?(.*)$")
+  wheelhouse_default = default -- global: the module that is loaded in this one's place goes on with it
 elseif chosen ~= "" and (os.getenv("XDG_CONFIG_DIRS") or "") == "" then
-  added = chosen .. ":/etc/xdg"
+  default = "/etc/xdg"
+elseif chosen ~= "" then
+  default = wheelhouse_default or ""
 end
-if added ~= "" then
-  prepend_path("XDG_CONFIG_DIRS", added)
-  setenv("WHEELHOUSE_OWN_XDG_CONFIG_DIRS", added)
+if root ~= "" then
+  prepend_path("XDG_CONFIG_DIRS", root)
+  setenv(note, root .. (default ~= "" and ":" .. default or ""))
 end
+if default ~= "" then append_path("XDG_CONFIG_DIRS", default) end

@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import indexed
 import tree
 from measure import Comparison, Failed, Group, Row, Work, check, measured, report, table
 
@@ -46,6 +47,7 @@ class Tools:
         self.trees = trees
         self.root = self._tree(size)
         self.small = self._tree(size // 10)
+        self.ten = self._tree(10)
         self.wide = trees / f"{size}-more-outside"
         tree.make_with_more_outside(self.wide, self.root, tree.Recipe(size=size))
         self.stack = trees / f"{size}-stack"
@@ -159,6 +161,12 @@ class Tools:
         file.write_text("\n".join(tree.NEEDING))
         return file
 
+    def indexed(self, original: Path) -> indexed.Indexed:
+        """A copy of the tree at *original*, with an index."""
+        copy = self._scratch / f"copy-of-{original.name}"
+        tree.make_copy(copy, original)
+        return indexed.Indexed(self, copy, self._scratch / f"index-of-{original.name}")
+
     def first_run(self) -> Work:
         """Our slowest start: on a node where the user has no cache directory yet."""
         cache = self._scratch / "cache"
@@ -223,6 +231,7 @@ def groups(tools: Tools, rounds: int) -> list[Group]:
             rounds=rounds,
             comparisons=[Comparison(ours=pick, other=small, at_most=1.1, measure="peak memory")],
         ),
+        *indexed.groups(tools, tools.indexed(tools.root), tools.indexed(tools.ten), rounds),
     ]
 
 

@@ -135,6 +135,12 @@ def make_with_more_outside(root: Path, original: Path, recipe: Recipe) -> bool:
     return True
 
 
+def make_copy(root: Path, original: Path) -> None:
+    """Make a tree of links to the files of the one at *original*, into which one may publish."""
+    shutil.rmtree(root, ignore_errors=True)
+    shutil.copytree(original, root, copy_function=os.link)
+
+
 def make_with_stack(root: Path, original: Path, recipe: Recipe) -> bool:
     """Make a tree at *root* that is the one at *original*, and holds the scientific stack in gentoo/avx2.
 

@@ -27,6 +27,7 @@ from wheelhouse_resolver.cli.main import main
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.publishing.destination import destination
 from wheelhouse_resolver.publishing.errors import PublishError
+from wheelhouse_resolver.publishing.pages import Pages
 from wheelhouse_resolver.publishing.place import place
 from wheelhouse_resolver.publishing.plan import PlannedWheel, PublishOptions
 from wheelhouse_resolver.publishing.publish import publish
@@ -785,8 +786,8 @@ def test_remove_source_keeps_a_file_that_was_changed_after_it_was_read(
 ) -> None:
     wheel = house.wheel(PURE, **one("first"))
 
-    def meanwhile(site: Site, planned: PlannedWheel) -> FileChange:
-        change = place(site, planned)
+    def meanwhile(site: Site, planned: PlannedWheel, pages: Pages) -> FileChange:
+        change = place(site, planned, pages)
         house.wheel(PURE, **one("second, and longer"))
         return change
 

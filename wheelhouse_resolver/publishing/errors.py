@@ -20,5 +20,9 @@ class WrongMachineError(InvalidWheelError):
     _message = "{path}: {findings:; }"
 
 
+class IndexNotUpdatedError(PublishError):
+    """The pages of the site's static index could not be written. The wheels are published all the same."""
+
+
 class AfterHookError(PublishError):
     """The site's `[publish] after` command failed. The wheels are published all the same."""

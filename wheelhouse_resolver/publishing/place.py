@@ -10,6 +10,7 @@ from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.publishing.errors import PublishError
 from wheelhouse_resolver.publishing.journal import Journal
+from wheelhouse_resolver.publishing.pages import Pages
 from wheelhouse_resolver.publishing.plan import PlannedWheel, no_number_left, publish_command, rebuild_command
 from wheelhouse_resolver.publishing.report import FileChange
 from wheelhouse_resolver.publishing.withdrawal import withdraw_command
@@ -21,22 +22,23 @@ from wheelhouse_resolver.wheelfile.build_tag import BAND
 from wheelhouse_resolver.wheelfile.rewrite import rewrite
 
 
-def place(site: Site, planned: PlannedWheel, journal: Journal | None = None) -> FileChange:
+def place(site: Site, planned: PlannedWheel, pages: Pages, journal: Journal | None = None) -> FileChange:
     """Write, sync and name *planned*; then, if it is for the place of its source, remove that.
 
-    *journal*: notes the change first, and keeps that source. Publishing again what is there with the same
-    content is a success, and so is what another run has done meanwhile. Raises `PublishError` when the wheel
-    changed since it was checked, its name was withdrawn, or no build number is left; `AlreadyExistsError`;
-    `OutputError`.
+    *pages*: hears of what comes and goes. *journal*: notes the change first, and keeps that source.
+    Publishing again what is there with the same content is a success, and so is what another run has
+    done meanwhile. Raises `PublishError` when the wheel changed since it was checked, its name was withdrawn,
+    or no build number is left; `AlreadyExistsError`; `OutputError`.
     """
     if planned.latest is not None:
         before = planned._replace(own=planned.latest)
         with _written(before) as (temporary, _):
             if atomic.same_content(before.path, temporary):
+                pages.came(before.path)
                 return FileChange(planned.wheel.path, before.path, "present")
     while True:
         try:
-            return _place(site, planned, journal)
+            return _place(site, planned, pages, journal)
         except atomic.AlreadyExistsError:
             if not planned.options.rebuild or planned.in_place:
                 raise
@@ -46,17 +48,18 @@ def place(site: Site, planned: PlannedWheel, journal: Journal | None = None) -> 
             raise no_number_left(planned)
 
 
-def _place(site: Site, planned: PlannedWheel, journal: Journal | None) -> FileChange:
+def _place(site: Site, planned: PlannedWheel, pages: Pages, journal: Journal | None) -> FileChange:
     try:
         with _written(planned, journal) as (temporary, source):
-            result = _commit(site, planned, temporary)
+            result = _commit(site, planned, temporary, pages)
     except PublishError:
         if planned.in_place and os.path.exists(planned.path) and not os.path.lexists(planned.wheel.path):
             return FileChange(planned.wheel.path, planned.path, "present")  # another run has stamped it
         raise
+    pages.came(planned.path)
     if planned.in_place:
         remove = trash.remove_if_unchanged if journal is None else journal.keep
-        remove(planned.wheel.path, source)
+        pages.goes(planned.wheel.path, lambda: remove(planned.wheel.path, source))
         result = "stamped"
     return FileChange(planned.wheel.path, planned.path, result, source)
 
@@ -82,7 +85,7 @@ def _written(
         yield temporary, source
 
 
-def _commit(site: Site, planned: PlannedWheel, temporary: Draft) -> str:
+def _commit(site: Site, planned: PlannedWheel, temporary: Draft, pages: Pages) -> str:
     """Give the finished file its name; what came of it."""
     replace = planned.options.replace
     if planned.former and not replace and not atomic.same_content(planned.former, temporary):
@@ -104,7 +107,7 @@ def _commit(site: Site, planned: PlannedWheel, temporary: Draft) -> str:
                 raise PublishError(planned.wheel.path, problem).with_hint(hint) from None
             if not replace:
                 raise error.with_hint(_ways_out(site, planned)) from None
-        with contextlib.suppress(atomic.AlreadyExistsError):
+        with contextlib.suppress(atomic.AlreadyExistsError), pages.changing(planned.path):
             trash.replace_at(planned.path, temporary)
             return "replaced"
 

@@ -13,6 +13,7 @@ from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.publishing.config import after_command, run_after_hook
 from wheelhouse_resolver.publishing.destination import destination
 from wheelhouse_resolver.publishing.errors import PublishError, WrongMachineError
+from wheelhouse_resolver.publishing.pages import Pages
 from wheelhouse_resolver.publishing.place import place
 from wheelhouse_resolver.publishing.plan import Planner, PublishOptions
 from wheelhouse_resolver.publishing.report import FileChange, PublishObserver, PublishReport, Recorder
@@ -32,7 +33,7 @@ def publish(
 ) -> PublishReport:
     """Check *wheels*, stamp them, and place them into the directory *to*: see `Wheelhouse.publish`."""
     recorder = Recorder(observer)
-    after = after_command(site)
+    after, pages = after_command(site), Pages(site)
     paths = list({os.path.realpath(path): os.fspath(path) for path in wheels}.values())
     for path in paths:
         if not os.path.exists(path):
@@ -58,18 +59,19 @@ def publish(
     for place_of in {each.directory.path for each in plan}:
         trash.clear(place_of)
     failed: set[tuple[str, Version]] = set()  # what of it is not stamped would lose to what is placed now
-    for each in recorder.observer.progress(plan, "placing"):
-        version = (each.candidate.name, each.candidate.version)
-        with recorder.attempt():
-            if version in failed:
-                problem = "not placed: another wheel of this version could not be stamped first"
-                raise PublishError(each.wheel.path, problem)
-            failed |= {version} if each.in_place else set()
-            recorder.changed(place(site, each))
-            failed -= {version}
-    for change in recorder.changes if options.remove_source else ():
-        with recorder.attempt():
-            _remove_source(change)
+    with pages.kept(recorder):
+        for each in recorder.observer.progress(plan, "placing"):
+            version = (each.candidate.name, each.candidate.version)
+            with recorder.attempt():
+                if version in failed:
+                    problem = "not placed: another wheel of this version could not be stamped first"
+                    raise PublishError(each.wheel.path, problem)
+                failed |= {version} if each.in_place else set()
+                recorder.changed(place(site, each, pages))
+                failed -= {version}
+        for change in recorder.changes if options.remove_source else ():
+            with recorder.attempt():
+                _remove_source(change, pages)
     if after and options.run_after and recorder.changes:
         with recorder.attempt():
             run_after_hook(after)
@@ -83,7 +85,7 @@ def _check_machine(site: Site, wheel: ValidatedWheel, directory: Directory | Non
         raise WrongMachineError(wheel.path, [f"{problem}, {directory.label} is for {family}"])
 
 
-def _remove_source(change: FileChange) -> None:
+def _remove_source(change: FileChange, pages: Pages) -> None:
     """Remove the given file, which is placed. Raises `PublishError` when it changed since, or cannot be."""
     path = change.source
     where = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
@@ -92,7 +94,7 @@ def _remove_source(change: FileChange) -> None:
     try:
         problem = "changed after it was read" if trash.file_id(path) != change.source_id else ""
         if not problem:
-            os.unlink(path)
+            pages.goes(path, lambda: os.unlink(path))
     except OSError as error:
         problem = reason_of(error)
     if problem:

@@ -19,6 +19,7 @@ from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.publishing.errors import PublishError
 from wheelhouse_resolver.publishing.journal import Journal
 from wheelhouse_resolver.publishing.order import OrderCheck, WrongOrder
+from wheelhouse_resolver.publishing.pages import MANY, Pages
 from wheelhouse_resolver.publishing.place import place
 from wheelhouse_resolver.publishing.plan import involving, is_current, restamped
 from wheelhouse_resolver.publishing.report import (
@@ -55,12 +56,13 @@ def restamp(
     recorder = Recorder(observer)
     wheels = list(_wheels(site))
     outdated = [each for each in wheels if not is_current(site, each)]
-    meter = _Meter(site)
+    meter, pages = _Meter(site), Pages(site, at_once=MANY)
     with contextlib.ExitStack() as stack:
         journal = None
         if keep and not dry_run and (outdated or retag):
             journal = Journal(site, _beside(wheels))
             stack.enter_context(journal.running(shared=True))
+        stack.enter_context(pages.kept(recorder))
         for directory in site.directories() if not dry_run else ():
             trash.clear(directory.path)
 
@@ -76,11 +78,12 @@ def restamp(
                 if planned is None:
                     return
                 change = FileChange(candidate.path, planned.path, "planned")
-                recorder.changed(change if dry_run else place(site, planned, journal))
+                recorder.changed(change if dry_run else place(site, planned, pages, journal))
                 done()
 
         for candidate in recorder.observer.progress(outdated, "checking" if dry_run else "restamping"):
             work(candidate)
+        pages.finish()
         now = wheels if dry_run else _wheels(site)
         for case, tags in _inverted(now, searched_together(site)) if retag else ():
             if tags is not None:
@@ -88,6 +91,7 @@ def restamp(
                 continue
             with recorder.attempt():
                 raise _not_fixable(site, case)
+        pages.finish()
         if journal is not None:
             journal.end()
     seconds, measured = meter.estimate() if dry_run else (meter.seconds, "this very run")
@@ -216,10 +220,11 @@ class _Meter:
         planned = restamped(self._site, wheel.candidate, wheel.tags)
         if planned is None:
             raise FileNotFoundError(wheel.candidate.path)
-        with tempfile.TemporaryDirectory() as elsewhere:
-            directory = planned.directory._replace(path=elsewhere)
+        with tempfile.TemporaryDirectory() as scratch:
+            directory = planned.directory._replace(path=scratch)
             started = time.monotonic()
-            made = place(self._site, planned._replace(directory=directory, in_place=False, former=None))
+            elsewhere = planned._replace(directory=directory, in_place=False, former=None)
+            made = place(self._site, elsewhere, Pages(self._site))
             trash.move_to_trash(made.path)  # as long as it takes to move the old one
             return time.monotonic() - started
 

@@ -7,6 +7,7 @@ wheels of a version of which something has changed since keep their names, all o
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -14,6 +15,7 @@ from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.publishing.errors import PublishError
 from wheelhouse_resolver.publishing.journal import Identity, Journal, Renaming, identity
+from wheelhouse_resolver.publishing.pages import MANY, Pages
 from wheelhouse_resolver.publishing.report import FileChange, PublishObserver, PublishReport, Recorder
 from wheelhouse_resolver.publishing.withdrawal import withdraw_command
 from wheelhouse_resolver.site.layout import Directory
@@ -55,12 +57,12 @@ def undo(site: Site, *, dry_run: bool = False, observer: PublishObserver | None 
     """Undo what the last run of `restamp` that is not undone has renamed: see `Wheelhouse.restamp`."""
     listing.check_root(site)
     recorder = Recorder(observer)
-    journal = Journal(site)
+    journal, pages = Journal(site), Pages(site, at_once=MANY)
     for directory in site.directories() if not dry_run else ():
         trash.clear(directory.path)
     if not journal.undoable():
         return recorder.report()
-    with contextlib.nullcontext() if dry_run else journal.running(shared=False):
+    with contextlib.nullcontext() if dry_run else journal.running(shared=False), pages.kept(recorder):
         run, steps = max(journal.undoable(), default=(0, []))
         wheels = _wheels_of(site, steps)
         kept = _Kept(wheels)
@@ -75,8 +77,9 @@ def undo(site: Site, *, dry_run: bool = False, observer: PublishObserver | None 
             with recorder.attempt():
                 stamped = next((path for path, is_, made in wheel.later() if is_ in made), wheel.path)
                 if not dry_run:
-                    _put_back(wheel, kept)
+                    _put_back(wheel, kept, pages)
                 recorder.changed(FileChange(stamped, wheel.path, "planned" if dry_run else "restored"))
+        pages.finish()
         if run and recorder.report().ok and not dry_run:
             journal.undone(run)
     return recorder.report()
@@ -202,7 +205,7 @@ def _problem(site: Site, wheel: _Wheel, kept: _Kept) -> PublishError | None:
     return None
 
 
-def _put_back(wheel: _Wheel, kept: _Kept) -> None:
+def _put_back(wheel: _Wheel, kept: _Kept, pages: Pages) -> None:
     """Give *wheel* its former name, then take away what was made of it. Another run may do so at once."""
     former = kept.get(wheel)
     if identity(wheel.path) is None and former is not None:
@@ -213,11 +216,18 @@ def _put_back(wheel: _Wheel, kept: _Kept) -> None:
                 raise
     if identity(wheel.path) not in wheel.former:
         raise PublishError(wheel.path, "was put there just now, under the name of a wheel that was restamped")
+    pages.came(wheel.path)
     for path, is_, made in wheel.later():
+        between = kept.get(wheel, os.path.basename(path))
         if is_ in made:
-            try:
-                trash.remove_if_unchanged(path, trash.file_id(path))
-            except FileNotFoundError:
-                continue
-        if (between := kept.get(wheel, os.path.basename(path))) is not None:
+            pages.goes(path, functools.partial(_remove, path, between))
+        elif between is not None:
+            trash.discard(between)
+
+
+def _remove(path: str, between: trash.Trashed | None) -> None:
+    """Remove what was made at *path*, then what that was made anew of."""
+    with contextlib.suppress(FileNotFoundError):
+        trash.remove_if_unchanged(path, trash.file_id(path))
+        if between is not None:
             trash.discard(between)

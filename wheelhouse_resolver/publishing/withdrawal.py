@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterable, Sequence
 
 from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.publishing.destination import destination
 from wheelhouse_resolver.publishing.errors import PublishError
+from wheelhouse_resolver.publishing.pages import Pages
 from wheelhouse_resolver.publishing.report import FileChange, PublishObserver, PublishReport, Recorder
 from wheelhouse_resolver.site.layout import Directory
 from wheelhouse_resolver.site.model import Site
@@ -29,12 +31,17 @@ def withdraw(
     What is withdrawn already is a success: a run that was killed is repeated.
     """
     found = _found(site, filenames, to, (_present, _latest), "not in")
-    recorder = Recorder(observer)
-    for each in found:
-        if isinstance(each, trash.Trashed):
-            recorder.changed(FileChange(each.origin, each.path, "withdrawn"))
-        else:
-            recorder.changed(FileChange(each, trash.move_to_trash(each).path, "withdrawn"))
+    recorder, pages = Recorder(observer), Pages(site, at_once=len(found))
+
+    def remove(path: str) -> None:
+        recorder.changed(FileChange(path, trash.move_to_trash(path).path, "withdrawn"))
+
+    with pages.kept(recorder):
+        for each in found:
+            if isinstance(each, trash.Trashed):
+                recorder.changed(FileChange(each.origin, each.path, "withdrawn"))
+            else:
+                pages.goes(each, functools.partial(remove, each))
     return recorder.report()
 
 
@@ -50,16 +57,19 @@ def restore(
     What is there and was not withdrawn is a success, as of `withdraw`.
     """
     found = _found(site, filenames, to, (_latest, _present), "was not withdrawn from")
-    recorder = Recorder(observer)
-    for each in found:
-        if isinstance(each, str):
-            recorder.changed(FileChange(each, each, "present"))
-            continue
-        if not trash.put_back(each):
-            directory = next(d for d in site.directories() if d.path == each.directory)
-            command = withdraw_command(site, directory, each.filename)
-            raise PublishError(each.origin, "already exists").with_hint(f"to withdraw that one: `{command}`")
-        recorder.changed(FileChange(each.path, each.origin, "restored"))
+    recorder, pages = Recorder(observer), Pages(site)
+    with pages.kept(recorder):
+        for each in found:
+            if isinstance(each, str):
+                pages.came(each)
+                recorder.changed(FileChange(each, each, "present"))
+                continue
+            if not trash.put_back(each):
+                directory = next(d for d in site.directories() if d.path == each.directory)
+                hint = f"to withdraw that one: `{withdraw_command(site, directory, each.filename)}`"
+                raise PublishError(each.origin, "already exists").with_hint(hint)
+            pages.came(each.origin)
+            recorder.changed(FileChange(each.path, each.origin, "restored"))
     return recorder.report()
 
 

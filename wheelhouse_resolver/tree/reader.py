@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from wheelhouse_resolver.errors import InvalidRequirementError
+from wheelhouse_resolver.site.index_table import index_table
 from wheelhouse_resolver.tree import listing
 from wheelhouse_resolver.tree.candidate import (
     Candidate,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.host.detect import Host
     from wheelhouse_resolver.site.layout import Directory
     from wheelhouse_resolver.site.model import Site
+    from wheelhouse_resolver.tree.index_state import IndexState
 
 #: To look for the files of more projects than these costs more than to go through all.
 _FEW = 8
@@ -66,10 +68,10 @@ class Tree(NamedTuple):
         """
         listing.check_root(self.site)
         name = canonicalize_name(project)
-        begins = _beginning([name])
+        names = _Names(self.site, [name])
         found: list[Candidate | InvalidFilename] = []
         for directory in directories:
-            for filename in listing.wheel_names(directory, begins, _initials([name])):
+            for filename in names.of(directory):
                 if not filename.endswith(listing.SUFFIX):
                     continue
                 each = parse_candidate(filename, directory)
@@ -88,14 +90,11 @@ class Tree(NamedTuple):
         listing.check_root(self.site)
         by_spelling: dict[str, list[tuple[Directory, list[str]]]] = {}
         archives: dict[NormalizedName, list[SourceArchive]] = {}
+        names = _Names(self.site, projects if projects is not None and len(projects) <= _FEW else None)
         for directory in directories:
             here: defaultdict[str, list[str]] = defaultdict(list)
-            if projects is not None and len(projects) <= _FEW:
-                filenames = listing.wheel_names(directory, _beginning(projects), _initials(projects))
-            else:
-                filenames = listing.all_names(directory)
             others: list[str] = []
-            for filename in filenames:
+            for filename in names.of(directory):
                 if filename.endswith(listing.SUFFIX):
                     spelling, dash, _ = filename.partition("-")
                     if dash:
@@ -130,6 +129,48 @@ def wheels_in(directory: Directory, *, odd: bool = False) -> Iterator[Candidate 
         return filename.endswith(listing.SUFFIX) and not (odd and _SHAPE.fullmatch(filename))
 
     return (parse_candidate(filename, directory) for filename in listing.wheel_names(directory, wanted))
+
+
+class _Names:
+    """Names of files, of *projects* or (None) of all: as the site's index has them, where it is fresh."""
+
+    def __init__(self, site: Site, projects: Collection[NormalizedName] | None) -> None:
+        self._projects = projects
+        self._wanted = _beginning(projects) if projects is not None else None
+        table = index_table(site)
+        self._state = None
+        if table is not None:
+            from wheelhouse_resolver.tree.index_state import IndexState
+
+            self._state = IndexState.open(table.directory)
+
+    def of(self, directory: Directory) -> list[str]:
+        """Those in *directory*: of some projects sorted, of all in any order."""
+        if self._state is not None and self._state.fresh(directory):
+            remembered = self._remembered(self._state, directory)
+            if remembered is not None:
+                return remembered
+        if self._projects is None or self._wanted is None:
+            return listing.all_names(directory)
+        return listing.wheel_names(directory, self._wanted, _initials(self._projects))
+
+    def _remembered(self, state: IndexState, directory: Directory) -> list[str] | None:
+        if self._projects is None:
+            return state.all_names(directory)
+        found = state.names(directory, _keys(self._projects))
+        return found if found is None else [*filter(self._wanted, found)]
+
+
+def _keys(names: Iterable[NormalizedName]) -> Iterator[str]:
+    """What precedes the first `-` of the names of files that `_beginning` accepts, normalised.
+
+    Source archives of old have a `-` in the project's name, and so have misnamed files.
+    """
+    for name in names:
+        words = name.split("-")
+        for number in range(len(words)):
+            beginning = "-".join(words[: number + 1])
+            yield from (beginning, f"{beginning}-")
 
 
 def _initials(names: Iterable[NormalizedName]) -> str:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from collections.abc import Sequence
 
 from wheelhouse_resolver.cli import options, output
+from wheelhouse_resolver.cli.commands.publish import PublishPrinter
 from wheelhouse_resolver.errors import OutputError, WheelhouseError, printable
+from wheelhouse_resolver.publishing.pages import Pages
+from wheelhouse_resolver.publishing.report import Recorder
 from wheelhouse_resolver.utils.redact import redact
 from wheelhouse_resolver.wheelfile.edit import Edits, malformed, relabel, requirements_of
 
@@ -35,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     directory_help = "where the new wheels go (default: the current directory)"
     where.add_argument("--output-dir", default=".", metavar="DIR", help=directory_help)
     where.add_argument("--in-place", action="store_true", help="replace each wheel by the new one")
-    options.add_shared(parser, "json")
+    options.add_shared(parser, "json", "site")
     wheel = "h5py-3.11.0-cp311-cp311-linux_x86_64.whl"
     newer = f"relabel --replace-requires 'numpy>=2' --local-label site --output-dir new {wheel}"
     options.add_examples(
@@ -56,10 +60,13 @@ def run(args: argparse.Namespace) -> int:
     directory = None if args.in_place else args.output_dir
     made: list[dict[str, str]] = []
     again = "run it again with the others" if args.in_place else "run it again to continue"
-    with output.interruptible(lambda: f"{_totals(made, args)}; {again}"):
+    pages, recorder = Pages(options.site_without_wheelhouse(args)), Recorder(PublishPrinter())
+    with output.interruptible(lambda: f"{_totals(made, args)}; {again}"), pages.kept(recorder):
         for path in args.wheel:
             try:
-                result = relabel(path, edits, directory, rpath=args.rpath)
+                with pages.changing(path) if args.in_place else contextlib.nullcontext():
+                    result = relabel(path, edits, directory, rpath=args.rpath)
+                pages.came(result.path)
             except OutputError:
                 raise  # the next one would fail as well
             except WheelhouseError as error:
@@ -72,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
         output.print_json(made)
     elif len(args.wheel) > 1:
         print(_totals(made, args))
-    return 0 if len(made) == len(args.wheel) else 1
+    return 0 if len(made) == len(args.wheel) and recorder.report().ok else 1
 
 
 def _totals(made: Sequence[object], args: argparse.Namespace) -> str:

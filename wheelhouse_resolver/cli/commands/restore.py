@@ -16,9 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run `restore`."""
+    """Run `restore`. Exit code 1 when the pages of the site's index could not be updated."""
     printer = PublishPrinter()
     with printer.interruptible():
-        restore(options.site_of(args), args.filename, args.to, observer=printer)
+        report = restore(options.site_of(args), args.filename, args.to, observer=printer)
     printer.show_totals()
-    return 0
+    return 0 if report.ok else 1

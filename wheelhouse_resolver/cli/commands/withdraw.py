@@ -28,9 +28,9 @@ def add_filenames(parser: argparse.ArgumentParser, command: str, what: str) -> N
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run `withdraw`."""
+    """Run `withdraw`. Exit code 1 when the pages of the site's index could not be updated afterwards."""
     printer = PublishPrinter()
     with printer.interruptible():
-        withdraw(options.site_of(args), args.filename, args.to, observer=printer)
+        report = withdraw(options.site_of(args), args.filename, args.to, observer=printer)
     printer.show_totals()
-    return 0
+    return 0 if report.ok else 1

@@ -61,7 +61,7 @@ def test_every_change_is_on_the_pages(house: Indexed) -> None:
     assert house.pages("generic") == {"other": ["other-1.0-1000generic-py3-none-any.whl"]}
     assert house.run("restamp", "--undo").code == 0
     assert house.pages("generic") == {"other": [OTHER]}
-    edit = ["relabel", "--local-label", "site", "--in-place", house.root / "generic" / OTHER]
+    edit = ("relabel", "--local-label", "site", "--in-place", house.root / "generic" / OTHER)
     assert house.run(*edit).code == 0
     assert house.pages("generic") == {"other": ["other-1.0+site-py3-none-any.whl"]}
     assert "0 read; 0 pages written, 0 removed" in house.run("index").out

@@ -25,8 +25,8 @@ def test_killed_before_some_steps(runner: Runner, tmp_path: Path, make: Callable
 
 @pytest.mark.slow
 @_EACH
-def test_killed_before_every_other_step(runner: Runner, tmp_path: Path, make: Callable[[Path], Blow]) -> None:
-    _killed(runner, make(tmp_path), 60)
+def test_killed_before_more_steps(runner: Runner, tmp_path: Path, make: Callable[[Path], Blow]) -> None:
+    _killed(runner, make(tmp_path), 10)
 
 
 def _killed(runner: Runner, blow: Blow, often: int) -> None:
@@ -39,13 +39,10 @@ def _killed(runner: Runner, blow: Blow, often: int) -> None:
 
 
 @pytest.mark.slow
-@_EACH
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS], ids=["full", "read-only"])
-def test_failing_at_some_steps(
-    runner: Runner, tmp_path: Path, make: Callable[[Path], Blow], number: int
-) -> None:
+@pytest.mark.parametrize("make", [INDEXED[name] for name in ("publish", "withdraw")])
+def test_failing_at_some_steps(runner: Runner, tmp_path: Path, make: Callable[[Path], Blow]) -> None:
     blow = make(tmp_path)
     blow.learn(runner, ())
     steps = range(blow.steps(runner, ()))
-    for step in steps[:: len(steps) // 8 or 1]:
-        blow.fail(runner, (), step, number)
+    for number, step in enumerate(steps[:: len(steps) // 6 or 1]):
+        blow.fail(runner, (), step, (errno.ENOSPC, errno.EROFS)[number % 2])

@@ -60,11 +60,18 @@ LIMITED: Mapping[str, Sequence[str]] = {
             "doctor.diagnostics",
             "doctor.fixes",
             "doctor.pip_settings",
+            "doctor.uv_settings",
         ),
     ],
     "doctor.probes": [
         *("errors", "utils", "site", "host", "wheelfile", "tree", "selection", "installers"),
-        *("doctor.probes", "doctor.facts", "doctor.python_facts", "doctor.pip_settings"),
+        *(
+            "doctor.probes",
+            "doctor.facts",
+            "doctor.python_facts",
+            "doctor.pip_settings",
+            "doctor.uv_settings",
+        ),
     ],
 }
 

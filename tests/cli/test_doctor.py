@@ -234,7 +234,10 @@ class TestFindLinks:
         del env.environ["PIP_CONFIG_FILE"]
         env.environ["PIP_NO_INDEX"] = "1"
         finding = {each.check: each for each in env.findings()}["no-find-links"]
-        assert finding.message == "no `find-links` is in force, and PIP_CONFIG_FILE is not set"
+        assert finding.message == (
+            "no `find-links` is in force: PIP_CONFIG_FILE is not set, and no pip/pip.conf in XDG_CONFIG_DIRS "
+            "has one"
+        )
         env.fix(finding)
 
     def test_variables_do_as_well_as_a_file(self, env: Environment) -> None:
@@ -353,6 +356,55 @@ class TestConfigFile:
             file.write("quiet = 3\n")
         assert env.checks() == []
         assert env.gather().pip.in_force["quiet"].value == "3"
+
+
+class TestMachinesFile:
+    """The site's settings are in a directory of XDG_CONFIG_DIRS."""
+
+    @pytest.fixture
+    def own(self, env: Environment) -> Path:
+        """Where the user's file would be; the site's is in place."""
+        (env.above / "xdg/pip").mkdir(parents=True)
+        env.config = env.config.rename(env.above / "xdg/pip/pip.conf")
+        del env.environ["PIP_CONFIG_FILE"]
+        env.environ["XDG_CONFIG_DIRS"] = f"{env.above}/xdg:{env.above}/nothing"
+        own = env.above / "home/.config/pip/pip.conf"
+        own.parent.mkdir(parents=True)
+        return own
+
+    def test_users_may_have_their_own_beside_it(self, env: Environment, own: Path) -> None:
+        own.write_text("[global]\ntimeout = 3\n")
+        done = run_cli("doctor", "--python", env.python, environ=env.environ)
+        lines = [line.strip() for line in done.stdout.splitlines()]
+        files = [f"{own} (user)", f"{env.config} (machine)"]  # the stronger first
+        assert [line for line in lines if line in files] == files
+        assert lines[-1] == "0 errors, 0 warnings, 0 notes"
+
+    def test_an_empty_value_takes_it_away(self, env: Environment, own: Path) -> None:
+        """The finding does not go away with PIP_ISOLATED, with which pip would not show the user's file."""
+        own.write_text("[global]\nfind-links =\n")
+        env.environ["PIP_ISOLATED"] = "1"
+        finding = env.one("find-links-replaced", "error")
+        assert finding.message == (
+            f"[global] find-links in {own} is empty, which takes [global] find-links in {env.config} away"
+        )
+        del env.environ["PIP_ISOLATED"]
+        env.fix(finding)
+        assert env.checks() == []
+
+    @pytest.mark.usefixtures("own")
+    def test_the_null_device_leaves_it_out(self, env: Environment) -> None:
+        env.environ |= {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1"}
+        found = {each.check: each for each in env.findings()}
+        assert {"config-file", "no-find-links"} <= {*found}
+        env.fix(found["config-file"])
+
+
+def test_what_pythonpath_adds(env: Environment) -> None:
+    (env.above / "module/demo-1.0.dist-info").mkdir(parents=True)
+    env.environ["PYTHONPATH"] = f"{env.above}/module:{env.above}/nothing"
+    python, _ = ask_target(env.python, env.environ)
+    assert [tuple(each) for each in python.added] == [("demo", "1.0", str(env.above / "module"))]
 
 
 @pytest.mark.parametrize(

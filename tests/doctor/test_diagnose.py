@@ -29,8 +29,8 @@ from wheelhouse_resolver.doctor.facts import (
     SiteFacts,
     Tie,
     UnknownOverride,
+    UvCache,
     UvFacts,
-    UvSetting,
 )
 from wheelhouse_resolver.doctor.pip_settings import (
     PipFile,
@@ -45,6 +45,7 @@ from wheelhouse_resolver.doctor.probes.target import shadowed
 from wheelhouse_resolver.doctor.probes.ties import unstamped_ties
 from wheelhouse_resolver.doctor.python_facts import (
     AboveCpu,
+    Added,
     Conflict,
     InstalledFacts,
     Leftover,
@@ -53,6 +54,7 @@ from wheelhouse_resolver.doctor.python_facts import (
     Shadowed,
     VenvState,
 )
+from wheelhouse_resolver.doctor.uv_settings import UvFile, UvIndex, UvSetting
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.host.layer import Evidence
 from wheelhouse_resolver.host.target_python import TargetPython
@@ -269,12 +271,17 @@ def test_a_command_section_beats_global_of_every_file_and_variables_beat_both() 
         setting("format", "columns", "env", "list"),
         setting("retries", "site", "site"),
         setting("retries", "user", "user"),
+        setting("proxy", "machine", "global"),
+        setting("proxy", "", "user"),
+        setting("cert", "machine", "global"),
+        setting("cert", "", "env_var"),
     ]
     assert {name: each.value for name, each in in_force(settings).items()} == {
         "timeout": "var",
         "find-links": "install of user",
         "no-index": "kept",
         "retries": "site",
+        "cert": "machine",
     }
     assert in_force(settings, "list")["format"].value == "columns"
 
@@ -334,6 +341,30 @@ LOADS = f'eval "$(wheelhouse-resolver pip-conf --root {shlex.quote(ROOT)} --form
 def uv_with(option: str, value: str, *more: UvSetting) -> UvFacts:
     settings = (UvSetting(option, tuple(value.split()), "UV_X", "UV_X"), *more)
     return UvFacts("/bin/uv", settings, link_states((setting("find-links", value),)))
+
+
+def flat(*labels: str) -> UvSetting:
+    """What a `uv.toml` of the site says of the search path."""
+    urls = tuple((links_to(*labels) if labels else ALL_LINKS).split())
+    indexes = tuple(UvIndex(each, flat=True) for each in urls)
+    return UvSetting("index", urls, "index in /x/uv/uv.toml", file="/x/uv/uv.toml", indexes=indexes)
+
+
+def with_uv(*settings: UvSetting) -> EnvironmentFacts:
+    """The healthy environment with a uv that reads `/x/uv/uv.toml`, the machine's, and *settings*."""
+    best = UvSetting("index-strategy", ("unsafe-best-match",), "index-strategy in x", file="/x/uv/uv.toml")
+    urls = " ".join(value for each in settings if each.option == "index" for value in each.values)
+    states = link_states((setting("find-links", urls),))
+    states = tuple(each._replace(real=None) if each.value.startswith("http") else each for each in states)
+    files = (UvFile("machine", "/x/uv/uv.toml"),)
+    return healthy(uv=UvFacts("/bin/uv", (*settings[1:], settings[0], best), states, files))
+
+
+def of_the_machine(*more: PipSetting) -> EnvironmentFacts:
+    """The healthy environment, the site's settings being the machine's, with *more* settings."""
+    facts = healthy()
+    machines = [setting(each.option, each.value, "global") for each in facts.pip.settings]
+    return replace(facts, pip=with_settings(facts.pip, *machines, *more))
 
 
 def moved(scripts: str, **changes: Any) -> EnvironmentFacts:
@@ -660,6 +691,20 @@ CASES: list[tuple[str, EnvironmentFacts, str, str, str]] = [
         "unset PIP_CONFIG_FILE",
     ),
     (
+        "overridden-setting",
+        of_the_machine(setting("no-index", "", "user")),
+        "warning",
+        "[global] no-index in /user/pip.conf is empty, which takes [global] no-index in /global/pip.conf = ",
+        f"'{PYTHON}' -m pip config --user unset global.no-index",
+    ),
+    (
+        "overridden-setting",
+        of_the_machine(setting("no-index", "no", "user")),
+        "note",
+        "[global] no-index in /user/pip.conf = no beats [global] no-index in /global/pip.conf = true",
+        f"'{PYTHON}' -m pip config --user unset global.no-index",
+    ),
+    (
         "environment-config",
         and_also(setting("timeout", "5", "site"), setting("cert", "/c", "site")),
         "note",
@@ -965,6 +1010,71 @@ CASES: list[tuple[str, EnvironmentFacts, str, str, str]] = [
         LOADS,
     ),
     (
+        "uv-index",
+        with_uv(
+            flat(), UvSetting("index", ("https://x/",), "UV_Y", "UV_Y", indexes=(UvIndex("https://x/"),))
+        ),
+        "warning",
+        "uv asks https://x/ before the wheelhouse (UV_Y)",
+        "unset UV_Y",
+    ),
+    (
+        "uv-strategy",
+        with_uv(flat(), UvSetting("index-strategy", ("first-index",), "UV_Y", "UV_Y")),
+        "error",
+        "uv looks no further than the first directory that has a project: first-index (UV_Y)",
+        "unset UV_Y",
+    ),
+    (
+        "uv-strategy",
+        with_uv(flat(), UvSetting("no-index", ("true",), "no-index in /u/uv.toml", file="/u/uv.toml")),
+        "error",
+        "uv looks into no directory of the wheelhouse, as they are indexes to it (no-index in /u/uv.toml)",
+        "vi /u/uv.toml",
+    ),
+    (
+        "uv-exclude-newer",
+        with_uv(flat(), UvSetting("exclude-newer", ("2025-01-01",), "UV_Y", "UV_Y")),
+        "note",
+        "uv takes nothing that an index got after 2025-01-01 (UV_Y); it does not ask when",
+        "unset UV_Y",
+    ),
+    (
+        "uv-cache",
+        healthy(uv=with_uv(flat()).uv._replace(cache=UvCache("/h/c", elsewhere=True))),  # type: ignore[union-attr]
+        "note",
+        "the cache of uv, /h/c, is on another file system than the target Python's packages",
+        "export UV_LINK_MODE=copy",
+    ),
+    (
+        "uv-python-path",
+        replace(python_with(added=(Added("numpy", "1.0", "/m/lib"),)), uv=with_uv(flat()).uv),
+        "note",
+        "uv does not see what PYTHONPATH adds to the target Python, as pip does: numpy 1.0 (/m/lib)",
+        "",
+    ),
+    (
+        "uv-settings",
+        replace(with_uv(flat()), environ={"UV_LINK_MODE": ""}),
+        "error",
+        "uv refuses to run: UV_LINK_MODE is set to nothing",
+        "unset UV_LINK_MODE",
+    ),
+    (
+        "config-file",
+        pip_with(files=(PipFile("global", "/x/pip/pip.conf", True, "Permission denied"),)),
+        "error",
+        "pip passes over /x/pip/pip.conf: Permission denied",
+        "chmod a+r /x/pip/pip.conf",
+    ),
+    (
+        "find-links-replaced",
+        of_the_machine(setting("find-links", "", "user")),
+        "error",
+        "[global] find-links in /user/pip.conf is empty, which takes [global] find-links in /global/pip.conf",
+        f"'{PYTHON}' -m pip config --user unset global.find-links",
+    ),
+    (
         "uv-settings",
         healthy(uv=uv_with("find-links", ALL_LINKS, UvSetting("constraint", ("/c.txt",), "UV_Y", "UV_Y"))),
         "note",
@@ -1085,13 +1195,16 @@ class TestFindLinks:
             (
                 "no-find-links",
                 "error",
-                "no `find-links` is in force, though PIP_CONFIG_FILE names /etc/our pip.conf",
+                "no `find-links` is in force: /etc/our pip.conf, which PIP_CONFIG_FILE names, has none",
             )
         ]
 
     def test_none_without_a_file(self) -> None:
         finding = only_finding(healthy(pip=PipFacts(version="26.3", asked="config debug")))
-        assert finding.message == "no `find-links` is in force, and PIP_CONFIG_FILE is not set"
+        assert finding.message == (
+            "no `find-links` is in force: PIP_CONFIG_FILE is not set, and no pip/pip.conf in XDG_CONFIG_DIRS "
+            "has one"
+        )
 
     def test_of_somewhere_else(self) -> None:
         assert self.found(setting("find-links", links_to("elsewhere"), "env_var"))[0] == (
@@ -1202,6 +1315,16 @@ class TestFindLinks:
             site_with(root_by="--root", root_problem="x"), pip=PipFacts(version="26.3", asked="config debug")
         )
         assert [each.check for each in run_checks(facts)] == ["root"]
+
+    def test_the_file_of_pip_config_file_beats_the_sites_among_the_machines(self) -> None:
+        first, *_ = run_checks(of_the_machine(setting("find-links", "file:///gone/x", "env")))
+        assert (first.check, first.fix) == ("find-links-replaced", "unset PIP_CONFIG_FILE")
+
+    def test_of_several_files_of_a_kind_pip_changes_the_last_alone(self) -> None:
+        facts = of_the_machine(setting("find-links", "", "user"))
+        files = tuple(PipFile("user", path, exists=True) for path in ("/user/pip.conf", "/home/pip.conf"))
+        facts = replace(facts, pip=replace(facts.pip, files=files))
+        assert only_finding(facts).fix == "vi /user/pip.conf"
 
 
 class TestIndex:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from wheelhouse_resolver.doctor.pip_settings import PipFile, PipSetting, in_force, indexes
 from wheelhouse_resolver.doctor.python_facts import InstalledFacts, PythonFacts, VenvState, module_version
+from wheelhouse_resolver.doctor.uv_settings import UvFile, UvSetting
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.selection.constraints import ConstraintProblem
 from wheelhouse_resolver.site.layout import Directory
@@ -135,32 +136,40 @@ class PipFacts:
         return in_force(self.settings)
 
 
-class UvSetting(NamedTuple):
-    """One setting of uv. *where*: the variable, or the option and its file. *file*: empty for a variable."""
+class UvCache(NamedTuple):
+    """Where uv keeps its cache.
 
-    option: str
-    values: tuple[str, ...]
-    where: str
-    variable: str = ""
-    file: str = ""
+    elsewhere: whether that is on another file system than the target's site-packages.
+    link_mode: how uv installs from it; empty: as it does by default.
+    """
+
+    path: str
+    elsewhere: bool = False
+    link_mode: str = ""
 
 
 class UvFacts(NamedTuple):
     """uv and what configures it.
 
     path:     of the uv on PATH.
-    settings: of variables, then of files.
-    links:    the places on this machine that *settings* name: find-links and indexes.
+    settings: the strongest first: of variables, then of files.
+    links:    the places on this machine that *settings* and *unread* name: find-links and indexes.
+    files:    what it reads, the strongest first.
+    unread:   of the machine's files that it does not read, what they say of find-links and indexes.
     problem:  why uv refuses the file *problem_file*; empty when it does not.
     missing:  constraints files that do not exist.
+    cache:    None where it has none.
     """
 
     path: str
     settings: tuple[UvSetting, ...] = ()
     links: tuple[LinkState, ...] = ()
+    files: tuple[UvFile, ...] = ()
+    unread: tuple[UvSetting, ...] = ()
     problem: str = ""
     problem_file: str = ""
     missing: tuple[str, ...] = ()
+    cache: UvCache | None = None
 
 
 class PathState(NamedTuple):

@@ -56,6 +56,14 @@ def export(facts: EnvironmentFacts, variable: str, value: str) -> str:
     return _shell(facts).set.format(variable, shlex.quote(value))
 
 
+def first_of_configuration(facts: EnvironmentFacts, uv_toml: str) -> str:
+    """Makes the root that holds *uv_toml* the first in XDG_CONFIG_DIRS; the others stay behind it."""
+    root = os.path.dirname(os.path.dirname(uv_toml))
+    others = (facts.environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(os.pathsep)
+    paths = [root, *(each for each in others if each and each != root)]
+    return export(facts, "XDG_CONFIG_DIRS", os.pathsep.join(paths))
+
+
 def load_settings(facts: EnvironmentFacts, *words: str) -> str:
     """Sets, in this shell, what makes pip and uv search what this host may use. *words*: more options."""
     if not facts.usable:
@@ -141,7 +149,9 @@ def unset_setting(facts: EnvironmentFacts, setting: PipSetting) -> str:
         return unset(facts, setting.variable)
     if setting.file in facts.unchangeable:
         return ""
-    if setting.origin in ("global", "user", "site"):
+    files = [each.path for each in facts.pip.files if each.origin == setting.origin]
+    # Of several files of a kind `pip config` changes the last.
+    if setting.origin in ("global", "user", "site") and setting.file in (files[-1:] or [setting.file]):
         option = f"{setting.section}.{setting.option}"
         return pip_of_target(facts, "config", f"--{setting.origin}", "unset", option)
     return edit(facts, setting.file) if setting.file else ""

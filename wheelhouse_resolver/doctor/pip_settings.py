@@ -34,11 +34,16 @@ _LIST_SETTING = re.compile(r"(?!:env:)([^\s.=]+)\.([^\s=]+)=(.*)")
 
 
 class PipFile(NamedTuple):
-    """A file that pip reads settings from. *origin*: one of `ORIGINS`."""
+    """A file that pip reads settings from.
+
+    origin:  one of `ORIGINS`.
+    problem: why pip passes over it, though it exists; empty when it does not.
+    """
 
     origin: str
     path: str
     exists: bool
+    problem: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,14 +154,28 @@ def parse_list(text: str) -> tuple[PipSetting, ...]:
 def in_force(settings: Iterable[PipSetting], command: str = "install") -> dict[str, PipSetting]:
     """Which of *settings* count for that *command* of pip: option -> setting.
 
-    A section of the command beats `[global]`, whatever the files; variables beat both; an empty value sets
-    nothing (pip: `ConfigOptionParser`).
+    A section of the command beats `[global]`, whatever the files; variables beat both. An empty value sets
+    nothing, and in a file it also takes away what weaker files say in the same section (pip 19.3 to 26.3).
     """
-    found: dict[str, PipSetting] = {}
+    found: dict[tuple[bool, str, str], PipSetting] = {}
     for each in sorted(settings, key=_strength):
-        if each.value and each.section in ("global", command):
-            found[each.option] = each
-    return found
+        if each.section in ("global", command):
+            found[(each.origin == "env_var", each.section, each.option)] = each
+    return {each.option: each for each in found.values() if each.value}
+
+
+def emptied_by(settings: Iterable[PipSetting], beaten: PipSetting) -> PipSetting | None:
+    """The empty setting of a stronger file that takes *beaten* away; None for none."""
+    same = [
+        each
+        for each in sorted(settings, key=_strength)
+        if each.origin != "env_var" and _key(each) == _key(beaten)
+    ]
+    return same[-1] if same and not same[-1].value and beaten.value and beaten in same else None
+
+
+def _key(setting: PipSetting) -> tuple[str, str]:
+    return (setting.section, setting.option)
 
 
 def indexes(settings: Mapping[str, PipSetting], default: str) -> list[tuple[str, str]]:

@@ -45,6 +45,14 @@ class Shadowed(NamedTuple):
     hidden: str
 
 
+class Added(NamedTuple):
+    """A project that PYTHONPATH adds to what is installed, in the directory *by*."""
+
+    name: str
+    version: str
+    by: str
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PythonFacts:
     """What the target Python says of itself.
@@ -56,6 +64,7 @@ class PythonFacts:
     site_packages: where pip installs. read_only: why it cannot install there; empty when it can.
     conda:     the conda environment that it is from, or None.
     user_site: the user's site-packages if they are searched, else None.
+    added:     what PYTHONPATH adds to them.
     """
 
     executable: str
@@ -72,6 +81,7 @@ class PythonFacts:
     user_site: str | None = None
     policy_module: PolicyModuleState | None = None
     shadowed: tuple[Shadowed, ...] = ()
+    added: tuple[Added, ...] = ()
 
 
 class VenvState(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -50,6 +51,10 @@ def _source(evidence: Sequence[Evidence]) -> str:
     return ""
 
 
+#: What the kinds of pip's files are, for people.
+_KINDS = {"global": "machine", "site": "environment", "user": "user"}
+
+
 def _show_facts(facts: EnvironmentFacts) -> None:
     host = facts.host
     _show("arch", host.arch + _source(host.arch_evidence))
@@ -69,10 +74,17 @@ def _show_facts(facts: EnvironmentFacts) -> None:
     else:
         _show("python", facts.host.python.name)
     _show("pip's file", f"{facts.pip.config_file or 'none'} (PIP_CONFIG_FILE)")
+    for file in reversed(facts.pip.files):
+        if file.exists and file.origin != "env" and facts.pip.config_file != os.devnull:
+            _show("", f"{file.path} ({_KINDS[file.origin]})")
     for option, setting in sorted(facts.pip.in_force.items()):
         _show("", f"{option} = {' '.join(setting.values)} ({setting.where})")
     for number, (url, where) in enumerate(facts.indexes):
         _show("" if number else "index", f"{url} ({where})")
+    if facts.uv is not None:
+        _show("uv", facts.uv.path)
+        for number, uv_file in enumerate(facts.uv.files):
+            _show("" if number else "uv's files", f"{uv_file.path} ({uv_file.kind})")
 
 
 def _show_diagnostics(diagnostics: Sequence[Diagnostic]) -> None:

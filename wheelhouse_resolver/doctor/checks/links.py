@@ -8,7 +8,7 @@ from typing import NamedTuple
 from wheelhouse_resolver.doctor import fixes
 from wheelhouse_resolver.doctor.diagnostics import ERROR, NOTE, WARNING, Diagnostic, check
 from wheelhouse_resolver.doctor.facts import DirectoryState, EnvironmentFacts, LinkState
-from wheelhouse_resolver.doctor.pip_settings import PipSetting
+from wheelhouse_resolver.doctor.pip_settings import PipSetting, emptied_by
 from wheelhouse_resolver.utils.serialise import to_plain
 
 
@@ -92,13 +92,26 @@ def config_file_is_ours(facts: EnvironmentFacts) -> bool:
     )
 
 
-def _beaten(facts: EnvironmentFacts) -> PipSetting | None:
-    """A `find-links` with the wheelhouse in it that another one without it beats."""
+def is_of_the_site(facts: EnvironmentFacts, setting: PipSetting) -> bool:
+    """Whether a *setting* is the site's: of PIP_CONFIG_FILE's file, or the machine's with the wheelhouse."""
+    return setting.origin == "env" or (
+        setting.origin == "global"
+        and any(
+            _read(facts, each).is_ours
+            for each in facts.pip.settings
+            if each.option == "find-links" and each.file == setting.file
+        )
+    )
+
+
+def _beaten(facts: EnvironmentFacts) -> tuple[PipSetting, PipSetting] | None:
+    """A `find-links` with the wheelhouse in it, and the one without it, or the empty one, that beats it."""
     winner = facts.pip.in_force.get("find-links")
-    if winner is None or finds_wheelhouse(facts):
+    if finds_wheelhouse(facts):
         return None
     others = (each for each in facts.pip.settings if each.option == "find-links" and each != winner)
-    return next((each for each in others if _read(facts, each).is_ours), None)
+    pairs = ((each, winner or emptied_by(facts.pip.settings, each)) for each in others)
+    return next(((each, by) for each, by in pairs if by is not None and _read(facts, each).is_ours), None)
 
 
 @check("no-find-links", "pip does not look into it: it installs from an index, or finds nothing")
@@ -108,26 +121,31 @@ def _absent(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         return  # what its files say is not known
     if not _wanted(facts) or finds_wheelhouse(facts) or _beaten(facts) is not None:
         return
-    what = "no `find-links` is in force, "
+    what = "no `find-links` is in force: "
     if winner is not None:
         what = f"{winner.where} names no directory of the wheelhouse"
     elif facts.pip.config_file is None:
-        what += "and PIP_CONFIG_FILE is not set"
+        what += "PIP_CONFIG_FILE is not set, and no pip/pip.conf in XDG_CONFIG_DIRS has one"
     else:
-        what += f"though PIP_CONFIG_FILE names {facts.pip.config_file}"
+        what += f"{facts.pip.config_file}, which PIP_CONFIG_FILE names, has none"
     yield Diagnostic(ERROR, what, fixes.load_settings(facts), {"in_force": to_plain(winner)})
 
 
 @check(
     "find-links-replaced",
-    "PIP_FIND_LINKS and a section such as [install] replace `find-links`, they do not add to it",
+    "PIP_FIND_LINKS, [install] and stronger files replace `find-links`, they do not add to it",
 )
 def _replaced(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
-    beaten, winner = _beaten(facts), facts.pip.in_force.get("find-links")
-    if beaten is not None and winner is not None:
+    if found := _beaten(facts):
+        beaten, winner = found
         what = f"{winner.where} replaces {beaten.where}, and names no directory of the wheelhouse"
+        if not winner.value:
+            what = f"{winner.where} is empty, which takes {beaten.where} away"
         data = {"beaten": to_plain(beaten), "in_force": to_plain(winner)}
-        yield Diagnostic(ERROR, what, fixes.unset_setting(facts, winner), data)
+        fix = fixes.unset_setting(facts, winner)
+        if winner.origin == "env" != beaten.origin:
+            fix = fixes.unset(facts, "PIP_CONFIG_FILE")
+        yield Diagnostic(ERROR, what, fix, data)
 
 
 @check(

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from wheelhouse_resolver.doctor import fixes
-from wheelhouse_resolver.doctor.checks.links import config_file_is_ours, finds_wheelhouse
+from wheelhouse_resolver.doctor.checks.links import config_file_is_ours, finds_wheelhouse, is_of_the_site
 from wheelhouse_resolver.doctor.checks.meaning import is_wanted, meaning, words_in
 from wheelhouse_resolver.doctor.diagnostics import ERROR, NOTE, WARNING, Diagnostic, check
 from wheelhouse_resolver.doctor.facts import EnvironmentFacts
-from wheelhouse_resolver.doctor.pip_settings import PipSetting
+from wheelhouse_resolver.doctor.pip_settings import PipSetting, emptied_by
 from wheelhouse_resolver.host.target_pip import release_of
 from wheelhouse_resolver.selection.constraints import Trouble
 from wheelhouse_resolver.selection.policy import GOES_ON, KNOWS_RELEASES
@@ -104,6 +104,9 @@ def _other_pip(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 
 @check("config-file", "pip ignores it silently, and with it the wheelhouse")
 def _config_file(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
+    for _, unread, _, why in (each for each in facts.pip.files if each.problem):
+        fix = fixes.owners(facts, unread, "chmod", "a+r", unread)
+        yield Diagnostic(ERROR, f"pip passes over {unread}: {why}", fix, {"path": unread, "problem": why})
     path, problem = facts.pip.config_file, facts.pip.config_file_problem
     if not problem or path is None:
         return
@@ -240,8 +243,8 @@ def _index(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     offline = settings.get("no-index")
     if offline is not None and is_true(offline.value):
         links = settings.get("find-links")
-        # In the file that PIP_CONFIG_FILE names it is what `pip-conf --offline` writes.
-        together = offline.origin == "env" or (links is not None and links.file == offline.file)
+        # In the site's file it is what `pip-conf --offline` writes.
+        together = is_of_the_site(facts, offline) or (links is not None and links.file == offline.file)
         if not together and not is_wanted(facts, offline.option, offline.value):
             so = ": it finds only what `find-links` names"
             yield Diagnostic(NOTE, *_about(facts, offline, "pip asks no index", so))
@@ -312,20 +315,27 @@ def _places(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 
 @check(
     "overridden-setting",
-    "[install] of any file beats [global] of every file, and PIP_* variables beat all files",
+    "PIP_* variables beat all files, [install] beats [global] of every file, and a user's file the machine's",
 )
 def _overridden(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     settings = facts.pip.in_force
     for each in facts.pip.settings:
-        if each.origin != "env" or each.section not in ("global", "install") or each.option == "find-links":
+        if each.section not in ("global", "install") or each.option == "find-links":
             continue
-        winner = settings.get(each.option)
-        if winner is None or winner.origin == "env":
+        if not each.value or not is_of_the_site(facts, each):
+            continue
+        winner = settings.get(each.option) or emptied_by(facts.pip.settings, each)
+        if winner is None or is_of_the_site(facts, winner):
             continue
         if meaning(facts, winner.value) != meaning(facts, each.value):
             what = f"{winner.where} = {winner.value} beats {each.where} = {each.value}"
+            if not winner.value:
+                what = f"{winner.where} is empty, which takes {each.where} = {each.value} away"
             data = {"beaten": to_plain(each), "in_force": to_plain(winner)}
-            yield Diagnostic(WARNING, what, fixes.unset_setting(facts, winner), data)
+            # Where the site's settings are the machine's, users may have their own.
+            meant = each.origin == "global" and winner.value and winner.origin != "env_var"
+            fix = fixes.unset_setting(facts, winner)
+            yield Diagnostic(NOTE if meant else WARNING, what, fix, data)
 
 
 @check("environment-config", "it beats the machine's and the user's files, and stays when modules change")

@@ -49,7 +49,8 @@ _SHOWN = (
     *("PYTHONPATH", "PYTHONHOME", "PYTHONNOUSERSITE", "HOME", "TMPDIR", "TEMP", "TMP"),
     *("UV_CONFIG_FILE", "UV_CONSTRAINT", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS"),
     *("UV_INDEX", "UV_INDEX_URL", "UV_NO_BINARY", "UV_NO_BINARY_PACKAGE", "UV_NO_CONFIG", "UV_OFFLINE"),
-    *("UV_REQUIRE_HASHES", "XDG_CONFIG_DIRS", "XDG_CONFIG_HOME"),
+    *("UV_CACHE_DIR", "UV_EXCLUDE_NEWER", "UV_INDEX_STRATEGY", "UV_LINK_MODE", "UV_NO_CACHE"),
+    *("UV_REQUIRE_HASHES", "XDG_CACHE_HOME", "XDG_CONFIG_DIRS", "XDG_CONFIG_HOME"),
     *("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"),
 )
 
@@ -88,7 +89,7 @@ def gather(overrides: Overrides, environ: Mapping[str, str]) -> facts.Environmen
     known = target is not None or (python is not None and f"{python}/".startswith(broken))
     host, unknown = _host(overrides, site.site, environ, known)
     directories = _directories(site, host)
-    uv = uv_facts(site.site, environ)
+    uv = uv_facts(site.site, environ, target)
     pip = with_surroundings(pip, target, uv, site.site, environ)
     pip = replace(pip, available=_newest_pip(site.site, directories, target))
     index = None

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
 from wheelhouse_resolver.doctor.facts import ConstraintState, LinkState, PipFacts, UvFacts
-from wheelhouse_resolver.doctor.pip_settings import PipSetting, environment_settings, in_force
+from wheelhouse_resolver.doctor.pip_settings import PipFile, PipSetting, environment_settings, in_force
 from wheelhouse_resolver.doctor.probes.environments import interpreter_of
 from wheelhouse_resolver.doctor.python_facts import PythonFacts
 from wheelhouse_resolver.errors import reason_of
@@ -45,6 +45,7 @@ def with_surroundings(
     return replace(
         pip,
         settings=settings,
+        files=tuple(_with_problem(each) for each in pip.files),
         links=_links(settings, site),
         places=_places(settings, uv, site),
         constraints=_constraints(settings, site, environ),
@@ -118,6 +119,13 @@ def _unreadable(path: str) -> str:
     except OSError as error:
         return reason_of(error)
     return ""
+
+
+def _with_problem(file: PipFile) -> PipFile:
+    """*file*, and why pip passes over it; of the one that PIP_CONFIG_FILE names that is said elsewhere."""
+    if file.origin == "env" or not file.exists:
+        return file
+    return file._replace(problem=_unreadable(file.path))
 
 
 def _ignored(config_file: str | None, environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 
 from wheelhouse_resolver.doctor.facts import PipFacts
 from wheelhouse_resolver.doctor.pip_settings import parse_debug, parse_list, where_stated
-from wheelhouse_resolver.doctor.python_facts import PolicyModuleState, PythonFacts, Shadowed
+from wheelhouse_resolver.doctor.python_facts import Added, PolicyModuleState, PythonFacts, Shadowed
 from wheelhouse_resolver.errors import PythonError, reason_of
 from wheelhouse_resolver.installers.manylinux_policy import FILENAME, POLICY_MODULE
 from wheelhouse_resolver.utils.process import run
@@ -134,6 +134,8 @@ def ask_target(
 def talkative(environ: Mapping[str, str]) -> dict[str, str]:
     """*environ* for a pip that must answer: what would silence or stop it, also in files, is beaten."""
     loud = {"PIP_QUIET": "0", "PIP_VERBOSE": "0", "PIP_REQUIRE_VIRTUALENV": "0", "PIP_LOG": ""}
+    # With PIP_ISOLATED `pip config` does not show the user's file, which `pip install` reads all the same.
+    loud["PIP_ISOLATED"] = "0"
     return {**environ, **loud, "PYTHONIOENCODING": "utf-8:surrogateescape"}
 
 
@@ -163,7 +165,10 @@ def _python_facts(said: Mapping[str, Any], environ: Mapping[str, str]) -> Python
             text = Path(source).read_text(encoding="utf-8")
         policy = PolicyModuleState(path=source, ours=text == POLICY_MODULE, **said["policy"])
     prefixes = (python.prefix, python.base_prefix)
-    front = [*environ.get("PYTHONPATH", "").split(os.pathsep), python.user_site]
+    named = environ.get("PYTHONPATH", "").split(os.pathsep)
+    own = {*said["site_packages"], python.user_site}
+    added = [each for each in dict.fromkeys(named) if each in said["path"] and each not in own]
+    front = [*named, python.user_site]
     return replace(
         python,
         in_venv=len(set(map(os.path.realpath, prefixes))) > 1,
@@ -172,6 +177,7 @@ def _python_facts(said: Mapping[str, Any], environ: Mapping[str, str]) -> Python
         read_only=_read_only(python.site_packages),
         foreign_home=_foreign_home(python, environ.get("PYTHONHOME", "")),
         shadowed=shadowed(list(filter(None, front)), said["site_packages"], said["path"]),
+        added=tuple(Added(*each, by) for by in added for each in projects_in(by).items()),
     )
 
 

@@ -51,6 +51,7 @@ _MODULES = {
     "selection.requirements": "Requirement",
     "site.layout": "Arch Directory HostKind Layer SearchPath",
     "site.model": "SearchingHost Site",
+    "site.pip_table": "Constraints",
     "static_index.report": "IndexObserver IndexReport LeftOut",
     "tree.candidate": "Candidate InvalidFilename SourceArchive VariantWheel",
     "wheelfile.build_tag": "StampError",

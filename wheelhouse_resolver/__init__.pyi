@@ -78,6 +78,7 @@ from wheelhouse_resolver.site.layout import Layer as Layer
 from wheelhouse_resolver.site.layout import SearchPath as SearchPath
 from wheelhouse_resolver.site.model import SearchingHost as SearchingHost
 from wheelhouse_resolver.site.model import Site as Site
+from wheelhouse_resolver.site.pip_table import Constraints as Constraints
 from wheelhouse_resolver.static_index.report import IndexObserver as IndexObserver
 from wheelhouse_resolver.static_index.report import IndexReport as IndexReport
 from wheelhouse_resolver.static_index.report import LeftOut as LeftOut
@@ -104,6 +105,7 @@ __all__ = [
     "Classification",
     "ClassifyError",
     "Conflict",
+    "Constraints",
     "Cpu",
     "CpuinfoError",
     "Demand",

@@ -27,8 +27,6 @@ from wheelhouse_resolver.static_index.situations import (
 from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.utils.text import version_key
 
-__all__ = ["Conflict", "conflicts"]
-
 
 class Conflict(NamedTuple):
     """A wheel that policy wants and that installers do not take through the page.

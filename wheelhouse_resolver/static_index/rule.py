@@ -22,8 +22,6 @@ from wheelhouse_resolver.static_index.situations import (
     spans,
 )
 
-__all__ = ["Listed", "listing", "outranked"]
-
 #: No release of CPython had so many patch levels.
 _PATCHES = 40
 

@@ -40,7 +40,7 @@ from wheelhouse_resolver.utils import atomic
 from wheelhouse_resolver.utils.workers import spread
 
 #: The rules of the pages: another number, and all are compared with what they ought to be.
-_RULES = 1
+_RULES = 2
 
 #: What has been read so far is saved this often (s).
 _SAVE_EVERY = 30

@@ -17,24 +17,6 @@ from wheelhouse_resolver.installers.ordering import INSTALLERS, Installer, Pytho
 from wheelhouse_resolver.wheelfile.parsing import parsed_specifier
 from wheelhouse_resolver.wheelfile.tags import MANYLINUX, glibc_of, machine_of, pythons_of
 
-__all__ = [
-    "Case",
-    "Fit",
-    "Hosts",
-    "Need",
-    "Release",
-    "Span",
-    "Wheel",
-    "allows",
-    "barred",
-    "bounds_allow",
-    "cases",
-    "distinct_fits",
-    "fits",
-    "is_valid",
-    "spans",
-]
-
 #: A release of Python.
 Release = tuple[int, int, int]
 

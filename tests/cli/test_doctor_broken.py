@@ -130,6 +130,23 @@ def test_what_configures_uv(env: Environment, uv: str) -> None:
     assert found()[0][:2] == ("uv-settings", "error")
 
 
+@pytest.mark.slow
+def test_a_root_of_another_kind_of_host(env: Environment, uv: str) -> None:
+    """As `pip-conf --form xdg` writes it: what is right for other hosts stays, and this one gets its own."""
+    env.do(f"wheelhouse-resolver pip-conf --all --offline --form xdg --output-dir {env.above}/etc")
+    del env.environ["PIP_CONFIG_FILE"]
+    env.environ["XDG_CONFIG_DIRS"] = f"{env.above}/etc/base-gentoo"
+    assert findings(env) == []
+    env.environ["XDG_CONFIG_DIRS"] = f"{env.above}/etc/base-nix"
+    found = {each.check: each for each in findings(env)}
+    assert {*found} == {"stale-find-links", "uv-find-links"}
+    env.do(found["uv-find-links"].fix)
+    env.environ["PIP_NO_INDEX"] = "1"
+    assert {each.check for each in findings(env)} <= {"index"}
+    install = [uv, "pip", "install", "--dry-run", "--python", env.python, "demo"]
+    assert subprocess.run(install, env=env.environ, capture_output=True).returncode == 0
+
+
 def test_an_environment_that_uv_made_needs_no_pip(env: Environment, uv: str) -> None:
     made = env.above / "made"
     command = [uv, "venv", "--quiet", "--offline", "--python", env.python, str(made)]

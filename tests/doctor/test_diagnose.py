@@ -1010,6 +1010,13 @@ CASES: list[tuple[str, EnvironmentFacts, str, str, str]] = [
         LOADS,
     ),
     (
+        "uv-find-links",
+        with_uv(flat("nix/avx2", "nix/avx", "nix/sse3", "nix/generic", "generic")),
+        "error",
+        "index in /x/uv/uv.toml is for layer nix, arch avx2; this host is layer gentoo, arch avx2",
+        LOADS.replace("--format", "--uv-config /home/me/uv-wheelhouse.toml --format"),
+    ),
+    (
         "uv-index",
         with_uv(
             flat(), UvSetting("index", ("https://x/",), "UV_Y", "UV_Y", indexes=(UvIndex("https://x/"),))
@@ -1325,6 +1332,20 @@ class TestFindLinks:
         files = tuple(PipFile("user", path, exists=True) for path in ("/user/pip.conf", "/home/pip.conf"))
         facts = replace(facts, pip=replace(facts.pip, files=files))
         assert only_finding(facts).fix == "vi /user/pip.conf"
+
+
+def test_a_constraint_of_a_container_beats_the_sites() -> None:
+    facts = of_the_machine(
+        setting("constraint", "/sw/c.txt", "global"), setting("constraint", "/c.txt", "env_var")
+    )
+    table = MappingProxyType({"constraint": "/sw/c.txt"})
+    site = SiteFacts(site=Site.default(ROOT)._replace(pip=table), root=ROOT, real_root=ROOT)
+    first, second = run_checks(replace(facts, site=site))
+    assert (first.check, second.check) == ("overridden-setting", "selection")
+    assert first.fix == second.fix == "unset PIP_CONSTRAINT"
+    assert (
+        "PIP_CONSTRAINT = /c.txt beats [global] constraint in /global/pip.conf = /sw/c.txt" in first.message
+    )
 
 
 class TestIndex:

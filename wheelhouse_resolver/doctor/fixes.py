@@ -75,6 +75,13 @@ def load_settings(facts: EnvironmentFacts, *words: str) -> str:
     return before + shell.evaluate.format(facts.command(*words))
 
 
+def load_settings_of_uv(facts: EnvironmentFacts) -> str:
+    """The same with a file for uv, in place of all that it reads by itself."""
+    if facts.home is None or facts.home.problem:
+        return ""
+    return load_settings(facts, "--uv-config", os.path.join(facts.home.path, "uv-wheelhouse.toml"))
+
+
 def pip_of_target(facts: EnvironmentFacts, *words: str) -> str:
     """A command of the target Python's pip."""
     python = facts.python.executable if facts.python else facts.host.python.name

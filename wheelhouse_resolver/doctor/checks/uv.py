@@ -113,6 +113,8 @@ def _uv_links(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         variables = all(each.variable for each in settings) and (found.is_ours or not missing)
         wrong = next((each for each in settings if {*each.values} & {*missing}), ours[0])
         fix = fixes.load_settings(facts) if variables else _fix(facts, wrong)
+        if _is_sites(facts, wrong):  # the file is right for the hosts that it is for
+            fix = fixes.load_settings_of_uv(facts)
         yield Diagnostic(ERROR, f"{where} {'; it '.join(says)}", fix, {**data, "missing": missing})
     if _flat_of_ours(facts):
         why = "uv adds find-links only to what an index has that is not flat, as the wheelhouse's are"

@@ -33,7 +33,7 @@ from wheelhouse_resolver.wheelfile.parsing import parsed_specifier
 
 #: Two changes within this long may leave a file or directory the same time (ns): the tick of a kernel, and
 #: the steps of filesystems that count whole seconds, or every other one.
-FINE, COARSE = 20_000_000, 2_100_000_000
+FINE, COARSE = 12_000_000, 2_100_000_000
 
 #: So often a file is read that is exchanged meanwhile, before it is given up.
 _TRIES = 3

@@ -83,3 +83,10 @@ def asked_indexes(settings: Iterable[UvSetting]) -> list[AskedIndex]:
     defaults.sort(key=lambda each: each.entry.last)
     others = [each for each in found if not each.entry.default]
     return [*sorted(others, key=lambda each: each.entry.last), *defaults[:1]]
+
+
+def hidden_indexes(settings: Iterable[UvSetting]) -> list[tuple[UvIndex, AskedIndex]]:
+    """The indexes that uv does not ask because of another one with their name, and that one."""
+    every = [AskedIndex(entry, each) for each in settings for entry in each.indexes if entry.name]
+    first = {each.entry.name: each for each in reversed(every)}
+    return [(each.entry, first[each.entry.name]) for each in every if each != first[each.entry.name]]

@@ -9,7 +9,13 @@ from wheelhouse_resolver.doctor.checks.links import below_root, reading, what_is
 from wheelhouse_resolver.doctor.checks.meaning import is_wanted
 from wheelhouse_resolver.doctor.diagnostics import ERROR, NOTE, WARNING, Diagnostic, check
 from wheelhouse_resolver.doctor.facts import EnvironmentFacts, LinkState
-from wheelhouse_resolver.doctor.uv_settings import AskedIndex, UvSetting, asked_indexes, uv_setting
+from wheelhouse_resolver.doctor.uv_settings import (
+    AskedIndex,
+    UvSetting,
+    asked_indexes,
+    hidden_indexes,
+    uv_setting,
+)
 from wheelhouse_resolver.utils.serialise import to_plain
 
 #: The strategy with which uv takes the newest version of all directories, and of equals the first.
@@ -101,10 +107,23 @@ def _uv_links(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     states = _states(facts, urls)
     if not settings:
         return
+    hidden = [
+        (index, by)
+        for index, by in hidden_indexes(uv.settings)
+        if reading(facts, _states(facts, [index.url])).is_ours and index.url != by.entry.url
+    ]
+    for index, (entry, setting) in hidden:
+        what = f"{entry.url} has the name of {index.url}, {index.name}: uv leaves that out ({setting.where})"
+        data = {"index": entry.url, "hidden": index.url, "where": setting.where}
+        yield Diagnostic(
+            ERROR, what, _fix(facts, setting), data, "of two indexes with one name uv asks the first"
+        )
+    if hidden:
+        return
     ours = [each for each in settings if _is_ours(facts, each)] or settings
     where = " and ".join(each.where for each in ours)
     found = reading(facts, states)
-    says, data = what_is_stale(facts, found) if facts.directories else ([], {})
+    says, lists_of = what_is_stale(facts, found) if facts.directories else ([], {})
     missing = [each.value for each in states if each.real is not None and not each.exists]
     if missing and not any("does not exist" in each for each in says):
         where = " and ".join(each.where for each in settings)
@@ -115,7 +134,7 @@ def _uv_links(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         fix = fixes.load_settings(facts) if variables else _fix(facts, wrong)
         if _is_sites(facts, wrong):  # the file is right for the hosts that it is for
             fix = fixes.load_settings_of_uv(facts)
-        yield Diagnostic(ERROR, f"{where} {'; it '.join(says)}", fix, {**data, "missing": missing})
+        yield Diagnostic(ERROR, f"{where} {'; it '.join(says)}", fix, {**lists_of, "missing": missing})
     if _flat_of_ours(facts):
         why = "uv adds find-links only to what an index has that is not flat, as the wheelhouse's are"
         for each in lists:

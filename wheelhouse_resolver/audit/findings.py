@@ -40,6 +40,10 @@ class FindingKind(enum.Enum):
     LEFTOVER = "leftover"
     OUTSIDE = "outside-the-site"
     CONSTRAINTS = "constraints-file"
+    INDEX_STALE = "index-out-of-date"
+    INDEX_PAGE = "index-page"
+    INDEX_LINK = "index-link"
+    INDEX_ORDER = "index-order"
 
     @property
     def severity(self) -> Severity:
@@ -48,7 +52,8 @@ class FindingKind(enum.Enum):
 
 
 _ERRORS = frozenset(
-    {"ORDER", "INVERSION", "REQUIRES_PYTHON", "BUILT", "BROKEN", "INVALID", "UNREADABLE", "CONSTRAINTS"}
+    {"INDEX_LINK", "INDEX_ORDER", "INDEX_PAGE"}
+    | {"ORDER", "INVERSION", "REQUIRES_PYTHON", "BUILT", "BROKEN", "INVALID", "UNREADABLE", "CONSTRAINTS"}
 )
 
 

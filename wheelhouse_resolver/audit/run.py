@@ -21,6 +21,7 @@ from wheelhouse_resolver.audit import files
 from wheelhouse_resolver.audit.archives import check_archives
 from wheelhouse_resolver.audit.findings import Finding, FindingKind
 from wheelhouse_resolver.audit.ignored import ignore_patterns
+from wheelhouse_resolver.audit.index import check_index
 from wheelhouse_resolver.audit.order import check_labels, order_finding
 from wheelhouse_resolver.errors import UnreadableDirectoryError
 from wheelhouse_resolver.publishing import trash
@@ -55,6 +56,7 @@ def audit(
 def _all(site: Site, jobs: int, progress: Callable[[int, int], None] | None) -> Iterator[Finding]:
     for path, problem in site_problems(site, os.environ):
         yield Finding(FindingKind.CONSTRAINTS, str(problem), (path,), f"correct {path}: every pip reads it")
+    yield from check_index(site)
     wheels: _Entries = []
     closed = list(_closed(site))
     yield from closed

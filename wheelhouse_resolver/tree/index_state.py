@@ -183,6 +183,17 @@ class IndexState:
                     return found
         return None
 
+    def rows(self, directory: Directory) -> list[FileRow]:
+        """What is remembered of all files in *directory*, as they were; nothing if it cannot be read."""
+        query = f"SELECT {FILE_COLUMNS} FROM file WHERE directory = ?"
+        rows = self._ask(lambda: self._connection.execute(query, (self._number(directory),)).fetchall())
+        return [FileRow.of_row(row) for row in rows or ()]
+
+    def pages(self) -> list[tuple[str, str, int, int, int]]:
+        """The pages as they were written: project, classes, size, mtime_ns, inode; none if not known."""
+        query = "SELECT project, classes, size, mtime_ns, inode FROM page"
+        return self._ask(lambda: self._connection.execute(query).fetchall()) or []
+
     def _number(self, directory: Directory) -> int:
         return self._directories.get(directory.label, (-1, None))[0]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -69,7 +68,7 @@ WRONG: dict[str, tuple[Callable[[Audited], object], str]] = {
     "class-without-pages": (_remove_a_class, "index-page"),
     "state-gone": (lambda house: (house.index / ".state.sqlite").unlink(), "index-page"),
     "wheel-gone": (lambda house: (house.root / "generic" / WHEEL).unlink(), "index-link"),
-    "wheel-changed": (lambda house: os.utime(house.root / "generic" / WHEEL, ns=(1, 1)), "index-link"),
+    "wheel-changed": (lambda house: house.add("generic", WHEEL, files={"more.py": "x = 1\n"}), "index-link"),
     "wheel-new": (lambda house: house.add("gentoo/avx2", "new-1.0-py3-none-any.whl"), "index-out-of-date"),
 }
 

@@ -16,7 +16,7 @@ from wheelhouse_resolver.static_index.page_files import PageFile
 from wheelhouse_resolver.static_index.pages import IndexedFile, page_entries
 from wheelhouse_resolver.static_index.reading import indexed
 from wheelhouse_resolver.tree.candidate import Installable
-from wheelhouse_resolver.tree.index_state import IndexState
+from wheelhouse_resolver.tree.index_state import FileRow, IndexState
 
 
 def check_index(site: Site) -> Iterator[Finding]:
@@ -65,20 +65,31 @@ def _pages(state: IndexState, place: Location, names: Sequence[str], fix: str) -
 def _links(site: Site, state: IndexState, fix: str) -> Iterator[Finding]:
     """Files that are gone or others now, and directories in which something has changed."""
     for directory in site.directories():
-        dead = 0
+        dead = unread = 0
         for row in state.rows(directory):
+            if row.problem or not row.sha256:
+                unread += not row.problem
+                continue
             path = os.path.join(directory.path, row.filename)
             try:
-                changed = "" if row.problem or row.is_same(os.stat(path)) else "has changed since"
+                changed = "" if _is_same(row, os.stat(path)) else "has changed since"
             except OSError:
                 changed = "is gone"
             if changed:
                 dead += 1
                 message = f"pages link to a file that {changed}: installers fail on it"
                 yield Finding(FindingKind.INDEX_LINK, message, (path,), fix)
-        if not dead and not state.fresh(directory) and os.path.isdir(directory.path):
+        known = (state.fresh(directory) and not unread) or not os.path.isdir(directory.path)
+        if not dead and not known:
             message = "the index does not know what has come into the directory; questions list it meanwhile"
             yield Finding(FindingKind.INDEX_STALE, message, (directory.path,), fix)
+
+
+def _is_same(row: FileRow, status: os.stat_result) -> bool:
+    """Whether the file is the one of *row*; of one that was new when it was read, its time says nothing."""
+    if row.mtime_ns < 0:
+        return (row.size, row.inode) == (status.st_size, status.st_ino)
+    return row.is_same(status)
 
 
 def _order(site: Site, state: IndexState, glibc: tuple[int, int] | None) -> Iterator[Finding]:

@@ -217,20 +217,23 @@ class Program(NamedTuple):
         """What it installs for *requirements*, all at once: project -> MARK.
 
         *find_links*: URLs of directories, in this order. *index*: the URL of one; None: `--no-index`.
-        *python*: installs for this one instead of its own (uv only). Raises `Failed`.
+        *python*: installs for this one instead of its own: a path (uv only), or a version. Raises `Failed`.
         """
         work.mkdir(parents=True, exist_ok=True)
         number = len(os.listdir(work))
         target = work / f"installed{number}"
         more = dict(environ or {})
         options = ["--index-url", index] if index is not None else ["--no-index"]
-        if self.release == "uv":
+        if python is not None and not os.path.isabs(python):
+            options += ["--no-deps", "--only-binary", ":all:", "--python-version", python]
+        if self.release.startswith("uv"):
             more |= {"UV_FIND_LINKS": ",".join(find_links), "UV_NO_CACHE": "1"}
-            into = ["--python", python or self.python, "--target", str(target)]
+            into = ["--python", python if python and os.path.isabs(python) else self.python]
+            into += ["--target", str(target)]
             command = [*self.command, "pip", "install", *into, *options, *requirements]
         else:
             more["PIP_FIND_LINKS"] = " ".join(find_links)
-            if self.version >= (22, 2):
+            if self.version >= ((22, 2) if python is None else (24, 0)):  # for another Python: not before
                 into = ["--dry-run", "--ignore-installed", "--report", str(target)]
             else:
                 into = ["--no-compile", "--target", str(target)]

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import Version
 
 from tests.static_index.test_pages import RANKS, indexed
 from wheelhouse_resolver.installers.ordering import INSTALLERS, Installer, PythonKind, accepted_by
@@ -146,9 +147,13 @@ def taken(page: Sequence[PageEntry], python: Python, installer: Installer) -> Ca
     if best is None or installer.hides:
         return best
     (said,) = [each.requires_python for each in links if each.file.candidate is best]
-    lower = [each for each in SpecifierSet(said) if each.operator in (">=", ">", "~=", "==")]
-    floors = [str(each).replace("~=", ">=").replace("==", ">=").replace(".*", "") for each in lower]
-    return best if allowed(",".join(floors), python.release) else None
+    asked = SpecifierSet(said)
+    older = ["2.0.0", python.release, *(f"3.{minor}.{patch}" for minor in range(31) for patch in range(10))]
+    return (
+        best
+        if any(asked.contains(each) for each in older if Version(each) <= Version(python.release))
+        else None
+    )
 
 
 @st.composite

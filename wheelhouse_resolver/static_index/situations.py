@@ -99,19 +99,6 @@ def allows(requires_python: str, release: str) -> bool:
     return not is_valid(requires_python) or parsed_specifier(requires_python).contains(release, True)
 
 
-@lru_cache(maxsize=1 << 14)
-def bounds_allow(requires_python: str, release: str) -> bool:
-    """The same as uv sees it, for which only lower bounds count."""
-    if not is_valid(requires_python):
-        return True
-    lower = [each for each in parsed_specifier(requires_python) if each.operator in (">=", ">", "~=", "==")]
-    return all(
-        Version(each.version.removesuffix(".*")) <= Version(release)
-        and (each.operator != ">" or each.contains(release, True))
-        for each in lower
-    )
-
-
 @lru_cache(maxsize=1 << 12)
 def _cuts(requires_python: str) -> frozenset[Release]:
     """The releases at which that Requires-Python may change its answer."""
@@ -130,6 +117,14 @@ def _cuts(requires_python: str) -> frozenset[Release]:
             after = (*last[:-1], last[-1] + 1, 0, 0)[:3]
             found.add((after[0], after[1], after[2]))
     return frozenset(found)
+
+
+@lru_cache(maxsize=1 << 14)
+def bounds_allow(requires_python: str, release: str) -> bool:
+    """The same as uv sees it, which only asks whether it allows this *release* or an older one."""
+    earlier = (".".join(map(str, each)) for each in ((0, 0, 0), *_cuts(requires_python)))
+    older = (each for each in earlier if Version(each) <= Version(release))
+    return any(allows(requires_python, each) for each in (release, *older))
 
 
 @lru_cache(maxsize=1 << 12)

@@ -288,6 +288,21 @@ def test_an_index_of_another_wheelhouse_is_left_alone(house: House) -> None:
     assert_right(house.output)
 
 
+def test_a_link_in_the_place_of_a_class_is_refused(house: House) -> None:
+    house.index()
+    there = house.output / "avx512-gentoo"
+    there.rename(house.base / "moved")
+    there.symlink_to("avx2-gentoo")
+    before = everything_below(house.base)
+    with pytest.raises(OutputError, match="avx512-gentoo: it is a link") as caught:
+        house.index()
+    assert "remove the link" in str(caught.value.hint)
+    assert everything_below(house.base) == before
+    there.unlink()
+    assert house.index().ok
+    assert_right(house.output)
+
+
 PLACES = {
     "beside the root": ("sw/house", "sw/index"),
     "by way of a link": ("sw/house", "lustre/index"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -99,6 +99,14 @@ def check_same_tree(site: Site, place: Location, way: str) -> None:
     other = os.path.normpath(os.path.join(place.path, "class", "project", way))
     if way and os.path.isdir(other) and not os.path.samefile(other, site.root):
         raise OutputError(place.path, f"it is the index of {other}").with_hint(_hint(site))
+
+
+def check_no_links(place: Location, names: Iterable[str]) -> None:
+    """Raise `OutputError` if the directory of a class of these *names* is a link."""
+    for name in names:
+        path = os.path.join(place.path, name)
+        if os.path.islink(path):
+            raise OutputError(path, "it is a link").with_hint("remove the link, and run this again")
 
 
 def way_to_root(site: Site, place: Location) -> str:

@@ -16,6 +16,7 @@ from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.static_index import sidecars
 from wheelhouse_resolver.static_index.location import (
     Location,
+    check_no_links,
     check_same_tree,
     classes,
     location,
@@ -71,7 +72,7 @@ def running(
     """A run for the index of *site* in *output*, for which other writers wait. Raises `OutputError`."""
     listing.check_root(site)
     place, observer = location(site, output), observer or IndexObserver()
-    classes(site)  # before anything is made
+    check_no_links(place, classes(site))  # before anything is made
     with place.held(observer.waiting):
         run = None
         try:

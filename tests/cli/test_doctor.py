@@ -34,6 +34,7 @@ from wheelhouse_resolver.installers.manylinux_policy import FILENAME, POLICY_MOD
 from wheelhouse_resolver.installers.pip_config import pip_config
 from wheelhouse_resolver.publishing.view import make_view
 from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.static_index.index import write_index
 
 
 @pytest.fixture
@@ -294,6 +295,56 @@ class TestFindLinks:
         (env.above / "link").symlink_to(env.root)
         env.environ["WHEELHOUSE_ROOT"] = str(env.above / "link")
         assert env.checks() == []
+
+
+class TestStaticIndex:
+    @pytest.fixture(autouse=True)
+    def index(self, env: Environment) -> None:
+        """The site has an index, and a tie without stamps."""
+        for label in ("generic", "gentoo/base"):
+            make_wheel(env.root / label, f"tie-1.0-{TAGS}.whl")
+        env.write_site(f'[index]\ndirectory = "{env.above / "index"}"\n')
+        write_index(Site.load(environ=env.environ), str(env.above / "index"))
+        env.write_config()
+
+    def test_it_does_as_well_as_directories(self, env: Environment) -> None:
+        assert f"index-url = {(env.above / 'index').as_uri()}/base-gentoo" in env.config.read_text()
+        assert env.checks() == []
+
+    def test_that_of_another_kind_of_host(self, env: Environment) -> None:
+        env.write_config("foreign", "gentoo")
+        finding = env.one("stale-find-links", "error")
+        assert finding.message == (
+            f"[global] index-url in {env.config} is for layer gentoo, arch foreign; "
+            "this host is layer gentoo, arch base"
+        )
+        env.fix(finding)
+
+    def test_another_one_replaces_it(self, env: Environment) -> None:
+        env.environ["PIP_INDEX_URL"] = (env.above / "nothing").as_uri()
+        finding = {each.check: each for each in env.findings()}["find-links-replaced"]
+        assert f"PIP_INDEX_URL replaces [global] index-url in {env.config}" in finding.message
+        env.fix(finding)
+
+    def test_pip_asks_no_index(self, env: Environment) -> None:
+        env.environ["PIP_NO_INDEX"] = "1"
+        finding = {each.check: each for each in env.findings()}["no-find-links"]
+        assert finding.message == "pip asks no index (PIP_NO_INDEX)"
+        env.fix(finding)
+        assert env.checks() == []
+
+    def test_in_uv(self, env: Environment) -> None:
+        program = env.above / "bin/uv"
+        program.write_text("#!/bin/sh\necho uv 0.13.9\n")
+        program.chmod(0o755)
+        site = Site.load(environ=env.environ)
+        host = detect_host(environ=env.environ, site=site)
+        file = env.above / "uv.toml"
+        env.environ["UV_CONFIG_FILE"] = str(file)
+        file.write_text(pip_config(site, host).render("uv"))
+        assert env.checks() == []
+        file.write_text(file.read_text().replace("base-gentoo", "foreign-gentoo"))
+        assert "is for layer gentoo, arch foreign" in env.one("uv-find-links", "error").message
 
 
 # -- pip ---------------------------------------------------------------------------------------------------

@@ -68,18 +68,20 @@ class Tie(NamedTuple):
 
 
 class LinkState(NamedTuple):
-    """A place that some `find-links` names.
+    """A place that some `find-links` or index option names.
 
     value:  as it is written, masked.
     real:   the directory without symbolic links; None for what is not on this machine (http).
     exists: whether it is there.
     view:   whether it holds links into the wheelhouse.
+    lists:  of a static index of ours: the labels of the directories whose wheels its pages list.
     """
 
     value: str
     real: str | None
     exists: bool
     view: bool = False
+    lists: tuple[str, ...] = ()
 
 
 class ConstraintState(NamedTuple):

@@ -26,6 +26,9 @@ from wheelhouse_resolver.utils.text import is_true
 #: not say which.
 ORIGINS = ("files", "global", "user", "site", "env", "env_var")
 
+#: The options that name where wheels are.
+PLACES = ("find-links", "index-url", "extra-index-url")
+
 #: What `config debug` calls the kinds of files; its `env_var` holds what the environment says anyway.
 _HEADER = re.compile(r"(env_var|env|global|site|user):")
 _FILE = re.compile(r"  (.*), exists: (True|False)")

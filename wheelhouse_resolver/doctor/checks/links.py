@@ -1,4 +1,4 @@
-"""Checks of `find-links`: whether pip looks where this host should."""
+"""Checks of `find-links` and static indexes: whether pip looks where this host should."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import NamedTuple
 from wheelhouse_resolver.doctor import fixes
 from wheelhouse_resolver.doctor.diagnostics import ERROR, NOTE, WARNING, Diagnostic, check
 from wheelhouse_resolver.doctor.facts import DirectoryState, EnvironmentFacts, LinkState
-from wheelhouse_resolver.doctor.pip_settings import PipSetting, emptied_by
+from wheelhouse_resolver.doctor.pip_settings import PLACES, PipSetting, emptied_by
 from wheelhouse_resolver.utils.serialise import to_plain
+from wheelhouse_resolver.utils.text import is_true
 
 
 class _Reading(NamedTuple):
-    """What one `find-links` names.
+    """What one `find-links` names, or the static index that an index option names.
 
     searched: labels of directories of the search path; gone: those of them that are not there.
     other:    directories that only other hosts search; strays: all other directories.
@@ -39,11 +40,13 @@ def reading(facts: EnvironmentFacts, links: Iterable[LinkState]) -> _Reading:
     links = [each for each in links if each.real is not None]
     by_path = {**_by_path_in_views(facts, links), **{each.real: each for each in facts.directories}}
     states = [(link, state) for link in links if (state := by_path.get(link.real or ""))]
+    named = [state for _, state in states]
+    named += [each for each in facts.directories for link in links if each.directory.label in link.lists]
     return _Reading(
-        searched={state.directory.label for _, state in states if state.searched},
+        searched={each.directory.label for each in named if each.searched},
         gone=[link for link, state in states if state.searched and not link.exists],
-        other=[state for _, state in states if not state.searched],
-        strays=[link for link in links if link.real not in by_path],
+        other=[each for each in named if not each.searched],
+        strays=[link for link in links if link.real not in by_path and not link.lists],
     )
 
 
@@ -69,26 +72,48 @@ def _wanted(facts: EnvironmentFacts) -> list[str]:
     return [each.directory.label for each in facts.searched if each.exists]
 
 
+def _no_index(facts: EnvironmentFacts) -> PipSetting | None:
+    """The setting by which pip asks no index."""
+    setting = facts.pip.in_force.get("no-index")
+    return setting if setting is not None and is_true(setting.value) else None
+
+
+def _places(facts: EnvironmentFacts) -> list[PipSetting]:
+    """The settings in force that name where pip looks."""
+    options = PLACES if _no_index(facts) is None else PLACES[:1]
+    return [setting for each in options if (setting := facts.pip.in_force.get(each)) is not None]
+
+
+def names_wheelhouse(facts: EnvironmentFacts, *values: str) -> bool:
+    """Whether one of these *values* of a setting is a directory of the wheelhouse, or its static index."""
+    return reading(facts, [each for each in facts.pip.links if each.value in values]).is_ours
+
+
 def finds_wheelhouse(facts: EnvironmentFacts) -> bool:
-    """Whether the `find-links` in force names a directory of the wheelhouse."""
+    """Whether pip looks into a directory of the wheelhouse, or its static index."""
+    return any(_read(facts, each).is_ours for each in _places(facts))
+
+
+def finds_directories(facts: EnvironmentFacts) -> bool:
+    """Whether pip looks into directories of the wheelhouse, where stamps decide."""
     return _read(facts, facts.pip.in_force.get("find-links")).is_ours
 
 
 def names_only_what_it_should(facts: EnvironmentFacts) -> bool:
-    """Whether the `find-links` in force names the wheelhouse's directories for this host, and no others."""
-    found = _read(facts, facts.pip.in_force.get("find-links"))
-    return bool(found.searched) and not found.other
+    """Whether pip looks at what the wheelhouse has for this host, and at nothing that it has for others."""
+    found = [_read(facts, each) for each in _places(facts)]
+    return any(each.searched for each in found) and not any(each.other for each in found)
 
 
 def config_file_is_ours(facts: EnvironmentFacts) -> bool:
-    """Whether the file that PIP_CONFIG_FILE names has the wheelhouse in its `find-links`, or may have it.
+    """Whether the file that PIP_CONFIG_FILE names has the wheelhouse in it, or may have it.
 
     It may have where pip does not tell the file, or the site is not known.
     """
     return any(
         not facts.directories or _read(facts, each).is_ours
         for each in facts.pip.settings
-        if each.option == "find-links" and each.origin in ("env", "files")
+        if each.option in PLACES and each.origin in ("env", "files")
     )
 
 
@@ -99,19 +124,20 @@ def is_of_the_site(facts: EnvironmentFacts, setting: PipSetting) -> bool:
         and any(
             _read(facts, each).is_ours
             for each in facts.pip.settings
-            if each.option == "find-links" and each.file == setting.file
+            if each.option in PLACES and each.file == setting.file
         )
     )
 
 
 def _beaten(facts: EnvironmentFacts) -> tuple[PipSetting, PipSetting] | None:
-    """A `find-links` with the wheelhouse in it, and the one without it, or the empty one, that beats it."""
-    winner = facts.pip.in_force.get("find-links")
+    """A setting with the wheelhouse in it, and the one without it, or the empty one, that beats it."""
     if finds_wheelhouse(facts):
         return None
-    others = (each for each in facts.pip.settings if each.option == "find-links" and each != winner)
-    pairs = ((each, winner or emptied_by(facts.pip.settings, each)) for each in others)
-    return next(((each, by) for each, by in pairs if by is not None and _read(facts, each).is_ours), None)
+    settings = facts.pip.settings
+    winners = {option: facts.pip.in_force.get(option) for option in PLACES}
+    ours = [each for each in settings if each.option in PLACES and _read(facts, each).is_ours]
+    pairs = ((each, winners[each.option] or emptied_by(settings, each)) for each in ours)
+    return next(((each, by) for each, by in pairs if by is not None and by != each), None)
 
 
 @check("no-find-links", "pip does not look into it: it installs from an index, or finds nothing")
@@ -121,14 +147,17 @@ def _absent(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         return  # what its files say is not known
     if not _wanted(facts) or finds_wheelhouse(facts) or _beaten(facts) is not None:
         return
-    what = "no `find-links` is in force: "
-    if winner is not None:
+    what, fix = "no `find-links` is in force: ", fixes.load_settings(facts)
+    no_index = _no_index(facts)
+    if no_index and any(_read(facts, facts.pip.in_force.get(each)).is_ours for each in PLACES):
+        what, fix = f"pip asks no index ({no_index.where})", fixes.unset_setting(facts, no_index)
+    elif winner is not None:
         what = f"{winner.where} names no directory of the wheelhouse"
     elif facts.pip.config_file is None:
         what += "PIP_CONFIG_FILE is not set, and no pip/pip.conf in XDG_CONFIG_DIRS has one"
     else:
         what += f"{facts.pip.config_file}, which PIP_CONFIG_FILE names, has none"
-    yield Diagnostic(ERROR, what, fixes.load_settings(facts), {"in_force": to_plain(winner)})
+    yield Diagnostic(ERROR, what, fix, {"in_force": to_plain(winner)})
 
 
 @check(
@@ -153,18 +182,23 @@ def _replaced(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     "it was made on another host or for an older site: pip takes wheels that crash or are slow here",
 )
 def _stale(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
-    setting = facts.pip.in_force.get("find-links")
-    if setting is None or not facts.directories:
-        return
-    found = _read(facts, setting)
+    for setting in _places(facts) if facts.directories else ():
+        found = _read(facts, setting)
+        if setting.option == "find-links" or found.is_ours:
+            yield from _wrong_places(facts, setting, found)
+
+
+def _wrong_places(facts: EnvironmentFacts, setting: PipSetting, found: _Reading) -> Iterator[Diagnostic]:
     says, data = what_is_stale(facts, found)
+    # Ours takes the place of an `index-url` only where it is the only index.
+    fix = fixes.load_settings(facts, *["--offline"] * (setting.option == "index-url"))
     if says:
-        yield Diagnostic(ERROR, f"{setting.where} {'; it '.join(says)}", fixes.load_settings(facts), data)
+        yield Diagnostic(ERROR, f"{setting.where} {'; it '.join(says)}", fix, data)
     elif gone := _values(found.gone):
         what = (
             f"{setting.where} names what does not exist, of which pip warns, and uv fails: {', '.join(gone)}"
         )
-        yield Diagnostic(NOTE, what, fixes.load_settings(facts), {"links": gone})
+        yield Diagnostic(NOTE, what, fix, {"links": gone})
     below = below_root(facts, found)
     if outside := _values(link for link in found.strays if link not in below and not link.exists):
         what = f"{setting.where} names what does not exist: {', '.join(outside)}"

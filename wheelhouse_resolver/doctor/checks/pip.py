@@ -9,7 +9,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from wheelhouse_resolver.doctor import fixes
-from wheelhouse_resolver.doctor.checks.links import config_file_is_ours, finds_wheelhouse, is_of_the_site
+from wheelhouse_resolver.doctor.checks.links import (
+    config_file_is_ours,
+    finds_wheelhouse,
+    is_of_the_site,
+    names_wheelhouse,
+)
 from wheelhouse_resolver.doctor.checks.meaning import is_wanted, meaning, words_in
 from wheelhouse_resolver.doctor.diagnostics import ERROR, NOTE, WARNING, Diagnostic, check
 from wheelhouse_resolver.doctor.facts import EnvironmentFacts
@@ -249,13 +254,15 @@ def _index(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             so = ": it finds only what `find-links` names"
             yield Diagnostic(NOTE, *_about(facts, offline, "pip asks no index", so))
         return
-    users = list(_fighting(facts, "index-url", "extra-index-url"))
+    fighting = _fighting(facts, "index-url", "extra-index-url")
+    users = [each for each in fighting if not names_wheelhouse(facts, *each.values)]
+    indexes = [each for each in facts.indexes if not names_wheelhouse(facts, each[0])]
     limits = settings.get("constraint")
     limited = limits is not None and is_wanted(
         facts, limits.option, limits.value
     )  # by the site, so that this does not happen
-    if users or (finds_wheelhouse(facts) and facts.indexes and not limited):
-        asked = facts.indexes or [(value, each.where) for each in users for value in each.values]
+    if users or (finds_wheelhouse(facts) and indexes and not limited):
+        asked = indexes or [(value, each.where) for each in users for value in each.values]
         what = (
             f"pip also asks {' and '.join(f'{url} ({where})' for url, where in asked)}: a newer version "
             "there wins over the wheelhouse's; avail and pick show only what the wheelhouse has"

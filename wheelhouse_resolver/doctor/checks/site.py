@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wheelhouse_resolver.doctor import fixes
+from wheelhouse_resolver.doctor.checks.links import finds_directories, finds_wheelhouse
 from wheelhouse_resolver.doctor.diagnostics import ERROR, NOTE, WARNING, Diagnostic, check
 from wheelhouse_resolver.doctor.facts import EnvironmentFacts
 from wheelhouse_resolver.host.detect import ARCH_VARIABLES
@@ -128,6 +129,8 @@ def _arch_override(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     "unstamped-ties", "pip then chooses by the spelling of the directories, not by what fits this CPU best"
 )
 def _ties(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
+    if finds_wheelhouse(facts) and not finds_directories(facts):
+        return  # an index says itself which wheel to take
     if count := len(facts.ties):
         examples = facts.ties[:5]
         shown = [f"{each.project} {each.version} in {', '.join(each.directories)}" for each in examples]

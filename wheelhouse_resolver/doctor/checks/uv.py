@@ -54,13 +54,14 @@ def _is_sites(facts: EnvironmentFacts, setting: UvSetting) -> bool:
     return any(_is_ours(facts, each) for each in places if each.option in ("find-links", "index"))
 
 
+def _of_ours(facts: EnvironmentFacts) -> list[AskedIndex]:
+    """The indexes that uv asks which are directories of the wheelhouse, or its static index."""
+    return [each for each in _asked(facts) if reading(facts, _states(facts, [each.entry.url])).is_ours]
+
+
 def _flat_of_ours(facts: EnvironmentFacts) -> list[AskedIndex]:
-    """The flat indexes that uv asks which are directories of the wheelhouse."""
-    return [
-        each
-        for each in _asked(facts)
-        if each.entry.flat and reading(facts, _states(facts, [each.entry.url])).is_ours
-    ]
+    """Those which are directories."""
+    return [each for each in _of_ours(facts) if each.entry.flat]
 
 
 def _as_pip_says(setting: UvSetting) -> str:
@@ -100,7 +101,7 @@ def _uv_links(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     uv = facts.uv
     if uv is None:
         return
-    flat = [each for each in _asked(facts) if each.entry.flat]
+    flat = [each for each in _asked(facts) if each.entry.flat or each in _of_ours(facts)]
     lists = [each for each in uv.settings if each.option == "find-links"]
     settings = [*dict.fromkeys([*lists, *(each.setting for each in flat)])]
     urls = [*(value for each in lists for value in each.values), *(each.entry.url for each in flat)]
@@ -147,7 +148,7 @@ def _uv_links(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
 
 @check("uv-index", "of equal wheels uv takes that of the index that it asks first, whatever the build tags")
 def _uv_index(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
-    ours, asked = _flat_of_ours(facts), _asked(facts)
+    ours, asked = _of_ours(facts), _asked(facts)
     if not ours:
         return
     before = [each for each in asked[: asked.index(ours[0])] if not _is_sites(facts, each.setting)]
@@ -189,7 +190,7 @@ def _uv_strategy(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
             fix = fixes.unset(facts, strategy.variable)
         yield Diagnostic(ERROR, what, fix, {"value": value, "where": where})
     no_index = uv_setting(settings, "no-index")
-    if no_index and no_index.values == ("true",) and ours:
+    if no_index and no_index.values == ("true",) and _of_ours(facts):
         what = f"uv looks into no directory of the wheelhouse, as they are indexes to it ({no_index.where})"
         yield Diagnostic(ERROR, what, _fix(facts, no_index), to_plain(no_index, "option", "where"))
 

@@ -11,13 +11,20 @@ from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
 from wheelhouse_resolver.doctor.facts import ConstraintState, LinkState, PipFacts, UvFacts
-from wheelhouse_resolver.doctor.pip_settings import PipFile, PipSetting, environment_settings, in_force
+from wheelhouse_resolver.doctor.pip_settings import (
+    PLACES,
+    PipFile,
+    PipSetting,
+    environment_settings,
+    in_force,
+)
 from wheelhouse_resolver.doctor.probes.environments import interpreter_of
 from wheelhouse_resolver.doctor.python_facts import PythonFacts
-from wheelhouse_resolver.errors import reason_of
+from wheelhouse_resolver.errors import UnsafeValueError, reason_of
 from wheelhouse_resolver.selection.constraints import build_problems, problems_of
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.site.pip_table import constraint_files, install_settings, values_of
+from wheelhouse_resolver.static_index.location import LOCK_NAME, classes
 from wheelhouse_resolver.utils.redact import redact
 from wheelhouse_resolver.utils.urls import local_path
 
@@ -140,7 +147,7 @@ def _ignored(config_file: str | None, environ: Mapping[str, str]) -> tuple[str, 
 
 
 def _links(settings: Sequence[PipSetting], site: Site) -> tuple[LinkState, ...]:
-    return link_states([value for s in settings if s.option == "find-links" for value in s.values], site)
+    return link_states([value for s in settings if s.option in PLACES for value in s.values], site)
 
 
 def link_states(values: Sequence[str], site: Site) -> tuple[LinkState, ...]:
@@ -156,7 +163,18 @@ def _link(value: str, site: Site) -> LinkState:
     if parts.scheme not in ("", "file"):
         return LinkState(value=value, real=None, exists=True)
     path = place_of(value)
-    return LinkState(value, path, os.path.exists(path), _is_view(path, site))
+    return LinkState(value, path, os.path.exists(path), _is_view(path, site), _lists(path, site))
+
+
+def _lists(path: str, site: Site) -> tuple[str, ...]:
+    """The labels of the directories whose wheels it lists, if it is for a kind of host, in an index."""
+    if not os.path.lexists(os.path.join(os.path.dirname(path), LOCK_NAME)):
+        return ()
+    try:
+        kind = classes(site).get(os.path.basename(path))
+    except UnsafeValueError:
+        return ()
+    return tuple(each.label for each in kind.search_path) if kind else ()
 
 
 def _is_view(path: str, site: Site) -> bool:

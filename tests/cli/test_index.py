@@ -77,6 +77,8 @@ def test_bad_input_is_one_line(house: WheelhouseFixture, cli: Cli, tmp_path: Pat
         "error: --output is missing, and the site file has no [index] hint: give a directory: "
         f"wheelhouse-resolver index --root {house.root} --output DIR"
     )
+    outcome = cli("index", "--jobs", "0", "--output", tmp_path / "index", "--root", house.root)
+    assert outcome.error.startswith("error: argument --jobs: '0' is not a whole number above 0")
     outcome = cli("index", "--glibc", "new", "--output", tmp_path / "index", "--root", house.root)
     assert outcome.error == "error: --glibc: 'new' must be a version of glibc, such as 2.28"
     outcome = cli("index", "--output", tmp_path / "index", "--root", tmp_path / "none")
@@ -104,6 +106,30 @@ def test_the_site_file_says_where_and_how(
     assert asked == [
         (f"{tmp_path}/here", True, (2, 28)), ("there", True, (2, 17)), ("there", False, None)
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("option", "value"), [("--glibc", "2.28"), ("--metadata", None)])
+def test_options_that_publish_would_undo(house: WheelhouseFixture, option: str, value: str | None) -> None:
+    table = f'root = "{house.root}"\n[index]\ndirectory = "{house.root}/index"\n'
+    done = house.run("index", option, *filter(None, [value]), config=table)
+    site = house.root.parent / "site.toml"
+    assert (done.code, done.err) == (
+        2,
+        f"error: {option} is not what [index] in {site} says, which publish goes by\n"
+        "hint: state it there, and leave out the option\n",
+    )
+
+
+def test_pick_says_what_pip_takes_through_a_page(house: WheelhouseFixture) -> None:
+    house.add("gentoo/avx2", PURE, requires_python=">=3.99")
+    house.add("gentoo/generic", PURE, requires_python=">=3.98")
+    lower = house.add("generic", PURE)
+    for more in ("", "find-links = true\n"):
+        table = f'root = "{house.root}"\n[index]\ndirectory = "{house.root}/index"\n{more}'
+        done = house.run("pick", "demo", "--layer", "gentoo", "--arch", "avx2", config=table)
+        warning = f"warning: through the static index pip takes {lower}, a lower build\n"
+        assert done.code == 1
+        assert (warning in done.err) == (not more)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")

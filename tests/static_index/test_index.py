@@ -255,6 +255,7 @@ BAD_OUTPUTS = {
     "above it": ("", "it holds other files, and is no index"),
     "others' files": ("full", "it holds other files, and is no index"),
     "a file": ("file", "it is not a directory"),
+    "a directory in the place of its state": ("odd", "/odd/.state.sqlite: it is a directory"),
     "below a file": ("file/index", "Not a directory"),
     "not UTF-8": ("\udcff", "it is not valid UTF-8"),
     "by a link": ("link", "/generic is a directory of wheels"),
@@ -266,6 +267,7 @@ def test_a_place_where_no_index_may_be(house: House, place: str, problem: str) -
     (house.base / "full").mkdir()
     (house.base / "full/notes.txt").write_text("mine")
     (house.base / "file").write_text("mine")
+    (house.base / "odd/.state.sqlite").mkdir(parents=True)
     (house.base / "link").symlink_to(house.root / "generic")
     before = everything_below(house.base)
     with pytest.raises((OutputError, UnsafeValueError)) as caught:

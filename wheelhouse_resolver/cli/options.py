@@ -23,6 +23,13 @@ class UsageError(WheelhouseError, ValueError):
     problem: str
 
 
+def count(text: str) -> int:
+    """The number of an option that says how many. Raises `ArgumentTypeError`."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
 def _add_site(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the site")
     group.add_argument(

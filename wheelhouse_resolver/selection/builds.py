@@ -72,10 +72,20 @@ class TriedBuilds(NamedTuple):
         return [f"{each.file.path}: {each.reason}" for each in self.excluded() if at_fault(each)]
 
     def stopping(self, policy: Policy) -> list[str]:
-        """A warning where the target's own pip goes on to no older version; newer ones do."""
+        """Warnings where the pip in use does not go on to an older version, as others do.
+
+        An old one stops; and through pages, which state the Pythons of each build, pip takes a lower one.
+        """
         if self.flaw is None or self.flaw.rule is not Rule.REQUIRES_PYTHON:
             return []
-        return policy.stops_at(self.builds[0], self.flaw.about[0])
+        found = policy.stops_at(self.builds[0], self.flaw.about[0])
+        for each in self.builds[1:] if policy.pages else ():
+            if not isinstance(each, Candidate):
+                continue
+            metadata, flaw = examine(each)
+            if flaw is None and policy.admits(requires_python(each, metadata, lambda _: None)):
+                return [*found, f"through the static index pip takes {each.path}, a lower build"]
+        return found
 
 
 def try_builds(builds: Sequence[Installable], policy: Policy, warn: Callable[[str], object]) -> TriedBuilds:

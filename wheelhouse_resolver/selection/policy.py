@@ -28,6 +28,7 @@ from wheelhouse_resolver.selection.constraints import Trouble, problems_in
 from wheelhouse_resolver.selection.reasons import python_labels
 from wheelhouse_resolver.selection.requirements import FileOption, Requirement, RequirementsFile
 from wheelhouse_resolver.selection.requirements_file import read_requirements
+from wheelhouse_resolver.site.index_table import index_table
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.site.pip_table import constraint_files, install_settings, words_of
 from wheelhouse_resolver.tree.candidate import Candidate, Installable, SourceArchive, TreeFile
@@ -188,6 +189,7 @@ class Policy(NamedTuple):
     any_python:    whether Requires-Python does not count.
     dependencies:  whether what a project needs is installed, too.
     required:      what pip installs with everything, because a constraints file of the site requires it.
+    pages:         whether pip is pointed at the site's static index, and not at the directories.
     warnings:      what else pip makes of the settings, a line each.
     """
 
@@ -202,6 +204,7 @@ class Policy(NamedTuple):
     any_python: bool = False
     dependencies: bool = True
     required: tuple[Requirement, ...] = ()
+    pages: bool = False
     warnings: tuple[str, ...] = ()
 
     @classmethod
@@ -217,6 +220,7 @@ class Policy(NamedTuple):
         given = RequirementsFile(constraints=files.constraints)
         limits = RequirementsFile(constraints=(*files.constraints, *required))
         controls, on = _settings_of(site)
+        index = index_table(site)
         obeyed = (*stated.settings, *files.settings)
         pre = bool(on.get("pre")) or (files.prereleases and FileOption("pre") not in obeyed)
         for option, value in obeyed:
@@ -236,6 +240,7 @@ class Policy(NamedTuple):
             any_python=on.get("ignore-requires-python", False),
             dependencies=not on.get("no-deps"),
             required=stated.requirements,
+            pages=index is not None and not index.find_links,
             warnings=tuple(_warnings(on, stated.merge(given), controls["all-releases"], host.python)),
         )
 

@@ -12,6 +12,7 @@ from wheelhouse_resolver.errors import OutputError, UnsafeValueError
 from wheelhouse_resolver.installers.pip_config import class_name
 from wheelhouse_resolver.site.layout import HostKind
 from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.tree.index_state import STATE_NAME
 from wheelhouse_resolver.utils import drafts
 from wheelhouse_resolver.utils.atomic import holding, writing
 from wheelhouse_resolver.utils.filesystem import make_directory
@@ -69,6 +70,9 @@ def location(site: Site, output: str) -> Location:
             raise OutputError(path, f"{directory.path} is a directory of wheels").with_hint(_hint(site))
         if _is_within(place, real) and _is_within(real, root):
             raise OutputError(path, "it is part of the wheelhouse's layout").with_hint(_hint(site))
+    state = os.path.join(path, STATE_NAME)
+    if os.path.isdir(state):
+        raise OutputError(state, "it is a directory").with_hint("remove it")
     try:
         if stat.S_ISDIR(os.stat(path).st_mode):
             names = os.listdir(path)

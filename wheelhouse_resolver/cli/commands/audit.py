@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         + ", ".join(kind.value for kind in FindingKind),
     )
     help_text = "processes that look into wheels; one per processor, at most 8"
-    parser.add_argument("--jobs", type=int, metavar="N", help=help_text)
+    parser.add_argument("--jobs", type=options.count, metavar="N", help=help_text)
     options.add_shared(parser, "site")
     options.add_examples(
         parser,

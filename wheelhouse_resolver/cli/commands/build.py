@@ -76,7 +76,10 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
         help="where to build: on this machine (default), or as array jobs of Slurm",
     )
     group.add_argument(
-        "--jobs", type=_count, metavar="N", help="builds at once (default: 1; with Slurm: 100 of each array)"
+        "--jobs",
+        type=options.count,
+        metavar="N",
+        help="builds at once (default: 1; with Slurm: 100 of each array)",
     )
     group.add_argument(
         "--timeout", type=options.seconds, metavar="SECONDS", help="how long one command of a build may take"
@@ -100,12 +103,6 @@ def _add_where(group: argparse._ArgumentGroup) -> None:
         "(default: .build below the output directory)",
     )
     group.add_argument("--keep-build-dir", action="store_true", help="keep the directory of each build")
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:

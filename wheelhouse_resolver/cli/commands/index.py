@@ -38,7 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "else new enough for all wheels",
     )
     parser.add_argument(
-        "--jobs", type=int, metavar="N", help="processes that read wheels; one per processor, at most 8"
+        "--jobs",
+        type=options.count,
+        metavar="N",
+        help="processes that read wheels; one per processor, at most 8",
     )
     options.add_shared(parser, "json", "site")
     options.add_examples(
@@ -88,7 +91,13 @@ def _place(site: Site, args: argparse.Namespace) -> IndexTable:
             found = found._replace(glibc=parse_glibc(args.glibc))
         except ValueError as error:
             raise options.UsageError(f"--glibc: {error}") from None
-    return found._replace(metadata=found.metadata or args.metadata)
+    found = found._replace(metadata=found.metadata or args.metadata)
+    if table and os.path.realpath(directory) == os.path.realpath(table.directory):
+        for option, name in (("--glibc", "glibc"), ("--metadata", "metadata")):
+            if getattr(found, name) != getattr(table, name):
+                problem = f"{option} is not what [index] in {site.source} says, which publish goes by"
+                raise options.UsageError(problem).with_hint("state it there, and leave out the option")
+    return found
 
 
 def _totals(report: IndexReport) -> str:

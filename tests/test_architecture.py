@@ -71,6 +71,7 @@ LIMITED: Mapping[str, Sequence[str]] = {
             "doctor.python_facts",
             "doctor.pip_settings",
             "doctor.uv_settings",
+            "static_index.location",
         ),
     ],
 }

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.factories import clean_environ
 from tests.hidden import hide_pythons
@@ -20,14 +21,20 @@ from tests.programs import PROGRAMS, Program, program_of
 from tests.slurm import cluster
 from wheelhouse_resolver.builder.process.virtualenvs import make_environment
 
-# In a background job of a script SIGINT is ignored, and so it is in all that such a job starts. People's
-# terminals send it: the programs under test begin as theirs do.
+# In a background job of a script SIGINT is ignored, after nohup SIGHUP, and so they are in all that such a
+# job starts. People's terminals send them: the programs under test begin as theirs do.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 # Before any module of tests is imported: some look for Pythons then.
 hide_pythons()
+
+# The same examples in every run, so that one tells of a change. `--hypothesis-profile=default` tries others.
+settings.register_profile("steady", derandomize=True)
+settings.load_profile("steady")
 
 #: The names of all tests that this run has collected, also of those that it leaves out.
 COLLECTED = pytest.StashKey[list[str]]()

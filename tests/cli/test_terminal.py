@@ -143,7 +143,7 @@ _INTERRUPTED = [
     ),
     (
         "pip-conf --all --output-dir d",
-        "utils.filesystem write_text",
+        "installers.static_files write_text",
         "1 file written, 0 kept; run it again to continue",
     ),
     (

@@ -704,6 +704,18 @@ class Asked:
 
 
 @settings(max_examples=150, deadline=None)
+@example(  # a pre-release by its name, where no final version fits
+    wheels=[
+        ("demo-0.9-py3-none-any.whl", "generic", ">=3.12", False),
+        ("demo-2.0rc1-py3-none-any.whl", "generic", None, False),
+    ],
+    requirement="demo>=2",
+    python="3.8",
+    layer="gentoo",
+    arch="generic",
+    constraint="",
+    prereleases=False,
+)
 @example(  # the same, where what is asked for is not there at all
     wheels=[
         ("demo-0.9-py3-none-any.whl", "generic", None, False),

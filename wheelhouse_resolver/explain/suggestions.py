@@ -258,7 +258,11 @@ def _version(now: Scenario) -> Step | None:
     if best is not None and len(broken) <= _MOST_LEFT_OUT:
         without = SpecifierSet(",".join(f"!={version}" for version in broken))
         return Step(Action.VERSION, (str(now.asked.specifier & without),)) if broken else None
-    newest = best or (now.asking(SpecifierSet()).sound()[0] if now.asked.specifier else None)
+    newest = best
+    if newest is None and now.asked.specifier:
+        any_version = now.asking(SpecifierSet())
+        # Whoever names a pre-release gets it, though there are final versions that do not fit.
+        newest = any_version.sound()[0] or _after(any_version, Step(Action.PRE)).sound()[0]
     if newest is None:
         return None
     for sign in ("==", "==="):  # the first takes versions with a local label, too, and they may be broken

@@ -393,6 +393,16 @@ def test_a_static_index_is_named_in_every_form_and_missed(cli: Cli, root: Path, 
     assert done.out == f"# wheelhouse of layer gentoo, arch avx2\n[global]\nextra-index-url =\n    {url}\n"
     assert done.err.startswith(f"warning: there is no index for this host at {tmp_path}/index/avx2-gentoo: `")
     assert f"wheelhouse-resolver index --root {root} --output {tmp_path}/index" in done.err
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/notes.txt").touch()
+    refused = cli("pip-conf", "--root", root, "--index", tmp_path / "full")
+    assert refused.code == 2
+    assert f"{tmp_path}/full: it holds other files, and is no index" in refused.error
+    refused = cli("pip-conf", "--root", root, "--view", tmp_path / "none")
+    assert refused.error == (
+        f"error: --view {tmp_path}/none: there is no such directory "
+        f"hint: `wheelhouse-resolver view --root {root} --output {tmp_path}/none` makes it"
+    )
     (tmp_path / "index/avx2-gentoo").mkdir(parents=True)
     (tmp_path / "index/avx2-gentoo/index.html").touch()
     entry = f'index-strategy = "unsafe-best-match"\n\n[[index]]\nurl = "{url}"\n'

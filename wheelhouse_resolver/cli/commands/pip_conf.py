@@ -92,7 +92,11 @@ def run(args: argparse.Namespace) -> int:
         raise options.UsageError(f"--uv-config goes with --format {', '.join(_SETTINGS)}").with_hint(_HINT)
     site = options.site_of(args)
     if args.view is not None:
-        site = site._replace(root=os.path.abspath(args.view))
+        view = os.path.abspath(args.view)
+        if not os.path.isdir(view):
+            hint = f"`{site.command('view', '--output', view)}` makes it"
+            raise options.UsageError(f"--view {args.view}: there is no such directory").with_hint(hint)
+        site = site._replace(root=view)
         args.index = args.index or ""  # the site's is that of the wheelhouse itself
     if site.pip:  # it takes time to import, and the built-in site has none
         from wheelhouse_resolver.selection.constraints import site_problems
@@ -113,7 +117,10 @@ def run(args: argparse.Namespace) -> int:
     )
     output.warn(config.left_out(args.format))
     if config.index_path and not os.path.isfile(os.path.join(config.index_path, "index.html")):
-        command = site.command("index", "--output", os.path.dirname(config.index_path))
+        from wheelhouse_resolver.static_index.location import location
+
+        place = location(site, os.path.dirname(config.index_path))
+        command = site.command("index", "--output", place.path)
         output.warn([f"there is no index for this host at {config.index_path}: `{command}` writes it"])
     elif not config.index_path and not config.find_links:
         output.warn([f"no directory of this host's search path exists below {site.root}"])

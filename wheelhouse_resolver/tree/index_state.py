@@ -143,6 +143,9 @@ class IndexState:
         """Close the file."""
         self._connection.close()
 
+    #: As a file is: from Python 3.13 on, a connection that is dropped open is a warning.
+    __del__ = close
+
     def fresh(self, directory: Directory) -> bool:
         """Whether the names of *directory* are those that it has now, by its modification time."""
         if directory.label not in self._directories:

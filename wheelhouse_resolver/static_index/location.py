@@ -123,8 +123,8 @@ def way_to_root(site: Site, place: Location) -> str:
     roots = [os.path.abspath(site.root), os.path.realpath(site.root)]
     ways = [os.path.relpath(root, page) for root, page in zip(roots, pages, strict=True)]
     ways.sort(key=lambda way: way.split("/").count(os.pardir))  # the nearer both are, the more can be moved
-    # A path from the top is right wherever the index is found, but not once it is moved. (More `..` than there
-    # are directories would say the same, and lead nowhere in pip on Python 3.13.0.)
+    # A path from the top is right wherever the index is found, but not once it is moved. (So are more `..`
+    # than there are directories; in pip on Python 3.13.0 they lead nowhere.)
     ways.append(roots[1])
     for way in ways:
         if all(_leads(page, way, site.root) for page in pages):

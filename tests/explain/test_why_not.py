@@ -703,6 +703,16 @@ class Asked:
         return self.picks(host, str(suggestion.requirement), files)
 
 
+#: What the examples do not vary.
+_ONE_HOST: dict[str, Any] = {
+    "python": "3.8",
+    "layer": "gentoo",
+    "arch": "generic",
+    "constraint": "",
+    "prereleases": False,
+}
+
+
 @settings(max_examples=150, deadline=None)
 @example(  # a pre-release by its name, where no final version fits
     wheels=[
@@ -710,11 +720,7 @@ class Asked:
         ("demo-2.0rc1-py3-none-any.whl", "generic", None, False),
     ],
     requirement="demo>=2",
-    python="3.8",
-    layer="gentoo",
-    arch="generic",
-    constraint="",
-    prereleases=False,
+    **_ONE_HOST,
 )
 @example(  # the same, where what is asked for is not there at all
     wheels=[
@@ -723,11 +729,7 @@ class Asked:
         ("demo-1.0+site-py3-none-any.whl", "generic", None, True),
     ],
     requirement="demo>=2",
-    python="3.8",
-    layer="gentoo",
-    arch="generic",
-    constraint="",
-    prereleases=False,
+    **_ONE_HOST,
 )
 @example(  # what helps is `===1.0`
     wheels=[
@@ -736,11 +738,7 @@ class Asked:
         ("demo-1.0+site-py3-none-any.whl", "generic", None, True),
     ],
     requirement="demo",
-    python="3.8",
-    layer="gentoo",
-    arch="generic",
-    constraint="",
-    prereleases=False,
+    **_ONE_HOST,
 )
 @given(
     wheels=st.lists(_WHEELS, max_size=6, unique_by=lambda each: each[:2]),

@@ -23,6 +23,11 @@ class UsageError(WheelhouseError, ValueError):
     problem: str
 
 
+def usual_jobs() -> int:
+    """How many processes look into wheels unless `--jobs` says: one per processor, at most 8."""
+    return min(8, len(os.sched_getaffinity(0)))
+
+
 def count(text: str) -> int:
     """The number of an option that says how many. Raises `ArgumentTypeError`."""
     if not text.isdecimal() or int(text) < 1:

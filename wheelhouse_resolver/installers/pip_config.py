@@ -150,6 +150,20 @@ def class_name(layer: Layer | None, kind: HostKind) -> str:
     return f"{'+'.join(map(layer.name_of, (kind.arch, *kind.also)))}-{layer.name}"
 
 
+def host_classes(site: Site, what: str) -> dict[str, HostKind]:
+    """The kinds of hosts that *site* can have, by `class_name`.
+
+    Raises `UnsafeValueError` where two have the same name; *what*: what that is the name of.
+    """
+    found: dict[str, HostKind] = {}
+    for kind in reversed(site.host_kinds()):
+        name = class_name(site.layer(kind.layer), kind)
+        if (other := found.setdefault(name, kind)).label != kind.label:
+            both = f"{kind.label} and {other.label} would share it: rename a layer or its name of the arch"
+            raise UnsafeValueError(what, name, both)
+    return found
+
+
 def static_configs(
     site: Site, *, offline: bool = False, keep_missing: bool = False, index: str | None = None
 ) -> dict[str, PipConfig]:
@@ -158,14 +172,8 @@ def static_configs(
     Raises `UnsafeValueError` where two have the same name, and as `pip_config` does.
     """
     listing.check_root(site)
-    kinds: dict[str, HostKind] = {}
-    for kind in reversed(site.host_kinds()):
-        name = class_name(site.layer(kind.layer), kind)
-        if (other := kinds.setdefault(name, kind)).label != kind.label:
-            both = f"{kind.label} and {other.label} would share it: rename a layer or its name of the arch"
-            raise UnsafeValueError("the class of hosts", name, both)
     found: dict[str, PipConfig] = {}
-    for name, kind in kinds.items():
+    for name, kind in host_classes(site, "the class of hosts").items():
         path = kind.search_path
         found[name] = _for_search_path(site, path, _ours(site, path, kind, offline, keep_missing, index))
     return found

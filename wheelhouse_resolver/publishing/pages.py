@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
 
     from wheelhouse_resolver.publishing.report import Recorder
+    from wheelhouse_resolver.static_index.run import IndexOptions
 
 #: How many files may go together in a run of very many.
 MANY = 64
@@ -106,23 +107,25 @@ class Pages:
         assert self._table is not None
         return self._site.command("index", "--output", self._table.directory)
 
+    def _options(self) -> IndexOptions:
+        from wheelhouse_resolver.static_index.run import IndexOptions
+
+        assert self._table is not None
+        return IndexOptions(self._table.metadata, self._table.glibc)
+
     def _update(self) -> None:
         if self._touched and self._table is not None:
             from wheelhouse_resolver.static_index.index import update
-            from wheelhouse_resolver.static_index.run import IndexOptions
 
-            options = IndexOptions(self._table.metadata, self._table.glibc)
-            update(self._site, self._table.directory, self._touched, options)
+            update(self._site, self._table.directory, self._touched, self._options())
             self._touched = set()
 
     @contextlib.contextmanager
     def _without(self, paths: list[str]) -> Iterator[None]:
         from wheelhouse_resolver.static_index.index import without
-        from wheelhouse_resolver.static_index.run import IndexOptions
 
         assert self._table is not None
-        options = IndexOptions(self._table.metadata, self._table.glibc)
-        with without(self._site, self._table.directory, paths, options):
+        with without(self._site, self._table.directory, paths, self._options()):
             yield
         self._touched = self._touched.union(*map(self._project_of, paths))
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from wheelhouse_resolver.errors import OutputError, UnsafeValueError
-from wheelhouse_resolver.installers.pip_config import class_name
+from wheelhouse_resolver.errors import OutputError
+from wheelhouse_resolver.installers.pip_config import host_classes
 from wheelhouse_resolver.site.layout import HostKind
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree.index_state import STATE_NAME
@@ -140,14 +140,5 @@ def _leads(page: str, way: str, root: str) -> bool:
 
 
 def classes(site: Site) -> dict[str, HostKind]:
-    """The kinds of hosts that *site* can have, by the names of their classes.
-
-    Raises `UnsafeValueError` where two have the same name.
-    """
-    found: dict[str, HostKind] = {}
-    for kind in reversed(site.host_kinds()):
-        name = class_name(site.layer(kind.layer), kind)
-        if (other := found.setdefault(name, kind)).label != kind.label:
-            both = f"{kind.label} and {other.label} would share it: rename a layer or its name of the arch"
-            raise UnsafeValueError("the directory", name, both)
-    return found
+    """The kinds of hosts that *site* can have, by their directories. Raises `UnsafeValueError`."""
+    return host_classes(site, "the directory")

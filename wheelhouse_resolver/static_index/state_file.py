@@ -16,11 +16,11 @@ from wheelhouse_resolver.tree.index_state import (
     STATE_NAME,
     FileRow,
     IndexState,
+    connected,
     decoded,
     key_of,
 )
 from wheelhouse_resolver.utils.filesystem import share, sync_directory
-from wheelhouse_resolver.utils.urls import file_url
 
 #: A file as (label of its directory, name).
 Place = tuple[str, str]
@@ -41,7 +41,7 @@ class StateFile:
         self._changed = False
         if there is not None:
             there.close()
-            self._connection = sqlite3.connect(f"{file_url(self._path)}?mode=ro&immutable=1", uri=True)
+            self._connection = connected(self._path)
         else:
             self._begin()
 
@@ -96,7 +96,7 @@ class StateFile:
         os.replace(self._draft, self._path)
         sync_directory(os.path.dirname(self._path))
         self._changed = self.missing = False
-        self._connection = sqlite3.connect(f"{file_url(self._path)}?mode=ro&immutable=1", uri=True)
+        self._connection = connected(self._path)
 
     def _change(self, query: str, rows: Iterable[tuple[object, ...]]) -> None:
         if rows := [*rows]:

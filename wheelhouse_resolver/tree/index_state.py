@@ -111,6 +111,16 @@ def decoded(names: Iterable[tuple[bytes]]) -> list[str]:
     return [str(name, encoding, errors) for (name,) in names]
 
 
+def connected(path: str) -> Connection:
+    """A connection for reading to the state file at *path*, which nobody changes in place.
+
+    Raises `sqlite3.Error`; `ValueError` for a path that has no URL.
+    """
+    import sqlite3
+
+    return sqlite3.connect(f"{file_url(path)}?mode=ro&immutable=1", uri=True, check_same_thread=False)
+
+
 class IndexState:
     """The state of an index, for readers. A method that could not read the file returns None."""
 
@@ -131,8 +141,7 @@ class IndexState:
         except ImportError:  # a Python that was built without it
             return None
         try:
-            place = f"{file_url(path)}?mode=ro&immutable=1"
-            state = cls(sqlite3.connect(place, uri=True, check_same_thread=False))
+            state = cls(connected(path))
             rows = state._connection.execute("SELECT label, number, mtime_ns FROM directory")
             state._directories = {label: (number, mtime_ns) for label, number, mtime_ns in rows}
         except (ValueError, sqlite3.Error):

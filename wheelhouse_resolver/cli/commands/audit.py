@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -49,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run `audit`. Exit code 1 when a finding is an error that the site does not ignore."""
     site = options.site_of(args)
-    jobs = args.jobs or min(8, len(os.sched_getaffinity(0)))
+    jobs = args.jobs or options.usual_jobs()
     with _progress() as advance:
         found = audit(site, jobs=jobs, progress=advance)
         found = (each for each in found if not args.kind or each.kind.value in args.kind)

@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run `index`. Exit code 1 when a file had to be left out."""
     site = options.site_of(args)
-    jobs = args.jobs or min(8, len(os.sched_getaffinity(0)))
+    jobs = args.jobs or options.usual_jobs()
     place = _place(site, args)
     with _progress() as observer:
         report = write_index(

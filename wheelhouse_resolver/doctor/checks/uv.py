@@ -101,7 +101,8 @@ def _uv_links(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     uv = facts.uv
     if uv is None:
         return
-    flat = [each for each in _asked(facts) if each.entry.flat or each in _of_ours(facts)]
+    of_ours = _of_ours(facts)
+    flat = [each for each in _asked(facts) if each.entry.flat or each in of_ours]
     lists = [each for each in uv.settings if each.option == "find-links"]
     settings = [*dict.fromkeys([*lists, *(each.setting for each in flat)])]
     urls = [*(value for each in lists for value in each.values), *(each.entry.url for each in flat)]
@@ -136,7 +137,7 @@ def _uv_links(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         if _is_sites(facts, wrong):  # the file is right for the hosts that it is for
             fix = fixes.load_settings_of_uv(facts)
         yield Diagnostic(ERROR, f"{where} {'; it '.join(says)}", fix, {**lists_of, "missing": missing})
-    if _flat_of_ours(facts):
+    if any(each.entry.flat for each in of_ours):
         why = "uv adds find-links only to what an index has that is not flat, as the wheelhouse's are"
         for each in lists:
             if not _is_ours(facts, each):

@@ -85,6 +85,14 @@ def test_each_fix_fixes_it(spoil: Callable[[Audited], object], kind: str, house:
     assert house.findings() == []
 
 
+def test_pages_and_audit_know_the_machine_of_a_class(house: Audited) -> None:
+    # Pages for any machine would have to show both, and pip 20.3 takes the higher build tag.
+    house.add("gentoo/avx2", "two-1.0-cp311-cp311-linux_x86_64.whl")
+    house.add("generic", "two-1.0-2-py3-none-any.whl")
+    house.write()
+    assert [each for each in house.findings() if each.kind.value == "index-order"] == []
+
+
 @pytest.mark.parametrize(("best", "other"), [(">=3.9,<3.12", ">=3.8"), (">=3.12", ">=3.10")])
 def test_what_no_page_can_say_is_an_error_of_the_order(best: str, other: str, house: Audited) -> None:
     # Of Requires-Python uv reads lower bounds only; and of several builds it reads the best one's.

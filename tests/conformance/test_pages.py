@@ -122,10 +122,11 @@ def real_release(python: str) -> str:
 
 
 class Index(NamedTuple):
-    """An index, and what is in it. *url*: of the class's pages."""
+    """An index, and what is in it. *url*: of the class's pages; *machine*: of its hosts."""
 
     projects: list[Project]
     url: str
+    machine: str | None
 
 
 @pytest.fixture(scope="session")
@@ -155,7 +156,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Made:
                     )
             assert write_index(site, str(work / "index")).ok
             url = (work / "index" / class_name(site.layer(layer), kind)).as_uri()
-            made[key] = Index(found[:most], url)
+            made[key] = Index(found[:most], url, kind.family)
         return made[key]
 
     return get
@@ -186,17 +187,17 @@ def compare(index: Index, program: Program, minor: int, patch: int, work: Path) 
         if strange and not {bound for _, _, bound in project.wheels} <= {"", ">=3.8"}:
             continue
         files: list[IndexedFile] = [*project.files]
-        page = page_entries(files)
+        page = page_entries(files, None, index.machine)
         ours, theirs = wanted(files, python, program.model), taken(page, python, program.model)
         expected[project.name] = f"{theirs.directory.label}/{theirs.filename}" if theirs else "older"
         if ours is not None and ours != theirs and (theirs is None or ours.directory != theirs.directory):
             exceptions.add(project.name)
-            known = [each.installers for each in conflicts(files, page) if each[:2] == (ours, theirs)]
-            assert any(program.model.name in each for each in known)
+            known = conflicts(files, page, None, index.machine)
+            assert any(program.model.name in each.installers for each in known if each[:2] == (ours, theirs))
     # What a page cannot say: to uv, which Pythons a link is for; to pip before 20.3, what the others get.
     if program.model.perennial:
         assert not any(name.startswith("pair") for name in exceptions)
-    if program.model.tag_first and program.model.hides:  # before 21.1 pip goes by the build tag first
+    if program.model.perennial and program.model.hides:
         assert exceptions == set()
     found = program.install([], [*expected], work, index=index.url, python=None if own else release)
     assert found == expected

@@ -263,6 +263,20 @@ def test_the_sites_own_c_library_counts() -> None:
     assert LOW in labels
 
 
+def test_the_machine_of_the_hosts_counts() -> None:
+    """Other machines want the pure build; of those that see it, old pips take the higher build tag."""
+    files = [indexed(HIGH, f"x-1.0-cp311-cp311-{LINUX}.whl"), indexed(LOW, f"x-1.0-2-{ANY}.whl")]
+    (conflict,) = conflicts(files, page_entries(files))
+    assert conflict.installers == ("pip 20.3 to 21.0", "pip 19.3 to 20.2")
+    assert conflict.pythons == ("3.11 (x86_64)",)
+    page = page_entries(files, machine="x86_64")
+    assert {each.file.candidate.directory.label: each.requires_python for each in page} == {
+        HIGH: "",
+        LOW: "!=3.11.*",
+    }
+    assert conflicts(files, page, machine="x86_64") == []
+
+
 def test_the_lower_bound_of_uvs_choice_would_cost_the_version() -> None:
     """uv takes the better tag at 3.11 all the same: with `>=3.12` it would get nothing."""
     files = [

@@ -100,20 +100,21 @@ def _order(site: Site, state: IndexState, glibc: tuple[int, int] | None) -> Iter
             file = indexed(row, directory, metadata=False)
             if file is not None:
                 projects[file.candidate.name][directory.label].append(file)
-    paths = {
-        tuple(each.label for each in kind.search_path): name for name, kind in reversed(classes(site).items())
+    kinds = {
+        (kind.family, *(each.label for each in kind.search_path)): name
+        for name, kind in reversed(classes(site).items())
     }
     for project in sorted(projects):
         by_label = projects[project]
-        seen: set[tuple[str, ...]] = set()
+        seen: set[tuple[str | None, ...]] = set()
         found: dict[Conflict, list[str]] = defaultdict(list)
-        for labels, name in paths.items():
-            own = tuple(label for label in labels if label in by_label)
+        for (machine, *labels), name in kinds.items():
+            own = [label for label in labels if label in by_label]
             files = [file for label in own for file in by_label[label]]
-            if len(files) < 2 or own in seen:
+            if len(files) < 2 or (machine, *own) in seen:
                 continue
-            seen.add(own)
-            for conflict in conflicts(files, page_entries(files, glibc), glibc):
+            seen.add((machine, *own))
+            for conflict in conflicts(files, page_entries(files, glibc, machine), glibc, machine):
                 found[conflict].append(name)
         builds = [file.candidate for each in by_label.values() for file in each]
         for conflict, hosts in found.items():

@@ -41,7 +41,7 @@ from wheelhouse_resolver.utils import atomic
 from wheelhouse_resolver.utils.workers import spread
 
 #: The rules of the pages: another number, and all are compared with what they ought to be.
-_RULES = 2
+_RULES = 3
 
 #: What has been read so far is saved this often (s).
 _SAVE_EVERY = 30
@@ -93,7 +93,10 @@ class IndexRun:
         self._site = site
         self._place, self._options, self._observer = place, options, observer
         self._directories = {each.label: each for each in site.directories()}
-        self._classes = {name: [d.label for d in kind.search_path] for name, kind in classes(site).items()}
+        self._classes = {
+            name: ([each.label for each in kind.search_path], kind.family)
+            for name, kind in classes(site).items()
+        }
         self._way = way_to_root(site, place)
         self._pages = PageWriter(place)
         self._times: dict[str, int | None] = {}
@@ -301,14 +304,16 @@ class IndexRun:
         if self._options.metadata:
             sidecars.write(each for those in files.values() for each in those)
         texts: dict[str, str] = {}
-        known: dict[tuple[str, ...], str] = {}
-        for name, labels in self._classes.items():
-            own = tuple(label for label in labels if label in files)
-            if own and own not in known:
-                entries = page_entries([each for label in own for each in files[label]], self._options.glibc)
-                known[own] = project_page(project, entries, self._href) if entries else ""
-            if own and known[own]:
-                texts[name] = known[own]
+        known: dict[tuple[object, ...], str] = {}
+        for name, (labels, machine) in self._classes.items():
+            own = [label for label in labels if label in files]
+            key = (machine, *own)
+            if own and key not in known:
+                found = [each for label in own for each in files[label]]
+                entries = page_entries(found, self._options.glibc, machine)
+                known[key] = project_page(project, entries, self._href) if entries else ""
+            if own and known[key]:
+                texts[name] = known[key]
         return texts
 
     def _href(self, file: Installable) -> str:

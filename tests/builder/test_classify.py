@@ -185,6 +185,12 @@ class TestDecided:
         subject = Subject(site=BUILTIN, files=files, platforms=LINUX, environ={"EPREFIX": "/opt/prefix"})
         assert label(decide("demo.whl", subject)) == "gentoo/avx2"
 
+    def test_an_arch_whose_directory_has_a_name_of_several_parts(self) -> None:
+        layer = BUILTIN_LAYERS[1]._replace(names=(("avx2", "amd/zen2"), ("generic", "any")))
+        site = BUILTIN._replace(layers=(layer,))
+        assert label(found(site, elf(rpath=("/x/amd/zen2/lib", "/x/amd/any")))) == "gentoo/amd/zen2"
+        assert label(found(site, elf(rpath=("/x/amd/lib/zen2",)))) is None
+
     def test_of_several_archs_in_rpaths_the_highest(self) -> None:
         files = elf("a.so", rpath=("/sw/avx/lib",)), elf("b.so", rpath=("/sw/avx512/lib", "/sw/avx2/lib"))
         answer = found(GENTOO_ONLY, *files)
@@ -286,6 +292,22 @@ class TestUndecided:
             assert answer.possible == (f"el9/{arch}", "el9/generic")
             answer = found(site, elf(family=machine), platforms=frozenset({"any"}))
             assert answer.possible == (f"el9/{arch}", "el9/generic")
+
+    @pytest.mark.parametrize(
+        ("machine", "bits", "expected"),
+        [("x86_64", 1, "el9/x86_64"), ("x86_64", 4, "el9/x86_64/v3"), ("aarch64", 0, None)],
+    )
+    def test_what_runs_on_every_cpu_of_a_family_goes_to_that_familys_directory(
+        self, machine: str, bits: int, expected: str | None
+    ) -> None:
+        ladder = "".join(f'[[arch]]\nname = "{each}"\ntarget = "{each}"\n' for each in ("aarch64", "x86_64"))
+        own = '[[arch]]\nname = "avx2"\n[[layer]]\nname = "el9"\nnames = { avx2 = "x86_64/v3" }\n'
+        for generic in ("", "generic = false\n"):  # also of a layer without any other place for it
+            site = Site.parse(ladder + own + generic, "site.toml", root="/sw")
+            marked = elf(isa_needed=bits, family=machine)
+            answer = found(site, marked, platforms=frozenset({f"linux_{machine}"}))
+            assert label(answer) == expected
+            assert bits or answer.possible == ("el9/aarch64", *([] if generic else ["el9/generic"]))
 
     def test_evidence_for_an_arch_of_another_family_is_overruled(self) -> None:
         answer = found(BUILTIN, elf(), platforms=frozenset({"linux_aarch64"}), built=record())

@@ -242,6 +242,7 @@ def test_the_templates_examples_are_a_valid_site_that_shows_every_key() -> None:
         "interpreter": ("/cvmfs/*/gentoo/2023/*",),
         "os_release": (),
         "default": False,
+        "generic": False,
     }
     assert site.search == {"avx512": ("avx512", "avx2")}
     assert set(site.pip) == {"constraint", "only-binary", "disable-pip-version-check"}

@@ -85,6 +85,7 @@ def test_every_key_is_understood() -> None:
         "interpreter": ("/cvmfs/*/gentoo/2020/*",),
         "os_release": (),
         "default": True,
+        "generic": True,
     }
     assert site.search == {"avx2": ("avx2",)}
     assert site.pip == {
@@ -188,7 +189,8 @@ def test_toml_that_is_nested_without_end_is_an_error_like_any_other() -> None:
         ),
         pytest.param(
             'root = "/w"\nxyz = 1',
-            "unknown key 'xyz': known: arch, audit, build, index, layer, pip, publish, root, search, uv",
+            "unknown key 'xyz': known: arch, audit, build, generic, index, layer, pip, publish, root, "
+            "search, uv",
             id="nothing-near",
         ),
         pytest.param(
@@ -309,8 +311,8 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(text: str, expected:
             id="unknown-arch-in-names",
         ),
         pytest.param(
-            '[[layer]]\nname = "x"\nnames = { avx2 = "a/b" }',
-            "[[layer]] 'x'.names: invalid directory name 'a/b'",
+            '[[layer]]\nname = "x"\nnames = { avx2 = "a//b" }',
+            "[[layer]] 'x'.names: invalid directory name 'a//b'",
             id="own-name-with-slash",
         ),
         pytest.param(

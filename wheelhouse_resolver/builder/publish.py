@@ -31,15 +31,15 @@ class UnpublishableError(WheelhouseError, ValueError):
 
 def check_publishable(site: Site, layer: str | None, archs: Sequence[str]) -> None:
     """Raise `UnpublishableError` if *site* has no directory for *layer* and one of *archs*."""
-    known = {(each.layer, each.arch) for each in site.directories()}
     for arch in archs:
-        if (layer, arch) in known or (arch == GENERIC and layer is None):
+        if site.directories_for(layer, arch):
             continue
         names = ", ".join(each.name for each in site.layers)
         if layer is None:
             error = UnpublishableError(f"{arch} without a layer")
             raise error.with_hint(f"give --layer ({names}), or --arch {GENERIC} for what runs anywhere")
-        own = ", ".join(each for of, each in sorted(known, key=str) if of == layer)
+        known = sorted((GENERIC, *(each.name for each in site.ladder)))
+        own = ", ".join(each for each in known if site.directories_for(layer, each))
         raise UnpublishableError(f"{arch} in layer {layer}").with_hint(f"give --arch: it has {own}")
 
 

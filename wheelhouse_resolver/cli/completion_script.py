@@ -92,7 +92,7 @@ def listed(what: str, site: Site) -> list[str]:
     from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 
     if what == "archs":
-        own = [called for layer in site.layers for _, called in layer.names]
+        own = [site.generic, *(called for layer in site.layers for _, called in layer.names)]
         return list(dict.fromkeys([GENERIC, *(arch.name for arch in site.ladder), *own]))
     if what == "layers":
         return [*(layer.name for layer in site.layers), NO_LAYER]

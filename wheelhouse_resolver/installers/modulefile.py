@@ -168,7 +168,8 @@ def _levels(site: Site) -> Iterator[dict[str, Any]]:
 
 def _called(site: Site, layer: Layer | None) -> dict[str, str]:
     """Every name by which an override may ask for an arch -> the ladder's name."""
-    names = {arch.name for arch in site.ladder} | {name for each in site.layers for _, name in each.names}
+    own = {name for each in site.layers for _, name in each.names}
+    names = {site.generic, *(arch.name for arch in site.ladder), *own}
     found = {name: site.arch(name, layer) for name in sorted(names)}
     return {GENERIC: GENERIC, **{name: arch.name if arch else GENERIC for name, arch in found.items()}}
 

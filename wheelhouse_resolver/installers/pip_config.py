@@ -142,12 +142,13 @@ def pip_config(
 def class_name(layer: Layer | None, kind: HostKind) -> str:
     """The name of the class of hosts of that *kind*, which is of *layer*; a file name.
 
-    `<arch>-<layer>`, with the layer's own name for the arch; `generic` without a layer. Where not every
-    CPU of the arch runs all that such a host does: `<arch>+<another>-<layer>`.
+    `<arch>-<layer>`, with the layer's own name for the arch, unless that is a path; `generic` without a
+    layer. Where not every CPU of the arch runs all that such a host does: `<arch>+<another>-<layer>`.
     """
     if layer is None:
         return GENERIC
-    return f"{'+'.join(map(layer.name_of, (kind.arch, *kind.also)))}-{layer.name}"
+    called = {arch: name for arch, name in layer.names if arch != GENERIC and "/" not in name}
+    return f"{'+'.join(called.get(arch, arch) for arch in (kind.arch, *kind.also))}-{layer.name}"
 
 
 def host_classes(site: Site, what: str) -> dict[str, HostKind]:

@@ -12,8 +12,9 @@ def destination(
 ) -> Directory | None:
     """The directory that `--to LAYER/ARCH`, its own path below the root, or *layer* and *arch* name.
 
-    None when they name none. Where a layer has several directories side by side, the most specific is
-    meant. Raises `PublishError`, `UnknownLayerError` and `UnknownArchError`.
+    None when they name none. `generic` is the top-level one, whatever it is called. Where a layer has several
+    directories side by side, the most specific is meant. Raises `PublishError`, `UnknownLayerError` and
+    `UnknownArchError`.
     """
     if to is not None and (layer is not None or arch is not None):
         raise PublishError(f"--to {to}", "cannot be combined with --layer and --arch")
@@ -25,7 +26,9 @@ def destination(
         if exact is not None:
             return exact
         layer, _, arch = to.strip("/").rpartition("/")
-        if not any(layer == each.name for each in site.layers):
+        if to == GENERIC:
+            layer = NO_LAYER
+        elif not any(layer == each.name for each in site.layers):
             known = ", ".join(each.label for each in directories)
             raise PublishError(f"--to {to}", "not a directory of this site").with_hint(f"it has {known}")
     elif layer is None and arch is None:
@@ -36,8 +39,7 @@ def destination(
     if chosen is None and name != GENERIC:
         known = ", ".join([*(each.name for each in site.layers), NO_LAYER])
         raise PublishError(f"--arch {arch}", "needs --layer").with_hint(f"one of {known}")
-    if chosen is not None and name != GENERIC and name not in chosen.archs:
-        raise PublishError(f"--arch {arch}", f"layer {chosen.name} has no directory for it")
-    # A wheel may be published into a directory that [search] leaves out.
-    whole = site._replace(search={}).search_path_for(chosen.name if chosen else None, name)
-    return next(each for each in whole if each.arch == name)
+    directories = site.directories_for(chosen.name if chosen is not None else None, name)
+    if chosen is not None and not directories:
+        raise PublishError(f"--arch {arch or GENERIC}", f"layer {chosen.name} has no directory for it")
+    return directories[0]

@@ -43,6 +43,11 @@ def _pip_option(found: Findings, value: Any, key: str) -> None:
         _scalar(found, value, key)
 
 
+def _only_false(found: Findings, value: Any, key: str) -> None:
+    if value is not False:
+        found.note(key, "must be false (no generic directory), or left out; `names` says what it is called")
+
+
 def _scalar(found: Findings, value: Any, key: str) -> None:
     items = value if isinstance(value, list) else [value]
     if not all(isinstance(item, (str, int)) for item in items):
@@ -65,6 +70,7 @@ _LAYER = Table(
         "directories": lines(),
         "archs": lines(),
         "names": Pairs(line()),
+        "generic": _only_false,
         "env": Pairs(line()),
         "interpreter": lines(),
         "default": schema.flag,
@@ -74,6 +80,7 @@ _LAYER = Table(
 
 _KEYS: dict[str, schema.Check] = {
     "root": line(),
+    "generic": line(),
     "arch": Tables(_ARCH, named=True),
     "layer": Tables(_LAYER, named=True),
     "search": Pairs(lines(), header="search"),
@@ -111,6 +118,7 @@ def from_document(document: Mapping[str, Any], source: str, root: str | None) ->
         "pip": _frozen(document.get("pip", {})),
         "tables": _frozen(tables),
         "source": source,
+        "generic": document.get("generic", GENERIC),
     }
 
 
@@ -146,6 +154,7 @@ def _layer(entry: Mapping[str, Any], ladder: Sequence[str]) -> Layer:
         interpreter=twin.interpreter if twin else tuple(entry.get("interpreter", ())),
         os_release=twin.os_release if twin else (),
         default=entry.get("default", False),
+        generic=entry.get("generic", True),
     )
 
 

@@ -36,12 +36,13 @@ class Layer(NamedTuple):
     name:        as users and files call it.
     directories: below the root, searched side by side at each arch, the first one more specific.
     archs:       the archs that it has directories for.
-    names:       what it calls its arch directories where that differs, as (arch, name) pairs.
+    names:       what it calls its directories where that differs, as (arch or `generic`, path) pairs.
     env:         (variable, glob pattern of its value) pairs that speak for the layer.
     interpreter: glob patterns of the target Python's ELF program interpreter or prefix;
                  `$VARIABLE` at the start of one is replaced by its value.
     os_release:  IDs of /etc/os-release that speak for the layer.
     default:     whether it is the host's layer when nothing else is evident.
+    generic:     whether it has a generic directory of its own.
     """
 
     name: str
@@ -52,10 +53,11 @@ class Layer(NamedTuple):
     interpreter: tuple[str, ...] = ()
     os_release: tuple[str, ...] = ()
     default: bool = False
+    generic: bool = True
 
-    def name_of(self, arch: str) -> str:
-        """What this layer calls its directory for *arch*."""
-        return dict(self.names).get(arch, arch)
+    def name_of(self, arch: str, generic: str = GENERIC) -> str:
+        """What this layer calls its directory for *arch*; *generic*: what the site calls generic ones."""
+        return dict(self.names).get(arch, generic if arch == GENERIC else arch)
 
 
 class Directory(NamedTuple):
@@ -192,4 +194,5 @@ class SiteFields(NamedTuple):
     pip: Mapping[str, Any] = MappingProxyType({})
     tables: Mapping[str, Any] = MappingProxyType({})
     source: str | None = None
+    generic: str = GENERIC
     options: tuple[str, ...] = ()

@@ -51,6 +51,8 @@ class Site(layout.SiteFields):
     pip:      what goes into pip's configuration: option -> value, or section -> {option: value}.
     tables:   the tables of other rooms (`publish`, `build`), unread.
     source:   the file it was read from; None for the built-in site.
+    generic:  the directory of the wheels that run anywhere, below the root (`.`: the root itself). Layers
+              call theirs the same, unless they have a name of their own.
     options:  the command-line options that lead to this site: `--config FILE`, `--root DIR`; () if none need.
               Two sites that differ in these only are equal.
     """
@@ -63,7 +65,7 @@ class Site(layout.SiteFields):
             """The site with these fields, if they fit each other."""
             site = super().__new__(cls, *fields, **named)
             builtin = site.ladder is layout.BUILTIN_LADDER and site.layers is layout.BUILTIN_LAYERS
-            plain = builtin and not site.search and not site.pip
+            plain = builtin and not site.search and not site.pip and site.generic == GENERIC
             if not plain or not os.path.isabs(site.root) or not site.root.isprintable():
                 from wheelhouse_resolver.site.validation import site_problems
 
@@ -123,7 +125,7 @@ class Site(layout.SiteFields):
         return join(("wheelhouse-resolver", *words[:1], *self.options, *words[1:]))
 
     def arch(self, name: str, layer: Layer | None = None) -> Arch | None:
-        """The arch of that *name*, which may be a layer's own name for it; None for `generic`.
+        """The arch of that *name*, which may be a layer's own name for it; None for the generic one.
 
         Where layers disagree about a name, *layer*'s own meaning counts. Raises `UnknownArchError`.
         """
@@ -134,9 +136,11 @@ class Site(layout.SiteFields):
         for arch in self.ladder:
             if arch.name in (name, *own[:1]):
                 return arch
-        known = {called for each in self.layers for _, called in each.names}
-        names = [arch.name for arch in self.ladder]
-        raise UnknownArchError(name, [GENERIC, *names, *sorted(known - {*names})])
+        if own[:1] == [GENERIC] or name == self.generic:
+            return None
+        names = [GENERIC, *(arch.name for arch in self.ladder)]
+        known = {self.generic, *(called for each in self.layers for _, called in each.names)}
+        raise UnknownArchError(name, [*names, *sorted(known - {*names})])
 
     def layer(self, name: str | None) -> Layer | None:
         """The layer of that *name*; None for None and `none`. Raises `UnknownLayerError`."""
@@ -176,7 +180,7 @@ class Site(layout.SiteFields):
         chosen = self.layer(layer)
         highest = self.arch(arch, chosen)
         able = set(runnable or (self.archs_up_to(highest) if highest else ()))
-        top = self._directory(None, GENERIC, GENERIC)
+        top = self._top()
         if chosen is None:
             return SearchPath([top], None, GENERIC)
         own = [a.name for a in self.ladder if a.name in able and a.name in chosen.archs]
@@ -223,26 +227,44 @@ class Site(layout.SiteFields):
             left = [each for each in left if each not in below[found[-1]]]
         return tuple(found[1:])
 
+    def directories_for(self, layer: str | None, arch: str) -> tuple[Directory, ...]:
+        """Where wheels for *layer* and *arch* (as the ladder names it) are, most specific first; (): nowhere.
+
+        Those that `[search]` leaves out are among them. Raises `UnknownLayerError`.
+        """
+        chosen = self.layer(layer)
+        if chosen is None:
+            return (self._top(),) if arch == GENERIC else ()
+        found = self._directories_of(chosen, arch) if arch in (*chosen.archs, GENERIC) else ()
+        return tuple(sorted(found, key=lambda each: -each.rank))
+
     def directories(self) -> tuple[Directory, ...]:
         """Every directory that this site may have, once each, highest rank first."""
         pairs = [(layer, arch) for layer in self.layers for arch in (*layer.archs, GENERIC)]
         found = [directory for layer, arch in pairs for directory in self._directories_of(layer, arch)]
         # Of a directory that layers share, the first one counts.
-        once = {each.path: each for each in reversed([*found, self._directory(None, GENERIC, GENERIC)])}
+        once = {each.path: each for each in reversed([*found, self._top()])}
         return tuple(sorted(once.values(), key=lambda d: (-d.rank, d.label)))
 
-    def _directories_of(self, layer: Layer, arch: str) -> list[Directory]:
-        return [
-            self._directory(layer, os.path.normpath(f"{above}/{layer.name_of(arch)}"), arch, above)
-            for above in layer.directories
-        ]
+    def _top(self) -> Directory:
+        return Directory(self._path_of(self.generic), self.generic, None, GENERIC, TOP_RANK)
 
-    def _directory(self, layer: Layer | None, label: str, arch: str, above: str | None = None) -> Directory:
-        path = os.path.join(self.root, *label.split("/"))
-        if layer is None or above is None or label == GENERIC:
-            return Directory(path, label, None, GENERIC, TOP_RANK)
+    def _path_of(self, label: str) -> str:
+        return os.path.join(self.root, *label.split("/")) if label != "." else self.root
+
+    def _directories_of(self, layer: Layer, arch: str) -> list[Directory]:
+        if arch == GENERIC and not layer.generic:
+            return []
+        return [self._directory(layer, arch, above) for above in layer.directories]
+
+    def _directory(self, layer: Layer, arch: str, above: str) -> Directory:
+        label = os.path.normpath(f"{above}/{layer.name_of(arch, self.generic)}")
+        if label == self.generic:
+            return self._top()
         rank = next((each.rank for each in self.ladder if each.name == arch), LAYER_RANK)
-        return Directory(path, label, layer.name, arch, rank + rank_offsets(self.layers)[above])
+        return Directory(
+            self._path_of(label), label, layer.name, arch, rank + rank_offsets(self.layers)[above]
+        )
 
 
 def _checked(fields: dict[str, Any]) -> Site:

@@ -6,7 +6,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
+from itertools import pairwise, product
 
 from wheelhouse_resolver.site.layout import BUILTIN_LADDER, GENERIC, NO_LAYER, Arch, Layer, SiteFields
 from wheelhouse_resolver.site.pip_table import pip_problems
@@ -25,6 +25,8 @@ _Problems = Iterator[tuple[str, str]]
 def site_problems(site: SiteFields) -> tuple[tuple[str, str], ...]:
     """Everything that is wrong with *site*, as (key of a site file, problem) pairs."""
     found = [*_root_problems(site.root)]
+    if problem := _invalid_path(site.generic):
+        found.append(("generic", problem))
     if site.ladder is not BUILTIN_LADDER:
         found += _ladder_problems(site.ladder)
     for number, layer in enumerate(site.layers):
@@ -45,6 +47,14 @@ def invalid_name(name: str, reserved: str) -> str | None:
     if _NAME.fullmatch(name) and name != reserved:
         return None
     return f"invalid name {name!r} (letters, digits, `.`, `_`, `-`; not {reserved!r})"
+
+
+def _invalid_path(directory: str) -> str | None:
+    """Why *directory* cannot be one of a site's; None when it can. `.` is the root."""
+    # One spelling for each directory: two of them would be ranked apart.
+    if directory == "." or {"", ".", ".."}.isdisjoint(directory.split("/")):
+        return None
+    return f"{directory!r} is not a plain path below the root"
 
 
 def _root_problems(root: str) -> _Problems:
@@ -86,20 +96,19 @@ def _layer_problems(layer: Layer, site: SiteFields) -> _Problems:
     if not layer.directories or len({*layer.directories}) < len(layer.directories):
         yield f"{key}.directories", "must name at least one directory, each once"
     for directory in layer.directories:
-        # One spelling for each directory: two of them would be ranked apart.
-        if directory != "." and not {"", ".", ".."}.isdisjoint(directory.split("/")):
-            yield f"{key}.directories", f"{directory!r} is not a plain path below the root"
+        if problem := _invalid_path(directory):
+            yield f"{key}.directories", problem
     for arch in layer.archs:
         if arch not in (*names, GENERIC):
             yield f"{key}.archs", suggest_name("arch", arch, names)
     for arch, directory in layer.names:
-        if arch not in names:
+        if arch not in (*names, GENERIC):
             yield f"{key}.names", suggest_name("arch", arch, names)
-        if not _NAME.fullmatch(directory):
+        if not all(map(_NAME.fullmatch, directory.split("/"))):
             yield f"{key}.names", f"invalid directory name {directory!r}"
         if directory in names and directory != arch:
             yield f"{key}.names", f"{directory!r} is another arch of the ladder, not {arch!r}"
-    for leaf, count in Counter([*map(layer.name_of, names), GENERIC]).items():
+    for leaf, count in Counter(layer.name_of(name, site.generic) for name in (*names, GENERIC)).items():
         if count > 1:
             yield f"{key}.names", f"two archs would share the directory {leaf!r}"
 
@@ -108,10 +117,12 @@ def _joint_problems(site: SiteFields) -> _Problems:
     """What is wrong between layers that are fine by themselves."""
     if sum(layer.default for layer in site.layers) > 1:
         yield "[[layer]]", "more than one layer says `default = true`"
-    meant: dict[str, str] = {}
+    meant = {site.generic: GENERIC}
     for layer in site.layers:
-        for leaf, arch in ((f"{d}/{layer.name_of(a)}", a) for d in layer.directories for a in layer.archs):
+        own = (*layer.archs, GENERIC) if layer.generic else layer.archs
+        for above, arch in product(layer.directories, own):
             # A directory that layers share is of one arch, so that it has one rank.
+            leaf = os.path.normpath(f"{above}/{layer.name_of(arch, site.generic)}")
             if meant.setdefault(leaf, arch) != arch:
                 problem = f"{leaf!r} is {arch} here and {meant[leaf]} in another layer"
                 yield f"[[layer]] {layer.name!r}.names", problem

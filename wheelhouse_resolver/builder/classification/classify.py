@@ -183,7 +183,7 @@ def decide(wheel: str, subject: Subject) -> Classification:
     directory = None
     matching = _matching(subject, layer, arch)
     if layer is not None and arch is not None:
-        if len({each.layer for each in matching}) == 1:
+        if matching and (layer.value is not None or len({each.layer for each in matching}) == 1):
             directory = matching[0]  # of directories that are searched side by side, the most specific one
         elif matching:
             reasons.append(f"it needs no layer, and several have a directory for {arch.value}")
@@ -204,17 +204,19 @@ def _matching(subject: Subject, layer: Clue | None, arch: Clue | None) -> list[D
     """The directories that *layer* and *arch* leave, most specific first.
 
     What needs no layer belongs to the top-level directory if it needs no arch either, else to a layer's.
+    What needs no arch belongs to the directory that a layer has for the CPU family, if there is one.
     """
     site = subject.site
-    able = [each for each in site.directories() if subject.is_for(each.arch)]
-    found = [each for each in able if arch is None or each.arch == arch.value]
     generic = arch is not None and arch.value == GENERIC
     if layer is None or (layer.value is None and not generic):
-        return found
-    own = [each for each in found if each.layer == layer.value]
-    if not own and generic:  # a layer at the root: its generic directory is the top-level one
-        return list(site.search_path_for(layer.value, GENERIC))
-    return own
+        able = [each for each in site.directories() if subject.is_for(each.arch)]
+        return [each for each in able if arch is None or each.arch == arch.value]
+    if arch is None:
+        archs = [*(each.name for each in reversed(site.ladder) if subject.is_for(each.name)), GENERIC]
+        return [directory for each in archs for directory in site.directories_for(layer.value, each)]
+    family = [each.name for each in site.ladder if [each.target] == subject.families] if generic else []
+    places = (site.directories_for(layer.value, each) for each in (*family, str(arch.value)))
+    return list(next(filter(None, places), ()))
 
 
 def _overruled(what: str, found: Sequence[Clue]) -> list[str]:

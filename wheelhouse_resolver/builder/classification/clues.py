@@ -154,12 +154,12 @@ def _by_rpath(subject: Subject, layer: str | None) -> Iterator[Clue]:
     names = dict(places)
     # Where layers disagree about a name, *layer*'s own meaning counts.
     for each in sorted(subject.site.layers, key=lambda other: other.name == layer):
-        names |= {called: places[arch] for arch, called in each.names}
+        names |= {called: places[arch] for arch, called in each.names if arch != GENERIC}
     found = [
-        (names[part], f"{file.path} looks into {path}, named after {ladder[names[part]]}")
+        (place, f"{file.path} looks into {path}, named after {ladder[place]}")
         for file, path in subject.paths()
-        for part in path.split("/")
-        if part in names
+        for called, place in names.items()
+        if f"/{called}/" in f"{path}/"
     ]
     if found:
         place, reason = max(found, key=lambda each: each[0])

@@ -118,7 +118,7 @@ def compiler_environment(
 
 def stated_flags(site: Site) -> dict[str, str]:
     """The flags that the site file states, by the ladder's name of the arch. Raises `SiteFileError`."""
-    known = [GENERIC, *(arch.name for arch in site.ladder)]
+    known = [GENERIC, site.generic, *(arch.name for arch in site.ladder)]
     known += [called for layer in site.layers for _, called in layer.names]
     schema = Pairs(text(invalid_character), one_of("arch", known), header="build.flags")
     table = require(schema, site.tables.get("build", {}).get("flags", {}), site.source or "site")

@@ -84,6 +84,10 @@ class Tools:
             file.write_text("\n".join(names[:: len(names) // tree.MANY][: tree.MANY]) + "\n")
         return self.ours(command, "-r", str(file), *options, name=f"{command} of {tree.MANY} requirements")
 
+    def gaps(self) -> Work:
+        """What a Python newer than all wheels has none of: most projects; their METADATA is remembered."""
+        return self.ours("gaps", "--python", "3.99", name="gaps of a new Python")
+
     def bare(self) -> Work:
         """The least that any Python program takes."""
         return Work(name="python -I -c pass", command=[sys.executable, "-I", "-c", "pass"])
@@ -222,6 +226,10 @@ def groups(tools: Tools, rounds: int) -> list[Group]:
                 Comparison(ours=picked, other=listed, at_most=1.3),
                 Comparison(ours=explained, other=listed, at_most=1.3),
             ],
+        ),
+        Group(
+            rounds=2 * rounds,
+            comparisons=[Comparison(ours=tools.gaps(), other=everything, at_most=2)],
         ),
         Group(rounds=rounds, comparisons=against),
         Group(rounds=2 * rounds, comparisons=of_lock),

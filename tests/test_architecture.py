@@ -32,6 +32,7 @@ LEVELS = (
     ("resolution", "explain", "static_index"),
     ("publishing",),
     ("audit", "builder", "doctor"),
+    ("upkeep",),
     ("__init__", "wheelhouse"),
     ("cli",),
     ("__main__",),

@@ -54,6 +54,7 @@ _MODULES = {
     "site.pip_table": "Constraints",
     "static_index.report": "IndexObserver IndexReport LeftOut",
     "tree.candidate": "Candidate InvalidFilename SourceArchive VariantWheel",
+    "upkeep.gaps": "Coverage Gap Gaps",
     "wheelfile.build_tag": "StampError",
     "wheelfile.validate": "InvalidWheelError",
     "wheelhouse": "Wheelhouse",

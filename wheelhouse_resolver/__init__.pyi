@@ -86,6 +86,9 @@ from wheelhouse_resolver.tree.candidate import Candidate as Candidate
 from wheelhouse_resolver.tree.candidate import InvalidFilename as InvalidFilename
 from wheelhouse_resolver.tree.candidate import SourceArchive as SourceArchive
 from wheelhouse_resolver.tree.candidate import VariantWheel as VariantWheel
+from wheelhouse_resolver.upkeep.gaps import Coverage as Coverage
+from wheelhouse_resolver.upkeep.gaps import Gap as Gap
+from wheelhouse_resolver.upkeep.gaps import Gaps as Gaps
 from wheelhouse_resolver.wheelfile.build_tag import StampError as StampError
 from wheelhouse_resolver.wheelfile.validate import InvalidWheelError as InvalidWheelError
 from wheelhouse_resolver.wheelhouse import Wheelhouse as Wheelhouse
@@ -106,6 +109,7 @@ __all__ = [
     "ClassifyError",
     "Conflict",
     "Constraints",
+    "Coverage",
     "Cpu",
     "CpuinfoError",
     "Demand",
@@ -120,6 +124,8 @@ __all__ = [
     "FileStatus",
     "Finding",
     "FindingKind",
+    "Gap",
+    "Gaps",
     "Host",
     "HostKind",
     "IndexObserver",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.selection.pick import Pick
     from wheelhouse_resolver.site.layout import Directory
     from wheelhouse_resolver.static_index.report import IndexObserver, IndexReport
+    from wheelhouse_resolver.upkeep.gaps import Gaps
 
 
 def _each(items: Iterable[Any]) -> Iterable[Any]:
@@ -199,3 +200,15 @@ class Wheelhouse(Tree):
 
         place = output if isinstance(output, str) else output.__fspath__()
         return write_index(self.site, place, observer=observer, jobs=jobs, metadata=metadata, glibc=glibc)
+
+    def gaps(self, host: Host, patterns: Iterable[str] = (), *, like: Iterable[str] = ()) -> Gaps:
+        """What *host* has no wheel of, though others have, in the order in which it can be built.
+
+        patterns: globs of project names; none: every project. like: the others are hosts as this one, but for
+        a Python (`3.13`), a layer or an arch of that name; none: all hosts of the site, all Pythons. With a
+        layer, the loader of the host's Python is asked which libraries of the wheels it does not find.
+        Raises `UnknownNameError`, `RequirementsFileError`, `PythonError`.
+        """
+        from wheelhouse_resolver.upkeep.gaps import find_gaps
+
+        return find_gaps(self, host, _each(patterns), _each(like))

@@ -76,8 +76,8 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="also the requirements in this file, or the dependencies in this pyproject.toml; "
-        "may be given several times",
+        help="also the requirements in this file (`-`: standard input), or the dependencies in this "
+        "pyproject.toml; may be given several times",
     )
 
 
@@ -152,7 +152,7 @@ def files_of(args: argparse.Namespace) -> RequirementsFile:
 
     found = RequirementsFile()
     for file in args.files:
-        found = found.merge(read_any(file, os.environ))
+        found = found.merge(read_any("/dev/stdin" if file == "-" else file, os.environ))
     return found
 
 

@@ -91,8 +91,13 @@ def style_of(stream: TextIO | None, environ: Mapping[str, str]) -> TableStyle:
     )
 
 
-def add_table_options(parser: argparse.ArgumentParser, columns: Sequence[str]) -> None:
-    """`--format`, `--json` and `--columns`, of a command that can show *columns*."""
+def add_table_options(
+    parser: argparse.ArgumentParser, columns: Sequence[str], *, piped: str | None = None
+) -> None:
+    """`--format`, `--json` and `--columns`, of a command that can show *columns*.
+
+    *piped*: one more format, which is the default where standard output is no terminal (`format_of` decides).
+    """
 
     def chosen(text: str) -> tuple[str, ...]:
         names = tuple(name.strip() for name in text.split(","))
@@ -103,7 +108,13 @@ def add_table_options(parser: argparse.ArgumentParser, columns: Sequence[str]) -
 
     group = parser.add_argument_group("the output")
     form = group.add_mutually_exclusive_group()
-    form.add_argument("--format", choices=FORMATS, default="table", help="how to show it (default: table)")
+    usual = f"table on a terminal, else {piped}" if piped else "table"
+    form.add_argument(
+        "--format",
+        choices=(*FORMATS, *([piped] if piped else [])),
+        default=None if piped else "table",
+        help=f"how to show it (default: {usual})",
+    )
     form.add_argument(
         "--json", dest="format", action="store_const", const="json", help="print JSON, for programs"
     )
@@ -113,6 +124,11 @@ def add_table_options(parser: argparse.ArgumentParser, columns: Sequence[str]) -
         type=chosen,
         help=f"these columns only, in this order, of: {', '.join(columns)}",
     )
+
+
+def format_of(args: argparse.Namespace, piped: str) -> str:
+    """The format that the options name; else `table` on a terminal, and *piped* elsewhere."""
+    return args.format or ("table" if sys.stdout is not None and sys.stdout.isatty() else piped)
 
 
 def print_table(table: Table, form: str, records: Callable[[], Iterable[Mapping[str, Any]]]) -> None:

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.builder.packages import make_package
+from tests.cli.conftest import Cli
+from tests.factories import clean_environ, make_tree, make_wheel, run_cli
+
+NATIVE = f"linux_{os.uname().machine}"
+HOST = ("--arch", "avx", "--layer", "gentoo", "--python", "3.14")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "house"
+    make_tree(
+        root,
+        {
+            "generic": ["pure-1.0-py3-none-any.whl"],
+            "gentoo/avx": [
+                f"base-1.0-cp311-cp311-{NATIVE}.whl",
+                f"base-0.9-cp314-cp314-{NATIVE}.whl",
+                f"held-2.0+site-cp311-cp311-{NATIVE}.whl",
+            ],
+        },
+    )
+    requires = {"requires_dist": ["base"]}
+    make_wheel(root / "gentoo/avx", f"app-1.0-cp310-cp310-{NATIVE}.whl", **requires)
+    make_wheel(root / "gentoo/avx", f"app-1.0-cp311-cp311-{NATIVE}.whl", **requires)
+    make_wheel(root / "nix/avx", f"barred-1.0-cp311-cp311-{NATIVE}.whl", requires_python="<3.13")
+    return root
+
+
+SUMMARY = "5 projects: 3 missing, 1 older than elsewhere, 1 served by a pure wheel\n"
+
+
+def test_a_requirements_file_where_standard_output_is_no_terminal(cli: Cli, root: Path) -> None:
+    lines = "barred  # 1.0 requires Python <3.13\nbase==1.0  # has 0.9\nheld==2.0\napp==1.0\n"
+    assert cli("gaps", "--root", root, *HOST) == (0, lines, SUMMARY)
+    names = "barred  # 1.0 requires Python <3.13\nbase  # has 0.9\nheld\napp\n"
+    assert cli("gaps", "--unpinned", "--root", root, *HOST).out == names
+
+
+def test_a_table(cli: Cli, root: Path) -> None:
+    outcome = cli("gaps", "--format", "table", "--root", root, *HOST)
+    assert outcome.out == (
+        "name    version  has  wave  python     arch  layer   needs  note\n"
+        "barred  1.0           1     3.11       avx   nix            requires Python <3.13\n"
+        "base    1.0      0.9  1     3.11       avx   gentoo\n"
+        "held    2.0           1     3.11       avx   gentoo\n"
+        "app     1.0           2     3.10,3.11  avx   gentoo  base\n"
+    )
+    whole = cli("gaps", "--format", "csv", "--columns", "name,state", "--all", "--root", root, *HOST)
+    assert whole.out.splitlines()[-2:] == ["app,missing", "pure,pure"]
+
+
+def test_json(cli: Cli, root: Path) -> None:
+    (app,) = json.loads(cli("gaps", "app", "--json", "--root", root, *HOST).out)
+    assert app == {
+        "name": "app",
+        "version": "1.0",
+        "requirement": "app==1.0",
+        "has": None,
+        "wave": 1,
+        "pythons": ["3.10", "3.11"],
+        "archs": ["avx"],
+        "layers": ["gentoo"],
+        "barred": "",
+        "state": "missing",
+        "needs": [],
+        "cycle": [],
+        "libraries": None,
+        "path": str(root / f"gentoo/avx/app-1.0-cp310-cp310-{NATIVE}.whl"),
+    }
+
+
+def test_nothing_matches(cli: Cli, root: Path) -> None:
+    outcome = cli("gaps", "zz*", "--root", root, *HOST)
+    assert outcome == (1, "", "others have nothing that matches zz*\nno project\n")
+
+
+@pytest.mark.slow
+def test_what_is_missing_is_built(tmp_path: Path) -> None:
+    """As in `gaps | build -r -`: in the order of what needs what, and the gaps are gone."""
+    root = tmp_path / "house"
+    make_tree(root, {"nix/avx": ["base-1.0-py2-none-any.whl"]})
+    make_wheel(root / "nix/avx", "app-1.0-py2-none-any.whl", requires_dist=["base"])
+    sources = tmp_path / "sources"
+    make_package(sources, "base")
+    make_package(sources, "app", requires=["base"])
+    where = ("--root", root, "--arch", "generic", "--layer", "gentoo", "--python", sys.executable)
+    asked = run_cli("gaps", *where)
+    assert asked.stdout == "base==1.0\napp==1.0\n"
+    how = (
+        "--find-links",
+        sources,
+        "--offline",
+        "--output",
+        tmp_path / "out",
+        "--publish",
+        "--recursive",
+        "--no-verify",
+    )
+    built = run_cli(
+        "build", "-r", "-", "--no-verify", *how, *where, environ=clean_environ(), stdin=asked.stdout
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    again = run_cli("gaps", *where)
+    assert (again.stdout, again.stderr) == ("", "2 projects: 2 served by a pure wheel\n")

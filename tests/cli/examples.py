@@ -190,6 +190,12 @@ def _unless(there: object, reason: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(not there, reason=reason)
 
 
+def _make_gaps(place: Place) -> None:
+    here = f"cp3{sys.version_info.minor}-cp3{sys.version_info.minor}-{_LINUX}"
+    make_wheel(place.root / "generic", f"zarr_py-1.0-cp313-cp313-{_LINUX}.whl")
+    make_wheel(place.root / "nix/generic", f"zarr_nix-1.0-{here}.whl")
+
+
 def _withdraw(place: Place) -> None:
     main(["withdraw", "--root", str(place.root), "--to", "gentoo/avx2", _STAMPED])
 
@@ -200,6 +206,7 @@ NEEDS: Mapping[str, Needs] = {
     "why-not": Needs(codes=(0, 1)),
     "audit": Needs(codes=(0, 1)),
     "doctor": Needs(codes=(0, 1)),
+    "gaps": Needs(prepare=_make_gaps),
     "publish": Needs(prepare=lambda place: (place.root / "gentoo/avx2" / _STAMPED).unlink()),
     f"wheelhouse-resolver publish --to gentoo/avx2 --rebuild {_BUILT}": Needs(),
     f"wheelhouse-resolver verify {_BUILT}": Needs(

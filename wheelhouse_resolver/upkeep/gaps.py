@@ -76,7 +76,7 @@ class Gap(NamedTuple):
     state:     what the host has of it.
     wheels:    those that others have of it, most specific directory first.
     has:       the newest version that the host has; None: none.
-    wave:      1 for what can be built first, 2 for what needs that, ...; 0 for what is no gap.
+    wave:      1 for what can be built first, 2 for what needs that, ...; 0 for anything else.
     needs:     the other gaps that it requires, also by way of wheels that exist.
     cycle:     all that need each other with it, and so are in one wave.
     barred:    the Requires-Python of that version, if the host's Python is not in it.

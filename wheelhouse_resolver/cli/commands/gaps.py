@@ -35,9 +35,9 @@ _NAMES = "requirements"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `gaps`."""
     parser.description = (
-        "List what this host's Python, layer and arch have no wheel of, though others have, in the order in\n"
-        "which it can be built. What pure and abi3 wheels serve already is left out. When piped, the answer\n"
-        "is a requirements file for `build -r -`."
+        "List what this host has no wheel of, though others have, as input for build: in the order in which\n"
+        "it can be built. What pure and abi3 wheels serve already is left out. The answer is a table on a\n"
+        "terminal, and else a requirements file for `build -r -`."
     )
     parser.add_argument(
         "pattern", nargs="*", metavar="PATTERN", help="such as numpy or 'py*'; every project by default"

@@ -97,7 +97,7 @@ rpath = ["${EBROOTHDF5}/lib"]
 
 [phases]
 after-source = ["rm -f generated.c"]
-before-build = ["export A=${B:-c}", "echo ${#A}"]
+before-build = ["export A=${B-c}", "echo ${#A}"]
 after-build = ["true"]
 before-test = ["ulimit -s unlimited"]
 
@@ -196,7 +196,7 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
         rpath=("${EBROOTHDF5}/lib",),
         phases=(
             ("after-source", ("rm -f generated.c",)),
-            ("before-build", ("export A=${B:-c}", "echo ${#A}")),
+            ("before-build", ("export A=${B-c}", "echo ${#A}")),
             ("after-build", ("true",)),
             ("before-test", ("ulimit -s unlimited",)),
         ),
@@ -276,7 +276,7 @@ def test_where_a_source_can_be(text: str, expected: tuple[str, str], tmp_path: P
         ("env = { A = 1 }", "env.A", "must be a string, not 1"),
         ("env = { A = '${B' }", "env.A", "a `${` in '${B' has no `}`"),
         ("env = { A = '${}' }", "env.A", "`${}` in '${}' is not a variable"),
-        ("env = { A = '${B:-c}' }", "env.A", "`${B:-c}` in '${B:-c}' is not a variable"),
+        ("env = { A = '${B-c}' }", "env.A", "`${B-c}` in '${B-c}' is not a variable"),
         ('env = { A = "a\\u0000" }', "env.A", "holds a NUL character"),
         ("config-settings = { 'a=b' = 'c' }", "config-settings.a=b", "invalid name of a setting"),
         ("config-settings = { a = [1] }", "config-settings.a", "must be a string, not 1"),

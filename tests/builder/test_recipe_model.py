@@ -54,10 +54,12 @@ def test_a_project_without_a_recipe_is_built_as_it_says() -> None:
         ("$$${ROOT}", "$/opt"),
         ("$ROOT $(x) 5$", "$ROOT $(x) 5$"),
         ("${NESTED}", "${ROOT}"),
+        ("${ROOT:-/usr}:${EMPTY:-1}:${UNSET:-a b}:${UNSET:-}", "/opt:1:a b:"),
     ],
 )
 def test_variables_are_expanded_once(text: str, expected: str) -> None:
-    assert NOTHING.expanded(text, {"ROOT": "/opt", "NESTED": "${ROOT}"}, "1.0", "env.A") == expected
+    environ = {"ROOT": "/opt", "NESTED": "${ROOT}", "EMPTY": ""}
+    assert NOTHING.expanded(text, environ, "1.0", "env.A") == expected
 
 
 def test_version_means_the_version_even_where_a_variable_is_called_so() -> None:

@@ -21,8 +21,8 @@ _NO_EDITS = Edits()
 #: When a recipe can run shell commands during a build, in order.
 PHASES = ("after-source", "before-build", "after-build", "before-test")
 
-#: `${NAME}`, and `$$` for a dollar sign; a dollar sign before anything else is literal.
-_VARIABLE = re.compile(r"\$(?:\$|\{([^}]*)\})")
+#: `${NAME}`, `${NAME:-default}`, and `$$` for a dollar sign; a dollar sign before anything else is literal.
+_VARIABLE = re.compile(r"\$(?:\$|\{([^}]*?)(:-[^}]*)?\})")
 
 
 class RecipeError(WheelhouseError, ValueError):
@@ -172,8 +172,8 @@ class Recipe:
     def expanded(self, text: str, environ: Mapping[str, str], version: str, key: str) -> str:
         """*text*, the value at *key*, with `${NAME}` replaced by that variable, `${version}` by *version*.
 
-        `$$` is a dollar sign; one before anything else is literal. Raises `VariableError` for a variable that
-        is not set.
+        `${NAME:-default}` is the default where that variable is not set, or empty. `$$` is a dollar sign; one
+        before anything else is literal. Raises `VariableError` for a variable that is not set.
         """
 
         def value(match: re.Match[str]) -> str:
@@ -182,6 +182,8 @@ class Recipe:
                 return "$"
             if name == "version":
                 return version
+            if default := match[2]:
+                return environ.get(name) or default[2:]
             if name not in environ:
                 raise VariableError(text, name, self.at(key))
             return environ[name]

@@ -576,6 +576,26 @@ def test_a_command_that_hangs_is_stopped(quick: Workshop) -> None:
     assert time.monotonic() - start < 60
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("code", "limit", "problem"),
+    [
+        ("import time; time.sleep(60)", {"time": "0:06"}, "stopped: the build took longer than 6 s"),
+        (
+            "import time; kept = b'x' * (400 << 20); time.sleep(60)",
+            {"memory": "300M"},
+            "stopped: it used more than 300 MB of memory",
+        ),
+    ],
+    ids=["time", "memory"],
+)
+def test_a_build_that_exceeds_its_resources_is_stopped(
+    quick: Workshop, code: str, limit: Mapping[str, str], problem: str
+) -> None:
+    quick.package(build=code)
+    assert_failed(quick.build(**limit), quick, "build", f"pip wheel {problem}")
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     for disk in mounted(tmp_path / "disk", "-t", "tmpfs", "-o", "size=1m,mode=755", "tmpfs"):

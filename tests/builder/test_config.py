@@ -2,8 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from wheelhouse_resolver.builder.config import SlurmSettings, resources_for, slurm_settings
-from wheelhouse_resolver.builder.resources import Resources
+from wheelhouse_resolver.builder.config import (
+    SlurmSettings,
+    has_network,
+    resources_for,
+    slurm_settings,
+)
+from wheelhouse_resolver.builder.resources import Resources, seconds_of
 from wheelhouse_resolver.errors import SiteFileError
 from wheelhouse_resolver.site.model import Site
 
@@ -92,3 +97,27 @@ class TestResources:
     )
     def test_a_node_must_suit_the_arch_and_the_recipe(self, arch: str, own: str, expected: str) -> None:
         assert resources_for(Resources(constraint=own), arch, self.SITE).constraint == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90", 5400), ("1:30", 90), ("2:00:00", 7200), ("2-12", 216000), ("1-0:30", 88200),
+        ("1-01:00:05", 90005),
+    ],
+)  # fmt: skip
+def test_times_in_slurms_words(text: str, seconds: int) -> None:
+    assert seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "1h", "-1", "1:2:3:4", "1-"])
+def test_what_is_no_time(text: str) -> None:
+    with pytest.raises(ValueError, match="time"):
+        seconds_of(text)
+
+
+def test_builds_may_reach_a_network_unless_the_site_forbids_it() -> None:
+    assert has_network(Site.parse('root = "/w"\n', "site.toml"))
+    assert not has_network(Site.parse('root = "/w"\n[build]\nnetwork = false\n', "site.toml"))
+    with pytest.raises(SiteFileError, match=r"\[build\] network: must be"):
+        settings("[build]\nnetwork = 'no'\n")

@@ -72,7 +72,9 @@ class Workplace:
         path.mkdir()
         return str(path)
 
-    def plan(self, *requirements: str, archs: Sequence[str] = ("generic",)) -> Plan:
+    def plan(
+        self, *requirements: str, archs: Sequence[str] = ("generic",), build_requires: bool = False
+    ) -> Plan:
         return make_plan(
             RequirementsFile(requirements=tuple(parse_requirement(each) for each in requirements)),
             PlanSettings(
@@ -81,6 +83,7 @@ class Workplace:
                 layer="gentoo",
                 scratch=self.scratch(),
                 recursive=True,
+                build_requires=build_requires,
             ),
             self.options,
         )
@@ -191,6 +194,25 @@ class TestTasks:
         assert told["result"] == task.result
         assert task.resources == Resources(memory="8G", constraint="old")
         assert task.name == f"app 1.0 cp{sys.version_info[0]}{sys.version_info[1]} sse3"
+
+    @requires("gcc")  # whose flags are those of the arch
+    @pytest.mark.parametrize("here", [True, False], ids=["local", "slurm"])
+    def test_what_is_stated_for_all_builds_beats_recipe_and_site(self, here: bool, place: Workplace) -> None:
+        make_package(place.sources, "app")
+        executor = self.Remembers()
+        plan = place.plan("app")
+        plan = replace(plan, settings=replace(plan.settings, here=here))
+        options = replace(place.options, cores=3, time="9", network=False)
+        slurm = SlurmSettings(resources=Resources(cores=2, memory="8G", time="5"))
+        execute(plan, executor, options, Heard(), slurm=slurm)
+        (task,) = executor.tasks
+        assert task.resources == Resources(cores=3, memory="8G", time="9")
+        told = json.loads(Path(task.argv[3]).read_text())["options"]
+        stated = {name: told[name] for name in ("cores", "memory", "time", "network", "offline")}
+        # What a scheduler limits, the build need not.
+        assert stated == {
+            "cores": 3, "memory": "", "time": "9" if here else "", "network": False, "offline": True
+        }  # fmt: skip
 
     def test_one_that_vanished_has_failed(self, place: Workplace) -> None:
         make_package(place.sources, "app", requires=["base"])

@@ -367,6 +367,37 @@ class TestRecursive:
         assert plan["satisfied"] == [{"requirement": "there", "path": str(there)}]
 
 
+@pytest.mark.usefixtures("quick")
+class TestGraph:
+    def test_a_run_leaves_its_graph_and_another_does_the_same_again(
+        self, build: Build, cli: Cli, sources: Path, house: Path, output: Path, tmp_path: Path
+    ) -> None:
+        make_package(sources, "app", requires=["base"])
+        make_package(sources, "base")
+        done = build("app", "--recursive", "--graph", str(tmp_path / "g.dot"))
+        assert done.code == 0, done.err
+        assert (tmp_path / "g.dot").read_text().startswith("digraph builds {\n")
+        graph = output / "graph.json"
+        assert [node["project"] for node in json.loads(graph.read_text())["nodes"]] == ["base", "app"]
+        make_package(sources, "base", "2.0")
+        again = cli(
+            "build", "--replay", str(graph), "--root", str(house), "--find-links", str(sources), "--offline",
+            "--output", str(tmp_path / "again"),
+        )  # fmt: skip
+        assert again.code == 0, again.err
+        assert [row[:2] for row in rows(again)] == [["base", "1.0"], ["app", "1.0"]]
+        assert wheels(tmp_path / "again") == wheels(output)
+        assert (tmp_path / "again/graph.json").read_text() == graph.read_text()
+
+    def test_a_plan_alone_leaves_none_unless_asked(
+        self, build: Build, sources: Path, output: Path, tmp_path: Path
+    ) -> None:
+        make_package(sources, "app")
+        assert build("app", "--dry-run", "--graph", str(tmp_path / "g.json")).code == 0
+        assert json.loads((tmp_path / "g.json").read_text())["nodes"][0]["why"] == ["app"]
+        assert not (output / "graph.json").exists()
+
+
 def other_python() -> str:
     """The path of another CPython 3 than the running one, newer if possible."""
     own = sys.version_info[:2]
@@ -509,6 +540,21 @@ class TestBadInput:
         assert len(hint) <= 1
         for word in words:
             assert word in error + "".join(hint)
+
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            (("app", "--build-requires"), "--build-requires needs --recursive"),
+            (("app", "--recursive", "--replay", "g"), "leave out REQUIREMENT, --recursive, --arch, --layer"),
+            (("app", "--mem", "8 G"), "argument --mem: '8 G' is not a size of memory"),
+            (("app", "--time", "soon"), "argument --time: 'soon' is not a time"),
+        ],
+    )
+    def test_options_that_do_not_go_together(self, options: tuple[str, ...], said: str, build: Build) -> None:
+        self.refused(build(*options), said)
+
+    def test_a_graph_that_is_not_there(self, cli: Cli, house: Path) -> None:
+        self.refused(cli("build", "--replay", "gone.json", "--root", str(house)), "gone.json: cannot be read")
 
     def test_no_requirement(self, build: Build, tmp_path: Path) -> None:
         self.refused(build(), "no requirement")

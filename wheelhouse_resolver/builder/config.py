@@ -43,7 +43,13 @@ def _schema(site: Site) -> schema.Table:
         header="build.slurm",
     )
     return schema.Table(
-        {"flags": schema.anything, "glibc": schema.anything, "recipes": schema.lines(), "slurm": slurm},
+        {
+            "flags": schema.anything,
+            "glibc": schema.anything,
+            "network": schema.flag,
+            "recipes": schema.lines(),
+            "slurm": slurm,
+        },
         header="build",
     )
 
@@ -64,6 +70,11 @@ def slurm_settings(site: Site) -> SlurmSettings:
         options=(*account, *table.get("options", ())),
         grace=float(table.get("grace", GRACE)),
     )
+
+
+def has_network(site: Site) -> bool:
+    """Whether builds may reach a network (`network` in `[build]`, once `slurm_settings` has checked it)."""
+    return bool(site.tables.get("build", {}).get("network", True))
 
 
 def resources_for(wanted: Resources, arch: str, settings: SlurmSettings) -> Resources:

@@ -21,6 +21,7 @@ from wheelhouse_resolver.builder.process.commands import tail_of
 from wheelhouse_resolver.builder.records.job import BuildOptions
 from wheelhouse_resolver.builder.records.output import place_wheel, same_wheel
 from wheelhouse_resolver.builder.records.record import BUILT, FAILED, PRESENT, BuildRecord, describe
+from wheelhouse_resolver.builder.resources import Resources
 from wheelhouse_resolver.builder.worker import task_text
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.publishing.report import FileChange
@@ -215,6 +216,12 @@ class _Run:
 
     def _make_task(self, entry: Entry) -> Task:
         options = replace(self.options, output=os.path.abspath(entry.output))
+        stated = Resources(cores=options.cores, memory=options.memory, time=options.time)
+        resources = resources_for(entry.recipe.resources, entry.job.arch, self.slurm).beaten_by(stated)
+        if not self.plan.settings.here:  # the scheduler limits it
+            options = replace(options, cores=resources.cores, memory="", time="")
+        if self.plan.settings.build_requires or not options.network:
+            options = replace(options, offline=True)
         scratch, label = self.plan.settings.scratch, entry.job.label
         file, result = (os.path.join(scratch, name, f"{label}.json") for name in ("tasks", "results"))
         for directory in (options.logs, os.path.dirname(file), os.path.dirname(result)):
@@ -226,7 +233,7 @@ class _Run:
             cwd=scratch,
             result=result,
             log=os.path.join(options.logs, f"{label}.task.log"),
-            resources=resources_for(entry.recipe.resources, entry.job.arch, self.slurm),
+            resources=resources,
         )
 
     def _publish_one(self, outcome: BuildOutcome, publish: Publish) -> None:

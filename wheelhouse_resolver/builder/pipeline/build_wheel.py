@@ -23,7 +23,8 @@ from functools import partial
 
 from packaging.version import Version
 
-from wheelhouse_resolver.builder.pipeline.phases import PhaseFailed, Phases
+from wheelhouse_resolver.builder.pipeline.phases import Limits, PhaseFailed, Phases
+from wheelhouse_resolver.builder.process.network import leave_network
 from wheelhouse_resolver.builder.process.scratch import scratch_directory
 from wheelhouse_resolver.builder.process.virtualenvs import make_environment
 from wheelhouse_resolver.builder.recipes.loader import find_recipe, recipe_directories
@@ -125,7 +126,8 @@ class _Build(Phases):
     """See the module for what its phases do."""
 
     def __init__(self, job: Job, source: SourceArchive, options: BuildOptions, record: BuildRecord) -> None:
-        super().__init__(record, options.timeout, phase_file(job, os.path.dirname(record.log)))
+        limits = Limits.of(options.timeout, options.memory, options.time)
+        super().__init__(record, limits, phase_file(job, os.path.dirname(record.log)))
         self.job = job
         self.source = source
         self.options = options
@@ -187,6 +189,8 @@ class _Build(Phases):
         self.arch = site.arch(self.job.arch, site.layer(self.job.layer))
         facts, self.runnable = provenance.host_facts(site, self.job.python, os.environ)
         self.record = replace(self.record, host=facts)
+        if not self.options.network:
+            leave_network()
         if self.options.verify and self.arch is not None and self.arch.name not in self.runnable:
             reason = missing_for(running_cpu(), self.arch, self.options.site.ladder)
             raise PhaseFailed(
@@ -213,6 +217,8 @@ class _Build(Phases):
 
     def _prepare(self, recipe: Recipe, fetched: Fetched) -> dict[str, str]:
         """The environment to build in; the source is changed as the recipe says."""
+        cores = self.options.cores or recipe.resources.cores
+        recipe = replace(recipe, resources=replace(recipe.resources, cores=cores))
         environ, flags = variables.command_environment(
             recipe, fetched, self.job, self.options.site, environ=self.environ, scratch=self.scratch
         )

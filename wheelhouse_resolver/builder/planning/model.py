@@ -22,6 +22,8 @@ class PlanSettings:
     layer:     of all of them.
     scratch:   a directory for sources, on a file system that all building nodes share; the caller removes it.
     recursive: also build what the wheels require and neither the wheelhouse nor the output directory has.
+    build_requires: and, from source too, what the builds themselves require; they then use no index.
+    tests:     what a recipe's own test requires counts as that.
     publish:   a wheel that is not in the wheelhouse is planned even if it exists, so that it gets published.
     here:      it is built on this machine: what the build would miss here is a problem of the plan.
     """
@@ -31,6 +33,8 @@ class PlanSettings:
     layer: str | None
     scratch: str
     recursive: bool = False
+    build_requires: bool = False
+    tests: bool = True
     publish: bool = False
     here: bool = True
 
@@ -64,6 +68,11 @@ class Entry:
         return self.job.project, self.job.requirement, self.target, self.arch
 
     @property
+    def name(self) -> str:
+        """Unique in the plan, and the same in every plan with this build: `numpy==1.26.4 cp311 avx2`."""
+        return f"{self.job.requirement} cp{self.job.python_version.replace('.', '')} {self.job.arch}"
+
+    @property
     def version(self) -> str:
         """Of the source; empty if it is not known."""
         return self.job.source.version if self.job.source is not None else ""
@@ -73,6 +82,21 @@ class Entry:
         """For people: `numpy 1.26.4 cp311 avx2`."""
         what = f"{self.job.project} {self.version}" if self.version else self.job.requirement
         return f"{what} cp{self.job.python_version.replace('.', '')} {self.job.arch}"
+
+
+class Link(NamedTuple):
+    """Why something is in a plan.
+
+    by:          what requires it: an `Entry.name`, or the path of a wheel; empty: it was asked for.
+    to:          what it is: likewise.
+    kind:        what for: `asked`, `run`, or `build`: to build *by* or to test it.
+    requirement: as it is stated.
+    """
+
+    by: str
+    to: str
+    kind: str
+    requirement: str
 
 
 class Satisfied(NamedTuple):
@@ -87,12 +111,14 @@ class Plan:
     """What to build, in waves; what exists already; what was left out, and why.
 
     settings: what it is for; the plan is valid as long as its *scratch*, with the sources, exists.
+    links:    why each is there.
     """
 
     settings: PlanSettings
     waves: tuple[tuple[Entry, ...], ...]
     satisfied: tuple[Satisfied, ...] = ()
     ignored: tuple[str, ...] = ()
+    links: tuple[Link, ...] = ()
 
     @property
     def entries(self) -> list[Entry]:

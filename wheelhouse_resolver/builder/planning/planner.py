@@ -16,15 +16,17 @@ from typing import NamedTuple
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from wheelhouse_resolver.builder.planning.arrange import BOOTSTRAP, arranged
 from wheelhouse_resolver.builder.planning.compiled import missing_compiler
-from wheelhouse_resolver.builder.planning.model import Entry, Key, Plan, PlanSettings, Satisfied
+from wheelhouse_resolver.builder.planning.model import Entry, Key, Link, Plan, PlanSettings, Satisfied
 from wheelhouse_resolver.builder.planning.sources import SourceFetcher
-from wheelhouse_resolver.builder.planning.waves import sharing_order, waves
+from wheelhouse_resolver.builder.planning.waves import CycleError
 from wheelhouse_resolver.builder.recipes.loader import RecipeFile, find_recipe, recipe_directories
 from wheelhouse_resolver.builder.recipes.model import Recipe, no_recipe, pinned_version
 from wheelhouse_resolver.builder.records.job import BuildOptions, Job
 from wheelhouse_resolver.builder.records.output import built_wheels
 from wheelhouse_resolver.builder.records.record import describe
+from wheelhouse_resolver.builder.toolchain.variables import constraint_lines
 from wheelhouse_resolver.errors import DirectRequirementsError, WheelhouseError
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.host.target_python import marker_environment
@@ -50,11 +52,33 @@ class _Want:
 
 
 class _Node(NamedTuple):
-    """A project for one Python and arch: a build (*entry*) or a wheel (*path*); all that it *requires*."""
+    """A project for one Python and arch: a build (*entry*) or a wheel (*path*); all that it *requires*.
+
+    tools: what its build requires besides, and *limits* on that; *tests*: what its test requires.
+    """
 
     entry: Entry | None
     path: str
     requires: tuple[Requirement, ...]
+    tools: tuple[Requirement, ...] = ()
+    limits: tuple[Requirement, ...] = ()
+    tests: tuple[Requirement, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.entry.name if self.entry is not None else self.path
+
+
+@dataclass(kw_only=True, slots=True)
+class _Draft:
+    """A plan that is being made of what is *asked* for; see `Plan` for the rest."""
+
+    asked: RequirementsFile
+    builds: dict[Key, _Node] = field(default_factory=dict)
+    needs: dict[Key, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
+    satisfied: dict[Satisfied, None] = field(default_factory=dict)
+    ignored: dict[str, None] = field(default_factory=dict)
+    links: dict[Link, None] = field(default_factory=dict)
 
 
 _Say = Callable[[str], None]
@@ -90,84 +114,122 @@ class _Planner:
         direct = [each for each in asked.direct if any(self._applies(each, target, ()) for target in targets)]
         if direct:
             raise DirectRequirementsError([each.stated for each in direct])
-        entries: dict[Key, Entry] = {}
-        satisfied: dict[Satisfied, None] = {}
-        ignored: dict[str, None] = {}
+        draft = _Draft(asked=asked)
         for arch, target in product(range(len(self._settings.archs)), targets):
             for part in self._apart(asked, target):
-                nodes, edges = self._closure(part, target, arch, ignored)
-                for name, node in nodes.items():
-                    if node.entry is None:
-                        satisfied[Satisfied(name, node.path)] = None
-                    else:
-                        known = entries.get(node.entry.key, node.entry)
-                        needs = known.needs | _built_below(name, nodes, edges)
-                        entries[node.entry.key] = replace(node.entry, needs=needs)
-        order = {
-            key: [
-                *((*need, entry.target, entry.arch) for need in entry.needs),
-                *((*key[:2], *each) for each in sharing_order(entry.target, entry.arch)),
-            ]
-            for key, entry in entries.items()
-        }
+                self._add(draft, part, target, arch)
+        looked_at: set[Key] = set()
+        while left := [key for key in draft.builds if key not in looked_at]:
+            for key in left:
+                looked_at.add(key)
+                self._add_tools(draft, key)
+        entries = (
+            replace(node.entry, needs=frozenset(draft.needs[key]))
+            for key, node in draft.builds.items()
+            if node.entry is not None
+        )
         return Plan(
             settings=self._settings,
-            waves=tuple(tuple(entries[key] for key in wave) for wave in waves(order, lambda key: key[0])),
-            satisfied=tuple(satisfied),
-            ignored=tuple(ignored),
+            waves=arranged(entries, build_requires=self._settings.build_requires),
+            satisfied=tuple(draft.satisfied),
+            ignored=tuple(draft.ignored),
+            links=tuple(draft.links),
         )
 
-    def _apart(self, asked: RequirementsFile, target: int) -> list[RequirementsFile]:
-        """*asked*, once for each of the versions that it pins of one project: two versions are two builds.
+    def _add(
+        self, draft: _Draft, part: RequirementsFile, target: int, arch: int, by: _Node | None = None
+    ) -> list[_Node]:
+        """Add to *draft* what *part* leads to, and return that; *by*: the build that requires it, if any."""
+        nodes, edges = self._closure(draft, part, target, arch, asked=by is None)
+        for name, node in nodes.items():
+            if node.entry is None:
+                draft.satisfied[Satisfied(name, node.path)] = None
+            else:
+                draft.builds.setdefault(node.entry.key, node)
+                draft.needs[node.entry.key] |= _built_below(name, nodes, edges)
+            for each in edges[name]:
+                draft.links[Link(node.name, nodes[each.name].name, "run", str(each))] = None
+        for each in part.requirements:
+            if each.name in nodes and self._applies(each, target, ()):
+                kind = "asked" if by is None else "build"
+                link = Link(by.name if by is not None else "", nodes[each.name].name, kind, str(each))
+                draft.links[link] = None
+        return list(nodes.values())
 
-        What else is asked for goes with the first of them.
+    def _add_tools(self, draft: _Draft, key: Key) -> None:
+        """Add to *draft* what the build *key* of it requires to be built, and to be tested."""
+        node = draft.builds[key]
+        for requirements, limits in ((node.tools, node.limits), (node.tests, ())):
+            if not requirements:
+                continue
+            limits = (*draft.asked.constraints, *limits)
+            part = RequirementsFile(requirements=requirements, constraints=limits)
+            for each in self._add(draft, part, *key[2:], by=node):
+                if each.entry is not None:
+                    if each.entry.key == key:
+                        raise CycleError([key[0], key[0]]).with_hint(BOOTSTRAP)
+                    draft.needs[key].add(each.entry.key[:2])
+
+    def _apart(self, asked: RequirementsFile, target: int) -> list[RequirementsFile]:
+        """*asked* without the projects of which it pins several versions, then each of these alone.
+
+        Two versions are two builds; what else is asked for takes the one that suits it.
         """
-        pins: dict[str, dict[str | None, None]] = defaultdict(dict)
+        pins = self._pins(asked, target)
+        several = {name: versions for name, versions in pins.items() if len(versions) > 1}
+        rest = [each for each in asked.requirements if each.name not in several]
+        parts = [rest] if rest else []
+        for name, versions in several.items():
+            own = [each for each in asked.requirements if each.name == name]
+            parts += [[each for each in own if _pinned(each) in (None, version)] for version in versions]
+        return [asked._replace(requirements=tuple(part)) for part in parts]
+
+    def _pins(self, asked: RequirementsFile, target: int) -> dict[str, list[str]]:
+        """The versions of each project that *asked* pins for that Python."""
+        pins: dict[str, list[str]] = defaultdict(list)
         for each in asked.requirements:
-            if (version := _pinned(each)) is not None and self._applies(each, target, ()):
-                pins[each.name][version] = None
-        several = {name: list(versions) for name, versions in pins.items() if len(versions) > 1}
-        parts = []
-        for number in range(max(map(len, several.values()), default=1)):
-            own = {name: versions[number] for name, versions in several.items() if number < len(versions)}
-            taken = (
-                each
-                for each in asked.requirements
-                if (_pinned(each) in (None, own[each.name]) if each.name in own else number == 0)
-            )
-            parts.append(asked._replace(requirements=tuple(taken)))
-        return parts
+            version = _pinned(each)
+            if version is not None and version not in pins[each.name] and self._applies(each, target, ()):
+                pins[each.name].append(version)
+        return pins
 
     def _closure(
-        self, asked: RequirementsFile, target: int, arch: int, ignored: dict[str, None]
-    ) -> tuple[dict[str, _Node], dict[str, list[str]]]:
-        """The projects that *asked* leads to, and what each requires. Wants grow until they agree."""
+        self, draft: _Draft, part: RequirementsFile, target: int, arch: int, *, asked: bool
+    ) -> tuple[dict[str, _Node], dict[str, list[Requirement]]]:
+        """The projects that *part* leads to, and what each requires. Wants grow until they agree.
+
+        asked: what *part* requires itself is built, even if there is a wheel.
+        """
         wants: dict[str, _Want] = defaultdict(_Want)
-        for each in asked.constraints:
+        for each in part.constraints:
             if self._applies(each, target, ()):
                 wants[each.name].specifier &= each.specifier
-        for each in asked.requirements:
+        roots: dict[str, None] = {}
+        for each in part.requirements:
             if self._applies(each, target, ()):
                 wants[each.name].add(each)
-                wants[each.name].asked = True
-            else:
-                ignored[str(each)] = None
+                wants[each.name].asked = asked
+                roots[each.name] = None
+            elif asked:
+                draft.ignored[str(each)] = None
+        pins = self._pins(draft.asked, target)
         while True:
             before = {name: replace(want) for name, want in wants.items()}
             nodes: dict[str, _Node] = {}
-            edges: dict[str, list[str]] = {}
-            waiting = [name for name, want in wants.items() if want.asked]
+            edges: dict[str, list[Requirement]] = {}
+            waiting = list(roots)
             while waiting:
                 name = waiting.pop(0)
                 if name in nodes:
                     continue
-                nodes[name] = node = self._node(name, wants[name], target, arch)
+                want = _pinned_want(wants[name], pins.get(name, ()))
+                nodes[name] = node = self._node(name, want, target, arch)
                 edges[name] = []
                 for need in node.requires:
                     if self._applies(need, target, wants[name].extras):
                         wants[need.name].add(need)
-                        edges[name].append(need.name)
-                waiting += edges[name]
+                        edges[name].append(need)
+                waiting += [each.name for each in edges[name]]
             if wants == before:
                 return nodes, edges
 
@@ -251,7 +313,19 @@ class _Planner:
             requires: list[str] = []
             if self._settings.recursive:
                 requires = self._sources.get_requires_dist(fetched, exact, job, options, log)
-            return _Node(entry, "", self._parse(requires, f"{name} {fetched.version}"))
+            node = _Node(entry, "", self._parse(requires, f"{name} {fetched.version}"))
+            if self._settings.build_requires:
+                phase = "build requirements"
+                tools = self._sources.get_build_requires(fetched, exact, job, options, log)
+                limits = constraint_lines(exact.build_requires, name) if exact.isolation else []
+                tests = exact.test.requires if self._settings.tests else ()
+                where = f"{name} {fetched.version}"
+                node = node._replace(
+                    tools=self._parse(tools, where),
+                    limits=self._parse(limits, where),
+                    tests=self._parse(tests, where),
+                )
+            return node
         except WheelhouseError as error:
             problem = f"{phase}: {describe(error)}"
             log = log if os.path.exists(log) else ""
@@ -270,16 +344,24 @@ def _pinned(requirement: Requirement) -> str | None:
     return pinned_version(f"{requirement.name}{requirement.specifier}")
 
 
+def _pinned_want(want: _Want, versions: Sequence[str]) -> _Want:
+    """*want*; or of the *versions* that are asked for, and so built, the newest that satisfies it."""
+    fitting = [each for each in versions if want.specifier.contains(each, prereleases=True)]
+    if not fitting:
+        return want
+    return replace(want, specifier=SpecifierSet(f"=={max(fitting, key=Version)}"), asked=True)
+
+
 def _built_below(
-    name: str, nodes: dict[str, _Node], edges: dict[str, list[str]]
+    name: str, nodes: dict[str, _Node], edges: dict[str, list[Requirement]]
 ) -> frozenset[tuple[str, str]]:
     """What is to be built that *name* requires, also by way of others that exist already. Pure."""
     seen: set[str] = set()
-    waiting = list(edges[name])
+    waiting = [each.name for each in edges[name]]
     while waiting:
         each = waiting.pop()
         if each not in seen and nodes[each].entry is None:
-            waiting += edges[each]
+            waiting += [below.name for below in edges[each]]
         seen.add(each)
     found = (nodes[each].entry for each in seen if each != name)
     return frozenset(entry.key[:2] for entry in found if entry is not None)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
+from wheelhouse_resolver.builder.planning.build_system import hook_command, read_build_system
 from wheelhouse_resolver.builder.process.commands import run_logged
 from wheelhouse_resolver.builder.process.virtualenvs import make_environment
 from wheelhouse_resolver.builder.recipes.model import Recipe
@@ -97,15 +98,41 @@ class SourceFetcher:
 
         return get_requires_dist(fetched, recipe, ask)
 
+    def get_build_requires(
+        self, fetched: Fetched, recipe: Recipe, job: Job, options: BuildOptions, log: str
+    ) -> list[str]:
+        """What must be installed to build *fetched*: what the source says, and then its backend.
+
+        Raises `SourceMetadataError`, and what `prepare` raises.
+        """
+        if fetched.archive.kind == "wheel" or not recipe.isolation:
+            return list(installed_to_build(recipe))
+        environ = self.build_environ(fetched, recipe, job, options)
+        _, active = self._build_python(recipe, job, environ, log)
+        source, active = changed_copy(fetched, recipe, partial(_configure, job, options), active, log)
+        report = os.path.join(os.path.dirname(active["PIP_CONFIG_FILE"]), "requires.json")
+        try:
+            system = read_build_system(source)
+            environ = {**environ, "PIP_CONFIG_FILE": active["PIP_CONFIG_FILE"]}
+            python, active = self._build_python(recipe, job, environ, log, system.requires)
+            command = hook_command(python, system, recipe.settings(active, fetched.version), report)
+            _run(recipe.name, command, "the build backend", active, log=log, cwd=source)
+            with open(report, encoding="utf-8") as file:
+                return [*system.requires, *map(str, json.load(file))]
+        except (OSError, ValueError, TypeError) as error:
+            raise SourceMetadataError(recipe.name, f"its build requirements: {error}", log) from error
+
     def _build_python(
-        self, recipe: Recipe, job: Job, environ: Mapping[str, str], log: str
+        self, recipe: Recipe, job: Job, environ: Mapping[str, str], log: str, also: Sequence[str] = ()
     ) -> tuple[str, dict[str, str]]:
         """The Python of an environment such as the build will have, and *environ* with that activated.
 
         One serves all builds of a target Python that are isolated, and one all with the same requirements.
+        *also*: more requirements.
         """
-        requires = installed_to_build(recipe)
-        key = (job.python, requires, (job.arch, recipe.build_modules) if requires else None)
+        requires = (*installed_to_build(recipe), *also)
+        limits = recipe.build_requires if also else ()
+        key = (job.python, requires, (job.arch, recipe.build_modules, limits) if requires else None)
         if key not in self._pythons:
             place = os.path.join(self._scratch, f"python-{len(self._pythons)}")
             run = partial(_run, recipe.name, log=log, cwd=self._scratch)
@@ -193,9 +220,32 @@ def ask_backend(
     as *recipe* says; *configure* writes a `pip.conf` with constraints. What the backend needs is downloaded.
     Raises `SourceMetadataError`, and what `prepare` raises.
     """
-    # A copy: the source is also for other archs, for which the recipe may make other changes.
+    source, environ = changed_copy(fetched, recipe, configure, environ, log)
+    report = os.path.join(os.path.dirname(environ["PIP_CONFIG_FILE"]), "report.json")
+    options = ["--verbose", "--dry-run", "--ignore-installed", *pip_options(recipe, environ, fetched.version)]
+    command = [python, "-m", "pip", "install", *options, "--report", report, source]
+    _run(recipe.name, command, "pip", environ, log=log, cwd=source)
+    try:
+        with open(report, encoding="utf-8") as file:
+            (found,) = json.load(file)["install"]
+        return [str(each) for each in found["metadata"].get("requires_dist", [])]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SourceMetadataError(recipe.name, f"cannot read pip's report: {error}", log) from error
+
+
+def changed_copy(
+    fetched: Fetched,
+    recipe: Recipe,
+    configure: Callable[[Sequence[str], str], None],
+    environ: Mapping[str, str],
+    log: str,
+) -> tuple[str, dict[str, str]]:
+    """A copy of the project's source, as it will be built, and *environ* with a `pip.conf` for it.
+
+    A copy: the source is also for other archs, for which the recipe may make other changes.
+    """
     directory = tempfile.mkdtemp(dir=os.path.dirname(fetched.root))
-    root, report = os.path.join(directory, "source"), os.path.join(directory, "report.json")
+    root = os.path.join(directory, "source")
     shutil.copytree(fetched.root, root, symlinks=True)
     source = os.path.join(root, os.path.relpath(fetched.path, fetched.root))
     environ = {**environ, "PIP_CONFIG_FILE": os.path.join(directory, "pip.conf")}
@@ -206,14 +256,7 @@ def ask_backend(
     prepare(replace(fetched, root=root, path=source), recipe, log=log, environ=environ)
     for command, what in phase_commands(recipe, "before-build"):
         run(command, what, {**environ, "WHEELHOUSE_WHEEL_DIR": directory})
-    options = ["--verbose", "--dry-run", "--ignore-installed", *pip_options(recipe, environ, fetched.version)]
-    run([python, "-m", "pip", "install", *options, "--report", report, source], "pip", environ)
-    try:
-        with open(report, encoding="utf-8") as file:
-            (found,) = json.load(file)["install"]
-        return [str(each) for each in found["metadata"].get("requires_dist", [])]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SourceMetadataError(recipe.name, f"cannot read pip's report: {error}", log) from error
+    return source, environ
 
 
 def _run(

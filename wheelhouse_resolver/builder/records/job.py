@@ -78,6 +78,9 @@ class BuildOptions:
     find_links: more directories of wheels and sources, used before the index.
     offline:    use no index.
     timeout:    of each command (s); None: no limit.
+    network:    what a build runs can reach a network; else it uses no index either.
+    cores:      to use; 0: as the recipe says.
+    memory, time: what the commands that build may take together, in Slurm's words; empty: no limit.
     """
 
     site: Site
@@ -89,6 +92,10 @@ class BuildOptions:
     find_links: tuple[str, ...] = ()
     offline: bool = False
     timeout: float | None = None
+    network: bool = True
+    cores: int = 0
+    memory: str = ""
+    time: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON. Of the site only its file and root: `from_dict` reads the file again.
@@ -96,7 +103,7 @@ class BuildOptions:
         All paths are absolute: whoever reads them may be in another directory.
         """
         return {
-            **to_plain(self, "verify", "keep", "offline", "timeout"),
+            **to_plain(self, "verify", "keep", "offline", "timeout", "network", "cores", "memory", "time"),
             **{name: os.path.abspath(getattr(self, name)) for name in ("work", "output", "logs")},
             "find_links": [os.path.abspath(each) for each in self.find_links],
             "config": os.path.abspath(self.site.source) if self.site.source is not None else None,

@@ -9,15 +9,19 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from wheelhouse_resolver.builder.config import SlurmSettings, slurm_settings
+from wheelhouse_resolver.builder.config import SlurmSettings, has_network, slurm_settings
 from wheelhouse_resolver.builder.executors import local, slurm
 from wheelhouse_resolver.builder.executors.base import Executor
+from wheelhouse_resolver.builder.planning.graph import Graph, replayed
 from wheelhouse_resolver.builder.planning.model import Entry, Plan, PlanSettings
 from wheelhouse_resolver.builder.planning.planner import make_plan
 from wheelhouse_resolver.builder.process.commands import subreaper
+from wheelhouse_resolver.builder.process.memory import size_of
+from wheelhouse_resolver.builder.process.network import check_network_can_be_left
 from wheelhouse_resolver.builder.process.scratch import scratch_directory
 from wheelhouse_resolver.builder.publish import check_publishable, publish_built
 from wheelhouse_resolver.builder.records.job import BuildOptions
+from wheelhouse_resolver.builder.resources import seconds_of
 from wheelhouse_resolver.builder.run import BuildOutcome, execute
 from wheelhouse_resolver.builder.toolchain.provenance import layer_warnings
 from wheelhouse_resolver.builder.toolchain.variables import absolute_paths
@@ -29,9 +33,11 @@ from wheelhouse_resolver.host.detect import detect_host
 from wheelhouse_resolver.host.interpreters import targets_of
 from wheelhouse_resolver.publishing.config import after_command, run_after_hook
 from wheelhouse_resolver.publishing.errors import AfterHookError
-from wheelhouse_resolver.site.layout import GENERIC
+from wheelhouse_resolver.selection.requirements import RequirementsFile
+from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree import listing
+from wheelhouse_resolver.utils.filesystem import make_directory, write_text
 from wheelhouse_resolver.utils.serialise import to_plain
 
 _COLUMNS = ("package", "version", "python", "arch", "result", "seconds", "wheel or problem")
@@ -47,10 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_flags(
         parser.add_argument_group("what to build"),
         ("--recursive", "build every dependency first that the wheelhouse cannot satisfy"),
+        ("--build-requires", "with --recursive: also what the builds themselves require; they use no index"),
         ("--dry-run", "fetch the sources, and only print what would be built, in waves"),
         ("--no-verify", "do not install and import what was built"),
         ("--publish", "classify the wheels and publish them"),
     )
+    _add_graph(parser.add_argument_group("its graph"))
     _add_how(parser.add_argument_group("how"))
     _add_where(parser.add_argument_group("where"))
     options.add_shared(parser, "json", "host-of-staff", "site")
@@ -65,6 +73,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "what would be built for two archs, 4 at once (with --executor slurm: on the cluster)",
             "build -r packages.txt --arch avx2,avx512 --jobs 4 --output /project/wheels --dry-run",
         ),
+    )
+
+
+def _add_graph(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--graph",
+        metavar="FILE",
+        help="write there what is built and why, as JSON, or for Graphviz if its name ends in .dot "
+        "(without --dry-run always: `graph.json` in the output directory)",
+    )
+    group.add_argument(
+        "--replay",
+        metavar="FILE",
+        help="build what that graph (JSON) says: the same versions from the same sources, in its order",
     )
 
 
@@ -84,9 +106,19 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--timeout", type=options.seconds, metavar="SECONDS", help="how long one command of a build may take"
     )
+    each = "each build, before recipe and site"
+    group.add_argument("--cpus", type=options.count, metavar="N", help=f"cores of {each}")
+    group.add_argument("--mem", type=_memory, metavar="SIZE", help=f"memory of {each}: 8G")
+    group.add_argument("--time", type=_time, metavar="TIME", help=f"time of {each}: 90 (minutes), 2:00:00")
     links = "also find sources and build requirements in this directory; may be given several times"
     options.add_repeated(group, ("--find-links", "DIR", links))
     group.add_argument("--offline", action="store_true", help="use no package index at all")
+    group.add_argument(
+        "--no-network",
+        action="store_true",
+        help="builds reach no network, and so no index: what they install is in the wheelhouse, the output "
+        "directory or --find-links (always: `network = false` in [build])",
+    )
 
 
 def _add_where(group: argparse._ArgumentGroup) -> None:
@@ -105,9 +137,26 @@ def _add_where(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--keep-build-dir", action="store_true", help="keep the directory of each build")
 
 
+def _memory(text: str) -> str:
+    try:
+        size_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
+def _time(text: str) -> str:
+    try:
+        seconds_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
 def run(args: argparse.Namespace) -> int:
     """Run `build`. Exit code 1 when anything failed or cannot be tried; 130 when interrupted."""
-    asked = options.requirements_of(args)
+    graph = _graph_of(args)
+    asked = options.requirements_of(args) if graph is None else RequirementsFile()
     os.environ.update(absolute_paths(os.environ))  # builds run in directories of their own
     site = options.site_of(args)
     listing.check_root(site)
@@ -117,8 +166,15 @@ def run(args: argparse.Namespace) -> int:
     progress = BuildProgress(build.logs)
     try:
         with subreaper(), scratch_directory(build.work) as scratch:
-            plan = make_plan(asked, _plan_settings(args, site, scratch), build, say=progress.say)
+            if not build.network and args.executor == "local":
+                check_network_can_be_left()
+            how = _plan_settings(args, site, scratch, graph)
+            if graph is None:
+                plan = make_plan(asked, how, build, say=progress.say)
+            else:
+                plan = replayed(graph, how, build, say=progress.say)
             output.warn(f"ignored {each}: its marker does not hold" for each in plan.ignored)
+            _write_graph(plan, args.graph, "" if args.dry_run else build.output)
             if args.dry_run:
                 _show_plan(plan, as_json=args.json)
                 return 1 if any(entry.problem for entry in plan.entries) else 0
@@ -144,6 +200,32 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
+def _graph_of(args: argparse.Namespace) -> Graph | None:
+    """The graph to replay, if there is one. Raises `UsageError`, `GraphFileError`."""
+    if args.build_requires and not args.recursive:
+        raise options.UsageError("--build-requires needs --recursive")
+    if args.replay is None:
+        return None
+    says = {
+        "REQUIREMENT": args.requirement,
+        "-r": args.files,
+        **{f"--{name}": getattr(args, name) for name in ("recursive", "python", "arch", "layer")},
+    }
+    if given := [name for name, value in says.items() if value]:
+        raise options.UsageError(f"--replay says what to build: leave out {', '.join(given)}")
+    return Graph.read(args.replay)
+
+
+def _write_graph(plan: Plan, file: str | None, output: str) -> None:
+    """Write the graph of *plan* to *file*, and to `graph.json` in the directory *output* if one is given."""
+    graph = Graph.of(plan)
+    if output:
+        make_directory(output)
+        write_text(os.path.join(output, "graph.json"), graph.text())
+    if file is not None:
+        write_text(file, graph.dot() if file.endswith((".dot", ".gv")) else graph.text())
+
+
 def _build_options(args: argparse.Namespace, site: Site) -> BuildOptions:
     output = os.path.abspath(args.output)
     work = os.path.abspath(args.work) if args.work else os.path.join(output, ".build")
@@ -157,15 +239,28 @@ def _build_options(args: argparse.Namespace, site: Site) -> BuildOptions:
         find_links=tuple(options.directories_of(args.find_links, "--find-links")),
         offline=args.offline,
         timeout=args.timeout,
+        network=has_network(site) and not args.no_network,
+        cores=args.cpus or 0,
+        memory=args.mem or "",
+        time=args.time or "",
     )
 
 
-def _plan_settings(args: argparse.Namespace, site: Site, scratch: str) -> PlanSettings:
-    targets = targets_of(args.python)
-    host = detect_host(targets[0].path, layer=args.layer, site=site)
+def _plan_settings(
+    args: argparse.Namespace, site: Site, scratch: str, graph: Graph | None = None
+) -> PlanSettings:
+    pythons, layer = args.python, args.layer
+    if graph is not None:
+        paths = dict.fromkeys((node.python, node.python_path) for node in graph.builds.values())
+        pythons = ",".join(path if os.access(path, os.X_OK) else version for version, path in paths) or None
+        layer = graph.layer or NO_LAYER
+    targets = targets_of(pythons)
+    host = detect_host(targets[0].path, layer=layer, site=site)
     output.warn((*host.warnings, *layer_warnings(host)))
     archs = [host.arch]
-    if args.arch is not None:
+    if graph is not None:
+        archs = [node.arch for node in graph.builds.values()]
+    elif args.arch is not None:
         layer = site.layer(host.layer)
         found = [site.arch(name.strip(), layer) for name in args.arch.split(",")]
         archs = [arch.name if arch is not None else GENERIC for arch in found]
@@ -178,6 +273,8 @@ def _plan_settings(args: argparse.Namespace, site: Site, scratch: str) -> PlanSe
         layer=host.layer,
         scratch=scratch,
         recursive=args.recursive,
+        build_requires=args.build_requires,
+        tests=not args.no_verify,
         publish=args.publish,
     )
 

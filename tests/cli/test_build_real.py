@@ -13,6 +13,7 @@ from tests.builder.packages import make_package
 from tests.builder.sources import make_repository, make_sdist, pack_source, sdist_files
 from tests.builder.workshop import seeds
 from tests.factories import clean_environ, make_tree, make_wheel, run_cli
+from wheelhouse_resolver.builder.process.network import NetworkError, check_network_can_be_left
 from wheelhouse_resolver.builder.records.record import record_of
 
 pytestmark = pytest.mark.slow
@@ -96,3 +97,45 @@ def test_what_a_wheel_will_require_is_asked_as_the_build_will_ask(tmp_path: Path
     assert why == "metadata: hopeless: cannot prepare its metadata: pip exited with 1: no blas found"
     assert problems == dict.fromkeys(["base", *RECIPES], ""), done.stderr
     assert [each["requirement"] for each in plan["satisfied"]] == ["torchlike"]
+
+
+#: A backend that needs `tool`, which its pyproject.toml says, and `late`, which only itself says.
+AHEAD = """
+import backend
+from backend import prepare_metadata_for_build_wheel
+
+def get_requires_for_build_wheel(settings=None):
+    import tool
+    assert settings == {"a": ["1", "2"]}, settings
+    return ["late>=1"]
+
+def build_wheel(*given):
+    import late, os, tool
+    print("interfaces:", *os.listdir("/proc/sys/net/ipv4/conf"))
+    return backend.build_wheel(*given)
+"""
+
+
+def test_what_a_build_requires_is_built_before_it_and_nothing_reaches_a_network(tmp_path: Path) -> None:
+    try:
+        check_network_can_be_left()
+    except NetworkError as error:
+        pytest.skip(str(error))
+    house, sources = make_tree(tmp_path / "house", {}), tmp_path / "sources"
+    system = "[build-system]\nrequires = ['tool']\nbuild-backend = 'ahead'\nbackend-path = ['.']\n"
+    make_sdist(sources, "app", files={"ahead.py": AHEAD, "pyproject.toml": system})
+    for name in ("tool", "late"):
+        make_package(sources, name)
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes/app.toml").write_text('config-settings = { a = ["1", "2"] }\n')
+    site = f'root = "{house.root}"\n[build]\nrecipes = ["recipes"]\nnetwork = false\n'
+    (tmp_path / "site.toml").write_text(site)
+    how = ["--find-links", "sources", "--offline", "--arch", "generic", "--config", "site.toml"]
+    how += ["--recursive", "--build-requires", "--output", "out", "--no-verify"]
+    done = run_cli("build", "app", *how, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()[1:]] == ["tool", "late", "app"]
+    record = record_of(str(tmp_path / "out/generic/app-1.0-py3-none-any.whl"))
+    assert record is not None
+    log = Path(record.log).read_text()
+    assert sorted(log.partition("interfaces: ")[2].partition("\n")[0].split()) == ["all", "default", "lo"]

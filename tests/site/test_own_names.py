@@ -119,7 +119,9 @@ def test_a_configuration_for_each_kind_of_host_names_them(tmp_path: Path) -> Non
         "aarch64-el10", "aarch64-el8", "aarch64-el9", "avx2-el10", "avx2-el8", "avx2-el9",
         "generic", "generic-el10", "generic-el8", "generic-el9", "x86_64-el10", "x86_64-el8", "x86_64-el9",
     ]  # fmt: skip
-    assert found["avx2-el8"].find_links == tuple(file_url(f"{tmp_path}/{each}") for each in labels("el8", "avx2"))
+    assert found["avx2-el8"].find_links == tuple(
+        file_url(f"{tmp_path}/{each}") for each in labels("el8", "avx2")
+    )
 
 
 @pytest.mark.parametrize(

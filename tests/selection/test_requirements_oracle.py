@@ -147,8 +147,10 @@ class Pip(NamedTuple):
 
 
 @pytest.fixture(
-    params=[pytest.param(each, marks=pytest.mark.network) for each in ("newest_pip", "oldest_pip")],
-    ids=["newest", "oldest"],
+    params=[
+        pytest.param("newest_pip", marks=pytest.mark.network, id="newest"),
+        pytest.param("oldest_pip", marks=[pytest.mark.network, pytest.mark.slow], id="oldest"),
+    ],
 )
 def pip(request: pytest.FixtureRequest) -> Pip:
     """The newest pip; the oldest that knows `--report`."""

@@ -25,9 +25,9 @@ _MODULES = {
     "builder.verification.wheels": "VerifyOptions verify",
     "errors": (
         "CpuinfoError DirectRequirementsError FileProblemError InvalidRequirementError InvalidSiteError "
-        "NoWheelhouseError OutputError PythonError RequirementsFileError SiteFileError TooComplexError "
-        "UnknownArchError UnknownLayerError UnknownNameError UnreadableDirectoryError UnreadableWheelError "
-        "UnsafeValueError WheelhouseError"
+        "NoWheelhouseError OsReleaseError OutputError PythonError RequirementsFileError SiteFileError "
+        "TooComplexError UnknownArchError UnknownLayerError UnknownNameError UnreadableDirectoryError "
+        "UnreadableWheelError UnsafeValueError WheelhouseError"
     ),
     "explain.answer": "Answer Verdict",
     "explain.suggestions": "Action Step Suggestion",

@@ -19,6 +19,7 @@ from wheelhouse_resolver.errors import FileProblemError as FileProblemError
 from wheelhouse_resolver.errors import InvalidRequirementError as InvalidRequirementError
 from wheelhouse_resolver.errors import InvalidSiteError as InvalidSiteError
 from wheelhouse_resolver.errors import NoWheelhouseError as NoWheelhouseError
+from wheelhouse_resolver.errors import OsReleaseError as OsReleaseError
 from wheelhouse_resolver.errors import OutputError as OutputError
 from wheelhouse_resolver.errors import PythonError as PythonError
 from wheelhouse_resolver.errors import RequirementsFileError as RequirementsFileError
@@ -142,6 +143,7 @@ __all__ = [
     "Machine",
     "NoEmulatorError",
     "NoWheelhouseError",
+    "OsReleaseError",
     "OutputError",
     "Phase",
     "Pick",

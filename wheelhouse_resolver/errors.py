@@ -289,6 +289,10 @@ class CpuinfoError(FileProblemError, ValueError):
     """A captured /proc/cpuinfo that cannot be read as one."""
 
 
+class OsReleaseError(FileProblemError, ValueError):
+    """A captured /etc/os-release that cannot be read as one."""
+
+
 class OutputError(FileProblemError, OSError):
     """A file or directory that could not be written."""
 

@@ -37,6 +37,12 @@ class Wheelhouse(Tree):
 
     __slots__ = ()
 
+    if not TYPE_CHECKING:  # for type checkers, the parameter is the field
+
+        def __new__(cls, site):
+            """The wheels of *site*, whose links are looked for if nobody has."""
+            return super().__new__(cls, site.with_links())
+
     def pick(self, requirement: str, host: Host) -> Pick:
         """The wheel that policy chooses for *requirement* on *host*, and why it chose no other.
 

@@ -161,6 +161,7 @@ FILES: Mapping[str, Callable[[Path], object]] = {
         path.parent, path.name, requires_dist=["numpy>=1.17.3"]
     ),
     "node17.txt": lambda path: path.write_text(_CPUINFO),
+    "node17-os.txt": lambda path: path.write_text("ID=rocky\nVERSION_ID=9.4\n"),
     "requirements.txt": lambda path: path.write_text("numpy\nscipy<2\n"),
     "packages.txt": lambda path: path.write_text("attrs\n"),
     "pyproject.toml": lambda path: path.write_text(_PROJECT),

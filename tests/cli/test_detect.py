@@ -115,3 +115,19 @@ def test_a_sites_own_ladder_judges(cli: Cli, tmp_path: Path) -> None:
     config.write_text(f'root = "{tmp_path}"\n[[arch]]\nname = "neon"\ntarget = "aarch64"\n')
     outcome = cli("detect", "--config", config, "--cpuinfo", DATA / "arm-neoverse-n1.txt")
     assert outcome.out.startswith("arch:   neon\n")
+
+
+def test_another_node_by_its_os_release(cli: Cli, tmp_path: Path) -> None:
+    site, captured = tmp_path / "site.toml", tmp_path / "os-release"
+    site.write_text(
+        f'root = "{tmp_path}/tree"\n[[layer]]\nname = "el9"\nos-release = {{ VERSION_ID = "9.*" }}\n'
+    )
+    captured.write_text("ID=rocky\nVERSION_ID=9.4\n")
+    outcome = cli("detect", "--config", site, "--os-release", captured)
+    assert "layer:  el9\n  decided    os-release: VERSION_ID=9.4\n" in outcome.out
+    captured.write_text("nothing=here\n")
+    outcome = cli("detect", "--config", site, "--os-release", captured)
+    assert outcome.code == 2
+    assert f"{captured}: has no line that says what the system is (ID=...)" in outcome.err
+    outcome = cli("detect", "--config", site, "--os-release", tmp_path)
+    assert (outcome.code, "cannot be read" in outcome.err) == (2, True)

@@ -400,3 +400,54 @@ def test_a_virtual_environment_belongs_to_the_layer_of_its_python(
         script(link, f'#!/bin/sh\nexec {prefixed_python} "$@"\n')
     found = detect_host(python=link, environ={}, site=Site.default("/w"))
     assert decided(found) == ("gentoo", "interpreter")
+
+
+ROCKY = 'ID="rocky"\nID_LIKE="rhel centos fedora"\nVERSION_ID="9.4"\nPLATFORM_ID="platform:el9"\n'
+
+#: Releases of one system, and what any of its relatives is.
+RELEASES = """
+[[layer]]
+name = "el"
+os-release = { ID_LIKE = "rhel" }
+[[layer]]
+name = "el8"
+os-release = { ID = ["rhel", "rocky"], VERSION_ID = ["8", "8.*"] }
+[[layer]]
+name = "el9"
+os-release = { ID = ["rhel", "rocky"], VERSION_ID = ["9", "9.*"] }
+[[layer]]
+name = "el10"
+os-release = { PLATFORM_ID = "platform:el10" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "detail"),
+    [
+        pytest.param(ROCKY, "el9", "ID=rocky, VERSION_ID=9.4", id="all-that-is-stated-the-most-first"),
+        pytest.param(ROCKY.replace('"9.4"', "8"), "el8", "ID=rocky, VERSION_ID=8", id="version-alone"),
+        pytest.param(ROCKY.replace('"9.4"', "90.1"), "el", "ID_LIKE=rhel centos fedora", id="one-of-a-list"),
+        pytest.param("PLATFORM_ID=platform:el10", "el10", "PLATFORM_ID=platform:el10", id="any-variable"),
+        pytest.param("VERSION_ID=9.4\n", None, "", id="one-of-two"),
+        pytest.param("ID=notrhel\nID_LIKE=notrhel\nVERSION_ID=9\n", None, "", id="another-system"),
+    ],
+)
+def test_the_site_file_says_which_os_release_is_a_layers(
+    text: str, expected: str | None, detail: str
+) -> None:
+    layers = Site.parse(RELEASES, "site.toml", root="/w").layers
+    found = layer_evidence(layers, python(), {}, parse_os_release(text))
+    assert (found[0][1:] if found else (None, "")) == (expected, detail)
+
+
+def test_a_text_alone_is_an_id() -> None:
+    layers = (Layer(name="a", directories=("a",), archs=(), os_release=("debian", "ubun*")),)
+    for text, count in (("ID=ubuntu", 1), ("ID=debian", 1), ("ID=arch\nNAME=debian", 0)):
+        assert len(layer_evidence(layers, python(), {}, parse_os_release(text))) == count
+
+
+def test_evidence_of_a_python_is_stronger_than_os_release() -> None:
+    text = RELEASES + '[[layer]]\nname = "nix"\n'
+    layers = Site.parse(text, "site.toml", root="/w").layers
+    found = layer_evidence(layers, python(NIX_LOADER), {}, parse_os_release(ROCKY))
+    assert [evidence.value for evidence in found] == ["nix", "el9", "el"]

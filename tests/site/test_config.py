@@ -240,7 +240,7 @@ def test_the_templates_examples_are_a_valid_site_that_shows_every_key() -> None:
         "names": (("avx2", "x86-64-v3"),),
         "env": (("EBVERSIONGENTOO", "2023"),),
         "interpreter": ("/cvmfs/*/gentoo/2023/*",),
-        "os_release": (),
+        "os_release": (("ID", ("gentoo",)), ("VERSION_ID", ("2.8", "2.9*"))),
         "default": False,
         "generic": False,
     }

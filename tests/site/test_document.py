@@ -440,6 +440,16 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(text: str, expected:
             "[[layer]] 'x'.interpreter: must be an array of strings",
             id="interpreter-string",
         ),
+        pytest.param(
+            '[[layer]]\nname = "x"\nos-release = { id = "rocky" }',
+            "[[layer]] 'x'.os-release.id: 'id' is no variable of os-release, such as ID or VERSION_ID",
+            id="os-release-in-lower-case",
+        ),
+        pytest.param(
+            '[[layer]]\nname = "x"\nos-release = { ID = [9] }',
+            "[[layer]] 'x'.os-release.ID: must be a string, not 9",
+            id="os-release-number",
+        ),
         # what would end a line
         pytest.param(
             r'root = "/a\nb"', r"root: '/a\nb' cannot be used: it holds a newline", id="newline-in-root"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from wheelhouse_resolver.cli import output
 from wheelhouse_resolver.errors import MissingDirectoryError, NoWheelhouseError, WheelhouseError
-from wheelhouse_resolver.host.detect import Host, detect_for_search, detect_host
+from wheelhouse_resolver.host.detect import Host, detect_for_search, probe_machine
 from wheelhouse_resolver.site.model import Site
 
 if TYPE_CHECKING:
@@ -177,9 +177,12 @@ def site_without_wheelhouse(args: argparse.Namespace) -> Site:
         return Site.default(os.sep)
 
 
-def host_of(args: argparse.Namespace, site: Site, cpuinfo: str | None = None) -> Host:
+def host_of(
+    args: argparse.Namespace, site: Site, cpuinfo: str | None = None, os_release: str | None = None
+) -> Host:
     """The host that the options name, with its warnings on stderr."""
-    host = detect_host(python=args.python, cpuinfo=cpuinfo, arch=args.arch, layer=args.layer, site=site)
+    machine = probe_machine(args.python, cpuinfo, os_release=os_release)
+    host = machine._replace(arch=args.arch, layer=args.layer).host(site)
     output.warn(host.warnings)
     return host
 

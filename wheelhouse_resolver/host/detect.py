@@ -10,12 +10,13 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wheelhouse_resolver.errors import NoWheelhouseError
+from wheelhouse_resolver.errors import NoWheelhouseError, OsReleaseError, reason_of
 from wheelhouse_resolver.host.cpu import CPUINFO, Cpu, archs_of, captured_cpu, missing_for, running_cpu
 from wheelhouse_resolver.host.layer import Evidence, layer_evidence, parse_os_release
 from wheelhouse_resolver.host.target_python import TargetPython, running_python, target_python
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.utils.filesystem import read_settings
 from wheelhouse_resolver.utils.log import info
 
 if TYPE_CHECKING:
@@ -210,12 +211,19 @@ def probe_machine(
     python: str | os.PathLike[str] | None = None,
     cpuinfo: str | os.PathLike[str] | None = None,
     environ: Mapping[str, str] | None = None,
+    *,
+    os_release: str | os.PathLike[str] | None = None,
 ) -> Machine:
-    """What this machine is; the parameters are as of `detect_host`. Raises `PythonError`, `CpuinfoError`."""
+    """What this machine is, or another one; the other parameters are as of `detect_host`.
+
+    os_release: a copy of another node's /etc/os-release; None for this machine's.
+
+    Raises `PythonError`, `CpuinfoError`, `OsReleaseError`.
+    """
     environ = dict(os.environ if environ is None else environ)
-    return _machine(
-        target_python(os.fspath(python) if python is not None else None, environ), cpuinfo, environ
-    )
+    found = target_python(os.fspath(python) if python is not None else None, environ)
+    machine = _machine(found, cpuinfo, environ)
+    return machine if os_release is None else machine._replace(os_release=_captured(os.fspath(os_release)))
 
 
 def _machine(
@@ -242,6 +250,18 @@ def _os_release() -> dict[str, str]:
         except OSError:
             continue
     return {}
+
+
+def _captured(path: str) -> dict[str, str]:
+    try:
+        text = read_settings(path).decode("utf-8", "replace")
+    except OSError as error:
+        raise OsReleaseError(path, f"cannot be read: {reason_of(error)}") from error
+    found = parse_os_release(text)
+    if not found.keys() & {"ID", "VERSION_ID", "PRETTY_NAME", "NAME"}:
+        problem = "is empty" if not text.strip() else "has no line that says what the system is (ID=...)"
+        raise OsReleaseError(path, problem).with_hint("copy it on the node: cat /etc/os-release > FILE")
+    return found
 
 
 def _detect_arch(

@@ -45,12 +45,7 @@ def layer_evidence(
         seen = [path for path in (interpreter.base_prefix, interpreter.executable) if path]
         found += path_evidence(layers, "prefix", "prefix", seen, environ)
     found += _by_environment(layers, environ)
-    identity = os_release.get("ID", "")
-    found += [
-        Evidence("os-release", layer.name, f"ID={identity}")
-        for layer in layers
-        if identity and identity in layer.os_release
-    ]
+    found += _by_os_release(layers, os_release)
     found += [
         Evidence("default", layer.name, "the site's default layer") for layer in layers if layer.default
     ]
@@ -106,6 +101,24 @@ def _by_environment(layers: Sequence[Layer], environ: Mapping[str, str]) -> list
             exact = sum(1 + (pattern != "*") for _, _, pattern in stated)
             matches.append((exact, Evidence("environment", layer.name, detail)))
     return [evidence for _, evidence in sorted(matches, key=lambda match: -match[0])]
+
+
+def _by_os_release(layers: Sequence[Layer], os_release: Mapping[str, str]) -> list[Evidence]:
+    """Layers all of whose variables match, the one that asks for most of them first."""
+    matches: list[tuple[int, Evidence]] = []
+    for layer in layers:
+        ids = tuple(each for each in layer.os_release if isinstance(each, str))
+        stated = [("ID", ids)] if ids else []
+        stated += [each for each in layer.os_release if not isinstance(each, str)]
+        if stated and all(_matches(name, os_release.get(name, ""), patterns) for name, patterns in stated):
+            detail = ", ".join(f"{name}={os_release[name]}" for name, _ in stated)
+            matches.append((len(stated), Evidence("os-release", layer.name, detail)))
+    return [evidence for _, evidence in sorted(matches, key=lambda match: -match[0])]
+
+
+def _matches(name: str, value: str, patterns: Sequence[str]) -> bool:
+    words = [value, *(value.split() if name == "ID_LIKE" else ())]  # the one variable that is a list
+    return bool(value) and any(fnmatchcase(word, pattern) for word in words for pattern in patterns)
 
 
 def parse_os_release(text: str) -> dict[str, str]:

@@ -135,6 +135,7 @@ def pip_config(
     Raises `UnsafeValueError`, `NoWheelhouseError`, `SiteFileError`, and what `Site.search_path` raises.
     """
     listing.check_root(site)
+    site = site.with_links()
     path = site.search_path(host)
     return _for_search_path(site, path, _ours(site, path, None, offline, keep_missing, index))
 
@@ -173,6 +174,7 @@ def static_configs(
     Raises `UnsafeValueError` where two have the same name, and as `pip_config` does.
     """
     listing.check_root(site)
+    site = site.with_links()
     found: dict[str, PipConfig] = {}
     for name, kind in host_classes(site, "the class of hosts").items():
         path = kind.search_path

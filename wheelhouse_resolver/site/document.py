@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -43,6 +44,15 @@ def _pip_option(found: Findings, value: Any, key: str) -> None:
         _scalar(found, value, key)
 
 
+def _patterns(found: Findings, value: Any, key: str) -> None:
+    (lines() if isinstance(value, list) else line())(found, value, key)
+
+
+def _not_of_os_release(name: str) -> str | None:
+    right = re.fullmatch("[A-Z][A-Z0-9_]*", name)
+    return None if right else f"{name!r} is no variable of os-release, such as ID or VERSION_ID"
+
+
 def _only_false(found: Findings, value: Any, key: str) -> None:
     if value is not False:
         found.note(key, "must be false (no generic directory), or left out; `names` says what it is called")
@@ -73,6 +83,7 @@ _LAYER = Table(
         "generic": _only_false,
         "env": Pairs(line()),
         "interpreter": lines(),
+        "os-release": Pairs(_patterns, _not_of_os_release),
         "default": schema.flag,
     },
     needed=["name"],
@@ -143,7 +154,7 @@ def _ladder(entries: Sequence[Mapping[str, Any]], source: str) -> tuple[Arch, ..
 def _layer(entry: Mapping[str, Any], ladder: Sequence[str]) -> Layer:
     name, archs = entry["name"], entry.get("archs", ladder)
     # A layer with a built-in one's name that states no evidence is recognised as that one is.
-    own = not entry.keys().isdisjoint(("env", "interpreter"))
+    own = not entry.keys().isdisjoint(("env", "interpreter", "os-release"))
     twin = None if own else next((layer for layer in BUILTIN_LAYERS if layer.name == name), None)
     return Layer(
         name=name,
@@ -152,10 +163,14 @@ def _layer(entry: Mapping[str, Any], ladder: Sequence[str]) -> Layer:
         names=tuple(entry.get("names", {}).items()),
         env=twin.env if twin else tuple(entry.get("env", {}).items()),
         interpreter=twin.interpreter if twin else tuple(entry.get("interpreter", ())),
-        os_release=twin.os_release if twin else (),
+        os_release=twin.os_release if twin else _os_release(entry.get("os-release", {})),
         default=entry.get("default", False),
         generic=entry.get("generic", True),
     )
+
+
+def _os_release(table: Mapping[str, Any]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return tuple((name, (it,) if isinstance(it, str) else tuple(it)) for name, it in table.items())
 
 
 def _frozen(value: Any) -> Any:

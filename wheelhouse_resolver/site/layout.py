@@ -40,7 +40,8 @@ class Layer(NamedTuple):
     env:         (variable, glob pattern of its value) pairs that speak for the layer.
     interpreter: glob patterns of the target Python's ELF program interpreter or prefix;
                  `$VARIABLE` at the start of one is replaced by its value.
-    os_release:  IDs of /etc/os-release that speak for the layer.
+    os_release:  (variable of /etc/os-release, glob patterns of its value) pairs that speak for the layer, all
+                 of them together; a text alone is an ID.
     default:     whether it is the host's layer when nothing else is evident.
     generic:     whether it has a generic directory of its own.
     """
@@ -51,7 +52,7 @@ class Layer(NamedTuple):
     names: tuple[tuple[str, str], ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     interpreter: tuple[str, ...] = ()
-    os_release: tuple[str, ...] = ()
+    os_release: tuple[str | tuple[str, tuple[str, ...]], ...] = ()
     default: bool = False
     generic: bool = True
 
@@ -195,4 +196,5 @@ class SiteFields(NamedTuple):
     tables: Mapping[str, Any] = MappingProxyType({})
     source: str | None = None
     generic: str = GENERIC
+    links: Mapping[str, str] | None = None
     options: tuple[str, ...] = ()

@@ -53,6 +53,8 @@ class Site(layout.SiteFields):
     source:   the file it was read from; None for the built-in site.
     generic:  the directory of the wheels that run anywhere, below the root (`.`: the root itself). Layers
               call theirs the same, unless they have a name of their own.
+    links:    of each directory that is another one under a second name, its label -> that one's, as
+              `with_links` finds them; None: nobody has looked.
     options:  the command-line options that lead to this site: `--config FILE`, `--root DIR`; () if none need.
               Two sites that differ in these only are equal.
     """
@@ -74,10 +76,13 @@ class Site(layout.SiteFields):
             return site
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Site) and self[:-1] == other[:-1]
+        return isinstance(other, Site) and self._key() == other._key()
 
     def __ne__(self, other: object) -> bool:
         return not self == other
+
+    def _key(self) -> tuple[object, ...]:
+        return (*self[:-2], self.links or {})
 
     def __hash__(self) -> int:
         return hash((self.root, self.ladder, self.layers, self.source))
@@ -93,14 +98,16 @@ class Site(layout.SiteFields):
 
         Without *path*: the file named by `WHEELHOUSE_CONFIG`, else `wheelhouse-resolver/site.toml` in the
         user's and then in the machine's configuration directory, else the built-in site. *root*,
-        else `WHEELHOUSE_ROOT`, replaces the root. *environ* replaces `os.environ`.
+        else `WHEELHOUSE_ROOT`, replaces the root. *environ* replaces `os.environ`. The tree is looked at for
+        links, if it is there.
 
         Raises `SiteFileError` when the file cannot be read or is wrong, `NoWheelhouseError` when nothing
         says where the root is.
         """
         from wheelhouse_resolver.site import config
 
-        return _checked(config.load(path, root=root, environ=os.environ if environ is None else environ))
+        fields = config.load(path, root=root, environ=os.environ if environ is None else environ)
+        return _checked(fields).with_links()
 
     @staticmethod
     def parse(text: str, source: str, *, root: str | None = None) -> Site:
@@ -117,6 +124,17 @@ class Site(layout.SiteFields):
         """The built-in site at *root*: generic, and nix and gentoo with sse3, avx, avx2, avx512."""
         root = os.path.abspath(os.fspath(root))
         return Site(root=root, options=("--root", root))
+
+    def with_links(self) -> Site:
+        """This site, knowing which of its directories are others under a second name: the tree is looked at.
+
+        Such a directory counts once, under one name, everywhere. Once it is known, nobody looks again.
+        """
+        if self.links is not None:
+            return self
+        from wheelhouse_resolver.site.links import find_links
+
+        return self._replace(links=find_links(self._every()))
 
     def command(self, *words: str) -> str:
         """Our command of these *words*, about this site, as a shell's user can run it from any directory."""
@@ -193,7 +211,9 @@ class Site(layout.SiteFields):
         }
         # The generic directory of a layer's directory `.` is the top-level one, the last of all.
         found.pop(top.path, None)
-        return SearchPath([*found.values(), top], chosen.name, counted)
+        # A link may lead to a directory of another rank.
+        own_ones = sorted(found.values(), key=lambda each: -each.rank) if self.links else found.values()
+        return SearchPath([*own_ones, top], chosen.name, counted)
 
     def host_kinds(self) -> tuple[HostKind, ...]:
         """Every kind of host that this site can have: with no layer, then of each layer, low to high.
@@ -240,11 +260,14 @@ class Site(layout.SiteFields):
 
     def directories(self) -> tuple[Directory, ...]:
         """Every directory that this site may have, once each, highest rank first."""
-        pairs = [(layer, arch) for layer in self.layers for arch in (*layer.archs, GENERIC)]
-        found = [directory for layer, arch in pairs for directory in self._directories_of(layer, arch)]
         # Of a directory that layers share, the first one counts.
-        once = {each.path: each for each in reversed([*found, self._top()])}
+        once = {each.path: each for each in reversed(self._every()) if each.label not in (self.links or ())}
         return tuple(sorted(once.values(), key=lambda d: (-d.rank, d.label)))
+
+    def _every(self) -> list[Directory]:
+        """All directories under all their names, in the order of the site file."""
+        pairs = [(layer, arch) for layer in self.layers for arch in (*layer.archs, GENERIC)]
+        return [self._top(), *(each for layer, arch in pairs for each in self._named(layer, arch))]
 
     def _top(self) -> Directory:
         return Directory(self._path_of(self.generic), self.generic, None, GENERIC, TOP_RANK)
@@ -253,6 +276,16 @@ class Site(layout.SiteFields):
         return os.path.join(self.root, *label.split("/")) if label != "." else self.root
 
     def _directories_of(self, layer: Layer, arch: str) -> list[Directory]:
+        named = self._named(layer, arch)
+        return [self._linked(each) for each in named] if self.links else named
+
+    def _linked(self, directory: Directory) -> Directory:
+        """*directory*, or the one that it is a link to, as one of the same layer."""
+        label = (self.links or {}).get(directory.label)
+        found = next((each for each in self._every() if each.label == label), directory)
+        return found._replace(layer=directory.layer) if found.layer is not None else found
+
+    def _named(self, layer: Layer, arch: str) -> list[Directory]:
         if arch == GENERIC and not layer.generic:
             return []
         return [self._directory(layer, arch, above) for above in layer.directories]

@@ -95,12 +95,12 @@ def unsearched(site: Site) -> Iterator[tuple[str, int]]:
 
     Nobody nests deeper than it looks, and hidden ones (`.trash`) are not meant for installers.
     """
-    known = {directory.path for directory in site.directories()}
+    known = {os.path.realpath(directory.path) for directory in site.directories()}
     for path, below, names in os.walk(site.root):
         depth = os.path.relpath(path, site.root).count(os.sep)
         below[:] = sorted(name for name in below if not name.startswith(".")) if depth < 3 else []
         count = sum(name.endswith(SUFFIX) for name in names)
-        if count and path not in known:
+        if count and os.path.realpath(path) not in known:
             yield path, count
 
 

@@ -114,7 +114,8 @@ class BuildOptions:
     def from_dict(data: Any) -> BuildOptions:
         """The inverse of `to_dict`. Raises `ValueError`, and what `Site.load` raises."""
         where = from_plain(_SiteFile, data)
-        site = Site.load(where.config, root=where.root) if where.config else Site.default(where.root)
+        config, root = where.config, where.root
+        site = Site.load(config, root=root) if config else Site.default(root).with_links()
         return from_plain(BuildOptions, {**data, "site": site})
 
 

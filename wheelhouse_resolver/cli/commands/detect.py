@@ -16,18 +16,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cpuinfo", metavar="FILE", help="answer for the node that this copy of /proc/cpuinfo is from"
     )
+    parser.add_argument("--os-release", metavar="FILE", help="likewise, by this copy of its /etc/os-release")
     options.add_shared(parser, "host", "site")
     options.add_examples(
         parser,
         ("this host", "detect"),
         ("another node, of which one has a copy of /proc/cpuinfo", "detect --cpuinfo node17.txt --json"),
+        ("and of its /etc/os-release", "detect --cpuinfo node17.txt --os-release node17-os.txt"),
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Run `detect`."""
     site = options.site_without_wheelhouse(args)  # a host can be detected where none is
-    host = options.host_of(args, site, args.cpuinfo)
+    host = options.host_of(args, site, args.cpuinfo, args.os_release)
     if args.json:
         output.print_json(host.to_dict())
         return 0

@@ -261,7 +261,8 @@ def _directories(site: facts.SiteFacts, host: Host) -> tuple[facts.DirectoryStat
     if site.root_problem:
         return ()
     searched = list(site.site.search_path(host))
-    others = [each for each in site.site.directories() if each not in searched]
+    paths = {each.path for each in searched}
+    others = [each for each in site.site.directories() if each.path not in paths]
     return tuple(_state(each, each in searched) for each in [*searched, *others])
 
 

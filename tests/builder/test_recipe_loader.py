@@ -49,16 +49,20 @@ KEYS = tuple(_keys(recipe_schema("").schema))
 
 #: A recipe with every key there is.
 WHOLE = """\
+pythons = ["3.11", "3.12"]
 build-requires = ["cython<3", "numpy"]
+extra-build-requires = ["torch"]
+default-build-requires = ["setuptools"]
 build-isolation = false
 no-binary = true
 arch-flags = false
-modules = { build = ["gcc/12", "hdf5"], run = ["hdf5"] }
+modules = { build = ["gcc/12", "hdf5"], run = ["hdf5"], default = ["cmake", "rust"], without = ["rust"] }
 
 [source]
 git = "https://example.org/demo.git"
 ref = "v${version}"
 subdirectory = "python"
+project = "demo-core"
 
 [env]
 HDF5_DIR = "${EBROOTHDF5}"
@@ -90,15 +94,19 @@ memory = "16G"
 [wheel]
 add-requires = ["scipy"]
 remove-requires = ["oldpkg"]
+rename-requires = { faiss-cpu = "faiss" }
+narrow-requires = ["numpy"]
 replace-requires = ["numpy>=1.20"]
 local-label = "site"
-tags = "py3--"
+tags = "{cp}--"
 rpath = ["${EBROOTHDF5}/lib"]
 
 [phases]
+before-source = ["wget example.org"]
 after-source = ["rm -f generated.c"]
 before-build = ["export A=${B-c}", "echo ${#A}"]
 after-build = ["true"]
+taken-wheel = ["zip -d $WHEELHOUSE_WHEEL demo/old.py"]
 before-test = ["ulimit -s unlimited"]
 
 [resources]
@@ -153,13 +161,19 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
         name=recipe.name,
         path=str(tmp_path / "demo.toml"),
         digest=hashlib.sha256(WHOLE.encode()).hexdigest(),
-        build_modules=("gcc/12", "hdf5"),
+        build_modules=("cmake", "gcc/12", "hdf5"),
         run_modules=("hdf5",),
-        build_requires=("cython<3", "numpy"),
+        build_requires=("setuptools", "cython<3", "numpy"),
+        extra_requires=("torch",),
         isolation=False,
+        not_own=("cmake", "setuptools"),
         no_binary=True,
         source=Source(
-            kind="git", location="https://example.org/demo.git", ref="v${version}", subdirectory="python"
+            kind="git",
+            location="https://example.org/demo.git",
+            ref="v${version}",
+            subdirectory="python",
+            project="demo-core",
         ),
         env=(("HDF5_DIR", "${EBROOTHDF5}"), ("LIBS", "${HDF5_DIR}/lib")),
         config_settings=(
@@ -190,14 +204,18 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
             add=("scipy",),
             remove=("oldpkg",),
             replace=("numpy>=1.20",),
+            rename=(("faiss-cpu", "faiss"),),
             local_label="site",
-            tags="py3--",
+            tags="cp311--",
         ),
         rpath=("${EBROOTHDF5}/lib",),
+        narrow=("numpy",),
         phases=(
+            ("before-source", ("wget example.org",)),
             ("after-source", ("rm -f generated.c",)),
             ("before-build", ("export A=${B-c}", "echo ${#A}")),
             ("after-build", ("true",)),
+            ("taken-wheel", ("zip -d $WHEELHOUSE_WHEEL demo/old.py",)),
             ("before-test", ("ulimit -s unlimited",)),
         ),
         march=False,
@@ -215,6 +233,7 @@ def test_the_example_above_has_every_key_but_those_that_exclude_each_other(tmp_p
         free = key in ("env", "config-settings")
         said |= {f"{key}.{name}" for each in tables for name in each} if tables and not free else {key}
     others = {"source.url", "source.directory", "source.sha256", *(f"when.{each}" for each in CONDITIONS)}
+    others |= {"only-binary", "placeholder.message", "placeholder.imports", "placeholder.versions"}
     assert said | others == set(KEYS)
     assert said.isdisjoint(others)
 
@@ -324,6 +343,16 @@ def test_where_a_source_can_be(text: str, expected: tuple[str, str], tmp_path: P
         ("[source]\nurl = 'a'\nref = 'v1'", "source.ref", "belongs to a source with `git`"),
         ("[source]\nurl = 'a'\nsha256 = 'abc'", "source.sha256", "'abc' is not a sha256"),
         ("[source]\nsubdirectory = '../a'", "source.subdirectory", "is not below the source"),
+        ("no-binary = true\nonly-binary = true", "only-binary", "contradicts no-binary"),
+        ("pythons = ['python/3.11']", "pythons", "'python/3.11' is not a version of Python, such as 3.11"),
+        ("modules.without = ['-numpy']", "modules.without", "'-numpy' is not a module name"),
+        ("[wheel]\nrename-requires = { a = 'b c' }", "wheel.rename-requires.a", "invalid requirement 'b c'"),
+        ("[wheel]\nrename-requires = { 'a>1' = 'b' }", "wheel.rename-requires.a>1", "'a>1' is not a project"),
+        ("[wheel]\nnarrow-requires = ['scipy']", "wheel.narrow-requires", "unknown project 'scipy'"),
+        ("[wheel]\ntags = '{py}--'", "wheel.tags", "invalid wheel tag '{py}--'"),
+        ("[placeholder]\nimports = ['demo']", "placeholder.message", "missing"),
+        ("[placeholder]\nmessage = 'm'\nversions = ['new']", "placeholder.versions", "invalid version 'new'"),
+        ("[source]\nproject = 'a b'", "source.project", "'a b' is not a project name"),
         ("[[when]]\nno-binary = true", "when[1]", "has no condition"),
         ("[[when]]\narch = []", "when[1]", "has no condition"),
         ("[[when]]\nversion = 'new'", "when[1].version", "invalid version specifier 'new'"),

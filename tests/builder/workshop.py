@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -87,7 +88,7 @@ class Workshop:
         """A job for the Python of the tests."""
         return Job(
             requirement=requirement,
-            project=canonicalize_name(requirement.partition("=")[0]),
+            project=canonicalize_name(Requirement(requirement).name),
             python=sys.executable,
             python_version=f"{sys.version_info[0]}.{sys.version_info[1]}",
             arch=arch,

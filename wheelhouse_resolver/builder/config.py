@@ -1,10 +1,14 @@
-"""The `[build]` table of the site file: where recipes are, and how the site's Slurm is to be asked."""
+"""The `[build]` table of the site file: recipes, what all builds have, and how the site's Slurm is asked."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+from wheelhouse_resolver.builder.records.settings import MODULE, NARROWED, REQUIREMENT, BuildSettings
 from wheelhouse_resolver.builder.resources import GRACE, Resources
+from wheelhouse_resolver.publishing.config import local_label
 from wheelhouse_resolver.site.layout import GENERIC
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils import schema
@@ -44,14 +48,45 @@ def _schema(site: Site) -> schema.Table:
     )
     return schema.Table(
         {
+            "build-isolation": schema.flag,
+            "build-requires": schema.texts(REQUIREMENT),
             "flags": schema.anything,
             "glibc": schema.anything,
+            "modules": schema.texts(MODULE),
+            "narrow-requires": schema.texts(schema.one_of("project", NARROWED)),
             "network": schema.flag,
+            "pythons": schema.lines(),
             "recipes": schema.lines(),
             "slurm": slurm,
         },
         header="build",
     )
+
+
+def _table(site: Site) -> Mapping[str, Any]:
+    """`[build]`, checked. Raises `SiteFileError`."""
+    found: Mapping[str, Any] = schema.require(
+        _schema(site), site.tables.get("build", {}), site.source or "site"
+    )
+    return found
+
+
+def site_settings(site: Site) -> BuildSettings:
+    """What *site* says of all builds. Raises `SiteFileError`."""
+    build = _table(site)
+    narrow = build.get("narrow-requires")
+    return BuildSettings(
+        modules=tuple(build.get("modules", ())),
+        build_requires=tuple(build.get("build-requires", ())),
+        isolation=build.get("build-isolation"),
+        narrow=tuple(narrow) if narrow is not None else None,
+        local_label=local_label(site) or None,
+    )
+
+
+def site_pythons(site: Site) -> str | None:
+    """The Pythons that *site* builds for, as for `--python`; None: not said. Raises `SiteFileError`."""
+    return ",".join(_table(site).get("pythons", ())) or None
 
 
 def _option(text: str) -> str | None:
@@ -60,8 +95,7 @@ def _option(text: str) -> str | None:
 
 def slurm_settings(site: Site) -> SlurmSettings:
     """What *site* says in `[build.slurm]`. All of `[build]` is checked. Raises `SiteFileError`."""
-    build = schema.require(_schema(site), site.tables.get("build", {}), site.source or "site")
-    table = build.get("slurm", {})
+    table = _table(site).get("slurm", {})
     stated = {key: table[key] for key in ("cores", "memory", "partition", "time") if key in table}
     account = [f"--account={table['account']}"] if "account" in table else []
     return SlurmSettings(

@@ -37,6 +37,7 @@ from wheelhouse_resolver.tree.catalogue import Catalogue
 from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.utils.text import version_key
 from wheelhouse_resolver.wheelfile.build_tag import build_text
+from wheelhouse_resolver.wheelfile.placeholder import placeholder_note
 
 #: Of as many projects that patterns match, METADATA is read.
 CHECKED = 50
@@ -310,6 +311,8 @@ class _Selector:
             shown += builds
             if (shown or broken) and not self._scope.all_versions:
                 break
+        if checked and shown:
+            self.warnings += placeholder_note(project, shown[0].version, shown[0].path)
         return shown
 
     def in_order(self, candidates: Collection[Installable]) -> list[Installable]:

@@ -38,6 +38,7 @@ from wheelhouse_resolver.utils.log import info
 from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.utils.text import version_key
 from wheelhouse_resolver.wheelfile.metadata_cache import cached_metadata
+from wheelhouse_resolver.wheelfile.placeholder import placeholder_note
 
 #: What a wheel lost by: the parts of `policy_key` in their order, or the name alone.
 _LOST = (
@@ -182,6 +183,8 @@ def decide(asked: Requirement, policy: Policy, found: Sequence[TreeFile], outsid
     if best is not None and asked.extras:
         with suppress(WheelhouseError):
             warnings += missing_extras(best, asked.extras, cached_metadata(best.path).provides_extra)
+    if best is not None:
+        warnings += placeholder_note(best.name, best.version, best.path)
     return Pick(
         str(asked),
         best,

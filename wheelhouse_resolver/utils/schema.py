@@ -9,6 +9,7 @@ A schema is a check, made of checks::
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -204,6 +205,29 @@ def one_of(kind: str, names: Iterable[str]) -> Problem:
     """A name of a *kind* (`arch`) that has these *names* only."""
     known = list(names)
     return lambda name: None if name in known else suggest_name(kind, name, known)
+
+
+def matching(expression: str, what: str) -> Problem:
+    """A text that all of the regular *expression* matches: *what* it is otherwise not."""
+    compiled = re.compile(expression)
+    return lambda value: None if compiled.fullmatch(value) else f"{value!r} is not a {what}"
+
+
+def accepted_by(parse: Callable[[str], object], problem: str) -> Problem:
+    """A text that *parse* takes. *problem*: a template of the `value` and the `error`."""
+
+    def check(value: str) -> str | None:
+        import warnings
+
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # what Python warns about will change its meaning
+                parse(value)
+        except (ValueError, re.error, OverflowError, RecursionError, Warning) as error:
+            return problem.format(value=value, error=str(error).partition("\n")[0])
+        return None
+
+    return check
 
 
 def flag(found: Findings, value: Any, key: str) -> None:

@@ -90,12 +90,13 @@ def renamed(
     version: str | None = None,
     build: BuildTag | None = None,
     tags: frozenset[Tag] | None = None,
+    stem: str = "",
 ) -> str:
-    """*filename* with its version, build tag or wheel tags replaced."""
+    """*filename* with its version, build tag, wheel tags or project (*stem*) replaced."""
     parts = filename.removesuffix(".whl").split("-")
     middle = parts[2:-3] if build is None else [build_text(build)] * bool(build)
     end = parts[-3:] if tags is None else [compressed_tags(tags)]
-    return "-".join([parts[0], version or parts[1], *middle, *end]) + ".whl"
+    return "-".join([stem or parts[0], version or parts[1], *middle, *end]) + ".whl"
 
 
 def own_number(filename: str, build: BuildTag, directory: Directory, site: Site) -> int:

@@ -30,6 +30,7 @@ from wheelhouse_resolver.utils.safe_io import BAD_ZIP
 from wheelhouse_resolver.wheelfile.build_tag import build_text, renamed
 from wheelhouse_resolver.wheelfile.elf import elf_entries
 from wheelhouse_resolver.wheelfile.metadata import read_metadata
+from wheelhouse_resolver.wheelfile.narrow import narrowed
 from wheelhouse_resolver.wheelfile.rewrite import Rewrite, labelled, rewrite
 from wheelhouse_resolver.wheelfile.tags import compressed_tags
 from wheelhouse_resolver.wheelfile.validate import ValidatedWheel, check_wheel
@@ -45,6 +46,10 @@ class Edits(NamedTuple):
     add:         more requirements.
     remove:      projects; all requirements on them are removed, whatever the version or marker.
     replace:     requirements, each instead of all requirements on that project.
+    rename:      (project, requirement) pairs: all requirements on it are on the other project instead. What
+                 that requirement does not say (version, extras, marker) stays.
+    name:        what the project is called instead.
+    narrow:      requirements: all on their projects, or new ones, are for no other versions than these.
     local_label: appended to its version's local label.
     tags:        new wheel tags, as `cp311-abi3-linux_x86_64`; a part that is empty is kept (`py3-none-`).
     """
@@ -54,14 +59,17 @@ class Edits(NamedTuple):
     replace: tuple[str, ...] = ()
     local_label: str = ""
     tags: str = ""
+    rename: tuple[tuple[str, str], ...] = ()
+    name: str = ""
+    narrow: tuple[str, ...] = ()
 
 
 def malformed(edits: Edits) -> str:
     """What is wrong with *edits* for any wheel; empty if nothing is. Pure."""
     try:
-        for text in (*edits.add, *edits.replace):
+        for text in (*edits.add, *edits.replace, *edits.narrow, *(new for _, new in edits.rename)):
             _parse("", text)
-        for name in edits.remove:
+        for name in (*edits.remove, *(old for old, _ in edits.rename)):
             canonicalize_name(name, validate=True)
         if edits.local_label:
             labelled(Version("0"), edits.local_label)
@@ -112,13 +120,14 @@ def relabel(
             tags=tags,
             requires=_requires(path, edits),
             replaced=_patched(wheel, rpath, scratch) if rpath else {},
+            name=edits.name,
         )
         return _write(wheel, change, output_directory)
 
 
 def _write(wheel: ValidatedWheel, change: Rewrite, output_directory: str | None) -> Relabelled:
     in_place = output_directory is None
-    filename = renamed(wheel.filename, version=change.version, tags=change.tags)
+    filename = renamed(wheel.filename, version=change.version, tags=change.tags, stem=change.stem)
     target = os.path.join(output_directory or os.path.dirname(wheel.path), filename)
     directory = os.path.dirname(os.path.abspath(target))
     atomic.clear_temporary(directory)
@@ -173,7 +182,7 @@ def _tags(path: str, text: str, own: frozenset[Tag]) -> frozenset[Tag] | None:
 
 def _requires(path: str, edits: Edits) -> tuple[str, ...] | None:
     """The requirements after *edits*; None if nothing changes."""
-    if not (edits.add or edits.remove or edits.replace):
+    if not (edits.add or edits.remove or edits.replace or edits.rename or edits.narrow):
         return None
     own = requirements_of(path)
     found = edited_requirements(path, own, edits)
@@ -188,6 +197,11 @@ def edited_requirements(path: str, own: Sequence[str], edits: Edits) -> list[str
         if all(each != project for _, each in found):
             raise RelabelError(path, f"no requirement on {name!r} to remove")
         found = [each for each in found if each[1] != project]
+    for old, text in edits.rename:
+        project = canonicalize_name(old)
+        if all(each != project for _, each in found):
+            raise RelabelError(path, f"no requirement on {old!r} to rename")
+        found = [_renamed(path, *each, text) if each[1] == project else each for each in found]
     for text in edits.replace:
         new = _parse(path, text)
         project = canonicalize_name(new.name)
@@ -198,7 +212,37 @@ def edited_requirements(path: str, own: Sequence[str], edits: Edits) -> list[str
         found = [each for place, each in enumerate(found) if place not in places[1:]]
     added = [str(_parse(path, text)) for text in edits.add]
     texts = [text for text, _ in found]
-    return [*texts, *(text for text in dict.fromkeys(added) if text not in texts)]
+    texts += [text for text in dict.fromkeys(added) if text not in texts]
+    for text in edits.narrow:
+        texts = _narrowed(path, texts, _parse(path, text))
+    return texts
+
+
+def _narrowed(path: str, own: Sequence[str], evidence: Requirement) -> list[str]:
+    """The requirements *own* for no other versions than *evidence* says, which is added if none is on it."""
+    project = canonicalize_name(evidence.name)
+    found = []
+    for text in own:
+        if _project(text) == project:
+            requirement = _parse(path, text)
+            try:
+                requirement.specifier = narrowed(requirement.specifier, evidence.specifier)
+            except ValueError as error:
+                raise RelabelError(path, f"{text}: {error}") from error
+            text = str(requirement)
+        found.append(text)
+    return found if any(_project(text) == project for text in own) else [*found, str(evidence)]
+
+
+def _renamed(path: str, own: str, _: str | None, text: str) -> tuple[str, str]:
+    """The requirement *own* on what *text* requires, and that project."""
+    new, old = _parse(path, text), _parse(path, own)
+    if not new.url:
+        new.specifier = new.specifier or old.specifier
+        new.url = None if new.specifier else old.url
+    new.extras = new.extras or old.extras
+    new.marker = new.marker or old.marker
+    return str(new), canonicalize_name(new.name)
 
 
 def _parse(path: str, text: str) -> Requirement:

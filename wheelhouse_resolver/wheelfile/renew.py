@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import hashlib
 import os
 import time
@@ -37,6 +38,12 @@ def renewed(path: str, directory: str, epoch: int) -> str:
         except (ValueError, *BAD_ZIP):  # of a file that is no wheel, has no RECORD, or names twice
             raise invalid from None
     return check_wheel(target).path
+
+
+def newest_in(path: str) -> int:
+    """The time of the newest file in the wheel at *path* (s since 1970, as if its times were UTC)."""
+    with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+        return max((calendar.timegm((*each.date_time, 0, 0, 0)) for each in archive.infolist()), default=0)
 
 
 def _hashed(path: str) -> ValidatedWheel:

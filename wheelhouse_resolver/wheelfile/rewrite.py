@@ -44,6 +44,7 @@ class Rewrite(NamedTuple):
     requires: all the requirements that it shall have (`Requires-Dist`); None keeps them.
     replaced: file in the wheel -> the path of a file with its new content.
     time:     of every file (year to second); None keeps theirs.
+    name:     what the project is called; empty keeps it.
     """
 
     version: str | None
@@ -52,6 +53,12 @@ class Rewrite(NamedTuple):
     requires: tuple[str, ...] | None = None
     replaced: Mapping[str, str] = MappingProxyType({})
     time: tuple[int, int, int, int, int, int] | None = None
+    name: str = ""
+
+    @property
+    def stem(self) -> str:
+        """The name as file names have it."""
+        return self.name.replace("-", "_")
 
 
 def labelled(version: Version, label: str) -> str | None:
@@ -89,7 +96,7 @@ def rewrite(wheel: ValidatedWheel, change: Rewrite, output: IO[bytes]) -> None:
 def _rewrite(wheel: ValidatedWheel, change: Rewrite, target: zipfile.ZipFile) -> None:
     info_directory, moved = wheel.info_directory, _moved(wheel, change)
     edits = {f"{info_directory}/WHEEL": _wheel_text}
-    if change.version is not None or change.requires is not None:
+    if change.version is not None or change.requires is not None or change.name:
         edits[f"{info_directory}/METADATA"] = _metadata_text
     unseen = set(wheel.digests)
     rows: list[_Row] = []
@@ -130,11 +137,12 @@ def _rewrite(wheel: ValidatedWheel, change: Rewrite, target: zipfile.ZipFile) ->
 
 
 def _moved(wheel: ValidatedWheel, change: Rewrite) -> dict[str, str]:
-    """The top-level directories that are named after the version: old name -> new name."""
-    if change.version is None:
+    """The top-level directories that are named after the project and version: old name -> new name."""
+    if change.version is None and not change.name:
         return {}
     stem = wheel.info_directory.removesuffix(".dist-info")
-    new = f"{stem.rpartition('-')[0]}-{change.version}"
+    name, _, version = stem.rpartition("-")
+    new = f"{change.stem or name}-{change.version or version}"
     moved = {f"{stem}.dist-info": f"{new}.dist-info"}
     # Where there is such a data directory already, files of the same name could meet.
     if not any(name.startswith(f"{new}.data/") for name in wheel.digests):
@@ -181,14 +189,19 @@ def _wheel_text(text: bytes, change: Rewrite) -> bytes:
 _VERSION = re.compile(rb"(?:\A|(?<=[\r\n]))version:[^\r\n]*(?:(?:\r\n|\r|\n)[ \t][^\r\n]*)*", re.IGNORECASE)
 
 
+#: Likewise `Name`.
+_NAME = re.compile(_VERSION.pattern.replace(b"version", b"name"), re.IGNORECASE)
+
 #: A header with the lines that continue it, as in `header_lines`; blanks begin one at the top only.
 _HEADER = re.compile(rb"(?:[!-9;-~]+:|[ \t])[^\r\n]*(?:(?:\r\n|\r|\n)[ \t][^\r\n]*)*(?:\r\n|\r|\n|\Z)")
 
 
 def _metadata_text(text: bytes, change: Rewrite) -> bytes:
-    """The METADATA file with another `Version` or `Requires-Dist`, and nothing else changed."""
+    """The METADATA file with another `Name`, `Version` or `Requires-Dist`, and nothing else changed."""
     if change.requires is not None:
         text = _with_requires(text, change.requires)
+    if change.name:
+        text = _NAME.sub(b"Name: " + change.name.encode("ascii"), text, count=1)
     if change.version is not None:
         text = _VERSION.sub(b"Version: " + change.version.encode("ascii"), text, count=1)
     return text

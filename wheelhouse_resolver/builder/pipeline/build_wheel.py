@@ -4,6 +4,7 @@ The phases of a build, each timed and logged:
 
 host:        check that this host can do it.
 source:      check that the source is the planned one, and unpack it; resolve the recipe for its version.
+taken-wheel: run the recipe's commands on a wheel that is taken as it is; a built one has these three instead:
 prepare:     set the environment: modules, compiler flags, the recipe's variables; change the source.
 environment: make a virtual environment of the target Python to build in.
 build:       build the wheel with pip.
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -23,12 +25,14 @@ from functools import partial
 
 from packaging.version import Version
 
+from wheelhouse_resolver.builder.config import site_settings
+from wheelhouse_resolver.builder.pipeline.narrowing import installed_by, told_apart
 from wheelhouse_resolver.builder.pipeline.phases import Limits, PhaseFailed, Phases
 from wheelhouse_resolver.builder.process.network import leave_network
 from wheelhouse_resolver.builder.process.scratch import scratch_directory
 from wheelhouse_resolver.builder.process.virtualenvs import make_environment
-from wheelhouse_resolver.builder.recipes.loader import find_recipe, recipe_directories
-from wheelhouse_resolver.builder.recipes.model import Recipe, no_recipe
+from wheelhouse_resolver.builder.recipes.loader import find_recipe, recipe_directories, resolved
+from wheelhouse_resolver.builder.recipes.model import Recipe
 from wheelhouse_resolver.builder.records.job import BuildOptions, Job, SourceArchive, phase_file
 from wheelhouse_resolver.builder.records.output import place_wheel
 from wheelhouse_resolver.builder.records.record import BUILT, FAILED, RECORD_SUFFIX, BuildRecord, describe
@@ -40,11 +44,11 @@ from wheelhouse_resolver.builder.toolchain.build_python import (
     constraint_files,
     installed_to_build,
     make_ready,
-    phase_commands,
     pip_options,
 )
 from wheelhouse_resolver.builder.toolchain.environment_modules import module_environment
 from wheelhouse_resolver.builder.toolchain.linker_mark import level_of, mark_flag, marked_and_others
+from wheelhouse_resolver.builder.toolchain.phase_commands import phase_commands, run_phase
 from wheelhouse_resolver.builder.verification.verify import VerificationSettings, run_verification
 from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.host.cpu import missing_for, running_cpu
@@ -52,9 +56,10 @@ from wheelhouse_resolver.site.layout import GENERIC, Arch
 from wheelhouse_resolver.tree.listing import SUFFIX, existing
 from wheelhouse_resolver.utils.filesystem import make_directory, write_text
 from wheelhouse_resolver.utils.safe_io import sha256_of
+from wheelhouse_resolver.wheelfile.built_against import built_against
 from wheelhouse_resolver.wheelfile.edit import Edits, relabel
 from wheelhouse_resolver.wheelfile.elf import elf_files
-from wheelhouse_resolver.wheelfile.renew import renewed
+from wheelhouse_resolver.wheelfile.renew import newest_in, renewed
 from wheelhouse_resolver.wheelfile.validate import check_wheel
 
 
@@ -153,7 +158,10 @@ class _Build(Phases):
         with self.phase("source"):
             recipe, fetched = self._unpack_source()
         wheel, environ = fetched.path, self.environ
-        if self.source.kind != "wheel":
+        if self.source.kind == "wheel" and phase_commands(recipe, "taken-wheel"):
+            with self.phase("taken-wheel"):
+                wheel, environ = self._change_taken(recipe, wheel)
+        elif self.source.kind != "wheel":
             with self.phase("prepare"):
                 environ = self._prepare(recipe, fetched)
             with self.phase("environment"):
@@ -175,10 +183,16 @@ class _Build(Phases):
         os.mkdir(path)
         return path
 
-    def _run_phase(self, name: str, recipe: Recipe, environ: Mapping[str, str], cwd: str) -> None:
-        """Run the recipe's commands of that *name*, up to the first that fails."""
-        for command, what in phase_commands(recipe, name):
-            self.run(command, what, environ, cwd)
+    def _run_phase(self, name: str, recipe: Recipe, environ: Mapping[str, str], cwd: str) -> dict[str, str]:
+        """Run the recipe's commands of that *name*; returns *environ* with what they exported."""
+        found = run_phase(recipe, name, self.record.version, environ, self.run, cwd)
+        names = [each for each in found if found[each] != environ.get(each)]
+        if names:
+            self.say(f"exported by {name} commands: {', '.join(names)}")
+            exported = variables.recorded_variables({name: found[name] for name in names}, names)
+            here = {name: value.replace(self.scratch, "BUILD") for name, value in exported.items()}
+            self.record = replace(self.record, environ={**self.record.environ, **here})
+        return found
 
     def _write_pip_conf(self, constraints: Sequence[str] = ()) -> None:
         text = variables.pip_text(self.job, self.options, self.runnable, constraints=constraints)
@@ -206,13 +220,11 @@ class _Build(Phases):
         job = self.job
         check_archive(self.source)
         fetched = unpack_source(self.source, os.path.join(self.scratch, "source"))
-        if self.source.kind == "wheel":
-            self._check_wheel(fetched.path)
         file = find_recipe(job.project, recipe_directories(self.options.site))
-        if file is None:
-            return no_recipe(job.project), fetched
-        recipe = file.resolve(Version(fetched.version), job.python_version, job.layer, job.arch)
+        recipe = resolved(file, job, fetched.version, site_settings(self.options.site), self.options.given)
         self.record = replace(self.record, recipe=recipe.path, recipe_sha256=recipe.digest)
+        if self.source.kind == "wheel":
+            self._check_wheel(fetched.path, recipe)
         return recipe, fetched
 
     def _prepare(self, recipe: Recipe, fetched: Fetched) -> dict[str, str]:
@@ -228,7 +240,7 @@ class _Build(Phases):
             flags=flags,
             environ=variables.recorded_variables(environ, (name for name, _ in recipe.env)),
         )
-        self._run_phase("after-source", recipe, environ, fetched.path)
+        environ = self._run_phase("after-source", recipe, environ, fetched.path)
         prepare(fetched, recipe, log=self.record.log, environ=environ)
         return environ
 
@@ -247,26 +259,45 @@ class _Build(Phases):
         """The path of the one wheel that the build made."""
         source, wheels = fetched.path, self._make_directory("wheels")
         environ = {**environ, "WHEELHOUSE_WHEEL_DIR": wheels}
+        environ = self._run_phase("before-build", recipe, environ, source)
         options = ["--verbose", *pip_options(recipe, environ, fetched.version)]
-        self._run_phase("before-build", recipe, environ, source)
         command = [python, "-m", "pip", "wheel", *options, "--wheel-dir", wheels, source]
         self.run(command, "pip wheel", environ, source)
         wheel = _only_wheel(wheels, "the build made")
-        if phase_commands(recipe, "after-build"):
-            made = sha256_of(wheel)
-            self._run_phase("after-build", recipe, environ, source)
-            wheel = _only_wheel(wheels, "the after-build commands left")
-            if sha256_of(wheel) != made:
-                new = renewed(wheel, self._make_directory("renewed"), int(environ["SOURCE_DATE_EPOCH"]))
-                if new != wheel:
-                    self._note("the after-build commands changed the wheel: its RECORD was written anew")
-                wheel = new
-        return self._check_wheel(wheel)
+        wheel = self._changed_by("after-build", recipe, wheel, environ, source)
+        return self._check_wheel(wheel, recipe)
 
-    def _check_wheel(self, wheel: str) -> str:
+    def _change_taken(self, recipe: Recipe, wheel: str) -> tuple[str, dict[str, str]]:
+        """The path of a *wheel* that is taken as it is after the commands for such, and their environment."""
+        loaded = variables.without_pip(module_environment(recipe.build_modules, self.environ), self.scratch)
+        _, environ = self._make_environment(recipe, recipe.environment(loaded, self.record.version))
+        wheels = self._make_directory("wheels")
+        wheel = shutil.copy(wheel, wheels)
+        environ = {**environ, "WHEELHOUSE_WHEEL_DIR": wheels, "SOURCE_DATE_EPOCH": str(newest_in(wheel))}
+        wheel = self._changed_by("taken-wheel", recipe, wheel, environ, wheels)
+        return self._check_wheel(wheel, recipe), environ
+
+    def _changed_by(
+        self, phase: str, recipe: Recipe, wheel: str, environ: Mapping[str, str], cwd: str
+    ) -> str:
+        """The path of *wheel* after the commands of *phase*, which may replace it by another one."""
+        if not phase_commands(recipe, phase):
+            return wheel
+        made = sha256_of(wheel)
+        self._run_phase(phase, recipe, {**environ, "WHEELHOUSE_WHEEL": wheel}, cwd)
+        wheel = _only_wheel(os.path.dirname(wheel), f"the {phase} commands left")
+        if sha256_of(wheel) != made:
+            new = renewed(wheel, self._make_directory("renewed"), int(environ["SOURCE_DATE_EPOCH"]))
+            if new != wheel:
+                self._note(f"the {phase} commands changed the wheel: its RECORD was written anew")
+            wheel = new
+        return wheel
+
+    def _check_wheel(self, wheel: str, recipe: Recipe) -> str:
         """*wheel*, if it is valid and what was asked for."""
         found = check_wheel(wheel)
-        if (found.name, found.version) != (self.job.project, Version(self.record.version)):
+        names = (self.job.project, recipe.source_name)
+        if found.name not in names or found.version != Version(self.record.version):
             wanted = f"{self.job.project} {self.record.version}"
             raise PhaseFailed(f"the wheel is {found.name} {found.version}, not {wanted}: {found.filename}")
         return wheel
@@ -275,12 +306,30 @@ class _Build(Phases):
         """The path of the wheel with the recipe's edits."""
         version = self.record.version
         rpath = tuple(recipe.expanded(each, environ, version, "wheel.rpath") for each in recipe.rpath)
-        if recipe.edits == Edits() and not rpath:
+        edits = recipe.edits
+        if recipe.source_name != self.job.project:
+            edits = edits._replace(name=self.job.project)
+        if recipe.narrow:
+            edits = self._narrow(recipe, wheel, edits)
+        if edits == Edits() and not rpath:
             return wheel
         if rpath:
             tools = {**self.record.tools, "patchelf": provenance.patchelf_version(environ)}
             self.record = replace(self.record, tools=tools)
-        return relabel(wheel, recipe.edits, self._make_directory("edited"), rpath=rpath).path
+        return relabel(wheel, edits, self._make_directory("edited"), rpath=rpath).path
+
+    def _narrow(self, recipe: Recipe, wheel: str, edits: Edits) -> Edits:
+        """*edits* with requirements on what the libraries in *wheel* show that they were built against."""
+        versions = {**self.record.tools, **installed_by(self.record.log)}
+        for each in built_against(wheel, versions):
+            if each.project not in recipe.narrow or each.project == self.job.project:
+                continue
+            if each.specifier:
+                edits = edits._replace(narrow=(*edits.narrow, f"{each.project}{each.specifier}"))
+                self._note(f"requires {each.project}{each.specifier}: {each.evidence}")
+            else:
+                self._note(f"{each.evidence}: which {each.project} it was built against is not known")
+        return told_apart(wheel, edits, self.options.site, self.options.output)
 
     def _look_for_mark(self, wheel: str) -> None:
         """Say which libraries are without the linker's mark; if all are, the record does not claim it."""
@@ -305,7 +354,7 @@ class _Build(Phases):
         """Verify *wheel* in an environment with the run-time modules, and nothing of the build."""
         environ = variables.without_pip(module_environment(recipe.run_modules, self.environ), self.scratch)
         work = self._make_directory("verify")
-        self._run_phase("before-test", recipe, environ, work)
+        environ = self._run_phase("before-test", recipe, environ, work)
         site = self.options.site
         able = variables.usable_archs(site, self.arch, self.runnable) or (GENERIC,)
         search_path = site.search_path_for(self.job.layer, self.job.arch, runnable=able)

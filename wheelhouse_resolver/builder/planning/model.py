@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from wheelhouse_resolver.builder.recipes.model import Recipe
@@ -26,6 +27,7 @@ class PlanSettings:
     tests:     what a recipe's own test requires counts as that.
     publish:   a wheel that is not in the wheelhouse is planned even if it exists, so that it gets published.
     here:      it is built on this machine: what the build would miss here is a problem of the plan.
+    pythons:   of requirements (as text) that are not for all targets: the versions of their own.
     """
 
     targets: tuple[Target, ...]
@@ -37,6 +39,7 @@ class PlanSettings:
     tests: bool = True
     publish: bool = False
     here: bool = True
+    pythons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,13 +16,14 @@ from typing import NamedTuple
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from wheelhouse_resolver.builder.config import site_settings
 from wheelhouse_resolver.builder.planning.arrange import BOOTSTRAP, arranged
 from wheelhouse_resolver.builder.planning.compiled import missing_compiler
 from wheelhouse_resolver.builder.planning.model import Entry, Key, Link, Plan, PlanSettings, Satisfied
 from wheelhouse_resolver.builder.planning.sources import SourceFetcher
 from wheelhouse_resolver.builder.planning.waves import CycleError
-from wheelhouse_resolver.builder.recipes.loader import RecipeFile, find_recipe, recipe_directories
-from wheelhouse_resolver.builder.recipes.model import Recipe, no_recipe, pinned_version
+from wheelhouse_resolver.builder.recipes.loader import RecipeFile, find_recipe, recipe_directories, resolved
+from wheelhouse_resolver.builder.recipes.model import Recipe, pinned_version
 from wheelhouse_resolver.builder.records.job import BuildOptions, Job
 from wheelhouse_resolver.builder.records.output import built_wheels
 from wheelhouse_resolver.builder.records.record import describe
@@ -105,6 +106,7 @@ class _Planner:
         self._options = options
         self._say = say
         self._recipes = recipe_directories(options.site)
+        self._settled = site_settings(options.site)
         self._wheelhouse = Tree(options.site)
         self._sources = SourceFetcher(settings.scratch)
         self._nodes: dict[tuple[str, str, int, int, bool], _Node] = {}
@@ -116,7 +118,7 @@ class _Planner:
             raise DirectRequirementsError([each.stated for each in direct])
         draft = _Draft(asked=asked)
         for arch, target in product(range(len(self._settings.archs)), targets):
-            for part in self._apart(asked, target):
+            for part in self._apart(self._for_target(asked, target), target):
                 self._add(draft, part, target, arch)
         looked_at: set[Key] = set()
         while left := [key for key in draft.builds if key not in looked_at]:
@@ -155,6 +157,12 @@ class _Planner:
                 link = Link(by.name if by is not None else "", nodes[each.name].name, kind, str(each))
                 draft.links[link] = None
         return list(nodes.values())
+
+    def _for_target(self, asked: RequirementsFile, target: int) -> RequirementsFile:
+        """*asked* without what is not built for that Python."""
+        version = self._settings.targets[target].version
+        wanted = [e for e in asked.requirements if version in self._settings.pythons.get(str(e), (version,))]
+        return asked._replace(requirements=tuple(wanted))
 
     def _add_tools(self, draft: _Draft, key: Key) -> None:
         """Add to *draft* what the build *key* of it requires to be built, and to be tested."""
@@ -278,6 +286,9 @@ class _Planner:
         parts = filter(None, [self._settings.layer, self._settings.archs[arch]])
         return os.path.join(self._options.output, *parts)
 
+    def _resolve(self, file: RecipeFile | None, job: Job, version: str | None) -> Recipe:
+        return resolved(file, job, version, self._settled, self._options.given)
+
     def _plan_build(self, name: str, want: _Want, target: int, arch: int) -> _Node:
         python = self._settings.targets[target]
         options = replace(self._options, output=self._output(arch))
@@ -291,7 +302,7 @@ class _Planner:
         )
         self._say(f"looking at {job.requirement} for Python {python.version}")
         file = find_recipe(name, self._recipes)
-        recipe = _resolve(file, job, pinned_version(job.requirement))
+        recipe = self._resolve(file, job, pinned_version(job.requirement))
         entry = Entry(job=job, target=target, arch=arch, output=options.output, recipe=recipe)
         make_directory(options.logs)
         log = os.path.join(options.logs, f"{job.label}-plan.log")
@@ -301,7 +312,7 @@ class _Planner:
         try:
             fetched = self._sources.fetch(recipe, job, options, log)
             job = replace(job, requirement=f"{name}=={fetched.version}")
-            exact = _resolve(file, job, fetched.version)
+            exact = self._resolve(file, job, fetched.version)
             if (exact.source, exact.takes_wheel) != (recipe.source, recipe.takes_wheel):
                 fetched = self._sources.fetch(exact, job, options, log)
             entry = replace(entry, job=replace(job, source=fetched.archive), recipe=exact)
@@ -330,14 +341,6 @@ class _Planner:
             problem = f"{phase}: {describe(error)}"
             log = log if os.path.exists(log) else ""
             return _Node(replace(entry, problem=problem, log=log), "", ())
-
-
-def _resolve(file: RecipeFile | None, job: Job, version: str | None) -> Recipe:
-    """The recipe of *job*, as far as the *version* is known."""
-    if file is None:
-        return no_recipe(job.project)
-    known = Version(version) if version is not None else None
-    return file.resolve(known, job.python_version, job.layer, job.arch)
 
 
 def _pinned(requirement: Requirement) -> str | None:

@@ -27,9 +27,9 @@ from wheelhouse_resolver.builder.toolchain.build_python import (
     constraint_files,
     installed_to_build,
     make_ready,
-    phase_commands,
     pip_options,
 )
+from wheelhouse_resolver.builder.toolchain.phase_commands import phase_commands, run_phase
 from wheelhouse_resolver.builder.toolchain.provenance import host_facts
 from wheelhouse_resolver.builder.toolchain.variables import (
     base_environ,
@@ -66,7 +66,9 @@ class SourceFetcher:
 
     def fetch(self, recipe: Recipe, job: Job, options: BuildOptions, log: str) -> Fetched:
         """The source of *job*. Raises what `fetch` raises, every time that the same source is asked for."""
-        source = (recipe.source, recipe.takes_wheel, recipe.build_modules, recipe.env)
+        commands = phase_commands(recipe, "before-source")
+        how = (recipe.takes_wheel, recipe.build_modules, recipe.env, commands, recipe.placeholder)
+        source = (recipe.name, recipe.source, *how)
         key = (job.requirement, job.python, source)
         if key not in self._fetched:
             environment = self._environment_directory(job, options)
@@ -113,8 +115,7 @@ class SourceFetcher:
         report = os.path.join(os.path.dirname(active["PIP_CONFIG_FILE"]), "requires.json")
         try:
             system = read_build_system(source)
-            environ = {**environ, "PIP_CONFIG_FILE": active["PIP_CONFIG_FILE"]}
-            python, active = self._build_python(recipe, job, environ, log, system.requires)
+            python, active = self._build_python(recipe, job, active, log, system.requires)
             command = hook_command(python, system, recipe.settings(active, fetched.version), report)
             _run(recipe.name, command, "the build backend", active, log=log, cwd=source)
             with open(report, encoding="utf-8") as file:
@@ -250,13 +251,18 @@ def changed_copy(
     source = os.path.join(root, os.path.relpath(fetched.path, fetched.root))
     environ = {**environ, "PIP_CONFIG_FILE": os.path.join(directory, "pip.conf")}
     configure(constraint_files(recipe, directory), environ["PIP_CONFIG_FILE"])
-    run = partial(_run, recipe.name, log=log, cwd=source)
-    for command, what in phase_commands(recipe, "after-source"):
-        run(command, what, environ)
+    run_in = partial(_run_in, recipe.name, log)
+    version = fetched.version
+    environ = run_phase(recipe, "after-source", version, environ, run_in, source)
     prepare(replace(fetched, root=root, path=source), recipe, log=log, environ=environ)
-    for command, what in phase_commands(recipe, "before-build"):
-        run(command, what, {**environ, "WHEELHOUSE_WHEEL_DIR": directory})
-    return source, environ
+    environ["WHEELHOUSE_WHEEL_DIR"] = directory
+    return source, run_phase(recipe, "before-build", version, environ, run_in, source)
+
+
+def _run_in(
+    project: str, log: str, command: Sequence[str], what: str, environ: Mapping[str, str], cwd: str
+) -> None:
+    _run(project, command, what, environ, log=log, cwd=cwd)
 
 
 def _run(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -14,9 +14,12 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from wheelhouse_resolver.builder.recipes import model
+from wheelhouse_resolver.builder.recipes.defaults import completed, digest_with
 from wheelhouse_resolver.builder.recipes.model import Recipe, RecipeError, UnreadableRecipeError, below
 from wheelhouse_resolver.builder.recipes.schema import CONDITIONS, SOURCE_KINDS, recipe_problems
 from wheelhouse_resolver.builder.recipes.shell_lines import lost
+from wheelhouse_resolver.builder.records.job import Job
+from wheelhouse_resolver.builder.records.settings import NOTHING, BuildSettings
 from wheelhouse_resolver.builder.resources import Resources
 from wheelhouse_resolver.errors import SiteFileError, reason_of
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
@@ -41,9 +44,22 @@ class RecipeFile:
     digest: str
     document: Mapping[str, Any]
 
-    def resolve(self, version: Version | None, python: str, layer: str | None, arch: str) -> Recipe:
-        """The recipe for one *version* on a *python* (`3.11`) with that *layer* and *arch*; see `applied`."""
-        return _to_recipe(self, self.applied(version, python, layer, arch))
+    def resolve(
+        self,
+        version: Version | None,
+        python: str,
+        layer: str | None,
+        arch: str,
+        *,
+        site: BuildSettings = NOTHING,
+        given: BuildSettings = NOTHING,
+    ) -> Recipe:
+        """The recipe for one *version* on a *python* (`3.11`) with that *layer* and *arch*; see `applied`.
+
+        Completed with what the *site* and the command line (*given*) say of all builds.
+        """
+        document = self.applied(version, python, layer, arch)
+        return _to_recipe(self, document, python, site, given)
 
     def applied(self, version: Version | None, python: str, layer: str | None, arch: str) -> dict[str, Any]:
         """The document for one *version* on a *python* (`3.11`) with that *layer* and *arch*.
@@ -128,6 +144,24 @@ def load_recipe(path: str) -> RecipeFile:
     return RecipeFile(name=name, path=path, digest=hashlib.sha256(data).hexdigest(), document=document)
 
 
+def resolved(
+    file: RecipeFile | None, job: Job, version: str | None, site: BuildSettings, given: BuildSettings
+) -> Recipe:
+    """The recipe of *job* in *file*, as far as the *version* is known; without one, what all builds have."""
+    if file is None:
+        file = RecipeFile(name=canonicalize_name(job.project), path="", digest="", document={})
+    known = Version(version) if version is not None else None
+    return file.resolve(known, job.python_version, job.layer, job.arch, site=site, given=given)
+
+
+def pythons_of(file: RecipeFile, version: str | None, layer: str | None, arch: str) -> list[str]:
+    """The Pythons to build for; empty: those of the site. No section for some Pythons counts."""
+    sections = [each for each in file.document.get("when", ()) if "python" not in each]
+    known = Version(version) if version is not None else None
+    found = replace(file, document={**file.document, "when": sections}).applied(known, "0", layer, arch)
+    return list(found.get("pythons", ()))
+
+
 def unmatched_conditions(file: RecipeFile, site: Site) -> list[str]:
     """The archs and layers in the `[[when]]` of *file* that *site* does not have, a line each."""
     known = {
@@ -148,8 +182,8 @@ def lost_commands(file: RecipeFile) -> list[str]:
     sections = [("", file.document)]
     sections += [(f"when[{number}].", each) for number, each in enumerate(file.document.get("when", ()), 1)]
     return [
-        f"{file.path}: {where}phases.{phase}: {found[0]!r} has no effect: "
-        f"each command has a shell of its own; {found[1]}"
+        f"{file.path}: {where}phases.{phase}: {found[0]!r} changes only its own shell, "
+        f"and the next command has another: {found[1]}"
         for where, section in sections
         for phase, commands in section.get("phases", {}).items()
         for found in map(lost, commands)
@@ -195,7 +229,10 @@ def _merge(document: Mapping[str, Any], section: Mapping[str, Any]) -> dict[str,
     return found
 
 
-def _to_recipe(file: RecipeFile, document: Mapping[str, Any]) -> Recipe:
+def _to_recipe(
+    file: RecipeFile, own: Mapping[str, Any], python: str, site: BuildSettings, given: BuildSettings
+) -> Recipe:
+    document = completed(own, site, given)
     modules, wheel, test, resources = (
         _values(document.get(key, {})) for key in ("modules", "wheel", "test", "resources")
     )
@@ -203,18 +240,24 @@ def _to_recipe(file: RecipeFile, document: Mapping[str, Any]) -> Recipe:
     source = dict(document.get("source", {}))
     kind = next((each for each in SOURCE_KINDS if each in source), "index")
     settings = document.get("config-settings", {})
+    build = (*modules.get("build", ()), *document.get("build-requires", ()))
+    ours = {*own.get("modules", {}).get("build", ()), *own.get("build-requires", ())}
     return Recipe(
         name=file.name,
-        path=file.path,
-        digest=file.digest,
+        path=file.path or None,
+        digest=digest_with(file.digest, site, given),
         build_modules=modules.get("build", ()),
         run_modules=modules.get("run", ()),
         build_requires=tuple(document.get("build-requires", ())),
+        extra_requires=tuple(document.get("extra-build-requires", ())),
         isolation=document.get("build-isolation", True),
+        not_own=tuple(each for each in build if each not in ours),
         source=model.Source(
             kind=kind, location=source.pop(kind, ""), sha256=source.pop("sha256", "").lower(), **source
         ),
+        placeholder=model.Placeholder(**_values(found)) if (found := document.get("placeholder")) else None,
         no_binary=document.get("no-binary", False),
+        only_binary=document.get("only-binary", False),
         env=tuple(document.get("env", {}).items()),
         config_settings=tuple((key, each) for key in settings for each in _stated(settings, key)),
         patches=tuple(
@@ -224,11 +267,22 @@ def _to_recipe(file: RecipeFile, document: Mapping[str, Any]) -> Recipe:
         substitutions=tuple(model.Substitution(**each) for each in document.get("substitute", ())),
         test=model.Test(**test),
         rpath=wheel.pop("rpath", ()),  # all else in this table are edits
-        edits=Edits(**{key.removesuffix("_requires"): value for key, value in wheel.items()}),
+        narrow=wheel.pop("narrow_requires", ()),
+        edits=_edits(wheel, python),
         phases=tuple((phase, tuple(commands)) for phase, commands in document.get("phases", {}).items()),
         march=document.get("arch-flags", True),
         resources=Resources(**resources),
     )
+
+
+def _edits(wheel: Mapping[str, Any], python: str) -> Edits:
+    """The edits in the table `wheel`, for a *python* (`3.11`)."""
+    found = {key.removesuffix("_requires"): value for key, value in wheel.items()}
+    if "rename" in found:
+        found["rename"] = tuple(found["rename"].items())
+    if "tags" in found:
+        found["tags"] = found["tags"].replace("{cp}", f"cp{python.replace('.', '')}")
+    return Edits(**found)
 
 
 def _values(table: Mapping[str, Any]) -> dict[str, Any]:

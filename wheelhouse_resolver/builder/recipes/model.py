@@ -19,7 +19,7 @@ from wheelhouse_resolver.wheelfile.edit import Edits
 _NO_EDITS = Edits()
 
 #: When a recipe can run shell commands during a build, in order.
-PHASES = ("after-source", "before-build", "after-build", "before-test")
+PHASES = ("before-source", "after-source", "before-build", "after-build", "taken-wheel", "before-test")
 
 #: `${NAME}`, `${NAME:-default}`, and `$$` for a dollar sign; a dollar sign before anything else is literal.
 _VARIABLE = re.compile(r"\$(?:\$|\{([^}]*?)(:-[^}]*)?\})")
@@ -60,6 +60,7 @@ class Source:
     location:     the URL or path; empty for the index. ref: the git tag, branch or commit.
     subdirectory: of the source, where the project is.
     sha256:       that the archive must have (hex); empty: any.
+    project:      what the source, and the index, call the project, as stated; empty: as the recipe does.
     """
 
     kind: str = "index"
@@ -67,6 +68,21 @@ class Source:
     ref: str = ""
     subdirectory: str = ""
     sha256: str = ""
+    project: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Placeholder:
+    """A wheel that stands for what a module has: to import it says so.
+
+    message:  what it says: how to get the real one.
+    imports:  the modules that say it; None: the one that is called as the project.
+    versions: that there are of it; empty: the one that is asked for.
+    """
+
+    message: str
+    imports: tuple[str, ...] | None = None
+    versions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,17 +132,23 @@ class Recipe:
     """A recipe for one version, Python, layer and arch. Variables in it are not expanded yet.
 
     name:            the project.
-    path, digest:    its file and the sha256 of that; None and empty for no recipe.
+    path, digest:    its file and the sha256 of that; None and empty for no recipe. Where the site or the user
+                     say something of all builds, the digest is also of that.
     build_modules, run_modules: to load for building and for using the package.
     build_requires:  with isolation: constraints on the project's own build requirements.
+    extra_requires:  added to what the project itself asks for.
     isolation:       whether pip makes the build environment (PEP 517); else it has *build_requires* alone.
+    not_own:         those of *build_modules* and *build_requires* that are the site's or the user's.
     source:          where the source is from.
+    placeholder:     what is made instead of a build.
     no_binary:       whether it is built although the index has a pure-Python wheel.
+    only_binary:     whether that wheel is taken whatever else this says of a build.
     env:             variables of the build; a later one may use an earlier one.
     config_settings: for the build backend; a key may occur several times.
     patches, substitutions: changes of the source, in this order.
     test:            how the wheel is tested.
     edits, rpath:    changes of the finished wheel.
+    narrow:          projects on which it requires the versions that it was built against.
     phases:          shell commands by phase (`PHASES`).
     march:           whether the arch's compiler flags are set, and `-march=native` replaced by them.
     resources:       for the scheduler.
@@ -138,9 +160,13 @@ class Recipe:
     build_modules: tuple[str, ...] = ()
     run_modules: tuple[str, ...] = ()
     build_requires: tuple[str, ...] = ()
+    extra_requires: tuple[str, ...] = ()
     isolation: bool = True
+    not_own: tuple[str, ...] = ()
     source: Source = Source()
+    placeholder: Placeholder | None = None
     no_binary: bool = False
+    only_binary: bool = False
     env: tuple[tuple[str, str], ...] = ()
     config_settings: tuple[tuple[str, str], ...] = ()
     patches: tuple[Patch, ...] = ()
@@ -148,22 +174,34 @@ class Recipe:
     test: Test = Test()
     edits: Edits = _NO_EDITS
     rpath: tuple[str, ...] = ()
+    narrow: tuple[str, ...] = ()
     phases: tuple[tuple[str, tuple[str, ...]], ...] = ()
     march: bool = True
     resources: Resources = Resources()
 
     @property
+    def source_name(self) -> NormalizedName:
+        """What the source and the index call the project."""
+        return canonicalize_name(self.source.project) if self.source.project else self.name
+
+    @property
     def changes_source(self) -> bool:
         """Whether something else is built than what the index has."""
-        early = [commands for phase, commands in self.phases if phase in PHASES[:3] and commands]
         other = self.source.kind != "index"
+        early = self._runs("after-source", "before-build", "after-build")
         return bool(other or self.patches or self.substitutions or early)
 
     @property
     def takes_wheel(self) -> bool:
         """Whether a pure-Python wheel of the index can be taken as it is: nothing affects a build."""
-        how = self.build_modules or self.build_requires or self.env or self.config_settings
-        return not (how or self.no_binary or self.changes_source) and self.isolation
+        if self.only_binary:
+            return True
+        own = {*self.build_modules, *self.build_requires, *self.extra_requires}.difference(self.not_own)
+        how = own or self.env or self.config_settings or not self.isolation or self._runs("before-source")
+        return not (how or self.no_binary or self.changes_source)
+
+    def _runs(self, *phases: str) -> bool:
+        return any(commands for phase, commands in self.phases if phase in phases)
 
     def at(self, key: str) -> str:
         """Where *key* of this recipe is, for errors: the file and the key."""
@@ -209,7 +247,7 @@ class Recipe:
 
 
 def no_recipe(project: str) -> Recipe:
-    """The recipe of a project without one."""
+    """The recipe of a project without one, for a site without defaults."""
     return Recipe(name=canonicalize_name(project))
 
 

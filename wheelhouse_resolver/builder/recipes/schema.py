@@ -7,21 +7,27 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any
 
-from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from wheelhouse_resolver.builder.process.memory import SIZE, size_of
 from wheelhouse_resolver.builder.recipes.model import PHASES, below, variables_in
+from wheelhouse_resolver.builder.records.settings import LABEL, MODULE, NARROWED, PYTHON, REQUIREMENT
 from wheelhouse_resolver.utils import schema
-from wheelhouse_resolver.utils.schema import Check, Findings, Problem, Table, text, texts
+from wheelhouse_resolver.utils.schema import (
+    Check,
+    Findings,
+    Problem,
+    Table,
+    accepted_by,
+    matching,
+    text,
+    texts,
+)
 from wheelhouse_resolver.utils.text import invalid_character
-from wheelhouse_resolver.wheelfile.rewrite import labelled
 
 
 def recipe_problems(document: Mapping[str, Any], directory: str) -> tuple[tuple[str, str], ...]:
@@ -29,12 +35,7 @@ def recipe_problems(document: Mapping[str, Any], directory: str) -> tuple[tuple[
     return schema.problems(recipe_schema(directory), document)
 
 
-def _matching(expression: str, what: str) -> Problem:
-    compiled = re.compile(expression)
-    return lambda value: None if compiled.fullmatch(value) else f"{value!r} is not a {what}"
-
-
-_variable_name = _matching(r"[A-Za-z_][A-Za-z0-9_]*", "variable name")
+_variable_name = matching(r"[A-Za-z_][A-Za-z0-9_]*", "variable name")
 
 
 def _variables(value: str) -> str | None:
@@ -49,22 +50,7 @@ def _variables(value: str) -> str | None:
     return f"{wrong[0]}: write ${{NAME}}, or `$$` for a dollar sign" if wrong else None
 
 
-def _accepted_by(parse: Callable[[str], object], problem: str) -> Problem:
-    """A text that *parse* takes. *problem*: a template of the `value` and the `error`."""
-
-    def check(value: str) -> str | None:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")  # what Python warns about will change its meaning
-                parse(value)
-        except (ValueError, re.error, OverflowError, RecursionError, Warning) as error:
-            return problem.format(value=value, error=str(error).partition("\n")[0])
-        return None
-
-    return check
-
-
-_specifier = _accepted_by(SpecifierSet, "invalid version specifier {value!r}: write it as in >=1.20,<2")
+_specifier = accepted_by(SpecifierSet, "invalid version specifier {value!r}: write it as in >=1.20,<2")
 
 
 def _subdirectory(value: str) -> str | None:
@@ -85,7 +71,8 @@ def _python_module(value: str) -> str | None:
 
 def _wheel_tags(value: str) -> str | None:
     problem = f"invalid wheel tag {value!r}: expected PYTHON-ABI-PLATFORM, parts may be empty"
-    return problem if value.count("-") != 2 else None
+    plain = value.replace("{cp}", "cp")
+    return problem if plain.count("-") != 2 or "{" in plain else None
 
 
 def _one_line(value: str) -> str | None:
@@ -124,6 +111,14 @@ def _check_conditions(found: Findings, value: Any, key: str) -> None:
         found.note(key, f"has no condition: give one of {', '.join(CONDITIONS)}")
 
 
+def _check_document(found: Findings, document: Any, key: str) -> None:
+    _check_sources(found, document, key)
+    for number, section in enumerate((document, *document.get("when", ()))):
+        where = f"when[{number}]." if number else ""
+        if section.get("no-binary") and section.get("only-binary"):
+            found.note(f"{where}only-binary", "contradicts no-binary")
+
+
 def _check_sources(found: Findings, document: Any, _: str) -> None:
     """Every `source`, where it applies, has one place, and only the keys for that kind of place."""
     base = document.get("source", {})
@@ -143,8 +138,9 @@ def _check_sources(found: Findings, document: Any, _: str) -> None:
 #: The keys of `source` that say where it is.
 SOURCE_KINDS = ("url", "git", "directory")
 
-_requirements = texts(_accepted_by(Requirement, "invalid requirement {value!r}: {error}"))
-_modules = texts(_matching(r"[\w.+/@:=][\w.+/@:=-]*", "module name"))
+_requirements = texts(REQUIREMENT)
+_modules = texts(MODULE)
+_project = matching(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", "project name")
 
 #: The conditions of a `[[when]]`.
 CONDITIONS: Mapping[str, Check] = {
@@ -156,17 +152,30 @@ CONDITIONS: Mapping[str, Check] = {
 
 #: All keys but `when`; `patch` depends on the recipe's directory.
 _COMMON: dict[str, Check] = {
-    "modules": Table({"build": _modules, "run": _modules}),
+    "pythons": texts(PYTHON),
+    "modules": Table({"build": _modules, "run": _modules, "default": _modules, "without": _modules}),
     "build-requires": _requirements,
+    "extra-build-requires": _requirements,
+    "default-build-requires": _requirements,
     "build-isolation": schema.flag,
     "no-binary": schema.flag,
+    "only-binary": schema.flag,
     "arch-flags": schema.flag,
     "source": Table(
         {
             **dict.fromkeys((*SOURCE_KINDS, "ref"), text(_variables, empty=False)),
             "subdirectory": text(_subdirectory),
-            "sha256": text(_matching(r"[0-9a-fA-F]{64}", "sha256 (64 hexadecimal digits)"), empty=False),
+            "sha256": text(matching(r"[0-9a-fA-F]{64}", "sha256 (64 hexadecimal digits)"), empty=False),
+            "project": text(_project, empty=False),
         }
+    ),
+    "placeholder": Table(
+        {
+            "message": schema.line(),
+            "imports": texts(_python_module),
+            "versions": texts(accepted_by(Version, "invalid version {value!r}")),
+        },
+        needed=["message"],
     ),
     "env": schema.Pairs(text(_variables), _variable_name),
     "config-settings": schema.Pairs(_text_or_texts(_variables), _setting_name),
@@ -176,7 +185,7 @@ _COMMON: dict[str, Check] = {
             {
                 "files": text(_files, empty=False),
                 "pattern": text(
-                    _accepted_by(re.compile, "invalid regular expression {value!r}: {error}"), empty=False
+                    accepted_by(re.compile, "invalid regular expression {value!r}: {error}"), empty=False
                 ),
                 "replacement": text(_variables),
             },
@@ -191,15 +200,17 @@ _COMMON: dict[str, Check] = {
             "command": text(),
             "requires": _requirements,
             "timeout": schema.seconds(7 * 24 * 3600),
-            "memory": text(_accepted_by(size_of, "{error}")),
+            "memory": text(accepted_by(size_of, "{error}")),
         }
     ),
     "wheel": Table(
         {
             "add-requires": _requirements,
-            "remove-requires": texts(_matching(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", "project name")),
+            "remove-requires": texts(_project),
+            "rename-requires": schema.Pairs(text(REQUIREMENT, empty=False), _project),
             "replace-requires": _requirements,
-            "local-label": text(_accepted_by(partial(labelled, Version("1")), "{error}")),
+            "narrow-requires": texts(schema.one_of("project", NARROWED)),
+            "local-label": text(LABEL),
             "tags": text(_wheel_tags),
             "rpath": texts(_variables),
         }
@@ -208,9 +219,9 @@ _COMMON: dict[str, Check] = {
     "resources": Table(
         {
             "cores": schema.whole_number(1, 9999),
-            "memory": text(_matching(SIZE.pattern, "size of memory, such as 8G")),
+            "memory": text(matching(SIZE.pattern, "size of memory, such as 8G")),
             "time": text(
-                _matching(
+                matching(
                     r"\d+(:\d+){0,2}|\d+-\d+(:\d+){0,2}|UNLIMITED|INFINITE", "time limit, such as 2:00:00"
                 )
             ),
@@ -225,4 +236,4 @@ def recipe_schema(directory: str) -> Table:
     """What a recipe in *directory* may contain."""
     common: dict[str, Check] = {**_COMMON, "patch": _patches(directory)}
     when = Table({**common, **CONDITIONS}, then=_check_conditions)
-    return Table({**common, "when": schema.Tables(when)}, then=_check_sources)
+    return Table({**common, "when": schema.Tables(when)}, then=_check_document)

@@ -1,23 +1,20 @@
-"""Shell commands that end with what changes only their own shell, and is lost with it. Pure."""
+"""Shell commands that end with what changes only their own shell, and is lost with it. Pure.
+
+What they export is not: it holds for what comes after them.
+"""
 
 from __future__ import annotations
 
 import re
 
 _JOIN = "join it with what needs it in one command (`&&`)"
-_VARIABLES = f"set variables in `env`, or {_JOIN}"
+_VARIABLES = f"write `export`, set variables in `env`, or {_JOIN}"
 
 #: Builtins that change nothing but their shell, and what to do instead.
-_BUILTINS = {
-    **dict.fromkeys(["export", "unset", "declare", "typeset", "readonly"], _VARIABLES),
-    **dict.fromkeys(
-        [".", "source", "cd", "pushd", "popd", "set", "shopt", "umask", "ulimit", "alias"], _JOIN
-    ),
-    **dict.fromkeys(["module", "ml"], f"name modules in `modules`, or {_JOIN}"),
-}
+_BUILTINS = dict.fromkeys(["cd", "pushd", "popd", "set", "shopt", "umask", "ulimit", "alias"], _JOIN)
 
 #: What shows something rather than changing it.
-_SHOWING = re.compile(r"-p|-a|-l|-S|list|avail|spider|show|help|whatis|keyword")
+_SHOWING = re.compile(r"-p|-a|-l|-S")
 
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*(?:\[[^]]*\])?\+?=")
 

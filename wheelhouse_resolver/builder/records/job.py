@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from wheelhouse_resolver.builder.records.settings import NOTHING, BuildSettings
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.serialise import from_plain, to_plain
@@ -81,6 +82,7 @@ class BuildOptions:
     network:    what a build runs can reach a network; else it uses no index either.
     cores:      to use; 0: as the recipe says.
     memory, time: what the commands that build may take together, in Slurm's words; empty: no limit.
+    given:      what the command line says to all recipes.
     """
 
     site: Site
@@ -96,6 +98,7 @@ class BuildOptions:
     cores: int = 0
     memory: str = ""
     time: str = ""
+    given: BuildSettings = NOTHING
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON. Of the site only its file and root: `from_dict` reads the file again.
@@ -104,6 +107,7 @@ class BuildOptions:
         """
         return {
             **to_plain(self, "verify", "keep", "offline", "timeout", "network", "cores", "memory", "time"),
+            **to_plain(self, "given"),
             **{name: os.path.abspath(getattr(self, name)) for name in ("work", "output", "logs")},
             "find_links": [os.path.abspath(each) for each in self.find_links],
             "config": os.path.abspath(self.site.source) if self.site.source is not None else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from wheelhouse_resolver.builder.process.commands import run_logged
 from wheelhouse_resolver.builder.process.git import git_environ
 from wheelhouse_resolver.builder.process.scratch import remove_tree
 from wheelhouse_resolver.builder.recipes.model import (
+    Placeholder,
     Recipe,
     VariableError,
     below,
@@ -36,12 +37,15 @@ from wheelhouse_resolver.builder.sources.fetched import (
 from wheelhouse_resolver.builder.sources.tree import pack_tree, unpack_tree
 from wheelhouse_resolver.builder.sources.unpack import unpack
 from wheelhouse_resolver.builder.toolchain.environment_modules import module_environment
+from wheelhouse_resolver.builder.toolchain.phase_commands import phase_commands, run_phase
 from wheelhouse_resolver.errors import reason_of
 from wheelhouse_resolver.utils.process import run
 from wheelhouse_resolver.utils.redact import redact
 from wheelhouse_resolver.utils.safe_io import sha256_of
 from wheelhouse_resolver.utils.toml import parse_toml
 from wheelhouse_resolver.wheelfile.metadata import parse_headers
+from wheelhouse_resolver.wheelfile.name import WheelName
+from wheelhouse_resolver.wheelfile.placeholder import make_placeholder
 
 #: The name of the archive of a directory or checkout.
 _TREE = "source.tar"
@@ -56,6 +60,10 @@ def fetch(recipe: Recipe, job: Job, context: FetchContext) -> Fetched:
     Raises `SourceError`, `ArchiveError`, `ModulesError`, `VariableError`.
     """
     pinned = pinned_version(job.requirement)
+    if recipe.placeholder is not None:
+        return _placeholder(recipe.placeholder, job, context)
+    if phase_commands(recipe, "before-source"):
+        context = _run_before_source(recipe, pinned, context)
     if recipe.source.kind == "index":
         archive = index.fetch_from_index(recipe, job, context)
     else:
@@ -70,6 +78,42 @@ def fetch(recipe: Recipe, job: Job, context: FetchContext) -> Fetched:
         problem = f"has version {version_text}, which does not satisfy {job.requirement!r}"
         raise SourceError(archive.origin, problem)
     return replace(fetched, archive=replace(archive, version=str(Version(version_text))))
+
+
+def _run_before_source(recipe: Recipe, pinned: str | None, context: FetchContext) -> FetchContext:
+    """Run the commands before the download; returns *context* with what they exported.
+
+    Raises `SourceError` when one fails.
+    """
+    place = os.path.join(context.directory, "before-source")
+    os.mkdir(place)
+    environ = {**source_environment(recipe, pinned, context.environ), "WHEELHOUSE_SOURCE_DIR": place}
+
+    def run_one(command: Sequence[str], what: str, environ: Mapping[str, str], cwd: str) -> None:
+        log_line(context.log, f"$ {what}")
+        done = run_logged(command, log=context.log, environ=environ, cwd=cwd, timeout=index.TIMEOUT)
+        if not done.ok:
+            raise SourceError(recipe.at("phases.before-source"), f"{what} {done.why}")
+
+    found = run_phase(recipe, "before-source", pinned or "", environ, run_one, place)
+    return replace(context, environ=found, prepared=True)
+
+
+def _placeholder(placeholder: Placeholder, job: Job, context: FetchContext) -> Fetched:
+    """The placeholder of the newest version that *job* allows. Raises `SourceError`."""
+    specifier = Requirement(job.requirement).specifier
+    versions = list(map(Version, placeholder.versions or filter(None, [pinned_version(job.requirement)])))
+    fitting = list(specifier.filter(versions, prereleases=True))
+    if not fitting:
+        hint = f"there are: {', '.join(map(str, sorted(versions)))}" if versions else "ask for NAME==VERSION"
+        raise SourceError(job.requirement, "its placeholder has no such version").with_hint(hint)
+    imports = placeholder.imports
+    if imports is None:
+        imports = (job.project.replace("-", "_"),)
+    path = make_placeholder(context.directory, job.project, max(fitting), placeholder.message, imports)
+    version = str(WheelName.parse(os.path.basename(path)).version)
+    archive = hashed_archive("wheel", path, "placeholder", version)
+    return unpack_source(archive, context.directory)
 
 
 def without_secrets(origin: str) -> str:
@@ -114,7 +158,9 @@ def _fetch_elsewhere(
         raise SourceError(
             requirement, "its recipe needs the version to find the source: ask for NAME==VERSION"
         )
-    environ = _source_environment(recipe, pinned, context.environ)
+    environ = dict(context.environ)
+    if not context.prepared:
+        environ = source_environment(recipe, pinned, environ)
     location = recipe.expanded(source.location, environ, pinned or "", f"source.{source.kind}")
     if source.kind == "url":
         return _fetch_url(location, recipe, context)
@@ -132,7 +178,7 @@ def _fetch_elsewhere(
     return hashed_archive("tree", archive, Path(os.path.abspath(directory)).as_uri())
 
 
-def _source_environment(recipe: Recipe, pinned: str | None, environ: Mapping[str, str]) -> dict[str, str]:
+def source_environment(recipe: Recipe, pinned: str | None, environ: Mapping[str, str]) -> dict[str, str]:
     """*environ* with the recipe's modules and variables.
 
     Variables that need what is not known yet (the version, compiler flags) are left out; if one of them is
@@ -168,7 +214,7 @@ def _fetch_url(url: str, recipe: Recipe, context: FetchContext) -> SourceArchive
         reason = getattr(error, "reason", error)
         text = reason_of(reason) if isinstance(reason, OSError) else str(reason)
         raise SourceError(redact(url), f"cannot be fetched: {text}") from error
-    version = index.version_in_filename(os.path.basename(unquote(parts.path)), recipe.name)
+    version = index.version_in_filename(os.path.basename(unquote(parts.path)), recipe.source_name)
     found = hashed_archive("sdist", archive, url, version)
     digest, wanted = f"has the sha256 {found.sha256}", recipe.source.sha256
     if not wanted:

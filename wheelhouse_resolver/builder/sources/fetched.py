@@ -24,12 +24,14 @@ class FetchContext:
     environ:       of all commands.
     wheels_config: the PIP_CONFIG_FILE to find pure-Python wheels with, if another: pip must not find those
                    that the site itself has built.
+    prepared:      whether *environ* has the recipe's modules and variables already.
     """
 
     directory: str
     log: str
     environ: Mapping[str, str]
     wheels_config: str = ""
+    prepared: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

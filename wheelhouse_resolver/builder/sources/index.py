@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 from packaging.requirements import Requirement
 from packaging.utils import InvalidSdistFilename, parse_sdist_filename
@@ -31,7 +32,8 @@ _SHIM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pip_shim")
 
 def fetch_from_index(recipe: Recipe, job: Job, context: FetchContext) -> SourceArchive:
     """The source distribution of *job*, or the pure-Python wheel that will do. Raises `SourceError`."""
-    pip = _Pip(job, context)
+    requirement = f"{recipe.source_name}{Requirement(job.requirement).specifier}"
+    pip = _Pip(replace(job, requirement=requirement, project=recipe.source_name), context)
     wheel = pip.fetch_pure_wheel() if recipe.takes_wheel else None
     return wheel if wheel is not None else pip.fetch_sdist()
 

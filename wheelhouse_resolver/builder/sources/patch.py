@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+import tomli_w
 
 from wheelhouse_resolver.builder.process.commands import run_logged
 from wheelhouse_resolver.builder.recipes.model import Patch, Recipe, Substitution
 from wheelhouse_resolver.builder.sources.fetched import Fetched, log_line
 from wheelhouse_resolver.builder.toolchain.flags import native_word, replace_native, rewrite
 from wheelhouse_resolver.errors import WheelhouseError
+from wheelhouse_resolver.utils.toml import parse_toml
 
 #: Begins each file's part of a patch.
 _HEADER = re.compile(r"^--- .*\n\+\+\+ .*\n", re.MULTILINE)
@@ -46,10 +51,26 @@ def prepare(fetched: Fetched, recipe: Recipe, *, log: str, environ: Mapping[str,
         count = _substitute(substitution, text, fetched.path, recipe.at(key))
         times = "once" if count == 1 else f"{count} times"
         log_line(log, f"replaced {substitution.pattern!r} {times} in {substitution.files}")
+    if recipe.extra_requires and recipe.isolation:
+        _ask_for_more(fetched.path, recipe.extra_requires)
+        log_line(log, f"added to what pyproject.toml requires: {', '.join(recipe.extra_requires)}")
     if recipe.march:
         word = native_word(environ.get("CFLAGS", ""))
         for path in replace_native(fetched.root, word):
             log_line(log, f"replaced the building node's own CPU flags by {word!r} in {path}")
+
+
+def _ask_for_more(path: str, requirements: Sequence[str]) -> None:
+    """Add *requirements* to those of the build (PEP 518) of the project in the directory *path*."""
+    file = Path(path, "pyproject.toml")
+    document: dict[str, Any] = {}
+    with suppress(FileNotFoundError):
+        document = dict(parse_toml(file.read_text(encoding="utf-8")))
+    # Without a table, or a backend in it, pip takes these (PEP 517).
+    own = dict(document.get("build-system", {"requires": ["setuptools"]}))
+    own["requires"] = [*own.get("requires", ()), *requirements]
+    own.setdefault("build-backend", "setuptools.build_meta:__legacy__")
+    file.write_text(tomli_w.dumps({**document, "build-system": own}), encoding="utf-8")
 
 
 def _apply(patch: Patch, where: str, path: str, log: str, environ: Mapping[str, str]) -> None:

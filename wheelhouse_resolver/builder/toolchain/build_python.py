@@ -32,7 +32,7 @@ def make_ready(python: str, requires: Sequence[str], environ: Mapping[str, str],
 
 def installed_to_build(recipe: Recipe) -> tuple[str, ...]:
     """What *recipe* has installed besides pip; with isolation nothing: pip takes what the source asks for."""
-    return () if recipe.isolation else recipe.build_requires
+    return () if recipe.isolation else (*recipe.build_requires, *recipe.extra_requires)
 
 
 def constraint_files(recipe: Recipe, directory: str) -> list[str]:
@@ -50,9 +50,3 @@ def pip_options(recipe: Recipe, environ: Mapping[str, str], version: str) -> lis
     isolation = [] if recipe.isolation else ["--no-build-isolation"]
     settings = recipe.settings(environ, version)
     return ["--no-deps", "--no-cache-dir", "--use-pep517", *isolation, *settings]
-
-
-def phase_commands(recipe: Recipe, phase: str) -> list[tuple[list[str], str]]:
-    """What *recipe* runs in that *phase*: commands, and what they are called. Each has a shell of its own."""
-    commands = dict(recipe.phases).get(phase, ())
-    return [(["bash", "-euo", "pipefail", "-c", each], f"{phase} command {each!r}") for each in commands]

@@ -9,18 +9,20 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from wheelhouse_resolver.builder.config import SlurmSettings, has_network, slurm_settings
+from wheelhouse_resolver.builder.config import SlurmSettings, has_network, site_pythons, slurm_settings
 from wheelhouse_resolver.builder.executors import local, slurm
 from wheelhouse_resolver.builder.executors.base import Executor
 from wheelhouse_resolver.builder.planning.graph import Graph, replayed
 from wheelhouse_resolver.builder.planning.model import Entry, Plan, PlanSettings
 from wheelhouse_resolver.builder.planning.planner import make_plan
+from wheelhouse_resolver.builder.planning.pythons import pythons_by_recipe, with_versions
 from wheelhouse_resolver.builder.process.commands import subreaper
 from wheelhouse_resolver.builder.process.memory import size_of
 from wheelhouse_resolver.builder.process.network import check_network_can_be_left
 from wheelhouse_resolver.builder.process.scratch import scratch_directory
 from wheelhouse_resolver.builder.publish import check_publishable, publish_built
 from wheelhouse_resolver.builder.records.job import BuildOptions
+from wheelhouse_resolver.builder.records.settings import LABEL, MODULE, REQUIREMENT, BuildSettings
 from wheelhouse_resolver.builder.resources import seconds_of
 from wheelhouse_resolver.builder.run import BuildOutcome, execute
 from wheelhouse_resolver.builder.toolchain.provenance import layer_warnings
@@ -104,6 +106,14 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
         help="builds at once (default: 1; with Slurm: 100 of each array)",
     )
     group.add_argument(
+        "--local-label", metavar="LABEL", help="append it to each version, whatever recipes and the site say"
+    )
+    options.add_repeated(
+        group,
+        ("--module", "NAME", "also load this module to build, instead of another version of it"),
+        ("--build-constraint", "REQUIREMENT", "a recipe's build-requires, instead of its own on the project"),
+    )
+    group.add_argument(
         "--timeout", type=options.seconds, metavar="SECONDS", help="how long one command of a build may take"
     )
     each = "each build, before recipe and site"
@@ -168,7 +178,7 @@ def run(args: argparse.Namespace) -> int:
         with subreaper(), scratch_directory(build.work) as scratch:
             if not build.network and args.executor == "local":
                 check_network_can_be_left()
-            how = _plan_settings(args, site, scratch, graph)
+            how = _plan_settings(args, site, asked, scratch, graph)
             if graph is None:
                 plan = make_plan(asked, how, build, say=progress.say)
             else:
@@ -243,13 +253,30 @@ def _build_options(args: argparse.Namespace, site: Site) -> BuildOptions:
         cores=args.cpus or 0,
         memory=args.mem or "",
         time=args.time or "",
+        given=_given(args),
+    )
+
+
+def _given(args: argparse.Namespace) -> BuildSettings:
+    """What the command line says to all recipes."""
+    for option, values, problem_of in (
+        ("--module", args.module, MODULE),
+        ("--build-constraint", args.build_constraint, REQUIREMENT),
+        ("--local-label", filter(None, [args.local_label]), LABEL),
+    ):
+        for problem in filter(None, map(problem_of, values)):
+            raise options.UsageError(f"{option}: {problem}")
+    return BuildSettings(
+        modules=tuple(args.module),
+        build_requires=tuple(args.build_constraint),
+        local_label=args.local_label,
     )
 
 
 def _plan_settings(
-    args: argparse.Namespace, site: Site, scratch: str, graph: Graph | None = None
+    args: argparse.Namespace, site: Site, asked: RequirementsFile, scratch: str, graph: Graph | None = None
 ) -> PlanSettings:
-    pythons, layer = args.python, args.layer
+    pythons, layer = args.python if args.python is not None else site_pythons(site), args.layer
     if graph is not None:
         paths = dict.fromkeys((node.python, node.python_path) for node in graph.builds.values())
         pythons = ",".join(path if os.access(path, os.X_OK) else version for version, path in paths) or None
@@ -266,9 +293,14 @@ def _plan_settings(
         archs = [arch.name if arch is not None else GENERIC for arch in found]
     if args.publish:
         check_publishable(site, host.layer, archs)
+    by_recipe: dict[str, tuple[str, ...]] = {}
+    if args.python is None and graph is None:
+        by_recipe = pythons_by_recipe(asked, targets, site, host.layer, archs[0])
+        targets = with_versions(targets, {each for own in by_recipe.values() for each in own})
     return PlanSettings(
         here=args.executor == "local",
         targets=tuple(targets),
+        pythons=by_recipe,
         archs=tuple(dict.fromkeys(archs)),
         layer=host.layer,
         scratch=scratch,
@@ -317,15 +349,27 @@ def _show_plan(plan: Plan, *, as_json: bool) -> None:
     for number, wave in enumerate(plan.waves, 1):
         print(f"wave {number}")
         for entry in wave:
-            recipe = printable(entry.recipe.path) if entry.recipe.path else "none"
-            said = "".join(f"; {printable(each)}" for each in (entry.problem, entry.note) if each)
-            print(f"  {printable(entry.label)} (recipe: {recipe}{said})")
+            said = [f"recipe: {entry.recipe.path or 'none'}", *_settled(entry), entry.problem, entry.note]
+            print(f"  {printable(entry.label)} ({'; '.join(printable(each) for each in said if each)})")
     for each in plan.satisfied:
         print(f"exists: {printable(each.requirement)}: {printable(each.path)}")
+
+
+def _settled(entry: Entry) -> list[str]:
+    """What the build has of the recipe, the site and the command line."""
+    recipe = entry.recipe
+    lists = (("modules", recipe.build_modules), ("build requirements", recipe.build_requires))
+    found = [f"{what}: {', '.join(values)}" for what, values in lists if values]
+    return [*found, *([f"local label: {recipe.edits.local_label}"] if recipe.edits.local_label else [])]
 
 
 def _plan_row(entry: Entry) -> dict[str, Any]:
     job = to_plain(entry.job)
     if job["source"] is not None:
         del job["source"]["path"]  # a temporary file
-    return {**job, "recipe": entry.recipe.path, **to_plain(entry, "problem", "note")}
+    settled = {
+        "modules": list(entry.recipe.build_modules),
+        "build_requires": list(entry.recipe.build_requires),
+        "local_label": entry.recipe.edits.local_label,
+    }
+    return {**job, "recipe": entry.recipe.path, **settled, **to_plain(entry, "problem", "note")}

@@ -12,6 +12,7 @@ from typing import TypeVar
 from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.cli.progress import progress
 from wheelhouse_resolver.errors import WheelhouseError, printable
+from wheelhouse_resolver.publishing.config import local_label
 from wheelhouse_resolver.publishing.destination import destination
 from wheelhouse_resolver.publishing.plan import PublishOptions
 from wheelhouse_resolver.publishing.publish import publish
@@ -79,8 +80,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--to", metavar="LAYER/ARCH", help="the directory, such as gentoo/avx2 or generic")
     where.add_argument("--layer", help="or its layer (`none` for the top-level generic directory)")
     where.add_argument("--arch", help="and its arch; generic when only --layer is given")
-    label_help = "append it to the version: 1.0 becomes 1.0+LABEL"
-    parser.add_argument("--local-label", default="", metavar="LABEL", help=label_help)
+    label_help = "append it to the version, 1.0 becomes 1.0+LABEL (default: the site's; '' for none)"
+    parser.add_argument("--local-label", metavar="LABEL", help=label_help)
     parser.add_argument(
         "--glibc-tag",
         dest="glibc",
@@ -114,6 +115,8 @@ def run(args: argparse.Namespace) -> int:
     site = options.site_of(args)
     directory = destination(site, args.to, args.layer, args.arch)
     given = {name: value for name, value in vars(args).items() if name in PublishOptions._fields}
+    if args.local_label is None:
+        given["local_label"] = local_label(site)
     how = PublishOptions(**given, restamp=not args.no_restamp)
     printer = PublishPrinter()
     with printer.interruptible():

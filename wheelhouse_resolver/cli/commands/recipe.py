@@ -11,8 +11,11 @@ from typing import Any
 import tomli_w
 from packaging.version import InvalidVersion, Version
 
+from wheelhouse_resolver.builder.config import site_settings
 from wheelhouse_resolver.builder.recipes import loader
+from wheelhouse_resolver.builder.recipes.defaults import completed
 from wheelhouse_resolver.builder.recipes.model import RecipeError, UnreadableRecipeError, pinned_version
+from wheelhouse_resolver.builder.records.settings import NOTHING
 from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.errors import InvalidRequirementError, SiteFileError, printable
 from wheelhouse_resolver.host.target_python import python_version
@@ -131,6 +134,7 @@ def _show(args: argparse.Namespace) -> int:
             print(f"{printable(name)}: no recipe: it is built without one", file=sys.stderr)
             continue
         applied = file.applied(wanted, f"{python.major}.{python.minor}", host.layer, arch)
+        applied = completed(applied, site_settings(site), NOTHING)
         found.append({"name": file.name, "path": file.path, "sha256": file.digest, "recipe": applied})
     if args.json:
         output.print_json(found)

@@ -25,6 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("--add-requires", "REQUIREMENT", "add a requirement"),
         ("--remove-requires", "NAME", "remove all requirements on a project"),
         ("--replace-requires", "REQUIREMENT", "replace all requirements on its project by this one"),
+        ("--rename-requires", "NAME=REQUIREMENT", "require another project in the place of this one"),
+        ("--narrow-requires", "REQUIREMENT", "require no other versions of its project than these"),
         ("--rpath", "DIR", "a directory that its libraries also look into, after their own (needs patchelf)"),
     )
     label_help = "append it to the version: 1.0 becomes 1.0+LABEL"
@@ -49,10 +51,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _pair(text: str) -> tuple[str, str]:
+    """What `NAME=REQUIREMENT` says."""
+    name, equals, requirement = text.partition("=")
+    if not equals:
+        raise options.UsageError(f"invalid --rename-requires {text!r}: give NAME=REQUIREMENT")
+    return name.strip(), requirement.strip()
+
+
 def run(args: argparse.Namespace) -> int:
     """Run `relabel`. Exit code 1 when a wheel could not be edited (the others are); 2 for an invalid edit."""
-    changes = {name: tuple(vars(args)[f"{name}_requires"]) for name in ("add", "remove", "replace")}
-    edits = Edits(**changes, local_label=args.local_label, tags=args.tags)
+    edits = Edits(
+        add=tuple(args.add_requires),
+        remove=tuple(args.remove_requires),
+        replace=tuple(args.replace_requires),
+        rename=tuple(_pair(each) for each in args.rename_requires),
+        narrow=tuple(args.narrow_requires),
+        local_label=args.local_label,
+        tags=args.tags,
+    )
     if edits == Edits() and not args.rpath:
         return _print(args)
     if problem := malformed(edits):

@@ -26,7 +26,7 @@ def narrowed(own: SpecifierSet, evidence: SpecifierSet) -> SpecifierSet:
             version = Version(each.version)
             if high is not None and version >= high:
                 raise ValueError(f"no version is {own} and {evidence}")
-            if low is not None and version <= low:
+            if low is not None and (version < low or (version == low and each.operator == ">=")):
                 continue
         elif each.operator in _ABOVE:
             version = Version(each.version)

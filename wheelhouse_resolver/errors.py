@@ -299,6 +299,16 @@ class OutputError(FileProblemError, OSError):
     _message = "cannot write {path}: {problem}"
 
 
+class MissingExtraError(WheelhouseError, ImportError):
+    """A library that only one of the project's extras brings along, and that is not there."""
+
+    _message = "{what} needs {library}, which is not installed"
+    _hint = "pip install 'wheelhouse-resolver[{extra}]'"
+    what: str
+    library: str
+    extra: str
+
+
 class MissingDirectoryError(FileProblemError, FileNotFoundError):
     """A directory that an option names and that is not there."""
 

@@ -64,8 +64,9 @@ class Wheelhouse(Tree):
         wanted: requirements, and patterns of project names (with `*`, `?` or `[...]`); none: everything.
         Raises `InvalidRequirementError`, `RequirementsFileError`, `PythonError`.
         """
-        from wheelhouse_resolver.selection.available import Scope, avail, wanted_of
+        from wheelhouse_resolver.selection.available import Scope, avail
         from wheelhouse_resolver.selection.requirements import RequirementsFile
+        from wheelhouse_resolver.selection.wanted import wanted_of
 
         return avail(self, host, wanted_of(_each(wanted), RequirementsFile()), scope or Scope())
 

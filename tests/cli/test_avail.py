@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import platform
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.cli.conftest import Cli
 from tests.factories import clean_environ, make_tree, make_wheel, run_cli
 from wheelhouse_resolver.selection.available import COLUMNS
 
+LINUX = f"linux_{platform.machine()}"
 HOST = ("--arch", "avx", "--layer", "gentoo", "--python", "3.11")
 
 
@@ -66,7 +68,8 @@ def test_the_first_line_is_what_pick_says(cli: Cli, root: Path) -> None:
 def test_options_and_what_they_show(
     arguments: tuple[str, ...], versions: list[str], cli: Cli, root: Path
 ) -> None:
-    outcome = cli("avail", "--root", root, *HOST, *arguments, "--columns", "version")
+    host = HOST[:4] if "--python" in arguments else HOST
+    outcome = cli("avail", "--root", root, *host, *arguments, "--columns", "version")
     assert outcome.out.splitlines() == (["version", *versions] if versions else [])
     assert outcome.code == (0 if versions else 1)
 
@@ -236,3 +239,103 @@ def test_a_broken_wheel_that_pip_would_choose_is_a_warning(cli: Cli, root: Path)
     warning, missing = outcome.err.splitlines()
     assert warning.startswith(f"warning: {broken}: pip would choose it and fail: invalid zip file")
     assert missing == "not available: demo"
+
+
+class TestSeveralHosts:
+    """Several Pythons and archs, as the site's own tools for this take them."""
+
+    @pytest.fixture
+    def root(self, tmp_path: Path) -> Path:
+        make_tree(
+            tmp_path / "tree",
+            {
+                "generic": [
+                    *(f"demo-1.0-cp{each}-cp{each}-{LINUX}.whl" for each in ("39", "310", "312")),
+                    f"demo-2.0-cp312-cp312-{LINUX}.whl",
+                    f"demo-3.0rc1-cp312-cp312-{LINUX}.whl",
+                    "pure-1.0-py3-none-any.whl",
+                ],
+                "gentoo/avx2": [f"demo-1.0-cp{each}-cp{each}-{LINUX}.whl" for each in ("39", "312")],
+                "gentoo/avx512": [f"demo-1.0-cp39-cp39-{LINUX}.whl"],
+            },
+        )
+        return tmp_path / "tree"
+
+    def rows(self, cli: Cli, root: Path, *arguments: str) -> list[str]:
+        columns = ("--columns", "name", "version", "python", "--columns=arch", "--format", "tsv")
+        outcome = cli("avail", *arguments, *columns, "--layer", "gentoo", "--root", root)
+        assert (outcome.code, outcome.err) == (0, "")
+        return [line.replace("\t", " ") for line in outcome.out.splitlines()[1:]]
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ("demo", "-p", "3.9", "3.10", "--arch", "avx"),
+            ("--python", "3.10", "--arch=avx", "--python=3.9", "demo"),
+            ("--python", "3.9", "3.10", "demo", "-a", "avx"),
+            ("--name", "demo", "--arch", "avx", "generic", "--python", "3.10", "3.9", "3.10"),
+            ("--arch", "avx", "demo", "-p", "3.9", "3.10"),
+        ],
+        ids=str,
+    )
+    def test_however_they_are_given_the_older_python_is_first(
+        self, arguments: tuple[str, ...], cli: Cli, root: Path
+    ) -> None:
+        assert self.rows(cli, root, *arguments) == ["demo 1.0 cp39 generic", "demo 1.0 cp310 generic"]
+
+    def test_each_gets_its_newest_version(self, cli: Cli, root: Path) -> None:
+        assert self.rows(cli, root, "--arch", "avx512", "avx2", "demo", "-p", "3.12", "3.9", "pure") == [
+            "demo 2.0 cp312 generic",
+            "demo 1.0 cp39 avx512",
+            "demo 1.0 cp39 avx2",
+            "demo 1.0 cp39 generic",
+            "pure 1.0 py3 generic",
+        ]
+
+    @pytest.mark.parametrize(
+        ("arguments", "versions"),
+        [
+            (("demo", "-v", "1.*"), ["1.0", "1.0"]),
+            (("-v", ">=2", "de*"), ["3.0rc1", "2.0"]),
+            (("--version", "1.0"), ["1.0", "1.0", "1.0"]),
+            (("de*", "-v1.0"), ["1.0", "1.0"]),
+            (("-vv", "pure"), ["1.0"]),
+            (("-v", "pure"), ["1.0"]),
+            (("--all", "demo", "pure"), ["3.0rc1", "2.0", *["1.0"] * 7]),
+        ],
+        ids=str,
+    )
+    def test_versions_and_all(
+        self, arguments: tuple[str, ...], versions: list[str], cli: Cli, root: Path
+    ) -> None:
+        host = ("--arch", "avx2", "--layer", "gentoo", "--python", "3.12", "--root", root)
+        outcome = cli("avail", *arguments, "--columns", "version", *host)
+        assert (outcome.code, outcome.out.splitlines()) == (0, ["version", *versions])
+        assert bool(outcome.err) == (arguments[0] in ("-v", "-vv") and "pure" in arguments)
+
+    def test_versions_of_nothing_are_refused(self, cli: Cli, root: Path, tmp_path: Path) -> None:
+        (tmp_path / "r.txt").write_text("demo\n")
+        error = cli("avail", "-r", tmp_path / "r.txt", "--version", "1.0", "--root", root, *HOST).error
+        assert error.startswith("error: --version is for what is named on the command line")
+
+    def test_who_lacks_what(self, cli: Cli, root: Path) -> None:
+        arguments = (
+            "demo==2.0",
+            "zz",
+            "demo",
+            "--python",
+            "3.12",
+            "3.9",
+            "--arch",
+            "generic",
+            "--layer",
+            "none",
+        )
+        outcome = cli("avail", *arguments, "--columns", "name", "--root", root)
+        assert (outcome.code, outcome.out.splitlines()) == (1, ["name", *["demo"] * 2])
+        missing = ["not available: demo==2.0 (for Python 3.9, arch generic)", "not available: zz"]
+        assert outcome.err.splitlines() == missing
+        only = cli("avail", *arguments, "--not-available-only", "--json", "--root", root)
+        rows = [(row["name"], row["wanted"], row["python"], row["arch"]) for row in json.loads(only.out)]
+        assert rows == [("demo", "==2.0", "3.9", "generic"), ("zz", "any", None, None)]
+        assert (only.code, only.err) == (1, "")

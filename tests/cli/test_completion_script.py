@@ -168,6 +168,11 @@ def test_columns(complete: Complete) -> None:
     assert complete("avail --columns pl") == ["platform"]
 
 
+def test_formats(complete: Complete) -> None:
+    assert complete("avail --format ma") == ["markdown"]
+    assert complete("avail --format me") == ["mediawiki"]
+
+
 @pytest.mark.parametrize("broken", ["no wheelhouse", "bad site file", "bad arch"])
 def test_without_a_site_nothing_is_offered_and_nothing_is_said(
     broken: str, complete: Complete, environ: dict[str, str], tmp_path: Path

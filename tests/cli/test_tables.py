@@ -20,15 +20,20 @@ from hypothesis import strategies as st
 
 from tests.factories import clean_environ, make_tree
 from wheelhouse_resolver.cli.tables import (
+    FORMATS,
     Table,
     TableStyle,
     add_table_options,
+    all_formats,
     csv_table,
     html_table,
     markdown_table,
+    print_table,
     style_of,
+    tabulated,
     text_table,
 )
+from wheelhouse_resolver.errors import MissingExtraError
 
 COLUMNS = ("name", "version")
 ROWS = [("numpy", "1.26.4"), ("a", ""), ("scipy-stubs", "1")]
@@ -204,6 +209,11 @@ class TestOptions:
         assert self.parsed() == ("table", None)
         assert self.parsed("--json") == self.parsed("--format", "json") == ("json", None)
         assert self.parsed("--columns", "version, name") == ("table", ("version", "name"))
+        assert self.parsed("--columns", "version", "name")[1] == ("version", "name")
+        assert self.parsed("--columns", "version", "--columns", "name,version")[1] == (
+            *("version", "name", "version"),
+        )
+        assert self.parsed("--format", "mediawiki")[0] == "mediawiki"
 
     @pytest.mark.parametrize("text", ["", "name,", "Name", "name version", "name,bogus"])
     def test_an_unknown_column_names_those_that_there_are(
@@ -213,6 +223,46 @@ class TestOptions:
             self.parsed("--columns", text)
         assert "unknown column" in (error := capsys.readouterr().err)
         assert "there are name, version" in error
+
+
+class TestTabulate:
+    @pytest.mark.parametrize(
+        ("form", "line"),
+        [
+            ("mediawiki", "| a      || 1.10      || x&#124;y &#123;&#123;b&#125;&#125;"),
+            ("rst", "a       1.10       x|y {{b}}"),
+            ("tsv", "a\t1.10\tx|y {{b}}"),
+            ("pipe", "| a      | 1.10      | x\\|y {{b}} |"),
+            ("latex", r" a      & 1.10      & x|y \{\{b\}\} \\"),
+            ("psql", "| a      | 1.10      | x|y {{b}} |"),
+        ],
+    )
+    def test_the_cells_are_texts(self, form: str, line: str) -> None:
+        text = tabulated(
+            Table(("name", "version", "path"), [("a", "1.10", "x|y {{b}}"), ("bc", "", "")]), form
+        )
+        assert line in text.split("\n")
+
+    @pytest.mark.parametrize("form", sorted({*all_formats()} - {*FORMATS}))
+    def test_whatever_is_in_a_cell_it_has_one_line(self, form: str) -> None:
+        plain, hostile = (
+            tabulated(Table(COLUMNS, [(text, "1")], title=HOSTILE), form) for text in ("x" * 9, HOSTILE)
+        )
+        assert hostile.count("\n") == plain.count("\n")
+        assert all(line.replace("\t", "").isprintable() for line in hostile.split("\n"))
+
+    def test_without_rows_there_is_a_header(self, capsys: pytest.CaptureFixture[str]) -> None:
+        print_table(Table(COLUMNS, []), "tsv", lambda: ())
+        assert capsys.readouterr().out == "name\tversion\n"
+
+    def test_where_it_is_not_installed_the_extra_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "tabulate", None)
+        parser = ArgumentParser()
+        add_table_options(parser, COLUMNS)
+        assert parser.parse_args(["--format", "csv"]).format == "csv"
+        with pytest.raises(MissingExtraError, match="this format needs tabulate") as caught:
+            parser.parse_args(["--format", "rst"])
+        assert caught.value.hint == "pip install 'wheelhouse-resolver[tables]'"
 
 
 def test_what_is_no_terminal_has_no_width_and_no_colours() -> None:

@@ -25,10 +25,10 @@ from wheelhouse_resolver.selection.available import (
     avail,
     condensed,
     texts_of,
-    wanted_of,
 )
 from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
 from wheelhouse_resolver.selection.requirements_file import read_requirements
+from wheelhouse_resolver.selection.wanted import wanted_of
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.urls import file_url
 from wheelhouse_resolver.wheelhouse import Wheelhouse
@@ -347,10 +347,34 @@ class TestValues:
         assert texts_of([row], told) == [("", "", "none")]
 
 
-@pytest.mark.parametrize("text", ["py*>=1", "py*==1.*", "py* ", "py*;", "py*[x]@y"])
-def test_a_pattern_has_no_versions(text: str) -> None:
-    with pytest.raises(InvalidRequirementError, match="pattern"):
+@pytest.mark.parametrize("text", ["py*;", "py*[x]@y", "py* x", "py*;os_name", "py*==x", "py*>=1.*"])
+def test_a_pattern_has_versions_and_nothing_else(text: str) -> None:
+    with pytest.raises(InvalidRequirementError, match=r"invalid specifier|pattern"):
         wanted_of([text], RequirementsFile())
+
+
+@pytest.mark.parametrize(
+    ("texts", "versions", "found"),
+    [
+        (["*emo*==1.0"], "", ["1.0+site"]),
+        (["d*<2,!=1.0"], "", ["0.9"]),
+        (["[!a]emo >= 1.0.dev0, < 2"], "", ["1.0+site"]),
+        (["demo*==2.0rc1"], "", ["2.0rc1"]),
+        (["de* ~=0.9", "*mo==0.9"], "", ["0.9"]),
+        (["d*==0.9", "demo==1.0"], "", ["1.0+site", "0.9"]),
+        (["demo", "d*"], "0.*", ["0.9"]),
+        (["demo<2"], ">=1", ["1.0+site"]),
+        (["demo<1"], ">=1", []),
+    ],
+    ids=str,
+)
+def test_versions_of_patterns_and_of_all_that_is_asked_for(
+    texts: list[str], versions: str, found: list[str], tmp_path: Path
+) -> None:
+    names = [f"demo-{each}-py3-none-any" for each in ("0.9", "1.0", "1.0+site", "2.0rc1")]
+    site = put(tmp_path, generic=" ".join(names))
+    rows = avail(Wheelhouse(site), HOST, wanted_of(texts, RequirementsFile(), versions), Scope()).rows
+    assert [str(row.wheels[0].version) for row in rows] == found
 
 
 @pytest.mark.parametrize("text", ["demo==1.*", "demo[fast]", "demo !=1.*", "demo; extra == '*'"])

@@ -19,8 +19,9 @@ from tests.resolution import lock
 from wheelhouse_resolver.explain.answer import Verdict
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.installers.pip_config import pip_config
-from wheelhouse_resolver.selection.available import Scope, avail, wanted_of
+from wheelhouse_resolver.selection.available import Scope, avail
 from wheelhouse_resolver.selection.requirements import RequirementsFile
+from wheelhouse_resolver.selection.wanted import wanted_of
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.urls import file_url
 from wheelhouse_resolver.wheelhouse import Wheelhouse

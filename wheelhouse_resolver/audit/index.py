@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -12,7 +13,7 @@ from wheelhouse_resolver.site.index_table import index_table
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.static_index.conflicts import Conflict, conflicts
 from wheelhouse_resolver.static_index.location import PAGE, Location, classes
-from wheelhouse_resolver.static_index.page_files import PageFile
+from wheelhouse_resolver.static_index.page_files import PageFile, links_in
 from wheelhouse_resolver.static_index.pages import IndexedFile, page_entries
 from wheelhouse_resolver.static_index.reading import indexed
 from wheelhouse_resolver.tree.candidate import Installable
@@ -48,6 +49,7 @@ def _pages(state: IndexState, place: Location, names: Sequence[str], fix: str) -
                 message = "a page that is missing, or not as it was written"
                 yield Finding(FindingKind.INDEX_PAGE, message, (place.page(name, page.project),), fix)
     for name in names:
+        yield from _linked(place, name, known[name], fix)
         if "" not in known[name]:
             message = f"the hosts of class {name} have no pages"
             yield Finding(FindingKind.INDEX_PAGE, message, (place.page(name),), fix)
@@ -57,9 +59,20 @@ def _pages(state: IndexState, place: Location, names: Sequence[str], fix: str) -
         except OSError:
             continue
         for other in sorted({*there} - known[name] - {PAGE}):
-            if os.path.isfile(page_file := place.page(name, other)):
+            page_file = place.page(name, other)
+            if os.path.isfile(page_file) and not os.path.islink(os.path.dirname(page_file)):
                 message = "a page of a project that the wheelhouse does not have"
                 yield Finding(FindingKind.INDEX_PAGE, message, (page_file,), fix)
+
+
+def _linked(place: Location, name: str, known: set[str], fix: str) -> Iterator[Finding]:
+    """Links in the place of the directory of a class, or of a project that has a page or seems to."""
+    above = os.path.join(place.path, name)
+    links = [above] if os.path.islink(above) else [os.path.join(above, each) for each in links_in(above)]
+    for link in sorted(links):
+        if link == above or os.path.basename(link) in known or os.path.isfile(os.path.join(link, PAGE)):
+            message = "a link in the place of a directory of pages: they are what is there, not as written"
+            yield Finding(FindingKind.INDEX_PAGE, message, (link,), f"rm {shlex.quote(link)} && {fix}")
 
 
 def _links(site: Site, state: IndexState, fix: str) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SHELLS = ("bash", "zsh", "fish")
 
 #: What `listed` knows.
-LISTS = ("archs", "columns", "directories", "layers", "projects")
+LISTS = ("archs", "columns", "directories", "formats", "layers", "projects")
 
 #: What completes an argument, by its destination, or by its placeholder if it has one: a list, or files.
 _BY_NAME = {
@@ -28,6 +28,7 @@ _BY_NAME = {
     "layer": "layers",
     "LAYER/ARCH": "directories",
     "NAME,...": "columns",
+    "FORMAT": "formats",
     "REQUIREMENT": "projects",
     "PATTERN|REQUIREMENT": "projects",
     "PROJECT": "projects",
@@ -100,6 +101,10 @@ def listed(what: str, site: Site) -> list[str]:
         from wheelhouse_resolver.selection.available import COLUMNS
 
         return [*COLUMNS]
+    if what == "formats":
+        from wheelhouse_resolver.cli.tables import all_formats
+
+        return all_formats()
     if what == "directories":
         return [directory.label for directory in site.directories()]
     from wheelhouse_resolver.host.detect import detect_for_search

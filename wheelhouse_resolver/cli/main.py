@@ -110,7 +110,7 @@ def build_parser(command: str | None = None, *, width: int | None = None) -> arg
             subparser.add_argument(
                 "-v",
                 "--verbose",
-                action="count",
+                action=getattr(module, "VERBOSE", "count"),
                 default=0,
                 help="report on stderr what decided; -vv: also what was looked at",
             )

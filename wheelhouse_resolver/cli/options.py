@@ -49,12 +49,12 @@ def _add_site(parser: argparse.ArgumentParser) -> None:
 
 
 #: The Python that answers are for.
-_IN_USE = (
+IN_USE = (
     "the active environment's, else EBROOTPYTHON's, else the first on PATH but the program's own, else that"
 )
 
 
-def _add_host(parser: argparse.ArgumentParser, *, by_default: str = _IN_USE) -> None:
+def _add_host(parser: argparse.ArgumentParser, *, by_default: str = IN_USE) -> None:
     group = parser.add_argument_group("the host")
     arch = "the CPU level, instead of the detected one; else WHEELHOUSE_ARCH, else RSNT_ARCH"
     layer = "the layer, instead of the detected one (`none` for none); else WHEELHOUSE_LAYER"

@@ -15,9 +15,15 @@ from itertools import chain, repeat
 from typing import Any, NamedTuple, TextIO
 
 from wheelhouse_resolver.cli import output
-from wheelhouse_resolver.errors import printable
+from wheelhouse_resolver.cli.several import Several
+from wheelhouse_resolver.errors import MissingExtraError, printable
+from wheelhouse_resolver.utils.text import suggest_name
 
+#: The forms that are made here; more are by `tabulate`, where that is installed.
 FORMATS = ("table", "json", "csv", "markdown", "html")
+
+#: Of those, the ones whose cells end at a bar.
+_BARRED = ("asciidoc", "github", "jira", "moinmoin", "orgtbl", "pipe", "textile", "youtrack")
 
 _BOLD, _DIM, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 
@@ -29,6 +35,9 @@ _LAST = ("name", "version")
 
 #: What would begin something else in Markdown, or end the cell.
 _MARKDOWN = re.compile(r"([\\`*\[\]<>|&~])")
+
+#: What would be markup in MediaWiki, or end the cell.
+_WIKI = {ord(char): f"&#{ord(char)};" for char in "&<>|[]{}'~"}
 
 #: What begins a formula in spreadsheets; an apostrophe before it makes it a text.
 _FORMULA = ("=", "+", "-", "@")
@@ -99,21 +108,23 @@ def add_table_options(
     *piped*: one more format, which is the default where standard output is no terminal (`format_of` decides).
     """
 
-    def chosen(text: str) -> tuple[str, ...]:
-        names = tuple(name.strip() for name in text.split(","))
-        for name in names:
+    def chosen(text: str) -> Sequence[str]:
+        for name in _names(text):
             if name not in columns:
                 raise argparse.ArgumentTypeError(f"unknown column {name!r}: there are {', '.join(columns)}")
-        return names
+        return _names(text)
 
     group = parser.add_argument_group("the output")
     form = group.add_mutually_exclusive_group()
+    own = (*FORMATS, *([piped] if piped else []))
     usual = f"table on a terminal, else {piped}" if piped else "table"
     form.add_argument(
         "--format",
-        choices=(*FORMATS, *([piped] if piped else [])),
+        type=lambda text: text if text in own else _form(text),
         default=None if piped else "table",
-        help=f"how to show it (default: {usual})",
+        metavar="FORMAT",
+        help=f"how to show it: {', '.join(own)} (default: {usual}); or one of tabulate's formats, such as "
+        "mediawiki, latex, rst and tsv",
     )
     form.add_argument(
         "--json", dest="format", action="store_const", const="json", help="print JSON, for programs"
@@ -121,9 +132,35 @@ def add_table_options(
     group.add_argument(
         "--columns",
         metavar="NAME,...",
-        type=chosen,
-        help=f"these columns only, in this order, of: {', '.join(columns)}",
+        action=Several,
+        follows=lambda text: {*_names(text)} <= {*columns},
+        parse=chosen,
+        help=f"these columns only, in this order, with blanks or commas between: {', '.join(columns)}",
     )
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]
+
+
+def _form(text: str) -> str:
+    """One of `FORMATS`, or of tabulate's. Raises `ArgumentTypeError`, `MissingExtraError`."""
+    if text not in FORMATS and text not in (known := all_formats()):
+        raise argparse.ArgumentTypeError(suggest_name("format", text, known))
+    return text
+
+
+def all_formats() -> list[str]:
+    """All forms of tables. Raises `MissingExtraError`."""
+    return [*FORMATS, *(each for each in _tabulate().tabulate_formats if each not in FORMATS)]
+
+
+def _tabulate() -> Any:
+    try:
+        import tabulate
+    except ImportError as error:
+        raise MissingExtraError("this format", "tabulate", "tables") from error
+    return tabulate
 
 
 def format_of(args: argparse.Namespace, piped: str) -> str:
@@ -141,7 +178,8 @@ def print_table(table: Table, form: str, records: Callable[[], Iterable[Mapping[
             return
         text = text_table(table, style_of(sys.stdout, os.environ))
     else:
-        text = {"csv": csv_table, "markdown": markdown_table, "html": html_table}[form](table)
+        own = {"csv": csv_table, "markdown": markdown_table, "html": html_table}
+        text = own[form](table) if form in own else tabulated(table, form)
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     if not text.isascii():  # the name of a wheel may have letters that the locale has not
         text = text.encode(encoding, "backslashreplace").decode(encoding)
@@ -232,6 +270,18 @@ def markdown_table(table: Table) -> str:
     header, *rows = table.lines()
     cells = [[_MARKDOWN.sub(r"\\\1", cell) for cell in row] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *cells])
+
+
+def tabulated(table: Table, form: str) -> str:
+    """*table* in a format of `tabulate`, in which no cell is a number: 1.10 is not 1.1."""
+    header, *rows = table.lines()
+    if form in _BARRED:
+        rows = [[_MARKDOWN.sub(r"\\\1", cell) for cell in row] for row in rows]
+    elif form == "mediawiki":
+        rows = [[cell.translate(_WIKI) for cell in row] for row in rows]
+    # In tab-separated values, blanks that align columns would be part of the values.
+    align = {"stralign": None} if form == "tsv" else {}
+    return str(_tabulate().tabulate(rows, header, tablefmt=form, disable_numparse=True, **align))
 
 
 def html_table(table: Table) -> str:

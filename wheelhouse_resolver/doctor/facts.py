@@ -59,6 +59,18 @@ class DirectoryState(NamedTuple):
     wheels: int = 0
 
 
+class StaticIndexState(NamedTuple):
+    """The static index that the site file names.
+
+    exists: whether there is one that can be read.
+    stale:  the labels of the directories in which files came or went since it was written.
+    """
+
+    path: str
+    exists: bool = True
+    stale: tuple[str, ...] = ()
+
+
 class Tie(NamedTuple):
     """A version that is in several directories (labels) of the search path, with a stamp missing or stale."""
 
@@ -227,6 +239,7 @@ class EnvironmentFacts:
     unknown_overrides: tuple[UnknownOverride, ...] = ()
     directories: tuple[DirectoryState, ...] = ()
     ties: tuple[Tie, ...] = ()
+    static_index: StaticIndexState | None = None
     python: PythonFacts | None = None
     target_problem: str = ""
     other_python: str | None = None
@@ -293,6 +306,7 @@ class EnvironmentFacts:
                 {**to_plain(each.directory), **to_plain(each, "exists", "problem", "wheels")}
                 for each in self.searched
             ],
+            "static_index": to_plain(self.static_index),
             "unstamped_ties": {"count": len(self.ties), "examples": [[*each] for each in self.ties[:5]]},
             "pip": to_plain(
                 self.pip,

@@ -20,9 +20,13 @@ class WrongMachineError(InvalidWheelError):
     _message = "{path}: {findings:; }"
 
 
-class IndexNotUpdatedError(PublishError):
-    """The pages of the site's static index could not be written. The wheels are published all the same."""
+class AfterwardsError(PublishError):
+    """What comes after publishing failed. The wheels are published all the same."""
 
 
-class AfterHookError(PublishError):
-    """The site's `[publish] after` command failed. The wheels are published all the same."""
+class IndexNotUpdatedError(AfterwardsError):
+    """The pages of the site's static index could not be written."""
+
+
+class AfterHookError(AfterwardsError):
+    """The site's `[publish] after` command failed."""

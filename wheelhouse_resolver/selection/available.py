@@ -11,9 +11,7 @@ for something: for every project that is asked for by name, and for those that p
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
 from functools import cache, lru_cache
 from itertools import chain, groupby
 from operator import attrgetter
@@ -21,16 +19,16 @@ from typing import Any, NamedTuple
 
 from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag
-from packaging.utils import NormalizedName, canonicalize_name
+from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from wheelhouse_resolver.errors import InvalidRequirementError
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.selection.builds import TriedBuilds, try_builds
 from wheelhouse_resolver.selection.pick import linked_elsewhere
 from wheelhouse_resolver.selection.policy import Policy, builds_by_version, split_by_links
-from wheelhouse_resolver.selection.requirements import RequirementsFile, parse_requirement
+from wheelhouse_resolver.selection.requirements import RequirementsFile
 from wheelhouse_resolver.selection.together import together, trouble
+from wheelhouse_resolver.selection.wanted import Wanted
 from wheelhouse_resolver.site.layout import NO_LAYER, Directory
 from wheelhouse_resolver.tree.candidate import Candidate, Installable, SourceArchive
 from wheelhouse_resolver.tree.catalogue import Catalogue
@@ -41,20 +39,6 @@ from wheelhouse_resolver.wheelfile.placeholder import placeholder_note
 
 #: Of as many projects that patterns match, METADATA is read.
 CHECKED = 50
-
-#: What begins like this is a pattern: no requirement has one of these in its name (PEP 508), where brackets
-#: can only follow it, for extras.
-_PATTERN = re.compile(r"\[|[^<>=!~;@(\s]*([*?]|\][\w.-])")
-
-
-class Wanted(NamedTuple):
-    """What is asked for: nothing in particular means everything.
-
-    patterns: globs of normalised project names. files: requirements, constraints and `--pre`.
-    """
-
-    patterns: tuple[str, ...] = ()
-    files: RequirementsFile = RequirementsFile()
 
 
 class Scope(NamedTuple):
@@ -116,6 +100,7 @@ class Row(NamedTuple):
     condensed: whether the row stands for all wheels of a version.
     close:     of what is not available: close names of projects, when there is no such project.
     problem:   of what is not available: that no version will do, or which lines of files want it; or empty.
+    lacking:   of what is available to other hosts that are asked about: the Python and arch without it.
     """
 
     name: str
@@ -124,6 +109,7 @@ class Row(NamedTuple):
     condensed: bool = False
     close: tuple[str, ...] = ()
     problem: str = ""
+    lacking: tuple[str, str] | None = None
 
     def value(self, column: str) -> Any:
         """What the row says in that column of `COLUMNS`: text, a number, None; condensed: a list of them."""
@@ -133,6 +119,8 @@ class Row(NamedTuple):
             return "available" if self.wheels else "not available"
         if column == "wanted":
             return None if self.wheels else self.wanted or "any"
+        if self.lacking and column in ("python", "arch"):
+            return self.lacking[column == "arch"]
         values = list(
             dict.fromkeys(
                 (_OF_SOURCE if isinstance(each, SourceArchive) else _OF_WHEEL)[column](each)
@@ -190,24 +178,6 @@ class Listing(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
-def wanted_of(texts: Iterable[str], files: RequirementsFile) -> Wanted:
-    """What the *texts* ask for, patterns and requirements, together with *files*.
-
-    A text with a `*`, `?` or `[...]` in its name is a pattern (behind it, brackets are for extras).
-    Raises `InvalidRequirementError`.
-    """
-    patterns = []
-    requirements = []
-    for text in texts:
-        if not _PATTERN.match(text):
-            requirements.append(parse_requirement(text))
-        elif re.search(r"[<>=~;@(\s]", text):
-            raise InvalidRequirementError(text, "a pattern is one of names alone, without versions or blanks")
-        else:
-            patterns.append(text)
-    return Wanted(tuple(patterns), RequirementsFile(requirements=tuple(requirements)).merge(files))
-
-
 def avail(wheelhouse: Tree, host: Host, wanted: Wanted, scope: Scope) -> Listing:
     """What *wheelhouse* has of what is *wanted*, as far as *host* can install it and *scope* goes.
 
@@ -237,26 +207,28 @@ def avail(wheelhouse: Tree, host: Host, wanted: Wanted, scope: Scope) -> Listing
 
     selector = _Selector(catalogue, policy, scope)
     found: dict[NormalizedName, list[Installable]] = {}
-    matches = {
-        each: [name for name in catalogue.projects if fnmatchcase(name, pattern)]
-        for each in wanted.patterns
-        for pattern in (canonicalize_name(each),)
-    }
-    matched = catalogue.projects if all_of_them else [*dict.fromkeys(chain(*matches.values()))]
-    checked = not all_of_them and len(matched) <= CHECKED
-    for name in matched:
-        found[name] = selector.shown(name, SpecifierSet(), checked or name in named)
-    unmatched = [each for each, names in matches.items() if not any(found[name] for name in names)]
+
+    def add(name: NormalizedName, specifier: SpecifierSet, checked: bool) -> bool:
+        shown = selector.shown(name, specifier, checked)
+        before = found.get(name)
+        found[name] = selector.in_order({*before, *shown}) if before else shown
+        return bool(shown)
+
+    matches = [(each, each.among(catalogue.projects)) for each in wanted.patterns]
+    checked = len({*chain.from_iterable(names for _, names in matches)}) <= CHECKED
+    if all_of_them:
+        found = {name: selector.shown(name, SpecifierSet(), False) for name in catalogue.projects}
+    unmatched = []
+    for pattern, names in matches:
+        shown = [add(name, pattern.specifier, checked or name in named) for name in names]
+        unmatched += [] if any(shown) else [pattern.text]
     missing = []
     for each in requirements:
-        shown = selector.shown(each.name, each.specifier, True)
-        if not shown:
+        if not add(each.name, each.specifier, True):
             known = full().files(each.name)
             close = () if known else tuple(full().close_to(each.name))
             row = Row(each.name, wanted=str(each.specifier), close=close, problem=trouble(each))
             missing.append(row)
-        before = found.get(each.name)
-        found[each.name] = selector.in_order({*before, *shown}) if before else shown
     return Listing(
         rows=tuple([Row(name, (wheel,)) for name in sorted(found) for wheel in found[name]]),
         missing=tuple(sorted(missing)),

@@ -106,7 +106,7 @@ def check_same_tree(site: Site, place: Location, way: str) -> None:
 
 
 def check_no_links(place: Location, names: Iterable[str]) -> None:
-    """Raise `OutputError` if the directory of a class of these *names* is a link."""
+    """Raise `OutputError` if one of these *names* in it, such as that of a class, is a link."""
     for name in names:
         path = os.path.join(place.path, name)
         if os.path.islink(path):

@@ -6,11 +6,11 @@ import itertools
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from wheelhouse_resolver.static_index.location import PAGE, Location
+from wheelhouse_resolver.static_index.location import PAGE, Location, check_no_links
 from wheelhouse_resolver.utils.drafts import NO_LINKS
 from wheelhouse_resolver.utils.filesystem import open_regular, share
 
@@ -49,7 +49,7 @@ class PageFile(NamedTuple):
 class PageWriter:
     """Writes the pages of the index at *place*. *written*, *removed*: how many names of pages, so far.
 
-    Its methods raise `OSError`.
+    It writes and removes nothing by way of a link. Its methods raise `OSError`, `OutputError` among them.
     """
 
     def __init__(self, place: Location) -> None:
@@ -61,6 +61,7 @@ class PageWriter:
 
     def write(self, project: str, texts: Mapping[str, str]) -> list[PageFile]:
         """Make *texts*, by class, the pages of *project*; the files that they are in. No other is touched."""
+        check_no_links(self._place, (os.path.join(name, project) for name in texts if project))
         by_text: defaultdict[str, list[str]] = defaultdict(list)
         for name, text in texts.items():
             by_text[text].append(name)
@@ -78,6 +79,8 @@ class PageWriter:
         """Remove the pages of *project* for the classes of these *names*, and their directories."""
         for name in names:
             page = self._place.page(name, project)
+            if project and os.path.islink(os.path.dirname(page)):
+                continue  # what it leads to is not ours
             try:
                 os.unlink(page)
                 self.removed += 1
@@ -91,8 +94,11 @@ class PageWriter:
         with suppress(FileNotFoundError, NotADirectoryError):
             there = os.listdir(os.path.join(self._place.path, name))
             for other in sorted({*there} - {*projects, PAGE}):
-                if not os.path.islink(os.path.join(self._place.path, name, other)):
-                    self.remove(other, [name])
+                self.remove(other, [name])
+
+    def linked(self, names: Iterable[str]) -> set[str]:
+        """The names of the links among the directories of projects, for the classes of these *names*."""
+        return {link for name in names for link in links_in(os.path.join(self._place.path, name))}
 
     def _write(self, project: str, names: Sequence[str], content: bytes) -> None:
         paths = [self._place.page(name, project) for name in names]
@@ -126,6 +132,15 @@ class PageWriter:
             self._made += 1
             if self._made <= _FEW:
                 os.fsync(file.fileno())
+
+
+def links_in(directory: str) -> list[str]:
+    """The names of the links in *directory*, if it is there."""
+    try:
+        with os.scandir(directory) as entries:
+            return [each.name for each in entries if each.is_symlink()]
+    except OSError:
+        return []
 
 
 def _host() -> str:

@@ -15,6 +15,8 @@ from wheelhouse_resolver.site.layout import Directory
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.static_index import sidecars
 from wheelhouse_resolver.static_index.location import (
+    DRAFTS,
+    LOCK_NAME,
     Location,
     check_no_links,
     check_same_tree,
@@ -72,7 +74,7 @@ def running(
     """A run for the index of *site* in *output*, for which other writers wait. Raises `OutputError`."""
     listing.check_root(site)
     place, observer = location(site, output), observer or IndexObserver()
-    check_no_links(place, classes(site))  # before anything is made
+    check_no_links(place, [DRAFTS, LOCK_NAME, *classes(site)])  # before anything is made
     with place.held(observer.waiting):
         run = None
         try:
@@ -127,7 +129,8 @@ class IndexRun:
             for label, directory in self._directories.items():
                 due |= {each for name in state.known(label) if (each := project_of(name, directory))}
         due |= self._read_all(todo, due)
-        due |= {page.project for page in state.pages() if not page.is_there(self._place)}
+        linked = self._pages.linked(self._classes)
+        due |= {e.project for e in state.pages() if e.project in linked or not e.is_there(self._place)}
         if self._options.metadata:
             due |= self._without_sidecar(names)
         self._write(due, without, everywhere=True)

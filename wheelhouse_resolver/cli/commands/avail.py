@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 
-from wheelhouse_resolver.cli import options, output
+from wheelhouse_resolver.cli import options, output, several
 from wheelhouse_resolver.cli.tables import Table, add_table_options, print_table
 from wheelhouse_resolver.errors import printable
 from wheelhouse_resolver.selection import available
 from wheelhouse_resolver.selection.available import COLUMNS, Listing
+from wheelhouse_resolver.selection.several_hosts import avail_for_any
+from wheelhouse_resolver.selection.wanted import wanted_of
 from wheelhouse_resolver.tree.reader import Tree
+
+#: What `-v` is here.
+VERBOSE = several.VerboseOrVersion
 
 #: What a narrow terminal goes without, the first first, unless the columns were chosen.
 _DROPPABLE = ("platform", "abi", "build", "python", "layer")
@@ -25,15 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "named. The first line of a project is what pip would install. For what is asked for by name, and\n"
         f"for patterns that match at most {available.CHECKED} projects, METADATA is read, else not."
     )
-    parser.add_argument(
-        "wanted",
-        nargs="*",
-        metavar="PATTERN|REQUIREMENT",
-        help="such as numpy, 'numpy>=1.26' or 'py*' (with *, ? or [...] a pattern); everything by default",
-    )
-    options.add_shared(parser, "files")
+    _add_wanted(parser)
     options.add_flags(
         parser,
+        ("--all", "as --all-versions --all-archs --all-pythons"),
         ("--all-versions", "all versions, pre-releases too, instead of the newest"),
         ("--all-archs", "all directories of the site, instead of the search path"),
         (
@@ -45,9 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "--not-available",
             "also a row for each requirement that nothing here serves, instead of a line on stderr",
         ),
+        ("--not-available-only", "only these rows"),
     )
     add_table_options(parser, COLUMNS)
-    options.add_shared(parser, "host", "site")
+    several.add_hosts(parser)
+    options.add_shared(parser, "site")
     options.add_examples(
         parser,
         ("the newest version of everything that this host can install", "avail"),
@@ -55,25 +57,67 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "all versions of two projects, for Python 3.11",
             "avail numpy 'scipy<2' --all-versions --python 3.11",
         ),
-        ("what is there for whom, on one line a version", "avail 'py*' --all-archs --all-pythons --condense"),
-        ("what a project needs and the wheelhouse has not", "avail -r pyproject.toml --not-available"),
+        ("what is there for whom, on one line a version", "avail 'py*' --all --condense"),
+        ("for two Pythons, on the nodes of two kinds", "avail 'h5*' --python 3.11 3.12 --arch avx2 avx512"),
+        (
+            "what a project needs and is not there",
+            "avail -r pyproject.toml --not-available-only --format rst",
+        ),
+    )
+
+
+def _add_wanted(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "wanted",
+        nargs="*",
+        metavar="PATTERN|REQUIREMENT",
+        help="such as numpy, 'numpy>=1.26', 'py*' or '*scipy*==1.7.0' (with *, ? or [...] in the name a "
+        "pattern); everything by default",
+    )
+    parser.add_argument(
+        "-n",
+        "--name",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="PATTERN|REQUIREMENT",
+        help="the same, for who has it from avail_wheels",
+    )
+    options.add_shared(parser, "files")
+    parser.add_argument(
+        "--version",
+        metavar="VERSION",
+        default="",
+        help="all versions of what is asked for that match, such as 1.21.* or '>=1.21'; so does -v VERSION",
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Run `avail`. Exit code 1 when something that was asked for has no row."""
-    wanted = available.wanted_of(args.wanted, options.files_of(args))
+    site = options.site_of(args)
+    hosts = several.hosts_of(args, site)
+    texts = [*args.wanted, *args.name, *getattr(args, "behind", ())]
+    if args.version and not texts:
+        if args.files:
+            raise options.UsageError("--version is for what is named on the command line, not for files")
+        texts = ["*"]
+    wanted = wanted_of(texts, options.files_of(args), args.version)
     if args.files and not (wanted.patterns or wanted.files.requirements or wanted.files.direct):
         raise options.UsageError(f"no requirement in {', '.join(args.files)}")
     output.warn(wanted.files.warnings())
-    site = options.site_of(args)
-    scope = available.Scope(args.all_versions, args.all_archs, args.all_pythons)
-    found = available.avail(Tree(site), options.host_of(args, site), wanted, scope)
-    _report(found, not args.not_available)
+    scope = available.Scope(
+        args.all_versions or args.all or bool(args.version),
+        args.all_archs or args.all,
+        args.all_pythons or args.all,
+    )
+    found = avail_for_any(Tree(site), hosts, wanted, scope)
+    missing = args.not_available or args.not_available_only
+    _report(found, not missing)
     rows = available.condensed(found.rows) if args.condense else list(found.rows)
-    if args.not_available:
-        rows = sorted([*rows, *found.missing], key=lambda row: row.name)
-    columns = args.columns or (*_SHOWN_BY_DEFAULT, *(["state", "wanted"] if args.not_available else []))
+    if missing:
+        there = () if args.not_available_only else rows
+        rows = sorted([*there, *found.missing], key=lambda row: row.name)
+    columns = args.columns or (*_SHOWN_BY_DEFAULT, *(["state", "wanted"] if missing else []))
     # The first row of a project is what is installed, unless more is shown than that.
     firsts = {row.name: row for row in reversed(rows) if row.wheels}
     # `local` goes first if it is empty.
@@ -82,7 +126,7 @@ def run(args: argparse.Namespace) -> int:
         columns,
         [] if args.format == "json" else available.texts_of(rows, columns),
         title=f"Wheels in {site.root}",
-        dim=[row is not firsts.get(row.name) for row in rows],
+        dim=[len(hosts) == 1 and row is not firsts.get(row.name) for row in rows],
         droppable=() if args.columns else droppable,
         whole=("filename", "path"),
     )
@@ -96,7 +140,8 @@ def _report(found: Listing, missing: bool) -> None:
     for row in found.missing if missing else ():
         close = f" (close names: {', '.join(row.close)})" if row.close else ""
         problem = f" ({row.problem})" if row.problem else ""
-        output.say(printable(f"not available: {row.name}{row.wanted}{problem}{close}"), error=True)
+        whom = " (for Python {}, arch {})".format(*row.lacking) if row.lacking else ""
+        output.say(printable(f"not available: {row.name}{row.wanted}{whom}{problem}{close}"), error=True)
     for text in found.direct:
         output.say(printable(f"not looked for, it names its file itself: {text}"), error=True)
     for pattern in found.unmatched:

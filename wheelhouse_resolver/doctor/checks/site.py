@@ -142,3 +142,20 @@ def _ties(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         fix = facts.command("restamp") if _is_staff(facts) else ""
         what += "" if fix else "; `restamp` is for the site's staff"
         yield Diagnostic(WARNING, what, fix, data)
+
+
+@check(
+    "stale-static-index", "pip and uv that are given it see what was there when it was written, and no more"
+)
+def _stale_index(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
+    index = facts.static_index
+    if index is None or (index.exists and not index.stale):
+        return
+    what = f"the static index {index.path} "
+    if index.exists:
+        what += f"was written before files came into or went out of {', '.join(index.stale)}"
+    else:
+        what += "that the site file names is not there, or cannot be read"
+    fix = "" if index.path in facts.unchangeable else facts.command("index")
+    what += "" if fix else "; `index` is for the site's staff"
+    yield Diagnostic(WARNING, what, fix, to_plain(index))

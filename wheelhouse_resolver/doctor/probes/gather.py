@@ -34,10 +34,12 @@ from wheelhouse_resolver.host.pythons import python_in_use
 from wheelhouse_resolver.host.target_pip import newest_pip_of
 from wheelhouse_resolver.host.target_python import found_python, is_version, supported_tags, target_python
 from wheelhouse_resolver.site.config import find_site_file
+from wheelhouse_resolver.site.index_table import index_table
 from wheelhouse_resolver.site.layout import Directory
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree import listing
 from wheelhouse_resolver.tree.candidate import Candidate
+from wheelhouse_resolver.tree.index_state import IndexState
 from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.utils.redact import redact
 
@@ -103,6 +105,7 @@ def gather(overrides: Overrides, environ: Mapping[str, str]) -> facts.Environmen
         unknown_overrides=tuple(unknown),
         directories=directories,
         ties=_ties(site.site, directories, host),
+        static_index=None if site.root_problem else _static_index(site.site),
         python=target,
         target_problem="" if target else _not_runnable(host) or problem,
         other_python=other,
@@ -204,6 +207,7 @@ def _files(found: facts.EnvironmentFacts) -> list[str]:
             if python and python.policy_module and python.policy_module.path
             else []
         ),
+        *([found.static_index.path] if found.static_index else []),
         *found.installed.invalid,
         *(each.path for each in found.installed.leftovers),
         *([found.temporary.path] if found.temporary else []),
@@ -277,6 +281,21 @@ def _state(directory: Directory, searched: bool) -> facts.DirectoryState:
     except OSError as error:
         exists, problem = True, errors.reason_of(error)
     return facts.DirectoryState(directory, os.path.realpath(path), searched, exists, problem, wheels)
+
+
+def _static_index(site: Site) -> facts.StaticIndexState | None:
+    try:
+        table = index_table(site)
+    except errors.SiteFileError:  # the commands that need it say so
+        return None
+    if table is None:
+        return None
+    state = IndexState.open(table.directory)
+    if state is None:
+        return facts.StaticIndexState(table.directory, exists=False)
+    stale = [each.label for each in site.directories() if not state.fresh(each)]
+    state.close()
+    return facts.StaticIndexState(table.directory, stale=tuple(stale))
 
 
 def _ties(site: Site, states: Sequence[facts.DirectoryState], host: Host) -> tuple[facts.Tie, ...]:

@@ -93,6 +93,20 @@ def test_pages_and_audit_know_the_machine_of_a_class(house: Audited) -> None:
     assert [each for each in house.findings() if each.kind.value == "index-order"] == []
 
 
+@pytest.mark.parametrize("name", ["generic", "generic/demo"])
+def test_a_link_is_named_with_what_removes_it(name: str, house: Audited) -> None:
+    link = house.index / name
+    link.rename(house.root.parent / "moved")
+    link.symlink_to(house.root.parent / "moved")
+    found = [each for each in house.findings() if "a link in the place of" in each.message]
+    assert [(each.kind.value, each.paths) for each in found] == [("index-page", (str(link),))]
+    remove, _, again = found[0].fix.partition(" && ")
+    assert remove == f"rm {link}"
+    link.unlink()
+    assert main(shlex.split(again)[1:]) == 0
+    assert house.findings() == []
+
+
 @pytest.mark.parametrize(("best", "other"), [(">=3.9,<3.12", ">=3.8"), (">=3.12", ">=3.10")])
 def test_what_no_page_can_say_is_an_error_of_the_order(best: str, other: str, house: Audited) -> None:
     # Of Requires-Python uv reads lower bounds only; and of several builds it reads the best one's.

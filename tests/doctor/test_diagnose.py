@@ -27,6 +27,7 @@ from wheelhouse_resolver.doctor.facts import (
     PathState,
     PipFacts,
     SiteFacts,
+    StaticIndexState,
     Tie,
     UnknownOverride,
     UvCache,
@@ -486,6 +487,22 @@ CASES: list[tuple[str, EnvironmentFacts, str, str, str]] = [
         + "".join(f"numpy 1.{n} in gentoo/avx2, generic; " for n in range(5))
         + "...",
         "wheelhouse-resolver restamp --root '/sw/the wheelhouse'",
+    ),
+    (
+        "stale-static-index",
+        healthy(static_index=StaticIndexState("/sw/index", stale=("generic", "gentoo/avx2"))),
+        "warning",
+        "the static index /sw/index was written before files came into or went out of generic, gentoo/avx2",
+        "wheelhouse-resolver index --root '/sw/the wheelhouse'",
+    ),
+    (
+        "stale-static-index",
+        healthy(
+            static_index=StaticIndexState("/sw/index", exists=False), unchangeable=frozenset({"/sw/index"})
+        ),
+        "warning",
+        "the static index /sw/index that the site file names is not there, or cannot be read; `index` is for",
+        "",
     ),
     (
         "pip-missing",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import stat
 import time
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from tests.factories import make_archive, make_tree, make_wheel, pack, with_metadata
 from tests.filesystems import refused
@@ -303,6 +305,46 @@ def test_a_link_in_the_place_of_a_class_is_refused(house: House) -> None:
     there.unlink()
     assert house.index().ok
     assert_right(house.output)
+
+
+@pytest.mark.parametrize("there", ["generic/demo", ".drafts", ".wheelhouse-index"])
+@pytest.mark.parametrize("leads", ["outside", "to another kind of host"])
+def test_nothing_is_written_by_way_of_a_link(there: str, leads: str, house: House) -> None:
+    house.index()
+    place = house.output / there
+    moved = house.base / "moved" if leads == "outside" else house.output / "avx-nix" / f"{place.name}-moved"
+    place.rename(moved)
+    place.symlink_to(moved)
+    make_wheel(house.root / "generic", "demo-9.0-py3-none-any.whl")
+    before = everything_below(moved)
+    with pytest.raises(OutputError, match=f"{there}: it is a link") as caught:
+        house.index()
+    assert "remove the link" in str(caught.value.hint)
+    with pytest.raises(OutputError, match=f"{there}: it is a link"):
+        update(house.site, str(house.output), {canonicalize_name("demo")})
+    assert everything_below(moved) == before
+    place.unlink()
+    moved.rename(place)
+    assert house.index().ok
+    assert_right(house.output)
+
+
+def test_a_link_in_the_place_of_a_page_that_is_right_is_found_and_of_one_that_goes_not_followed(
+    house: House,
+) -> None:
+    house.index()
+    page = house.output / "avx-nix/demo"  # the pages of one content are one file: it looks as it was written
+    shutil.rmtree(page)
+    page.symlink_to("../generic/demo")
+    with pytest.raises(OutputError, match="avx-nix/demo: it is a link"):
+        house.index()
+    for wheel in house.root.rglob("demo*.whl"):
+        wheel.unlink()
+    shutil.copytree(house.output / "avx2-nix/demo", house.base / "outside")
+    page.unlink()
+    page.symlink_to(house.base / "outside")
+    assert write_index(house.site, str(house.output)).removed
+    assert (house.base / "outside/index.html").exists()
 
 
 PLACES = {

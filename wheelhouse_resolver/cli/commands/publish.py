@@ -14,6 +14,7 @@ from wheelhouse_resolver.cli.progress import progress
 from wheelhouse_resolver.errors import WheelhouseError, printable
 from wheelhouse_resolver.publishing.config import local_label
 from wheelhouse_resolver.publishing.destination import destination
+from wheelhouse_resolver.publishing.errors import AfterwardsError
 from wheelhouse_resolver.publishing.plan import PublishOptions
 from wheelhouse_resolver.publishing.publish import publish
 from wheelhouse_resolver.publishing.report import FileChange, PublishObserver
@@ -36,9 +37,9 @@ class PublishProgress(PublishObserver):
         self._counts[change.result] += 1
 
     def failed(self, error: WheelhouseError) -> None:
-        """Count it."""
-        del error
-        self._counts["failed"] += 1
+        """Count it, if it is about a wheel."""
+        if not isinstance(error, AfterwardsError):
+            self._counts["failed"] += 1
 
     def interruptible(self) -> AbstractContextManager[None]:
         """Within this, an interrupt says what is done."""

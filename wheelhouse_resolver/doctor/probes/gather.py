@@ -94,9 +94,8 @@ def gather(overrides: Overrides, environ: Mapping[str, str]) -> facts.Environmen
     uv = uv_facts(site.site, environ, target)
     pip = with_surroundings(pip, target, uv, site.site, environ)
     pip = replace(pip, available=_newest_pip(site.site, directories, target))
-    index = None
-    if target and pip.asked and not pip.problem:
-        index = machine.index_state(pip.in_force, environ, target.executable)
+    asks = pip.asked and not pip.problem
+    index = machine.index_state(pip.in_force, environ, target.executable) if target and asks else None
     other = _other_python(target, environ)
     found = facts.EnvironmentFacts(
         site=site,

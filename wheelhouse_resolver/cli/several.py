@@ -1,6 +1,6 @@
 """Options that take several values at once: `--python 3.11 3.12`.
 
-What is behind such an option of `avail` and is none of its values is what is asked for: `--arch avx2 numpy`.
+What is behind such an option and is none of its values is what is asked for: `--arch avx2 numpy`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Several(argparse.Action):
 
     def __call__(self, _: object, namespace: argparse.Namespace, texts: Any, __: object = None) -> None:
         """Note the values among *texts*, and what is behind them."""
-        mine, behind = leading(texts, self._follows) if hasattr(namespace, "wanted") else (texts, ())
+        mine, behind = leading(texts, self._follows)
         try:
             found = [value for text in mine for value in self._parse(text)]
         except argparse.ArgumentTypeError as error:
@@ -65,6 +65,11 @@ class VerboseOrVersion(argparse.Action):
         more = value if value and not value.strip("v") else ""  # -vv
         setattr(namespace, self.dest, getattr(namespace, self.dest) + 1 + len(more))
         _add_behind(namespace, [value] if value and not more else [])
+
+
+def asked_of(args: argparse.Namespace, name: str) -> list[str]:
+    """The values of the argument *name*, and what is behind options that take several values."""
+    return [*getattr(args, name), *getattr(args, "behind", ())]
 
 
 def _add_behind(namespace: argparse.Namespace, texts: Sequence[str]) -> None:

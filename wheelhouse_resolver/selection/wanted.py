@@ -1,4 +1,4 @@
-"""What is asked for in words: names, requirements and patterns of names, with versions."""
+"""What is asked for: names, requirements and patterns of names, with versions."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
     """Run `avail`. Exit code 1 when something that was asked for has no row."""
     site = options.site_of(args)
     hosts = several.hosts_of(args, site)
-    texts = [*args.wanted, *args.name, *getattr(args, "behind", ())]
+    texts = [*several.asked_of(args, "wanted"), *args.name]
     if args.version and not texts:
         if args.files:
             raise options.UsageError("--version is for what is named on the command line, not for files")

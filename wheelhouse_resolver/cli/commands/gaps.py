@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from wheelhouse_resolver.cli import options, output
+from wheelhouse_resolver.cli.several import asked_of
 from wheelhouse_resolver.cli.tables import Table, add_table_options, format_of, print_table
 from wheelhouse_resolver.errors import printable
 from wheelhouse_resolver.tree.reader import Tree
@@ -74,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     """Run `gaps`. Exit code 1 when a pattern matches nothing that others have."""
     site = options.site_of(args)
     host = options.host_of(args, site)
-    found = find_gaps(Tree(site), host, args.pattern, args.like)
+    found = find_gaps(Tree(site), host, asked_of(args, "pattern"), args.like)
     output.warn(found.warnings)
     for pattern in found.unmatched:
         output.say(f"others have nothing that matches {printable(pattern)}", error=True)

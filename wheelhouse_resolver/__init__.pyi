@@ -87,6 +87,10 @@ from wheelhouse_resolver.tree.candidate import Candidate as Candidate
 from wheelhouse_resolver.tree.candidate import InvalidFilename as InvalidFilename
 from wheelhouse_resolver.tree.candidate import SourceArchive as SourceArchive
 from wheelhouse_resolver.tree.candidate import VariantWheel as VariantWheel
+from wheelhouse_resolver.tree.proposal import SiteProposal as SiteProposal
+from wheelhouse_resolver.tree.proposal import propose_site as propose_site
+from wheelhouse_resolver.tree.proposal_text import ProposedDirectory as ProposedDirectory
+from wheelhouse_resolver.tree.survey import SurveyError as SurveyError
 from wheelhouse_resolver.upkeep.gaps import Coverage as Coverage
 from wheelhouse_resolver.upkeep.gaps import Gap as Gap
 from wheelhouse_resolver.upkeep.gaps import Gaps as Gaps
@@ -148,6 +152,7 @@ __all__ = [
     "Phase",
     "Pick",
     "PipConfig",
+    "ProposedDirectory",
     "PublishError",
     "PublishObserver",
     "PublishOptions",
@@ -165,10 +170,12 @@ __all__ = [
     "Severity",
     "Site",
     "SiteFileError",
+    "SiteProposal",
     "SourceArchive",
     "StampError",
     "Step",
     "Suggestion",
+    "SurveyError",
     "TargetPython",
     "TooComplexError",
     "Totals",
@@ -190,5 +197,6 @@ __all__ = [
     "lock_text",
     "pip_config",
     "probe_machine",
+    "propose_site",
     "verify",
 ]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Cli
-from tests.factories import BUILTIN_LABELS
+from tests.factories import BUILTIN_LABELS, make_wheel
 from wheelhouse_resolver.site.model import Site
 
 if sys.version_info >= (3, 11):
@@ -148,3 +148,46 @@ def test_all_can_read_it_whatever_the_umask(umask: int, cli: Cli, tmp_path: Path
     assert stat.S_IMODE((tmp_path / "tree/nix/avx").stat().st_mode) == 0o777 & ~umask | 0o555
     assert stat.S_IMODE((tmp_path / "tree/nix").stat().st_mode) == 0o777 & ~umask | 0o555
     assert stat.S_IMODE((tmp_path / "tree/site.toml").stat().st_mode) == 0o666 & ~umask | 0o444
+
+
+# -- a tree that exists -----------------------------------------------------------------------------------
+
+
+def test_the_command_proposes_and_makes_nothing_else(tmp_path: Path, cli: Cli) -> None:
+    root, file = tmp_path / "tree", tmp_path / "site.toml"
+    for label in ("el9/x86_64", "el9/x86_64/v3", "el9/x86_64/v4", "attic"):
+        make_wheel(root / label, "demo-1.0-cp311-cp311-linux_x86_64.whl")
+    for label in ("el9/noarch", "common"):
+        make_wheel(root / label, "demo-1.0-py3-none-any.whl")
+    before = sorted(root.rglob("*"))
+    shown = cli("init", "--from", root)
+    assert shown.code == 0
+    assert shown.err.startswith("warning: attic: not in the site file: its name says nothing")
+    done = cli("init", "--from", root, "--output", file)
+    assert (done.code, file.read_text()) == (0, shown.out)
+    assert f"made {file}" in done.out
+    assert sorted(root.rglob("*")) == before
+    path = cli("path", "--config", file, "--layer", "el9", "--arch", "avx512")
+    assert [Path(line).relative_to(root).as_posix() for line in path.out.splitlines()] == [
+        "el9/x86_64/v4", "el9/x86_64/v3", "el9/x86_64", "el9/noarch", "common",
+    ]  # fmt: skip
+    again = cli("init", "--from", root, "--output", file)
+    assert (again.code, again.err) == (2, f"error: --output {file}: it exists\nhint: name a new file\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["--from", "/nowhere"], "/nowhere: no such directory"),
+        (["--from", "."], "holds no wheels"),
+        (["--from", ".", "--root", "/w"], "--from proposes a site file"),
+        (["--output", "x"], "--output goes with --from"),
+    ],
+)
+def test_what_cannot_be_proposed(
+    words: list[str], problem: str, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = cli("init", *words)
+    assert done.code == 2
+    assert problem in done.err

@@ -88,6 +88,18 @@ class Tools:
         """What a Python newer than all wheels has none of: most projects; their METADATA is remembered."""
         return self.ours("gaps", "--python", "3.99", name="gaps of a new Python")
 
+    def outdated(self) -> Work:
+        """What the index has of everything, from what is kept of its pages."""
+        environ = {
+            "XDG_CACHE_HOME": str(self._scratch / "cache-of-pages"),
+            "PIP_CONFIG_FILE": os.devnull,
+            "PATH": PATH,
+        }
+        fill = [sys.executable, str(HERE / "pages.py"), str(self.root)]
+        check(Work(name="pages", command=fill, environ=environ))
+        name = "outdated --offline of everything"
+        return self.ours("outdated", "--offline", name=name, environ=environ)
+
     def bare(self) -> Work:
         """The least that any Python program takes."""
         return Work(name="python -I -c pass", command=[sys.executable, "-I", "-c", "pass"])
@@ -229,7 +241,10 @@ def groups(tools: Tools, rounds: int) -> list[Group]:
         ),
         Group(
             rounds=2 * rounds,
-            comparisons=[Comparison(ours=tools.gaps(), other=everything, at_most=2)],
+            comparisons=[
+                Comparison(ours=work, other=everything, at_most=2)
+                for work in (tools.gaps(), tools.outdated())
+            ],
         ),
         Group(rounds=rounds, comparisons=against),
         Group(rounds=2 * rounds, comparisons=of_lock),

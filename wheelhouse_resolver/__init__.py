@@ -25,9 +25,9 @@ _MODULES = {
     "builder.verification.wheels": "VerifyOptions verify",
     "errors": (
         "CpuinfoError DirectRequirementsError FileProblemError InvalidRequirementError InvalidSiteError "
-        "NoWheelhouseError OsReleaseError OutputError PythonError RequirementsFileError SiteFileError "
-        "TooComplexError UnknownArchError UnknownLayerError UnknownNameError UnreadableDirectoryError "
-        "UnreadableWheelError UnsafeValueError WheelhouseError"
+        "MissingExtraError NoWheelhouseError OsReleaseError OutputError PythonError RequirementsFileError "
+        "SiteFileError TooComplexError UnknownArchError UnknownLayerError UnknownNameError "
+        "UnreadableDirectoryError UnreadableWheelError UnsafeValueError WheelhouseError"
     ),
     "explain.answer": "Answer Verdict",
     "explain.suggestions": "Action Step Suggestion",
@@ -57,7 +57,10 @@ _MODULES = {
     "tree.proposal": "SiteProposal propose_site",
     "tree.proposal_text": "ProposedDirectory",
     "tree.survey": "SurveyError",
-    "upkeep.gaps": "Coverage Gap Gaps",
+    "upkeep.coverage": "Coverage",
+    "upkeep.gaps": "Gap Gaps",
+    "upkeep.outdated": "Age Outdated Upstream",
+    "upkeep.pip_indexes": "NoIndexError",
     "wheelfile.build_tag": "StampError",
     "wheelfile.validate": "InvalidWheelError",
     "wheelhouse": "Wheelhouse",

@@ -18,6 +18,7 @@ from wheelhouse_resolver.errors import DirectRequirementsError as DirectRequirem
 from wheelhouse_resolver.errors import FileProblemError as FileProblemError
 from wheelhouse_resolver.errors import InvalidRequirementError as InvalidRequirementError
 from wheelhouse_resolver.errors import InvalidSiteError as InvalidSiteError
+from wheelhouse_resolver.errors import MissingExtraError as MissingExtraError
 from wheelhouse_resolver.errors import NoWheelhouseError as NoWheelhouseError
 from wheelhouse_resolver.errors import OsReleaseError as OsReleaseError
 from wheelhouse_resolver.errors import OutputError as OutputError
@@ -91,9 +92,13 @@ from wheelhouse_resolver.tree.proposal import SiteProposal as SiteProposal
 from wheelhouse_resolver.tree.proposal import propose_site as propose_site
 from wheelhouse_resolver.tree.proposal_text import ProposedDirectory as ProposedDirectory
 from wheelhouse_resolver.tree.survey import SurveyError as SurveyError
-from wheelhouse_resolver.upkeep.gaps import Coverage as Coverage
+from wheelhouse_resolver.upkeep.coverage import Coverage as Coverage
 from wheelhouse_resolver.upkeep.gaps import Gap as Gap
 from wheelhouse_resolver.upkeep.gaps import Gaps as Gaps
+from wheelhouse_resolver.upkeep.outdated import Age as Age
+from wheelhouse_resolver.upkeep.outdated import Outdated as Outdated
+from wheelhouse_resolver.upkeep.outdated import Upstream as Upstream
+from wheelhouse_resolver.upkeep.pip_indexes import NoIndexError as NoIndexError
 from wheelhouse_resolver.wheelfile.build_tag import StampError as StampError
 from wheelhouse_resolver.wheelfile.validate import InvalidWheelError as InvalidWheelError
 from wheelhouse_resolver.wheelhouse import Wheelhouse as Wheelhouse
@@ -104,6 +109,7 @@ _MODULE_OF: dict[str, str]
 __all__ = [
     "Action",
     "AfterHookError",
+    "Age",
     "Answer",
     "Answers",
     "Arch",
@@ -145,9 +151,12 @@ __all__ = [
     "Listing",
     "Locked",
     "Machine",
+    "MissingExtraError",
     "NoEmulatorError",
+    "NoIndexError",
     "NoWheelhouseError",
     "OsReleaseError",
+    "Outdated",
     "OutputError",
     "Phase",
     "Pick",
@@ -185,6 +194,7 @@ __all__ = [
     "UnreadableDirectoryError",
     "UnreadableWheelError",
     "UnsafeValueError",
+    "Upstream",
     "VariantWheel",
     "Verdict",
     "Verification",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.site.layout import Directory
     from wheelhouse_resolver.static_index.report import IndexObserver, IndexReport
     from wheelhouse_resolver.upkeep.gaps import Gaps
+    from wheelhouse_resolver.upkeep.outdated import Outdated
 
 
 def _each(items: Iterable[Any]) -> Iterable[Any]:
@@ -219,3 +220,27 @@ class Wheelhouse(Tree):
         from wheelhouse_resolver.upkeep.gaps import find_gaps
 
         return find_gaps(self, host, _each(patterns), _each(like))
+
+    def outdated(
+        self,
+        host: Host,
+        patterns: Iterable[str] = (),
+        *,
+        min_age: float = 0,
+        offline: bool = False,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> Outdated:
+        """How what *host* can install compares with the indexes that pip of its Python is configured for.
+
+        patterns: globs of project names; none: every project. min_age: releases younger than so many days do
+        not count. offline: nothing is asked; what the indexes said last time counts. progress: called with
+        how many of how many answers are there.
+
+        What an index does or does not answer is in the rows. Raises `NoIndexError`, `MissingExtraError`,
+        `RequirementsFileError`, `PythonError`.
+        """
+        from wheelhouse_resolver.upkeep.fetching import asking
+        from wheelhouse_resolver.upkeep.outdated import find_outdated
+
+        ask = asking(self.site, host, offline=offline, progress=progress)
+        return find_outdated(self, host, _each(patterns), ask, min_age=min_age)

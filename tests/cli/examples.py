@@ -208,6 +208,7 @@ NEEDS: Mapping[str, Needs] = {
     "audit": Needs(codes=(0, 1)),
     "doctor": Needs(codes=(0, 1)),
     "gaps": Needs(prepare=_make_gaps),
+    "outdated": Needs(codes=(0, 1), marks=(pytest.mark.network,)),
     "publish": Needs(prepare=lambda place: (place.root / "gentoo/avx2" / _STAMPED).unlink()),
     f"wheelhouse-resolver publish --to gentoo/avx2 --rebuild {_BUILT}": Needs(),
     f"wheelhouse-resolver verify {_BUILT}": Needs(

@@ -10,7 +10,8 @@ from tests.factories import make_tree, make_wheel, plain_python
 from wheelhouse_resolver.errors import UnknownNameError
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.upkeep.gaps import Coverage, Gap, Gaps
+from wheelhouse_resolver.upkeep.coverage import Coverage
+from wheelhouse_resolver.upkeep.gaps import Gap, Gaps
 from wheelhouse_resolver.upkeep.gaps import find_gaps as find
 from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata, cached_metadata_of_many
 from wheelhouse_resolver.wheelhouse import Wheelhouse

@@ -41,6 +41,7 @@ COMMANDS = {
     "restamp": "fix the stamps of an existing tree in place",
     "index": "write static pages for every kind of host, from which pip and uv get what policy chooses",
     "view": "make a tree of links that carry the stamps, changing no wheel",
+    "outdated": "compare what is here with what is newest in the index, as input for build",
     "gaps": "list what this host has no wheel of, though others have, as input for build",
     "build": "build wheels from source with recipes, verify and publish them",
     "verify": "test wheels in fresh environments",

@@ -54,12 +54,15 @@ def _moving(items: Iterable[T], what: str, total: int) -> Iterator[T]:
 
 
 @contextmanager
-def bar(what: str) -> Iterator[_Advance | None]:
-    """A bar, and what moves it to so many of that many in so many rounds; None if stderr is no terminal."""
+def bar(what: str, unit: str = "wheel") -> Iterator[_Advance | None]:
+    """A bar, and what moves it to so many of that many in so many rounds; None if stderr is no terminal.
+
+    *unit*: what is counted.
+    """
     if not _on_terminal():
         yield None
         return
-    with _tqdm()(desc=what, leave=False, unit="wheel") as found, output.on_screen(found):
+    with _tqdm()(desc=what, leave=False, unit=unit) as found, output.on_screen(found):
 
         def advance(done: int, total: int, rounds: int = 0) -> None:
             found.total = total

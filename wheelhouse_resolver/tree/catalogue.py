@@ -93,6 +93,15 @@ class Catalogue:
             self._parsed[project] += self.archives(project)
         return self._parsed[project]
 
+    def versions(self, project: NormalizedName) -> set[str]:
+        """The versions that the names of its wheels spell, as they spell them, and those of its archives."""
+        found = {
+            filename.split("-", 2)[1]
+            for _, filenames in self._names.get(project, ())
+            for filename in filenames
+        }
+        return found | {str(each.version) for each in self.archives(project)}
+
     def archives(self, project: NormalizedName) -> Sequence[SourceArchive]:
         """Those of its files that are source archives."""
         return self._archives.get(project, ())

@@ -7,8 +7,6 @@ of the pure and abi3 wheels that would cover one: they may be for older Pythons 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from enum import Enum
-from fnmatch import fnmatchcase
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -23,49 +21,19 @@ from wheelhouse_resolver.host.target_python import is_version, other_version, su
 from wheelhouse_resolver.selection.policy import Policy, builds_by_version, policy_key
 from wheelhouse_resolver.selection.reasons import python_labels
 from wheelhouse_resolver.selection.requirements import RequirementsFile
+from wheelhouse_resolver.selection.wanted import Pattern
 from wheelhouse_resolver.site.layout import NO_LAYER, Directory
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.tree.catalogue import Catalogue
 from wheelhouse_resolver.tree.reader import Tree
-from wheelhouse_resolver.upkeep.libraries import libraries_missing
+from wheelhouse_resolver.upkeep.coverage import Coverage, admits, coverage_of
 from wheelhouse_resolver.upkeep.order import building_waves, needed_among
 from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata, cached_metadata_of_many
-from wheelhouse_resolver.wheelfile.parsing import parsed_requirement, parsed_specifier
+from wheelhouse_resolver.wheelfile.parsing import parsed_requirement
 
 #: What answers for the wheels at some paths, by these: the libraries that are not found.
 _Tried = Callable[[Iterable[str]], Mapping[str, tuple[str, ...]]]
-
-
-class Coverage(Enum):
-    """What a host has of the newest version that others have; the value is its name in JSON."""
-
-    MISSING = "missing"
-    OLDER = "older"
-    PURE = "pure"
-    ABI3 = "abi3"
-    PLATFORM = "platform"
-
-    @property
-    def is_gap(self) -> bool:
-        """Whether there is no wheel of that version."""
-        return self in (Coverage.MISSING, Coverage.OLDER)
-
-
-def coverage_of(tags: Iterable[Tag], priorities: Collection[Tag]) -> Coverage:
-    """By what a wheel with these *tags* serves a Python that accepts *priorities*."""
-    fitting = [tag for tag in tags if tag in priorities]
-    if any(tag.platform == "any" for tag in fitting):
-        return Coverage.PURE
-    return Coverage.ABI3 if any(tag.abi == "abi3" for tag in fitting) else Coverage.PLATFORM
-
-
-def admits(policy: Policy, requires_python: str) -> bool:
-    """Whether the target of *policy* is among the Pythons that *requires_python* spells out."""
-    try:
-        return not requires_python or policy.admits(parsed_specifier(requires_python))
-    except ValueError:  # invalid: pip takes such a wheel
-        return True
 
 
 class Gap(NamedTuple):
@@ -208,14 +176,12 @@ def find_gaps(
     others = others_like(site, host, like)
     finder = _Finder(wheelhouse, host, others)
     names = finder.projects
-    matches = {
-        each: [name for name in names if fnmatchcase(name, pattern)]
-        for each in patterns
-        for pattern in (canonicalize_name(each),)
-    }
+    matches = {each: Pattern(each, canonicalize_name(each)).among(names) for each in patterns}
     chosen = sorted({name for each in matches.values() for name in each}) if patterns else names
     found = finder.judged(chosen)
     if others.layer:
+        from wheelhouse_resolver.upkeep.libraries import libraries_missing  # most have no use for it
+
         environ = host.machine.environ if host.machine is not None else {}
         tried = tried or partial(libraries_missing, python=host.python, environ=environ)
         found = _with_libraries(found, finder.fits, tried)

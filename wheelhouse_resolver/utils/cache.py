@@ -211,6 +211,19 @@ def _write(directory: int, name: str, content: bytes) -> None:
         raise
 
 
+def private_file(name: str, *, make: bool = False) -> str | None:
+    """The path of the file *name* in the cache directory (made, with *make*), for who keeps one there.
+
+    None where that directory is not there, or not ours alone.
+    """
+    path = cache_directory()
+    try:
+        with _directory(make=make):
+            return None if path is None else os.path.join(path, name)
+    except OSError:
+        return None
+
+
 @contextmanager
 def _directory(*, make: bool = False) -> Iterator[int]:
     """The open directory of the cache (made, with *make*). Raises `OSError` where it is not ours alone.

@@ -11,7 +11,8 @@ from wheelhouse_resolver.cli.several import asked_of
 from wheelhouse_resolver.cli.tables import Table, add_table_options, format_of, print_table
 from wheelhouse_resolver.errors import printable
 from wheelhouse_resolver.tree.reader import Tree
-from wheelhouse_resolver.upkeep.gaps import Coverage, Gap, find_gaps
+from wheelhouse_resolver.upkeep.coverage import Coverage
+from wheelhouse_resolver.upkeep.gaps import Gap, find_gaps
 
 #: The columns, and what a row says in each.
 _COLUMNS: dict[str, Callable[[Gap], str]] = {

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import json
-import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.builder.packages import make_package
 from tests.cli.conftest import Cli
-from tests.factories import make_tree
+from tests.factories import clean_environ, make_tree, run_cli
 from tests.upkeep.index_server import Answer, IndexServer, file, running_index
 
 HOST = ("--arch", "avx", "--layer", "gentoo", "--python", "3.11")
@@ -16,11 +17,11 @@ HOST = ("--arch", "avx", "--layer", "gentoo", "--python", "3.11")
 
 @pytest.fixture
 def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[IndexServer]:
+    """An index, and a pip that is configured for it: how pip is asked, `tests/upkeep` shows."""
     with running_index() as server:
-        monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-        monkeypatch.setenv("PIP_INDEX_URL", server.url)
-        monkeypatch.setenv("PIP_RETRIES", "0")
-        for name in ("PIP_NO_INDEX", "PIP_EXTRA_INDEX_URL", "PIP_PROXY", "HTTP_PROXY", "http_proxy"):
+        said = f"global.index-url={server.url!r}\nglobal.retries='0'"
+        monkeypatch.setattr("wheelhouse_resolver.upkeep.pip_indexes._ask", lambda *_: said)
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.delenv(name, raising=False)
         server.answers = {
             "demo": Answer([file("demo-1.0.zip", yanked="wrong results"), file("demo-2.0.zip")]),
@@ -110,8 +111,28 @@ def test_one_that_fails_and_a_pattern_that_matches_nothing(cli: Cli, site: Path,
 
 
 def test_without_an_index(cli: Cli, site: Path, index: IndexServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    said = "global.no-index='true'"
+    monkeypatch.setattr("wheelhouse_resolver.upkeep.pip_indexes._ask", lambda *_: said)
     assert cli("outdated", "--config", site, *HOST).error == (
         "error: pip is configured to ask no index (no-index) "
         "hint: PIP_NO_INDEX=0 in the environment lets it ask"
     )
+
+
+@pytest.mark.slow
+def test_what_is_newer_is_built(tmp_path: Path) -> None:
+    """As in `outdated | build -r -`, with pip's own configuration, and with a cache of its own."""
+    root, sources = tmp_path / "house", tmp_path / "sources"
+    make_tree(root, {"generic": ["demo-1.0-py3-none-any.whl"]})
+    make_package(sources, "demo", "2.0")
+    where = ("--root", root, "--arch", "generic", "--layer", "gentoo", "--python", sys.executable)
+    with running_index() as server:
+        server.answers = {"demo": Answer([file("demo-1.0.tar.gz"), file("demo-2.0.tar.gz")])}
+        environ = clean_environ(PIP_INDEX_URL=server.url)
+        asked = run_cli("outdated", *where, environ=environ)
+        assert asked.stdout == "demo==2.0  # here 1.0\n", asked.stderr
+        how = ("--find-links", sources, "--offline", "--output", tmp_path / "out", "--publish", "--no-verify")
+        built = run_cli("build", "-r", "-", *how, *where, environ=environ, stdin=asked.stdout)
+        assert built.returncode == 0, built.stdout + built.stderr
+        again = run_cli("outdated", *where, environ=environ)
+    assert (again.stdout, again.stderr) == ("", "1 project: 1 current\n")

@@ -124,6 +124,13 @@ SITES = {
         ),
         "site.toml",
     ),
+    # Directories with names of their own: a path, another name for generic, none of it in a file's name.
+    "names": Site.parse(
+        'generic = "common"\n'
+        + ladder_of("x86_64 v3=x86_64_v3 aarch64 neoverse_n1")
+        + 'names = { generic = "noarch", v3 = "x86_64/v3", neoverse_n1 = "n1" }\n',
+        "site.toml",
+    ),
     "mixed": Site.parse(
         ladder_of(
             "haswell zen3 x86_64_v3 a64fx neoverse_v1 x86_64_v4 icelake zen4 power9le power10le u74mc x60"

@@ -8,13 +8,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.factories import make_wheel
 from wheelhouse_resolver.host.cpu import archs_of, captured_cpu
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree import survey
-from wheelhouse_resolver.tree.proposal import SiteProposal, propose_site
+from wheelhouse_resolver.tree.proposal import SiteProposal, decide, propose_site
+from wheelhouse_resolver.tree.survey import SurveyedDirectory
 from wheelhouse_resolver.utils.elf import ElfFile
 
 TOP = Path(__file__).parent.parent.parent
@@ -191,3 +194,42 @@ def test_links_are_names_of_what_they_lead_to(tmp_path: Path) -> None:
     assert searched_by(found.site, "gentoo2023", "amd-zen4") == [
         f"{tmp_path}/gentoo2020/x86-64-v3", f"{tmp_path}/common",
     ]  # fmt: skip
+
+
+PARTS = st.sampled_from(
+    ["avx2", "x86-64-v3", "x86_64", "v3", "zen3", "grace", "aarch64", "generic", "noarch", "intel", "el9",
+     "nix", "gentoo2020", "none", "site", "a-b", "a b", "é", "fast", "2023.06", ".x", "lines\n"]
+)  # fmt: skip
+
+PROBLEMS = st.sampled_from(("", "", "", "Permission denied"))
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(PARTS, max_size=4),
+            st.sampled_from((0, 2, 8)),
+            st.booleans(),
+            st.sampled_from(("", "no")),
+        ),
+        min_size=1,
+        max_size=9,
+        unique_by=lambda each: "/".join(each[0]),
+    )
+)
+def test_whatever_the_directories_are_called_the_proposal_can_be_read_and_holds_what_is_known(
+    tree: list[tuple[list[str], int, bool, str]],
+) -> None:
+    found = [
+        SurveyedDirectory(
+            "/".join(parts) or ".", 2, ("x86_64",), 2 * own, own, own, level * own, problem=problem
+        )
+        for parts, level, own, problem in tree
+    ]
+    proposal = decide("/w", found)
+    assert sorted(each.label for each in proposal.directories) == sorted(each.label for each in found)
+    searched = {each.label for kind in proposal.site.host_kinds() for each in kind.search_path}
+    known = {each.label: each.layer for each in proposal.directories if each.arch is not None}
+    assert searched >= known.keys()
+    names = {each.label: each.layer for each in proposal.site.directories()}
+    assert {label: names[label] for label in known} == known

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, count
 
-from wheelhouse_resolver.site.layout import GENERIC
+from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree.level_names import (
     LEVEL_OF_BIT,
@@ -61,8 +62,8 @@ def decide(root: str, found: Sequence[SurveyedDirectory]) -> SiteProposal:
     for each in rest:
         draft.take_by_content(each, alone=len(found) == 1)
     layers = sorted(draft.layers.values(), key=lambda layer: (layer.directory == ".", layer.name))
-    for layer in layers:
-        layer.name = _unique(layer, layers)
+    for number, layer in enumerate(layers):
+        layer.name = _name_of(layer, layers, {other.name for other in layers[:number]})
     directories = tuple(sorted(draft.described(), key=lambda each: each.label))
     text = site_text(root, draft.generic, [each.layer() for each in layers], directories)
     return SiteProposal(text=text, site=Site.parse(text, "the proposed site file"), directories=directories)
@@ -99,7 +100,7 @@ class _Draft:
         """Put *each* where its name says; False if that says nothing."""
         above, names = _split(each.label)
         level = level_of(names)
-        if each.problem or level is None:
+        if each.problem or level is None or not each.label.isprintable():
             return False
         self._place(each, above, "/".join(names), level, "its name")
         return True
@@ -113,12 +114,16 @@ class _Draft:
         above = above or "."
         if each.problem:
             self._unknown(each, f"cannot be listed: {each.problem}")
+        elif not each.label.isprintable():
+            self._unknown(each, "its name holds a character that no site file can have")
         elif alone:
             self._place(each, ".", each.label, GENERIC, f"the only directory; {_seen(each)}")
         elif each.label == "." and self.generic is None and not each.compiled:
             self._place(each, ".", ".", GENERIC, f"all {each.wheels} wheels are pure Python")
         elif each.label == "." or each.label in self.layers:
             self._unknown(each, f"it holds directories of the site as well; {_seen(each)}")
+        elif not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+            self._unknown(each, f"its name says nothing; {_seen(each)}")
         elif not each.compiled and self._generic_is_free(above):
             self._place(each, above, name, GENERIC, f"all {each.wheels} wheels are pure Python")
         elif each.level and each.marked == each.opened and self._is_layer(above):
@@ -220,12 +225,11 @@ def _doubt(each: SurveyedDirectory, level: CpuLevel) -> str:
     return ""
 
 
-def _unique(layer: _LayerDraft, layers: Sequence[_LayerDraft]) -> str:
-    """A name for *layer*: the first part of its directory, if that tells it from the others."""
-    if layer.directory == ".":
-        return _AT_ROOT
-    first = [each.directory.split("/")[0] for each in layers]
-    name = layer.directory.split("/")[0]
-    if first.count(name) > 1 or name == _AT_ROOT:
-        name = layer.directory
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip("._-") or "layer"
+def _name_of(layer: _LayerDraft, layers: Sequence[_LayerDraft], taken: Collection[str]) -> str:
+    """A name for *layer*: the first part of its directory, if that tells it from the other *layers*."""
+    first = layer.directory.split("/")[0]
+    alone = sum(each.directory.split("/")[0] == first for each in layers) == 1
+    text = _AT_ROOT if layer.directory == "." else first if alone else layer.directory
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", text).lstrip("._-")
+    numbered = (f"{name or 'layer'}-{number}" for number in count(2))
+    return next(each for each in chain([name], numbered) if each not in ("", NO_LAYER, *taken))

@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 
 from tests.builder.workshop import Workshop
-from tests.factories import make_wheel
+from tests.factories import make_tree, make_wheel
+from tests.requires import compiles, need
 from tests.whole import assert_whole
 from wheelhouse_resolver.builder.pipeline import build_wheel
+from wheelhouse_resolver.builder.pipeline.narrowing import installed_by, told_apart
 from wheelhouse_resolver.builder.records.record import BuildRecord
 from wheelhouse_resolver.builder.records.settings import BuildSettings
 from wheelhouse_resolver.errors import WheelhouseError
-from wheelhouse_resolver.wheelfile.edit import requirements_of
+from wheelhouse_resolver.wheelfile.edit import Edits, relabel, requirements_of
 from wheelhouse_resolver.wheelfile.metadata import read_metadata
 from wheelhouse_resolver.wheelfile.placeholder import message_of
 
@@ -217,3 +219,70 @@ def test_a_placeholder_says_what_to_do_when_it_is_imported(quick: Workshop, tmp_
         (real / "sub.py").touch()
         done = subprocess.run(run, env=environ, capture_output=True, text=True, check=False)
         assert (done.stdout, done.stderr) == (f"{module}\n", "")
+
+
+# -- what a wheel was compiled against -----------------------------------------------------------------------
+
+
+EXTENSION = "demo-1.0-cp311-cp311-linux_x86_64.whl"
+
+
+def linked_to(directory: Path, library: str) -> bytes:
+    """A library that needs another one of that name."""
+    for name, needs in ((library, []), ("_C.so", ["-L.", f"-l:{library}"])):
+        command = ["gcc", "-shared", "-Wl,--no-as-needed", "-o", name, *needs, "-x", "c", "/dev/null"]
+        subprocess.run(command, cwd=directory, check=True)
+    return (directory / "_C.so").read_bytes()
+
+
+@compiles
+def test_a_build_requires_the_torch_that_its_environment_has(
+    quick: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need("zip")
+    (tmp_path / "_C.so").write_bytes(linked_to(tmp_path, "libc10.so"))
+    quick.package("demo", requires=("torch>=1.13",))
+    quick.recipe(
+        "demo",
+        f"phases.after-build = ['cp {tmp_path}/_C.so demo.so; zip -q $WHEELHOUSE_WHEEL demo.so']\n"
+        f'wheel = {{ tags = "{{cp}}-{{cp}}-linux_x86_64", narrow-requires = ["torch"] }}\n',
+    )
+    tools = {"python": "3", "torch": "2.10.0+site"}
+    monkeypatch.setattr("wheelhouse_resolver.builder.toolchain.provenance.tool_versions", lambda *_: tools)
+    record, wheel = built(quick)
+    assert requirements_of(str(wheel)) == ["torch~=2.10.0"]
+    assert "requires torch~=2.10.0: demo.so needs libc10.so" in record.notes
+    del tools["torch"]
+    quick.output.rename(quick.output.with_name("before"))
+    record, wheel = built(quick)
+    assert requirements_of(str(wheel)) == ["torch>=1.13"]
+    assert "demo.so needs libc10.so: which torch it was built against is not known" in record.notes
+
+
+def test_what_pip_installs_for_an_isolated_build_is_in_its_log(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(
+        "Successfully installed pip-26.3\n  Successfully installed numpy-1.26.3\n"
+        "  Successfully installed Cython-3.1.0 numpy-1.26.4 typing_extensions-4.0+site\nnumpy-9\n"
+    )
+    found = {"pip": "26.3", "numpy": "1.26.4", "cython": "3.1.0", "typing-extensions": "4.0+site"}
+    assert installed_by(str(log)) == found
+
+
+def test_a_build_against_another_torch_is_told_apart_by_its_label(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, EXTENSION, requires_dist=("torch>=2",))
+    site = make_tree(tmp_path / "house", {})
+    (output := tmp_path / "output").mkdir()
+    edits = Edits(local_label="site", narrow=("torch~=2.10.0",))
+    assert told_apart(str(wheel), edits, site, str(output)) == edits
+    taken = EXTENSION.replace("1.0-", "1.0+site-")
+    there = make_wheel(tmp_path / "house/gentoo/avx2", taken.replace("site-", "site-400000avx2-"),
+                       requires_dist=("torch~=2.10.0",))  # fmt: skip
+    assert told_apart(str(wheel), edits, site, str(output)) == edits  # the same, built again
+    there.unlink()
+    make_wheel(there.parent, there.name, requires_dist=("torch~=2.9.0",))
+    found = told_apart(str(wheel), edits, site, str(output))
+    assert found == edits._replace(local_label="torch210.site")
+    assert Path(relabel(str(wheel), found, str(output)).path).name == EXTENSION.replace(
+        "1.0-", "1.0+torch210.site-"
+    )

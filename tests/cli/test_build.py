@@ -182,6 +182,43 @@ class TestOne:
         assert (found["project"], found["version"], found["result"]) == ("demo", "1.0", "built")
         assert found["record"]["wheel"] == Path(found["wheel"]).name
 
+    def test_the_plan_shows_who_wins_of_site_recipe_and_command_line(
+        self, build: Build, sources: Path, house: Path, tmp_path: Path
+    ) -> None:
+        for name in ("demo", "plain"):
+            make_package(sources, name)
+        (tmp_path / "demo.toml").write_text(
+            'build-requires = ["cython<3"]\nwheel.local-label = "own"\nmodules.default = []\n'
+        )
+        (tmp_path / "site.toml").write_text(
+            f'root = "{house}"\n[build]\nrecipes = ["."]\npythons = ["{sys.executable}"]\n'
+            'build-requires = ["cython>=3", "wheel"]\n[publish]\nlocal-label = "site"\n'
+        )
+        dry = ("plain", "demo", "--dry-run", "--config", str(tmp_path / "site.toml"))
+        lines = build(*dry).out.splitlines()
+        assert lines[1].endswith("(recipe: none; build requirements: cython>=3, wheel; local label: site)")
+        assert lines[2].endswith("demo.toml; build requirements: wheel, cython<3; local label: own)")
+        found = json.loads(build(*dry, "--json", "--build-constraint", "cython==3.1", "--local-label=x").out)
+        told = [(each["build_requires"], each["local_label"]) for each in found["waves"][0]]
+        assert told == [(["wheel", "cython==3.1"], "x")] * 2
+        (tmp_path / "demo.toml").write_text('pythons = ["2.4"]\n')
+        assert "no python2.4 on PATH runs" in build(*dry).err
+        own = "{}.{}".format(*sys.version_info[:2])
+        assert len(build(*dry, "--python", own).out.splitlines()) == 3
+
+    @pytest.mark.parametrize(
+        ("option", "problem"),
+        [
+            ("--module=-x", "--module: '-x' is not a module name"),
+            ("--build-constraint=a b", "--build-constraint: invalid requirement 'a b'"),
+            ("--local-label=a b", "--local-label: invalid local label 'a b'"),
+        ],
+    )
+    def test_what_the_command_line_cannot_say(self, option: str, problem: str, build: Build) -> None:
+        done = build("demo", option)
+        assert done.code == 2
+        assert problem in done.err
+
     def test_a_marker_that_does_not_hold(self, build: Build, sources: Path) -> None:
         make_package(sources, "demo")
         done = build("demo", "other; python_version < '3'")

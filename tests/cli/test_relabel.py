@@ -33,6 +33,14 @@ def test_for_programs(cli: Cli) -> None:
     assert json.loads(outcome.out) == [{"wheel": f"in/{NAME}", "requires": ["numpy>=1.20", "scipy"]}]
 
 
+def test_requirements_are_renamed_and_narrowed(cli: Cli) -> None:
+    edits = ("--rename-requires", "scipy=cuscipy>=1.8", "--narrow-requires", "numpy>=1.26,<2")
+    cli("relabel", f"in/{NAME}", *edits, "--output-dir", "new")
+    assert cli("relabel", f"new/{NAME}").out == "numpy<2,>=1.26\ncuscipy>=1.8\n"
+    refused = cli("relabel", f"in/{NAME}", "--rename-requires", "scipy")
+    assert refused.error.startswith("error: invalid --rename-requires 'scipy': give NAME=REQUIREMENT")
+
+
 def test_new_wheels_go_here_or_where_told(cli: Cli) -> None:
     edits = ("--add-requires", "pandas", "--remove-requires", "scipy", "--replace-requires", "numpy>=2")
     outcome = cli("relabel", f"in/{NAME}", *edits, "--local-label", "site", "--output-dir", "new")

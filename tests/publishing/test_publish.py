@@ -231,6 +231,20 @@ def test_a_local_label_is_appended_everywhere_the_version_stands(
     check_wheel(str(path))
 
 
+@pytest.mark.parametrize(
+    ("option", "version"), [([], "1.0+site"), (["--local-label=own"], "1.0+own"), (["--local-label="], "1.0")]
+)
+def test_the_label_of_the_site_is_appended_unless_the_command_line_says_another(
+    house: WheelhouseFixture, option: list[str], version: str, tmp_path: Path
+) -> None:
+    config = tmp_path / "site.toml"
+    config.write_text(f'root = "{house.root}"\n[publish]\nlocal-label = "site"\n')
+    done = house.run("publish", house.wheel(PURE), *option, "--config", str(config))
+    assert done.code == 0, done.err
+    (path,) = wheels_below(house.root)
+    assert f"-{version}-1000generic-" in path.name
+
+
 @pytest.mark.parametrize("label", ["si te", "a/b", "..", "+", "\u00e9", "a\nb", "-"])
 def test_what_is_no_local_label_is_refused(house: WheelhouseFixture, label: str) -> None:
     done = house.run("publish", house.wheel(PURE), f"--local-label={label}")

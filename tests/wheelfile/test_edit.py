@@ -64,6 +64,17 @@ class TestRequirements:
             pytest.param(Edits(remove=("H5PY",)), [OWN[0], OWN[2]], id="remove"),
             pytest.param(Edits(remove=("numpy", "h5py", "scipy")), [], id="remove-all"),
             pytest.param(Edits(replace=("NumPy>=2",)), ["NumPy>=2", *OWN[1:]], id="replace"),
+            pytest.param(Edits(rename=(("Numpy", "cunumpy"),)), ["cunumpy<2,>=1.20", *OWN[1:]], id="rename"),
+            pytest.param(
+                Edits(rename=(("h5py", "hdf[x]>=3"),)),
+                [OWN[0], 'hdf[x]>=3; extra == "io"', OWN[2]],
+                id="more",
+            ),
+            pytest.param(
+                Edits(narrow=("numpy>=1.24,<2", "torch~=2.1.0")),
+                ["numpy<2,>=1.24", *OWN[1:], "torch~=2.1.0"],
+                id="narrow",
+            ),
             pytest.param(
                 Edits(add=("a",), remove=("scipy",), replace=("numpy",)), ["numpy", OWN[1], "a"], id="all"
             ),
@@ -119,6 +130,8 @@ class TestRequirements:
         [
             (Edits(remove=("pandas",)), "no requirement on 'pandas' to remove"),
             (Edits(replace=("pandas>2",)), "no requirement on 'pandas' to replace"),
+            (Edits(rename=(("pandas", "p"),)), "no requirement on 'pandas' to rename"),
+            (Edits(narrow=("numpy>=2",)), "numpy<2,>=1.20: no version is <2,>=1.20 and >=2"),
             (Edits(add=("pandas>>2",)), "invalid requirement 'pandas>>2'"),
             (Edits(local_label="a b"), "invalid local label 'a b'"),
             (Edits(tags="py3"), "invalid wheel tag 'py3'"),

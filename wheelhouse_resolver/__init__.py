@@ -49,7 +49,7 @@ _MODULES = {
     "selection.pick": "Pick",
     "selection.reasons": "Exclusion FileStatus Rule",
     "selection.requirements": "Requirement",
-    "site.layout": "Arch Directory HostKind Layer SearchPath",
+    "site.layout": "Arch Base Directory HostKind Layer SearchPath",
     "site.model": "SearchingHost Site",
     "site.pip_table": "Constraints",
     "static_index.report": "IndexObserver IndexReport LeftOut",

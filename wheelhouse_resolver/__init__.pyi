@@ -74,6 +74,7 @@ from wheelhouse_resolver.selection.reasons import FileStatus as FileStatus
 from wheelhouse_resolver.selection.reasons import Rule as Rule
 from wheelhouse_resolver.selection.requirements import Requirement as Requirement
 from wheelhouse_resolver.site.layout import Arch as Arch
+from wheelhouse_resolver.site.layout import Base as Base
 from wheelhouse_resolver.site.layout import Directory as Directory
 from wheelhouse_resolver.site.layout import HostKind as HostKind
 from wheelhouse_resolver.site.layout import Layer as Layer
@@ -114,6 +115,7 @@ __all__ = [
     "Answers",
     "Arch",
     "Asked",
+    "Base",
     "BuildRecord",
     "Candidate",
     "Classification",

@@ -423,6 +423,13 @@ CASES: list[tuple[str, EnvironmentFacts, str, str, str]] = [
         "",
     ),
     (
+        "missing-base",
+        site_with(missing_bases=(("wheelhouse /b: does not exist", "mount it"),)),
+        "warning",
+        "wheelhouse /b: does not exist: mount it",
+        "",
+    ),
+    (
         "unreadable-directory",
         directories_with("gentoo/avx2", problem="Permission denied"),
         "error",
@@ -502,6 +509,19 @@ CASES: list[tuple[str, EnvironmentFacts, str, str, str]] = [
         ),
         "warning",
         "the static index /sw/index that the site file names is not there, or cannot be read; `index` is for",
+        "",
+    ),
+    (
+        "unstamped-ties",
+        healthy(
+            ties=(Tie("numpy", "1.0", ("gentoo/avx2", "generic")),),
+            directories=tuple(
+                each._replace(directory=each.directory._replace(base="national"))
+                for each in healthy().directories
+            ),
+        ),
+        "warning",
+        "a base is read-only: an index, a view or uv's flat indexes keep its order",
         "",
     ),
     (

@@ -58,6 +58,15 @@ CASES: list[tuple[str, dict[str, str] | str, str, str]] = [
     ("single-layer", {}, "amd-zen4", "x86-64-v4 x86-64-v3 common"),
     ("single-layer", {}, "amd-zen2", "x86-64-v3 common"),
     ("single-layer", {}, "vm-qemu64", "common"),
+    ("overlay", GENTOO_2020, "intel-haswell",
+     "gentoo2020/avx2 gentoo2020/generic generic "
+     "national/gentoo2020/avx2 national/gentoo/avx2 national/gentoo2020/avx national/gentoo/avx "
+     "national/gentoo2020/sse3 national/gentoo/sse3 "
+     "national/gentoo2020/generic national/gentoo/generic national/generic"),
+    ("overlay", GENTOO_2023, "amd-zen4",
+     "gentoo2023/avx512 gentoo2023/avx2 gentoo2023/generic generic national/gentoo2023/x86-64-v4 "
+     "national/gentoo2023/x86-64-v3 national/gentoo2023/generic national/generic"),
+    ("overlay", {}, "amd-k8", "generic national/generic"),
 ]  # fmt: skip
 
 

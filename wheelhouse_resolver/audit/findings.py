@@ -40,6 +40,7 @@ class FindingKind(enum.Enum):
     LEFTOVER = "leftover"
     OUTSIDE = "outside-the-site"
     CONSTRAINTS = "constraints-file"
+    MISSING_BASE = "missing-base"
     INDEX_STALE = "index-out-of-date"
     INDEX_PAGE = "index-page"
     INDEX_LINK = "index-link"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 
@@ -9,6 +10,7 @@ from packaging.version import Version
 
 from wheelhouse_resolver.audit.findings import Finding, FindingKind
 from wheelhouse_resolver.publishing.order import WrongOrder, situations
+from wheelhouse_resolver.publishing.plan import is_current
 from wheelhouse_resolver.publishing.withdrawal import withdraw_command
 from wheelhouse_resolver.site.layout import GENERIC, HostKind
 from wheelhouse_resolver.site.model import Site
@@ -19,8 +21,10 @@ def order_finding(site: Site, case: WrongOrder, sound: Collection[str]) -> Findi
     """The finding about *case*; *sound*: the paths of the wheels that can be restamped."""
     kind = FindingKind.INVERSION if case.by_tag else FindingKind.ORDER
     fix = site.command("restamp", *["--retag"] * case.by_tag)
+    if case.chosen.directory.base is not None and not case.by_tag and is_current(site, case.wanted):
+        fix = without_stamps(site)
     for each in (case.wanted, case.chosen):
-        if each.path not in sound:
+        if each.path not in sound and each.directory.base is None:
             fix = withdraw_command(site, each.directory, each.filename)
     return Finding.about(
         [case.wanted, case.chosen],
@@ -32,6 +36,14 @@ def order_finding(site: Site, case: WrongOrder, sound: Collection[str]) -> Findi
         hosts=case.hosts,
         pythons=case.pythons,
     )
+
+
+def without_stamps(site: Site, *, by_tag: bool = False) -> str:
+    """What to do where no stamp can be given, in a base; *by_tag*: where one would not help either."""
+    words = ("index", "view")
+    index, view = (site.command(word, "--output", os.path.join(site.root, word)) for word in words)
+    ways = [f"an index (`{index}`)", *([] if by_tag else [f"a view (`{view}`)"]), "uv's flat indexes"]
+    return f"serve it through {', '.join(ways[:-1])} or {ways[-1]}"
 
 
 def check_labels(site: Site, hosts: Sequence[HostKind], candidates: Sequence[Candidate]) -> Iterator[Finding]:
@@ -80,5 +92,7 @@ def _label_fix(site: Site, better: Candidate, newest: Candidate) -> str:
         more = f"--local-label={'.'.join(wanted[len(own) :])}"
         retag = ["--retag"] * (better.tags != newest.tags)
         return site.command("publish", "--to", label, more, *retag, better.path)
+    if newest.directory.base is not None:
+        return f"publish a build of {newest.version} into {label}"
     withdraw = withdraw_command(site, newest.directory, newest.filename)
     return f"publish a build of {newest.version} into {label}, or withdraw the other: {withdraw}"

@@ -19,6 +19,7 @@ from packaging.version import Version
 
 from wheelhouse_resolver.audit import files
 from wheelhouse_resolver.audit.archives import check_archives
+from wheelhouse_resolver.audit.bases import missing_bases, with_bases
 from wheelhouse_resolver.audit.findings import Finding, FindingKind
 from wheelhouse_resolver.audit.ignored import ignore_patterns
 from wheelhouse_resolver.audit.index import check_index
@@ -48,7 +49,7 @@ def audit(
     """Everything that is wrong with *site*'s wheelhouse, project by project: see `Wheelhouse.audit`."""
     listing.check_root(site)
     patterns = ignore_patterns(site)
-    for finding in _all(site, jobs, progress):
+    for finding in with_bases(site, _all(site, jobs, progress)):
         ignored = any(each.matches(finding) for each in patterns)
         yield finding._replace(ignored=True) if ignored else finding
 
@@ -56,6 +57,7 @@ def audit(
 def _all(site: Site, jobs: int, progress: Callable[[int, int], None] | None) -> Iterator[Finding]:
     for path, problem in site_problems(site, os.environ):
         yield Finding(FindingKind.CONSTRAINTS, str(problem), (path,), f"correct {path}: every pip reads it")
+    yield from missing_bases(site)
     yield from check_index(site)
     wheels: _Entries = []
     closed = list(_closed(site))
@@ -128,7 +130,8 @@ class _Look:
                 if exists:
                     there.append(candidate)
                 if candidate.path in contents:  # what cannot be read cannot be restamped either
-                    way = files.way_to_stamp(site, candidate, contents, self._latest)
+                    own = candidate.directory.base is None
+                    way = files.way_to_stamp(site, candidate, contents, self._latest) if own else ""
                     barred |= {candidate.path} if way else set()
                     yield from files.check_stamp(site, candidate, way)
             known = [each for each in there if each.path in contents]
@@ -147,9 +150,11 @@ def _closed(site: Site) -> Iterator[Finding]:
     Of places below each other the uppermost; chmod goes on below it.
     """
     places = {site.source: 0o4} if site.source is not None else {}
+    roots: dict[str | None, str] = {None: site.root, **{base.name: base.root for base in site.bases}}
     for directory in site.directories():
-        inside = os.path.relpath(directory.path, site.root).split(os.sep)
-        places |= {os.path.join(site.root, *inside[:depth]): 0o5 for depth in range(len(inside) + 1)}
+        root = roots[directory.base]
+        inside = os.path.relpath(directory.path, root).split(os.sep)
+        places |= {os.path.join(root, *inside[:depth]): 0o5 for depth in range(len(inside) + 1)}
     closed: list[str] = []
     for path, needed in sorted(places.items()):
         with suppress(OSError):  # not there, which is no fault

@@ -106,7 +106,7 @@ def listed(what: str, site: Site) -> list[str]:
 
         return all_formats()
     if what == "directories":
-        return [directory.label for directory in site.directories()]
+        return [directory.label for directory in site.own_directories()]
     from wheelhouse_resolver.host.detect import detect_for_search
     from wheelhouse_resolver.tree.reader import Tree
 

@@ -11,6 +11,7 @@ from wheelhouse_resolver.cli import output
 from wheelhouse_resolver.errors import MissingDirectoryError, NoWheelhouseError, WheelhouseError
 from wheelhouse_resolver.host.detect import Host, detect_for_search, probe_machine
 from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.tree import listing
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.selection.requirements import RequirementsFile
@@ -183,14 +184,14 @@ def host_of(
     """The host that the options name, with its warnings on stderr."""
     machine = probe_machine(args.python, cpuinfo, os_release=os_release)
     host = machine._replace(arch=args.arch, layer=args.layer).host(site)
-    output.warn(host.warnings)
+    output.warn([*host.warnings, *map(str, listing.missing_bases(site))])
     return host
 
 
 def searching_host_of(args: argparse.Namespace, site: Site) -> Host:
     """`host_of`, for commands whose answer depends on the search path only: they start no Python."""
     host = detect_for_search(args.python, arch=args.arch, layer=args.layer, site=site)
-    output.warn(host.warnings)
+    output.warn([*host.warnings, *map(str, listing.missing_bases(site))])
     return host
 
 

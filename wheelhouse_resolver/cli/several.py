@@ -15,6 +15,7 @@ from wheelhouse_resolver.errors import UnknownArchError
 from wheelhouse_resolver.host.detect import Host, detect_host
 from wheelhouse_resolver.host.target_python import is_version
 from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.tree import listing
 
 
 class Several(argparse.Action):
@@ -115,6 +116,7 @@ def hosts_of(args: argparse.Namespace, site: Site) -> list[Host]:
         for arch in dict.fromkeys(archs or [None])
     ]
     output.warn(dict.fromkeys(warning for host in hosts for warning in host.warnings))
+    output.warn(map(str, listing.missing_bases(site)))
     return hosts
 
 

@@ -27,6 +27,7 @@ class SiteFacts(NamedTuple):
     root:      as it is named; empty for none. real_root: without symbolic links.
     root_by:   what named the root: `--root`, WHEELHOUSE_ROOT, `site file`, `built-in`.
     root_problem: why the root cannot be used; empty when it can.
+    missing_bases: what is wrong with each base that is not there, and what to do.
     """
 
     site: Site
@@ -39,6 +40,7 @@ class SiteFacts(NamedTuple):
     real_root: str = ""
     root_by: str = "built-in"
     root_problem: str = ""
+    missing_bases: tuple[tuple[str, str], ...] = ()
 
 
 class DirectoryState(NamedTuple):
@@ -303,7 +305,11 @@ class EnvironmentFacts:
                 **to_plain(site, "file_by", "root_by"),
             },
             "search_path": [
-                {**to_plain(each.directory), **to_plain(each, "exists", "problem", "wheels")}
+                {
+                    **to_plain(each.directory, "path", "label"),
+                    **each.directory.to_dict(),
+                    **to_plain(each, "exists", "problem", "wheels"),
+                }
                 for each in self.searched
             ],
             "static_index": to_plain(self.static_index),

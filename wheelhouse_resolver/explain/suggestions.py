@@ -104,14 +104,10 @@ def _suggestion(then: Scenario, steps: Iterable[Step], gives: Candidate | None) 
     actions = {step.action for step in steps}
     command = None
     if Action.REPLACE in actions and gives is not None:
-        command = then.site.command("withdraw", "--to", gives.directory.label, gives.filename)
+        command = _withdraw(then, [gives.path])
     elif Action.WITHDRAW in actions:
-        command = " && ".join(
-            then.site.command("withdraw", "--to", directory.label, os.path.basename(path))
-            for step in steps
-            for path in (step.values if step.action is Action.WITHDRAW else ())
-            for directory in then.site.directories()
-            if directory.path == os.path.dirname(path)
+        command = _withdraw(
+            then, [path for step in steps if step.action is Action.WITHDRAW for path in step.values]
         )
     elif not actions.isdisjoint(_FOR_PIP):
         words = []
@@ -123,6 +119,14 @@ def _suggestion(then: Scenario, steps: Iterable[Step], gives: Candidate | None) 
             words += ["--only-binary", then.asked.name]
         command = shlex.join(["pip", "install", *words, str(then.asked)])
     return Suggestion(steps, then.asked, command, gives)
+
+
+def _withdraw(then: Scenario, paths: Iterable[str]) -> str | None:
+    """The command that withdraws the files at *paths*; None where one is in a base."""
+    labels = {each.path: each.label for each in then.site.own_directories()}
+    found = [(labels.get(os.path.dirname(path)), os.path.basename(path)) for path in paths]
+    commands = [then.site.command("withdraw", "--to", label, name) for label, name in found if label]
+    return " && ".join(commands) if len(commands) == len(found) else None
 
 
 def suggestions(now: Scenario, others: Sequence[Scenario] = ()) -> list[Suggestion]:

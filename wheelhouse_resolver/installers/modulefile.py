@@ -71,7 +71,7 @@ def static_modulefile(
         "directory": directory,
         "cpuinfo": cpuinfo,
         "levels": _items(list(_levels(site)), dialect),
-        "own": _items(chosen.archs if chosen else (), dialect),
+        "own": _items(site.archs_of(chosen) if chosen else (), dialect),
         "files": _items({archs: place_of(name, form) for archs, name in classes.items()}, dialect),
         "needed": _items(needed_files(form), dialect),
         "write_command": ours.command("pip-conf", "--all", "--form", form, "--output-dir", directory),

@@ -19,12 +19,12 @@ def destination(
     if to is not None and (layer is not None or arch is not None):
         raise PublishError(f"--to {to}", "cannot be combined with --layer and --arch")
     if isinstance(to, Directory):
-        return to
+        return _own(to)
     if to is not None:
-        directories = site.directories()
-        exact = next((each for each in directories if each.label == to.strip("/")), None)
+        directories = site.own_directories()
+        exact = next((each for each in site.directories() if each.label == to.strip("/")), None)
         if exact is not None:
-            return exact
+            return _own(exact)
         layer, _, arch = to.strip("/").rpartition("/")
         if to == GENERIC:
             layer = NO_LAYER
@@ -43,3 +43,11 @@ def destination(
     if chosen is not None and not directories:
         raise PublishError(f"--arch {arch or GENERIC}", f"layer {chosen.name} has no directory for it")
     return directories[0]
+
+
+def _own(directory: Directory) -> Directory:
+    """*directory*, if it is not one of a base. Raises `PublishError`."""
+    if directory.base is None:
+        return directory
+    problem = f"is a directory of the base {directory.base!r}, which is read-only"
+    raise PublishError(directory.label, problem).with_hint("name one of this site's own")

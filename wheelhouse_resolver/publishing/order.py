@@ -139,6 +139,8 @@ class OrderCheck:
         states = (stamping(each.build, each.directory, self._site).state for each in candidates)
         if any(state is not StampState.CURRENT for state in states):
             return False
+        if any(each.directory.shift for each in candidates):  # a base whose stamps do not follow its rank
+            return False
         if len({each.tags for each in candidates}) == 1:
             return True
         return not any(

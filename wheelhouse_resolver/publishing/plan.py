@@ -193,18 +193,22 @@ class Planner:
         if not wrong:
             return step
         rivals = [each.higher if each.lower == new else each.lower for each in wrong]
-        withdraw = withdraw_command(self._site, rivals[0].directory, rivals[0].filename)
+        ours = [each for each in rivals if each.directory.base is None]
+        withdraw = withdraw_command(self._site, ours[0].directory, ours[0].filename) if ours else ""
         if self._options.retag:
             better = step._replace(tags=retagged(new, rivals))
             wrong = involving(better.candidate, neighbours, self._together)
             if not wrong:
                 return better
             problem = f"a tag inversion that --retag cannot fix: {wrong[0]}"
-            hint = f"build the two with equal tags, or withdraw the other: `{withdraw}`"
+            hint = "build the two with equal tags" + (
+                f", or withdraw the other: `{withdraw}`" if ours else ""
+            )
         else:
             problem = f"a tag inversion: {wrong[0]}"
             command = publish_command(self._site, step, "--retag")
-            hint = f"to give it equal tags: `{command}`; or withdraw the other: `{withdraw}`"
+            hint = f"to give it equal tags: `{command}`"
+            hint += f"; or withdraw the other: `{withdraw}`" if ours else ""
         raise PublishError(step.wheel.filename, problem).with_hint(hint)
 
     def _rebuilt(self, step: PlannedWheel) -> PlannedWheel:
@@ -246,6 +250,8 @@ class Planner:
             raise PublishError(step.wheel.filename, f"{other} would get the same name, {step.filename}")
 
     def _must_be_restamped(self, neighbour: Candidate, step: PlannedWheel) -> bool:
+        if neighbour.directory.base is not None:
+            return False  # it is less specific, and has no stamp above those of this site
         if is_current(self._site, neighbour) or neighbour.path in self._restamped:
             return False
         restamp = self._site.command("restamp")

@@ -19,6 +19,7 @@ from wheelhouse_resolver.publishing.plan import Planner, PublishOptions
 from wheelhouse_resolver.publishing.report import FileChange, PublishObserver, PublishReport, Recorder
 from wheelhouse_resolver.site.layout import Directory
 from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.tree import listing
 from wheelhouse_resolver.wheelfile.machines import problem_with
 from wheelhouse_resolver.wheelfile.validate import InvalidWheelError, ValidatedWheel, check_wheel
 
@@ -38,8 +39,13 @@ def publish(
     for path in paths:
         if not os.path.exists(path):
             raise PublishError(path, "does not exist")
+        if options.remove_source and (base := listing.base_holding(site, os.path.dirname(path))):
+            raise PublishError(
+                path, f"is in the base {base.name!r}, which is read-only: it cannot be removed"
+            )
     options = options._replace(glibc=_glibc(options.glibc))
     directory = destination(site, to)
+    listing.check_bases(site)
     sound: list[ValidatedWheel] = []
     refused: list[InvalidWheelError] = []
     for path in recorder.observer.progress(paths, "checking"):

@@ -55,7 +55,7 @@ def restamp(
     """
     recorder = Recorder(observer)
     wheels = list(_wheels(site))
-    outdated = [each for each in wheels if not is_current(site, each)]
+    outdated = [each for each in wheels if each.directory.base is None and not is_current(site, each)]
     meter, pages = _Meter(site), Pages(site, at_once=MANY)
     with contextlib.ExitStack() as stack:
         journal = None
@@ -63,7 +63,7 @@ def restamp(
             journal = Journal(site, _beside(wheels))
             stack.enter_context(journal.running(shared=True))
         stack.enter_context(pages.kept(recorder))
-        for directory in site.directories() if not dry_run else ():
+        for directory in site.own_directories() if not dry_run else ():
             trash.clear(directory.path)
 
         latest = functools.cache(trash.latest)
@@ -104,13 +104,15 @@ def restamp(
 
 def _not_fixable(site: Site, case: Inversion) -> PublishError:
     problem = f"a tag inversion that new tags cannot fix: {case}"
-    command = withdraw_command(site, case.lower.directory, case.lower.filename)
+    ours = case.lower if case.lower.directory.base is None else case.higher
+    command = withdraw_command(site, ours.directory, ours.filename)
     return PublishError(case.higher.path, problem).with_hint(f"withdraw one of the two: `{command}`")
 
 
 def _wheels(site: Site) -> Iterator[Candidate]:
     """Every well-named wheel of the tree, the most specific directory first."""
     listing.check_root(site)
+    listing.check_bases(site)
     for directory in site.directories():
         yield from (each for each in wheels_in(directory) if isinstance(each, Candidate))
 
@@ -138,7 +140,8 @@ def _inverted(
     for same in _by_version(wheels):
         higher: dict[str, list[Inversion]] = {}
         for inversion in inversions(same, together) if len(same) > 1 else ():
-            higher.setdefault(inversion.higher.path, []).append(inversion)
+            if inversion.higher.directory.base is None:
+                higher.setdefault(inversion.higher.path, []).append(inversion)
         for cases in higher.values():
             wheel = cases[0].higher
             tags = retagged(wheel, [case.lower for case in cases])
@@ -162,7 +165,8 @@ def _left(site: Site, wheels: Iterable[Candidate], names: dict[str, str]) -> Ite
     for same in _by_version(wheels):
         if len(same) > 1 and any(check.check(same)):
             # A link to nothing and a directory are no wheels for anybody.
-            yield from check.check([e for e in same if os.path.isfile(former.get(e.path, e.path))])
+            there = [e for e in same if os.path.isfile(former.get(e.path, e.path))]
+            yield from (case for case in check.check(there) if case.wanted.directory.base is None)
 
 
 class _Meter:

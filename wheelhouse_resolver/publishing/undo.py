@@ -56,9 +56,10 @@ class _Wheel:
 def undo(site: Site, *, dry_run: bool = False, observer: PublishObserver | None = None) -> PublishReport:
     """Undo what the last run of `restamp` that is not undone has renamed: see `Wheelhouse.restamp`."""
     listing.check_root(site)
+    listing.check_own(site)
     recorder = Recorder(observer)
     journal, pages = Journal(site), Pages(site, at_once=MANY)
-    for directory in site.directories() if not dry_run else ():
+    for directory in site.own_directories() if not dry_run else ():
         trash.clear(directory.path)
     if not journal.undoable():
         return recorder.report()
@@ -88,6 +89,7 @@ def undo(site: Site, *, dry_run: bool = False, observer: PublishObserver | None 
 def forget(site: Site, *, dry_run: bool = False, observer: PublishObserver | None = None) -> PublishReport:
     """Remove for good what `undo` would put back, of all runs: see `Wheelhouse.restamp`."""
     listing.check_root(site)
+    listing.check_own(site)
     recorder = Recorder(observer)
     journal = Journal(site)
     if not journal.undoable():
@@ -105,7 +107,7 @@ def forget(site: Site, *, dry_run: bool = False, observer: PublishObserver | Non
 
 def _wheels_of(site: Site, steps: Iterable[Renaming]) -> list[_Wheel]:
     """The wheels that *steps* are about, in the order of the first of each."""
-    directories = {each.label: each for each in site.directories()}
+    directories = {each.label: each for each in site.own_directories()}
     by_name: dict[tuple[str, str], _Wheel] = {}
     found: list[_Wheel] = []
     for step in steps:
@@ -165,7 +167,7 @@ def _problems(site: Site, wheels: Sequence[_Wheel], kept: _Kept) -> Iterator[tup
     for wheel in wheels:
         of_version.setdefault(_version_of(wheel), []).append(wheel)
     together = searched_together(site)
-    for directory in site.directories():
+    for directory in site.own_directories():
         for each in wheels_in(directory):
             same = of_version.get((each.name, each.version)) if isinstance(each, Candidate) else None
             if not same or all(wheel.is_back for wheel in same):

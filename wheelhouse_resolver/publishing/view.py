@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from wheelhouse_resolver.errors import OutputError
@@ -41,10 +41,14 @@ def make_view(
     Raises `OutputError`, `NoWheelhouseError`, `UnreadableDirectoryError`.
     """
     listing.check_root(site)
+    listing.check_bases(site)
     output = os.path.abspath(output)
     places = {each: os.path.join(output, *each.label.split("/")) for each in site.directories()}
     if {os.path.realpath(path) for path in places.values()} & {os.path.realpath(d.path) for d in places}:
         raise OutputError(output, "the view cannot be the wheelhouse itself")
+    if base := listing.base_holding(site, output):
+        raise OutputError(output, f"it is in the base {base.name!r}, which is read-only")
+    roots = [site.root, *(base.root for base in site.bases)]
     made = kept = removed = 0
     left_out: list[str] = []
     for directory, place in places.items():
@@ -53,8 +57,8 @@ def make_view(
         with writing(place):
             if os.path.isdir(directory.path):
                 make_directory(place, shared=True)
-            present = _present(place, site.root)
-            for name in _present(os.path.join(place, TRASH), site.root):  # what a killed run has left
+            present = _present(place, roots)
+            for name in _present(os.path.join(place, TRASH), roots):  # what a killed run has left
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(os.path.join(place, TRASH, name))
             for name, target in wanted.items():
@@ -76,12 +80,13 @@ def _links(site: Site, directory: Directory) -> tuple[dict[str, str], list[str]]
     """The links that *directory* needs, name -> target, and the wheels that can have none."""
     wanted: dict[str, str] = {}
     unfit: list[str] = []
+    ranked = directory._replace(shift=0)  # of a base: as it ranks here, whatever its own stamps say
     for each in wheels_in(directory):
         if not isinstance(each, Candidate):
             unfit.append(f"{each.path}: {each.problem}")
             continue
         try:
-            name = stamped_name(each.filename, each.build, directory, site)
+            name = stamped_name(each.filename, each.build, ranked, site)
         except StampError as error:
             unfit.append(str(error))
             continue
@@ -92,15 +97,16 @@ def _links(site: Site, directory: Directory) -> tuple[dict[str, str], list[str]]
     return wanted, unfit
 
 
-def _present(place: str, root: str) -> dict[str, str]:
-    """The links in *place* that lead into the wheelhouse: name -> target."""
+def _present(place: str, roots: Sequence[str]) -> dict[str, str]:
+    """The links in *place* that lead below one of *roots*, the wheelhouse's: name -> target."""
     found: dict[str, str] = {}
+    ours = tuple(root.rstrip("/") + "/" for root in roots)
     with contextlib.suppress(FileNotFoundError), os.scandir(place) as entries:
         for entry in entries:
             if entry.is_symlink():
                 with contextlib.suppress(FileNotFoundError):  # another run was faster
                     target = os.readlink(entry.path)
-                    if target.startswith(root.rstrip("/") + "/"):
+                    if target.startswith(ours):
                         found[entry.name] = target
     return found
 

@@ -100,8 +100,9 @@ def _found(
     Raises `PublishError` where none does.
     """
     listing.check_root(site)
+    listing.check_own(site)
     directory = destination(site, to)
-    directories = [directory] if directory is not None else site.directories()
+    directories = [directory] if directory is not None else site.own_directories()
     found: list[str | trash.Trashed] = []
     for filename in dict.fromkeys(filenames):
         if os.path.basename(filename) != filename or not filename.endswith(_WITHDRAWN):
@@ -114,5 +115,9 @@ def _found(
                 break
         else:
             where = directories[0].label if len(directories) == 1 else "any directory of the wheelhouse"
-            raise PublishError(filename, f"{problem} {where}")
+            error = PublishError(filename, f"{problem} {where}")
+            for each in site.directories():
+                if each.base is not None and _present(each, filename):
+                    raise error.with_hint(f"it is in {each.label}: the base {each.base!r} is read-only")
+            raise error
     return found

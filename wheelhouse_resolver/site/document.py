@@ -9,22 +9,39 @@ from types import MappingProxyType
 from typing import Any
 
 from wheelhouse_resolver.errors import SiteFileError
-from wheelhouse_resolver.site.layout import BUILTIN_LADDER, BUILTIN_LAYERS, GENERIC, NO_LAYER, Arch, Layer
+from wheelhouse_resolver.site.layout import (
+    BUILTIN_LADDER,
+    BUILTIN_LAYERS,
+    GENERIC,
+    NO_LAYER,
+    Arch,
+    Layer,
+)
 from wheelhouse_resolver.site.ranks import assign_ranks
 from wheelhouse_resolver.site.validation import HIGHEST_RANK, invalid_name
 from wheelhouse_resolver.utils import cache, schema
-from wheelhouse_resolver.utils.schema import Findings, Pairs, Table, Tables, line, lines, whole_number
+from wheelhouse_resolver.utils.schema import (
+    Findings,
+    Pairs,
+    Table,
+    Tables,
+    line,
+    lines,
+    not_absolute,
+    whole_number,
+)
 
 #: Tables that are read where they are needed.
 _OTHER_TABLES = ("publish", "build", "audit", "index", "uv")
 
 
-def parse(text: str, source: str, *, root: str | None = None) -> dict[str, Any]:
+def parse(text: str, source: str, *, root: str | None = None, above: tuple[str, ...] = ()) -> dict[str, Any]:
     """The fields of the site that the TOML *text* describes, of the right types; `Site` checks the rest.
 
-    *source* names the text in errors; *root* replaces its root. Raises `SiteFileError`.
+    *source* names the text in errors; *root* replaces its root. *above*: the files that this one is a base
+    of. Raises `SiteFileError`.
     """
-    return from_document(cache.get("toml", [text], lambda: _parsed(text, source)), source, root)
+    return from_document(cache.get("toml", [text], lambda: _parsed(text, source)), source, root, above)
 
 
 def _parsed(text: str, source: str) -> dict[str, Any]:
@@ -74,6 +91,17 @@ _ARCH = Table(
     needed=["name"],
 )
 
+
+def _base_source(found: Findings, value: Any, key: str) -> None:
+    if "config" in value and "layer" in value:
+        found.note(key, "`config` names the file with its layout, so it has no `layer` here")
+    elif "config" not in value and "root" not in value:
+        found.note(key, "needs `root`, or `config`: the site file of that wheelhouse")
+
+
+#: What a layer of a base may have otherwise than the site's own layer of that name.
+_PLACES = ("directories", "archs", "names", "generic")
+
 _LAYER = Table(
     {
         "name": line(lambda name: invalid_name(name, NO_LAYER)),
@@ -89,18 +117,35 @@ _LAYER = Table(
     needed=["name"],
 )
 
+_BASE = Table(
+    {
+        "name": line(lambda name: invalid_name(name, GENERIC)),
+        "root": line(),
+        "config": line(not_absolute),
+        "generic": line(),
+        "layer": Tables(
+            Table({each: _LAYER.schema[each] for each in ("name", *_PLACES)}, needed=["name"]), named=True
+        ),
+    },
+    needed=["name"],
+    then=_base_source,
+)
+
 _KEYS: dict[str, schema.Check] = {
     "root": line(),
     "generic": line(),
     "arch": Tables(_ARCH, named=True),
     "layer": Tables(_LAYER, named=True),
+    "base": Tables(_BASE, named=True),
     "search": Pairs(lines(), header="search"),
     "pip": Pairs(_pip_option, header="pip"),
     **dict.fromkeys(_OTHER_TABLES, Pairs(schema.anything)),
 }
 
 
-def from_document(document: Mapping[str, Any], source: str, root: str | None) -> dict[str, Any]:
+def from_document(
+    document: Mapping[str, Any], source: str, root: str | None, above: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """The fields of the site that a TOML *document* describes; see `parse`."""
     try:
         schema.require(Table(_KEYS, needed=["root"] if root is None else []), document, source)
@@ -121,7 +166,7 @@ def from_document(document: Mapping[str, Any], source: str, root: str | None) ->
     else:
         names = tuple(arch.name for arch in ladder)
         layers = tuple(layer._replace(archs=names) for layer in BUILTIN_LAYERS)
-    return {
+    fields = {
         "root": os.path.normpath(root),
         "ladder": ladder,
         "layers": layers,
@@ -131,6 +176,14 @@ def from_document(document: Mapping[str, Any], source: str, root: str | None) ->
         "source": source,
         "generic": document.get("generic", GENERIC),
     }
+    if "base" in document:
+        from wheelhouse_resolver.site.bases import bases
+
+        here = (*above, os.path.realpath(source))
+        fields["bases"] = bases(
+            document["base"], fields, lambda text, file: parse(text, file, above=here), here
+        )
+    return fields
 
 
 def _ladder(entries: Sequence[Mapping[str, Any]], source: str) -> tuple[Arch, ...]:

@@ -29,9 +29,9 @@ def index_table(site: Site) -> IndexTable | None:
     """The site's `[index]`; None: it has no index. Raises `SiteFileError`."""
     if "index" not in site.tables:
         return None
-    from wheelhouse_resolver.utils.schema import Table, flag, line, require
+    from wheelhouse_resolver.utils.schema import Table, flag, line, not_absolute, require
 
-    keys = {"directory": line(_not_absolute), "metadata": flag, "glibc": line(_not_glibc), "find-links": flag}
+    keys = {"directory": line(not_absolute), "metadata": flag, "glibc": line(_not_glibc), "find-links": flag}
     schema = Table(keys, needed=["directory"], header="index")
     table = require(schema, site.tables["index"], site.source or "site")
     directory = os.path.normpath(os.path.expanduser(table["directory"]))
@@ -45,10 +45,6 @@ def parse_glibc(text: str) -> tuple[int, int]:
         raise ValueError(problem)
     major, minor = text.split(".")
     return int(major), int(minor)
-
-
-def _not_absolute(text: str) -> str | None:
-    return None if os.path.isabs(os.path.expanduser(text)) else f"{text!r} must be an absolute path"
 
 
 def _not_glibc(text: str) -> str | None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 #: The arch that needs nothing of a CPU; it is below every ladder.
 GENERIC = "generic"
@@ -65,10 +68,12 @@ class Directory(NamedTuple):
     """One leaf of the tree: a (layer, arch) pair and its rank.
 
     path:  absolute (as far as the root is).
-    label: below the root, `/`-separated: `gentoo/avx2`.
+    label: below the root, `/`-separated: `gentoo/avx2`; of a base, its name precedes: `national/gentoo/avx2`.
     layer: the layer's name; None for the top-level generic directory.
     arch:  the ladder's name, or `generic`.
     rank:  its place in the site's one order; higher is more specific.
+    base:  the name of the base that it is one of, where nothing is written; None: it is the site's own.
+    shift: how much its rank is above the one in stamps, which are those of its base's own site.
     """
 
     path: str
@@ -76,10 +81,13 @@ class Directory(NamedTuple):
     layer: str | None
     arch: str
     rank: int
+    base: str | None = None
+    shift: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: path, layer, arch, rank."""
-        return {"path": self.path, "layer": self.layer, "arch": self.arch, "rank": self.rank}
+        """For JSON: path, layer, arch, rank; base, if it is one's."""
+        found = {"path": self.path, "layer": self.layer, "arch": self.arch, "rank": self.rank}
+        return found if self.base is None else {**found, "base": self.base}
 
 
 class SearchPath:
@@ -185,6 +193,25 @@ BUILTIN_LAYERS = (
 )
 
 
+class Base(NamedTuple):
+    """The wheelhouse of another site, read-only, which the hosts of this one search after its own.
+
+    name:   as the labels of its directories begin.
+    root:   its root directory, absolute.
+    ladder, layers, search, generic, links: as of a `Site`. What archs and layers only it has is not searched.
+    stamps: how much the ranks in its stamps are above those of its ladder: above 0 if it has bases itself.
+    """
+
+    name: str
+    root: str
+    ladder: tuple[Arch, ...]
+    layers: tuple[Layer, ...]
+    search: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    stamps: int = 0
+    generic: str = GENERIC
+    links: Mapping[str, str] = MappingProxyType({})
+
+
 class SiteFields(NamedTuple):
     """The fields of a `Site`, which explains them."""
 
@@ -196,5 +223,19 @@ class SiteFields(NamedTuple):
     tables: Mapping[str, Any] = MappingProxyType({})
     source: str | None = None
     generic: str = GENERIC
+    bases: tuple[Base, ...] = ()
     links: Mapping[str, str] | None = None
     options: tuple[str, ...] = ()
+
+    def below(self, base: Base) -> Self:
+        """The wheelhouse *base* as a site of its own."""
+        return self._replace(
+            root=base.root,
+            ladder=base.ladder,
+            layers=base.layers,
+            search=base.search,
+            pip=MappingProxyType({}),
+            generic=base.generic,
+            links=base.links,
+            bases=(),
+        )

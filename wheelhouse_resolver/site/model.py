@@ -11,14 +11,14 @@ importing dataclasses costs as much as starting Python a second time.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from wheelhouse_resolver.errors import InvalidSiteError, SiteFileError, UnknownArchError, UnknownLayerError
 from wheelhouse_resolver.site import layout
 from wheelhouse_resolver.site.ladder import archs_below, combinations
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER, Arch, Directory, HostKind, Layer, SearchPath
-from wheelhouse_resolver.site.ranks import LAYER_RANK, TOP_RANK, rank_offsets
+from wheelhouse_resolver.site.ranks import LAYER_RANK, TOP_RANK, rank_bands, rank_offsets
 
 
 class SearchingHost(Protocol):
@@ -53,6 +53,7 @@ class Site(layout.SiteFields):
     source:   the file it was read from; None for the built-in site.
     generic:  the directory of the wheels that run anywhere, below the root (`.`: the root itself). Layers
               call theirs the same, unless they have a name of their own.
+    bases:    the read-only wheelhouses that are searched after its own, most specific first.
     links:    of each directory that is another one under a second name, its label -> that one's, as
               `with_links` finds them; None: nobody has looked.
     options:  the command-line options that lead to this site: `--config FILE`, `--root DIR`; () if none need.
@@ -67,7 +68,7 @@ class Site(layout.SiteFields):
             """The site with these fields, if they fit each other."""
             site = super().__new__(cls, *fields, **named)
             builtin = site.ladder is layout.BUILTIN_LADDER and site.layers is layout.BUILTIN_LAYERS
-            plain = builtin and not site.search and not site.pip and site.generic == GENERIC
+            plain = builtin and not (site.search or site.pip or site.bases) and site.generic == GENERIC
             if not plain or not os.path.isabs(site.root) or not site.root.isprintable():
                 from wheelhouse_resolver.site.validation import site_problems
 
@@ -134,7 +135,8 @@ class Site(layout.SiteFields):
             return self
         from wheelhouse_resolver.site.links import find_links
 
-        return self._replace(links=find_links(self._every()))
+        bases = [each._replace(links=find_links(self.below(each)._every())) for each in self.bases]
+        return self._replace(links=find_links(self._every()), bases=tuple(bases))
 
     def command(self, *words: str) -> str:
         """Our command of these *words*, about this site, as a shell's user can run it from any directory."""
@@ -197,7 +199,17 @@ class Site(layout.SiteFields):
         """
         chosen = self.layer(layer)
         highest = self.arch(arch, chosen)
-        able = set(runnable or (self.archs_up_to(highest) if highest else ()))
+        able = frozenset(runnable or (self.archs_up_to(highest) if highest else ()))
+        own = self._searched(chosen, able)
+        if not self.bases:
+            return own
+        parts = [root._searched(root._layer_called(own.layer), able) for root in self._roots()]
+        directories = [each for number, part in enumerate(parts) for each in self._placed(number, part)]
+        archs = [GENERIC, *(each.name for each in self.ladder)]
+        return SearchPath(directories, own.layer, max((part.arch for part in parts), key=archs.index))
+
+    def _searched(self, chosen: Layer | None, able: frozenset[str]) -> SearchPath:
+        """What hosts of the layer *chosen*, *able* to run these archs, search below the site's own root."""
         top = self._top()
         if chosen is None:
             return SearchPath([top], None, GENERIC)
@@ -227,7 +239,7 @@ class Site(layout.SiteFields):
     def kinds_by_archs(self, layer: Layer) -> dict[tuple[str, ...], HostKind]:
         """Archs of *layer* that a host can run, low to high -> the kind of the hosts that run just these."""
         families = {arch.name: arch.family for arch in self.ladder}
-        own = tuple(arch.name for arch in self.ladder if arch.name in layer.archs)
+        own = self.archs_of(layer)
         found: dict[tuple[str, ...], HostKind] = {}
         once: dict[SearchPath, HostKind] = {}
         for archs in combinations(self.ladder, own):
@@ -248,21 +260,64 @@ class Site(layout.SiteFields):
         return tuple(found[1:])
 
     def directories_for(self, layer: str | None, arch: str) -> tuple[Directory, ...]:
-        """Where wheels for *layer* and *arch* (as the ladder names it) are, most specific first; (): nowhere.
+        """Where wheels for *layer* and *arch* (as the ladder names it) are put, most specific first.
 
-        Those that `[search]` leaves out are among them. Raises `UnknownLayerError`.
+        (): nowhere. Those that `[search]` leaves out are among them. Raises `UnknownLayerError`.
         """
         chosen = self.layer(layer)
-        if chosen is None:
-            return (self._top(),) if arch == GENERIC else ()
-        found = self._directories_of(chosen, arch) if arch in (*chosen.archs, GENERIC) else ()
-        return tuple(sorted(found, key=lambda each: -each.rank))
+        found = [self._top()] if arch == GENERIC else []
+        if chosen is not None:
+            found = self._directories_of(chosen, arch) if arch in (*chosen.archs, GENERIC) else []
+        return tuple(self._placed(0, sorted(found, key=lambda each: -each.rank)))
+
+    def archs_of(self, layer: Layer) -> tuple[str, ...]:
+        """The archs that *layer* has directories for, here or in a base; low to high."""
+        layers = [each for root in self._roots() if (each := root._layer_called(layer.name))]
+        return tuple(arch.name for arch in self.ladder if any(arch.name in each.archs for each in layers))
 
     def directories(self) -> tuple[Directory, ...]:
-        """Every directory that this site may have, once each, highest rank first."""
+        """Every directory that this site may have, those of its bases too, once each, highest rank first."""
+        names = [layer.name for layer in self.layers], [GENERIC, *(arch.name for arch in self.ladder)]
+        parts = [root._leaves(*names) for root in self._roots()]
+        found = [each for number, part in enumerate(parts) for each in self._placed(number, part)]
+        return tuple(sorted(found, key=lambda d: (-d.rank, d.label)))
+
+    def own_directories(self) -> tuple[Directory, ...]:
+        """Those of the `directories` that are the site's own: wheels are written there only."""
+        return tuple(each for each in self.directories() if each.base is None)
+
+    def _leaves(self, layers: Sequence[str], archs: Sequence[str]) -> list[Directory]:
+        """The directories below the site's root, of these layers and archs only."""
+        wanted = (None, *layers)
+        known = [each for each in self._every() if each.layer in wanted and each.arch in archs]
         # Of a directory that layers share, the first one counts.
-        once = {each.path: each for each in reversed(self._every()) if each.label not in (self.links or ())}
-        return tuple(sorted(once.values(), key=lambda d: (-d.rank, d.label)))
+        once = {each.path: each for each in reversed(known) if each.label not in (self.links or ())}
+        return list(once.values())
+
+    def _roots(self) -> list[Site]:
+        """This site, and each of its bases as a site of its own."""
+        return [self, *map(self.below, self.bases)]
+
+    def _layer_called(self, name: str | None) -> Layer | None:
+        return next((layer for layer in self.layers if layer.name == name), None)
+
+    def _placed(self, number: int, directories: Iterable[Directory]) -> Iterable[Directory]:
+        """*directories* of the root of that *number* at their place in the order of all."""
+        if not self.bases:
+            return directories
+        own, bands = rank_bands(self.bases)
+        if number == 0:
+            return [each._replace(rank=each.rank + own) for each in directories]
+        base, band = self.bases[number - 1], bands[number - 1]
+        return [
+            each._replace(
+                label=os.path.normpath(f"{base.name}/{each.label}"),
+                rank=each.rank + band,
+                base=base.name,
+                shift=band - base.stamps,
+            )
+            for each in directories
+        ]
 
     def _every(self) -> list[Directory]:
         """All directories under all their names, in the order of the site file."""

@@ -7,13 +7,19 @@ from functools import lru_cache
 from itertools import pairwise
 from types import MappingProxyType
 
-from wheelhouse_resolver.site.layout import Layer
+from wheelhouse_resolver.site.layout import Base, Layer
 
 #: Rank of the top-level generic directory.
 TOP_RANK = 1
 
 #: Rank of a layer's generic directory.
 LAYER_RANK = 100
+
+#: Ranks of a wheelhouse that is above or below another are below this, so that each has a band for its own.
+BASE_BAND = 100_000
+
+#: Ranks of what is above bases begin at a multiple of this, the same for one base and for several.
+OWN_BAND = 1_000_000
 
 #: Ranks of the archs that have a fixed place; a site's own archs go between or beyond them.
 _FIXED_RANKS = {"sse3": 200, "avx": 300, "avx2": 400, "avx512": 500}
@@ -68,3 +74,16 @@ def assign_ranks(ladder: Sequence[tuple[str, int | None]]) -> list[int]:
                 f"(generic has {LAYER_RANK}), yet archs are listed from low to high, with rising ranks"
             )
     return settled
+
+
+def rank_bands(bases: Sequence[Base]) -> tuple[int, tuple[int, ...]]:
+    """How much the ranks of a site's own directories are raised, and those of each of its *bases*.
+
+    Each root is above the next one, and the site's own stamps are above those of all bases, which stay as the
+    bases' own sites made them. Without bases nothing is raised.
+    """
+    bands: list[int] = []
+    for base in reversed(bases):
+        bands.append(max([base.stamps, *(band + BASE_BAND for band in bands[-1:])]))
+    own = OWN_BAND * (1 + max(bands) // OWN_BAND) if bands else 0
+    return own, tuple(reversed(bands))

@@ -10,11 +10,14 @@ from itertools import pairwise, product
 
 from wheelhouse_resolver.site.layout import BUILTIN_LADDER, GENERIC, NO_LAYER, Arch, Layer, SiteFields
 from wheelhouse_resolver.site.pip_table import pip_problems
-from wheelhouse_resolver.site.ranks import LAYER_RANK, assign_ranks, rank_offsets
+from wheelhouse_resolver.site.ranks import BASE_BAND, LAYER_RANK, assign_ranks, rank_offsets
 from wheelhouse_resolver.utils.text import invalid_character, suggest_name
 
 #: Build numbers are rank * 1000 and more, and uv drops a wheel whose build number exceeds 64 bits.
 HIGHEST_RANK = 10**9
+
+#: Of an arch where there are bases: each root's ranks stay in a band, with room for the layers' directories.
+HIGHEST_WITH_BASES = BASE_BAND - 1000
 
 #: Names end up in file names and build tags.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -39,6 +42,7 @@ def site_problems(site: SiteFields) -> tuple[tuple[str, str], ...]:
         *found,
         *_search_problems(site.search, [arch.name for arch in site.ladder]),
         *pip_problems(site.pip),
+        *(problem for number in range(len(site.bases)) for problem in _base_problems(site, number)),
     )
 
 
@@ -139,6 +143,33 @@ def _joint_problems(site: SiteFields) -> _Problems:
                 f"between the ranks of {lower!r} ({low}) and {upper!r} ({high}) there must be room "
                 f"for the {room + 1} directories that a layer searches side by side",
             )
+
+
+def _base_problems(site: SiteFields, number: int) -> _Problems:
+    base, others = site.bases[number], site.bases[:number]
+    key = f"[[base]] {base.name!r}"
+    if problem := invalid_name(base.name, GENERIC):
+        yield f"{key}.name", problem
+    if base.name in [each.name for each in others]:
+        yield key, "is listed twice"
+    own = ((d, each, a) for each in site.layers for d in each.directories for a in (*each.archs, GENERIC))
+    labels = [site.generic, *(f"{d}/{each.name_of(a, site.generic)}" for d, each, a in own)]
+    if base.name in [os.path.normpath(each).split("/")[0] for each in labels]:
+        yield f"{key}.name", f"{base.name!r} is a directory of this site's own"
+    for root in (site.root, *(each.root for each in others)):
+        # What is above and what is below must be known apart, by the paths alone.
+        if all(map(os.path.isabs, (root, base.root))) and os.path.commonpath([root, base.root]) in (
+            root,
+            base.root,
+        ):
+            yield f"{key}.root", f"{base.root!r} and {root!r} must not be within each other"
+    for below, problem in site_problems(site.below(base)):
+        yield f"{key}: {below}", problem
+    for whose, ladder in (("", site.ladder if number == 0 else ()), (f"{key}: ", base.ladder)):
+        for arch in ladder:
+            if arch.rank > HIGHEST_WITH_BASES:
+                problem = f"{arch.rank} is above {HIGHEST_WITH_BASES}, the highest where there are bases"
+                yield f"{whose}[[arch]] {arch.name!r}.rank", problem
 
 
 def _search_problems(search: Mapping[str, tuple[str, ...]], names: list[str]) -> _Problems:

@@ -12,6 +12,7 @@ from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.installers.pip_config import host_classes
 from wheelhouse_resolver.site.layout import HostKind
 from wheelhouse_resolver.site.model import Site
+from wheelhouse_resolver.tree import listing
 from wheelhouse_resolver.tree.index_state import STATE_NAME
 from wheelhouse_resolver.utils import drafts
 from wheelhouse_resolver.utils.atomic import holding, writing
@@ -70,6 +71,8 @@ def location(site: Site, output: str) -> Location:
             raise OutputError(path, f"{directory.path} is a directory of wheels").with_hint(_hint(site))
         if _is_within(place, real) and _is_within(real, root):
             raise OutputError(path, "it is part of the wheelhouse's layout").with_hint(_hint(site))
+    if base := listing.base_holding(site, path):
+        raise OutputError(path, f"it is in the base {base.name!r}, which is read-only").with_hint(_hint(site))
     state = os.path.join(path, STATE_NAME)
     if os.path.isdir(state):
         raise OutputError(state, "it is a directory").with_hint("remove it")

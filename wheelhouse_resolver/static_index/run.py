@@ -73,6 +73,7 @@ def running(
 ) -> Iterator[IndexRun]:
     """A run for the index of *site* in *output*, for which other writers wait. Raises `OutputError`."""
     listing.check_root(site)
+    listing.check_bases(site)  # else their wheels would be taken off every page
     place, observer = location(site, output), observer or IndexObserver()
     check_no_links(place, [DRAFTS, LOCK_NAME, *classes(site)])  # before anything is made
     with place.held(observer.waiting):
@@ -95,6 +96,7 @@ class IndexRun:
         self._site = site
         self._place, self._options, self._observer = place, options, observer
         self._directories = {each.label: each for each in site.directories()}
+        self._own = site.own_directories()
         self._classes = {
             name: ([each.label for each in kind.search_path], kind.family)
             for name, kind in classes(site).items()
@@ -106,6 +108,7 @@ class IndexRun:
         self._left_out: list[LeftOut] = []
         self._saved = time.monotonic()
         recipe = [_RULES, self._classes, self._way, options.metadata, options.glibc]
+        recipe += [[base.name, base.root] for base in site.bases]
         self._recipe = json.dumps(recipe)
 
     # -- the two ways --------------------------------------------------------------------------------------
@@ -119,7 +122,7 @@ class IndexRun:
         for label in state.directories().keys() - self._directories.keys():
             state.remove_directory(label)
         if self._options.metadata:
-            for directory in self._directories.values():
+            for directory in self._own:
                 atomic.clear_temporary(directory.path)
         names = {label: self._listed(each, COARSE) for label, each in self._directories.items()}
         todo, due = self._compared(names)
@@ -138,7 +141,8 @@ class IndexRun:
         for label, name, problem in state.problems():
             self._left_out.append(LeftOut(os.path.join(self._directories[label].path, name), problem))
         projects, files = state.totals()
-        beside = sum(map(sidecars.count, names.values())) if not self._options.metadata else 0
+        here = (names[each.label] for each in self._own)
+        beside = sum(map(sidecars.count, here)) if not self._options.metadata else 0
         return self._report()._replace(projects=projects, files=files, metadata=beside)
 
     def some(self, projects: Collection[str], without: Collection[Place] = ()) -> IndexReport:
@@ -301,11 +305,13 @@ class IndexRun:
         """The pages of *project* by class; classes that have none of its files have no page."""
         files: dict[str, list[IndexedFile]] = {}
         for label, row in self._rows(project):
-            file = indexed(row, self._directories[label], metadata=self._options.metadata)
+            directory = self._directories[label]
+            metadata = self._options.metadata and directory.base is None
+            file = indexed(row, directory, metadata=metadata)
             if file is not None and (label, row.filename) not in without:
                 files.setdefault(label, []).append(file)
         if self._options.metadata:
-            sidecars.write(each for those in files.values() for each in those)
+            sidecars.write(each for own in self._own for each in files.get(own.label, ()))
         texts: dict[str, str] = {}
         known: dict[tuple[object, ...], str] = {}
         for name, (labels, machine) in self._classes.items():
@@ -320,6 +326,8 @@ class IndexRun:
         return texts
 
     def _href(self, file: Installable) -> str:
+        if file.directory.base is not None:  # it stays where it is, wherever this wheelhouse is moved to
+            return file.path
         return f"{self._way}/{file.directory.label}/{file.filename}"
 
     # -- the end -------------------------------------------------------------------------------------------
@@ -329,9 +337,9 @@ class IndexRun:
         broken = {(label, name) for label, name, _ in self.state.problems()}
         return {
             project
-            for label, those in names.items()
-            for name in sidecars.missing(those)
-            if (label, name) not in broken and (project := project_of(name, self._directories[label]))
+            for own in self._own
+            for name in sidecars.missing(names[own.label])
+            if (own.label, name) not in broken and (project := project_of(name, own))
         }
 
     def _projects_of(self, files: Collection[Place]) -> set[str]:
@@ -345,7 +353,7 @@ class IndexRun:
         """
         state = self.state
         for label, directory in self._directories.items():
-            if self._options.metadata and label in names:
+            if self._options.metadata and label in names and directory.base is None:
                 sidecars.remove_orphans(directory, names[label])
             if self._times[label] != _time_of(directory):
                 there = {name for name in self._listed(directory, FINE) if is_recorded(name)}

@@ -8,11 +8,11 @@ import stat
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from wheelhouse_resolver.errors import NoWheelhouseError, UnreadableDirectoryError, reason_of
+from wheelhouse_resolver.errors import NoWheelhouseError, OutputError, UnreadableDirectoryError, reason_of
 from wheelhouse_resolver.utils.log import debug
 
 if TYPE_CHECKING:
-    from wheelhouse_resolver.site.layout import Directory, SearchPath
+    from wheelhouse_resolver.site.layout import Base, Directory, SearchPath
     from wheelhouse_resolver.site.model import Site
 
 #: How the names of wheels end.
@@ -41,6 +41,43 @@ def check_root(site: Site) -> None:
         found = NoWheelhouseError(site.root, f"cannot be reached: {reason_of(error)}")
         found.errno = error.errno
     raise found.with_hint(f"name another with --root, or make it: {site.command('init')}")
+
+
+def missing_bases(site: Site) -> Iterator[NoWheelhouseError]:
+    """An error for each base of *site* whose root is not there: it may not be mounted."""
+    for base in site.bases:
+        if not os.path.isdir(base.root):
+            found = NoWheelhouseError(
+                base.root, f"does not exist, and is the base {base.name!r} of this site"
+            )
+            yield found.with_hint("mount it, or take its [[base]] out of the site file")
+
+
+def check_bases(site: Site) -> None:
+    """Raise `NoWheelhouseError` unless all bases of *site* are there: what is written goes by all wheels.
+
+    And what `check_own` raises.
+    """
+    for error in missing_bases(site):
+        raise error
+    check_own(site)
+
+
+def check_own(site: Site) -> None:
+    """Raise `OutputError` if one of *site*'s own directories is a link into a base."""
+    for each in site.own_directories() if site.bases else ():
+        if base := base_holding(site, each.path):
+            raise OutputError(each.path, f"it is a link into the base {base.name!r}, which is read-only")
+
+
+def base_holding(site: Site, path: str) -> Base | None:
+    """The base of *site* that *path* is in, whether it exists or not: nothing is written there."""
+    real = os.path.realpath(path)
+    for base in site.bases:
+        root = os.path.realpath(base.root)
+        if os.path.commonpath([real, root]) == root:
+            return base
+    return None
 
 
 def existing(search_path: SearchPath) -> SearchPath:

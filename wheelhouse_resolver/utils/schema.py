@@ -9,6 +9,7 @@ A schema is a check, made of checks::
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
@@ -228,6 +229,11 @@ def accepted_by(parse: Callable[[str], object], problem: str) -> Problem:
         return None
 
     return check
+
+
+def not_absolute(path: str) -> str | None:
+    """Why *path* cannot be used; None if it is absolute, or below somebody's home (`~`)."""
+    return None if os.path.isabs(os.path.expanduser(path)) else f"{path!r} must be an absolute path"
 
 
 def flag(found: Findings, value: Any, key: str) -> None:

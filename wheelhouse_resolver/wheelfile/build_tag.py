@@ -52,7 +52,7 @@ def _arch_text(arch: str) -> str:
 
 def stamp_build(directory: Directory, own: int = 0) -> BuildTag:
     """The build tag of a wheel in *directory* whose own build number is *own*."""
-    return (directory.rank * BAND + own, _arch_text(directory.arch))
+    return ((directory.rank - directory.shift) * BAND + own, _arch_text(directory.arch))
 
 
 def build_text(build: BuildTag) -> str:

@@ -209,7 +209,7 @@ def _matching(subject: Subject, layer: Clue | None, arch: Clue | None) -> list[D
     site = subject.site
     generic = arch is not None and arch.value == GENERIC
     if layer is None or (layer.value is None and not generic):
-        able = [each for each in site.directories() if subject.is_for(each.arch)]
+        able = [each for each in site.own_directories() if subject.is_for(each.arch)]
         return [each for each in able if arch is None or each.arch == arch.value]
     if arch is None:
         archs = [*(each.name for each in reversed(site.ladder) if subject.is_for(each.name)), GENERIC]

@@ -87,7 +87,7 @@ def run_job(job: Job, options: BuildOptions) -> BuildRecord:
     """
     assert job.source is not None
     now = time.gmtime()
-    directories = options.site.directories()
+    directories = options.site.own_directories()
     record = BuildRecord(
         project=job.project,
         version=job.source.version,

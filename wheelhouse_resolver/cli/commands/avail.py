@@ -117,7 +117,8 @@ def run(args: argparse.Namespace) -> int:
     if missing:
         there = () if args.not_available_only else rows
         rows = sorted([*there, *found.missing], key=lambda row: row.name)
-    columns = args.columns or (*_SHOWN_BY_DEFAULT, *(["state", "wanted"] if missing else []))
+    more = [*["directory"] * bool(site.bases), *["state", "wanted"] * missing]
+    columns = args.columns or (*_SHOWN_BY_DEFAULT, *more)
     # The first row of a project is what is installed, unless more is shown than that.
     firsts = {row.name: row for row in reversed(rows) if row.wheels}
     # `local` goes first if it is empty.

@@ -96,7 +96,8 @@ def run(args: argparse.Namespace) -> int:
         if not os.path.isdir(view):
             hint = f"`{site.command('view', '--output', view)}` makes it"
             raise options.UsageError(f"--view {args.view}: there is no such directory").with_hint(hint)
-        site = site._replace(root=view)
+        bases = [each._replace(root=os.path.join(view, each.name)) for each in site.bases]
+        site = site._replace(root=view, bases=tuple(bases))
         args.index = args.index or ""  # the site's is that of the wheelhouse itself
     if site.pip:  # it takes time to import, and the built-in site has none
         from wheelhouse_resolver.selection.constraints import site_problems

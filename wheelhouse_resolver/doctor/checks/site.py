@@ -18,7 +18,8 @@ _SEARCHED_BY = {True: (ERROR, "this host searches"), False: (WARNING, "other hos
 
 def _is_staff(facts: EnvironmentFacts) -> bool:
     """Whether this user may change the wheelhouse: its root, and all of its directories."""
-    places = {facts.site.root, *(each.directory.path for each in facts.directories if each.exists)}
+    own = (each for each in facts.directories if each.exists and each.directory.base is None)
+    places = {facts.site.root, *(each.directory.path for each in own)}
     return facts.usable and places.isdisjoint(facts.unchangeable)
 
 
@@ -61,6 +62,12 @@ def _root(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         # Whoever forgot to load the module is no better off with an empty wheelhouse.
         what += "; load the site's module, or set WHEELHOUSE_CONFIG or WHEELHOUSE_ROOT"
     yield Diagnostic(ERROR, what, fix, data)
+
+
+@check("missing-base", "pip finds none of its wheels, and a project that is only there not at all")
+def _missing_base(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
+    for problem, hint in facts.site.missing_bases:
+        yield Diagnostic(WARNING, f"{problem}: {hint}", "", {"problem": problem})
 
 
 @check("unreadable-directory", "pip goes on without its wheels, and does not say so")
@@ -139,8 +146,14 @@ def _ties(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
         versions = "1 version is" if count == 1 else f"{count} versions are"
         what = f"{versions} in several directories without current stamps: {'; '.join(shown)}"
         data = {"count": count, "examples": [to_plain(each) for each in examples]}
-        fix = facts.command("restamp") if _is_staff(facts) else ""
-        what += "" if fix else "; `restamp` is for the site's staff"
+        fixed = facts.command("restamp") if _is_staff(facts) else ""
+        bases = {each.directory.label for each in facts.directories if each.directory.base is not None}
+        own = any(not bases.issuperset(each.directories) for each in facts.ties)
+        fix = fixed if own else ""
+        if not own:
+            what += "; a base is read-only: an index, a view or uv's flat indexes keep its order"
+        elif not fix:
+            what += "; `restamp` is for the site's staff"
         yield Diagnostic(WARNING, what, fix, data)
 
 

@@ -252,6 +252,7 @@ def _site(overrides: Overrides, environ: Mapping[str, str]) -> facts.SiteFacts:
         real_root=os.path.realpath(root) if root else "",
         root_by=root_by,
         root_problem=root_problem,
+        missing_bases=tuple((each.message, each.hint) for each in listing.missing_bases(site)),
     )
 
 

@@ -179,10 +179,10 @@ def _lists(path: str, site: Site) -> tuple[str, ...]:
 
 def _is_view(path: str, site: Site) -> bool:
     """Whether the directory holds symbolic links into the wheelhouse, as those that `view` makes do."""
-    root = site.root.rstrip("/") + "/"
+    roots = tuple(root.rstrip("/") + "/" for root in (site.root, *(base.root for base in site.bases)))
     try:
         with os.scandir(path) as entries:
             some = [entry for entry, _ in zip(entries, range(_SOME), strict=False)]
-            return any(each.is_symlink() and os.readlink(each.path).startswith(root) for each in some)
+            return any(each.is_symlink() and os.readlink(each.path).startswith(roots) for each in some)
     except OSError:
         return False

@@ -14,6 +14,8 @@ import pytest
 
 from tests.factories import make_tree, make_wheel
 from tests.wheelhouse import Done, WheelhouseFixture, everything_below
+from wheelhouse_resolver.builder.publish import UnpublishableError, check_publishable
+from wheelhouse_resolver.site.model import Site
 
 TAGS = "cp311-cp311-linux_x86_64"
 
@@ -150,6 +152,44 @@ def test_answers_say_which_root_a_wheel_is_from(house: Overlay) -> None:
         *("why-not", "pure>2", "--json", "--layer", "none", "--arch", "generic", "--python", "3.11")
     )
     assert (code, found[0]["suggestions"][0]["gives"]["base"]) == (1, "national")
+
+
+def test_configurations_of_all_forms_name_the_base_after_ones_own(house: Overlay, tmp_path: Path) -> None:
+    own = ["gentoo/avx2", "gentoo/avx", "gentoo/sse3", "gentoo/generic", "generic"]
+    expected = [f"file://{root}/{each}" for root in (house.root, house.base) for each in own]
+    done = house.run("pip-conf", *HOST)
+    assert done.out.split()[-10:] == expected
+    done = house.run("pip-conf", "--format", "uv", *HOST)
+    assert [line.split('"')[1] for line in done.out.splitlines() if line.startswith("url")] == expected
+    view = tmp_path / "view"
+    assert house.run("view", "--output", view).code == 0
+    done = house.run("pip-conf", "--view", view, *HOST)
+    views = [view / place / each for place in ("", "national") for each in own]
+    # Of a view there are the directories that the wheelhouse has.
+    assert done.out.split()[-10:] == [f"file://{each}" for each in views]
+    done = house.run("lock", "only", *HOST)
+    assert f"file://{house.base}/gentoo/avx2/only-1.0-{TAGS}.whl" in done.out
+
+
+def test_hosts_that_only_the_base_has_directories_for_have_classes_and_nothing_is_published_for_them(
+    house: Overlay, tmp_path: Path
+) -> None:
+    house.configure('[[layer]]\nname = "gentoo"\narchs = ["avx2"]', '[[base.layer]]\nname = "gentoo"\n')
+    text = house.root.parent / "site.toml"
+    text.write_text(f'{text.read_text()}archs = ["avx2", "avx512"]\n')
+    configs = tmp_path / "configs"
+    assert house.run("pip-conf", "--all", "--output-dir", configs).code == 0
+    assert {path.name for path in configs.iterdir()} == {
+        *("pip-generic.conf", "pip-generic-gentoo.conf", "pip-avx2-gentoo.conf", "pip-avx512-gentoo.conf"),
+    }
+    assert f"{house.base}/gentoo/avx512" in (configs / "pip-avx512-gentoo.conf").read_text()
+    done = house.run("modulefile", "--dialect", "lmod", "--layer", "gentoo", "--static", configs)
+    assert (done.code, done.err) == (0, "")
+    assert '["avx2 avx512"] = "pip-avx512-gentoo.conf"' in done.out
+    assert '"avx2", "avx512"' in done.out
+    site = Site.load(text, environ={})
+    with pytest.raises(UnpublishableError, match="avx512 in layer gentoo: this site has no directory for it"):
+        check_publishable(site, "gentoo", ["avx512"])
 
 
 def test_a_base_that_is_not_mounted_is_a_warning_and_stops_what_would_write_without_it(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -243,6 +244,24 @@ def test_audit_says_once_what_find_links_do_not_keep_in_a_base_and_how_it_can_be
     assert house.run("index").code == 1
     code, found = house.json("audit", "--json")
     assert [each["kind"] for each in found] == ["broken"]
+
+
+def test_a_base_whose_inodes_are_others_at_each_mount_is_not_read_again(
+    house: Overlay, tmp_path: Path
+) -> None:
+    house.add("generic", "own-1.0-py3-none-any.whl")
+    house.configure(f'[index]\ndirectory = "{tmp_path}/index"')
+    assert house.json("index", "--json")[1]["read"] == 6
+    for root in (house.base, house.root):
+        for path in [*root.rglob("*.whl")]:
+            above = path.parent.stat()
+            shutil.copy2(path, tmp_path / path.name)
+            os.replace(tmp_path / path.name, path)
+            os.utime(path.parent, ns=(above.st_atime_ns, above.st_mtime_ns))
+    _, found = house.json("audit", "--json")
+    links = [each["paths"] for each in found if each["kind"] == "index-link"]
+    assert links == [[f"{house.root}/generic/own-1.0-py3-none-any.whl"]]
+    assert house.json("index", "--json")[1]["read"] == 1
 
 
 def test_a_base_that_one_may_not_write_to_is_enough(

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from wheelhouse_resolver.audit.findings import Finding, FindingKind
 from wheelhouse_resolver.publishing.withdrawal import withdraw_command
 from wheelhouse_resolver.site.index_table import index_table
+from wheelhouse_resolver.site.layout import Directory
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.static_index.conflicts import Conflict, conflicts
 from wheelhouse_resolver.static_index.location import PAGE, Location, classes
@@ -85,7 +86,7 @@ def _links(site: Site, state: IndexState, fix: str) -> Iterator[Finding]:
                 continue
             path = os.path.join(directory.path, row.filename)
             try:
-                changed = "" if _is_same(row, os.stat(path)) else "has changed since"
+                changed = "" if _is_same(row, os.stat(path), directory) else "has changed since"
             except OSError:
                 changed = "is gone"
             if changed:
@@ -98,11 +99,11 @@ def _links(site: Site, state: IndexState, fix: str) -> Iterator[Finding]:
             yield Finding(FindingKind.INDEX_STALE, message, (directory.path,), fix)
 
 
-def _is_same(row: FileRow, status: os.stat_result) -> bool:
+def _is_same(row: FileRow, status: os.stat_result, directory: Directory) -> bool:
     """Whether the file is the one of *row*; of one that was new when it was read, its time says nothing."""
     if row.mtime_ns < 0:
-        return (row.size, row.inode) == (status.st_size, status.st_ino)
-    return row.is_same(status)
+        row = row._replace(mtime_ns=status.st_mtime_ns)
+    return row.is_same(status, directory)
 
 
 def _order(site: Site, state: IndexState, glibc: tuple[int, int] | None) -> Iterator[Finding]:

@@ -197,13 +197,14 @@ class IndexRun:
         self._times[directory.label] = before if sure else -1
         return names
 
-    def _differs(self, label: str, name: str, known: tuple[int, ...] | None) -> bool:
+    def _differs(self, label: str, name: str, known: tuple[int, int, int] | None) -> bool:
         """Whether the file is not the one that is *known*."""
+        directory = self._directories[label]
         try:
-            found = os.stat(f"{self._directories[label].path}/{name}")
+            found = os.stat(f"{directory.path}/{name}")
         except OSError:
             return True
-        return known != (found.st_size, found.st_mtime_ns, found.st_ino)
+        return known is None or not FileRow(name, *known).is_same(found, directory)
 
     def _compared(self, names: dict[str, list[str]]) -> tuple[list[Place], set[str]]:
         """The files to read, and the projects of those that are gone."""

@@ -90,9 +90,13 @@ class FileRow(NamedTuple):
         sha256, metadata = bytes.fromhex(self.sha256), bytes.fromhex(self.metadata)
         return (os.fsencode(self.filename), *self[1:4], sha256, metadata, python, problem)
 
-    def is_same(self, status: os.stat_result) -> bool:
-        """Whether a file with this *status* is the one that was read."""
-        return self[1:4] == (status.st_size, status.st_mtime_ns, status.st_ino)
+    def is_same(self, status: os.stat_result, directory: Directory) -> bool:
+        """Whether a file with this *status* in *directory* is the one that was read.
+
+        The inodes in a base are not compared: CernVM-FS gives files others at each mount.
+        """
+        inode = status.st_ino if directory.base is None else self.inode
+        return self[1:4] == (status.st_size, status.st_mtime_ns, inode)
 
 
 def key_of(filename: str) -> NormalizedName:
@@ -191,7 +195,7 @@ class IndexState:
         if row is not None:
             with suppress(OSError):
                 found = FileRow.of_row(row)
-                if found.is_same(os.stat(os.path.join(directory.path, filename))):
+                if found.is_same(os.stat(os.path.join(directory.path, filename)), directory):
                     return found
         return None
 

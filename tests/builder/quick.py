@@ -51,8 +51,7 @@ class QuickExecutor:
         return results
 
     def _build(self, task: Task) -> None:
-        job, options, result = read_task(task.argv[-1])
-        log = os.path.join(options.logs, f"{job.label}.log")
+        job, options, result, log = read_task(task.argv[-1])
         scratch = Path(task.cwd) / f"quick-{len(self.ran)}"
         (scratch / "wheels").mkdir(parents=True)
         assert job.source is not None

@@ -42,7 +42,12 @@ class Told:
 
     def __init__(self, file: Path | None = None) -> None:
         self.results: list[Result] = []
+        self.starts: list[str] = []
         self._file = file
+
+    def started(self, task: Task) -> None:
+        """Remember it."""
+        self.starts.append(task.name)
 
     def finished(self, result: Result) -> None:
         """Remember it."""

@@ -13,7 +13,7 @@ from tests.builder.tasks import Told, is_alive, make_task
 from tests.builder.test_commands import escaping
 from wheelhouse_resolver.builder.executors.base import Executor, ExecutorError, Task
 from wheelhouse_resolver.builder.executors.local import LocalExecutor
-from wheelhouse_resolver.builder.executors.slurm import ArrayJob, SlurmExecutor
+from wheelhouse_resolver.builder.executors.slurm import ArrayJob, SlurmExecutor, most_tasks
 from wheelhouse_resolver.builder.process.commands import subreaper
 from wheelhouse_resolver.builder.resources import Resources
 from wheelhouse_resolver.errors import OutputError
@@ -27,12 +27,16 @@ class FakeJob(ArrayJob):
         self.after = after
         self.cancelled = False
         self.released = False
+        self.told: dict[int, str] = {}
 
     def is_over(self) -> bool:
         self.left -= 1
         if self.left == 0:
             self.after()
         return self.left <= 0
+
+    def states(self) -> dict[int, str]:
+        return self.told
 
     def cancel(self) -> None:
         self.cancelled = True
@@ -246,6 +250,31 @@ class TestSlurm:
             "--cpus-per-task=8", "--mem=32G", "--time=2:00:00", "--constraint=skylake", "--partition=build"
         } <= set(slurm.given[1])  # fmt: skip
 
+    def test_a_task_that_was_preempted_is_run_again_as_often_as_it_takes(self, tmp_path: Path) -> None:
+        """It has not failed by itself; one whose time is over would end so again."""
+        slurm = FakeSlurm()
+        slurm.runs = lambda job, number: job == 3 and number == 0
+        ends = iter(
+            [{0: "PREEMPTED", 1: "NODE_FAIL", 2: "TIMEOUT"}, *[{0: "PREEMPTED", 1: "OUT_OF_MEMORY"}] * 2]
+        )
+        slurm.late = lambda: slurm.jobs[-1].told.update(next(ends, {}))
+        told = Told()
+        tasks = [make_task(tmp_path, name) for name in ("preempted", "lost", "slow")]
+        results = slurm_executor(tmp_path, slurm).run(tasks, told)
+        assert [slurm.option("--array", job) for job in range(len(slurm.given))] == [
+            "0-2%2", "0-1%2", "0-0%2", "0-0%2"
+        ]  # fmt: skip
+        assert [result.vanished for result in results] == [
+            "",
+            "its job ended twice without a result (OUT_OF_MEMORY)",
+            "its time is over (TIMEOUT)",
+        ]
+
+    def test_each_task_is_told_when_it_starts(self, tmp_path: Path) -> None:
+        told = Told()
+        slurm_executor(tmp_path, FakeSlurm()).run([make_task(tmp_path, f"t{n}") for n in range(12)], told)
+        assert told.starts == [f"t{n}" for n in range(12)]
+
     def test_more_tasks_than_an_array_holds(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("wheelhouse_resolver.builder.executors.slurm._MOST_TASKS", 2)
         slurm = FakeSlurm()
@@ -362,6 +391,41 @@ class TestSlurmsCommands:
         with pytest.raises(ExecutorError, match=r"^sbatch: Batch job submission failed: Invalid account$"):
             executor.run([make_task(tmp_path, "a")], Told())
 
+    @pytest.mark.parametrize(
+        ("says", "most"),
+        [
+            ("MaxArraySize            = 3", 3),
+            ("MaxArraySize = 1001\nSchedulerParameters = bf_max=1,max_array_tasks=2", 2),
+            ("MaxArraySize = 0", 1000),
+        ],
+    )
+    def test_how_much_an_array_holds_is_what_slurm_says(
+        self, says: str, most: int, commands: Callable[..., SlurmExecutor]
+    ) -> None:
+        commands(scontrol=f"echo '{says}'")
+        assert most_tasks() == most
+        commands(scontrol="exit 1")
+        assert most_tasks() == 1000
+
+    def test_a_scheduler_that_comes_back_is_waited_for(
+        self, commands: Callable[..., SlurmExecutor], tmp_path: Path
+    ) -> None:
+        """It went before it took the job, which is submitted again, and goes once more while the job runs."""
+        submitted, asked, task = tmp_path / "submitted", tmp_path / "asked", make_task(tmp_path, "a")
+        away = (
+            "echo 'slurm_load_jobs error: Unable to contact slurm controller (connect failure)' >&2; exit 1"
+        )
+        executor = commands(
+            sbatch=f"echo x >>{submitted}; [ $(wc -l <{submitted}) = 2 ] && echo 12 || {{ {away}; }}",
+            squeue=f"""echo x >>{asked}
+                case $(wc -l <{asked}) in 2) ;; 5) echo done >{task.result}; echo 12_0;; *) {away};; esac""",
+        )
+        told = Told()
+        (result,) = executor.run([task], told)
+        assert result.vanished == ""
+        assert len(submitted.read_text().splitlines()) == 2
+        assert len(asked.read_text().splitlines()) == 5
+
     def test_an_sbatch_that_stops_waiting_does_not_end_the_job(
         self, commands: Callable[..., SlurmExecutor], tmp_path: Path
     ) -> None:
@@ -376,8 +440,9 @@ class TestSlurmsCommands:
         assert len(asked.read_text().splitlines()) >= 3
 
     def test_a_scheduler_that_no_longer_answers(
-        self, commands: Callable[..., SlurmExecutor], tmp_path: Path
+        self, commands: Callable[..., SlurmExecutor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr("wheelhouse_resolver.builder.executors.slurm._PATIENCE", 0.1)
         executor = commands(
             sbatch="echo 12", squeue="echo 'slurm_load_jobs error: Unable to contact' >&2; exit 1", scancel=""
         )

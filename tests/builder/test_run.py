@@ -40,6 +40,9 @@ class Heard:
     def began(self, entries: Sequence[Entry]) -> None:
         self.began_with.append([entry.job.project for entry in entries])
 
+    def started(self, entry: Entry, log: str) -> None:
+        pass
+
     def ended(self, outcome: BuildOutcome) -> None:
         self.outcomes.append(outcome)
 

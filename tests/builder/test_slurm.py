@@ -205,6 +205,33 @@ class TestBuild:
         assert "generic/app-1.0-1000generic-py3-none-any.whl" in placed
         wait_until_empty()
 
+    def test_the_jobs_of_a_run_that_was_killed_are_cancelled_by_the_next(
+        self, command: Callable[..., list[str]], slurm: dict[str, str], tmp_path: Path
+    ) -> None:
+        flag = tmp_path / "sleeping"
+        asleep = f"open({str(flag)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+        make_package(tmp_path / "sources", "demo", code=f"if not os.path.exists({str(flag)!r}): {asleep}")
+        environ = clean_environ(**slurm)
+        process = subprocess.Popen(command("demo", "--arch", "generic"), env=environ)
+        deadline = time.monotonic() + 60
+        while not (flag.exists() and flag.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.kill()
+        process.wait()
+        others = subprocess.run(["sbatch", "--parsable", "--wrap=sleep 600"], capture_output=True, text=True)
+        try:
+            again = subprocess.run(
+                command("demo", "--arch", "generic"), env=environ, capture_output=True, text=True
+            )
+            assert again.returncode == 0, again.stderr
+            assert "cancelled the job " in again.stderr
+            assert not is_alive(int(flag.read_text()))
+            assert squeue().split()[0] == others.stdout.strip()
+            assert [path.name for path in (tmp_path / "wheels/.build").iterdir()] == ["logs"]
+        finally:
+            subprocess.run(["scancel", others.stdout.strip()])
+        wait_until_empty()
+
     def test_ctrl_c_leaves_no_job_and_the_next_run_goes_on(
         self, command: Callable[..., list[str]], slurm: dict[str, str], tmp_path: Path
     ) -> None:

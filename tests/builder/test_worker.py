@@ -16,7 +16,7 @@ from tests.builder.workshop import Workshop
 from tests.whole import assert_whole
 from wheelhouse_resolver.builder.records.job import Job
 from wheelhouse_resolver.builder.records.record import BuildRecord, record_of
-from wheelhouse_resolver.builder.worker import read_task, task_text
+from wheelhouse_resolver.builder.worker import BuildTask, read_task, task_text
 
 WHEEL = "demo-1.0-py3-none-any.whl"
 
@@ -28,6 +28,7 @@ class Tasks:
         self.workshop = Workshop(directory, unpacked=True)
         self.file = directory / "task.json"
         self.result = directory / "result.json"
+        self.log = directory / "logs/demo.log"
         # The recipes of a site are in its file, which a task reads anew.
         site = directory / "site.toml"
         site.write_text(
@@ -37,7 +38,8 @@ class Tasks:
 
     def write(self, job: Job | None = None) -> Job:
         job = job or self.workshop.plan()
-        self.file.write_text(task_text(job, self.workshop.options(), str(self.result)))
+        task = BuildTask(job, self.workshop.options(), str(self.result), str(self.log))
+        self.file.write_text(task_text(task))
         return job
 
     def start(self) -> subprocess.Popen[str]:
@@ -61,7 +63,7 @@ def tasks(tmp_path: Path) -> Tasks:
 def test_a_task_survives_the_way_through_its_file(tasks: Tasks) -> None:
     job = tasks.write(tasks.workshop.lost())
     task = read_task(str(tasks.file))
-    assert task == (job, tasks.workshop.options(), str(tasks.result))
+    assert task == (job, tasks.workshop.options(), str(tasks.result), str(tasks.log))
 
 
 def test_a_task_builds_and_writes_its_result(tasks: Tasks) -> None:
@@ -95,13 +97,14 @@ def test_a_task_whose_build_fails_says_so_in_one_line(tasks: Tasks) -> None:
         (None, "cannot be read: No such file or directory"),
         ("", "not a valid task file: "),
         ("[]", "not a valid task file: result is missing"),
-        ('{"result": "r"}', "not a valid task file: it is a NoneType, not a dict"),
+        ('{"log": "l", "result": "r"}', "not a valid task file: it is a NoneType, not a dict"),
         (
-            '{"result": "", "job": {"requirement": "", "project": "", "python": "", "python_version": ""}}',
+            '{"log": "l", "result": "", "job":'
+            ' {"requirement": "", "project": "", "python": "", "python_version": ""}}',
             "not a valid task file: job.source is missing",
         ),
         (
-            '{"result": "r", "job": {"requirement": 1}}',
+            '{"log": "l", "result": "r", "job": {"requirement": 1}}',
             "not a valid task file: requirement is a int, not a str",
         ),
         ("[" * 100_000, "not a valid task file: "),
@@ -147,7 +150,10 @@ def test_a_task_that_is_told_to_stop_stops_with_all_that_it_started(tasks: Tasks
     _, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert err.endswith(": build: interrupted\n")
-    assert tasks.record().problem == "build: interrupted"
+    assert not tasks.result.exists()  # it may be run again
+    assert BuildRecord.from_dict(json.loads(tasks.log.with_suffix(".json").read_bytes())).problem == (
+        "build: interrupted"
+    )
     assert not is_alive(int(pid.read_text()))
     assert not any(is_alive(int(each)) for each in escaped.read_text().split())
     assert (tasks.workshop.placed(), tasks.workshop.left()) == ([], [])

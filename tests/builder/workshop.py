@@ -20,7 +20,7 @@ from wheelhouse_resolver.builder.pipeline.build_wheel import run_job
 from wheelhouse_resolver.builder.planning.sources import SourceFetcher
 from wheelhouse_resolver.builder.recipes.loader import find_recipe
 from wheelhouse_resolver.builder.recipes.model import no_recipe, pinned_version
-from wheelhouse_resolver.builder.records.job import BuildOptions, Job, SourceArchive
+from wheelhouse_resolver.builder.records.job import BuildOptions, Job, SourceArchive, new_log
 from wheelhouse_resolver.builder.records.record import BuildRecord
 from wheelhouse_resolver.site.model import Site
 
@@ -140,7 +140,8 @@ class Workshop:
         """The record of a build, which is planned first unless *job* is."""
         if not isinstance(job, Job) or job.source is None:
             job = self.plan(job, **changes)
-        return run_job(job, self.options(**changes))
+        options = self.options(**changes)
+        return run_job(job, options, new_log(job, options.logs))
 
     def log(self, record: BuildRecord) -> str:
         """What stands in the log of a build."""

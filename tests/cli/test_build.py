@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -15,11 +16,13 @@ import pytest
 from tests.builder.packages import make_package
 from tests.builder.quick import QuickExecutor, make_quick
 from tests.builder.sources import make_sdist
+from tests.builder.tasks import is_alive
 from tests.cli.conftest import Cli, Outcome
 from tests.factories import clean_environ, make_tree, make_wheel, run_cli, run_pip
 from tests.pips import real_environ
 from tests.programs import pythons
 from tests.requires import compiles, requires
+from wheelhouse_resolver.builder.process.memory import PARENT, processes
 from wheelhouse_resolver.builder.records.record import record_of
 
 Build = Callable[..., Outcome]
@@ -783,7 +786,8 @@ class TestInterrupted:
         self, arguments: list[str], sources: Path, output: Path, tmp_path: Path
     ) -> None:
         flag = tmp_path / "sleeping"
-        wait = f"if not os.path.exists({str(flag)!r}): open({str(flag)!r}, 'w').close(); time.sleep(15)"
+        asleep = f"open({str(flag)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+        wait = f"if not os.path.exists({str(flag)!r}): {asleep}"
         make_package(sources, "base")
         make_package(sources, "app", requires=["base"], code=wait)
         command = [
@@ -792,17 +796,20 @@ class TestInterrupted:
         ]  # fmt: skip
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=clean_environ())
         deadline = time.monotonic() + 60
-        while not flag.exists() and time.monotonic() < deadline:
+        while not (flag.exists() and flag.read_text()) and time.monotonic() < deadline:
             time.sleep(0.05)
-        process.kill()
+        # And what it started: nobody is left to stop the backend, whose parents are gone.
+        workers = [pid for pid, fields in processes().items() if fields[PARENT] == str(process.pid)]
+        process.send_signal(signal.SIGSTOP)
+        for pid in (*workers, process.pid):
+            os.kill(pid, signal.SIGKILL)
         process.wait()
+        backend = int(flag.read_text())
+        assert is_alive(backend)
         assert wheels(output) == ["gentoo/generic/base-1.0-py3-none-any.whl"]
         again = subprocess.run(command, capture_output=True, text=True, env=clean_environ())
         assert again.returncode == 0, again.stderr
         assert [line.split()[0] for line in again.stdout.splitlines()[1:]] == ["app"]
         assert len(wheels(output)) == 2
-        # What the killed one had started ends by itself and changes nothing; then nothing is left of it.
-        deadline = time.monotonic() + 60
-        while list((output / ".build").glob("build-*/source")) and time.monotonic() < deadline:
-            time.sleep(0.2)
-        assert len(wheels(output / "gentoo")) == 2
+        assert not is_alive(backend)
+        assert [path.name for path in (output / ".build").iterdir()] == ["logs"]

@@ -18,11 +18,11 @@ from wheelhouse_resolver.builder.config import SlurmSettings, resources_for
 from wheelhouse_resolver.builder.executors.base import Executor, Result, Task
 from wheelhouse_resolver.builder.planning.model import Entry, Key, Plan
 from wheelhouse_resolver.builder.process.commands import tail_of
-from wheelhouse_resolver.builder.records.job import BuildOptions
+from wheelhouse_resolver.builder.records.job import BuildOptions, new_log
 from wheelhouse_resolver.builder.records.output import place_wheel, same_wheel
 from wheelhouse_resolver.builder.records.record import BUILT, FAILED, PRESENT, BuildRecord, describe
 from wheelhouse_resolver.builder.resources import Resources
-from wheelhouse_resolver.builder.worker import task_text
+from wheelhouse_resolver.builder.worker import BuildTask, task_text
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.publishing.report import FileChange
 from wheelhouse_resolver.site.model import Site
@@ -91,6 +91,9 @@ class BuildReporter(Protocol):
     def began(self, entries: Sequence[Entry]) -> None:
         """A wave begins; these are given to the executor."""
 
+    def started(self, entry: Entry, log: str) -> None:
+        """A build has started; it writes its output into the file *log*."""
+
     def ended(self, outcome: BuildOutcome) -> None:
         """An outcome is final but for its publication. Called once for each entry of the plan."""
 
@@ -138,6 +141,7 @@ class _Run:
     slurm: SlurmSettings
     publish: Publish | None
     running: dict[str, Entry] = field(default_factory=dict)
+    logs: dict[str, str] = field(default_factory=dict)
     published: dict[tuple[str, str | None], tuple[str, ...]] = field(default_factory=dict)
     outcomes: dict[Key, BuildOutcome] = field(default_factory=dict)
 
@@ -158,6 +162,10 @@ class _Run:
         if self.publish is not None:
             for entry in wave:
                 self._publish_one(self.outcomes[entry.key], self.publish)
+
+    def started(self, task: Task) -> None:
+        """See `TaskObserver.started`."""
+        self.reporter.started(self.running[task.result], self.logs[task.result])
 
     def finished(self, result: Result) -> None:
         """See `TaskObserver.finished`."""
@@ -226,7 +234,8 @@ class _Run:
         file, result = (os.path.join(scratch, name, f"{label}.json") for name in ("tasks", "results"))
         for directory in (options.logs, os.path.dirname(file), os.path.dirname(result)):
             make_directory(directory)
-        write_text(file, task_text(entry.job, options, result))
+        log = self.logs[result] = new_log(entry.job, options.logs)
+        write_text(file, task_text(BuildTask(entry.job, options, result, log)))
         return Task(
             name=entry.label,
             argv=(os.path.abspath(sys.executable), "-m", "wheelhouse_resolver.builder.worker", file),

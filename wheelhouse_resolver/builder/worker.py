@@ -1,8 +1,9 @@
 """One build in a process of its own: `python -m wheelhouse_resolver.builder.worker TASK.json`.
 
-The file contains `{"job": ..., "options": ..., "result": PATH}`; the record of the build is written to that
-path, atomically. Exit code 0: the wheel exists; 1: it does not; 2: the file is invalid. SIGTERM, which batch
-systems send to what they cancel, interrupts the build as Ctrl-C does.
+The file contains `{"job": ..., "options": ..., "result": PATH, "log": PATH}`; the record of the build is
+written to that result, atomically. Exit code 0: the wheel exists; 1: it does not; 2: the file is invalid.
+SIGTERM, which batch systems send to what they cancel, preempt or requeue, interrupts the build as Ctrl-C
+does; there is no result then: whoever runs it decides whether it is run again.
 """
 
 from __future__ import annotations
@@ -27,16 +28,17 @@ class TaskFileError(FileProblemError, ValueError):
 
 
 class BuildTask(NamedTuple):
-    """The content of a task file. *result*: the path that the record is written to."""
+    """The content of a task file. *result*, *log*: the paths that the record and the log are written to."""
 
     job: Job
     options: BuildOptions
     result: str
+    log: str
 
 
-def task_text(job: Job, options: BuildOptions, result: str) -> str:
+def task_text(task: BuildTask) -> str:
     """The text of a task file."""
-    content = {"job": to_plain(job), "options": options.to_dict(), "result": result}
+    content = to_plain(task)
     return json.dumps(content, indent=2) + "\n"
 
 
@@ -45,12 +47,13 @@ def read_task(path: str) -> BuildTask:
     try:
         with open(path, "rb") as file:
             data = json.load(file)
-        if not isinstance(data, dict) or not isinstance(data.get("result"), str):
-            raise ValueError("result is missing")
+        for name in ("result", "log"):
+            if not isinstance(data, dict) or not isinstance(data.get(name), str):
+                raise ValueError(f"{name} is missing")
         job = from_plain(Job, data.get("job"))
         if job.source is None:
             raise ValueError("job.source is missing")
-        return BuildTask(job, BuildOptions.from_dict(data.get("options")), data["result"])
+        return BuildTask(job, BuildOptions.from_dict(data.get("options")), data["result"], data["log"])
     except WheelhouseError:
         raise
     except OSError as error:
@@ -70,9 +73,9 @@ def main(argv: Sequence[str]) -> int:
     os.umask(0o022)  # files in wheels are for everybody to read, whoever builds them
     with interrupted_by(signal.SIGTERM), subreaper():
         try:
-            record = run_job(task.job, task.options)
+            record = run_job(task.job, task.options, task.log)
         except BuildInterrupted as stop:
-            record = stop.record
+            return _failed(f"{task.job.label}: {stop.record.problem}", 1)
         try:
             record.write(task.result)
         except OutputError as error:

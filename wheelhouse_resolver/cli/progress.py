@@ -110,6 +110,10 @@ class BuildProgress:
         self._running = {entry.key: entry for entry in entries}
         self.waiting()
 
+    def started(self, entry: Entry, log: str) -> None:
+        """See `BuildReporter.started`."""
+        self._line(f"building {entry.label}, log: {log}")
+
     def ended(self, outcome: BuildOutcome) -> None:
         """See `BuildReporter.ended`."""
         self._running.pop(outcome.entry.key, None)

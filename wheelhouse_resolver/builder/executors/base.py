@@ -61,6 +61,9 @@ class Result:
 class TaskObserver(Protocol):
     """What follows a wave; every call comes from the thread that called `Executor.run`."""
 
+    def started(self, task: Task) -> None:
+        """*task* was started. Called at most once for each attempt at it, and soon."""
+
     def finished(self, result: Result) -> None:
         """A *result* is final. Called once for each task, in the order in which they end."""
 

@@ -46,6 +46,7 @@ class LocalExecutor:
                         observer.finished(results[id(task)])
                     else:
                         running.append((task, started))
+                        observer.started(task)
                 ended = [each for each in running if each[1].poll() is not None]
                 for task, process in ended:
                     running.remove((task, process))

@@ -8,13 +8,14 @@ has vanished, whatever the reason.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wheelhouse_resolver.builder.executors.base import ExecutorError, Result, Task, TaskObserver, clear_result
 from wheelhouse_resolver.builder.process.commands import stop, tail_of
@@ -26,9 +27,15 @@ from wheelhouse_resolver.utils.process import run
 #: sbatch's options for every job. Not requeued: we run it again ourselves, once.
 _OPTIONS = ("--nodes=1", "--ntasks=1", "--export=ALL", "--no-requeue", "--open-mode=append")
 
-_VANISHED = "its job ended twice without a result (a node that failed, a limit of time or memory?)"
+_VANISHED = "its job ended twice without a result ({state})"
 
-#: The tasks of one array job; Slurm's default MaxArraySize is 1001.
+#: What `state` is where Slurm does not say.
+_UNKNOWN = "a node that failed, a limit of time or memory?"
+
+#: States after which a task is run again, however often; and those after which it would end so again.
+_AGAIN, _FINAL = ("PREEMPTED",), ("TIMEOUT", "DEADLINE")
+
+#: The tasks of one array job where Slurm does not say; its default MaxArraySize is 1001.
 _MOST_TASKS = 1000
 
 #: How often the results are looked for (s).
@@ -37,8 +44,18 @@ _POLL = 1.0
 #: How often the scheduler is asked about a job whose `sbatch --wait` has ended too early (s).
 _ASK_AGAIN = 15.0
 
+#: How long the scheduler may be out of reach (s): while it is restarted, running tasks run on.
+_PATIENCE = 900.0
+
+#: What sbatch says when it has not reached the scheduler, or does not know whether it has.
+_OUT_OF_REACH = re.compile(
+    r"unable to contact|timed out|connection refused|communication|zero bytes|temporarily|"
+    r"no route|unreachable|backup.*standby",
+    re.IGNORECASE,
+)
+
 #: How long a cancelled job may take to end (s); Slurm kills it after KillWait, 30 s by default.
-_CANCEL = 90.0
+CANCEL = 90.0
 
 
 def submit(options: Sequence[str], directory: str, script: str) -> ArrayJob:
@@ -46,55 +63,81 @@ def submit(options: Sequence[str], directory: str, script: str) -> ArrayJob:
 
     *directory* is the job's own, for the scheduler's messages. Raises `ExecutorError`.
     """
-    # By this name the job is found again: its number is known only after it is submitted, which is too
-    # late for an interrupt in between.
-    name = f"wheelhouse-{os.path.basename(directory)}"
+    name = job_name(directory)
     command = ["sbatch", "--parsable", "--wait", f"--job-name={name}", *options, script]
-    paths = os.path.join(directory, "sbatch.out"), os.path.join(directory, "sbatch.err")
-    with open(paths[0], "wb") as out, open(paths[1], "wb") as err:
-        try:
-            # A session of its own: Ctrl-C reaches us only, and we then cancel the job.
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
-            )
-        except OSError as error:
-            hint = "--executor slurm needs Slurm's commands on PATH"
-            raise ExecutorError("sbatch", reason_of(error)).with_hint(hint) from error
-    return ArrayJob(name, process, *paths)
+    return ArrayJob(name, command, directory)
 
 
 class ArrayJob:
-    """An array job that was submitted, by the `sbatch --wait` that is *waiting* for it."""
+    """An array job called *name*, submitted by the *command* (`sbatch --wait`), which waits for it.
 
-    def __init__(self, name: str, waiting: subprocess.Popen[bytes], out: str, err: str) -> None:
-        self._name, self._waiting, self._out, self._err = name, waiting, out, err
+    Raises `ExecutorError`.
+    """
+
+    def __init__(self, name: str, command: Sequence[str], directory: str) -> None:
+        self._name, self._command = name, command
+        self._out, self._err = (os.path.join(directory, f"sbatch.{each}") for each in ("out", "err"))
         self._asked = 0.0
+        self._answered = time.monotonic()
+        self._waiting = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with open(self._out, "wb") as out, open(self._err, "wb") as err:
+            try:
+                # A session of its own: Ctrl-C reaches us only, and we then cancel the job.
+                return subprocess.Popen(
+                    self._command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
+                )
+            except OSError as error:
+                hint = "--executor slurm needs Slurm's commands on PATH"
+                raise ExecutorError("sbatch", reason_of(error)).with_hint(hint) from error
 
     def is_over(self) -> bool:
         """Whether no task of it is waiting or running any more.
 
         May be called every second: `sbatch --wait` itself asks the scheduler, ever more rarely. Raises
-        `ExecutorError` when the job was not accepted, or the scheduler does not answer.
+        `ExecutorError` when the job was not accepted, or the scheduler has not answered for long.
         """
         if self._waiting.poll() is None:
             return False
-        if not os.path.getsize(self._out):  # no job number
-            problem = _one_line(tail_of(self._err)) or f"exited with {self._waiting.returncode}"
-            raise ExecutorError("sbatch", problem)
         # It ends when the job does, and also when it loses the controller.
         if self._asked and time.monotonic() - self._asked < _ASK_AGAIN:
             return False
+        refused = ""
+        if not os.path.getsize(self._out):  # no job number
+            refused = _one_line(tail_of(self._err)) or f"exited with {self._waiting.returncode}"
+            if not _OUT_OF_REACH.search(refused):
+                raise ExecutorError("sbatch", refused)
         self._asked = time.monotonic()
-        return not self._queued()
+        try:
+            queued = self._queued()
+        except ExecutorError as error:
+            if time.monotonic() - self._answered > _PATIENCE:
+                raise ExecutorError("sbatch", refused) if refused else error from None
+            return False
+        self._answered = time.monotonic()
+        if refused and not queued:  # it was not accepted before the scheduler went away
+            self._waiting = self._start()
+            return False
+        return not queued
+
+    def states(self) -> dict[int, str]:
+        """How Slurm says that its tasks ended, by number, as far as it remembers (MinJobAge)."""
+        with suppress(ExecutorError):
+            # Without accounting, which sacct needs.
+            said = ask("squeue", "--noheader", "--states=all", f"--name={self._name}", "--format=%K %T")
+            pairs = (line.split() for line in said.splitlines())
+            return {int(each[0]): each[1] for each in pairs if len(each) == 2 and each[0].isdecimal()}
+        return {}
 
     def cancel(self) -> None:
         """Stop all its tasks, and wait until they have ended. Raises `ExecutorError`."""
         stop([self._waiting])
-        _ask("scancel", f"--name={self._name}")
-        deadline = time.monotonic() + _CANCEL
+        ask("scancel", f"--name={self._name}")
+        deadline = time.monotonic() + CANCEL
         while self._queued():
             if time.monotonic() > deadline:
-                raise ExecutorError("scancel", f"the job {self._name} is still there after {_CANCEL:.0f} s")
+                raise ExecutorError("scancel", f"the job {self._name} is still there after {CANCEL:.0f} s")
             time.sleep(_POLL)
 
     def release(self) -> None:
@@ -102,10 +145,20 @@ class ArrayJob:
         stop([self._waiting])
 
     def _queued(self) -> bool:
-        return bool(_ask("squeue", "--noheader", f"--name={self._name}", "--format=%i").strip())
+        return bool(ask("squeue", "--noheader", f"--name={self._name}", "--format=%i").strip())
 
 
-def _ask(*command: str) -> str:
+def job_name(directory: str) -> str:
+    """The name of the job whose own directory that is.
+
+    By it the job is found again: its number is known only after it is submitted, which is too late for an
+    interrupt in between.
+    """
+    return f"wheelhouse-{os.path.basename(directory)}"
+
+
+def ask(*command: str) -> str:
+    """What a *command* of Slurm says. Raises `ExecutorError`."""
     try:
         done = run(command, new_session=True)
     except OSError as error:
@@ -123,11 +176,26 @@ def _one_line(output: str) -> str:
 
 @dataclass(kw_only=True, slots=True)
 class _Submission:
-    """A job, and those of its tasks that have no result yet; *over*: since when (s) it has ended."""
+    """A job, and those of its tasks that have no result yet, by number.
+
+    directory: of its script. *started*: the numbers of tasks that are known to have started. *over*: since
+    when (s) it has ended.
+    """
 
     job: ArrayJob
-    left: list[Task]
+    directory: str
+    left: dict[int, Task]
+    started: set[int] = field(default_factory=set)
     over: float | None = None
+
+    def new_starts(self) -> list[Task]:
+        """Those of the tasks that are left that have started since this was asked."""
+        names: list[str] = []
+        with suppress(OSError):
+            names = os.listdir(self.directory)
+        found = {int(name[:-8]) for name in names if name.endswith(".started")} - self.started
+        self.started |= found
+        return [self.left[number] for number in sorted(found) if number in self.left]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,27 +217,37 @@ class SlurmExecutor:
     submit: Callable[[Sequence[str], str, str], ArrayJob] = submit
 
     def run(self, tasks: Sequence[Task], observer: TaskObserver) -> list[Result]:
-        """See `Executor.run`. A task that vanished is run once more."""
+        """See `Executor.run`. A task that vanished is run once more; one that was preempted, again."""
         found: dict[int, Result] = {}
-        for last in (False, True):
-            self._attempt([task for task in tasks if id(task) not in found], observer, found, last=last)
+        lost: dict[int, int] = {}
+        most = most_tasks() if len(tasks) > 1 else 1
+        while left := [task for task in tasks if id(task) not in found]:
+            for task, state in self._attempt(left, observer, found, most):
+                lost[id(task)] = lost.get(id(task), 0) + (state not in _AGAIN)
+                if state in _FINAL or lost[id(task)] > 1:
+                    why = f"its time is over ({state})" if state in _FINAL else _VANISHED.format(state=state)
+                    found[id(task)] = Result.missing(task, why)
+                    observer.finished(found[id(task)])
         return [found[id(task)] for task in tasks]
 
     def _attempt(
-        self, tasks: Sequence[Task], observer: TaskObserver, found: dict[int, Result], *, last: bool
-    ) -> None:
-        """Run *tasks* once; add to *found* all results, and in the *last* attempt also what vanished."""
+        self, tasks: Sequence[Task], observer: TaskObserver, found: dict[int, Result], most: int
+    ) -> list[tuple[Task, str]]:
+        """Run *tasks* once, in arrays of *most*; add results to *found*; return what vanished, and how."""
         submissions: list[_Submission] = []
+        vanished: list[tuple[Task, str]] = []
         try:
-            for group in _groups(tasks):
+            for group in _groups(tasks, most):
                 submissions.append(self._submit(group))
             while submissions:
                 for each in list(submissions):
                     # Asked before the results are looked for: what is over now has left them.
                     if each.over is None and each.job.is_over():
                         each.over = time.monotonic()
-                    for task in [task for task in each.left if _is_there(task)]:
-                        each.left.remove(task)
+                    for task in each.new_starts():
+                        observer.started(task)
+                    for number, task in _there(each.left):
+                        del each.left[number]
                         found[id(task)] = Result(task=task)
                         observer.finished(found[id(task)])
                     if not each.left:
@@ -177,9 +255,8 @@ class SlurmExecutor:
                         submissions.remove(each)
                     elif each.over is not None and time.monotonic() - each.over >= self.grace:
                         submissions.remove(each)
-                        for task in each.left if last else ():
-                            found[id(task)] = Result.missing(task, _VANISHED)
-                            observer.finished(found[id(task)])
+                        states = each.job.states()
+                        vanished += [(task, states.get(n, _UNKNOWN)) for n, task in each.left.items()]
                 if submissions:
                     observer.waiting()
                     time.sleep(self.poll)
@@ -188,6 +265,7 @@ class SlurmExecutor:
                 for each in submissions:
                     stack.callback(each.job.cancel)
             raise
+        return vanished
 
     def _submit(self, tasks: Sequence[Task]) -> _Submission:
         if "\\" in self.directory:  # it switches off the `%a` in sbatch's --output
@@ -203,9 +281,10 @@ class SlurmExecutor:
         except OSError as error:
             raise OutputError.from_os(self.directory, error) from error
         script = os.path.join(directory, "tasks.sh")
-        write_text(script, _script(tasks))
+        write_text(script, _script(tasks, directory))
         options = [*self._options(tasks[0].resources, len(tasks), directory), *self.options]
-        return _Submission(job=self.submit(options, directory, script), left=list(tasks))
+        job = self.submit(options, directory, script)
+        return _Submission(job=job, directory=directory, left=dict(enumerate(tasks)))
 
     def _options(self, resources: Resources, count: int, directory: str) -> list[str]:
         """sbatch's options. Not `#SBATCH` lines in the script, which quote in a way of their own."""
@@ -222,30 +301,47 @@ class SlurmExecutor:
         return [*_OPTIONS, *(f"--{option}={value}" for option, value in stated.items() if value)]
 
 
-def _groups(tasks: Iterable[Task]) -> Iterator[list[Task]]:
-    """*tasks* by their resources, in groups that an array job can hold."""
+def most_tasks() -> int:
+    """How many tasks one array job of this cluster can have."""
+    said = ""
+    with suppress(ExecutorError):
+        said = ask("scontrol", "show", "config")
+    # The greatest number of a task is one less than MaxArraySize, the first is 0.
+    limits = re.findall(r"^MaxArraySize\s*=\s*(\d+)|\bmax_array_tasks=(\d+)", said, re.MULTILINE)
+    return min([int(one or other) for one, other in limits if int(one or other)], default=_MOST_TASKS)
+
+
+def _groups(tasks: Iterable[Task], most: int) -> Iterator[list[Task]]:
+    """*tasks* by their resources, in groups of at most *most*."""
     groups: dict[Resources, list[Task]] = {}
     for task in tasks:
         groups.setdefault(task.resources, []).append(task)
     for group in groups.values():
-        for start in range(0, len(group), _MOST_TASKS):
-            yield group[start : start + _MOST_TASKS]
+        for start in range(0, len(group), most):
+            yield group[start : start + most]
 
 
-def _script(tasks: Sequence[Task]) -> str:
-    """The script of an array job. Every word of a task is quoted for the shell."""
+def _script(tasks: Sequence[Task], directory: str) -> str:
+    """The script of an array job, which says in *directory* which of its tasks have started.
+
+    Every word of a task is quoted for the shell.
+    """
     cases = [
         f"{number}) cd {shlex.quote(task.cwd)} && exec {shlex.join(task.argv)} ;;"
         for number, task in enumerate(tasks)
     ]
-    return "\n".join(["#!/bin/sh", 'case "$SLURM_ARRAY_TASK_ID" in', *cases, "esac", ""])
+    started = f'echo "$SLURM_JOB_ID" >>{shlex.quote(directory)}/"$SLURM_ARRAY_TASK_ID".started'
+    return "\n".join(["#!/bin/sh", started, 'case "$SLURM_ARRAY_TASK_ID" in', *cases, "esac", ""])
 
 
-def _is_there(task: Task) -> bool:
-    """Whether the result of *task* is there, asking the server rather than a cache of names.
+def _there(tasks: Mapping[int, Task]) -> list[tuple[int, Task]]:
+    """Those of *tasks* whose result is there, asking the server rather than a cache of names.
 
-    Opening a directory makes an NFS client look whether it has changed (nfs(5), close-to-open consistency).
+    Listing a directory makes an NFS client look whether it has changed (nfs(5), close-to-open consistency).
     """
-    with suppress(OSError), os.scandir(os.path.dirname(task.result)):
-        return os.path.exists(task.result)
-    return False
+    names: dict[str, list[str]] = {}
+    for directory in {os.path.dirname(task.result) for task in tasks.values()}:
+        with suppress(OSError):
+            names[directory] = os.listdir(directory)
+    there = {os.path.join(directory, name) for directory, found in names.items() for name in found}
+    return [(number, task) for number, task in tasks.items() if task.result in there]

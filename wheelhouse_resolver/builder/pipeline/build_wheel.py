@@ -79,8 +79,10 @@ class BuildInterrupted(KeyboardInterrupt):
         self.record = record
 
 
-def run_job(job: Job, options: BuildOptions) -> BuildRecord:
-    """Build *job*, whose source is planned, and return the record, which is also written beside the log.
+def run_job(job: Job, options: BuildOptions, log: str) -> BuildRecord:
+    """Build *job*, whose source is planned, and return the record, which is also written beside the *log*.
+
+    That is appended to, if the build is one that is run again.
 
     A build that fails, or a full disk, is not an exception but in the record. Raises `BuildInterrupted` when
     interrupted, after everything that ran has ended and the record is written.
@@ -102,14 +104,11 @@ def run_job(job: Job, options: BuildOptions) -> BuildRecord:
         source_sha256=job.source.content_sha256,
         started=time.strftime("%Y-%m-%dT%H:%M:%SZ", now),
     )
-    stem = f"{job.label}-{time.strftime('%Y%m%dT%H%M%S', now)}-{os.uname().nodename}-{os.getpid()}"
-    logs = os.path.abspath(options.logs)
-    log = os.path.join(logs, f"{stem}-{time.monotonic_ns()}.log")
     try:
-        os.makedirs(logs, exist_ok=True)
-        open(log, "x").close()
+        os.makedirs(os.path.dirname(log), exist_ok=True)
+        open(log, "a").close()
     except OSError as error:
-        return replace(record, problem=str(OutputError.from_os(logs, error)))
+        return replace(record, problem=str(OutputError.from_os(os.path.dirname(log), error)))
     build = _Build(job, job.source, options, replace(record, log=log))
     try:
         build.run_all()

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
-from wheelhouse_resolver.builder.process.memory import stat_fields
+from wheelhouse_resolver.builder.process.orphans import JOBS, start_of, stop_processes_of
 from wheelhouse_resolver.errors import OutputError
 
 #: The names of these directories, but for those that are kept. Only a node's name may have a `-` in it.
@@ -47,12 +47,7 @@ def this_process() -> Owner:
         boot = file.read().strip().replace("-", "")[:12]
     with suppress(OSError):
         space = re.sub(r"\D", "", os.readlink("/proc/self/ns/pid"))
-    return Owner(os.uname().nodename, boot, space, os.getpid(), _start_of(os.getpid()))
-
-
-def _start_of(pid: int) -> str:
-    """When the process *pid* started (`starttime` of proc(5)); empty when there is none."""
-    return "".join(stat_fields(pid)[19:20])
+    return Owner(os.uname().nodename, boot, space, os.getpid(), start_of(os.getpid()))
 
 
 def is_over(owner: Owner, observer: Owner, start: str) -> bool:
@@ -67,17 +62,33 @@ def is_over(owner: Owner, observer: Owner, start: str) -> bool:
     return owner.space == observer.space and owner.start != start
 
 
-def clear_leftovers(directory: str) -> list[str]:
-    """Remove what killed builds have left in *directory*, as far as possible; returns the names."""
+def leftovers(directory: str) -> list[str]:
+    """The paths in *directory*, which is resolved, of what killed builds have left there, sorted."""
     here = this_process()
-    cleared = []
+    found = []
     with suppress(OSError):
+        directory = os.path.realpath(directory)
         for name in sorted(os.listdir(directory)):
-            if found := _NAME.fullmatch(name):
-                node, boot, space, pid, start = found.groups()
-                if is_over(Owner(node, boot, space, int(pid), start), here, _start_of(int(pid))):
-                    remove_tree(os.path.join(directory, name))
-                    cleared.append(name)
+            if parts := _NAME.fullmatch(name):
+                node, boot, space, pid, start = parts.groups()
+                if is_over(Owner(node, boot, space, int(pid), start), here, start_of(int(pid))):
+                    found.append(os.path.join(directory, name))
+    return found
+
+
+def clear_leftovers(directory: str) -> list[str]:
+    """Stop what killed builds have left running, and remove what they have left in *directory*.
+
+    As far as possible: what has jobs of a scheduler stays until these are cancelled. Returns the names.
+    """
+    cleared: list[str] = []
+    # A build that we stop may leave a directory of its own.
+    while new := [path for path in leftovers(directory) if os.path.basename(path) not in cleared]:
+        stop_processes_of(new)
+        for path in new:
+            if not os.path.exists(os.path.join(path, JOBS)):
+                remove_tree(path)
+        cleared += map(os.path.basename, new)
     return cleared
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,6 +128,13 @@ class BuildOptions:
 class _SiteFile:
     config: str | None
     root: str
+
+
+def new_log(job: Job, logs: str) -> str:
+    """A path in the directory *logs* for the log of a build of *job* that starts now: nobody else's."""
+    now = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+    name = f"{job.label}-{now}-{os.uname().nodename}-{os.getpid()}-{time.monotonic_ns()}.log"
+    return os.path.join(os.path.abspath(logs), name)
 
 
 def phase_file(job: Job, logs: str) -> str:

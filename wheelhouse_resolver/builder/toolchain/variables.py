@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from wheelhouse_resolver.builder.process.git import ANOTHER_REPOSITORY, git_environ
+from wheelhouse_resolver.builder.process.orphans import DIRECTORY
 from wheelhouse_resolver.builder.recipes.model import Recipe
 from wheelhouse_resolver.builder.records.job import BuildOptions, Job
 from wheelhouse_resolver.builder.toolchain.environment_modules import module_environment
@@ -99,6 +100,7 @@ def base_environ(environ: Mapping[str, str], scratch: str) -> dict[str, str]:
     return {
         **without_pip({name: environ[name] for name in environ if name not in dropped}, scratch),
         "TMPDIR": os.path.join(scratch, "tmp"),
+        DIRECTORY: scratch,
         "PYTHONHASHSEED": "0",
         "PYTHONNOUSERSITE": "1",
         "LC_ALL": "C.UTF-8",

@@ -11,7 +11,8 @@ from typing import Any
 
 from wheelhouse_resolver.builder.config import SlurmSettings, has_network, site_pythons, slurm_settings
 from wheelhouse_resolver.builder.executors import local, slurm
-from wheelhouse_resolver.builder.executors.base import Executor
+from wheelhouse_resolver.builder.executors.base import Executor, ExecutorError
+from wheelhouse_resolver.builder.executors.earlier import cancel_earlier_jobs
 from wheelhouse_resolver.builder.planning.graph import Graph, replayed
 from wheelhouse_resolver.builder.planning.model import Entry, Plan, PlanSettings
 from wheelhouse_resolver.builder.planning.planner import make_plan
@@ -19,6 +20,7 @@ from wheelhouse_resolver.builder.planning.pythons import pythons_by_recipe, with
 from wheelhouse_resolver.builder.process.commands import subreaper
 from wheelhouse_resolver.builder.process.memory import size_of
 from wheelhouse_resolver.builder.process.network import check_network_can_be_left
+from wheelhouse_resolver.builder.process.orphans import JOBS
 from wheelhouse_resolver.builder.process.scratch import scratch_directory
 from wheelhouse_resolver.builder.publish import check_publishable, publish_built
 from wheelhouse_resolver.builder.records.job import BuildOptions
@@ -175,6 +177,7 @@ def run(args: argparse.Namespace) -> int:
     build = _build_options(args, site)
     progress = BuildProgress(build.logs)
     try:
+        _stop_earlier(build.work)
         with subreaper(), scratch_directory(build.work) as scratch:
             if not build.network and args.executor == "local":
                 check_network_can_be_left()
@@ -188,7 +191,7 @@ def run(args: argparse.Namespace) -> int:
             if args.dry_run:
                 _show_plan(plan, as_json=args.json)
                 return 1 if any(entry.problem for entry in plan.entries) else 0
-            executor = _executor(args, build.work, settings)
+            executor = _executor(args, scratch, settings)
             publish = publish_built if args.publish else None
             with progress.of(len(plan.entries)):
                 outcomes = execute(plan, executor, build, progress, slurm=settings, publish=publish)
@@ -311,10 +314,19 @@ def _plan_settings(
     )
 
 
-def _executor(args: argparse.Namespace, work: str, settings: SlurmSettings) -> Executor:
+def _stop_earlier(work: str) -> None:
+    """Cancel the jobs of an earlier run that was killed; its processes are stopped with its directory."""
+    try:
+        for number in cancel_earlier_jobs(work):
+            output.say(f"cancelled the job {number} of an earlier run", error=True)
+    except ExecutorError as error:
+        output.warn([f"jobs of an earlier run may still run: {error}"])
+
+
+def _executor(args: argparse.Namespace, scratch: str, settings: SlurmSettings) -> Executor:
     if args.executor == "local":
         return local.LocalExecutor(args.jobs or 1)
-    directory = os.path.join(work, "slurm")
+    directory = os.path.join(scratch, JOBS)
     return slurm.SlurmExecutor(
         jobs=args.jobs or 100, directory=directory, options=settings.options, grace=settings.grace
     )

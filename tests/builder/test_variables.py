@@ -64,6 +64,7 @@ def test_a_build_has_its_own_pip_configuration_and_temporary_directory() -> None
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_NO_INPUT": "1",
         "TMPDIR": "/scratch/tmp",
+        "WHEELHOUSE_BUILD_DIRECTORY": "/scratch",
         "PYTHONHASHSEED": "0",
         "PYTHONNOUSERSITE": "1",
         "LC_ALL": "C.UTF-8",

@@ -59,7 +59,7 @@ class Workplace:
     def __init__(self, directory: Path, executor: QuickExecutor) -> None:
         self.directory = directory
         self.executor = executor
-        self.sources = executor.sources
+        self.sources = directory / "sources"
         self.site = make_tree(directory / "house", {})
         self.options = BuildOptions(
             site=self.site,
@@ -197,6 +197,30 @@ class TestTasks:
         assert told["result"] == task.result
         assert task.resources == Resources(memory="8G", constraint="old")
         assert task.name == f"app 1.0 cp{sys.version_info[0]}{sys.version_info[1]} sse3"
+
+    def test_builds_that_leave_their_environment_as_it_is_share_one(
+        self, place: Workplace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made: list[str] = []
+
+        def make(python: str, directory: str, **_: object) -> str:
+            made.append(directory)
+            return python
+
+        monkeypatch.setattr("wheelhouse_resolver.builder.run.make_environment", make)
+        (place.directory / "recipes").mkdir()
+        (place.directory / "recipes/own.toml").write_text('[phases]\nbefore-build = ["true"]\n')
+        site = Site.parse(
+            f'root = "{place.site.root}"\n[build]\nrecipes = ["recipes"]\n', f"{place.directory}/s"
+        )
+        place.options = replace(place.options, site=site)
+        for name in ("one", "two", "own"):
+            make_package(place.sources, name)
+        executor = self.Remembers()
+        execute(place.plan("one", "two", "own"), executor, place.options, Heard())
+        jobs = [json.loads(Path(task.argv[3]).read_text())["job"] for task in executor.tasks]
+        assert [bool(job["environment"]) for job in jobs] == [True, True, False]
+        assert len(made) == 1
 
     @requires("gcc")  # whose flags are those of the arch
     @pytest.mark.parametrize("here", [True, False], ids=["local", "slurm"])

@@ -18,10 +18,13 @@ from wheelhouse_resolver.builder.config import SlurmSettings, resources_for
 from wheelhouse_resolver.builder.executors.base import Executor, Result, Task
 from wheelhouse_resolver.builder.planning.model import Entry, Key, Plan
 from wheelhouse_resolver.builder.process.commands import tail_of
+from wheelhouse_resolver.builder.process.virtualenvs import make_environment
 from wheelhouse_resolver.builder.records.job import BuildOptions, new_log
 from wheelhouse_resolver.builder.records.output import place_wheel, same_wheel
 from wheelhouse_resolver.builder.records.record import BUILT, FAILED, PRESENT, BuildRecord, describe
 from wheelhouse_resolver.builder.resources import Resources
+from wheelhouse_resolver.builder.toolchain.build_python import is_pip_able
+from wheelhouse_resolver.builder.toolchain.variables import base_environ
 from wheelhouse_resolver.builder.worker import BuildTask, task_text
 from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.publishing.report import FileChange
@@ -142,6 +145,7 @@ class _Run:
     publish: Publish | None
     running: dict[str, Entry] = field(default_factory=dict)
     logs: dict[str, str] = field(default_factory=dict)
+    environments: dict[str, str] = field(default_factory=dict)
     published: dict[tuple[str, str | None], tuple[str, ...]] = field(default_factory=dict)
     outcomes: dict[Key, BuildOutcome] = field(default_factory=dict)
 
@@ -235,7 +239,8 @@ class _Run:
         for directory in (options.logs, os.path.dirname(file), os.path.dirname(result)):
             make_directory(directory)
         log = self.logs[result] = new_log(entry.job, options.logs)
-        write_text(file, task_text(BuildTask(entry.job, options, result, log)))
+        job = replace(entry.job, environment=self._environment(entry))
+        write_text(file, task_text(BuildTask(job, options, result, log)))
         return Task(
             name=entry.label,
             argv=(os.path.abspath(sys.executable), "-m", "wheelhouse_resolver.builder.worker", file),
@@ -244,6 +249,27 @@ class _Run:
             log=os.path.join(options.logs, f"{label}.task.log"),
             resources=resources,
         )
+
+    def _environment(self, entry: Entry) -> str:
+        """The Python of the environment that builds for that Python share; empty: each makes its own.
+
+        To make one, and to compile its pip, takes longer than most builds of pure Python.
+        """
+        python = entry.job.python
+        if not entry.recipe.leaves_environment or entry.job.source is None:
+            return ""
+        if python not in self.environments:
+            scratch = os.path.join(self.plan.settings.scratch, f"shared-{len(self.environments)}")
+            log = os.path.join(self.options.logs, "environment.log")
+            self.environments[python] = ""
+            with suppress(WheelhouseError, OSError):  # each build then says what is wrong
+                make_directory(os.path.join(scratch, "tmp"))
+                environ = base_environ(os.environ, scratch)
+                place = os.path.join(scratch, "environment")
+                made = make_environment(python, place, log=log, environ=environ)
+                if is_pip_able(made, environ):
+                    self.environments[python] = made
+        return self.environments[python]
 
     def _publish_one(self, outcome: BuildOutcome, publish: Publish) -> None:
         """Publish the wheel of *outcome*, once if several outcomes share it."""

@@ -245,10 +245,14 @@ class _Build(Phases):
 
     def _make_environment(self, recipe: Recipe, environ: Mapping[str, str]) -> tuple[str, dict[str, str]]:
         """The Python of a new environment, and *environ* with that environment activated."""
-        place = os.path.join(self.scratch, "environment")
-        python = make_environment(self.job.python, place, log=self.record.log, environ=environ)
-        requires = installed_to_build(recipe)
-        active = make_ready(python, requires, environ, partial(self.run, cwd=self.scratch))
+        python = self.job.environment if recipe.leaves_environment else ""
+        if not python:
+            place = os.path.join(self.scratch, "environment")
+            python = make_environment(self.job.python, place, log=self.record.log, environ=environ)
+            requires = installed_to_build(recipe)
+            active = make_ready(python, requires, environ, partial(self.run, cwd=self.scratch))
+        else:
+            active = variables.with_path(environ, python)
         if files := constraint_files(recipe, self.scratch):
             self._write_pip_conf(files)
         self.record = replace(self.record, tools=provenance.tool_versions(python, active))

@@ -192,6 +192,11 @@ class Recipe:
         return bool(other or self.patches or self.substitutions or early)
 
     @property
+    def leaves_environment(self) -> bool:
+        """Whether nothing that a build does by itself changes the environment that pip runs in."""
+        return self.isolation and not self.phases and not self.build_modules
+
+    @property
     def takes_wheel(self) -> bool:
         """Whether a pure-Python wheel of the index can be taken as it is: nothing affects a build."""
         if self.only_binary:

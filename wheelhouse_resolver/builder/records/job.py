@@ -50,6 +50,7 @@ class Job:
     arch:           as the ladder names it, or `generic`.
     layer:          the layer's name, or None.
     source:         what it is built from; None while it is planned.
+    environment:    the Python of an environment with pip and nothing else, for builds that leave it as it is.
     """
 
     requirement: str
@@ -59,6 +60,7 @@ class Job:
     arch: str = GENERIC
     layer: str | None = None
     source: SourceArchive | None = None
+    environment: str = ""
 
     @property
     def label(self) -> str:

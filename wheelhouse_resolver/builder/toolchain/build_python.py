@@ -23,11 +23,16 @@ def make_ready(python: str, requires: Sequence[str], environ: Mapping[str, str],
     """Let the *python* of a new environment build with *requires*; returns *environ* with that activated."""
     active = with_path(environ, python)
     install = [python, "-m", "pip", "install"]
-    if Version(provenance.installed(python, active).get("pip", "0")) < _OLDEST_PIP:
+    if not is_pip_able(python, active):
         run([*install, "--upgrade", f"pip>={_OLDEST_PIP}"], "pip install", active)
     if requires:
         run([*install, *requires], "pip install", active)
     return active
+
+
+def is_pip_able(python: str, environ: Mapping[str, str]) -> bool:
+    """Whether the pip of the environment of *python* is new enough to build with."""
+    return Version(provenance.installed(python, environ).get("pip", "0")) >= _OLDEST_PIP
 
 
 def installed_to_build(recipe: Recipe) -> tuple[str, ...]:

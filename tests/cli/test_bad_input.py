@@ -687,3 +687,23 @@ class TestRecipes:
             cli("recipe", "show", "demo", *HOST, *options),
             "demo.toml: env.A: must be a string, not 1; unknown key",
         )
+
+
+@pytest.mark.parametrize(
+    ("line", "argument"),
+    [
+        ("index --output", "--output"),
+        ("view --output", "--output"),
+        ("path --root", "--root"),
+        ("pick demo -r", "-r/--requirement"),
+        ("avail --python 3.11 --python", "-p/--python"),
+        ("publish", "WHEEL"),
+        ("verify a.whl", "WHEEL"),
+        ("detect --cpuinfo", "--cpuinfo"),
+    ],
+)
+def test_an_empty_path_is_an_error(line: str, argument: str, cli: Cli) -> None:
+    command = line.split()
+    assert cli(*command, "").error == (
+        f"error: argument {argument}: an empty path hint: see wheelhouse-resolver {command[0]} --help"
+    )

@@ -216,6 +216,22 @@ class TestSite:
         }
         env.fix(finding)
 
+    def test_a_static_index_that_is_missing_or_stale(self, env: Environment) -> None:
+        right = env.site.read_text()
+        index = env.above / "index"
+        env.site.write_text(f'{right}[index]\ndirectory = "{index}"\n')
+        env.write_config()
+        (finding,) = (each for each in env.findings() if each.check == "stale-static-index")
+        assert "is not there" in finding.message
+        env.fix(finding)
+        make_wheel(env.root / "generic", "new-1.0-py3-none-any.whl")
+        (finding,) = (each for each in env.findings() if each.check == "stale-static-index")
+        assert finding.message.endswith(f"{index} was written before files came into or went out of generic")
+        env.fix(finding)
+        env.site.write_text(f"{right}[index]\n")
+        (finding,) = (each for each in env.findings() if each.check == "stale-static-index")
+        assert "[index] directory: missing" in finding.message
+
     def test_ties_are_found_by_names_alone(self, env: Environment) -> None:
         for label in ("gentoo/base", "generic"):
             os.mkfifo(env.root / label / f"tie-1.0-{TAGS}.whl")  # who opened it would wait for ever

@@ -525,6 +525,16 @@ CASES: list[tuple[str, EnvironmentFacts, str, str, str]] = [
         "",
     ),
     (
+        "stale-static-index",
+        healthy(
+            static_index=StaticIndexState("", exists=False, problem="/s.toml: [index] directory: missing"),
+            site=SiteFacts(site=Site.default(ROOT), file="/s.toml", root=ROOT, real_root=ROOT),
+        ),
+        "error",
+        "/s.toml: [index] directory: missing",
+        "vi /s.toml",
+    ),
+    (
         "pip-missing",
         pip_with(version=None, problem="No module named pip", path=""),
         "error",

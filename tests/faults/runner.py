@@ -99,6 +99,7 @@ class Runner:
         file_size: int | None = None,
         user: int | None = None,
         group: int | None = None,
+        umask: int = 0o022,
     ) -> list[Ran]:
         """Run all *commands* at once and wait for them.
 
@@ -109,12 +110,14 @@ class Runner:
         without:    abilities that the filesystem lacks: `nameless` files, `links`, `renames`, `locks`.
         file_size:  the largest file that they may write (bytes).
         user:       who they are (only root may say). group: theirs, if not that of the user's number.
+        umask:      what their files are not to be.
         """
         task = {
             "commands": [[os.fspath(word) for word in command] for command in commands],
             "kill_after": kill_after, "kill_at": kill_at,
             "fail_at": fail_at, "fail_with": fail_with, "without": list(without),
             "file_size": file_size, "user": user, "group": user if group is None else group,
+            "umask": umask,
         }  # fmt: skip
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -220,6 +223,7 @@ def _child(task: dict[str, Any], arguments: list[str], out: int, err: int, count
         os.setgroups([])
         os.setgid(task["group"])
         os.setuid(task["user"])
+    os.umask(task["umask"])
     _cripple(task["without"])
     if task["kill_at"] is not None or task["fail_at"] is not None:
         _Steps(task, count).install()
@@ -291,6 +295,9 @@ def _warm_up() -> None:
                 ["lock", "demo", "--output", str(base / "pylock.toml")],
             ):
                 main([*command, "--root", str(base / "house")])
+            site = base / "site.toml"
+            site.write_text(f'root = "{base}/house"\n[index]\ndirectory = "{base}/index"\n')
+            main(["withdraw", "demo-1.0-1000generic-py3-none-any.whl", "--config", str(site)])
 
 
 def _serve() -> None:

@@ -63,6 +63,36 @@ def test_each_can_replace_withdraw_and_restore_whatever_the_other_did(runner: Ru
     case.check_whole()
 
 
+def test_each_can_go_on_with_the_index_whatever_the_others_umask(runner: Runner, case: Case) -> None:
+    index, site = case.root / "index", case.root / "site.toml"
+    site.write_text(f'root = "{case.root}"\n[index]\ndirectory = "{index}"\n')
+    site.chmod(0o644)
+
+    def does(user: int, umask: int, *command: str | os.PathLike[str]) -> str:
+        ran = runner.run(*command, "--config", site, user=user, group=GROUP, umask=umask)
+        assert (ran.code, ran.err) == (0, ""), (user, command)
+        return ran.out
+
+    def listed() -> list[str]:
+        return sorted(page.parent.name for page in index.glob("avx2-gentoo/*/index.html"))
+
+    does(ANNA, 0o077, "index")
+    for user, umask, number in ((BEN, 0o022, 1), (ANNA, 0o077, 2), (BEN, 0o077, 3)):
+        wheel = case.given(NAME.format(number))
+        wheel.chmod(0o644)
+        does(user, umask, "publish", wheel, "--to", "gentoo/avx2")
+    assert listed() == ["demo1", "demo2", "demo3"]
+    does(ANNA, 0o022, "withdraw", STAMPED.format(1))
+    does(BEN, 0o077, "withdraw", STAMPED.format(2))
+    does(BEN, 0o022, "restore", STAMPED.format(1))
+    assert listed() == ["demo1", "demo3"]
+    assert "0 read; 0 pages written, 0 removed" in does(ANNA, 0o077, "index")
+    for path in (index, *index.rglob("*")):
+        mode, group = stat.S_IMODE(path.stat().st_mode), path.stat().st_gid
+        wanted = 0o2775 if path.is_dir() else 0o664
+        assert (oct(mode), group) == (oct(wanted), GROUP), path
+
+
 def test_each_can_stamp_the_others_wheels(runner: Runner, case: Case) -> None:
     for number, user in ((1, ANNA), (2, BEN)):
         (path := case.given(NAME.format(number))).rename(case.root / "gentoo/avx2" / path.name)

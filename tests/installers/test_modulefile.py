@@ -134,6 +134,7 @@ def test_a_uv_table_that_is_wrong_is_an_error_that_names_key_and_file(table: str
         static_modulefile(site, None, "lmod", "/pip")
     assert str(caught.value).startswith("/etc/site.toml: ")
     assert problem in str(caught.value)
+    assert caught.value.hint.startswith('such as: cache-dir = "$HOME/.cache/uv"; also link-mode (clone, ')
 
 
 def lua_problem(path: Path) -> str:

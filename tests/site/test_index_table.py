@@ -41,6 +41,7 @@ def test_what_is_wrong_names_the_file_and_the_key(text: str, problem: str) -> No
     with pytest.raises(SiteFileError) as caught:
         table(f"[index]\n{text}")
     assert str(caught.value) == f"etc/site.toml: {problem}"
+    assert caught.value.hint.startswith('such as: directory = "/w/index"; also metadata and find-links ')
 
 
 def test_the_index_is_that_of_the_wheelhouse_that_the_file_names() -> None:

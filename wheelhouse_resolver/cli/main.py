@@ -59,6 +59,10 @@ COMMANDS = {
 _LONG = frozenset({"publish", "audit", "restamp", "index", "view", "build", "verify"})
 
 
+#: How arguments are called that are paths: none can be empty.
+_PATHS = frozenset({"DIR", "FILE", "FILE|none", "PATH|X.Y", "WHEEL"})
+
+
 class InternalError(WheelhouseError, RuntimeError):
     """An error that this program did not expect; with WHEELHOUSE_DEBUG, its traceback is shown."""
 
@@ -74,6 +78,10 @@ class _Parser(argparse.ArgumentParser):
         found, unknown = super().parse_known_args(args, namespace)
         if unknown and self.prog != PROGRAM:
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        for action in self._actions:
+            value = getattr(found, action.dest, None)
+            if action.metavar in _PATHS and "" in (value if isinstance(value, (list, tuple)) else [value]):
+                self.error(f"argument {'/'.join(action.option_strings) or action.metavar}: an empty path")
         return found, unknown
 
     def error(self, message: str) -> NoReturn:

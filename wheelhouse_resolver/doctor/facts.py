@@ -66,11 +66,13 @@ class StaticIndexState(NamedTuple):
 
     exists: whether there is one that can be read.
     stale:  the labels of the directories in which files came or went since it was written.
+    problem: what is wrong with what the site file says of it.
     """
 
     path: str
     exists: bool = True
     stale: tuple[str, ...] = ()
+    problem: str = ""
 
 
 class Tie(NamedTuple):

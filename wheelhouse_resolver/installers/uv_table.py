@@ -37,12 +37,18 @@ _SCHEMA = Table(
 )
 
 
+_EXAMPLE = (
+    'such as: cache-dir = "$HOME/.cache/uv"; also link-mode (clone, copy, hardlink, symlink) and '
+    "python-downloads (automatic, manual, never)"
+)
+
+
 def offered_variables(site: Site) -> dict[str, tuple[str, ...]]:
     """The variables of uv that *site* sets, each with its value: text, the name of a variable, text, ...
 
     Raises `SiteFileError`.
     """
-    table = require(_SCHEMA, site.tables.get("uv", {}), site.source or "site")
+    table = require(_SCHEMA, site.tables.get("uv", {}), site.source or "site", _EXAMPLE)
     return {
         "UV_" + key.upper().replace("-", "_"): tuple(
             part.strip("{}") if number % 2 else part for number, part in enumerate(_REFERENCE.split(value))

@@ -33,7 +33,9 @@ def index_table(site: Site) -> IndexTable | None:
 
     keys = {"directory": line(not_absolute), "metadata": flag, "glibc": line(_not_glibc), "find-links": flag}
     schema = Table(keys, needed=["directory"], header="index")
-    table = require(schema, site.tables["index"], site.source or "site")
+    place = os.path.join(site.root, "index")
+    hint = f'such as: directory = "{place}"; also metadata and find-links (true or false), glibc = "2.28"'
+    table = require(schema, site.tables["index"], site.source or "site", hint)
     directory = os.path.normpath(os.path.expanduser(table["directory"]))
     glibc = parse_glibc(table["glibc"]) if "glibc" in table else None
     return IndexTable(directory, table.get("metadata", False), glibc, table.get("find-links", False))

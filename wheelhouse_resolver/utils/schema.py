@@ -56,13 +56,13 @@ def problems(schema: Check, document: Any) -> tuple[tuple[str, str], ...]:
     return tuple(found.noted)
 
 
-def require(schema: Check, document: Any, source: str) -> Any:
+def require(schema: Check, document: Any, source: str, hint: str = "") -> Any:
     """*document*, if nothing is wrong with it.
 
-    Raises `SiteFileError`, which names the file *source* and everything that is wrong.
+    Raises `SiteFileError`, which names the file *source* and everything that is wrong, with the *hint*.
     """
     if found := problems(schema, document):
-        raise SiteFileError.of(source, found)
+        raise SiteFileError.of(source, found).with_hint(hint)
     return document
 
 

@@ -164,6 +164,9 @@ def _stale_index(facts: EnvironmentFacts) -> Iterator[Diagnostic]:
     index = facts.static_index
     if index is None or (index.exists and not index.stale):
         return
+    if index.problem:
+        yield Diagnostic(ERROR, index.problem, fixes.edit(facts, facts.site.file), to_plain(index))
+        return
     what = f"the static index {index.path} "
     if index.exists:
         what += f"was written before files came into or went out of {', '.join(index.stale)}"

@@ -206,7 +206,7 @@ def _files(found: facts.EnvironmentFacts) -> list[str]:
             if python and python.policy_module and python.policy_module.path
             else []
         ),
-        *([found.static_index.path] if found.static_index else []),
+        *([found.static_index.path] if found.static_index and found.static_index.path else []),
         *found.installed.invalid,
         *(each.path for each in found.installed.leftovers),
         *([found.temporary.path] if found.temporary else []),
@@ -286,8 +286,8 @@ def _state(directory: Directory, searched: bool) -> facts.DirectoryState:
 def _static_index(site: Site) -> facts.StaticIndexState | None:
     try:
         table = index_table(site)
-    except errors.SiteFileError:  # the commands that need it say so
-        return None
+    except errors.SiteFileError as error:
+        return facts.StaticIndexState("", exists=False, problem=str(error))
     if table is None:
         return None
     state = IndexState.open(table.directory)

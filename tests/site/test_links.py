@@ -11,6 +11,7 @@ from tests.factories import clean_environ, make_wheel, pip_report
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.installers.pip_config import pip_config, static_configs
 from wheelhouse_resolver.publishing.destination import destination
+from wheelhouse_resolver.publishing.errors import PublishError
 from wheelhouse_resolver.publishing.view import make_view
 from wheelhouse_resolver.site.links import find_links
 from wheelhouse_resolver.site.model import Site
@@ -115,7 +116,7 @@ def test_who_looks_at_all_of_the_tree_sees_each_wheel_once(site: Site, tmp_path:
 @pytest.mark.parametrize(
     ("to", "expected"),
     [
-        ("gentoo2023/avx512", "gentoo/avx2"), ("gentoo2020/avx2", "gentoo/avx2"), ("nix/generic", "generic"),
+        ("gentoo2023/avx2", "gentoo/avx2"), ("gentoo2020/avx2", "gentoo/avx2"), ("nix/generic", "generic"),
         ("gentoo2023/generic", "gentoo/generic"), ("gentoo/avx2", "gentoo/avx2"),
     ],
 )  # fmt: skip
@@ -123,6 +124,15 @@ def test_one_publishes_by_any_of_the_names(site: Site, to: str, expected: str) -
     found = destination(site, to)
     assert found is not None
     assert found.label == expected
+
+
+def test_what_needs_more_than_all_who_search_a_directory_can_run_is_not_published_there(site: Site) -> None:
+    with pytest.raises(PublishError, match="--arch avx512: layer gentoo2023 has no directory for it"):
+        destination(site, "gentoo2023/avx512")
+    ladder = (*site.ladder[:3], site.ladder[2]._replace(name="v3", rank=450), *site.ladder[3:])
+    layers = tuple(each._replace(archs=("avx2", "v3")) for each in site.layers)
+    twins = site._replace(ladder=ladder, layers=layers, links={"gentoo2023/v3": "gentoo2023/avx2"})
+    assert [each.label for each in twins.directories_for("gentoo2023", "v3")] == ["gentoo2023/avx2"]
 
 
 @pytest.mark.parametrize("form", ["ini", "uv"])

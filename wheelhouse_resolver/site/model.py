@@ -262,12 +262,15 @@ class Site(layout.SiteFields):
     def directories_for(self, layer: str | None, arch: str) -> tuple[Directory, ...]:
         """Where wheels for *layer* and *arch* (as the ladder names it) are put, most specific first.
 
-        (): nowhere. Those that `[search]` leaves out are among them. Raises `UnknownLayerError`.
+        (): nowhere. Those that `[search]` leaves out are among them; links to a directory of a lower arch are
+        not, since hosts of that one would take the wheels. Raises `UnknownLayerError`.
         """
         chosen = self.layer(layer)
         found = [self._top()] if arch == GENERIC else []
         if chosen is not None:
             found = self._directories_of(chosen, arch) if arch in (*chosen.archs, GENERIC) else []
+        needs = {each.name: (each.target, each.features) for each in self.ladder}
+        found = [each for each in found if needs.get(each.arch) == needs.get(arch)]
         return tuple(self._placed(0, sorted(found, key=lambda each: -each.rank)))
 
     def archs_of(self, layer: Layer) -> tuple[str, ...]:

@@ -166,6 +166,14 @@ def test_commands_before_the_download_can_make_the_source(quick: Workshop) -> No
         quick.plan("other==1.0")
 
 
+@pytest.mark.slow
+def test_nothing_is_built_where_the_recipe_says_only_binary(quick: Workshop) -> None:
+    make_wheel(quick.sources, "demo-1.0-cp39-abi3-linux_x86_64.whl")
+    quick.recipe("demo", "only-binary = true")
+    with pytest.raises(WheelhouseError, match="says only-binary, and pip takes no pure-Python wheel of it"):
+        quick.plan("demo==1.0")
+
+
 TAKEN = """\
 only-binary = true
 build-requires = ["unused"]

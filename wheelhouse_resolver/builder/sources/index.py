@@ -35,6 +35,10 @@ def fetch_from_index(recipe: Recipe, job: Job, context: FetchContext) -> SourceA
     requirement = f"{recipe.source_name}{Requirement(job.requirement).specifier}"
     pip = _Pip(replace(job, requirement=requirement, project=recipe.source_name), context)
     wheel = pip.fetch_pure_wheel() if recipe.takes_wheel else None
+    if wheel is None and recipe.only_binary:
+        raise SourceError(
+            requirement, "the recipe says only-binary, and pip takes no pure-Python wheel of it"
+        )
     return wheel if wheel is not None else pip.fetch_sdist()
 
 

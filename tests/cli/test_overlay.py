@@ -193,6 +193,18 @@ def test_hosts_that_only_the_base_has_directories_for_have_classes_and_nothing_i
         check_publishable(site, "gentoo", ["avx512"])
 
 
+def test_init_makes_ones_own_directories_only(house: Overlay) -> None:
+    shutil.rmtree(house.root)
+    (house.base / "nix/avx").rmdir()
+    before = everything_below(house.base)
+    assert house.run("init").code == 0
+    assert (house.root / "nix/avx").is_dir()
+    assert everything_below(house.base) == before
+    house.base.rename(house.base.with_name("away"))
+    assert house.run("init").code == 0
+    assert not house.base.exists()
+
+
 def test_a_base_that_is_not_mounted_is_a_warning_and_stops_what_would_write_without_it(
     house: Overlay, tmp_path: Path
 ) -> None:

@@ -37,7 +37,7 @@ def create_wheelhouse(
     if not root and find_site_file(config, environ).path is None:
         root = places().wheelhouses[-1]
     site = Site.load(config, root=root, environ=environ)
-    paths = [(each.path, make_directory(each.path, shared=True)) for each in reversed(site.directories())]
+    paths = [(each.path, make_directory(each.path, shared=True)) for each in reversed(site.own_directories())]
     if site.source is not None:
         return CreatedWheelhouse(tuple(paths), None)
     file = os.path.join(site.root, "site.toml")

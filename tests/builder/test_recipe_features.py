@@ -73,7 +73,8 @@ def test_what_the_commands_of_a_phase_export_holds_from_then_on(quick: Workshop)
 @pytest.mark.slow
 def test_before_test_commands_export_to_the_test(quick: Workshop) -> None:
     quick.package(files={"demo.py": "import os\nassert os.environ['READY'] == 'yes'\n"})
-    quick.recipe("demo", 'phases.before-test = ["export READY=yes"]')
+    test = 'test.command = "test $WHEELHOUSE_PROJECT-$WHEELHOUSE_VERSION-$READY = demo-1.0-yes"\n'
+    quick.recipe("demo", test + 'phases.before-test = ["export READY=yes"]')
     built(quick, verify=True)
 
 

@@ -167,3 +167,12 @@ def test_errors_are_one_line_and_survive_pickling(error: WheelhouseError) -> Non
     copy = pickle.loads(pickle.dumps(error))
     assert (type(copy), vars(copy), str(copy)) == (type(error), vars(error), str(error))
     assert next(base for base in type(error).__mro__ if base.__module__ == "builtins") is not Exception
+
+
+def test_env_can_use_what_is_built_and_where_its_recipe_is() -> None:
+    stated = (
+        ("FILE", "${WHEELHOUSE_RECIPE_DIR}/site.cfg"),
+        ("WHAT", "${WHEELHOUSE_PROJECT} ${WHEELHOUSE_VERSION}"),
+    )
+    recipe = replace(NOTHING, path="/sw/recipes/demo.toml", env=stated)
+    assert recipe.environment({}, "1.0") == {"FILE": "/sw/recipes/site.cfg", "WHAT": "demo 1.0"}

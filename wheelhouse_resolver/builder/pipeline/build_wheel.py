@@ -364,7 +364,7 @@ class _Build(Phases):
         links = (self.options.output, *(d.path for d in existing(search_path)), *self.options.find_links)
         options = VerificationSettings(
             python=self.job.python,
-            environ=environ,
+            environ={**environ, **recipe.facts(self.record.version)},
             find_links=links,
             test=recipe.test,
             offline=self.options.offline,

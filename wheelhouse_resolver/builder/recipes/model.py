@@ -233,6 +233,12 @@ class Recipe:
 
         return _VARIABLE.sub(value, text)
 
+    def facts(self, version: str) -> dict[str, str]:
+        """What its commands, test and `env` can read of what is built. *version*: empty if not known."""
+        facts = {"WHEELHOUSE_PROJECT": self.name, "WHEELHOUSE_VERSION": version}
+        beside = {"WHEELHOUSE_RECIPE_DIR": os.path.dirname(self.path)} if self.path else {}
+        return {**facts, **beside}
+
     def environment(self, environ: Mapping[str, str], version: str) -> dict[str, str]:
         """*environ* (modules are loaded) with the recipe's variables; each may use those before it.
 
@@ -240,7 +246,7 @@ class Recipe:
         """
         found = dict(environ)
         for name, text in self.env:
-            found[name] = self.expanded(text, found, version, f"env.{name}")
+            found[name] = self.expanded(text, self.facts(version) | found, version, f"env.{name}")
         return found
 
     def settings(self, environ: Mapping[str, str], version: str) -> list[str]:

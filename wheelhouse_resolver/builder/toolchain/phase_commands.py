@@ -40,17 +40,10 @@ def run_phase(
         with tempfile.TemporaryDirectory(prefix="wheelhouse-phase-") as scratch:
             saved, start = os.path.join(scratch, "environ"), os.path.join(scratch, "start")
             write_text(start, _start(saved, found.get("BASH_ENV")))
-            inside = {**found, **_facts(recipe, version), "BASH_ENV": start}
+            inside = {**found, **recipe.facts(version), "BASH_ENV": start}
             run(["bash", "-euo", "pipefail", "-c", command], f"{phase} command {command!r}", inside, cwd)
             found = _read(saved, inside, found)
     return found
-
-
-def _facts(recipe: Recipe, version: str) -> dict[str, str]:
-    """What commands can read of what is built."""
-    facts = {"WHEELHOUSE_PROJECT": recipe.name, "WHEELHOUSE_VERSION": version}
-    beside = {"WHEELHOUSE_RECIPE_DIR": os.path.dirname(recipe.path)} if recipe.path else {}
-    return {**facts, **beside}
 
 
 def _start(saved: str, own: str | None) -> str:

@@ -103,6 +103,10 @@ def test_what_is_published_is_above_the_base_and_nothing_is_written_there(house:
             "national/generic: is a directory of the base 'national', which is read-only",
         ),
         ("index --output {base}/index", "{base}/index: it is in the base 'national', which is read-only"),
+        (
+            "relabel --in-place --local-label x {base}/gentoo/avx2/only-1.0-{tags}.whl",
+            "cannot write {base}/gentoo/avx2: it is in the base 'national', which is read-only",
+        ),
         ("view --output {base}/view", "{base}/view: it is in the base 'national', which is read-only"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 from collections.abc import Sequence
 
 from wheelhouse_resolver.cli import options, output
@@ -11,6 +12,7 @@ from wheelhouse_resolver.cli.commands.publish import PublishPrinter
 from wheelhouse_resolver.errors import OutputError, WheelhouseError, printable
 from wheelhouse_resolver.publishing.pages import Pages
 from wheelhouse_resolver.publishing.report import Recorder
+from wheelhouse_resolver.tree import listing
 from wheelhouse_resolver.utils.redact import redact
 from wheelhouse_resolver.wheelfile.edit import Edits, malformed, relabel, requirements_of
 
@@ -77,7 +79,11 @@ def run(args: argparse.Namespace) -> int:
     directory = None if args.in_place else args.output_dir
     made: list[dict[str, str]] = []
     again = "run it again with the others" if args.in_place else "run it again to continue"
-    pages, recorder = Pages(options.site_without_wheelhouse(args)), Recorder(PublishPrinter())
+    site = options.site_without_wheelhouse(args)
+    for place in map(os.path.dirname, args.wheel) if args.in_place else [args.output_dir]:
+        if base := listing.base_holding(site, place):
+            raise OutputError(place, f"it is in the base {base.name!r}, which is read-only")
+    pages, recorder = Pages(site), Recorder(PublishPrinter())
     with output.interruptible(lambda: f"{_totals(made, args)}; {again}"), pages.kept(recorder):
         for path in args.wheel:
             try:

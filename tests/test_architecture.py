@@ -42,7 +42,7 @@ LEVELS = (
 BUILDER_LEVELS = (
     ("resources", "process", "records"),
     ("recipes", "executors", "config"),
-    ("toolchain",),
+    ("toolchain", "shell_recipes"),
     ("sources", "verification", "classification"),
     ("planning", "pipeline"),
     ("worker", "publish"),

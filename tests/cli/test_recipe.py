@@ -243,6 +243,39 @@ def test_all_recipes_and_where_they_are(cli: Cli, tmp_path: Path) -> None:
     assert {"name": "h5py", "path": f"{SHIPPED}/h5py.toml"} in told
 
 
+# -- import ------------------------------------------------------------------------------------------------
+
+
+def test_shell_recipes_are_taken_over_with_what_a_person_must_look_at(cli: Cli, tmp_path: Path) -> None:
+    shell = tmp_path / "config"
+    shell.mkdir()
+    (shell / "Demo.sh").write_text("PYTHON_DEPS='cython<3'\nPRE_BUILD_COMMANDS='make'\n")
+    (shell / "other.sh").write_text('if [[ $RSNT_ARCH == avx2 ]]; then export A=1; fi\nPYTHON_TEST="x"\n')
+    outcome = cli("recipe", "import", "config", "--output", "out")
+    assert (outcome.code, outcome.err) == (1, "")
+    assert outcome.out.splitlines() == [
+        "config/other.sh:2: nothing reads PYTHON_TEST: did you mean PYTHON_TESTS?",
+        "what                       number",
+        "shell recipes              2",
+        "recipes                    2",
+        "with nothing to look at    1",
+        "with something to look at  1",
+        "with [[when]] sections     1",
+        "with commands in phases    1",
+    ]
+    checked = cli("recipe", "check", "out/demo.toml", "out/other.toml")
+    assert (checked.code, checked.err) == (0, "")
+    told = json.loads(cli("recipe", "import", "config", "--output", "again", "--json").out)
+    assert told["totals"]["recipes"] == 2
+    assert told["recipes"][0] == {
+        "name": "demo",
+        "recipes": ["config/Demo.sh"],
+        "sections": 0,
+        "commands": 1,
+        "findings": [],
+    }
+
+
 # -- bad input ---------------------------------------------------------------------------------------------
 
 
@@ -259,6 +292,11 @@ def test_all_recipes_and_where_they_are(cli: Cli, tmp_path: Path) -> None:
         ),
         (("show", "numpy>=2"), "error: invalid requirement 'numpy>=2': give NAME or NAME==VERSION\n"),
         (("show", "../numpy"), "error: invalid requirement '../numpy'"),
+        (
+            ("import", "nowhere", "--output", "out"),
+            "error: nowhere: cannot be read: No such file or directory",
+        ),
+        (("import", "recipes", "--output", "out"), "error: recipes: has no shell recipes (*.sh)"),
         (("bogus",), "error: argument ACTION: invalid choice: 'bogus'"),
     ],
 )

@@ -47,7 +47,7 @@ COMMANDS = {
     "verify": "test wheels in fresh environments",
     "classify": "show which directory of the wheelhouse a wheel belongs to, and why",
     "relabel": "print or edit the requirements, local label and tags of finished wheels",
-    "recipe": "check recipes of builds, and show which one applies",
+    "recipe": "check recipes of builds, show which one applies, and take over shell recipes",
     "modulefile": "write a module file for Lmod or Environment Modules",
     "shell-hook": "print settings for a shell's start file, for people without modules",
     "policy-module": "write the _manylinux.py that makes Python refuse manylinux wheels",

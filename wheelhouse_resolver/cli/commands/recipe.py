@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,6 +18,7 @@ from wheelhouse_resolver.builder.recipes.defaults import completed
 from wheelhouse_resolver.builder.recipes.model import RecipeError, UnreadableRecipeError, pinned_version
 from wheelhouse_resolver.builder.records.settings import NOTHING
 from wheelhouse_resolver.cli import options, output
+from wheelhouse_resolver.cli.tables import Table, style_of, text_table
 from wheelhouse_resolver.errors import InvalidRequirementError, SiteFileError, printable
 from wheelhouse_resolver.host.target_python import python_version
 from wheelhouse_resolver.selection.requirements import parse_requirement
@@ -39,8 +41,14 @@ _LIST = (
 )
 
 
+_IMPORT = (
+    ("take over a directory of shell recipes", "recipe import wheels_builder/config --output recipes"),
+    ("what of them needs a person? for programs", "recipe import config --output recipes --json"),
+)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `recipe`, which has three actions."""
+    """Add the options of `recipe`, which has four actions."""
     actions = parser.add_subparsers(
         prog=parser.prog, title="actions", dest="action", metavar="ACTION", required=True, help="what to do"
     )
@@ -68,14 +76,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     options.add_shared(show, "host-of-staff")
     listed = action("list", "print the projects that have recipes, and their files", *_LIST)
-    for each in (check, show, listed):
+    taken = action("import", "make recipes of shell recipes, without running any", *_IMPORT)
+    taken.add_argument("directory", metavar="DIR", help="the directory of the shell recipes, NAME.sh")
+    taken.add_argument(
+        "--output",
+        required=True,
+        metavar="DIR",
+        help="the new directory of the recipes, and of their patches",
+    )
+    for each in (check, show, listed, taken):
         options.add_shared(each, "json", "site")
     options.add_examples(parser, _CHECK[0], _SHOW[0], _LIST[0])
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run `recipe`. Exit code 1 when a file is not valid, or a project has no recipe."""
-    return {"check": _check, "show": _show, "list": _list}[args.action](args)
+    """Run `recipe`. Exit code 1: a file is not valid, a project has no recipe, or one needs a person."""
+    actions = {"check": _check, "show": _show, "list": _list, "import": _import}
+    return actions[args.action](args)
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -166,3 +183,26 @@ def _list(args: argparse.Namespace) -> int:
         for name, path in found:
             print(f"{name:<24} {printable(path)}")
     return 0
+
+
+def _import(args: argparse.Namespace) -> int:
+    from wheelhouse_resolver.builder.shell_recipes.importer import import_recipes, write_recipes
+
+    imported = import_recipes(args.directory, _known_site(args))
+    imported = write_recipes(imported, args.output, args.directory)
+    totals = {
+        "shell recipes": sum(len(each.paths) for each in imported),
+        "recipes": sum(each.document is not None for each in imported),
+        "with nothing to look at": sum(not each.reported for each in imported),
+        "with something to look at": sum(bool(each.reported) for each in imported),
+        "with [[when]] sections": sum(bool(each.sections) for each in imported),
+        "with commands in phases": sum(bool(each.commands) for each in imported),
+    }
+    if args.json:
+        output.print_json({"totals": totals, "recipes": [each.to_dict() for each in imported]})
+    else:
+        for finding in (finding for each in imported for finding in each.findings):
+            output.say(printable(finding), wrap=False)
+        rows = [[name, str(number)] for name, number in totals.items()]
+        print(text_table(Table(("what", "number"), rows), style_of(sys.stdout, os.environ)))
+    return 1 if totals["with something to look at"] else 0

@@ -18,7 +18,7 @@ from tests.factories import clean_environ
 from tests.hidden import hide_pythons
 from tests.pips import OLDEST, fetch_pip
 from tests.programs import PROGRAMS, Program, program_of
-from tests.slurm import cluster
+from tests.slurm import Cluster, cluster
 from wheelhouse_resolver.builder.process.virtualenvs import make_environment
 
 # In a background job of a script SIGINT is ignored, after nohup SIGHUP, and so they are in all that such a
@@ -111,7 +111,7 @@ def program(request: pytest.FixtureRequest, pips_directory: Path) -> Program:
 
 
 @pytest.fixture(scope="module")
-def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A real Slurm of this one node; the environment in which its commands find it."""
     yield from cluster(tmp_path_factory.mktemp("slurm"))
 

@@ -8,12 +8,15 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-__all__ = ["FEATURES", "cluster"]
+__all__ = ["ARRAY", "FEATURES", "Cluster", "cluster"]
+
+#: The most tasks of an array.
+ARRAY = 21
 
 #: What jobs may ask of the node with `--constraint`.
 FEATURES = ("haswell", "skylake")
@@ -34,6 +37,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 MpiDefault=none
 ReturnToService=2
+MaxArraySize={array}
 KillWait=5
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
@@ -48,6 +52,38 @@ PartitionName=debug Nodes={host} Default=YES MaxTime=INFINITE State=UP
 """
 
 
+class Cluster(dict[str, str]):
+    """The environment in which the commands of a cluster find it, and its daemons."""
+
+    def __init__(self, state: Path, commands: Mapping[str, Sequence[str]]) -> None:
+        super().__init__(SLURM_CONF=str(state / "slurm.conf"))
+        self._state, self._commands = state, commands
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str) -> None:
+        """Start the daemon *name*."""
+        with (self._state / f"{name}.out").open("ab") as out:
+            self._running[name] = subprocess.Popen(
+                self._commands[name], stdout=out, stderr=out, env={**os.environ, **self}
+            )
+
+    def end(self, name: str) -> None:
+        """End the controller, which saves its state first, or kill another daemon, which saves nothing.
+
+        What runs on the node runs on. (A controller that is killed gives numbers of jobs twice.)
+        """
+        process = self._running[name]
+        process.terminate() if name == "slurmctld" else process.kill()
+        process.wait(timeout=60)
+
+    def stop(self) -> None:
+        """End all of it."""
+        for each in reversed(self._running.values()):
+            each.terminate()
+        for each in self._running.values():
+            each.wait(timeout=60)
+
+
 def _free_ports() -> list[int]:
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(2)]
@@ -56,7 +92,7 @@ def _free_ports() -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
-def cluster(state: Path) -> Iterator[dict[str, str]]:
+def cluster(state: Path) -> Iterator[Cluster]:
     """A cluster of this one node, its state below *state*: the environment in which its commands find it.
 
     Skips the test where Slurm is not installed or we are not root.
@@ -74,30 +110,32 @@ def cluster(state: Path) -> Iterator[dict[str, str]]:
     conf = state / "slurm.conf"
     host = socket.gethostname().split(".")[0]
     text = _CONF.format(
-        host=host, state=state, ports=_free_ports(), cpus=os.cpu_count(), features=",".join(FEATURES)
+        host=host,
+        state=state,
+        ports=_free_ports(),
+        cpus=os.cpu_count(),
+        features=",".join(FEATURES),
+        array=ARRAY,
     )
     conf.write_text(text)
     (state / "ctld").mkdir()
     (state / "d").mkdir()
-    commands = [
-        [programs["munged"], "--foreground", "--force", "--key-file", str(key), "--socket",
-         f"{state}/munge.socket", "--pid-file", f"{state}/munge.pid", "--seed-file", f"{state}/munge.seed",
-         "--log-file", f"{state}/munge.log"],
-        [programs["slurmctld"], "-D", "-f", str(conf)],
-        [programs["slurmd"], "-D", "-f", str(conf), "-N", host],
-    ]  # fmt: skip
-    environ = {"SLURM_CONF": str(conf)}
-    running: list[subprocess.Popen[bytes]] = []
+    commands = {
+        "munged": [programs["munged"], "--foreground", "--force", "--key-file", key, "--socket",
+                   f"{state}/munge.socket", "--pid-file", f"{state}/munge.pid", "--seed-file",
+                   f"{state}/munge.seed", "--log-file", f"{state}/munge.log"],
+        "slurmctld": [programs["slurmctld"], "-D", "-f", conf],
+        "slurmd": [programs["slurmd"], "-D", "-f", conf, "-N", host],
+    }  # fmt: skip
+    found = Cluster(state, {name: [str(word) for word in words] for name, words in commands.items()})
     try:
-        for number, command in enumerate(commands):
-            with (state / f"{number}.out").open("wb") as out:
-                words = [str(word) for word in command]
-                running.append(subprocess.Popen(words, stdout=out, stderr=out, env={**os.environ, **environ}))
+        for name in commands:
+            found.start(name)
             time.sleep(1)
         info = None
         for _ in range(60):
             info = subprocess.run(
-                ["sinfo", "-h", "-o", "%t"], env={**os.environ, **environ}, capture_output=True, text=True
+                ["sinfo", "-h", "-o", "%t"], env={**os.environ, **found}, capture_output=True, text=True
             )
             if info.stdout.strip() == "idle":
                 break
@@ -105,9 +143,6 @@ def cluster(state: Path) -> Iterator[dict[str, str]]:
         else:
             said = "\n".join(path.read_text(errors="replace") for path in state.glob("*.[lo][ou][gt]"))
             pytest.fail(f"the cluster does not come up: {info}\n{said}")
-        yield environ
+        yield found
     finally:
-        for process in reversed(running):
-            process.terminate()
-        for process in running:
-            process.wait(timeout=60)
+        found.stop()

@@ -41,12 +41,13 @@ LEVELS = (
 #: The same within `builder`.
 BUILDER_LEVELS = (
     ("resources", "process", "records"),
-    ("recipes", "executors", "config"),
+    ("recipes", "executors", "config", "fetch_config"),
     ("toolchain", "shell_recipes"),
     ("sources", "verification", "classification"),
     ("planning", "pipeline"),
     ("worker", "publish"),
     ("run",),
+    ("fetch",),
 )
 
 #: Parts whose imports within the package are limited to these.

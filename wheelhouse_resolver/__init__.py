@@ -20,7 +20,9 @@ from __future__ import annotations
 _MODULES = {
     "audit.findings": "Finding FindingKind Severity",
     "builder.classification.classify": "Classification ClassifyError classify",
+    "builder.fetch": "FetchOptions FetchedWheel fetch",
     "builder.records.record": "BuildRecord Phase",
+    "builder.records.upstream": "Upstream",
     "builder.verification.verify": "FailedCheck NoEmulatorError Verification",
     "builder.verification.wheels": "VerifyOptions verify",
     "errors": (

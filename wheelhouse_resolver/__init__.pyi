@@ -6,8 +6,12 @@ from wheelhouse_resolver.audit.findings import Severity as Severity
 from wheelhouse_resolver.builder.classification.classify import Classification as Classification
 from wheelhouse_resolver.builder.classification.classify import ClassifyError as ClassifyError
 from wheelhouse_resolver.builder.classification.classify import classify as classify
+from wheelhouse_resolver.builder.fetch import FetchedWheel as FetchedWheel
+from wheelhouse_resolver.builder.fetch import FetchOptions as FetchOptions
+from wheelhouse_resolver.builder.fetch import fetch as fetch
 from wheelhouse_resolver.builder.records.record import BuildRecord as BuildRecord
 from wheelhouse_resolver.builder.records.record import Phase as Phase
+from wheelhouse_resolver.builder.records.upstream import Upstream as Upstream
 from wheelhouse_resolver.builder.verification.verify import FailedCheck as FailedCheck
 from wheelhouse_resolver.builder.verification.verify import NoEmulatorError as NoEmulatorError
 from wheelhouse_resolver.builder.verification.verify import Verification as Verification
@@ -132,6 +136,8 @@ __all__ = [
     "Exclusion",
     "Exists",
     "FailedCheck",
+    "FetchOptions",
+    "FetchedWheel",
     "FileChange",
     "FileProblemError",
     "FileStatus",
@@ -206,6 +212,7 @@ __all__ = [
     "WrongOrder",
     "classify",
     "detect_host",
+    "fetch",
     "lock_text",
     "pip_config",
     "probe_machine",

@@ -18,16 +18,21 @@ import pytest
 from packaging.requirements import Requirement
 
 from wheelhouse_resolver.builder.executors.base import Result, Task, TaskObserver
+from wheelhouse_resolver.builder.pipeline.build_wheel import run_job
 from wheelhouse_resolver.builder.process.commands import run_logged
 from wheelhouse_resolver.builder.records.job import Job, SourceArchive
 from wheelhouse_resolver.builder.records.output import place_wheel
 from wheelhouse_resolver.builder.records.record import FAILED, BuildRecord, Phase
 from wheelhouse_resolver.builder.sources.fetch import check_archive, unpack_source
-from wheelhouse_resolver.builder.sources.fetched import FetchContext, Fetched
+from wheelhouse_resolver.builder.sources.fetched import FetchContext, Fetched, SourceError, hashed_archive
+from wheelhouse_resolver.builder.sources.index import FoundWheel
 from wheelhouse_resolver.builder.worker import read_task
 from wheelhouse_resolver.errors import WheelhouseError
+from wheelhouse_resolver.host.interpreters import target_of
+from wheelhouse_resolver.tree.compatibility import fits
+from wheelhouse_resolver.wheelfile.name import WheelName
 
-__all__ = ["QuickExecutor", "make_quick"]
+__all__ = ["InProcess", "QuickExecutor", "make_index", "make_quick"]
 
 
 class QuickExecutor:
@@ -115,4 +120,51 @@ def make_quick(monkeypatch: pytest.MonkeyPatch, sources: Path) -> QuickExecutor:
     monkeypatch.setattr(
         "wheelhouse_resolver.builder.planning.sources.make_environment", lambda *_, **__: sys.executable
     )
+    return executor
+
+
+class InProcess:
+    """An `Executor` that runs the builds themselves, in the process of the tests. *ran*: names."""
+
+    def __init__(self) -> None:
+        self.ran: list[str] = []
+
+    def run(self, tasks: Sequence[Task], observer: TaskObserver) -> list[Result]:
+        """See `Executor.run`."""
+        results = []
+        for task in tasks:
+            self.ran.append(task.name)
+            job, options, result = read_task(task.argv[-1])
+            run_job(job, options).write(result)
+            results.append(Result(task=task))
+            observer.finished(results[-1])
+        return results
+
+
+def make_index(monkeypatch: pytest.MonkeyPatch, directory: Path) -> InProcess:
+    """Let wheels be found in *directory* with no pip, and builds be run by the executor that is returned."""
+
+    def find(job: Job, context: FetchContext) -> FoundWheel:
+        wanted = Requirement(job.requirement)
+        found = [
+            (name.version, path)
+            for path in sorted(directory.glob("*.whl"))
+            if (name := WheelName.parse(path.name)).name == job.project
+            and name.version in wanted.specifier
+            and fits(str(path), target_of(job.python).python)
+        ]
+        if not found:
+            raise SourceError(job.requirement, "no wheel found")
+        version, path = max(found)
+        return FoundWheel(path.as_uri(), job.project, str(version))
+
+    def get(found: FoundWheel, job: Job, context: FetchContext) -> SourceArchive:
+        copy = os.path.join(context.directory, found.url.rpartition("/")[2])
+        shutil.copy(found.url.removeprefix("file://"), copy)
+        return hashed_archive("wheel", copy, found.url, found.version)
+
+    executor = InProcess()
+    monkeypatch.setattr("wheelhouse_resolver.builder.planning.sources.find_wheel", find)
+    monkeypatch.setattr("wheelhouse_resolver.builder.planning.sources.fetch_wheel", get)
+    monkeypatch.setattr("wheelhouse_resolver.builder.executors.local.LocalExecutor", lambda _: executor)
     return executor

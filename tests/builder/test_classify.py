@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from wheelhouse_resolver.builder.classification.classify import (
 from wheelhouse_resolver.builder.classification.clues import Subject
 from wheelhouse_resolver.builder.classification.glibc import layers_glibc
 from wheelhouse_resolver.builder.records.record import BuildRecord
+from wheelhouse_resolver.builder.records.upstream import Upstream
 from wheelhouse_resolver.errors import SiteFileError
 from wheelhouse_resolver.site.layout import BUILTIN_LAYERS
 from wheelhouse_resolver.site.model import Site
@@ -76,6 +78,28 @@ class TestDecided:
             "built for layer gentoo (build record)",
             "built for arch avx2 (build record)",
         )
+
+    @pytest.mark.parametrize(
+        ("bits", "path", "arch", "expected"),
+        [
+            (0, "", "generic", "gentoo/generic"),
+            (1, "", "generic", "gentoo/generic"),
+            (4, "", "generic", "gentoo/avx2"),
+            (0, "/sw/gentoo/avx2/lib64/ld.so", "generic", "gentoo/avx2"),
+            (0, "", "avx", "gentoo/avx"),
+        ],
+    )
+    def test_a_wheel_of_an_index_runs_on_every_cpu_unless_it_says_otherwise(
+        self, bits: int, path: str, arch: str, expected: str
+    ) -> None:
+        """It belongs to the layer in which it was tried out; an arch other than generic was stated."""
+        fetched = replace(record(arch=arch), upstream=Upstream())
+        for platforms in (LINUX, MANYLINUX):
+            answer = found(
+                BUILTIN, elf(isa_needed=bits, interpreter=path), platforms=platforms, built=fetched
+            )
+            assert label(answer) == expected
+            assert answer.reasons[0] == "adapted and verified for layer gentoo (build record)"
 
     @pytest.mark.parametrize(
         ("path", "expected"),

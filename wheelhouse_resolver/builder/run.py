@@ -21,7 +21,7 @@ from wheelhouse_resolver.builder.process.commands import tail_of
 from wheelhouse_resolver.builder.process.virtualenvs import make_environment
 from wheelhouse_resolver.builder.records.job import BuildOptions, new_log
 from wheelhouse_resolver.builder.records.output import place_wheel, same_wheel
-from wheelhouse_resolver.builder.records.record import BUILT, FAILED, PRESENT, BuildRecord, describe
+from wheelhouse_resolver.builder.records.record import BUILT, FAILED, FETCHED, PRESENT, BuildRecord, describe
 from wheelhouse_resolver.builder.resources import Resources
 from wheelhouse_resolver.builder.toolchain.build_python import is_pip_able
 from wheelhouse_resolver.builder.toolchain.variables import base_environ
@@ -39,8 +39,8 @@ from wheelhouse_resolver.wheelfile.validate import check_wheel
 class BuildOutcome:
     """The outcome of an entry of the plan.
 
-    result:  `built`; `present`: there is a suitable wheel of a previous run or another build; `failed`; or
-             `skipped`, because something that it needs failed.
+    result:  `built`; `fetched`; `present`: there is a suitable wheel of a previous run, of another build or
+             in the wheelhouse; `failed`; or `skipped`, because something that it needs failed.
     record:  of the build; None if there was none.
     wheel:   the path of the wheel; empty without one.
     problem: what went wrong, the phase first. *log*: with the details.
@@ -59,7 +59,7 @@ class BuildOutcome:
     @property
     def ok(self) -> bool:
         """Whether there is a wheel, published if that was asked for."""
-        return self.result in (BUILT, PRESENT)
+        return self.result in (BUILT, FETCHED, PRESENT)
 
     @property
     def seconds(self) -> float:
@@ -185,6 +185,8 @@ class _Run:
 
     def _without_building(self, entry: Entry) -> BuildOutcome | None:
         """The outcome of *entry* if nothing has to be run for it."""
+        if entry.exists:
+            return BuildOutcome(entry=entry, result=PRESENT, wheel=entry.exists, places=(entry.exists,))
         if entry.problem:
             return BuildOutcome(entry=entry, result=FAILED, problem=entry.problem, log=entry.log)
         for need in sorted(entry.needs):
@@ -195,7 +197,7 @@ class _Run:
         found = same_wheel(
             entry.output,
             entry.job.project,
-            (entry.version, _source_id(entry), entry.recipe.digest),
+            (entry.version, _source_id(entry), entry.recipe.digest, self.options.upstream),
             self.plan.settings.targets[entry.target].python,
             verified=self.options.verify,
         )

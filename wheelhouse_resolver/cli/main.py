@@ -44,6 +44,7 @@ COMMANDS = {
     "outdated": "compare what is here with what is newest in the index, as input for build",
     "gaps": "list what this host has no wheel of, though others have, as input for build",
     "build": "build wheels from source with recipes, verify and publish them",
+    "fetch": "take wheels from the index, adapt them to the layer, verify and publish them",
     "verify": "test wheels in fresh environments",
     "classify": "show which directory of the wheelhouse a wheel belongs to, and why",
     "relabel": "print or edit the requirements, local label and tags of finished wheels",
@@ -56,7 +57,7 @@ COMMANDS = {
 
 #: The commands that may run for long, over whole trees. (Not `lock`: a search of 8,000 rounds needs as little
 #: memory without looking for garbage.)
-_LONG = frozenset({"publish", "audit", "restamp", "index", "view", "build", "verify"})
+_LONG = frozenset({"publish", "audit", "restamp", "index", "view", "build", "fetch", "verify"})
 
 
 #: How arguments are called that are paths: none can be empty.

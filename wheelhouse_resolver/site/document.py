@@ -32,7 +32,7 @@ from wheelhouse_resolver.utils.schema import (
 )
 
 #: Tables that are read where they are needed.
-_OTHER_TABLES = ("publish", "build", "audit", "index", "uv")
+_OTHER_TABLES = ("publish", "build", "fetch", "audit", "index", "uv")
 
 
 def parse(text: str, source: str, *, root: str | None = None, above: tuple[str, ...] = ()) -> dict[str, Any]:

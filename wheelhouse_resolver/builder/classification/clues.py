@@ -121,7 +121,8 @@ def for_layer(subject: Subject) -> list[Clue]:
 def _for_layer(subject: Subject) -> Iterator[Clue]:
     layers, record, glibc = subject.site.layers, subject.record, subject.glibc
     if record is not None and "layer" not in subject.unknown_names():
-        yield Clue(record.layer, f"built for layer {record.layer or 'none'} (build record)")
+        done = "built" if record.upstream is None else "adapted and verified"
+        yield Clue(record.layer, f"{done} for layer {record.layer or 'none'} (build record)")
     named: dict[str | None, str] = {}
     for file, path in subject.paths():
         for clue in path_evidence(layers, "", "", [path], subject.environ)[:1]:
@@ -139,12 +140,15 @@ def _for_layer(subject: Subject) -> Iterator[Clue]:
 def for_arch(subject: Subject, layer: str | None) -> Iterator[Clue]:
     """All evidence for an arch. *layer*: the one that was decided on."""
     record = subject.record
-    if record is not None and "arch" not in subject.unknown_names():
+    fetched = record is not None and record.upstream is not None and record.arch == GENERIC
+    if record is not None and "arch" not in subject.unknown_names() and not fetched:
         yield Clue(record.arch, f"built for arch {record.arch} (build record)")
     yield from _by_rpath(subject, layer)
     yield from _by_mark(subject)
     if subject.is_portable:
         yield Clue(GENERIC, "its platform tags promise that it runs on every CPU of the family")
+    elif fetched:
+        yield Clue(GENERIC, "wheels of an index run on every CPU of the family (build record)")
 
 
 def _by_rpath(subject: Subject, layer: str | None) -> Iterator[Clue]:

@@ -8,7 +8,7 @@ taken-wheel: run the recipe's commands on a wheel that is taken as it is; a buil
 prepare:     set the environment: modules, compiler flags, the recipe's variables; change the source.
 environment: make a virtual environment of the target Python to build in.
 build:       build the wheel with pip.
-edit:        apply the recipe's edits to it.
+edit:        apply the recipe's edits to it; adapt a wheel of the index to the layer.
 verify:      install and test it, as users will have it.
 finish:      place it into the output directory.
 """
@@ -25,7 +25,8 @@ from functools import partial
 
 from packaging.version import Version
 
-from wheelhouse_resolver.builder.config import site_settings
+from wheelhouse_resolver.builder.config import settings_of
+from wheelhouse_resolver.builder.pipeline.adapt import adaptation
 from wheelhouse_resolver.builder.pipeline.narrowing import installed_by, told_apart
 from wheelhouse_resolver.builder.pipeline.phases import Limits, PhaseFailed, Phases
 from wheelhouse_resolver.builder.process.network import leave_network
@@ -35,7 +36,7 @@ from wheelhouse_resolver.builder.recipes.loader import find_recipe, recipe_direc
 from wheelhouse_resolver.builder.recipes.model import Recipe
 from wheelhouse_resolver.builder.records.job import BuildOptions, Job, SourceArchive, phase_file
 from wheelhouse_resolver.builder.records.output import place_wheel
-from wheelhouse_resolver.builder.records.record import BUILT, FAILED, RECORD_SUFFIX, BuildRecord, describe
+from wheelhouse_resolver.builder.records.record import FAILED, RECORD_SUFFIX, BuildRecord, describe
 from wheelhouse_resolver.builder.sources.fetch import check_archive, unpack_source
 from wheelhouse_resolver.builder.sources.fetched import Fetched
 from wheelhouse_resolver.builder.sources.patch import prepare
@@ -52,6 +53,7 @@ from wheelhouse_resolver.builder.toolchain.phase_commands import phase_commands,
 from wheelhouse_resolver.builder.verification.verify import VerificationSettings, run_verification
 from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.host.cpu import missing_for, running_cpu
+from wheelhouse_resolver.host.detect import detect_host
 from wheelhouse_resolver.site.layout import GENERIC, Arch
 from wheelhouse_resolver.tree.listing import SUFFIX, existing
 from wheelhouse_resolver.utils.filesystem import make_directory, write_text
@@ -102,6 +104,7 @@ def run_job(job: Job, options: BuildOptions, log: str) -> BuildRecord:
         problem="interrupted",
         source=job.source.origin,
         source_sha256=job.source.content_sha256,
+        upstream=options.upstream,
         started=time.strftime("%Y-%m-%dT%H:%M:%SZ", now),
     )
     try:
@@ -118,7 +121,7 @@ def run_job(job: Job, options: BuildOptions, log: str) -> BuildRecord:
         with contextlib.suppress(OSError):
             os.unlink(build.shown)
         paths = [log.removesuffix(".log") + ".json"]
-        if build.record.result == BUILT:  # again, now with the last phase
+        if build.record.result == build.record.done:  # again, now with the last phase
             paths.append(os.path.join(options.output, build.record.wheel + RECORD_SUFFIX))
         for path in paths:
             with contextlib.suppress(OutputError):  # a full disk: the caller still gets it
@@ -220,7 +223,7 @@ class _Build(Phases):
         check_archive(self.source)
         fetched = unpack_source(self.source, os.path.join(self.scratch, "source"))
         file = find_recipe(job.project, recipe_directories(self.options.site))
-        recipe = resolved(file, job, fetched.version, site_settings(self.options.site), self.options.given)
+        recipe = resolved(file, job, fetched.version, *settings_of(self.options))
         self.record = replace(self.record, recipe=recipe.path, recipe_sha256=recipe.digest)
         if self.source.kind == "wheel":
             self._check_wheel(fetched.path, recipe)
@@ -308,18 +311,32 @@ class _Build(Phases):
     def _edit(self, recipe: Recipe, wheel: str, environ: Mapping[str, str]) -> str:
         """The path of the wheel with the recipe's edits."""
         version = self.record.version
-        rpath = tuple(recipe.expanded(each, environ, version, "wheel.rpath") for each in recipe.rpath)
         edits = recipe.edits
-        if recipe.source_name != self.job.project:
+        if recipe.source_name != self.job.project and self.options.upstream is None:
             edits = edits._replace(name=self.job.project)
         if recipe.narrow:
             edits = self._narrow(recipe, wheel, edits)
-        if edits == Edits() and not rpath:
+        rpath: Sequence[str] | Mapping[str, Sequence[str]]
+        rpath = [recipe.expanded(each, environ, version, "wheel.rpath") for each in recipe.rpath]
+        interpreters: Mapping[str, str] = {}
+        if self.options.upstream is not None and (files := elf_files(wheel)):
+            python = detect_host(self.job.python, site=self.options.site).python
+            scratch = self._make_directory("adapted")
+            found = adaptation(wheel, files, self.options.upstream, python, scratch, rpath)
+            label = found.edits.local_label
+            if self.options.given.local_label is None:
+                label = edits.local_label or label
+            edits = edits._replace(local_label=label, tags=edits.tags or found.edits.tags)
+            rpath, interpreters = found.rpath, found.interpreters
+            for note in found.notes:
+                self._note(note)
+        if edits == Edits() and not rpath and not interpreters:
             return wheel
-        if rpath:
+        if rpath or interpreters:
             tools = {**self.record.tools, "patchelf": provenance.patchelf_version(environ)}
             self.record = replace(self.record, tools=tools)
-        return relabel(wheel, edits, self._make_directory("edited"), rpath=rpath).path
+        directory = self._make_directory("edited")
+        return relabel(wheel, edits, directory, rpath=rpath, interpreters=interpreters).path
 
     def _narrow(self, recipe: Recipe, wheel: str, edits: Edits) -> Edits:
         """*edits* with requirements on what the libraries in *wheel* show that they were built against."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from wheelhouse_resolver.builder.recipes.model import Recipe
+from wheelhouse_resolver.builder.recipes.model import Recipe, pinned_version
 from wheelhouse_resolver.builder.records.job import Job
 from wheelhouse_resolver.host.interpreters import Target
 
@@ -28,6 +28,7 @@ class PlanSettings:
     publish:   a wheel that is not in the wheelhouse is planned even if it exists, so that it gets published.
     here:      it is built on this machine: what the build would miss here is a problem of the plan.
     pythons:   of requirements (as text) that are not for all targets: the versions of their own.
+    forbidden: patterns of libraries that no wheel of the index may contain.
     """
 
     targets: tuple[Target, ...]
@@ -40,6 +41,7 @@ class PlanSettings:
     publish: bool = False
     here: bool = True
     pythons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    forbidden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +53,7 @@ class Entry:
     output:  the directory for wheels of its layer and arch.
     recipe:  resolved for it.
     needs:   what of the plan it requires, for the same Python and arch: the beginnings of their keys.
+    exists:  the wheel in the wheelhouse that is as new as the index's, which is therefore not fetched.
     note:    what may stop it where it is planned.
     problem: why it cannot be built; empty if it can be tried. *log*: of that.
     """
@@ -61,6 +64,7 @@ class Entry:
     output: str
     recipe: Recipe
     needs: frozenset[tuple[str, str]] = frozenset()
+    exists: str = ""
     note: str = ""
     problem: str = ""
     log: str = ""
@@ -78,6 +82,8 @@ class Entry:
     @property
     def version(self) -> str:
         """Of the source; empty if it is not known."""
+        if self.exists:
+            return pinned_version(self.job.requirement) or ""
         return self.job.source.version if self.job.source is not None else ""
 
     @property

@@ -16,8 +16,9 @@ from typing import NamedTuple
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from wheelhouse_resolver.builder.config import site_settings
-from wheelhouse_resolver.builder.planning.arrange import BOOTSTRAP, arranged
+from wheelhouse_resolver.builder.config import settings_of
+from wheelhouse_resolver.builder.fetch_config import check_hash
+from wheelhouse_resolver.builder.planning.arrange import BOOTSTRAP, arranged, built_below
 from wheelhouse_resolver.builder.planning.compiled import missing_compiler
 from wheelhouse_resolver.builder.planning.model import Entry, Key, Link, Plan, PlanSettings, Satisfied
 from wheelhouse_resolver.builder.planning.sources import SourceFetcher
@@ -27,12 +28,14 @@ from wheelhouse_resolver.builder.recipes.model import Recipe, pinned_version
 from wheelhouse_resolver.builder.records.job import BuildOptions, Job
 from wheelhouse_resolver.builder.records.output import built_wheels
 from wheelhouse_resolver.builder.records.record import describe
+from wheelhouse_resolver.builder.resources import Resources
 from wheelhouse_resolver.builder.toolchain.variables import constraint_lines
 from wheelhouse_resolver.errors import DirectRequirementsError, WheelhouseError
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.host.target_python import marker_environment
 from wheelhouse_resolver.selection.pick import picks
 from wheelhouse_resolver.selection.requirements import Requirement, RequirementsFile, parse_requirement
+from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.tree.compatibility import fits
 from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.utils.filesystem import make_directory
@@ -45,11 +48,13 @@ class _Want:
 
     specifier: SpecifierSet = field(default_factory=SpecifierSet)
     extras: frozenset[str] = frozenset()
+    hashes: frozenset[str] = frozenset()
     asked: bool = False
 
     def add(self, requirement: Requirement) -> None:
         self.specifier &= requirement.specifier
         self.extras |= requirement.extras
+        self.hashes |= set(requirement.hashes)
 
 
 class _Node(NamedTuple):
@@ -106,7 +111,7 @@ class _Planner:
         self._options = options
         self._say = say
         self._recipes = recipe_directories(options.site)
-        self._settled = site_settings(options.site)
+        self._settled = settings_of(options)
         self._wheelhouse = Tree(options.site)
         self._sources = SourceFetcher(settings.scratch)
         self._nodes: dict[tuple[str, str, int, int, bool], _Node] = {}
@@ -132,7 +137,11 @@ class _Planner:
         )
         return Plan(
             settings=self._settings,
-            waves=arranged(entries, build_requires=self._settings.build_requires),
+            waves=arranged(
+                entries,
+                build_requires=self._settings.build_requires,
+                finished=self._options.upstream is not None,
+            ),
             satisfied=tuple(draft.satisfied),
             ignored=tuple(draft.ignored),
             links=tuple(draft.links),
@@ -148,7 +157,9 @@ class _Planner:
                 draft.satisfied[Satisfied(name, node.path)] = None
             else:
                 draft.builds.setdefault(node.entry.key, node)
-                draft.needs[node.entry.key] |= _built_below(name, nodes, edges)
+                draft.needs[node.entry.key] |= built_below(
+                    name, {each: of.entry for each, of in nodes.items()}, edges
+                )
             for each in edges[name]:
                 draft.links[Link(node.name, nodes[each.name].name, "run", str(each))] = None
         for each in part.requirements:
@@ -269,9 +280,7 @@ class _Planner:
     def _find_wheel(self, name: str, want: _Want, target: int, arch: int) -> str | None:
         """The existing wheel that satisfies *want*: of the wheelhouse, else of a previous run."""
         python = self._settings.targets[target].python
-        host = Host(arch=self._settings.archs[arch], layer=self._settings.layer, python=python)
-        asked = RequirementsFile((parse_requirement(f"{name}{want.specifier}"),))
-        best = picks(self._wheelhouse, asked, host)[0].best
+        best = self._find_candidate(name, want, target, arch)
         if best is not None or self._settings.publish:
             return best.path if best is not None else None
         fitting = [
@@ -281,13 +290,20 @@ class _Planner:
         ]
         return max(fitting, default=(None, None))[1]
 
+    def _find_candidate(self, name: str, want: _Want, target: int, arch: int) -> Candidate | None:
+        """What policy chooses for *want* in the wheelhouse."""
+        settings = self._settings
+        host = Host(arch=settings.archs[arch], layer=settings.layer, python=settings.targets[target].python)
+        asked = RequirementsFile((parse_requirement(f"{name}{want.specifier}"),))
+        return picks(self._wheelhouse, asked, host)[0].best
+
     def _output(self, arch: int) -> str:
         """Wheels of two archs can have the same name, so each arch has a directory of its own."""
         parts = filter(None, [self._settings.layer, self._settings.archs[arch]])
         return os.path.join(self._options.output, *parts)
 
     def _resolve(self, file: RecipeFile | None, job: Job, version: str | None) -> Recipe:
-        return resolved(file, job, version, self._settled, self._options.given)
+        return resolved(file, job, version, *self._settled)
 
     def _plan_build(self, name: str, want: _Want, target: int, arch: int) -> _Node:
         python = self._settings.targets[target]
@@ -310,6 +326,8 @@ class _Planner:
             os.unlink(log)  # of a previous run
         phase = "source"
         try:
+            if options.upstream is not None:
+                return self._plan_wheel(entry, want, file, options, log)
             fetched = self._sources.fetch(recipe, job, options, log)
             job = replace(job, requirement=f"{name}=={fetched.version}")
             exact = self._resolve(file, job, fetched.version)
@@ -342,6 +360,28 @@ class _Planner:
             log = log if os.path.exists(log) else ""
             return _Node(replace(entry, problem=problem, log=log), "", ())
 
+    def _plan_wheel(
+        self, entry: Entry, want: _Want, file: RecipeFile | None, options: BuildOptions, log: str
+    ) -> _Node:
+        """The wheel of the index for *entry*, if it is newer than what the wheelhouse has for *want*."""
+        job = entry.job
+        found = self._sources.find_wheel(job, options, log)
+        best = self._find_candidate(job.project, want, entry.target, entry.arch)
+        if best is not None and best.version >= Version(found.version):
+            job = replace(job, requirement=f"{job.project}=={best.version}")
+            requires = self._parse(cached_metadata(best.path).requires_dist, best.path)
+            return _Node(replace(entry, job=job, exists=best.path), "", requires)
+        job = replace(job, requirement=f"{job.project}=={found.version}")
+        fetched = self._sources.fetch_wheel(found, self._settings.forbidden, job, options, log)
+        check_hash(fetched.path, want.hashes)
+        if found.yanked:
+            self._say(f"warning: {job.requirement} is yanked: {found.url}")
+        # What the recipe says of resources is meant for a build.
+        recipe = replace(self._resolve(file, job, fetched.version), resources=Resources())
+        stated = self._sources.get_requires_dist(fetched, recipe, job, options, log)
+        entry = replace(entry, job=replace(job, source=fetched.archive), recipe=recipe)
+        return _Node(entry, "", self._parse(stated, f"{job.project} {fetched.version}"))
+
 
 def _pinned(requirement: Requirement) -> str | None:
     return pinned_version(f"{requirement.name}{requirement.specifier}")
@@ -353,18 +393,3 @@ def _pinned_want(want: _Want, versions: Sequence[str]) -> _Want:
     if not fitting:
         return want
     return replace(want, specifier=SpecifierSet(f"=={max(fitting, key=Version)}"), asked=True)
-
-
-def _built_below(
-    name: str, nodes: dict[str, _Node], edges: dict[str, list[Requirement]]
-) -> frozenset[tuple[str, str]]:
-    """What is to be built that *name* requires, also by way of others that exist already. Pure."""
-    seen: set[str] = set()
-    waiting = [each.name for each in edges[name]]
-    while waiting:
-        each = waiting.pop()
-        if each not in seen and nodes[each].entry is None:
-            waiting += [below.name for below in edges[each]]
-        seen.add(each)
-    found = (nodes[each].entry for each in seen if each != name)
-    return frozenset(entry.key[:2] for entry in found if entry is not None)

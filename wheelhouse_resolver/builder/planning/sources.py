@@ -14,14 +14,15 @@ from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
+from wheelhouse_resolver.builder.fetch_config import check_allowed
 from wheelhouse_resolver.builder.planning.build_system import hook_command, read_build_system
 from wheelhouse_resolver.builder.process.commands import run_logged
 from wheelhouse_resolver.builder.process.virtualenvs import make_environment
 from wheelhouse_resolver.builder.recipes.model import Recipe
 from wheelhouse_resolver.builder.records.job import BuildOptions, Job
-from wheelhouse_resolver.builder.sources.fetch import fetch
+from wheelhouse_resolver.builder.sources.fetch import fetch, without_secrets
 from wheelhouse_resolver.builder.sources.fetched import FetchContext, Fetched
-from wheelhouse_resolver.builder.sources.index import TIMEOUT
+from wheelhouse_resolver.builder.sources.index import TIMEOUT, FoundWheel, fetch_wheel, find_wheel
 from wheelhouse_resolver.builder.sources.patch import prepare
 from wheelhouse_resolver.builder.toolchain.build_python import (
     constraint_files,
@@ -41,6 +42,7 @@ from wheelhouse_resolver.errors import WheelhouseError
 from wheelhouse_resolver.utils.filesystem import make_directory, write_text
 from wheelhouse_resolver.wheelfile.edit import edited_requirements, requirements_of
 from wheelhouse_resolver.wheelfile.metadata import Metadata, parse_headers
+from wheelhouse_resolver.wheelfile.validate import check_wheel
 
 #: pip's configuration without what the site itself has built.
 _UPSTREAM = "upstream.conf"
@@ -70,23 +72,50 @@ class SourceFetcher:
         how = (recipe.takes_wheel, recipe.build_modules, recipe.env, commands, recipe.placeholder)
         source = (recipe.name, recipe.source, *how)
         key = (job.requirement, job.python, source)
+        return self._once(key, lambda: fetch(recipe, job, self._context(job, options, log)))
+
+    def find_wheel(self, job: Job, options: BuildOptions, log: str) -> FoundWheel:
+        """The wheel of the index for *job*. Raises what `find_wheel` raises."""
+        return find_wheel(job, self._context(job, options, log))
+
+    def fetch_wheel(
+        self, found: FoundWheel, forbidden: Sequence[str], job: Job, options: BuildOptions, log: str
+    ) -> Fetched:
+        """The wheel that was *found*, once for all Pythons that share it.
+
+        Raises what `fetch_wheel` and `check_allowed` raise; `InvalidWheelError`.
+        """
+
+        def get() -> Fetched:
+            archive = fetch_wheel(found, job, self._context(job, options, log))
+            check_wheel(archive.path)
+            check_allowed(archive.path, forbidden)
+            archive = replace(archive, origin=without_secrets(archive.origin))
+            return Fetched(archive=archive, root=archive.path, path=archive.path)
+
+        return self._once(found.url, get)
+
+    def _once(self, key: object, get: Callable[[], Fetched]) -> Fetched:
+        """What *get* returns or raises; it is called once for each *key*."""
         if key not in self._fetched:
-            environment = self._environment_directory(job, options)
-            context = FetchContext(
-                directory=os.path.join(self._scratch, f"source-{len(self._fetched)}"),
-                log=log,
-                environ=base_environ(os.environ, environment),
-                wheels_config=os.path.join(environment, _UPSTREAM),
-            )
-            os.mkdir(context.directory)
             try:
-                self._fetched[key] = fetch(recipe, job, context)
+                self._fetched[key] = get()
             except WheelhouseError as error:
                 self._fetched[key] = error
         found = self._fetched[key]
         if isinstance(found, WheelhouseError):
             raise found
         return found
+
+    def _context(self, job: Job, options: BuildOptions, log: str) -> FetchContext:
+        """Where and how to fetch what is for *job*."""
+        environment = self._environment_directory(job, options)
+        return FetchContext(
+            directory=tempfile.mkdtemp(prefix="source-", dir=self._scratch),
+            log=log,
+            environ=base_environ(os.environ, environment),
+            wheels_config=os.path.join(environment, _UPSTREAM),
+        )
 
     def get_requires_dist(
         self, fetched: Fetched, recipe: Recipe, job: Job, options: BuildOptions, log: str

@@ -50,6 +50,18 @@ def waves(needs: Mapping[Node, Collection[Node]], name: Callable[[Node], str] = 
     return found
 
 
+def acyclic(needs: Mapping[Node, Collection[Node]]) -> dict[Node, list[Node]]:
+    """*needs*, as far as they are nodes, without those that close a cycle. A node's need of itself is one."""
+    left = {node: [each for each in needed if each in needs] for node, needed in needs.items()}
+    while True:
+        try:
+            TopologicalSorter(left).prepare()
+            return left
+        except _GraphCycle as error:
+            needed, by = error.args[1][:2]  # each is needed by the next
+            left[by].remove(needed)
+
+
 def sharing_order(python: int, arch: int) -> list[tuple[int, int]]:
     """The builds of the same package to wait for, since their wheel may fit this one too.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wheelhouse_resolver.builder.records.settings import NOTHING, BuildSettings
+from wheelhouse_resolver.builder.records.upstream import Upstream
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.serialise import from_plain, to_plain
@@ -19,7 +20,7 @@ class SourceArchive:
     """The file that a package is built from. It is fetched once, by the planner, and travels with the job.
 
     kind:         `sdist`: an archive by anyone; `tree`: a git checkout or a directory, packed by us;
-                  `wheel`: a pure-Python wheel that is taken as it is.
+                  `wheel`: a wheel that is taken instead of built.
     path, sha256: of the file.
     origin:       where it is from, without secrets; for git with the commit.
     version:      PEP 440, normalised.
@@ -86,6 +87,7 @@ class BuildOptions:
     cores:      to use; 0: as the recipe says.
     memory, time: what the commands that build may take together, in Slurm's words; empty: no limit.
     given:      what the command line says to all recipes.
+    upstream:   how wheels of the index, which are taken instead of built, are adapted; None: it is built.
     """
 
     site: Site
@@ -102,6 +104,7 @@ class BuildOptions:
     memory: str = ""
     time: str = ""
     given: BuildSettings = NOTHING
+    upstream: Upstream | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON. Of the site only its file and root: `from_dict` reads the file again.
@@ -110,7 +113,7 @@ class BuildOptions:
         """
         return {
             **to_plain(self, "verify", "keep", "offline", "timeout", "network", "cores", "memory", "time"),
-            **to_plain(self, "given"),
+            **to_plain(self, "given", "upstream"),
             **{name: os.path.abspath(getattr(self, name)) for name in ("work", "output", "logs")},
             "find_links": [os.path.abspath(each) for each in self.find_links],
             "config": os.path.abspath(self.site.source) if self.site.source is not None else None,

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
-from wheelhouse_resolver.builder.records.record import BUILT, PRESENT, RECORD_SUFFIX, BuildRecord, record_of
+from wheelhouse_resolver.builder.records.record import PRESENT, RECORD_SUFFIX, BuildRecord, record_of
 from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.host.target_python import TargetPython
 from wheelhouse_resolver.tree.compatibility import fits
@@ -22,16 +22,16 @@ from wheelhouse_resolver.utils.safe_io import sha256_of
 def place_wheel(wheel: str, directory: str, record: BuildRecord) -> BuildRecord:
     """Place the file *wheel* into *directory* (made if missing), and *record* beside it, each atomically.
 
-    Returns *record* with the wheel and the result: `built`; or `present`, with nothing changed, if the same
-    file already exists, or one whose record says that it was made from the same inputs (a build that was
-    killed after it placed its wheel is run again, and few packages build reproducibly). The record is
+    Returns *record* with the wheel and the result: `built` or `fetched`; `present`, with nothing changed, if
+    the same file already exists, or one whose record says that it was made from the same inputs (a build that
+    was killed after it placed its wheel is run again, and few packages build reproducibly). The record is
     written first, so that a wheel always has one.
 
     Raises `AlreadyExistsError`, `OutputError`, and `OSError` when *wheel* cannot be read.
     """
     filename = os.path.basename(wheel)
     target = os.path.join(directory, filename)
-    record = replace(record, wheel=filename, wheel_sha256=sha256_of(wheel), result=BUILT, problem="")
+    record = replace(record, wheel=filename, wheel_sha256=sha256_of(wheel), result=record.done, problem="")
     atomic.clear_temporary(directory)
     with atomic.temporary(directory, hidden=True) as draft:
         try:
@@ -83,15 +83,16 @@ def built_wheels(directory: str, project: str) -> Iterator[tuple[str, BuildRecor
 
 
 def same_wheel(
-    directory: str, project: str, made_from: tuple[str, str, str], python: TargetPython, *, verified: bool
+    directory: str, project: str, made_from: tuple[object, ...], python: TargetPython, *, verified: bool
 ) -> tuple[str, BuildRecord] | None:
     """The wheel of *project* in *directory* that fits *python* and was made from the same inputs.
 
-    made_from: the version, the `source_id` and the hash of the recipe. *verified*: it must be verified.
+    made_from: the version, the `source_id`, the hash of the recipe, and how wheels of the index are adapted.
+    verified:  it must be.
     """
     for path, record in built_wheels(directory, project):
         if (
-            (record.version, record.source_id, record.recipe_sha256) == made_from
+            (record.version, record.source_id, record.recipe_sha256, record.upstream) == made_from
             and (not verified or any(phase.name == "verify" and phase.ok for phase in record.phases))
             and fits(path, python)
         ):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
+from wheelhouse_resolver.builder.records.upstream import Upstream
 from wheelhouse_resolver.errors import WheelhouseError, printable, reason_of
 from wheelhouse_resolver.utils.filesystem import write_text
 from wheelhouse_resolver.utils.redact import redact
@@ -22,7 +23,7 @@ from wheelhouse_resolver.utils.serialise import from_plain, to_plain
 RECORD_SUFFIX = ".build.json"
 
 #: The results of a build. Present: an equivalent wheel already existed.
-BUILT, PRESENT, FAILED = "built", "present", "failed"
+BUILT, FETCHED, PRESENT, FAILED = "built", "fetched", "present", "failed"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +46,7 @@ class BuildRecord:
     directory:        the label of the wheelhouse's directory for these, if there is one.
     source, source_sha256: where the source is from, and the hash of its archive (empty for git: the commit
                       is in *source*).
+    upstream:         of a wheel that was taken from the index: how such wheels are adapted.
     recipe, recipe_sha256: the recipe's file, and its hash; None and empty without a recipe.
     flags:            compiler flags for the arch.
     modules:          the modules that were loaded to build.
@@ -54,7 +56,7 @@ class BuildRecord:
     phases:           what was done, in order.
     started:          when (UTC, ISO 8601).
     log:              the path of the log.
-    result:           `built`, `present` (the same wheel, or one from the same inputs, existed) or `failed`.
+    result:           `built`, `fetched`, `present` (it, or one from the same inputs, existed), `failed`.
     problem:          of a failed build: the phase and what went wrong, on one line.
     tail:             of a failed build: the last lines of the log.
     wheel, wheel_sha256: the wheel's file name and hash; empty without one.
@@ -71,6 +73,7 @@ class BuildRecord:
     directory: str | None = None
     source: str = ""
     source_sha256: str = ""
+    upstream: Upstream | None = None
     recipe: str | None = None
     recipe_sha256: str = ""
     flags: Mapping[str, str] = field(default_factory=dict)
@@ -93,6 +96,11 @@ class BuildRecord:
         return self.result != FAILED
 
     @property
+    def done(self) -> str:
+        """The result when all goes well."""
+        return BUILT if self.upstream is None else FETCHED
+
+    @property
     def source_id(self) -> str:
         """What identifies the source: the hash of its archive, or its git commit; empty if unknown."""
         return self.source_sha256 or (self.source if self.source.startswith("git+") else "")
@@ -109,14 +117,14 @@ class BuildRecord:
     def from_dict(data: Any) -> BuildRecord:
         """The inverse of `to_plain`. Raises `ValueError`."""
         record = from_plain(BuildRecord, data)
-        if record.result not in (BUILT, PRESENT, FAILED):
+        if record.result not in (BUILT, FETCHED, PRESENT, FAILED):
             raise ValueError(f"result is {record.result!r}")
         return record
 
 
 _inputs = attrgetter(
     *("project", "version", "python", "arch", "layer", "source_id", "recipe_sha256"),
-    *("flags", "modules", "environ", "tools"),
+    *("upstream", "flags", "modules", "environ", "tools"),
 )
 
 

@@ -1,4 +1,4 @@
-"""Sources from the index, through `pip download` of the target Python, so that the site's pip settings apply.
+"""Sources and wheels from the index, through pip of the target Python, so that the site's settings apply.
 
 pip asks the build backend for the metadata of every source distribution that it downloads, and has no option
 to skip that. A backend without a hook for it (meson-python: numpy, scipy) then builds the whole project. So
@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from typing import NamedTuple
 
 from packaging.requirements import Requirement
 from packaging.utils import InvalidSdistFilename, parse_sdist_filename
@@ -27,7 +28,16 @@ from wheelhouse_resolver.builder.sources.fetched import FetchContext, SourceErro
 #: How long one download or checkout may take (s).
 TIMEOUT = 3600
 
-_SHIM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pip_shim")
+_SHIMS = os.path.dirname(os.path.abspath(__file__))
+
+
+class FoundWheel(NamedTuple):
+    """A wheel that pip would install: its *url*, what that is of, and whether its release is withdrawn."""
+
+    url: str
+    name: str
+    version: str
+    yanked: bool = False
 
 
 def fetch_from_index(recipe: Recipe, job: Job, context: FetchContext) -> SourceArchive:
@@ -42,27 +52,35 @@ def fetch_from_index(recipe: Recipe, job: Job, context: FetchContext) -> SourceA
     return wheel if wheel is not None else pip.fetch_sdist()
 
 
+def find_wheel(job: Job, context: FetchContext) -> FoundWheel:
+    """The wheel of others that pip of the Python of *job* would install for it. Raises `SourceError`."""
+    return _Pip(job, context, "manylinux_shim").find_wheel()
+
+
+def fetch_wheel(found: FoundWheel, job: Job, context: FetchContext) -> SourceArchive:
+    """What was *found* for *job*. Raises `SourceError`."""
+    return _Pip(job, context, "manylinux_shim").fetch_wheel(found)
+
+
 class _Pip:
     """pip of the target Python, fetching what a job requires."""
 
-    def __init__(self, job: Job, context: FetchContext) -> None:
+    def __init__(self, job: Job, context: FetchContext, shim: str = "") -> None:
         self._requirement = job.requirement
         self._project = job.project
         self._pip = [job.python, "-m", "pip", "--disable-pip-version-check", "--no-input"]
         self._context = context
-        self._environ = dict(context.environ)
+        self._environ = _with_shim(context.environ, shim) if shim else dict(context.environ)
         if context.wheels_config:
             self._environ["PIP_CONFIG_FILE"] = context.wheels_config
 
     def fetch_sdist(self) -> SourceArchive:
         """The source distribution."""
-        environ = self._context.environ
-        path = os.pathsep.join(filter(None, [_SHIM, environ.get("PYTHONPATH")]))
         archive = self._download(
             # pip's cache of built wheels must not be used (pip 23.1 and newer read it for --no-binary, too).
             ["--no-cache-dir", "--no-binary", self._project, "--use-pep517", "--no-build-isolation"],
             self._requirement,
-            {**environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
+            _with_shim(self._context.environ, "pip_shim"),
         )
         filename = os.path.basename(archive)
         return hashed_archive("sdist", archive, filename, version_in_filename(filename, self._project))
@@ -72,21 +90,49 @@ class _Pip:
 
         If pip prefers a compiled wheel, the pure one is only a fallback, and the project is built.
         """
-        report = self._file("report.json")
-        options = ["--quiet", "--dry-run", "--ignore-installed", "--no-deps", "--only-binary", ":all:"]
-        command = ["install", *options, "--report", report, self._requirement]
-        if not self._run(command, self._environ, self._file("report.txt")).ok:
+        found = self._found(self._file("report.txt"))
+        if found is None:
             # There is no wheel at all, or pip is too old for reports.
             log_line(self._context.log, f"no wheel found for {self._requirement}; looking for its source")
             return None
+        if not found.url.endswith("-none-any.whl") or self._has_newer_source(found.version):
+            return None
+        return self.fetch_wheel(found)
+
+    def find_wheel(self) -> FoundWheel:
+        """The wheel that pip would install."""
+        found = self._found(self._context.log)
+        if found is not None:
+            return found
+        with open(self._context.log, encoding="utf-8", errors="replace") as file:
+            tail = file.read()[-10000:]
+        if "no such option" in tail:
+            problem, hint = "its pip is too old", f"`{self._pip[0]} -m pip install 'pip>=22.2'`"
+            raise SourceError(self._pip[0], problem).with_hint(hint)
+        error = SourceError(self._requirement, f"no wheel found: {last_error(tail)}")
+        sources = self._versions("only", ":none:") if "No matching distribution" in tail else []
+        if sources:
+            known = f"its index has only sources of it (version {', '.join(sources[:3])})"
+            error = SourceError(self._requirement, known).with_hint("build it: `build` instead of `fetch`")
+        raise error
+
+    def fetch_wheel(self, found: FoundWheel) -> SourceArchive:
+        """What was *found*."""
+        exact = f"{found.name}=={found.version}"
+        wheel = self._download(["--only-binary", ":all:"], exact, self._environ)
+        return hashed_archive("wheel", wheel, found.url, found.version)
+
+    def _found(self, log: str) -> FoundWheel | None:
+        """The wheel that pip would install; None if it fails, which *log* says more about."""
+        report = self._file("report.json")
+        options = ["--quiet", "--dry-run", "--ignore-installed", "--no-deps", "--only-binary", ":all:"]
+        command = ["install", *options, "--report", report, self._requirement]
+        if not self._run(command, self._environ, log).ok:
+            return None
         with open(report, encoding="utf-8") as file:
             (item,) = json.load(file)["install"]
-        url, version = str(item["download_info"]["url"]), str(item["metadata"]["version"])
-        if not url.endswith("-none-any.whl") or self._has_newer_source(version):
-            return None
-        exact = f"{item['metadata']['name']}=={version}"
-        wheel = self._download(["--only-binary", ":all:"], exact, self._environ)
-        return hashed_archive("wheel", wheel, url, version)
+        url, stated = str(item["download_info"]["url"]), item["metadata"]
+        return FoundWheel(url, str(stated["name"]), str(stated["version"]), bool(item.get("is_yanked")))
 
     def _has_newer_source(self, version: str) -> bool:
         """Whether a newer version than *version*, the newest wheel's, matches (needs pip >= 21.2)."""
@@ -143,6 +189,12 @@ class _Pip:
 
     def _file(self, name: str) -> str:
         return os.path.join(self._context.directory, name)
+
+
+def _with_shim(environ: Mapping[str, str], shim: str) -> dict[str, str]:
+    """*environ* with the directory *shim* beside this module first on PYTHONPATH."""
+    path = os.pathsep.join(filter(None, [os.path.join(_SHIMS, shim), environ.get("PYTHONPATH")]))
+    return {**environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def last_error(tail: str) -> str:

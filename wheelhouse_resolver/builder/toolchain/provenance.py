@@ -49,12 +49,13 @@ def optimisation_of(python: str, environ: Mapping[str, str]) -> str:
     return _first_line([python, "-c", code], environ)
 
 
-def layer_warnings(host: Host) -> list[str]:
-    """Warnings for a build for a layer that was stated, while the host shows no sign of any. Pure."""
+def layer_warnings(host: Host, doing: str = "building") -> list[str]:
+    """Warnings for *doing* that for a layer that was stated, while the host shows no sign of any. Pure."""
     seen = [each for each in host.layer_evidence if each.source not in ("option", LAYER_VARIABLE, "default")]
     if host.layer is None or seen or host.layer_evidence[0].source == "default":
         return []
-    return [f"this host is of no layer: building for {host.layer} with its compilers and C library"]
+    tools = "compilers and C library" if doing == "building" else "loader and C library"
+    return [f"this host is of no layer: {doing} for {host.layer} with its {tools}"]
 
 
 def installed(python: str, environ: Mapping[str, str]) -> dict[str, str]:

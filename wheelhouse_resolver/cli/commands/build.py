@@ -7,12 +7,14 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from wheelhouse_resolver.builder.config import SlurmSettings, has_network, site_pythons, slurm_settings
 from wheelhouse_resolver.builder.executors import local, slurm
 from wheelhouse_resolver.builder.executors.base import Executor, ExecutorError
 from wheelhouse_resolver.builder.executors.earlier import cancel_earlier_jobs
+from wheelhouse_resolver.builder.fetch_config import fetch_settings
 from wheelhouse_resolver.builder.planning.graph import Graph, replayed
 from wheelhouse_resolver.builder.planning.model import Entry, Plan, PlanSettings
 from wheelhouse_resolver.builder.planning.planner import make_plan
@@ -63,13 +65,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("--publish", "classify the wheels and publish them"),
     )
     _add_graph(parser.add_argument_group("its graph"))
-    _add_how(parser.add_argument_group("how"))
-    _add_where(parser.add_argument_group("where"))
-    options.add_shared(parser, "json", "host-of-staff", "site")
-    # Some of the shared options take several values here.
-    for action in parser._actions:
-        if action.dest in ("arch", "python"):
-            action.help = f"{action.help}; several, separated by commas, are each built for"
+    options.add_repeated(
+        parser.add_argument_group("for all recipes"),
+        ("--module", "NAME", "also load this module to build, instead of another version of it"),
+        ("--build-constraint", "REQUIREMENT", "a recipe's build-requires, instead of its own on the project"),
+    )
+    add_execution(parser, "built")
     options.add_examples(
         parser,
         ("a package and what it needs, into the wheelhouse", "build pyaml --recursive --publish"),
@@ -78,6 +79,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "build -r packages.txt --arch avx2,avx512 --jobs 4 --output /project/wheels --dry-run",
         ),
     )
+
+
+def add_execution(parser: argparse.ArgumentParser, done: str) -> None:
+    """Add how, where and for what hosts it is *done* (`built`): the options that `fetch` has as well."""
+    _add_how(parser.add_argument_group("how"))
+    _add_where(parser.add_argument_group("where"))
+    options.add_shared(parser, "json", "host-of-staff", "site")
+    # Some of the shared options take several values here.
+    for action in parser._actions:
+        if action.dest in ("arch", "python"):
+            action.help = f"{action.help}; several, separated by commas, are each {done} for"
 
 
 def _add_graph(group: argparse._ArgumentGroup) -> None:
@@ -109,11 +121,6 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--local-label", metavar="LABEL", help="append it to each version, whatever recipes and the site say"
-    )
-    options.add_repeated(
-        group,
-        ("--module", "NAME", "also load this module to build, instead of another version of it"),
-        ("--build-constraint", "REQUIREMENT", "a recipe's build-requires, instead of its own on the project"),
     )
     group.add_argument(
         "--timeout", type=options.seconds, metavar="SECONDS", help="how long one command of a build may take"
@@ -167,7 +174,12 @@ def _time(text: str) -> str:
 
 def run(args: argparse.Namespace) -> int:
     """Run `build`. Exit code 1 when anything failed or cannot be tried; 130 when interrupted."""
-    graph = _graph_of(args)
+    return run_plan(args)
+
+
+def run_plan(args: argparse.Namespace, *, upstream: bool = False) -> int:
+    """Plan what *args* ask for, and carry it out; *upstream*: wheels of the index are taken, not built."""
+    graph = _graph_of(args) if not upstream else None
     asked = options.requirements_of(args) if graph is None else RequirementsFile()
     os.environ.update(absolute_paths(os.environ))  # builds run in directories of their own
     site = options.site_of(args)
@@ -181,13 +193,18 @@ def run(args: argparse.Namespace) -> int:
         with subreaper(), scratch_directory(build.work) as scratch:
             if not build.network and args.executor == "local":
                 check_network_can_be_left()
-            how = _plan_settings(args, site, asked, scratch, graph)
+            how = _plan_settings(args, site, asked, scratch, graph, "verifying" if upstream else "building")
+            if upstream:
+                fetching = fetch_settings(site, how.layer, args.local_label)
+                how = replace(how, forbidden=fetching.forbidden)
+                build = replace(build, upstream=fetching.upstream)
             if graph is None:
                 plan = make_plan(asked, how, build, say=progress.say)
             else:
                 plan = replayed(graph, how, build, say=progress.say)
             output.warn(f"ignored {each}: its marker does not hold" for each in plan.ignored)
-            _write_graph(plan, args.graph, "" if args.dry_run else build.output)
+            if not upstream:
+                _write_graph(plan, args.graph, "" if args.dry_run else build.output)
             if args.dry_run:
                 _show_plan(plan, as_json=args.json)
                 return 1 if any(entry.problem for entry in plan.entries) else 0
@@ -277,7 +294,12 @@ def _given(args: argparse.Namespace) -> BuildSettings:
 
 
 def _plan_settings(
-    args: argparse.Namespace, site: Site, asked: RequirementsFile, scratch: str, graph: Graph | None = None
+    args: argparse.Namespace,
+    site: Site,
+    asked: RequirementsFile,
+    scratch: str,
+    graph: Graph | None,
+    doing: str,
 ) -> PlanSettings:
     pythons, layer = args.python if args.python is not None else site_pythons(site), args.layer
     if graph is not None:
@@ -286,7 +308,7 @@ def _plan_settings(
         layer = graph.layer or NO_LAYER
     targets = targets_of(pythons)
     host = detect_host(targets[0].path, layer=layer, site=site)
-    output.warn((*host.warnings, *layer_warnings(host)))
+    output.warn((*host.warnings, *layer_warnings(host, doing)))
     archs = [host.arch]
     if graph is not None:
         archs = [node.arch for node in graph.builds.values()]
@@ -362,6 +384,7 @@ def _show_plan(plan: Plan, *, as_json: bool) -> None:
         print(f"wave {number}")
         for entry in wave:
             said = [f"recipe: {entry.recipe.path or 'none'}", *_settled(entry), entry.problem, entry.note]
+            said += [f"exists: {entry.exists}"] if entry.exists else []
             print(f"  {printable(entry.label)} ({'; '.join(printable(each) for each in said if each)})")
     for each in plan.satisfied:
         print(f"exists: {printable(each.requirement)}: {printable(each.path)}")
@@ -384,4 +407,4 @@ def _plan_row(entry: Entry) -> dict[str, Any]:
         "build_requires": list(entry.recipe.build_requires),
         "local_label": entry.recipe.edits.local_label,
     }
-    return {**job, "recipe": entry.recipe.path, **settled, **to_plain(entry, "problem", "note")}
+    return {**job, "recipe": entry.recipe.path, **settled, **to_plain(entry, "problem", "note", "exists")}

@@ -202,7 +202,7 @@ class TestAdapted:
         done = fetching("demo", site='[build]\nrecipes = ["recipes"]\n[publish]\nlocal-label = "site"\n')
         assert done.code == 0, done.err
         assert [each.split("-")[1] for each in published(house)] == ["1.0", "1.0+own"]
-        compiled_wheel(index, version="1.1")
+        compiled_wheel(index, version="1.1", requires_dist=["nvidia-thing"])
         fetching("demo", "--local-label", "given", site='[build]\nrecipes = ["recipes"]\n')
         assert "1.1+given" in [each.split("-")[1] for each in published(house)]
 

@@ -33,7 +33,7 @@ from wheelhouse_resolver.utils.serialise import to_plain
 class FetchOptions:
     """How to fetch.
 
-    python:      the Pythons, separated by commas, as paths or versions; None: the site's, else the running one.
+    python:      the Pythons, paths or versions separated by commas; None: the site's, else the running one.
     arch, layer: what the wheels are for; layer None: that of the first Python.
     output:      the directory for wheels, records and logs.
     deps:        also what the wheels require and the wheelhouse lacks.

@@ -22,7 +22,7 @@ _MODULES = {
     "builder.classification.classify": "Classification ClassifyError classify",
     "builder.fetch": "FetchOptions FetchedWheel fetch",
     "builder.records.record": "BuildRecord Phase",
-    "builder.records.upstream": "Upstream",
+    "builder.records.upstream": "WheelAdaptation",
     "builder.verification.verify": "FailedCheck NoEmulatorError Verification",
     "builder.verification.wheels": "VerifyOptions verify",
     "errors": (

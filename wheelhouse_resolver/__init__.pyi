@@ -11,7 +11,7 @@ from wheelhouse_resolver.builder.fetch import FetchOptions as FetchOptions
 from wheelhouse_resolver.builder.fetch import fetch as fetch
 from wheelhouse_resolver.builder.records.record import BuildRecord as BuildRecord
 from wheelhouse_resolver.builder.records.record import Phase as Phase
-from wheelhouse_resolver.builder.records.upstream import Upstream as Upstream
+from wheelhouse_resolver.builder.records.upstream import WheelAdaptation as WheelAdaptation
 from wheelhouse_resolver.builder.verification.verify import FailedCheck as FailedCheck
 from wheelhouse_resolver.builder.verification.verify import NoEmulatorError as NoEmulatorError
 from wheelhouse_resolver.builder.verification.verify import Verification as Verification
@@ -207,6 +207,7 @@ __all__ = [
     "Verdict",
     "Verification",
     "VerifyOptions",
+    "WheelAdaptation",
     "Wheelhouse",
     "WheelhouseError",
     "WrongOrder",

@@ -24,7 +24,7 @@ from wheelhouse_resolver.builder.classification.classify import (
 from wheelhouse_resolver.builder.classification.clues import Subject
 from wheelhouse_resolver.builder.classification.glibc import layers_glibc
 from wheelhouse_resolver.builder.records.record import BuildRecord
-from wheelhouse_resolver.builder.records.upstream import Upstream
+from wheelhouse_resolver.builder.records.upstream import WheelAdaptation
 from wheelhouse_resolver.errors import SiteFileError
 from wheelhouse_resolver.site.layout import BUILTIN_LAYERS
 from wheelhouse_resolver.site.model import Site
@@ -93,7 +93,7 @@ class TestDecided:
         self, bits: int, path: str, arch: str, expected: str
     ) -> None:
         """It belongs to the layer in which it was tried out; an arch other than generic was stated."""
-        fetched = replace(record(arch=arch), upstream=Upstream())
+        fetched = replace(record(arch=arch), upstream=WheelAdaptation())
         for platforms in (LINUX, MANYLINUX):
             answer = found(
                 BUILTIN, elf(isa_needed=bits, interpreter=path), platforms=platforms, built=fetched

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from wheelhouse_resolver.builder.records.upstream import Upstream
+from wheelhouse_resolver.builder.records.upstream import WheelAdaptation
 from wheelhouse_resolver.errors import FileProblemError
 from wheelhouse_resolver.publishing.config import local_label as site_label
 from wheelhouse_resolver.site.layout import NO_LAYER
@@ -35,7 +35,7 @@ class FetchSettings(NamedTuple):
     forbidden: patterns of the names of libraries that no wheel may contain.
     """
 
-    upstream: Upstream
+    upstream: WheelAdaptation
     forbidden: tuple[str, ...] = ()
 
 
@@ -62,7 +62,7 @@ def fetch_settings(site: Site, layer: str | None, local_label: str | None = None
         site.source or "site",
     )
     key = layer or NO_LAYER
-    upstream = Upstream(
+    upstream = WheelAdaptation(
         interpreter=table.get("interpreter", {}).get(key, ""),
         rpath=tuple(table.get("rpath", {}).get(key, ())),
         local_label=site_label(site) if local_label is None else local_label,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from wheelhouse_resolver.builder.records.upstream import Upstream
+from wheelhouse_resolver.builder.records.upstream import WheelAdaptation
 from wheelhouse_resolver.builder.verification.libraries import Loader, library_problems
 from wheelhouse_resolver.host.target_python import TargetPython
 from wheelhouse_resolver.tree.compatibility import fits
@@ -40,7 +40,7 @@ class Adaptation(NamedTuple):
 def adaptation(
     wheel: str,
     files: Sequence[ElfFile],
-    upstream: Upstream,
+    upstream: WheelAdaptation,
     python: TargetPython,
     scratch: str,
     rpath: Sequence[str] = (),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wheelhouse_resolver.builder.records.settings import NOTHING, BuildSettings
-from wheelhouse_resolver.builder.records.upstream import Upstream
+from wheelhouse_resolver.builder.records.upstream import WheelAdaptation
 from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.serialise import from_plain, to_plain
@@ -104,7 +104,7 @@ class BuildOptions:
     memory: str = ""
     time: str = ""
     given: BuildSettings = NOTHING
-    upstream: Upstream | None = None
+    upstream: WheelAdaptation | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON. Of the site only its file and root: `from_dict` reads the file again.

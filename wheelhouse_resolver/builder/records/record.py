@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
-from wheelhouse_resolver.builder.records.upstream import Upstream
+from wheelhouse_resolver.builder.records.upstream import WheelAdaptation
 from wheelhouse_resolver.errors import WheelhouseError, printable, reason_of
 from wheelhouse_resolver.utils.filesystem import write_text
 from wheelhouse_resolver.utils.redact import redact
@@ -73,7 +73,7 @@ class BuildRecord:
     directory: str | None = None
     source: str = ""
     source_sha256: str = ""
-    upstream: Upstream | None = None
+    upstream: WheelAdaptation | None = None
     recipe: str | None = None
     recipe_sha256: str = ""
     flags: Mapping[str, str] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Upstream:
+class WheelAdaptation:
     """What wheels with compiled code get; others stay as they are.
 
     interpreter: the program interpreter of their programs; empty: that of the Python.

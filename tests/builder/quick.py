@@ -134,8 +134,8 @@ class InProcess:
         results = []
         for task in tasks:
             self.ran.append(task.name)
-            job, options, result = read_task(task.argv[-1])
-            run_job(job, options).write(result)
+            job, options, result, log = read_task(task.argv[-1])
+            run_job(job, options, log).write(result)
             results.append(Result(task=task))
             observer.finished(results[-1])
         return results

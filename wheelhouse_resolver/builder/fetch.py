@@ -95,6 +95,9 @@ class _Silent:
     def began(self, entries: Sequence[Entry]) -> None:
         """See `BuildReporter`."""
 
+    def started(self, entry: Entry, log: str) -> None:
+        """See `BuildReporter`."""
+
     def ended(self, outcome: BuildOutcome) -> None:
         """See `BuildReporter`."""
 

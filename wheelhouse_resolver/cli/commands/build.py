@@ -127,8 +127,13 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
     )
     each = "each build, before recipe and site"
     group.add_argument("--cpus", type=options.count, metavar="N", help=f"cores of {each}")
-    group.add_argument("--mem", type=_memory, metavar="SIZE", help=f"memory of {each}: 8G")
-    group.add_argument("--time", type=_time, metavar="TIME", help=f"time of {each}: 90 (minutes), 2:00:00")
+    group.add_argument("--mem", type=options.checked(size_of), metavar="SIZE", help=f"memory of {each}: 8G")
+    group.add_argument(
+        "--time",
+        type=options.checked(seconds_of),
+        metavar="TIME",
+        help=f"time of {each}: 90 (minutes), 2:00:00",
+    )
     links = "also find sources and build requirements in this directory; may be given several times"
     options.add_repeated(group, ("--find-links", "DIR", links))
     group.add_argument("--offline", action="store_true", help="use no package index at all")
@@ -154,22 +159,6 @@ def _add_where(group: argparse._ArgumentGroup) -> None:
         "(default: .build below the output directory)",
     )
     group.add_argument("--keep-build-dir", action="store_true", help="keep the directory of each build")
-
-
-def _memory(text: str) -> str:
-    try:
-        size_of(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    return text
-
-
-def _time(text: str) -> str:
-    try:
-        seconds_of(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    return text
 
 
 def run(args: argparse.Namespace) -> int:

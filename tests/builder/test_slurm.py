@@ -218,7 +218,9 @@ class TestBuild:
             time.sleep(0.1)
         process.kill()
         process.wait()
-        others = subprocess.run(["sbatch", "--parsable", "--wrap=sleep 600"], capture_output=True, text=True)
+        others = subprocess.run(
+            ["sbatch", "--parsable", "--output=/dev/null", "--wrap=sleep 600"], capture_output=True, text=True
+        )
         try:
             again = subprocess.run(
                 command("demo", "--arch", "generic"), env=environ, capture_output=True, text=True

@@ -105,6 +105,7 @@ def _wheelhouse(root: Path) -> None:
         make_wheel(root / label, f"scipy-1.11.4-{build}-{here}.whl", requires_dist=["numpy>=1.21"])
     make_wheel(root / "generic", "python_dateutil-2.9.0-1000generic-py3-none-any.whl", requires_dist=["six"])
     make_wheel(root / "generic", "six-1.16.0-1000generic-py2.py3-none-any.whl")
+    make_wheel(root / "generic", "h5netcdf-1.3.0-1000generic-py3-none-any.whl")
     needs = ["numpy>=1.22", "python-dateutil>=2.8"]
     make_wheel(root / "generic", "pandas-2.1.0-1000generic-py3-none-any.whl", requires_dist=needs)
 
@@ -221,6 +222,7 @@ NEEDS: Mapping[str, Needs] = {
     ),
     "modulefile": Needs(prepare=lambda place: (place.work / "wheelhouse").mkdir()),
     "build": Needs(marks=(pytest.mark.network, pytest.mark.slow)),
+    "fetch": Needs(marks=(pytest.mark.network, pytest.mark.slow)),
 }
 
 

@@ -620,7 +620,7 @@ class TestBadInput:
         make_package(sources, "demo")
         self.refused(build("demo", arch="sse3,mmx"), "'mmx'", "avx2")
 
-    @pytest.mark.parametrize("python", ["3.99", "/nowhere/python", "/bin/true", ""])
+    @pytest.mark.parametrize("python", ["3.99", "/nowhere/python", "/bin/true"])
     def test_an_unknown_python(self, python: str, build: Build) -> None:
         self.refused(build("demo", "--python", python), "target Python")
 

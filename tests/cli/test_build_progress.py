@@ -34,7 +34,7 @@ def test_how_many_are_done_and_failed_and_which_phase_each_is_in(
     on_terminal: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     one, two, three = (entry(name) for name in ("one", "two", "three"))
-    progress = BuildProgress(str(tmp_path))
+    progress = BuildProgress(str(tmp_path), "building")
     with progress.of(3):
         Path(phase_file(one.job, str(tmp_path))).write_text("prepare")
         Path(phase_file(two.job, str(tmp_path))).write_text("build")
@@ -56,9 +56,10 @@ def test_how_many_are_done_and_failed_and_which_phase_each_is_in(
 
 
 def test_elsewhere_plain_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    progress = BuildProgress(str(tmp_path))
+    progress = BuildProgress(str(tmp_path), "building")
     with progress.of(1):
         progress.began([entry("one")])
+        progress.started(entry("one"), "/logs/one.log")
         progress.waiting()
         record = BuildRecord(
             project="one", requirement="one", python="3.11", arch="avx2", layer=None, result="built",
@@ -68,7 +69,8 @@ def test_elsewhere_plain_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str
         there = BuildOutcome(entry=entry("one"), result="built", places=("/house/one.whl",))
         progress.published(replace(there, placed=("/house/one.whl",)))
         progress.published(there)
-    lines = ["built one 1.0 cp311 avx2", "  note: it has no mark"]
+    lines = ["building one 1.0 cp311 avx2, log: /logs/one.log"]
+    lines += ["built one 1.0 cp311 avx2", "  note: it has no mark"]
     lines += ["published /house/one.whl", "present /house/one.whl"]
     assert capsys.readouterr().err.splitlines() == lines
     assert progress.outcomes[0].places == ("/house/one.whl",)

@@ -148,13 +148,12 @@ def test_pip_takes_policys_choice_through_them(site: Site, tmp_path: Path) -> No
     config = tmp_path / "pip.conf"
     config.write_text(pip_config(site, host, offline=True).render("ini"))
     found = pip_report("demo", "other", environ=clean_environ(PIP_CONFIG_FILE=str(config)))
-    assert found == {
-        "demo": file_url(f"{site.root}/{BETTER}"),
-        "other": file_url(f"{site.root}/generic/other-1.0-1000generic-py3-none-any.whl"),
-    }
-    best = Wheelhouse(site).pick("demo", host).best
-    assert best is not None
-    assert file_url(best.path) == found["demo"]
+    for project, place in (("demo", BETTER), ("other", "generic/other-1.0-1000generic-py3-none-any.whl")):
+        best = Wheelhouse(site).pick(project, host).best
+        assert best is not None
+        assert best.path == f"{site.root}/{place}"
+        # Some pips (23.2) follow links of find-links, others (26.3) do not.
+        assert found[project] in (file_url(best.path), file_url(os.path.realpath(best.path)))
 
 
 def test_equal_inode_numbers_are_no_link_where_the_paths_differ(

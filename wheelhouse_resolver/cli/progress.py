@@ -77,10 +77,11 @@ class BuildProgress:
     """The progress of builds (a `BuildReporter`): a line for each that ends, on stderr.
 
     On a terminal also a bar with what runs, and in which phase, read from the builds' logs in the directory
-    *logs*. *outcomes*: all that have ended.
+    *logs*. *work*: what is done, such as `building`. *outcomes*: all that have ended.
     """
 
-    def __init__(self, logs: str) -> None:
+    def __init__(self, logs: str, work: str) -> None:
+        self._work = work
         self.outcomes: list[BuildOutcome] = []
         self._logs = logs
         self._running: dict[Key, Entry] = {}
@@ -97,7 +98,7 @@ class BuildProgress:
             yield
             return
         with (
-            _tqdm()(desc="building", total=total, leave=False, unit="build") as self._bar,
+            _tqdm()(desc=self._work, total=total, leave=False, unit="build") as self._bar,
             output.on_screen(self._bar),
         ):
             try:
@@ -112,7 +113,7 @@ class BuildProgress:
 
     def started(self, entry: Entry, log: str) -> None:
         """See `BuildReporter.started`."""
-        self._line(f"building {entry.label}, log: {log}")
+        self._line(f"{self._work} {entry.label}, log: {log}")
 
     def ended(self, outcome: BuildOutcome) -> None:
         """See `BuildReporter.ended`."""

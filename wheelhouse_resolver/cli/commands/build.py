@@ -176,7 +176,7 @@ def run_plan(args: argparse.Namespace, *, upstream: bool = False) -> int:
     settings = slurm_settings(site)
     after = after_command(site) if args.publish else []
     build = _build_options(args, site)
-    progress = BuildProgress(build.logs)
+    progress = BuildProgress(build.logs, "fetching" if upstream else "building")
     try:
         _stop_earlier(build.work)
         with subreaper(), scratch_directory(build.work) as scratch:

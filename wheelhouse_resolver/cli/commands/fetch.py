@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             action.help = f"{action.help} (default: {GENERIC}, as wheels of an index run on every CPU)"
     options.add_examples(
         parser,
-        ("what the index has, for two Pythons, with all it needs", "fetch polars --python 3.11,3.12"),
+        ("what the index has, with all it needs", "fetch pyyaml"),
         ("what would be done, and for which wheels nothing", "fetch -r packages.txt --dry-run"),
     )
 

@@ -66,6 +66,11 @@ def test_an_old_compiler_gets_the_features_of_a_level_that_it_does_not_know() ->
     [
         (Arch(name="zen2", rank=450, target="zen2", family="x86_64"), GCC, "-march=znver2 -mtune=znver2"),
         (Arch(name="v1", rank=450, target="neoverse_v1", family="aarch64"), GCC, "-mcpu=neoverse-v1"),
+        (
+            Arch(name="v1", rank=450, target="neoverse_v1", family="aarch64"),
+            Toolchain(name="gcc", version="9.3.0"),  # archspec's ranges: 9.0 to 9.3, and 9.4 to 9.9
+            "-march=armv8.2-a+fp16+dotprod+crypto -mtune=cortex-a72",
+        ),
         (LADDER["avx2"], Toolchain(name="clang", version="14.0.6"), "-march=x86-64-v3 -mtune=generic"),
         (
             Arch(name="x", rank=250, features=("sse4_2", "avx512_vnni", "bmi1", "rdrand"), family="x86_64"),
@@ -73,7 +78,7 @@ def test_an_old_compiler_gets_the_features_of_a_level_that_it_does_not_know() ->
             "-msse4.2 -mavx512vnni -mbmi -mrdrnd -mtune=generic",
         ),
     ],
-    ids=["another-target", "another-family", "another-compiler", "features"],
+    ids=["another-target", "another-family", "last-of-a-range", "another-compiler", "features"],
 )
 def test_the_flags_of_a_sites_own_archs(arch: Arch, tools: Toolchain, flags: str) -> None:
     assert arch_flags(arch, tools) == flags

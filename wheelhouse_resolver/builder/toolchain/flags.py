@@ -130,7 +130,7 @@ def arch_flags(arch: Arch, tools: Toolchain) -> str:
     """The compiler flags for *arch*. Raises `FlagsError` when none are known."""
     if arch.target is not None:
         try:
-            flags = str(TARGETS[arch.target].optimization_flags(tools.name, tools.version))
+            flags = _archspec_flags(arch.target, tools)
         except ValueError as error:
             raise FlagsError(arch.name, str(error)) from error
         if not flags:
@@ -140,6 +140,16 @@ def arch_flags(arch: Arch, tools: Toolchain) -> str:
         raise FlagsError(arch.name, f"none are known for its features and the compiler {tools.name}")
     options = (_OPTION_OF.get(feature, feature.replace("_", "")) for feature in arch.features)
     return " ".join([*(f"-m{option}" for option in options), "-mtune=generic"])
+
+
+def _archspec_flags(target: str, tools: Toolchain) -> str:
+    """The flags that archspec has for *target*. Raises `ValueError` when it has none for that version."""
+    try:
+        return str(TARGETS[target].optimization_flags(tools.name, tools.version))
+    except ValueError:
+        # For it 12.2.0 is beyond a range that ends with 12.2, and the next one may begin with 12.3.
+        minor = ".".join(tools.version.split(".")[:2])
+        return str(TARGETS[target].optimization_flags(tools.name, minor))
 
 
 def compiler_of(output: str) -> tuple[str, str] | None:

@@ -33,9 +33,12 @@ if ((${#pythons[@]} < 2)); then
 fi
 readonly OLD=${pythons[0]} NEW=${pythons[1]}
 
-# Nobody's settings but the site's.
+# No settings but the site's, and how the index is reached.
 for name in $(compgen -e | grep -E '^(PIP|UV|WHEELHOUSE|RSNT|PYTHON)_?' || true); do
-    case $name in PIP_INDEX_URL | PIP_EXTRA_INDEX_URL | PIP_CERT | UV_INDEX_URL | UV_DEFAULT_INDEX | PYTHONS) ;; *) unset "$name" ;; esac
+    case $name in
+        PYTHONS | PIP_CONFIG_FILE | PIP_*INDEX_URL | PIP_CERT | PIP_PROXY | PIP_DEFAULT_TIMEOUT | PIP_RETRIES) ;;
+        *) unset "$name" ;;
+    esac
 done
 export WHEELHOUSE_CONFIG=$YEAR/site.toml WHEELHOUSE_ARCH=sse3 WHEELHOUSE_LAYER=el8
 

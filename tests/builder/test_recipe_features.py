@@ -213,7 +213,7 @@ def test_a_placeholder_says_what_to_do_when_it_is_imported(quick: Workshop, tmp_
     with pytest.raises(WheelhouseError, match="no such version") as caught:
         quick.plan("pyarrow>19")
     assert caught.value.hint == "there are: 17.0, 18.1"
-    # What it stands for counts wherever it is in the path.
+    # What it replaces counts wherever it is in the path.
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "installed")
     for module, code in (("arrows", "import arrows.sub"), ("space.arrow", "import space.arrow.sub")):

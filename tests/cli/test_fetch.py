@@ -1,4 +1,4 @@
-"""`fetch` of wheels in a directory, which stands for the index, with the real pipeline."""
+"""`fetch` of wheels in a directory, in place of an index, with the real pipeline."""
 
 from __future__ import annotations
 

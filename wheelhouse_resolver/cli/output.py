@@ -11,9 +11,10 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, Protocol, TextIO
+from typing import Any, Protocol, TextIO, TypeVar
 
 from wheelhouse_resolver.errors import OutputError, WheelhouseError, printable, reason_of
 
@@ -157,6 +158,15 @@ def interruptible(done: Callable[[], str]) -> Iterator[None]:
 def count(number: int, what: str) -> str:
     """So many of *what*: `1 wheel`, `2 wheels`."""
     return f"{number} {what}{'s' * (number != 1)}"
+
+
+_S = TypeVar("_S")
+
+
+def say_sums(counts: Counter[_S], words: Mapping[_S, str], what: str) -> None:
+    """Say on stderr how many of *what* there are, and of each state: `3 projects: 1 missing, 2 older`."""
+    parts = [f"{counts[state]} {text}" for state, text in words.items() if counts[state]]
+    say(f"{count(counts.total(), what)}: {', '.join(parts)}" if parts else f"no {what}", error=True)
 
 
 def report(error: WheelhouseError) -> None:

@@ -22,7 +22,7 @@ class Several(argparse.Action):
     """Collects values, given at once or by repeating the option.
 
     follows: whether a text behind another is a further value.
-    parse:   the values that a text stands for. Raises `ArgumentTypeError`.
+    parse:   the values that a text means. Raises `ArgumentTypeError`.
     """
 
     def __init__(

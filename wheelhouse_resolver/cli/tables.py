@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, repeat
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple, Protocol, TextIO, TypeVar
 
 from wheelhouse_resolver.cli import output
 from wheelhouse_resolver.cli.several import Several
@@ -24,6 +24,16 @@ FORMATS = ("table", "json", "csv", "markdown", "html")
 
 #: Of those, the ones whose cells end at a bar.
 _BARRED = ("asciidoc", "github", "jira", "moinmoin", "orgtbl", "pipe", "textile", "youtrack")
+
+
+class _Record(Protocol):
+    """What a row of a table is about."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+
+
+_R = TypeVar("_R", bound=_Record)
 
 _BOLD, _DIM, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 
@@ -184,6 +194,14 @@ def print_table(table: Table, form: str, records: Callable[[], Iterable[Mapping[
     if not text.isascii():  # the name of a wheel may have letters that the locale has not
         text = text.encode(encoding, "backslashreplace").decode(encoding)
     print(text)
+
+
+def print_rows(
+    rows: Sequence[_R], cell_of: Mapping[str, Callable[[_R], str]], form: str, table: Table
+) -> None:
+    """Print *rows* as `print_table` does; *table* has no cells yet, *cell_of* makes them by column."""
+    cells = [] if form == "json" else [tuple(cell_of[each](row) for each in table.columns) for row in rows]
+    print_table(table._replace(rows=cells), form, lambda: (row.to_dict() for row in rows))
 
 
 def text_table(table: Table, style: TableStyle = _PLAIN_STYLE) -> str:

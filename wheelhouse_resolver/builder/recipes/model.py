@@ -73,7 +73,7 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Placeholder:
-    """A wheel that stands for what a module has: to import it says so.
+    """A wheel in place of what a module has: to import it says so.
 
     message:  what it says: how to get the real one.
     imports:  the modules that say it; None: the one that is called as the project.

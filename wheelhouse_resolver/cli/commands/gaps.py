@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.cli.several import asked_of
-from wheelhouse_resolver.cli.tables import Table, add_table_options, format_of, print_table
+from wheelhouse_resolver.cli.tables import Table, add_table_options, format_of, print_rows
 from wheelhouse_resolver.errors import printable
 from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.upkeep.coverage import Coverage
@@ -87,10 +87,9 @@ def run(args: argparse.Namespace) -> int:
             print(printable(line))
     else:
         columns = args.columns or tuple(each for each in _COLUMNS if each != "state" or args.all)
-        cells = [] if form == "json" else [tuple(_COLUMNS[each](row) for each in columns) for row in rows]
         droppable = () if args.columns else _DROPPABLE
-        table = Table(columns, cells, f"Gaps in {site.root}", droppable=droppable, whole=("note",))
-        print_table(table, form, lambda: (row.to_dict() for row in rows))
+        table = Table(columns, (), f"Gaps in {site.root}", droppable=droppable, whole=("note",))
+        print_rows(rows, _COLUMNS, form, table)
     python = host.python.interpreter
     if python is not None and any(row.libraries is not None for row in found.rows):
         output.say(
@@ -118,6 +117,4 @@ def _summarise(rows: tuple[Gap, ...], covered: tuple[Gap, ...]) -> None:
         Coverage.ABI3: "by an abi3 wheel",
         Coverage.PLATFORM: "by one of its own",
     }
-    parts = [f"{counts[state]} {text}" for state, text in words.items() if counts[state]]
-    total = output.count(counts.total(), "project")
-    output.say(f"{total}: {', '.join(parts)}" if parts else "no project", error=True)
+    output.say_sums(counts, words, "project")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.cli.progress import bar
 from wheelhouse_resolver.cli.several import asked_of
-from wheelhouse_resolver.cli.tables import Table, add_table_options, format_of, print_table
+from wheelhouse_resolver.cli.tables import Table, add_table_options, format_of, print_rows
 from wheelhouse_resolver.errors import printable
 from wheelhouse_resolver.upkeep.outdated import Age, Upstream
 from wheelhouse_resolver.wheelhouse import Wheelhouse
@@ -80,15 +80,12 @@ def run(args: argparse.Namespace) -> int:
             _print_requirement(row)
     else:
         columns = args.columns or tuple(_COLUMNS)
-        cells = [] if form == "json" else [tuple(_COLUMNS[each](row) for each in columns) for row in rows]
         droppable = () if args.columns else _DROPPABLE
         title = f"What the index has of {site.root}"
-        table = Table(columns, cells, title, droppable=droppable, whole=("note",))
-        print_table(table, form, lambda: (row.to_dict() for row in rows))
+        table = Table(columns, (), title, droppable=droppable, whole=("note",))
+        print_rows(rows, _COLUMNS, form, table)
     counts = Counter(row.state for row in found.rows)
-    parts = [f"{counts[state]} {_WORDS[state]}" for state in Age if counts[state]]
-    total = output.count(counts.total(), "project")
-    output.say(f"{total}: {', '.join(parts)}" if parts else "no project", error=True)
+    output.say_sums(counts, _WORDS, "project")
     return 1 if found.unmatched or counts[Age.UNKNOWN] else 0
 
 

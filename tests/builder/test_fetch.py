@@ -20,12 +20,17 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from tests.builder.sources import make_repository, make_sdist, pack_source, sdist_files
+from tests.environments import make_venv
 from tests.factories import clean_environ, make_wheel
+from tests.pips import OLDEST
+from tests.pips import fetch as fetch_release
+from tests.upkeep.index_server import Answer, file, running_index
 from wheelhouse_resolver.builder.recipes.loader import RecipeFile, load_recipe
 from wheelhouse_resolver.builder.recipes.model import Recipe, Source, no_recipe, pinned_version
 from wheelhouse_resolver.builder.records.job import Job
 from wheelhouse_resolver.builder.sources.fetch import fetch
 from wheelhouse_resolver.builder.sources.fetched import FetchContext, Fetched, SourceError
+from wheelhouse_resolver.builder.sources.index import fetch_wheel, find_wheel
 from wheelhouse_resolver.builder.sources.unpack import ArchiveError
 from wheelhouse_resolver.builder.toolchain.environment_modules import ModulesError
 
@@ -243,6 +248,68 @@ def test_from_a_real_index(place: Place) -> None:
         found = place.fetch(replace(no_recipe(name), no_binary=True), requirement)
         assert (found.archive.kind, found.version) == ("sdist", version)
         assert (Path(found.path) / "pyproject.toml").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("release", ["own", pytest.param(OLDEST, marks=pytest.mark.network)])
+def test_a_yanked_release_is_taken_when_it_is_pinned_and_the_reason_is_kept(
+    release: str, place: Place, tmp_path: Path, pips_directory: Path
+) -> None:
+    """Older pips say so of wheels and sources alike, but not in their reports."""
+    if release != "own":
+        place.environ["PYTHONPATH"] = str(fetch_release(f"pip=={release}", pips_directory))
+    wheel, sdist = make_wheel(tmp_path, "demo-1.0-py3-none-any.whl"), make_sdist(tmp_path, "old")
+    with running_index() as index:
+        place.environ.update(PIP_NO_INDEX="0", PIP_FIND_LINKS="", PIP_INDEX_URL=index.url)
+        for path in (wheel, sdist):
+            project = path.name.partition("-")[0]
+            page = file(
+                path.name, url=path.as_uri(), yanked="wrong <results>", hashes={"sha256": sha256(path)}
+            )
+            index.answers[project] = Answer([page])
+        job = Job(requirement="demo==1.0", project="demo", python=sys.executable, python_version="3.11")
+        into = [tmp_path / "found", tmp_path / "got"]
+        for each in into:
+            each.mkdir()
+        contexts = [
+            FetchContext(directory=str(each), log=str(place.log), environ=place.environ) for each in into
+        ]
+        found = find_wheel(job, contexts[0])
+        assert fetch_wheel(found, job, contexts[1]).yanked == "wrong <results>"
+        if release == "own":
+            built = place.fetch(replace(no_recipe("old"), no_binary=True), "old==1.0")
+            assert built.archive.yanked == "wrong <results>"
+
+
+@pytest.mark.parametrize(
+    ("release", "problem", "hint"),
+    [
+        pytest.param(
+            "pip==21.3.1",
+            "its pip is too old",
+            "pip install 'pip>=22.2'",
+            marks=[
+                pytest.mark.network,
+                pytest.mark.slow,
+                pytest.mark.skipif(sys.version_info >= (3, 12), reason="that pip does not run on it"),
+            ],
+        ),
+        ("", "it has no pip", "ensurepip"),
+    ],
+)
+def test_a_python_whose_pip_finds_no_wheels_for_fetch(
+    release: str, problem: str, hint: str, place: Place, pips_directory: Path
+) -> None:
+    python = sys.executable
+    if release:
+        place.environ["PYTHONPATH"] = str(fetch_release(release, pips_directory))
+    else:
+        python = str(make_venv(place.directory / "bare", "--no-pip"))
+    job = Job(requirement="demo", project="demo", python=python, python_version="3.11")
+    context = FetchContext(directory=str(place.directory), log=str(place.log), environ=place.environ)
+    with pytest.raises(SourceError, match=f"{problem}$") as caught:
+        find_wheel(job, context)
+    assert caught.value.hint == f"`{python} -m {hint}`"
 
 
 # -- from an archive ---------------------------------------------------------------------------------------

@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
+import zipfile
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,13 +22,15 @@ from tests.builder.extensions import compiled, source
 from tests.builder.quick import InProcess, make_index
 from tests.cli.conftest import Cli, Outcome
 from tests.environments import make_venv
-from tests.factories import clean_environ, make_archive, make_tree, make_wheel, run_cli
+from tests.factories import clean_environ, make_archive, make_tree, make_wheel, plain_python, run_cli
 from tests.host.binaries import copy_of_true, hand_made_elf
 from tests.pips import real_environ
-from tests.requires import compiles
+from tests.requires import compiles, need
 from tests.whole import assert_whole, content_of
 from wheelhouse_resolver import FetchOptions, Site, fetch
+from wheelhouse_resolver.builder.planning import sources
 from wheelhouse_resolver.builder.records.record import record_of
+from wheelhouse_resolver.host.interpreters import Target
 from wheelhouse_resolver.wheelfile.elf import elf_files
 
 Fetch = Callable[..., Outcome]
@@ -75,6 +82,22 @@ def rows(outcome: Outcome) -> list[list[str]]:
 
 def published(house: Path) -> list[str]:
     return sorted(str(path.relative_to(house)) for path in house.rglob("*.whl"))
+
+
+def counted(function: Callable[..., Any], calls: Counter[str], name: str) -> Callable[..., Any]:
+    """*function*, whose *calls* are counted."""
+
+    def call(*given: object) -> Any:
+        calls[name] += 1
+        return function(*given)
+
+    return call
+
+
+def copy_of_library(path: Path) -> Path:
+    """A library of this machine, for patchelf."""
+    found = next(each for each in sys.modules.values() if str(getattr(each, "__file__", "")).endswith(".so"))
+    return Path(shutil.copyfile(str(found.__file__), path))
 
 
 def compiled_wheel(index: Path, name: str = "demo", version: str = "1.0", **options: object) -> Path:
@@ -251,6 +274,18 @@ class TestRefused:
         assert f"{wheel.name}: {problem}" in done.err
         assert published(house) == ["generic/other-1.0-1000generic-py3-none-any.whl"]
 
+    def test_by_its_soname_whatever_its_file_is_called(
+        self, fetching: Fetch, index: Path, house: Path, tmp_path: Path
+    ) -> None:
+        """As of a copy that the maker of the wheel has renamed."""
+        need("patchelf")
+        library = copy_of_library(tmp_path / "_core.so")
+        subprocess.run(["patchelf", "--set-soname", "libmpi.so.12", library], check=True)
+        compiled_wheel(index, files={"demo/_core.so": library.read_bytes()})
+        done = fetching("demo", site='[fetch]\nforbidden = ["libcuda*", "libmpi*"]\n')
+        assert (done.code, published(house)) == (1, [])
+        assert "contains what this site forbids: demo/_core.so (libmpi*)" in done.err
+
     def test_other_files_of_that_name_are_not_libraries(self, fetching: Fetch, index: Path) -> None:
         compiled_wheel(index, files={"demo/libfoo.py": "", "demo/bar.so": hand_made_elf()})
         assert fetching("demo", site='[fetch]\nforbidden = ["libfoo*"]\n').code == 0
@@ -273,7 +308,44 @@ class TestRefused:
         assert "invalid" in done.err
 
 
+class TestYanked:
+    def test_a_warning_and_a_note_of_the_record_say_why(
+        self, fetching: Fetch, index: Path, house: Path, output: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What pip says of it, `tests/builder/test_fetch.py` shows."""
+        get = vars(sources)["fetch_wheel"]
+        monkeypatch.setattr(sources, "fetch_wheel", lambda *of: replace(get(*of), yanked="wrong <results>"))
+        compiled_wheel(index)
+        done = fetching("demo==1.0")
+        assert (done.code, len(published(house))) == (0, 1)
+        assert done.err.count("warning: demo==1.0 is yanked: wrong <results>\n") == 1
+        assert "  note: yanked: wrong <results>\n" in done.err
+        (placed,) = output.rglob("*.whl")
+        record = record_of(str(placed))
+        assert record is not None
+        assert record.notes == ("yanked: wrong <results>",)
+
+
 class TestWhat:
+    def test_one_wheel_for_two_pythons_is_downloaded_checked_and_published_once(
+        self, fetching: Fetch, index: Path, house: Path, executor: InProcess, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        make_wheel(index, f"demo-1.0-cp37-abi3-{MANY}.whl", files=LIBRARY)
+        versions = [f"3.{sys.version_info[1] + more}" for more in (0, 1)]
+        targets = [Target(sys.executable, each, plain_python(each)) for each in versions]
+        monkeypatch.setattr("wheelhouse_resolver.cli.commands.build.targets_of", lambda _: targets)
+        calls = Counter[str]()
+        for name in ("find_wheel", "fetch_wheel", "check_wheel", "check_allowed"):
+            monkeypatch.setattr(sources, name, counted(getattr(sources, name), calls, name))
+        done = fetching("demo", site='[fetch]\nforbidden = ["libmpi*"]\n')
+        assert done.code == 0, done.err
+        assert calls == {"find_wheel": 2, "fetch_wheel": 1, "check_wheel": 1, "check_allowed": 1}
+        assert [(row[2], row[4]) for row in rows(done)] == [
+            *zip(versions, ["fetched", "present"], strict=True)
+        ]
+        assert len(executor.ran) == len(published(house)) == 1
+        assert done.err.count("published ") == 1
+
     def test_what_the_wheelhouse_lacks_is_fetched_too(
         self, fetching: Fetch, index: Path, house: Path
     ) -> None:
@@ -459,6 +531,38 @@ class TestReal:
             "slow.so": (),
             "fast.libs/libown.so": (),
         }
+
+    @compiles
+    def test_a_dt_rpath_stays_one_and_the_librarys_own_libraries_are_found_through_it(
+        self, fetching: Fetch, index: Path, house: Path, tmp_path: Path
+    ) -> None:
+        """A DT_RUNPATH is not for what the libraries of a file need."""
+        layer, old = tmp_path / "layer", ["-Wl,--disable-new-dtags"]
+        last = compiled(layer / "liblast.so", "int last(void) { return 7; }", "-Wl,-soname,liblast.so")
+        site = compiled(
+            layer / "libsite.so", "int last(void); int site(void) { return last(); }",
+            "-Wl,-soname,libsite.so", str(last),
+        )  # fmt: skip
+        own = compiled(tmp_path / "libown.so", "int own(void) { return 7; }", "-Wl,-soname,libown.so")
+        fast = source("fast", "if (site() + own() != 14) return NULL;", "int site(void); int own(void);")
+        needs = [str(site), str(own), f"-Wl,-rpath-link,{layer}", *old, "-Wl,-rpath,$ORIGIN/fast.libs"]
+        files = {
+            "fast.so": compiled(tmp_path / "fast.so", fast, *needs).read_bytes(),
+            "fast.libs/libown.so": own.read_bytes(),
+        }
+        wheel = make_wheel(index, f"fast-1.0-{CP}-{CP}-{MANY}.whl", files=files)
+        assert [each.rpath for each in elf_files(str(wheel)) if each.rpath] == [("$ORIGIN/fast.libs",)]
+        done = fetching("fast", site=f'[fetch.rpath]\ngentoo = ["{layer}"]\n')
+        assert done.code == 0, done.err
+        (made,) = published(house)
+        found = {each.path: (each.rpath, each.runpath) for each in elf_files(str(house / made))}
+        assert found["fast.so"] == (("$ORIGIN/fast.libs", str(layer)), ())
+        with zipfile.ZipFile(house / made) as archive:
+            archive.extractall(tmp_path / "installed")
+        command = [sys.executable, "-c", "import fast"]
+        environ = clean_environ(PYTHONPATH=str(tmp_path / "installed"))
+        ran = subprocess.run(command, env=environ, capture_output=True, text=True)
+        assert (ran.returncode, ran.stderr) == (0, "")
 
     @pytest.mark.network
     @pytest.mark.slow

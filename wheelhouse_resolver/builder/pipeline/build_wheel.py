@@ -221,6 +221,8 @@ class _Build(Phases):
     def _unpack_source(self) -> tuple[Recipe, Fetched]:
         job = self.job
         check_archive(self.source)
+        if self.source.yanked:
+            self._note(f"yanked: {self.source.yanked}")
         fetched = unpack_source(self.source, os.path.join(self.scratch, "source"))
         file = find_recipe(job.project, recipe_directories(self.options.site))
         recipe = resolved(file, job, fetched.version, *settings_of(self.options))

@@ -80,6 +80,12 @@ class Entry:
         return f"{self.job.requirement} cp{self.job.python_version.replace('.', '')} {self.job.arch}"
 
     @property
+    def warning(self) -> str:
+        """What is wrong with its source; empty if nothing is."""
+        source = self.job.source
+        return f"{self.job.requirement} is yanked: {source.yanked}" if source and source.yanked else ""
+
+    @property
     def version(self) -> str:
         """Of the source; empty if it is not known."""
         if self.exists:

@@ -130,11 +130,13 @@ class _Planner:
             for key in left:
                 looked_at.add(key)
                 self._add_tools(draft, key)
-        entries = (
+        entries = [
             replace(node.entry, needs=frozenset(draft.needs[key]))
             for key, node in draft.builds.items()
             if node.entry is not None
-        )
+        ]
+        for line in dict.fromkeys(entry.warning for entry in entries if entry.warning):
+            self._say(f"warning: {line}")
         return Plan(
             settings=self._settings,
             waves=arranged(
@@ -374,8 +376,6 @@ class _Planner:
         job = replace(job, requirement=f"{job.project}=={found.version}")
         fetched = self._sources.fetch_wheel(found, self._settings.forbidden, job, options, log)
         check_hash(fetched.path, want.hashes)
-        if found.yanked:
-            self._say(f"warning: {job.requirement} is yanked: {found.url}")
         # What the recipe says of resources is meant for a build.
         recipe = replace(self._resolve(file, job, fetched.version), resources=Resources())
         stated = self._sources.get_requires_dist(fetched, recipe, job, options, log)

@@ -25,6 +25,7 @@ class SourceArchive:
     origin:       where it is from, without secrets; for git with the commit.
     version:      PEP 440, normalised.
     subdirectory: where in it the project is.
+    yanked:       why the index has withdrawn it; empty if it has not.
     """
 
     kind: str
@@ -33,6 +34,7 @@ class SourceArchive:
     origin: str
     version: str = ""
     subdirectory: str = ""
+    yanked: str = ""
 
     @property
     def content_sha256(self) -> str:

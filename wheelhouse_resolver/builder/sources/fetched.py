@@ -53,9 +53,10 @@ class Fetched:
         return self.archive.version
 
 
-def hashed_archive(kind: str, path: str, origin: str, version: str = "") -> SourceArchive:
+def hashed_archive(kind: str, path: str, origin: str, version: str = "", yanked: str = "") -> SourceArchive:
     """The file at *path*, which is of that *kind* and *origin*."""
-    return SourceArchive(kind=kind, path=path, sha256=sha256_of(path), origin=origin, version=version)
+    digest = sha256_of(path)
+    return SourceArchive(kind=kind, path=path, sha256=digest, origin=origin, version=version, yanked=yanked)
 
 
 def log_line(log: str, line: str) -> None:

@@ -31,13 +31,16 @@ TIMEOUT = 3600
 _SHIMS = os.path.dirname(os.path.abspath(__file__))
 
 
+#: What pip says of a file that its index has withdrawn. (In its report it says so from 23.3 on only.)
+_YANKED = re.compile(r"^Reason for being yanked: (.*)$", re.MULTILINE)
+
+
 class FoundWheel(NamedTuple):
-    """A wheel that pip would install: its *url*, what that is of, and whether its release is withdrawn."""
+    """A wheel that pip would install: its *url*, and what that is of."""
 
     url: str
     name: str
     version: str
-    yanked: bool = False
 
 
 def fetch_from_index(recipe: Recipe, job: Job, context: FetchContext) -> SourceArchive:
@@ -76,14 +79,15 @@ class _Pip:
 
     def fetch_sdist(self) -> SourceArchive:
         """The source distribution."""
-        archive = self._download(
+        archive, yanked = self._download(
             # pip's cache of built wheels must not be used (pip 23.1 and newer read it for --no-binary, too).
             ["--no-cache-dir", "--no-binary", self._project, "--use-pep517", "--no-build-isolation"],
             self._requirement,
             _with_shim(self._context.environ, "pip_shim"),
         )
         filename = os.path.basename(archive)
-        return hashed_archive("sdist", archive, filename, version_in_filename(filename, self._project))
+        version = version_in_filename(filename, self._project)
+        return hashed_archive("sdist", archive, filename, version, yanked)
 
     def fetch_pure_wheel(self) -> SourceArchive | None:
         """The pure-Python wheel that pip would install, if it would install one.
@@ -106,9 +110,12 @@ class _Pip:
             return found
         with open(self._context.log, encoding="utf-8", errors="replace") as file:
             tail = file.read()[-10000:]
-        if "no such option" in tail:
-            problem, hint = "its pip is too old", f"`{self._pip[0]} -m pip install 'pip>=22.2'`"
-            raise SourceError(self._pip[0], problem).with_hint(hint)
+        for said, problem, hint in (
+            ("no such option", "its pip is too old", "pip install 'pip>=22.2'"),
+            ("No module named pip", "it has no pip", "ensurepip"),
+        ):
+            if said in tail:
+                raise SourceError(self._pip[0], problem).with_hint(f"`{self._pip[0]} -m {hint}`")
         error = SourceError(self._requirement, f"no wheel found: {last_error(tail)}")
         sources = self._versions("only", ":none:") if "No matching distribution" in tail else []
         if sources:
@@ -119,8 +126,8 @@ class _Pip:
     def fetch_wheel(self, found: FoundWheel) -> SourceArchive:
         """What was *found*."""
         exact = f"{found.name}=={found.version}"
-        wheel = self._download(["--only-binary", ":all:"], exact, self._environ)
-        return hashed_archive("wheel", wheel, found.url, found.version)
+        wheel, yanked = self._download(["--only-binary", ":all:"], exact, self._environ)
+        return hashed_archive("wheel", wheel, found.url, found.version, yanked)
 
     def _found(self, log: str) -> FoundWheel | None:
         """The wheel that pip would install; None if it fails, which *log* says more about."""
@@ -132,7 +139,7 @@ class _Pip:
         with open(report, encoding="utf-8") as file:
             (item,) = json.load(file)["install"]
         url, stated = str(item["download_info"]["url"]), item["metadata"]
-        return FoundWheel(url, str(stated["name"]), str(stated["version"]), bool(item.get("is_yanked")))
+        return FoundWheel(url, str(stated["name"]), str(stated["version"]))
 
     def _has_newer_source(self, version: str) -> bool:
         """Whether a newer version than *version*, the newest wheel's, matches (needs pip >= 21.2)."""
@@ -167,8 +174,8 @@ class _Pip:
         versions = (each.strip() for each in found[1].split(","))
         return list(Requirement(self._requirement).specifier.filter(versions))
 
-    def _download(self, options: list[str], requirement: str, environ: Mapping[str, str]) -> str:
-        """The path of the one file that pip downloads."""
+    def _download(self, options: list[str], requirement: str, environ: Mapping[str, str]) -> tuple[str, str]:
+        """The path of the one file that pip downloads, and why it is yanked; empty if it is not."""
         into = self._file("download")
         command = ["download", "--no-deps", *options, "--dest", into, requirement]
         done = self._run(command, environ, self._context.log)
@@ -181,7 +188,8 @@ class _Pip:
         if len(names) != 1:
             problem = f"pip download left {len(names)} files, not one: {', '.join(names)}"
             raise SourceError(self._requirement, problem)
-        return os.path.join(into, names[0])
+        yanked = _YANKED.search(done.tail)
+        return os.path.join(into, names[0]), yanked[1] if yanked is not None else ""
 
     def _run(self, command: list[str], environ: Mapping[str, str], log: str) -> Finished:
         directory = self._context.directory

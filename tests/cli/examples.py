@@ -12,7 +12,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from argparse import ArgumentParser, _SubParsersAction
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +20,7 @@ import pytest
 
 from tests.factories import make_tree, make_wheel
 from wheelhouse_resolver.cli.main import COMMANDS, build_parser, main
+from wheelhouse_resolver.cli.parser import Parser
 
 __all__ = ["FILES", "NEEDS", "Needs", "Place", "examples", "needs_of", "parser_of"]
 
@@ -31,12 +31,10 @@ _BUILT = "numpy-1.26.4-cp311-cp311-linux_x86_64.whl"
 _STAMPED = "numpy-1.26.4-400000avx2-cp311-cp311-linux_x86_64.whl"
 
 
-def parser_of(command: str) -> ArgumentParser:
+def parser_of(command: str) -> Parser:
     """The parser of one command."""
-    (actions,) = [
-        action for action in build_parser(command)._actions if isinstance(action, _SubParsersAction)
-    ]
-    found: ArgumentParser = actions.choices[command]
+    (commands,) = [each.choices for each in build_parser(command).arguments if isinstance(each.choices, dict)]
+    found: Parser = commands[command]
     return found
 
 

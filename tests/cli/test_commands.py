@@ -28,7 +28,7 @@ class TestHelp:
         assert f"examples:\n  wheelhouse-resolver {command}" in outcome.out
 
     def test_every_option_is_explained(self, command: str) -> None:
-        for action in parser_of(command)._actions:
+        for action in parser_of(command).arguments:
             assert action.help, f"{command} {action.option_strings or action.dest} has no help"
 
     def test_two_examples_at_least(self, command: str) -> None:

@@ -324,8 +324,7 @@ def test_every_list(tmp_path: Path) -> None:
 def test_the_script_is_made_of_the_parsers(shell: str) -> None:
     """So that a new command or option is completed without anybody thinking of it."""
     parser = build_parser(width=80)
-    (commands,) = [each for each in parser._actions if each.dest == "==SUPPRESS=="][-1:]
-    assert commands.choices is not None
+    (commands,) = [each for each in parser.arguments if isinstance(each.choices, dict)]
     added = commands.add_parser("brand-new", help="a new command")  # type: ignore[attr-defined]
     added.add_argument("--brand-option", choices=["brand-choice"], help="a new option")
     script = completion_script(parser, shell)

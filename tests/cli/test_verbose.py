@@ -23,7 +23,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_the_option(command: str) -> None:
-    (option,) = [each for each in parser_of(command)._actions if "-v" in each.option_strings]
+    (option,) = [each for each in parser_of(command).arguments if "-v" in each.option_strings]
     assert "--verbose" in option.option_strings
 
 

@@ -10,10 +10,10 @@ each command. What only the machine knows (archs, layers, directories, projects)
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wheelhouse_resolver.cli.parser import Parser
     from wheelhouse_resolver.site.model import Site
 
 #: The shells that there is a script for.
@@ -37,28 +37,19 @@ _BY_NAME = {
 }
 
 
-def completion_script(parser: argparse.ArgumentParser, shell: str) -> str:
+def completion_script(parser: Parser, shell: str) -> str:
     """The script that completes the command lines of *parser* in that *shell*, one of `SHELLS`.
 
     The arguments of *parser* get shtab's `complete` attribute, so it should be used for nothing else.
     """
     import shtab
 
-    for action in _actions(parser):
+    for action in parser.all_arguments():
         found = _completed(action, parser.prog)
         if found is not None:
             action.complete = found  # type: ignore[attr-defined]
     script: str = shtab.complete(parser, shell)
     return script.rstrip("\n") + "\n"
-
-
-def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
-    """The arguments of *parser* and of the parsers of its commands."""
-    for action in parser._actions:
-        yield action
-        if isinstance(action, argparse._SubParsersAction):
-            for below in action.choices.values():
-                yield from _actions(below)
 
 
 def _completed(action: argparse.Action, program: str) -> dict[str, Any] | None:

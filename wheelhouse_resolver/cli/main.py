@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 from wheelhouse_resolver.cli import output
 from wheelhouse_resolver.cli.options import UsageError
+from wheelhouse_resolver.cli.parser import Parser
 from wheelhouse_resolver.errors import WheelhouseError, printable, reason_of
 from wheelhouse_resolver.utils.text import suggest_name
 
@@ -60,10 +61,6 @@ COMMANDS = {
 _LONG = frozenset({"publish", "audit", "restamp", "index", "view", "build", "fetch", "verify"})
 
 
-#: How arguments are called that are paths: none can be empty.
-_PATHS = frozenset({"DIR", "FILE", "FILE|none", "PATH|X.Y", "WHEEL"})
-
-
 class InternalError(WheelhouseError, RuntimeError):
     """An error that this program did not expect; with WHEELHOUSE_DEBUG, its traceback is shown."""
 
@@ -71,25 +68,7 @@ class InternalError(WheelhouseError, RuntimeError):
     problem: str
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are ours: a message, and a hint that names the help of the command."""
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As always; but what a command does not know is an error of its own, not of the program."""
-        found, unknown = super().parse_known_args(args, namespace)
-        if unknown and self.prog != PROGRAM:
-            self.error(f"unrecognized arguments: {' '.join(unknown)}")
-        for action in self._actions:
-            value = getattr(found, action.dest, None)
-            if action.metavar in _PATHS and "" in (value if isinstance(value, (list, tuple)) else [value]):
-                self.error(f"argument {'/'.join(action.option_strings) or action.metavar}: an empty path")
-        return found, unknown
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(message).with_hint(f"see {self.prog} --help")
-
-
-def build_parser(command: str | None = None, *, width: int | None = None) -> argparse.ArgumentParser:
+def build_parser(command: str | None = None, *, width: int | None = None) -> Parser:
     """The parser of all commands, or of the one named *command* only (the others unread).
 
     *width* of the help's lines, in characters; None: the terminal's.
@@ -98,7 +77,7 @@ def build_parser(command: str | None = None, *, width: int | None = None) -> arg
     formatter: Any = argparse.RawDescriptionHelpFormatter
     if width is not None:
         formatter = partial(formatter, width=width)
-    parser = _Parser(
+    parser = Parser(
         formatter_class=formatter,
         prog=PROGRAM,
         description="Makes stock pip and uv choose the right wheel from an HPC site's wheelhouse.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from wheelhouse_resolver.cli import output
 from wheelhouse_resolver.errors import MissingDirectoryError, NoWheelhouseError, WheelhouseError
@@ -15,6 +15,13 @@ from wheelhouse_resolver.tree import listing
 
 if TYPE_CHECKING:
     from wheelhouse_resolver.selection.requirements import RequirementsFile
+
+
+class Arguments(Protocol):
+    """What arguments are added to: a parser, or a group of one."""
+
+    def add_argument(self, *names: Any, **options: Any) -> argparse.Action:
+        """See argparse."""
 
 
 class UsageError(WheelhouseError, ValueError):
@@ -54,18 +61,21 @@ IN_USE = (
     "the active environment's, else EBROOTPYTHON's, else the first on PATH but the program's own, else that"
 )
 
+#: That of `host`, and of `host-of-staff`, who build for others.
+_BY_DEFAULT = {"host": IN_USE, "host-of-staff": "the one that runs this"}
 
-def _add_host(parser: argparse.ArgumentParser, *, by_default: str = IN_USE) -> None:
+
+def _add_host(parser: argparse.ArgumentParser, by_default: str, arch: str, python: str) -> None:
     group = parser.add_argument_group("the host")
-    arch = "the CPU level, instead of the detected one; else WHEELHOUSE_ARCH, else RSNT_ARCH"
+    level = "the CPU level, instead of the detected one; else WHEELHOUSE_ARCH, else RSNT_ARCH"
     layer = "the layer, instead of the detected one (`none` for none); else WHEELHOUSE_LAYER"
-    group.add_argument("--arch", help=arch)
+    group.add_argument("--arch", help=f"{level}{arch}")
     group.add_argument("--layer", help=layer)
     group.add_argument(
         "--python",
         metavar="PATH|X.Y",
         help="the target Python: a path, an environment's directory, or a version (a Python of that version "
-        f"that is here, if there is one); by default, {by_default}",
+        f"that is here, if there is one); by default, {by_default}{python}",
     )
 
 
@@ -84,26 +94,30 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
 
 _SHARED = {
     "files": _add_files,
-    "host": _add_host,
-    "host-of-staff": lambda parser: _add_host(parser, by_default="the one that runs this"),
     "json": lambda parser: add_flags(parser, ("--json", "print JSON, for programs")),
     "site": _add_site,
 }
 
 
-def add_shared(parser: argparse.ArgumentParser, *names: str) -> None:
-    """The options that several commands have: those called *names* in `_SHARED`, in this order."""
+def add_shared(parser: argparse.ArgumentParser, *names: str, arch: str = "", python: str = "") -> None:
+    """The options that several commands have: those called *names* in `_SHARED`, in this order.
+
+    And `host` or `host-of-staff`, with *arch* and *python* at the end of the help of these options.
+    """
     for name in names:
-        _SHARED[name](parser)
+        if name in _BY_DEFAULT:
+            _add_host(parser, _BY_DEFAULT[name], arch, python)
+        else:
+            _SHARED[name](parser)
 
 
-def add_repeated(parser: argparse._ActionsContainer, *lists: tuple[str, str, str]) -> None:
+def add_repeated(parser: Arguments, *lists: tuple[str, str, str]) -> None:
     """Options that may be given several times: (option, placeholder of its value, help) each."""
     for option, metavar, text in lists:
         parser.add_argument(option, action="append", default=[], metavar=metavar, help=text)
 
 
-def add_flags(parser: argparse._ActionsContainer, *flags: tuple[str, str]) -> None:
+def add_flags(parser: Arguments, *flags: tuple[str, str]) -> None:
     """Options without a value: (option, help) each."""
     for option, text in flags:
         parser.add_argument(option, action="store_true", help=text)

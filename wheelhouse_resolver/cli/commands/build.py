@@ -81,18 +81,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_execution(parser: argparse.ArgumentParser, done: str) -> None:
-    """Add how, where and for what hosts it is *done* (`built`): the options that `fetch` has as well."""
+def add_execution(parser: argparse.ArgumentParser, done: str, arch: str = "") -> None:
+    """Add how, where and for what hosts it is *done* (`built`): the options that `fetch` has as well.
+
+    arch: at the end of the help of --arch.
+    """
     _add_how(parser.add_argument_group("how"))
     _add_where(parser.add_argument_group("where"))
-    options.add_shared(parser, "json", "host-of-staff", "site")
-    # Some of the shared options take several values here.
-    for action in parser._actions:
-        if action.dest in ("arch", "python"):
-            action.help = f"{action.help}; several, separated by commas, are each {done} for"
+    several = f"; several, separated by commas, are each {done} for"
+    options.add_shared(parser, "json", "host-of-staff", "site", arch=f"{several}{arch}", python=several)
 
 
-def _add_graph(group: argparse._ArgumentGroup) -> None:
+def _add_graph(group: options.Arguments) -> None:
     group.add_argument(
         "--graph",
         metavar="FILE",
@@ -106,7 +106,7 @@ def _add_graph(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def _add_how(group: argparse._ArgumentGroup) -> None:
+def _add_how(group: options.Arguments) -> None:
     group.add_argument(
         "--executor",
         choices=("local", "slurm"),
@@ -145,7 +145,7 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def _add_where(group: argparse._ArgumentGroup) -> None:
+def _add_where(group: options.Arguments) -> None:
     group.add_argument(
         "--output",
         default="wheels",

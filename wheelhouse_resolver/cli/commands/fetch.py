@@ -20,10 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("--no-verify", "do not install and import them"),
         ("--no-publish", "leave them in the output directory"),
     )
-    add_execution(parser, "fetched")
-    for action in parser._actions:
-        if action.dest == "arch":
-            action.help = f"{action.help} (default: {GENERIC}, as wheels of an index run on every CPU)"
+    add_execution(parser, "fetched", f" (default: {GENERIC}, as wheels of an index run on every CPU)")
     options.add_examples(
         parser,
         ("what the index has, with all it needs", "fetch pyyaml"),

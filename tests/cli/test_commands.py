@@ -69,7 +69,7 @@ def test_a_command_alone_needs_no_other_commands_module() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=clean_environ())
     names = [name.removeprefix("wheelhouse_resolver.cli.") for name in done.stdout.split()]
-    assert names == ["commands", "commands.path", "main", "options", "output"]
+    assert names == ["commands", "commands.path", "main", "options", "output", "parser"]
 
 
 @pytest.mark.parametrize(

@@ -321,6 +321,7 @@ def test_what_hides_no_better_arch(house: WheelhouseFixture, label: str, better:
     assert findings(house) == []
 
 
+@pytest.mark.slow
 @one_of_each_everyday
 def test_every_installer_takes_the_labelled_wheel(
     program: Program, house: WheelhouseFixture, tmp_path: Path
@@ -668,6 +669,7 @@ def big_tree(root: Path, projects: int) -> Site:
     return site
 
 
+@pytest.mark.slow
 def test_several_processes_find_the_same_in_the_same_order(tmp_path: Path) -> None:
     site = big_tree(tmp_path, 400)
     (tmp_path / "nix" / "avx2" / f"p00003-1.0-{LINUX}.whl").unlink()

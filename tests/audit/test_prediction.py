@@ -182,6 +182,7 @@ def compare(seed: int, projects: int, program: Program, work: Path) -> tuple[int
     return right, wrong
 
 
+@pytest.mark.slow
 @one_of_each_everyday
 def test_audit_predicts_what_the_installer_chooses(program: Program, tmp_path: Path) -> None:
     right, wrong = compare(1, 80, program, tmp_path)

@@ -271,6 +271,7 @@ def finished(workshop: Workshop, value: int) -> BuildRecord:
     return workshop.build(verify=True)
 
 
+@pytest.mark.slow
 def test_a_wheel_is_edited_and_verified_with_what_the_wheelhouse_has(quick: Workshop) -> None:
     record = finished(quick, 1)
     assert record.ok, record.problem
@@ -292,6 +293,7 @@ def test_a_wheel_that_fails_its_test_is_not_placed(quick: Workshop) -> None:
     assert "AssertionError" in record.tail
 
 
+@pytest.mark.slow
 def test_a_pure_wheel_of_the_index_is_taken_as_it_is_and_what_the_site_made_of_it_is_not(
     quick: Workshop,
 ) -> None:
@@ -432,6 +434,7 @@ def test_a_source_that_is_gone_or_has_changed_since_it_was_planned(quick: Worksh
     assert_failed(quick.build(job), quick, "source", problem)
 
 
+@pytest.mark.slow
 def test_what_is_built_is_what_was_planned(workshop: Workshop) -> None:
     """Wherever the source was from: it is needed no more, and what is there by then does not count."""
     sdist = workshop.package(build="print('told one')")
@@ -494,6 +497,7 @@ def test_a_wheel_that_cannot_run_here_cannot_be_verified_here(workshop: Workshop
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("filename", "change", "problem"),
     [
@@ -525,6 +529,7 @@ def test_a_build_that_makes_not_one_wheel(quick: Workshop, command: str, made: s
     assert_failed(quick.build(), quick, "build", f"the after-build commands left {made}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["added", "same", "truncated", "renamed", "twice", "without-record"])
 def test_a_wheel_that_after_build_commands_change(quick: Workshop, way: str) -> None:
     change = {

@@ -119,6 +119,7 @@ class TestHostile:
         found = read_elf(io.BytesIO(dynamic(b"\0a.so\0/sw\0", (1, 1), (29, 6))), "x.so")
         assert (found.needed, found.runpath, found.problem) == (("a.so",), ("/sw",), "")
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "content",
         [

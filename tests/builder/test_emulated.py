@@ -60,6 +60,7 @@ def verified_on(cpu: str, arch: str, tmp_path: Path, qemu: str) -> Verification:
     return run_verification(str(wheel), options, work=str(tmp_path / "work"), log=str(tmp_path / "log.txt"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arch", "cpu"),
     [("sse3", "Nehalem"), ("avx", "SandyBridge"), ("avx", "Haswell"), ("avx2", "Haswell")],
@@ -70,6 +71,7 @@ def test_it_loads_where_it_should(arch: str, cpu: str, tmp_path: Path, qemu: str
     assert found.imported == ("fast",)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arch", "cpu"), [("avx2", "SandyBridge"), ("avx512", "SandyBridge"), ("avx512", "Haswell")]
 )

@@ -114,6 +114,7 @@ def test_no_build_backend_is_asked(in_tree: bool, place: Place) -> None:
     assert "the backend was asked" not in place.log.read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "project",
     [
@@ -134,6 +135,7 @@ def test_however_the_backend_is_named(project: str | None, place: Place) -> None
     assert place.fetch().version == "1.0"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["tar.gz", "zip"])
 @pytest.mark.parametrize("stated", ["", "Metadata-Version: 2.1\n"], ids=["no-file", "no-name"])
 def test_where_the_source_does_not_tell_its_metadata_the_name_of_the_archive_does(
@@ -186,6 +188,7 @@ def test_a_project_that_there_is_not(place: Place) -> None:
         place.fetch()
 
 
+@pytest.mark.slow
 def test_a_project_of_which_there_are_only_wheels(place: Place) -> None:
     own = f"cp{sys.version_info[0]}{sys.version_info[1]}"
     make_wheel(place.links, f"demo-1.0-{own}-{own}-linux_{os.uname().machine}.whl")

@@ -248,6 +248,7 @@ class TestTasks:
         assert (base.result, base.problem) == ("failed", "the node burnt down")
         assert (app.result, app.problem) == ("skipped", "base failed")
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("leaves", ["", "{}", '{"result": "built"', "[1]"])
     def test_a_result_that_says_nothing_is_a_failure(self, leaves: str, place: Workplace) -> None:
         make_package(place.sources, "app")

@@ -53,6 +53,7 @@ def problems(found: Verification) -> dict[str, str]:
 
 
 class TestWhatWorks:
+    @pytest.mark.slow
     def test_a_wheel_with_what_it_requires(self, check: Any, tmp_path: Path) -> None:
         make_wheel(tmp_path / "links", "needed-1.0-py3-none-any.whl")
         files = {"demo/__init__.py": "import needed", "demo/inner.py": "", "single.py": ""}

@@ -137,6 +137,7 @@ def test_a_result_that_cannot_be_written_is_told(tasks: Tasks) -> None:
     assert (code, err) == (1, f"error: cannot write {tasks.result}: No such file or directory\n")
 
 
+@pytest.mark.slow
 def test_a_task_that_is_told_to_stop_stops_with_all_that_it_started(tasks: Tasks) -> None:
     pid, escaped = tasks.workshop.directory / "pid", tasks.workshop.directory / "escaped"
     body = f"open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(600)"

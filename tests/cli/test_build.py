@@ -102,6 +102,7 @@ class TestOne:
         build("demo")
         assert rows(build("demo"))[0][4] == "present"
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("change", ["source", "wheel", "record"])
     def test_unless_it_is_not_the_same(
         self, change: str, build: Build, quick: QuickExecutor, sources: Path, output: Path

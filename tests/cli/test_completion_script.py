@@ -226,6 +226,7 @@ class Terminal:
         self._shell.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "start"),
     [

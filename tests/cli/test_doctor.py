@@ -474,6 +474,7 @@ def test_what_pythonpath_adds(env: Environment) -> None:
     assert [tuple(each) for each in python.added] == [("demo", "1.0", str(env.above / "module"))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variable", "value", "check", "severity"),
     [
@@ -609,6 +610,7 @@ PIPS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.network
 @pytest.mark.parametrize(
     "version",
@@ -675,6 +677,7 @@ def test_a_pip_that_is_too_old_is_fixed(env: Environment, tmp_path: Path, pips_d
     assert "pip-too-old" not in dict(env.checks(own))
 
 
+@pytest.mark.slow
 def test_no_pip(env: Environment) -> None:
     python = make_venv(env.above / "bare", "--no-pip")
     env.environ["VIRTUAL_ENV"] = str(env.above / "bare")
@@ -844,6 +847,7 @@ class TestPython:
         env.environ["LOADEDMODULES"] = "python/{}.{}.0".format(*sys.version_info[:2])
         assert env.checks() == []
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("text", "severity", "words"),
         [
@@ -876,6 +880,7 @@ class TestPython:
         assert finding.message.startswith(f"{env.above}/mine comes before what is installed: pip 0.1 (hides ")
         env.fix(finding)
 
+    @pytest.mark.slow
     def test_the_users_own_packages_hide_what_is_installed(self, env: Environment) -> None:
         (env.above / "base").mkdir()
         env.environ["PYTHONUSERBASE"] = str(env.above / "base")

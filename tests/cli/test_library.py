@@ -170,6 +170,7 @@ def reachable() -> dict[type, str]:
     return found
 
 
+@pytest.mark.slow
 def test_all_that_they_hand_out_is_public_too() -> None:
     private = [
         way

@@ -121,6 +121,7 @@ EATING = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", EATING)
 def test_a_memory_limit(how: str, cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> None:
     wheel = make_wheel(tmp_path, "demo-1.0-py3-none-any.whl", files={"demo.py": EATING[how]})

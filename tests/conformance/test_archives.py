@@ -125,6 +125,7 @@ def test_pick_is_what_pip_takes(house: WheelhouseFixture, case: Case) -> None:
     assert (found.source is None) == case.taken.endswith(".whl")
 
 
+@pytest.mark.slow
 @one_of_each_everyday
 @each_case
 def test_installers_take_it(house: WheelhouseFixture, case: Case, program: Program, tmp_path: Path) -> None:
@@ -307,6 +308,7 @@ def test_audit_tells_what_an_archive_does(
     assert line.startswith(start)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("above", "below", "built"),
     [

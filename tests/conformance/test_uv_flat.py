@@ -217,6 +217,7 @@ def random_house(tmp_path_factory: pytest.TempPathFactory) -> House:
     return furnish(site, work, *at_random(site, shorts, 1, 60))
 
 
+@pytest.mark.slow
 def test_random_trees_for_every_python_and_host(uv: Program, random_house: House, tmp_path: Path) -> None:
     hosts = builtin_site(tmp_path).host_kinds()
     for number, (python, version) in enumerate(several_pythons()):

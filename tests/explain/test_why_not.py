@@ -713,6 +713,7 @@ _ONE_HOST: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @example(  # a pre-release by its name, where no final version fits
     wheels=[

@@ -126,6 +126,7 @@ def _drafts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         refuse_nameless(monkeypatch)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_drafts")
 @pytest.mark.parametrize("tool", TOOLS)
 def test_each_install_gets_a_build_that_was_the_best(tool: str, tmp_path: Path) -> None:

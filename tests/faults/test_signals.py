@@ -134,6 +134,7 @@ def drafts_of(process: subprocess.Popen[str], root: Path) -> list[str]:
     return [path for path in found if path.startswith(f"{root}/") and not os.path.isdir(path)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "nameless"),
     [*((each, False) for each in _ENDING), *((each, True) for each in (*_ENDING, signal.SIGKILL))],
@@ -164,6 +165,7 @@ def test_a_publish_that_is_ended_leaves_no_draft(
     assert leftovers(root) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_verification_that_is_ended_leaves_neither_process_nor_environment(
     number: signal.Signals, tmp_path: Path

@@ -76,6 +76,7 @@ def same_tags(ours: Sequence[tags.Tag], theirs: Sequence[str]) -> None:
 # -- a path: that Python is asked ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", pythons())
 def test_a_python_accepts_the_tags_that_its_own_pip_says(path: str) -> None:
     target, warnings = target_python(path)

@@ -95,6 +95,7 @@ class TestPip:
         assert done.returncode == 0, done.stderr
         assert "demo-1.1-py3-none-any.whl" in (tmp_path / "pylock.toml").read_text()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("form", ["ini", "json"])
     def test_directories_of_every_hostile_name(self, form: str, any_pip: list[str], tmp_path: Path) -> None:
         for number, name in enumerate(HOSTILE):
@@ -205,6 +206,7 @@ class TestUv:
         )  # fmt: skip
         return done.stderr if done.returncode else ""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("form", ["json", "uv"])
     @pytest.mark.parametrize("name", [*HOSTILE, WORST])
     def test_wheels_come_from_the_right_directory(

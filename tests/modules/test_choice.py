@@ -204,6 +204,7 @@ def test_the_file_for_a_host_holds_what_pip_conf_prints_there(tmp_path: Path) ->
             assert best.directory == site.search_path(host)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("site", "layer"), CASES)
 def test_every_cpu_gets_the_file_that_python_picks(
     site: Site, layer: str | None, language: Language, tmp_path: Path
@@ -214,6 +215,7 @@ def test_every_cpu_gets_the_file_that_python_picks(
         check(language.ask(modulefile, cpuinfo), site, host)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("site", "layer"), [each for each in CASES if each.id not in ("arm-site", "eessi-site")]
 )

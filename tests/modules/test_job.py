@@ -106,6 +106,7 @@ def module_of(engine: Engine, site: Site, tmp_path: Path) -> Mapping[str, str]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "way",
     [

@@ -216,6 +216,7 @@ def test_what_is_gone_meanwhile_needs_no_replacing(tmp_path: Path) -> None:
     assert in_the_trash(tmp_path) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("able", ["exchange", "links"])
 def test_a_reader_finds_one_or_the_other_at_every_moment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, able: str

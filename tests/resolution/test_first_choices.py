@@ -13,6 +13,7 @@ from tests.resolution.test_resolver import HOST, house, told
 from wheelhouse_resolver.resolution import resolver as module
 
 
+@pytest.mark.slow
 def test_the_answer_is_that_of_resolvelib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     direct = 0
     for seed in range(60):

@@ -71,6 +71,7 @@ def test_pip_installs_what_we_lock_of_many(start: int, newest_pip: list[str], tm
     assert 3 < len([each for each in found if each.conflict is None]) < 20  # both kinds are among them
 
 
+@pytest.mark.slow
 @pytest.mark.network
 @pytest.mark.parametrize("start", [0, pytest.param(400, marks=pytest.mark.slow)])
 def test_the_oldest_pip_agrees_where_there_is_nothing_to_decide(

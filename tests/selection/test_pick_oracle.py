@@ -205,6 +205,7 @@ def compare(seed: int, projects: int, alone: int, pip: list[str], modern: bool, 
     return agrees(site, host, cases, pip, work, alone)
 
 
+@pytest.mark.slow
 @pytest.mark.network
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("release", ["oldest_pip", "newest_pip"])

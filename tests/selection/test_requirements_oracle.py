@@ -204,6 +204,7 @@ def test_files_that_concern_their_own_project(tmp_path: Path, pip: Pip) -> None:
     assert all(len(each) == 1 for each in alone.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WHOLE)
 def test_options_for_all_projects(name: str, tmp_path: Path, pip: Pip) -> None:
     for case in known({name: WHOLE[name]}, pip).values():
@@ -213,6 +214,7 @@ def test_options_for_all_projects(name: str, tmp_path: Path, pip: Pip) -> None:
         assert len(found) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_pip_refuses(name: str, tmp_path: Path, pip: Pip) -> None:
     site, paths = placed(tmp_path, {name: REFUSED[name]})

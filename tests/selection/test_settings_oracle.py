@@ -75,6 +75,7 @@ def with_table(site: Site, table: Mapping[str, Any]) -> Site:
 PLAIN = {"zz": "1.0", "onlypre": "1.0rc1", "py": "1.0", "xx": "2.0", "dep": "1.0"}
 
 
+@pytest.mark.slow
 @pytest.mark.network
 @pytest.mark.parametrize(
     ("table", "differs"),
@@ -125,6 +126,7 @@ def test_a_suggested_command_overrides_only_final(site: Site, newest_pip: list[s
 HASH = f"--hash=sha256:{hashlib.sha256(b'').hexdigest()}"
 
 
+@pytest.mark.slow
 @pytest.mark.network
 @pytest.mark.parametrize(
     ("text", "trouble"),
@@ -268,6 +270,7 @@ def test_the_targets_own_pip_may_stop_where_newer_ones_go_on(
     assert pick(house, "xx", host).warnings == ()
 
 
+@pytest.mark.slow
 @pytest.mark.network
 def test_such_a_pip_does_stop(site: Site, tmp_path: Path, pips_directory: Path) -> None:
     python = python_that_runs("pip==20.2.4")

@@ -542,6 +542,7 @@ def bounded(tmp_path: Path, make: str) -> list[str]:
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "size"), [("METADATA", 16 << 20), ("WHEEL", 1 << 20), ("RECORD", 64 << 20)])
 def test_a_bomb_in_a_text_file_is_refused_unread(tmp_path: Path, name: str, size: int) -> None:
     assert bounded(tmp_path, f'files[f"{{INFO}}/{name}"] = b" " * {size + 1}')[0] == (
@@ -559,6 +560,7 @@ def test_a_text_file_that_claims_less_than_it_holds_is_refused(tmp_path: Path) -
     assert any(each.startswith(f"{INFO}/METADATA is damaged: ") for each in findings(path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make",
     [

@@ -19,16 +19,20 @@ PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(JOBS)
 .DELETE_ON_ERROR:
 # One environment serves all targets, so two of them must not install into it at once.
 .NOTPARALLEL:
-.PHONY: demo test test-slow test-faults lint format types docs bench clean help
+.PHONY: demo test test-slow test-large test-faults lint format types docs bench clean help
 
 demo: $(VENV)/.installed-test  ## run the main job on a small wheelhouse made under ./demo
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/.installed-test  ## run the everyday tests
-	$(PYTEST) -m 'not slow' $(PYTEST_ARGS)
+	$(PYTEST) -m 'not slow and not large' $(PYTEST_ARGS)
 
 test-slow: $(VENV)/.installed-test  ## run the real-world tests
-	$(PYTEST) -m slow $(PYTEST_ARGS)
+	$(PYTEST) -m 'slow and not large' $(PYTEST_ARGS)
+
+# By hand, too: a compiler is busy for a quarter of an hour.
+test-large: $(VENV)/.installed-test  ## build large packages from source
+	$(PYTEST) -m large $(PYTEST_ARGS)
 
 # By hand: it takes about a quarter of an hour on a quiet machine. FAULT_ARGS='--kills 500', or '--seconds 300'.
 test-faults: $(VENV)/.installed-test  ## kill what changes a wheelhouse 10,000 times, and let the disk fail

@@ -53,6 +53,7 @@ def run_with(workshop: Workshop, record: BuildRecord, code: str) -> str:
     return subprocess.run([python, "-c", code], check=True, capture_output=True, text=True).stdout
 
 
+@pytest.mark.large
 def test_cython_is_compiled_by_its_shipped_recipe(workshop: Workshop) -> None:
     record = build(workshop, "Cython==3.0.12")
     assert os.path.basename(record.recipe or "") == "cython.toml"
@@ -72,6 +73,7 @@ def test_h5py_is_linked_with_the_hdf5_of_the_system(workshop: Workshop) -> None:
     assert run_with(workshop, record, "import h5py; print(h5py.version.hdf5_version)") == system
 
 
+@pytest.mark.large
 def test_numpy_is_linked_with_the_openblas_of_the_system(workshop: Workshop) -> None:
     needs_library("openblas")
     record = build(workshop, "numpy")

@@ -30,6 +30,7 @@ LEVELS = (
     ("tree",),
     ("selection", "installers"),
     ("resolution", "explain", "static_index"),
+    ("catalogue",),
     ("publishing",),
     ("audit", "builder", "doctor"),
     ("upkeep",),
@@ -79,7 +80,7 @@ LIMITED: Mapping[str, Sequence[str]] = {
 }
 
 #: The greatest length of a function, of a module and of the package, in lines; and the most parameters.
-FUNCTION_LINES, MODULE_LINES, PACKAGE_LINES, PARAMETERS = 60, 400, 45_000, 6
+FUNCTION_LINES, MODULE_LINES, PACKAGE_LINES, PARAMETERS = 60, 400, 46_200, 6
 
 
 class Module(NamedTuple):

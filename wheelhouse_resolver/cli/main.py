@@ -41,6 +41,7 @@ COMMANDS = {
     "audit": "find where an installer's order would differ from policy",
     "restamp": "fix the stamps of an existing tree in place",
     "index": "write static pages for every kind of host, from which pip and uv get what policy chooses",
+    "catalogue": "write a static site for people: a page of all projects with a filter, and one of each",
     "view": "make a tree of links that carry the stamps, changing no wheel",
     "outdated": "compare what is here with what is newest in the index, as input for build",
     "gaps": "list what this host has no wheel of, though others have, as input for build",
@@ -58,7 +59,7 @@ COMMANDS = {
 
 #: The commands that may run for long, over whole trees. (Not `lock`: a search of 8,000 rounds needs as little
 #: memory without looking for garbage.)
-_LONG = frozenset({"publish", "audit", "restamp", "index", "view", "build", "fetch", "verify"})
+_LONG = frozenset({"publish", "audit", "restamp", "index", "catalogue", "view", "build", "fetch", "verify"})
 
 
 class InternalError(WheelhouseError, RuntimeError):

@@ -28,5 +28,9 @@ class IndexNotUpdatedError(AfterwardsError):
     """The pages of the site's static index could not be written."""
 
 
+class CatalogueNotUpdatedError(AfterwardsError):
+    """The pages of the site's catalogue could not be written."""
+
+
 class AfterHookError(AfterwardsError):
     """The site's `[publish] after` command failed."""

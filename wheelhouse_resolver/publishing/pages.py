@@ -1,7 +1,8 @@
-"""The pages of the site's static index, kept in step with the files of the tree.
+"""The pages of the site's static index and catalogue, kept in step with the files of the tree.
 
 A file that goes, or whose content changes, is off its pages before; one that comes is on them afterwards. So
-at every instant, whatever ends a run, each link leads to a whole file of that content.
+at every instant, whatever ends a run, each link leads to a whole file of that content. The catalogue
+says what is there once it is.
 """
 
 from __future__ import annotations
@@ -11,8 +12,13 @@ import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from wheelhouse_resolver.catalogue.config import catalogue_table
 from wheelhouse_resolver.errors import OutputError, WheelhouseError
-from wheelhouse_resolver.publishing.errors import IndexNotUpdatedError
+from wheelhouse_resolver.publishing.errors import (
+    AfterwardsError,
+    CatalogueNotUpdatedError,
+    IndexNotUpdatedError,
+)
 from wheelhouse_resolver.site.index_table import index_table
 from wheelhouse_resolver.site.model import Site
 
@@ -40,20 +46,26 @@ class Pages:
 
             if not os.path.lexists(os.path.join(self._table.directory, LOCK_NAME)):
                 self._table = None  # it is still to be written, as a whole
+        self._catalogue = catalogue_table(site)
+        if self._catalogue is not None and not self._catalogue.is_there:
+            self._catalogue = None
+        self._changed: set[NormalizedName] = set()
         self._at_once = at_once
         self._going: list[tuple[str, Callable[[], object]]] = []
         self._touched: set[NormalizedName] = set()
 
     def came(self, path: str) -> None:
         """Note that the file at *path* is there: it is on its pages when the block of `kept` is over."""
-        self._touched |= self._project_of(path)
+        self._changed |= (projects := self._project_of(path))
+        self._touched |= projects if self._table is not None else set()
 
     def goes(self, path: str, remove: Callable[[], object]) -> None:
         """Take the file at *path* off its pages, then *remove* it; in `finish` at the latest.
 
         Raises `OutputError` when the pages cannot be written: the file stays. Raises what *remove* raises.
         """
-        if not self._project_of(path):
+        self._changed |= (projects := self._project_of(path))
+        if self._table is None or not projects:
             remove()
             return
         self._going.append((path, remove))
@@ -74,7 +86,8 @@ class Pages:
 
         Raises `OutputError` when the pages cannot be written: nothing is changed.
         """
-        if not self._project_of(path):
+        self._changed |= (projects := self._project_of(path))
+        if self._table is None or not projects:
             yield
             return
         with self._without([path]):
@@ -94,18 +107,17 @@ class Pages:
         except WheelhouseError:
             with contextlib.suppress(WheelhouseError):
                 self._update()
+                self._update_catalogue()
             raise
-        with recorder.attempt():
-            try:
-                self._update()
-            except OutputError as error:
-                problem = f"not updated: {error}; the wheelhouse itself is"
-                found = IndexNotUpdatedError("[index]", problem)
-                raise found.with_hint(f"to complete it: `{self._command()}`") from error
+        with recorder.attempt(), _as(IndexNotUpdatedError, "[index]", OutputError, self._command("index")):
+            self._update()
+        command = self._command("catalogue")
+        with recorder.attempt(), _as(CatalogueNotUpdatedError, "[catalogue]", WheelhouseError, command):
+            self._update_catalogue()
 
-    def _command(self) -> str:
-        assert self._table is not None
-        return self._site.command("index", "--output", self._table.directory)
+    def _command(self, command: str) -> str:
+        table = self._table if command == "index" else self._catalogue
+        return self._site.command(command, "--output", table.directory) if table is not None else ""
 
     def _options(self) -> IndexOptions:
         from wheelhouse_resolver.static_index.run import IndexOptions
@@ -120,6 +132,14 @@ class Pages:
             update(self._site, self._table.directory, self._touched, self._options())
             self._touched = set()
 
+    def _update_catalogue(self) -> None:
+        if self._changed and self._catalogue is not None:
+            from wheelhouse_resolver.catalogue.run import write_catalogue
+
+            table, changed = self._catalogue, self._changed
+            write_catalogue(self._site, table.directory, table, projects=changed)
+            self._changed = set()
+
     @contextlib.contextmanager
     def _without(self, paths: list[str]) -> Iterator[None]:
         from wheelhouse_resolver.static_index.index import without
@@ -131,7 +151,7 @@ class Pages:
 
     def _project_of(self, path: str) -> set[NormalizedName]:
         """The project whose pages the file at *path* may be on; empty for none."""
-        if self._table is None:
+        if self._table is None and self._catalogue is None:
             return set()
         from wheelhouse_resolver.static_index.reading import project_of
 
@@ -140,3 +160,15 @@ class Pages:
         directories = (each for each in self._site.directories() if os.path.realpath(each.path) == real)
         found = {project_of(filename, each) for each in directories}
         return {each for each in found if each is not None}
+
+
+@contextlib.contextmanager
+def _as(
+    kind: type[AfterwardsError], table: str, caught: type[WheelhouseError], command: str
+) -> Iterator[None]:
+    """What of *caught* is raised in the block becomes an error of this *kind*, about that *table*."""
+    try:
+        yield
+    except caught as error:
+        made = kind(table, f"not updated: {error}; the wheelhouse itself is")
+        raise made.with_hint(f"to complete it: `{command}`") from error

@@ -32,7 +32,7 @@ from wheelhouse_resolver.utils.schema import (
 )
 
 #: Tables that are read where they are needed.
-_OTHER_TABLES = ("publish", "build", "fetch", "audit", "index", "uv")
+_OTHER_TABLES = ("publish", "build", "fetch", "audit", "index", "catalogue", "uv")
 
 
 def parse(text: str, source: str, *, root: str | None = None, above: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -157,8 +157,9 @@ def from_document(
     if "root" in document:
         own = os.path.expanduser(document["root"])
         root = root if root is not None else own
-        if "index" in tables and os.path.realpath(root) != os.path.realpath(own):
-            del tables["index"]  # it is of the wheelhouse that the file is about, not of a copy
+        if os.path.realpath(root) != os.path.realpath(own):
+            for name in ("index", "catalogue"):  # of the wheelhouse that the file is about, not of a copy
+                tables.pop(name, None)
     assert root is not None  # the schema needs one of the two
     ladder = _ladder(document["arch"], source) if "arch" in document else BUILTIN_LADDER
     if "layer" in document:

@@ -28,10 +28,21 @@ DRAFTS = ".drafts"
 PAGE = "index.html"
 
 
+class Kind(NamedTuple):
+    """What is kept in a directory of its own. *command*: the one that writes it; *lock*: its lock's name."""
+
+    command: str
+    lock: str
+
+
+INDEX = Kind("index", LOCK_NAME)
+
+
 class Location(NamedTuple):
-    """The directory of an index. *path*: as it was given, absolute."""
+    """The directory of an index, or of what else is kept likewise. *path*: as it was given, absolute."""
 
     path: str
+    kind: Kind = INDEX
 
     @property
     def drafts(self) -> str:
@@ -48,7 +59,7 @@ class Location(NamedTuple):
 
         *waiting*: is called if there is another one, which is waited for. Raises `OutputError`.
         """
-        with writing(self.path), holding(os.path.join(self.path, LOCK_NAME), waiting=waiting):
+        with writing(self.path), holding(os.path.join(self.path, self.kind.lock), waiting=waiting):
             make_directory(self.drafts, shared=True)
             drafts.clear(self.drafts, lambda _: True)
             try:
@@ -57,30 +68,30 @@ class Location(NamedTuple):
                 drafts.clear(self.drafts, lambda _: True)
 
 
-def location(site: Site, output: str) -> Location:
-    """The place *output* for an index of *site*.
+def location(site: Site, output: str, kind: Kind = INDEX) -> Location:
+    """The place *output* for an index of *site*, or what else *kind* says.
 
     Raises `OutputError` or `UnsafeValueError` if none may be there.
     """
-    path = os.path.abspath(output)
+    path, hint = os.path.abspath(output), _hint(site, kind)
     file_url(path)  # as pip and uv have to be given it
     real, root = os.path.realpath(path), os.path.realpath(site.root)
     for directory in site.directories():
         place = os.path.realpath(directory.path)
         if _is_within(real, place):
-            raise OutputError(path, f"{directory.path} is a directory of wheels").with_hint(_hint(site))
+            raise OutputError(path, f"{directory.path} is a directory of wheels").with_hint(hint)
         if _is_within(place, real) and _is_within(real, root):
-            raise OutputError(path, "it is part of the wheelhouse's layout").with_hint(_hint(site))
+            raise OutputError(path, "it is part of the wheelhouse's layout").with_hint(hint)
     if base := listing.base_holding(site, path):
-        raise OutputError(path, f"it is in the base {base.name!r}, which is read-only").with_hint(_hint(site))
+        raise OutputError(path, f"it is in the base {base.name!r}, which is read-only").with_hint(hint)
     state = os.path.join(path, STATE_NAME)
     if os.path.isdir(state):
         raise OutputError(state, "it is a directory").with_hint("remove it")
     try:
         if stat.S_ISDIR(os.stat(path).st_mode):
             names = os.listdir(path)
-            if names and LOCK_NAME not in names:
-                raise OutputError(path, "it holds other files, and is no index").with_hint(_hint(site))
+            if names and kind.lock not in names:
+                raise OutputError(path, f"it holds other files, and is no {kind.command}").with_hint(hint)
         else:
             raise OutputError(path, "it is not a directory")
     except FileNotFoundError:
@@ -89,12 +100,12 @@ def location(site: Site, output: str) -> Location:
         raise
     except OSError as error:
         raise OutputError.from_os(path, error) from error
-    return Location(path)
+    return Location(path, kind)
 
 
-def _hint(site: Site) -> str:
-    place = os.path.join(site.root, "index")
-    return f"give a directory of its own, such as: {site.command('index', '--output', place)}"
+def _hint(site: Site, kind: Kind = INDEX) -> str:
+    place = os.path.join(site.root, kind.command)
+    return f"give a directory of its own, such as: {site.command(kind.command, '--output', place)}"
 
 
 def _is_within(path: str, above: str) -> bool:

@@ -104,15 +104,23 @@ class PageWriter:
         paths = [self._place.page(name, project) for name in names]
         right = [path for path in paths if _holds(path, content)]
         for path in paths:
-            if path in right:
-                continue
-            self._make_directory(os.path.dirname(path))
-            draft = os.path.join(self._place.drafts, f"{_host()}-{os.getpid()}-{next(self._numbers)}")
-            if not right or not _linked(right[0], draft):
-                self._draft(draft, content)
-            os.replace(draft, path)
-            right.append(path)
-            self.written += 1
+            if path not in right:
+                self._replace(path, content, right[:1])
+                right.append(path)
+
+    def put(self, path: str, content: bytes) -> None:
+        """Make *content* that of the file at *path*, atomically; one that holds it already is not touched."""
+        if not _holds(path, content):
+            self._replace(path, content)
+
+    def _replace(self, path: str, content: bytes, equal: Sequence[str] = ()) -> None:
+        """Put a file of that *content* at *path*: another name of the one at *equal*, if it can be."""
+        self._make_directory(os.path.dirname(path))
+        draft = os.path.join(self._place.drafts, f"{_host()}-{os.getpid()}-{next(self._numbers)}")
+        if not equal or not _linked(equal[0], draft):
+            self._draft(draft, content)
+        os.replace(draft, path)
+        self.written += 1
 
     def _make_directory(self, path: str) -> None:
         try:

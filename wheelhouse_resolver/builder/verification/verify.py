@@ -22,7 +22,6 @@ from wheelhouse_resolver.builder.process.commands import Finished, run_logged
 from wheelhouse_resolver.builder.process.memory import size_of
 from wheelhouse_resolver.builder.process.virtualenvs import VirtualenvError, isolated, make_environment
 from wheelhouse_resolver.builder.recipes.model import Test
-from wheelhouse_resolver.builder.verification.imports import import_names
 from wheelhouse_resolver.builder.verification.libraries import Loader, library_path_of, library_problems
 from wheelhouse_resolver.builder.verification.preloaded import loaded_before, read_loaded, saving_loaded
 from wheelhouse_resolver.errors import PythonError, WheelhouseError
@@ -32,6 +31,7 @@ from wheelhouse_resolver.host.target_python import running_python, supported_tag
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP
 from wheelhouse_resolver.utils.serialise import to_plain
 from wheelhouse_resolver.wheelfile.elf import elf_files
+from wheelhouse_resolver.wheelfile.imports import import_names
 from wheelhouse_resolver.wheelfile.name import WheelName
 from wheelhouse_resolver.wheelfile.placeholder import is_placeholder, message_of
 from wheelhouse_resolver.wheelfile.tags import pythons_of

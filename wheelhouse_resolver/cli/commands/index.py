@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     site = options.site_of(args)
     jobs = args.jobs or options.usual_jobs()
     place = _place(site, args)
-    with _progress() as observer:
+    with observing("reading", "index", "read {} of {} files") as observer:
         report = write_index(
             site,
             place.directory,
@@ -107,9 +107,9 @@ def _totals(report: IndexReport) -> str:
 
 
 @contextmanager
-def _progress() -> Iterator[IndexObserver]:
-    """A bar; and what an interrupt leaves."""
-    with bar("reading") as move:
+def observing(what: str, written: str, so_far: str) -> Iterator[IndexObserver]:
+    """A bar that says *what* is done; what is *written*, if others do so; and what an interrupt leaves."""
+    with bar(what) as move:
 
         class Observer(IndexObserver):
             so_far = (0, 0)
@@ -120,10 +120,8 @@ def _progress() -> Iterator[IndexObserver]:
                     move(done, total)
 
             def waiting(self) -> None:
-                output.say("another run is writing this index: waiting until it has ended", error=True)
+                output.say(f"another run is writing this {written}: waiting until it has ended", error=True)
 
         observer = Observer()
-        with output.interruptible(
-            lambda: "read {} of {} files; run it again to continue".format(*observer.so_far)
-        ):
+        with output.interruptible(lambda: f"{so_far.format(*observer.so_far)}; run it again to continue"):
             yield observer

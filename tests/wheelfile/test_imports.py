@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.factories import make_wheel
-from wheelhouse_resolver.builder.verification.imports import import_names
+from wheelhouse_resolver.wheelfile.imports import import_names
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP
 
 

@@ -189,8 +189,8 @@ def test_toml_that_is_nested_without_end_is_an_error_like_any_other() -> None:
         ),
         pytest.param(
             'root = "/w"\nxyz = 1',
-            "unknown key 'xyz': known: arch, audit, base, build, catalogue, fetch, generic, index, layer, pip, "
-            "publish, root, search, uv",
+            "unknown key 'xyz': known: arch, audit, base, build, catalogue, fetch, generic, index, layer, "
+            "pip, publish, root, search, uv",
             id="nothing-near",
         ),
         pytest.param(

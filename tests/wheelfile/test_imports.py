@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.factories import make_wheel
-from wheelhouse_resolver.wheelfile.imports import import_names
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP
+from wheelhouse_resolver.wheelfile.imports import import_names
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def _of_host(wheelhouse: Tree, names: Sequence[NormalizedName], host: Host) -> d
     asked = RequirementsFile(tuple(map(parse_requirement, names)))
     policy = Policy.of(wheelhouse.site, host, asked)
     files = ProjectFiles(wheelhouse, host, names)
-    picked = {each.name: files.decide(each, policy).best for each in asked.requirements}
+    picked = {str(each.name): files.decide(each, policy).best for each in asked.requirements}
     found = {name: Outcome(place_of(best)) for name, best in picked.items() if best is not None}
     lacking = tuple(each for each in asked.requirements if picked[each.name] is None)
     answers = why_not_each(wheelhouse, asked._replace(requirements=lacking), host) if lacking else ()

@@ -18,13 +18,11 @@ class CatalogueTable(NamedTuple):
     directory: where it is, absolute; empty: not said.
     title:     of its first page; empty: names the root.
     pythons:   of the hosts whose answers are on the pages, such as `3.12`; none: the newest in the tree.
-    records:   the directories that builds left their records in, absolute.
     """
 
     directory: str = ""
     title: str = ""
     pythons: tuple[str, ...] = ()
-    records: tuple[str, ...] = ()
 
     @property
     def is_there(self) -> bool:
@@ -40,19 +38,16 @@ def catalogue_table(site: Site) -> CatalogueTable | None:
         "directory": line(not_absolute),
         "title": line(),
         "pythons": lines(_not_python),
-        "records": lines(not_absolute),
     }
     place = os.path.join(site.root, "catalogue")
-    hint = f'such as: directory = "{place}"; also title, pythons = ["3.12"], records = ["/sw/built"]'
+    hint = f'such as: directory = "{place}"; also title, pythons = ["3.12"]'
     schema = Table(keys, header="catalogue")
     table = require(schema, site.tables["catalogue"], site.source or "site", hint)
-    paths = [os.path.normpath(os.path.expanduser(each)) for each in table.get("records", ())]
     directory = table.get("directory", "")
     return CatalogueTable(
         os.path.normpath(os.path.expanduser(directory)) if directory else "",
         table.get("title", ""),
         tuple(table.get("pythons", ())),
-        tuple(paths),
     )
 
 

@@ -164,6 +164,17 @@ def test_few_wheels_of_each_directory_are_opened_in_the_time_there_is(
         assert (found.wheels, found.compiled, found.opened) == (20, 20, len(opened))
 
 
+def test_what_is_called_wheels_is_what_the_directory_above_says(tmp_path: Path) -> None:
+    compiled(tmp_path / "2023.06/x86_64/amd/zen2/wheels")
+    make_wheel(tmp_path / "2023.06/x86_64/generic/wheels", PURE)
+    compiled(tmp_path / "team/wheels")
+    found = propose_site(tmp_path)
+    assert [each.label for each in found.unknown] == ["team/wheels"]
+    assert searched_by(found.site, "2023.06", "amd-zen4") == [
+        f"{tmp_path}/2023.06/x86_64/amd/zen2/wheels", f"{tmp_path}/2023.06/x86_64/generic/wheels",
+    ]  # fmt: skip
+
+
 # -- what is not known -------------------------------------------------------------------------------------
 
 
@@ -185,6 +196,7 @@ def test_links_are_names_of_what_they_lead_to(tmp_path: Path) -> None:
     compiled(tmp_path / "gentoo2020/x86-64-v3")
     make_wheel(tmp_path / "common", PURE)
     links = {"generic": "common", "gentoo2020/avx2": "x86-64-v3", "gentoo2023": "gentoo2020", "up": "."}
+    links |= {"round": "round", "common/round": "../round"}
     for link, target in links.items():
         (tmp_path / link).symlink_to(target)
     found = propose_site(tmp_path)

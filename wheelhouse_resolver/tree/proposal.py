@@ -191,7 +191,7 @@ class _Draft:
 def _split(label: str) -> tuple[str, list[str]]:
     """The directory of a layer (`.`: the root), and the names below it that say something."""
     parts = label.split("/") if label != "." else []
-    start = len(parts)
+    start = len(parts) - (parts[-1:] == ["wheels"])  # it says no more than what is above it
     while start and has_meaning(parts[start - 1], family=any(map(_is_family, parts[: start - 1]))):
         start -= 1
     return "/".join(parts[:start]) or ".", parts[start:]

@@ -84,7 +84,7 @@ def _walk(root: str) -> Iterator[tuple[str, tuple[list[str], str]]]:
                 for entry in entries:
                     if entry.name.endswith(SUFFIX):
                         names.append(entry.name)
-                    elif not entry.name.startswith(".") and depth < _DEPTH and entry.is_dir():
+                    elif not entry.name.startswith(".") and depth < _DEPTH and os.path.isdir(entry.path):
                         real = os.path.realpath(entry.path)
                         if real not in seen and not (entry.is_symlink() and real.startswith(inside)):
                             seen.add(real)
@@ -140,7 +140,7 @@ def _links(root: str, found: dict[str, SurveyedDirectory]) -> Iterator[SurveyedD
         except OSError:
             continue
         for entry in entries:
-            if entry.is_symlink() and entry.is_dir() and not entry.name.startswith("."):
+            if entry.is_symlink() and os.path.isdir(entry.path) and not entry.name.startswith("."):
                 target = os.path.relpath(os.path.realpath(entry.path), real)
                 name = os.path.normpath(f"{label}/{entry.name}")
                 for each in found.values():

@@ -68,6 +68,11 @@ def reported(imported: Imported) -> list[str]:
             "A=fftw\nMODULE_RUNTIME_DEPS=\"hdf5/1 $A\" # why\nMODULE_BUILD_DEPS='cmake'",
             {"modules": {"build": ["hdf5/1", "fftw", "cmake"], "run": ["hdf5/1", "fftw"]}},
         ),
+        (
+            "PYTHON_DEPS=$'a\\n\\'b\\x3d=1\\''\nTEST_COMMAND=$'cd x\\n\\ud800 \\u0063d \\143'",
+            {"extra-build-requires": ["a", "b==1"], "test": {"command": "cd x ? cd c"}},
+        ),
+        ('A=1\nPYTHON_DEPS=$"b==$A"', {"extra-build-requires": ["b==1"]}),
         ("MODULE_BUILD_DEPS='a -numpy/.2.1'", {"modules": {"build": ["a"], "without": ["numpy"]}}),
         ("MODULE_BUILD_DEPS_DEFAULT=''", {"modules": {"default": []}}),
         ("MODULE_BUILD_DEPS=a\nMODULE_BUILD_DEPS+=' b'", {"modules": {"build": ["a", "b"]}}),
@@ -396,6 +401,27 @@ def test_two_recipes_of_one_project_are_reported(tmp_path: Path) -> None:
     (found,) = import_recipes(directory, None)
     assert found.document == {"extra-build-requires": ["a"]}
     assert reported(found) == ["1: is also a recipe of some-project: only Some_Project.sh counts"]
+
+
+def test_two_spellings_of_a_version_are_one(tmp_path: Path) -> None:
+    directory = place(tmp_path, {"demo-1.0.0.sh": "PYTHON_DEPS=a", "demo-1.0.sh": "PYTHON_DEPS=b"})
+    (found,) = import_recipes(directory, None)
+    assert reported(found) == ["1: is also a recipe of demo: only demo-1.0.0.sh counts"]
+
+
+def test_one_that_cannot_be_read_ends_nothing(tmp_path: Path) -> None:
+    directory = Path(place(tmp_path, {"demo.sh": "PYTHON_DEPS=a", "other.sh": "PYTHON_DEPS=b"}))
+    (directory / "demo-2.0.sh").write_bytes(b"\x7fELF\x80")
+    (directory / "gone.sh").symlink_to("nowhere")
+    demo, gone, other = import_recipes(str(directory), None)
+    assert (demo.document, other.document) == (
+        {"extra-build-requires": ["a"]},
+        {"extra-build-requires": ["b"]},
+    )
+    assert reported(demo) == ["1: it is not a UTF-8 text file: it is not taken over"]
+    assert gone.document is None
+    assert reported(gone) == ["1: it cannot be read: No such file or directory: it is not taken over"]
+    assert reported(other) == []
 
 
 # -- hostile recipes ---------------------------------------------------------------------------------------

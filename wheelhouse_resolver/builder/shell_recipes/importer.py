@@ -46,12 +46,16 @@ class ShellRecipesError(FileProblemError, ValueError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShellRecipe:
-    """A shell recipe. *version*: the only one that it is for; empty: any. *name*: the project."""
+    """A shell recipe. *version*: the only one that it is for; empty: any. *name*: the project.
+
+    problem: why its *text* is not known; empty if it is.
+    """
 
     name: str
     version: str
     path: str
     text: str
+    problem: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,18 +113,18 @@ def shell_recipes(directory: str) -> list[ShellRecipe]:
 
 
 def _shell_recipe(directory: str, name: str) -> ShellRecipe:
-    path = os.path.join(directory, name)
+    path, text, problem = os.path.join(directory, name), "", ""
     try:
         text = read_settings(path).decode("utf-8")
     except OSError as error:
-        raise ShellRecipesError(path, f"cannot be read: {reason_of(error)}") from error
-    except UnicodeDecodeError as error:
-        raise ShellRecipesError(path, "not a UTF-8 text file") from error
+        problem = f"it cannot be read: {reason_of(error)}"
+    except UnicodeDecodeError:
+        problem = "it is not a UTF-8 text file"
     project, _, version = name.removesuffix(SUFFIX).rpartition("-")
     if not project or not re.match(r"\d+\.", version) or not _is_version(version):
         project, version = name.removesuffix(SUFFIX), ""
     text = text.replace(OPEN, "").replace(CLOSE, "")  # what marks something in values
-    return ShellRecipe(name=project, version=version, path=path, text=text)
+    return ShellRecipe(name=project, version=version, path=path, text=text, problem=problem)
 
 
 def _is_version(text: str) -> bool:
@@ -153,13 +157,17 @@ def _imported(name: NormalizedName, recipes: Sequence[ShellRecipe], site: Site |
     """The recipe of the project *name*."""
     findings = {each.path: Findings(each.path) for each in recipes}
     first = findings[recipes[0].path]
+    readable = [each for each in recipes if not each.problem]
+    for each in recipes:
+        if each.problem:
+            findings[each.path].report(1, f"{each.problem}: it is not taken over")
     files: set[str] = set()
     document = None
     if not _PROJECT.fullmatch(recipes[0].name):
         first.report(1, "its name is not that of a project: it is not taken over")
-    else:
+    elif readable:
         try:
-            document = _read(_chosen(name, recipes, findings), findings, site, (root, files))
+            document = _read(_chosen(name, readable, findings), findings, site, (root, files))
         except RecursionError:
             first.report(1, "it is nested too deeply: it is not taken over")
     return Imported(
@@ -175,12 +183,13 @@ def _chosen(
     name: str, recipes: Sequence[ShellRecipe], findings: Mapping[str, Findings]
 ) -> dict[str, ShellRecipe]:
     """The shell recipes of a project by version: the first of each."""
-    chosen: dict[str, ShellRecipe] = {}
+    chosen: dict[Version | None, ShellRecipe] = {}
     for each in recipes:
-        if (other := chosen.setdefault(each.version, each)) is not each:
+        version = Version(each.version) if each.version else None
+        if (other := chosen.setdefault(version, each)) is not each:
             text = f"is also a recipe of {name}: only {os.path.basename(other.path)} counts"
             findings[each.path].add(1, text, note=each.text == other.text)
-    return chosen
+    return {each.version: each for each in chosen.values()}
 
 
 def _read(

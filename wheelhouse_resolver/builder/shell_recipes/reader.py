@@ -286,9 +286,9 @@ def misspelt(statements: Sequence[Statement], text: str, findings: Findings) -> 
 
     *text*: the whole recipe, which may read variables of its own.
     """
+    read = {*KNOWN, *ENVIRONMENT, *re.findall(r"\$\{?(\w+)", text)}
     for each in assigned_in(statements):
-        used = re.search(rf"\$\{{?{re.escape(each.name)}\b", text)
-        if not (each.exported or each.name in KNOWN or each.name in ENVIRONMENT or used):
+        if not each.exported and each.name not in read:
             _report_unread(each.name, each.line, findings)
     for statement in statements:
         if isinstance(statement, Command) and statement.words:

@@ -116,6 +116,9 @@ Statement = Assignment | Command | Branches | Both | Other
 _EXPANSION = re.compile(r"\$\{([A-Za-z_]\w*)(.*)\}", re.DOTALL)
 _ESCAPE_QUOTED = re.compile(r'\\(?:([$`"\\])|\n)')
 _ESCAPE = re.compile(r"\\(?:\n|(.))", re.DOTALL)
+#: In `$'...'`; what is not here is text, as in bash.
+_ESCAPE_ANSI = re.compile(r"\\(?:x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|([0-7]{1,3})|([abeEfnrtv\\'\"?]))")
+_ANSI = dict(zip("abeEfnrtv", "\a\b\x1b\x1b\f\n\r\t\v", strict=True))
 
 
 @cache
@@ -275,10 +278,21 @@ def _parts(node: Node) -> Iterator[Part]:
         yield _variable(text)
     elif node.type == "command_substitution":
         yield Substitution(body=tuple(_statements(node)), text=text)
-    elif node.type in ("ansi_c_string", "regex"):
+    elif node.type == "translated_string":
+        yield from _quoted(node.named_children[0])
+    elif node.type == "ansi_c_string":
+        yield _ESCAPE_ANSI.sub(_ansi, text[2:-1])
+    elif node.type == "regex":
         yield text
     else:
         yield _ESCAPE.sub(lambda match: match[1] or "", text)
+
+
+def _ansi(escape: re.Match[str]) -> str:
+    code, octal, named = escape[1] or escape[2], escape[3], escape[4]
+    if named:
+        return _ANSI.get(named, named)
+    return chr(int(code, 16) if code else int(octal, 8)).encode("utf-8", "replace").decode("utf-8")
 
 
 def _between(node: Node, start: int, end: int) -> str:

@@ -43,6 +43,23 @@ def reason_of(error: OSError) -> str:
     return error.strerror or str(error) or type(error).__name__
 
 
+def installing(extra: str) -> str:
+    """The command that installs the libraries of *extra* into the environment of this program."""
+    import re
+    import shlex
+    import sys
+    from importlib.metadata import PackageNotFoundError, requires
+
+    try:
+        known = requires("wheelhouse-resolver") or ()
+    except PackageNotFoundError:  # it runs from a directory
+        known = ()
+    marker = re.compile(rf"(.+?) *;.*\bextra == ['\"]{extra}['\"]")
+    found = sorted(match[1] for match in map(marker.fullmatch, known) if match)
+    found = found or [f"wheelhouse-resolver[{extra}]"]
+    return printable(shlex.join([sys.executable, "-m", "pip", "install", *found]))
+
+
 class _Field:
     """A field in a template: on one line; `!r` quotes it, `{line:, line %s}` is there unless it is None.
 
@@ -303,10 +320,14 @@ class MissingExtraError(WheelhouseError, ImportError):
     """A library that only one of the project's extras brings along, and that is not there."""
 
     _message = "{what} needs {library}, which is not installed"
-    _hint = "pip install 'wheelhouse-resolver[{extra}]'"
     what: str
     library: str
     extra: str
+
+    @property
+    def hint(self) -> str:
+        """The command that installs what the extra has."""
+        return super().hint or installing(self.extra)
 
 
 class MissingDirectoryError(FileProblemError, FileNotFoundError):

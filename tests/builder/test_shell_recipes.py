@@ -510,4 +510,4 @@ def test_without_the_parser_the_error_names_the_extra(monkeypatch: pytest.Monkey
     monkeypatch.setitem(sys.modules, "tree_sitter_bash", None)
     with pytest.raises(MissingExtraError) as caught:
         parse_shell("A=1")
-    assert caught.value.hint == "pip install 'wheelhouse-resolver[recipes]'"
+    assert caught.value.hint.endswith(" -m pip install 'tree-sitter-bash>=0.23' 'tree-sitter>=0.23'")

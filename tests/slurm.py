@@ -8,18 +8,21 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-__all__ = ["ARRAY", "FEATURES", "Cluster", "cluster"]
+__all__ = ["ARRAY", "FEATURES", "Cluster", "cluster", "queue", "wait_until"]
 
 #: The most tasks of an array.
 ARRAY = 21
 
 #: What jobs may ask of the node with `--constraint`.
 FEATURES = ("haswell", "skylake")
+
+#: How long anything may take before a test fails (s): only a machine that hangs takes so long.
+_PATIENCE = 300.0
 
 _CONF = """\
 ClusterName=test
@@ -74,14 +77,35 @@ class Cluster(dict[str, str]):
         """
         process = self._running[name]
         process.terminate() if name == "slurmctld" else process.kill()
-        process.wait(timeout=60)
+        process.wait(timeout=_PATIENCE)
 
     def stop(self) -> None:
         """End all of it."""
         for each in reversed(self._running.values()):
             each.terminate()
         for each in self._running.values():
-            each.wait(timeout=60)
+            each.wait(timeout=_PATIENCE)
+
+
+def wait_until(true: Callable[[], object], what: str) -> None:
+    """Wait until that is *true*; fails, and says *what* there is not, after minutes."""
+    deadline = time.monotonic() + _PATIENCE
+    while not true():
+        if time.monotonic() > deadline:
+            pytest.fail(f"no {what} after {_PATIENCE:.0f} s")
+        time.sleep(0.1)
+
+
+def queue(*options: str) -> str:
+    """What `squeue` says with the environment of this process."""
+    done = subprocess.run(["squeue", "--noheader", *options], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _answer(environ: Mapping[str, str], *command: str) -> str:
+    done = subprocess.run(command, env={**os.environ, **environ}, capture_output=True, text=True)
+    return done.stdout.strip()
 
 
 def _free_ports() -> list[int]:
@@ -129,20 +153,14 @@ def cluster(state: Path) -> Iterator[Cluster]:
     }  # fmt: skip
     found = Cluster(state, {name: [str(word) for word in words] for name, words in commands.items()})
     try:
-        for name in commands:
+        # A daemon that comes too early tries again after many seconds.
+        for name, is_up in (
+            ("munged", (state / "munge.socket").exists),
+            ("slurmctld", lambda: _answer(found, "scontrol", "ping").endswith("is UP")),
+            ("slurmd", lambda: _answer(found, "sinfo", "-h", "-o", "%t") == "idle"),
+        ):
             found.start(name)
-            time.sleep(1)
-        info = None
-        for _ in range(60):
-            info = subprocess.run(
-                ["sinfo", "-h", "-o", "%t"], env={**os.environ, **found}, capture_output=True, text=True
-            )
-            if info.stdout.strip() == "idle":
-                break
-            time.sleep(0.5)
-        else:
-            said = "\n".join(path.read_text(errors="replace") for path in state.glob("*.[lo][ou][gt]"))
-            pytest.fail(f"the cluster does not come up: {info}\n{said}")
+            wait_until(is_up, f"{name}; see the logs in {state}")
         yield found
     finally:
         found.stop()

@@ -16,7 +16,7 @@ from tests.builder.workshop import Workshop
 from tests.whole import assert_whole
 from wheelhouse_resolver.builder.records.job import Job
 from wheelhouse_resolver.builder.records.record import BuildRecord, record_of
-from wheelhouse_resolver.builder.worker import BuildTask, read_task, task_text
+from wheelhouse_resolver.builder.worker import _OURS_TOO, BuildTask, main, read_task, task_text
 
 WHEEL = "demo-1.0-py3-none-any.whl"
 
@@ -158,6 +158,29 @@ def test_a_task_that_is_told_to_stop_stops_with_all_that_it_started(tasks: Tasks
     assert not is_alive(int(pid.read_text()))
     assert not any(is_alive(int(each)) for each in escaped.read_text().split())
     assert (tasks.workshop.placed(), tasks.workshop.left()) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("environ", "left"), [({"SLURM_JOB_ID": "1"}, False), ({}, True)], ids=["job", "here"]
+)
+def test_a_build_that_slurm_ends_has_not_failed_though_its_compiler_ends_first(
+    environ: dict[str, str], left: bool, tasks: Tasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks.write(tasks.workshop.lost())
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    sleep = time.sleep
+
+    def sent(seconds: float) -> None:
+        """What ends the job comes to its commands first, and to us meanwhile."""
+        if seconds == _OURS_TOO:
+            os.kill(os.getpid(), signal.SIGTERM)
+        sleep(seconds)
+
+    monkeypatch.setattr("time.sleep", sent)
+    assert main([str(tasks.file)]) == 1
+    assert tasks.result.exists() == left
 
 
 @pytest.mark.slow

@@ -3,7 +3,8 @@
 The file contains `{"job": ..., "options": ..., "result": PATH, "log": PATH}`; the record of the build is
 written to that result, atomically. Exit code 0: the wheel exists; 1: it does not; 2: the file is invalid.
 SIGTERM, which batch systems send to what they cancel, preempt or requeue, interrupts the build as Ctrl-C
-does; there is no result then: whoever runs it decides whether it is run again.
+does; there is no result then: whoever runs it decides whether it is run again. Slurm signals the processes of
+a job one after the other, compilers first: what fails by that has not failed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -21,6 +23,9 @@ from wheelhouse_resolver.builder.records.job import BuildOptions, Job
 from wheelhouse_resolver.errors import FileProblemError, OutputError, WheelhouseError, printable
 from wheelhouse_resolver.utils.process import interrupted_by
 from wheelhouse_resolver.utils.serialise import from_plain, to_plain
+
+#: How long (s) a build that fails in a job of Slurm waits for a SIGTERM that its own commands got already.
+_OURS_TOO = 1.0
 
 
 class TaskFileError(FileProblemError, ValueError):
@@ -74,8 +79,12 @@ def main(argv: Sequence[str]) -> int:
     with interrupted_by(signal.SIGTERM), subreaper():
         try:
             record = run_job(task.job, task.options, task.log)
+            if not record.ok and "SLURM_JOB_ID" in os.environ:
+                time.sleep(_OURS_TOO)
         except BuildInterrupted as stop:
             return _failed(f"{task.job.label}: {stop.record.problem}", 1)
+        except KeyboardInterrupt:
+            return _failed(f"{task.job.label}: interrupted", 1)
         try:
             record.write(task.result)
         except OutputError as error:

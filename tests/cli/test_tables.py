@@ -231,7 +231,7 @@ class TestTabulate:
         ("form", "line"),
         [
             ("mediawiki", "| a      || 1.10      || x&#124;y &#123;&#123;b&#125;&#125;"),
-            ("rst", "a       1.10       x|y {{b}}"),
+            ("rst", r"a       1.10       x\|y {{b}}"),
             ("tsv", "a\t1.10\tx|y {{b}}"),
             ("pipe", "| a      | 1.10      | x\\|y {{b}} |"),
             ("latex", r" a      & 1.10      & x|y \{\{b\}\} \\"),
@@ -243,6 +243,12 @@ class TestTabulate:
             Table(("name", "version", "path"), [("a", "1.10", "x|y {{b}}"), ("bc", "", "")]), form
         )
         assert line in text.split("\n")
+
+    def test_nothing_in_a_cell_is_markup_in_rst(self) -> None:
+        cells = ("linux_x86_64", "1_", "1::", "*1*", "`1`_", "\\1")
+        text = tabulated(Table(COLUMNS[:1], [(cell,) for cell in cells]), "rst")
+        expected = ["linux_x86_64", r"1\_", r"1:\:", r"\*1\*", r"\`1\`\_", r"\\1"]
+        assert [line.strip() for line in text.split("\n")[3:-1]] == expected
 
     @pytest.mark.parametrize("form", sorted({*all_formats()} - {*FORMATS}))
     def test_whatever_is_in_a_cell_it_has_one_line(self, form: str) -> None:

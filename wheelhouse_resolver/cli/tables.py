@@ -49,6 +49,9 @@ _MARKDOWN = re.compile(r"([\\`*\[\]<>|&~])")
 #: What would be markup in MediaWiki, or end the cell.
 _WIKI = {ord(char): f"&#{ord(char)};" for char in "&<>|[]{}'~"}
 
+#: What would be markup in reStructuredText: `x_` and `x::` at the end of a word, too.
+_RST = re.compile(r"[\\`*|]|_(?![A-Za-z0-9])|(?<=:):")
+
 #: What begins a formula in spreadsheets; an apostrophe before it makes it a text.
 _FORMULA = ("=", "+", "-", "@")
 
@@ -295,6 +298,8 @@ def tabulated(table: Table, form: str) -> str:
     header, *rows = table.lines()
     if form in _BARRED:
         rows = [[_MARKDOWN.sub(r"\\\1", cell) for cell in row] for row in rows]
+    elif form == "rst":
+        rows = [[_RST.sub(r"\\\g<0>", cell) for cell in row] for row in rows]
     elif form == "mediawiki":
         rows = [[cell.translate(_WIKI) for cell in row] for row in rows]
     # In tab-separated values, blanks that align columns would be part of the values.

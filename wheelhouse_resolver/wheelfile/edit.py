@@ -11,6 +11,7 @@ import re
 import shutil
 import sysconfig
 import tempfile
+import time
 import zipfile
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -84,6 +85,19 @@ def malformed(edits: Edits) -> str:
     return ""
 
 
+class Addition(NamedTuple):
+    """What a wheel gets besides: the text of an *sbom*.
+
+    epoch: the time of every file in it (s since 1970): builds write that of the build; None keeps theirs.
+    """
+
+    sbom: bytes = b""
+    epoch: int | None = None
+
+
+_NOTHING = Addition()
+
+
 class Relabelled(NamedTuple):
     """An edited wheel. *path*: of the file. *done*: `made`, `present` (it existed) or `replaced`."""
 
@@ -103,6 +117,7 @@ def relabel(
     *,
     rpath: Sequence[str] | Mapping[str, Sequence[str]] = (),
     interpreters: Mapping[str, str] = MappingProxyType({}),
+    addition: Addition = _NOTHING,
 ) -> Relabelled:
     """Make the wheel at *path* anew with *edits*, in *output_directory*; the same input gives the same bytes.
 
@@ -111,6 +126,7 @@ def relabel(
                       patchelf): DT_RPATH stays DT_RPATH, a wheel without any gets DT_RUNPATH. A mapping: by
                       the name of the file.
     interpreters:     the new program interpreters of some of its programs, by their names.
+    addition:         see there.
 
     Raises `InvalidWheelError`, `RelabelError` for an edit that cannot be made,
     `AlreadyExistsError`, `OutputError`.
@@ -128,7 +144,9 @@ def relabel(
             tags=tags,
             requires=_requires(path, edits),
             replaced=_patched(wheel, rpath, interpreters, scratch) if rpath or interpreters else {},
+            time=None if addition.epoch is None else time.gmtime(addition.epoch)[:6],
             name=edits.name,
+            sbom=addition.sbom,
         )
         return _write(wheel, change, output_directory)
 

@@ -1,8 +1,8 @@
 """Rewriting a wheel: its local label, build tag, wheel tags and requirements, everywhere they are written.
 
 The result holds the same files byte for byte, but for METADATA (version and requirements), WHEEL (`Build` and
-`Tag`), RECORD and what the caller replaces; it depends on nothing but the input, so doing it twice gives
-the same bytes.
+`Tag`), RECORD and what the caller replaces or adds; it depends on nothing but the input, so doing it twice
+gives the same bytes.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from wheelhouse_resolver.utils.filesystem import open_regular
 from wheelhouse_resolver.utils.safe_io import CHUNK
 from wheelhouse_resolver.wheelfile.checks.record import is_signature, record_digest
 from wheelhouse_resolver.wheelfile.metadata import header_lines
+from wheelhouse_resolver.wheelfile.provenance import SBOMS, next_sbom, sbom_names
 from wheelhouse_resolver.wheelfile.validate import ValidatedWheel
 
 #: A line of RECORD: file, digest, size.
@@ -43,8 +44,9 @@ class Rewrite(NamedTuple):
     tags:     the new wheel tags; None keeps them.
     requires: all the requirements that it shall have (`Requires-Dist`); None keeps them.
     replaced: file in the wheel -> the path of a file with its new content.
-    time:     of every file (year to second); None keeps theirs.
+    time:     of every file (year to second), in the order of their names; None keeps both.
     name:     what the project is called; empty keeps it.
+    sbom:     the text of a new SBOM, beside those in it; empty for none.
     """
 
     version: str | None
@@ -54,6 +56,7 @@ class Rewrite(NamedTuple):
     replaced: Mapping[str, str] = MappingProxyType({})
     time: tuple[int, int, int, int, int, int] | None = None
     name: str = ""
+    sbom: bytes = b""
 
     @property
     def stem(self) -> str:
@@ -102,7 +105,7 @@ def _rewrite(wheel: ValidatedWheel, change: Rewrite, target: zipfile.ZipFile) ->
     rows: list[_Row] = []
     record: zipfile.ZipInfo | None = None
     with open_regular(wheel.path) as file, zipfile.ZipFile(file) as source:
-        for info in source.infolist():
+        for info in _ordered(source, info_directory, change):
             if info.is_dir() or is_signature(info.filename, info_directory):
                 continue  # a signature is one of the old RECORD
             top, slash, rest = info.filename.partition("/")
@@ -131,9 +134,23 @@ def _rewrite(wheel: ValidatedWheel, change: Rewrite, target: zipfile.ZipFile) ->
                     raise ChangedWhileReadError(info.filename)
         if record is None or unseen:
             raise ChangedWhileReadError(min(unseen, default=f"{info_directory}/RECORD"))
+        if change.sbom:
+            name = next_sbom(sbom_names(source.namelist(), info_directory))
+            path = f"{moved.get(info_directory, info_directory)}/{SBOMS}{name}"
+            entry = _entry(record, path)
+            rows.append(_copy(io.BytesIO(change.sbom), len(change.sbom), target, entry))
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([*rows, (record.filename, "", "")])
         target.writestr(record, text.getvalue(), compress_type=zipfile.ZIP_DEFLATED)
+
+
+def _ordered(source: zipfile.ZipFile, info_directory: str, change: Rewrite) -> list[zipfile.ZipInfo]:
+    """The files of *source*, in the order to write them."""
+    found = source.infolist()
+    if change.time is None:
+        return found
+    # Last what describes the others (PEP 427).
+    return sorted(found, key=lambda i: (i.filename.startswith(f"{info_directory}/"), i.filename))
 
 
 def _moved(wheel: ValidatedWheel, change: Rewrite) -> dict[str, str]:

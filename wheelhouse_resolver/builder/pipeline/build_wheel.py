@@ -27,6 +27,7 @@ from packaging.version import Version
 
 from wheelhouse_resolver.builder.config import settings_of
 from wheelhouse_resolver.builder.pipeline.adapt import adaptation
+from wheelhouse_resolver.builder.pipeline.made_from import Making, addition
 from wheelhouse_resolver.builder.pipeline.narrowing import installed_by, told_apart
 from wheelhouse_resolver.builder.pipeline.phases import Limits, PhaseFailed, Phases
 from wheelhouse_resolver.builder.process.network import leave_network
@@ -141,6 +142,7 @@ class _Build(Phases):
         self.arch: Arch | None = None
         self.runnable: tuple[str, ...] = ()
         self.scratch = ""
+        self.begun = os.path.getsize(record.log)
         #: The base of all environments: no modules, no flags, nothing of a recipe.
         self.environ: dict[str, str] = {}
 
@@ -318,13 +320,14 @@ class _Build(Phases):
             edits = edits._replace(name=self.job.project)
         if recipe.narrow:
             edits = self._narrow(recipe, wheel, edits)
-        rpath: Sequence[str] | Mapping[str, Sequence[str]]
-        rpath = [recipe.expanded(each, environ, version, "wheel.rpath") for each in recipe.rpath]
+        more = [recipe.expanded(each, environ, version, "wheel.rpath") for each in recipe.rpath]
+        files = elf_files(wheel)
+        rpath: Mapping[str, Sequence[str]] = {each.path: more for each in files if more and each.dynamic}
         interpreters: Mapping[str, str] = {}
-        if self.options.upstream is not None and (files := elf_files(wheel)):
+        if self.options.upstream is not None and files:
             python = detect_host(self.job.python, site=self.options.site).python
             scratch = self._make_directory("adapted")
-            found = adaptation(wheel, files, self.options.upstream, python, scratch, rpath)
+            found = adaptation(wheel, files, self.options.upstream, python, scratch, more)
             label = found.edits.local_label
             if self.options.given.local_label is None:
                 label = edits.local_label or label
@@ -332,17 +335,18 @@ class _Build(Phases):
             rpath, interpreters = found.rpath, found.interpreters
             for note in found.notes:
                 self._note(note)
-        if edits == Edits() and not rpath and not interpreters:
-            return wheel
         if rpath or interpreters:
             tools = {**self.record.tools, "patchelf": provenance.patchelf_version(environ)}
             self.record = replace(self.record, tools=tools)
-        directory = self._make_directory("edited")
-        return relabel(wheel, edits, directory, rpath=rpath, interpreters=interpreters).path
+        files = [replace(each, runpath=(*each.runpath, *rpath.get(each.path, ()))) for each in files]
+        making = Making(self.job, self.source, recipe, self.environ, self.scratch, self.begun)
+        sbom = addition(making, self.record, wheel, edits, files, environ)
+        new = self._make_directory("edited")
+        return relabel(wheel, edits, new, rpath=rpath, interpreters=interpreters, addition=sbom).path
 
     def _narrow(self, recipe: Recipe, wheel: str, edits: Edits) -> Edits:
         """*edits* with requirements on what the libraries in *wheel* show that they were built against."""
-        versions = {**self.record.tools, **installed_by(self.record.log)}
+        versions = {**self.record.tools, **installed_by(self.record.log, self.begun)}
         for each in built_against(wheel, versions):
             if each.project not in recipe.narrow or each.project == self.job.project:
                 continue

@@ -26,10 +26,14 @@ _INSTALLED = re.compile(r"^\s*Successfully installed (.+)$", re.MULTILINE)
 _LABELLED = "torch"
 
 
-def installed_by(log: str) -> dict[str, str]:
-    """The versions (by normalised name) of what pip says in the file *log* that it has installed."""
+def installed_by(log: str, offset: int = 0) -> dict[str, str]:
+    """The versions (by normalised name) of what pip says in the file *log* that it has installed.
+
+    offset: how much of it (bytes) is of earlier attempts.
+    """
     found: dict[str, str] = {}
     with open(log, encoding="utf-8", errors="replace") as file:
+        file.seek(offset)
         for line in _INSTALLED.findall(file.read()):
             for each in line.split():
                 name, _, version = each.rpartition("-")

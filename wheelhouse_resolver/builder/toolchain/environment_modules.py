@@ -24,7 +24,20 @@ type module >/dev/null 2>&1 || exit 90
 module load "$@" >"$into/messages" 2>&1 || exit 91
 env -0 >"$into/environment" || exit 92
 """
+
+#: What each module that is loaded then shows, after its name, each with a null behind it.
+_SHOW = """
+IFS=: read -r -a loaded <<<"${LOADEDMODULES-}"
+for each in "${loaded[@]}"; do
+    printf '%s\\0' "$each"
+    module show "$each" </dev/null 2>&1
+    printf '\\0'
+done >"$into/shown"
+"""
 _NO_MODULE, _NOT_LOADED = 90, 91
+
+#: A path in what a module shows; several may be joined by colons.
+_PATH = re.compile(r"/[^\s:;,\"'(){}\[\]]*")
 
 
 class ModulesError(WheelhouseError, RuntimeError):
@@ -44,6 +57,35 @@ def module_environment(modules: Sequence[str], environ: Mapping[str, str]) -> di
     if not modules:
         return dict(environ)
     return dict(_loaded(tuple(modules), tuple(sorted(environ.items()))))
+
+
+def shown_modules(modules: Sequence[str], environ: Mapping[str, str]) -> dict[str, str]:
+    """What `module show` says of each module that is loaded after `module_environment` with the same.
+
+    Nothing if *modules* cannot be loaded.
+    """
+    with tempfile.TemporaryDirectory(prefix="wheelhouse-modules-") as scratch:
+        load = _LOAD if modules else "into=$1\n"
+        command = ["bash", "--login", "-c", load + _SHOW, "bash", scratch, *modules]
+        run_logged(command, log=os.path.join(scratch, "log"), environ=environ, timeout=_TIMEOUT)
+        shown = Path(scratch, "shown")
+        parts = shown.read_bytes().split(b"\0") if shown.exists() else []
+    texts = [part.decode("utf-8", "replace") for part in parts]
+    return dict(zip(texts[::2], texts[1::2], strict=False))
+
+
+def module_with(directory: str, shown: Mapping[str, str]) -> str:
+    """The module that gives *directory*, or the nearest one above it; empty if none does. Pure.
+
+    shown: what `module show` says of each. Of two that name the same, the one loaded last counts.
+    """
+    found, longest = "", 1
+    for module, text in shown.items():
+        for path in map(os.path.normpath, _PATH.findall(text)):
+            above = directory == path or directory.startswith(f"{path}/")
+            if above and path.count("/") > 1 and len(path) >= longest:
+                found, longest = module, len(path)
+    return found
 
 
 @lru_cache(maxsize=64)

@@ -17,6 +17,9 @@ from wheelhouse_resolver.site.layout import GENERIC, NO_LAYER
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.process import run
 
+#: Of the tools, those that are programs; the others are packages of Python.
+PROGRAMS = ("python", "cc", "c++", "gfortran", "ld", "patchelf")
+
 #: Asks a Python what is installed for it; answers ten times faster than pip.
 _DISTRIBUTIONS = """\
 import importlib.metadata, json

@@ -39,12 +39,15 @@ def headers_of(path: Path, name: str) -> list[tuple[str, str]]:
     return [(line.partition(":")[0], line.partition(":")[2].strip()) for line in lines]
 
 
-def content_of(path: Path) -> str:
-    """What tells the content of a wheel apart from others, whatever stamp it has: its files' hashes."""
+def content_of(path: Path, *, but: str = "") -> str:
+    """What tells the content of a wheel apart from others, whatever stamp it has: its files' hashes.
+
+    but: in the names of files that do not count.
+    """
     with zipfile.ZipFile(path) as archive:
         (record,) = [name for name in archive.namelist() if name.endswith(".dist-info/RECORD")]
         rows = csv.reader(io.StringIO(archive.read(record).decode()))
-        told = sorted(row[1] for row in rows if not row[0].endswith(MARKS))
+        told = sorted(row[1] for row in rows if not (row[0].endswith(MARKS) or (but and but in row[0])))
     return base64.b16encode(hashlib.sha256("\n".join(told).encode()).digest()).decode()
 
 

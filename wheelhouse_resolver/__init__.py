@@ -64,6 +64,7 @@ _MODULES = {
     "upkeep.outdated": "Age Outdated Upstream",
     "upkeep.pip_indexes": "NoIndexError",
     "wheelfile.build_tag": "StampError",
+    "wheelfile.provenance": "ExternalLibrary Provenance",
     "wheelfile.validate": "InvalidWheelError",
     "wheelhouse": "Wheelhouse",
 }

@@ -105,6 +105,8 @@ from wheelhouse_resolver.upkeep.outdated import Outdated as Outdated
 from wheelhouse_resolver.upkeep.outdated import Upstream as Upstream
 from wheelhouse_resolver.upkeep.pip_indexes import NoIndexError as NoIndexError
 from wheelhouse_resolver.wheelfile.build_tag import StampError as StampError
+from wheelhouse_resolver.wheelfile.provenance import ExternalLibrary as ExternalLibrary
+from wheelhouse_resolver.wheelfile.provenance import Provenance as Provenance
 from wheelhouse_resolver.wheelfile.validate import InvalidWheelError as InvalidWheelError
 from wheelhouse_resolver.wheelhouse import Wheelhouse as Wheelhouse
 
@@ -135,6 +137,7 @@ __all__ = [
     "Evidence",
     "Exclusion",
     "Exists",
+    "ExternalLibrary",
     "FailedCheck",
     "FetchOptions",
     "FetchedWheel",
@@ -170,6 +173,7 @@ __all__ = [
     "Pick",
     "PipConfig",
     "ProposedDirectory",
+    "Provenance",
     "PublishError",
     "PublishObserver",
     "PublishOptions",

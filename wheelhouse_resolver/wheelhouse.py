@@ -171,16 +171,21 @@ class Wheelhouse(Tree):
         return (forget_all if forget else undo)(self.site, dry_run=dry_run, observer=observer)
 
     def audit(
-        self, *, jobs: int = 1, progress: Callable[[int, int], None] | None = None
+        self,
+        *,
+        jobs: int = 1,
+        progress: Callable[[int, int], None] | None = None,
+        provenance: bool = False,
     ) -> Iterator[Finding]:
         """Where an installer's order would differ from policy, and what else is wrong, project by project.
 
         jobs: how many processes look into the wheels (they are forked: call it early).
         progress: called with how many wheels of how many have been looked at.
+        provenance: whether a wheel that does not say what it was made from is a finding.
         """
         from wheelhouse_resolver.audit.run import audit
 
-        return audit(self.site, jobs=jobs, progress=progress)
+        return audit(self.site, jobs=jobs, progress=progress, provenance=provenance)
 
     def index(  # type: ignore[override]  # nobody looks for a site's place in a wheelhouse
         self,

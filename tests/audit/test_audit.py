@@ -23,6 +23,9 @@ from wheelhouse_resolver.audit.run import audit
 from wheelhouse_resolver.errors import NoWheelhouseError
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.utils.urls import file_url
+from wheelhouse_resolver.wheelfile.edit import Addition, Edits, relabel
+from wheelhouse_resolver.wheelfile.provenance import Provenance
+from wheelhouse_resolver.wheelfile.sbom import sbom_text
 
 LINUX = "cp311-cp311-linux_x86_64"
 MANY = "cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64"
@@ -101,6 +104,27 @@ def test_every_kind_of_finding_is_explained() -> None:
     assert sorted(named) == sorted(kind.value for kind in FindingKind)
     errors = [kind.value for kind in FindingKind if kind.severity is Severity.ERROR]
     assert sorted(named[: len(errors)]) == sorted(errors)
+
+
+def test_wheels_that_do_not_say_what_made_them(house: WheelhouseFixture) -> None:
+    """Only where that is asked for: a tree has many from before."""
+    said = sbom_text(Provenance(project="demo", version="1.0"))
+    made = relabel(
+        str(house.wheel(f"demo-1.0-{LINUX}.whl")), Edits(), str(house.inbox / "made"), addition=Addition(said)
+    )
+    house.publish(Path(made.path), "--to", "gentoo/avx2")
+    sboms = {"demo-2.0.dist-info/sboms/auditwheel.cdx.json": "{}"}
+    house.publish(house.wheel(f"demo-2.0-{LINUX}.whl", files=sboms), "--to", "gentoo/avx2")
+    assert kinds(house) == []
+    done = house.run("audit", "--json", "--kind", "provenance")
+    (found,) = json.loads(done.out)
+    assert (done.code, found["kind"], found["severity"], found["version"]) == (
+        0,
+        "provenance",
+        "warning",
+        "2.0",
+    )
+    assert found["message"].endswith("(it has auditwheel.cdx.json)")
 
 
 # -- the order ---------------------------------------------------------------------------------------------

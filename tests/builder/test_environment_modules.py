@@ -9,7 +9,12 @@ import pytest
 
 from tests.factories import clean_environ
 from tests.modules.engines import Engine, engine_of
-from wheelhouse_resolver.builder.toolchain.environment_modules import ModulesError, module_environment
+from wheelhouse_resolver.builder.toolchain.environment_modules import (
+    ModulesError,
+    module_environment,
+    module_with,
+    shown_modules,
+)
 
 #: A module file in each language that counts its loads, and one that needs it.
 FILES = {
@@ -113,6 +118,28 @@ class TestLoading:
         with pytest.raises(ModulesError):
             module_environment(("tool", "gone"), environ())
         assert module_environment(("tool",), environ())["EBROOTTOOL"] == "/sw/tool"
+
+
+@pytest.mark.usefixtures("place")
+def test_which_module_gives_a_directory() -> None:
+    """Also one that another module has loaded."""
+    shown = shown_modules(("user/2.0",), environ())
+    assert set(shown) == {"tool/1.0", "user/2.0"}
+    assert module_with("/sw/tool/include", shown) == "tool/1.0"
+    assert module_with("/sw/tool/lib64", shown) == "tool/1.0"  # below what it calls its root
+    assert module_with("/sw/toolbox/lib", shown) == ""
+    assert shown_modules(("gone",), environ()) == {}
+
+
+def test_the_nearest_directory_counts() -> None:
+    shown = {
+        "layer": "setenv EPREFIX /cvmfs/layer\nprepend-path MODULEPATH /",
+        "openblas/0.3": 'prepend_path("LIBRARY_PATH","/cvmfs/layer/openblas/lib:/opt/x/")',
+    }
+    assert module_with("/cvmfs/layer/openblas/lib", shown) == "openblas/0.3"
+    assert module_with("/cvmfs/layer/usr/lib64", shown) == "layer"
+    assert module_with("/opt/x", shown) == "openblas/0.3"
+    assert module_with("/usr/lib", shown) == ""
 
 
 def test_no_modules_need_no_shell(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ from tests.host.binaries import copy_of_true, hand_made_elf
 from tests.pips import real_environ
 from tests.requires import compiles, need
 from tests.whole import assert_whole, content_of
-from wheelhouse_resolver import FetchOptions, Site, fetch
+from wheelhouse_resolver import FetchOptions, Provenance, Site, fetch
 from wheelhouse_resolver.builder.planning import sources
 from wheelhouse_resolver.builder.records.record import record_of
 from wheelhouse_resolver.host.interpreters import Target
@@ -38,6 +38,8 @@ Fetch = Callable[..., Outcome]
 CP = f"cp3{sys.version_info[1]}"
 MACHINE = os.uname().machine
 MANY = f"manylinux_2_17_{MACHINE}.manylinux2014_{MACHINE}"
+#: What is added to every wheel.
+SBOM = "/sboms/wheelhouse-resolver.cdx.json"
 LIBRARY = {"demo/__init__.py": "", "demo.libs/libfoo-1a2b3c4d.so.1": hand_made_elf()}
 
 
@@ -107,7 +109,7 @@ def compiled_wheel(index: Path, name: str = "demo", version: str = "1.0", **opti
 
 
 class TestAsTheyAre:
-    def test_a_wheel_that_needs_no_change_keeps_its_content_and_tags(
+    def test_a_wheel_that_needs_no_change_keeps_its_content_and_tags_and_says_where_it_is_from(
         self, fetching: Fetch, index: Path, house: Path, output: Path
     ) -> None:
         """It belongs to the layer, in which alone it was tried out; where it is from is in its record."""
@@ -116,7 +118,7 @@ class TestAsTheyAre:
         assert done.code == 0, done.err
         (made,) = published(house)
         assert made.startswith(f"gentoo/generic/demo-1.0-100000generic-{CP}-{CP}-manylinux")
-        assert content_of(house / made) == content_of(wheel)
+        assert content_of(house / made, but=SBOM) == content_of(wheel)
         assert rows(done)[0][:5] == ["demo", "1.0", CP.replace("cp3", "3."), "generic", "fetched"]
         (placed,) = output.rglob("*.whl")
         record = record_of(str(placed))
@@ -126,7 +128,16 @@ class TestAsTheyAre:
             wheel.as_uri(),
             hashlib.sha256(wheel.read_bytes()).hexdigest(),
         )
-        assert placed.read_bytes() == wheel.read_bytes()
+        assert content_of(placed, but=SBOM) == content_of(wheel)
+        for path in (placed, house / made):  # the stamp changes nothing of it
+            said = Provenance.of(str(path))
+            assert said is not None
+            assert (said.origin, said.source, said.source_sha256) == (
+                "distribution",
+                record.source,
+                record.source_sha256,
+            )
+            assert (said.layer, said.arch, said.python, said.packages) == ("gentoo", "generic", "", {})
 
     @pytest.mark.parametrize(
         ("option", "site"), [(["--local-label", "site"], ""), ([], '[publish]\nlocal-label = "site"\n')]
@@ -138,7 +149,16 @@ class TestAsTheyAre:
         assert fetching("demo", *option, site=site).code == 0
         assert published(house) == ["generic/demo-1.0-1000generic-py3-none-any.whl"]
         (placed,) = output.rglob("*.whl")
-        assert placed.read_bytes() == wheel.read_bytes()
+        assert content_of(placed, but=SBOM) == content_of(wheel)
+        said = Provenance.of(str(placed))
+        assert said is not None
+        assert replace(said, program="") == Provenance(
+            project="demo",
+            version="1.0",
+            origin="distribution",
+            source=wheel.as_uri(),
+            source_sha256=hashlib.sha256(wheel.read_bytes()).hexdigest(),
+        )
 
     def test_nothing_is_published_unless_wanted(
         self, fetching: Fetch, index: Path, house: Path, output: Path
@@ -212,7 +232,7 @@ class TestAdapted:
         assert fetching("demo").code == 0
         (made,) = published(house)
         assert made == f"gentoo/generic/demo-1.0-100000generic-{CP}-{CP}-linux_{MACHINE}.whl"
-        assert content_of(house / made) == content_of(wheel)
+        assert content_of(house / made, but=SBOM) == content_of(wheel)
 
     def test_the_recipes_edits_count(self, fetching: Fetch, index: Path, house: Path, tmp_path: Path) -> None:
         compiled_wheel(index, requires_dist=["nvidia-thing", "below"])

@@ -31,6 +31,7 @@ from wheelhouse_resolver.wheelfile.metadata import metadata_of
 from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata
 from wheelhouse_resolver.wheelfile.name import WheelName
 from wheelhouse_resolver.wheelfile.parsing import parsed_specifier
+from wheelhouse_resolver.wheelfile.provenance import own_sboms, sbom_names
 from wheelhouse_resolver.wheelfile.validate import InvalidWheelError, check_wheel, installer_problems
 
 #: The ends of the names of the files that a stamp changes.
@@ -90,6 +91,19 @@ def check_file(site: Site, file: Candidate, contents: dict[str, Content]) -> Gen
         yield found(f"invalid zip file: {error}")
     # Installers go by the name: a broken wheel still wins, and then fails.
     return True
+
+
+def check_provenance(candidates: Sequence[Candidate], contents: Mapping[str, Content]) -> Iterator[Finding]:
+    """The wheels that do not say what they were made from."""
+    for each in candidates:
+        names = [name for name, _, _ in contents[each.path].files]
+        top = next((name.partition("/")[0] for name in names if name.endswith(".dist-info/METADATA")), "")
+        found = sbom_names(names, top)
+        if not own_sboms(found):
+            others = f" (it has {', '.join(found)})" if found else ""
+            message = f"does not say what it was made from: no SBOM of build or fetch in it{others}"
+            fix = "build or fetch it, and publish that instead; a version that is there needs --rebuild"
+            yield Finding.about([each], FindingKind.PROVENANCE, message, fix)
 
 
 def _joined(problems: Sequence[str]) -> str:

@@ -45,6 +45,7 @@ class FindingKind(enum.Enum):
     INDEX_PAGE = "index-page"
     INDEX_LINK = "index-link"
     INDEX_ORDER = "index-order"
+    PROVENANCE = "provenance"
 
     @property
     def severity(self) -> Severity:

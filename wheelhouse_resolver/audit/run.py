@@ -44,17 +44,23 @@ from wheelhouse_resolver.utils.workers import spread
 
 
 def audit(
-    site: Site, *, jobs: int = 1, progress: Callable[[int, int], None] | None = None
+    site: Site,
+    *,
+    jobs: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+    provenance: bool = False,
 ) -> Iterator[Finding]:
     """Everything that is wrong with *site*'s wheelhouse, project by project: see `Wheelhouse.audit`."""
     listing.check_root(site)
     patterns = ignore_patterns(site)
-    for finding in with_bases(site, _all(site, jobs, progress)):
+    for finding in with_bases(site, _all(site, jobs, progress, _Look(site, provenance))):
         ignored = any(each.matches(finding) for each in patterns)
         yield finding._replace(ignored=True) if ignored else finding
 
 
-def _all(site: Site, jobs: int, progress: Callable[[int, int], None] | None) -> Iterator[Finding]:
+def _all(
+    site: Site, jobs: int, progress: Callable[[int, int], None] | None, look: _Look
+) -> Iterator[Finding]:
     for path, problem in site_problems(site, os.environ):
         yield Finding(FindingKind.CONSTRAINTS, str(problem), (path,), f"correct {path}: every pip reads it")
     yield from missing_bases(site)
@@ -73,7 +79,6 @@ def _all(site: Site, jobs: int, progress: Callable[[int, int], None] | None) -> 
         yield Finding(FindingKind.OUTSIDE, message, (path,), fix)
     projects = [list(group) for _, group in groupby(sorted(wheels), key=lambda entry: entry[0])]
     many = _BATCH * len(projects) // max(1, len(wheels))
-    look = _Look(site)
     looked: Iterator[Iterable[Finding]] = (
         map(look, projects) if jobs < 2 else spread(lambda project: [*look(project)], projects, jobs, many)
     )
@@ -95,8 +100,9 @@ _BATCH = 200
 class _Look:
     """Looks at one project after another, remembering what repeats."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, provenance: bool) -> None:
         self._site = site
+        self._provenance = provenance
         self._directories = site.directories()
         self._hosts = site.host_kinds()
         self._order = OrderCheck(site, self._hosts)
@@ -136,6 +142,8 @@ class _Look:
                     yield from files.check_stamp(site, candidate, way)
             known = [each for each in there if each.path in contents]
             sound += known
+            if self._provenance:
+                yield from files.check_provenance(known, contents)
             if len(there) > 1:
                 for case in self._order.check(there):
                     yield order_finding(site, case, contents.keys() - barred)

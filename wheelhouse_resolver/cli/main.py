@@ -49,6 +49,7 @@ COMMANDS = {
     "fetch": "take wheels from the index, adapt them to the layer, verify and publish them",
     "verify": "test wheels in fresh environments",
     "classify": "show which directory of the wheelhouse a wheel belongs to, and why",
+    "provenance": "show what a wheel was made from, and with what",
     "relabel": "print or edit the requirements, local label and tags of finished wheels",
     "recipe": "check recipes of builds, show which one applies, and take over shell recipes",
     "modulefile": "write a module file for Lmod or Environment Modules",

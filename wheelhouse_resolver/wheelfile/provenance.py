@@ -82,6 +82,14 @@ class Provenance:
     program: str = ""
     others: tuple[str, ...] = ()
 
+    @staticmethod
+    def of(path: str) -> Provenance | None:
+        """What the wheel at *path* says that it was made from; None if it does not say.
+
+        Raises `UnreadableWheelError`.
+        """
+        return read(path)
+
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         found: dict[str, Any] = to_plain(self)

@@ -40,6 +40,7 @@ from wheelhouse_resolver.tree.compatibility import fits
 from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.utils.filesystem import make_directory
 from wheelhouse_resolver.wheelfile.metadata_cache import cached_metadata
+from wheelhouse_resolver.wheelfile.sbom import check_writable
 
 
 @dataclass(kw_only=True, slots=True)
@@ -100,8 +101,10 @@ def make_plan(
     say:     called with what is being done.
 
     Raises `CycleError`, `DirectRequirementsError`; what invalid recipes raise; `PythonError`, `OutputError`.
-    A source that cannot be fetched is a *problem* of its entry.
+    A source that cannot be fetched is a *problem* of its entry. Raises `MissingExtraError` where no wheel
+    could be given its SBOM.
     """
+    check_writable()
     return _Planner(settings, options, say).plan(asked)
 
 

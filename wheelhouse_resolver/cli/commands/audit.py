@@ -32,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=[kind.value for kind in FindingKind],
         metavar="KIND",
         help="only findings of this kind, each with its details; may be given several times; one of: "
-        + ", ".join(kind.value for kind in FindingKind),
+        + ", ".join(kind.value for kind in FindingKind)
+        + f" (only if asked for: {FindingKind.PROVENANCE.value}, each wheel that does not say what made it)",
     )
     help_text = "processes that look into wheels; one per processor, at most 8"
     parser.add_argument("--jobs", type=options.count, metavar="N", help=help_text)
@@ -50,7 +51,9 @@ def run(args: argparse.Namespace) -> int:
     site = options.site_of(args)
     jobs = args.jobs or options.usual_jobs()
     with _progress() as advance:
-        found = audit(site, jobs=jobs, progress=advance)
+        found = audit(
+            site, jobs=jobs, progress=advance, provenance=FindingKind.PROVENANCE.value in (args.kind or ())
+        )
         found = (each for each in found if not args.kind or each.kind.value in args.kind)
         if args.json:
             return _print_json(found)

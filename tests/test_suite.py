@@ -19,8 +19,8 @@ PROJECT = Path(__file__).parents[1]
 #: The targets of `make` that run tests, and which: together all of them.
 STAGES = {"test": "not slow and not large", "test-slow": "slow and not large", "test-large": "large"}
 
-#: Those that only people run: a compiler takes long for the one, and the other draws at random what `test-slow`
-#: goes through step by step.
+#: Those that only people run: a compiler takes long for the one; the other draws at random what `test-slow`
+#: tries some of.
 BY_HAND = {"test-large", "test-faults"}
 
 
@@ -40,7 +40,8 @@ def _within(body: list[ast.stmt], prefix: str) -> Iterator[str]:
 
 def test_every_test_that_is_written_is_collected(pytestconfig: pytest.Config) -> None:
     """Asked of the run that this test is part of: to collect them all once more takes long."""
-    if {Path(each).resolve() for each in pytestconfig.args} != {PROJECT / "tests"}:
+    asked = {Path(each).resolve() for each in pytestconfig.args}
+    if asked != {PROJECT / "tests"} or pytestconfig.getoption("ignore"):
         pytest.skip("only some of the tests are asked for")
     names = pytestconfig.stash[COLLECTED]
     assert len(names) == len(set(names))

@@ -190,11 +190,8 @@ def test_audit_predicts_what_the_installer_chooses(program: Program, tmp_path: P
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(100, 102))
-def test_audit_predicts_what_the_installer_chooses_of_many(
-    seed: int, program: Program, tmp_path: Path
-) -> None:
-    right, wrong = compare(seed, 150, program, tmp_path)
+def test_audit_predicts_what_the_installer_chooses_of_many(program: Program, tmp_path: Path) -> None:
+    right, wrong = compare(100, 150, program, tmp_path)
     assert min(right, wrong) > 25
 
 

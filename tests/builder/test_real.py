@@ -61,6 +61,7 @@ def test_cython_is_compiled_by_its_shipped_recipe(workshop: Workshop) -> None:
     assert len(elf_files(str(workshop.output / record.wheel))) > 5
 
 
+@pytest.mark.large
 def test_h5py_is_linked_with_the_hdf5_of_the_system(workshop: Workshop) -> None:
     needs_library("hdf5-serial")
     record = build(workshop, "h5py")

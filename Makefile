@@ -50,6 +50,7 @@ types: $(VENV)/.installed-lint  ## check the types, strictly
 	$(BIN)/mypy
 
 docs: $(VENV)/.installed-docs  ## build the documentation and run its examples; warnings are errors
+	$(BIN)/python docs/screenshots.py
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --fresh-env -b html docs docs/_build/html
 	$(BIN)/python examples/demo.py >docs/_build/demo.txt
 	$(BIN)/sphinx-build --fail-on-warning --keep-going -b doctest docs docs/_build/doctest

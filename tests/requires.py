@@ -6,11 +6,12 @@ import os
 import shutil
 import sysconfig
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
 
-__all__ = ["compiles", "need", "requires"]
+__all__ = ["browses", "compiles", "need", "requires"]
 
 
 def requires(*programs: str) -> pytest.MarkDecorator:
@@ -35,3 +36,9 @@ def compiles(test: Any) -> Any:
     headers = os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h"))
     without = pytest.mark.skipif(not headers, reason="the headers of this Python are not installed")
     return pytest.mark.slow(requires("gcc")(without(test)))
+
+
+def browses(test: Any) -> Any:
+    """A slow test in a real browser: Debian's, with its driver."""
+    without = pytest.mark.skipif(find_spec("selenium") is None, reason="not installed: selenium")
+    return pytest.mark.slow(requires("chromium", "chromedriver")(without(test)))

@@ -8,18 +8,18 @@ import re
 import shlex
 import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.factories import pack, plain_python, with_metadata
+from tests.catalogue.content import HOSTILE, entries, says
+from tests.factories import plain_python
 from tests.wheelhouse import WheelhouseFixture, everything_below
 from wheelhouse_resolver.catalogue.config import CatalogueTable
 from wheelhouse_resolver.catalogue.pages import first_page
-from wheelhouse_resolver.catalogue.project import Entry
 from wheelhouse_resolver.catalogue.run import write_catalogue
 from wheelhouse_resolver.errors import OutputError
 from wheelhouse_resolver.host.detect import Host
@@ -29,9 +29,6 @@ PLAIN = "demo-1.0-cp311-cp311-linux_x86_64.whl"
 STAMPED = "demo-1.0-400000avx2-cp311-cp311-linux_x86_64.whl"
 OTHER = "other_thing-2.0-py3-none-any.whl"
 ATOM = "{http://www.w3.org/2005/Atom}"
-
-#: What would run, or show as another text, if it were not escaped.
-HOSTILE = '</script><script>x=1</script><img src=x onerror="x=1">{{ 7*7 }} & "q" \u202eabc'
 
 
 class Catalogued(WheelhouseFixture):
@@ -46,8 +43,7 @@ class Catalogued(WheelhouseFixture):
 
     def says(self, label: str, filename: str, **headers: str) -> None:
         """A wheel whose METADATA has these *headers*."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        pack(self.root / label / filename, with_metadata(filename, **named))
+        says(self.root / label / filename, **headers)
 
     def catalogue(self) -> str:
         """Bring it up to date; what the command says."""
@@ -58,7 +54,7 @@ class Catalogued(WheelhouseFixture):
     def text(self, name: str = "") -> str:
         """The text that people see of the page of *name*, or the first one."""
         path = self.pages / (f"projects/{name}.html" if name else "index.html")
-        body = path.read_text().partition("<body>")[2].partition("<script>")[0]
+        body = path.read_text().partition("<body>")[2]
         return " ".join(unescape(re.sub(r"<[^>]*>", " ", body)).split())
 
     def rows(self) -> dict[str, list[str]]:
@@ -293,18 +289,6 @@ def test_a_table_that_is_wrong(house: Catalogued, line: str, problem: str) -> No
     done = house.run("catalogue", "--output", str(house.pages))
     assert done.code == 2
     assert problem in done.err
-
-
-def entries(count: int) -> Iterator[Entry]:
-    """As of a tree of about twenty times as many wheels."""
-    for number in range(count):
-        name = f"project-{number:04}-{('array', 'mesh', 'torch')[number % 3]}"
-        summary = f"Fast {number % 97} dimensional arrays and linear algebra for people who measure things"
-        pythons, archs = ("3.10", "3.11", "3.12", "3.13"), ("generic", "avx", "avx2", "avx512")
-        layers = ("gentoo", "nix", "none")
-        yield Entry(
-            name, f"{number % 9}.4.1", summary, (f"lib{number}",), layers, archs, pythons, 1_790_000_000
-        )
 
 
 def test_the_first_page_of_a_large_tree_is_small() -> None:

@@ -1,7 +1,9 @@
 "use strict";
 // Shows the projects that match, the best first. Without this script, the table has them all.
-(() => {
-  const MOST = 200;
+// Until it is read, only its first rows are laid out: of all it would take as long as the rest.
+document.documentElement.className = "reading";
+document.addEventListener("DOMContentLoaded", () => {
+  const MOST = 50;
   const body = document.querySelector("#projects tbody");
   const query = document.getElementById("query");
   const count = document.getElementById("count");
@@ -61,7 +63,10 @@
 
   const form = document.getElementById("filter");
   form.addEventListener("input", () => show(MOST));
-  form.addEventListener("change", remember);
+  form.addEventListener("change", () => {
+    show(MOST);
+    remember();
+  });
   form.addEventListener("submit", (event) => event.preventDefault());
   more.addEventListener("click", () => {
     show(projects.length);
@@ -70,5 +75,6 @@
   addEventListener("hashchange", recall);
   form.hidden = false;
   recall();
+  document.documentElement.className = "";
   performance.mark("usable");
-})();
+});

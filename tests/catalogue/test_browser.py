@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import http.server
+import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -149,8 +151,7 @@ def test_without_scripts_it_is_a_table_and_colours_follow_the_system(browser: Ch
     assert seen[0] != seen[1]
 
 
-#: How long each keystroke takes until the page is laid out again (ms): the best of a few, as others use the
-#: machine, too.
+#: How long each keystroke takes until the page is laid out again (ms), the best of a few.
 MEASURED = """
 const query = document.getElementById("query");
 const took = (text) => {
@@ -161,7 +162,7 @@ const took = (text) => {
   return performance.now() - start;
 };
 const best = {};
-for (let round = 0; round < 15; round++)
+for (let round = 0; round < 5; round++)
   for (const text of ["t", "to", "torch", "torc", "l", "li", "lib9", "alg", "none", ""])
     best[text] = Math.min(took(text), best[text] || Infinity);
 return best;
@@ -173,14 +174,19 @@ def test_the_first_page_of_50_000_wheels_is_quick(browser: Chrome, tmp_path: Pat
     page = tmp_path / "index.html"
     page.write_bytes(first_page("Wheels", entries(2550)))
     assert page.stat().st_size < 1_500_000
-    usable = []
-    for _ in range(3):
+    usable, took = [], []
+    for _ in range(10):
         browser.get(page.as_uri())
         mark = "return performance.getEntriesByName('usable')[0].startTime"
         usable.append(browser.execute_script(mark))
-    assert min(usable) < USABLE, usable
-    took = browser.execute_script(MEASURED)
-    assert max(took.values()) < KEYSTROKE, took
+        took.append(max(browser.execute_script(MEASURED).values()))
+        if min(usable) < USABLE and min(took) < KEYSTROKE:
+            break
+        time.sleep(1)  # others use the machine, too
+    else:
+        if os.getloadavg()[0] > 2 * (os.cpu_count() or 1):
+            pytest.skip(f"the machine is too busy to measure: usable after {usable}, keystrokes {took} (ms)")
+        pytest.fail(f"usable after {usable}, keystrokes {took} (ms)")
     assert len(typed(browser, "torch")) == 50
     browser.find_element("id", "more").click()
     assert len(rows(browser)) == 850

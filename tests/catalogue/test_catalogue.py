@@ -10,6 +10,7 @@ import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from html import unescape
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,7 @@ def test_what_the_pages_say(house: Catalogued) -> None:
         "Licence MIT",
         "Home page https://example.org/demo",
         "other-thing>=1; python_version > '3' other-thing Wheels of 1.0",
-        "gentoo/avx2 gentoo/avx512 2.0rc1 3.12 1.0 3.11 3.11 0.9 3 3 3 3 3",
+        "gentoo/ avx2 gentoo/ avx512 2.0rc1 3.12 1.0 3.11 3.11 0.9 3 3 3 3 3",
         f"gentoo/avx512, Python 3.11 gentoo/avx2/{STAMPED}",
     ):
         assert each in page
@@ -126,6 +127,27 @@ def test_what_the_pages_say(house: Catalogued) -> None:
     assert not answer.positive
     assert " ".join(" ".join(answer.lines()).split()) in page
     assert 'href="other-thing.html"' in (house.pages / "projects/demo.html").read_text()
+
+
+def test_what_a_wheel_was_made_from_and_what_it_loads(house: Catalogued) -> None:
+    module = find_spec("_ctypes")
+    assert module is not None
+    assert module.origin is not None
+    sbom = "demo-1.0.dist-info/sboms/wheelhouse-resolver.cdx.json"
+    source = {"type": "source-distribution", "url": "demo-1.0.tar.gz"}
+    recipe = {"name": "wheelhouse-resolver:recipe", "value": "demo.toml"}
+    component = {"name": "demo", "externalReferences": [source]}
+    made = {"metadata": {"component": component, "properties": [recipe]}, "components": []}
+    files = {"demo/lib.so": Path(module.origin).read_bytes(), sbom: json.dumps(made)}
+    house.add("gentoo/avx2", STAMPED, files=files)
+    house.add("gentoo/avx512", STAMPED.replace("400000avx2", "500000avx512"), files={sbom: "{"})
+    house.run("catalogue", "--jobs", "1")
+    damaged, whole = house.text("demo").partition("Wheels of 1.0")[2].split("gentoo/avx2")
+    assert "its sboms/wheelhouse-resolver.cdx.json cannot be read" in damaged
+    told = house.run("provenance", str(house.root / "gentoo/avx2" / STAMPED)).out.split("\n", 1)[1]
+    assert "recipe: demo.toml" in told
+    assert " ".join(told.split()) in whole
+    assert " libc.so.6" in whole.partition("Needs these libraries outside the wheel:")[2]
 
 
 def test_the_data_is_what_avail_prints(house: Catalogued) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from wheelhouse_resolver.errors import UnreadableWheelError, printable, reason_of
 from wheelhouse_resolver.utils.safe_io import BAD_ZIP
+from wheelhouse_resolver.wheelfile import provenance
 from wheelhouse_resolver.wheelfile.elf import elf_files
 from wheelhouse_resolver.wheelfile.imports import import_names
 from wheelhouse_resolver.wheelfile.metadata import Metadata, read_metadata
@@ -23,7 +24,8 @@ class WheelFacts(NamedTuple):
     """What one wheel says.
 
     requires, extras: as METADATA has them. imports: the names to import it by. libraries: those outside the
-    wheel that its ELF files need. problem: what could not be read, and why; empty for nothing.
+    wheel that its ELF files need. made: what it was made from, as `provenance` says it. problem: what could
+    not be read, and why; empty for nothing.
     """
 
     summary: str = ""
@@ -34,11 +36,13 @@ class WheelFacts(NamedTuple):
     extras: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
+    made: tuple[str, ...] = ()
     problem: str = ""
 
 
 def read_facts(path: str) -> WheelFacts:
     """What the wheel at *path* says; of one that cannot be read, its `problem`."""
+    found = WheelFacts()
     try:
         metadata = read_metadata(path)
         found = WheelFacts(
@@ -49,8 +53,10 @@ def read_facts(path: str) -> WheelFacts:
             requires=_few(metadata.get_all("Requires-Dist")),
             extras=_few(metadata.get_all("Provides-Extra")),
         )
+        made = provenance.read(path)
+        found = found._replace(made=_few([*provenance.described(made)]) if made is not None else ())
     except UnreadableWheelError as error:
-        return WheelFacts(problem=error.problem)
+        return found._replace(problem=error.problem)
     try:
         imports = _declared(metadata) or import_names(path)
         libraries = [] if path.endswith("-any.whl") else sorted({*_outside(path)})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -207,3 +207,33 @@ def _at(data: Any, key: str, kind: type[_T], default: _T | None = None) -> _T:
     if not isinstance(found, kind):
         raise ValueError(f"{key} is not as expected")
     return found
+
+
+def described(made: Provenance) -> Iterator[str]:
+    """What *made* says for people, a line for each thing."""
+    how = "taken from" if made.origin == "distribution" else "built from"
+    yield f"{how}: {made.source}" + (f" (sha256 {made.source_sha256})" if made.source_sha256 else "")
+    if made.recipe:
+        yield f"recipe: {made.recipe} (sha256 {made.recipe_sha256})"
+    parts = (made.python and f"Python {made.python}", made.arch, made.layer, made.libc)
+    if any(parts):
+        yield f"for: {', '.join(filter(None, parts))}"
+    if made.modules:
+        yield f"modules: {' '.join(made.modules)}"
+    yield from _assigned("flags", made.flags)
+    yield from _assigned("environ", made.environ)
+    for what, versions in (("tools", made.tools), ("packages", made.packages)):
+        if versions:
+            yield f"{what}: {', '.join(f'{name} {version}' for name, version in versions.items())}"
+    for each in made.libraries:
+        module = f" (module {each.module})" if each.module else ""
+        yield f"loads: {each.name}, {each.path or 'not found'}{module}"
+    yield from (f"note: {each}" for each in made.notes)
+    yield f"by: wheelhouse-resolver {made.program}"
+    if made.others:
+        yield f"other SBOMs in it: {', '.join(made.others)}"
+
+
+def _assigned(what: str, values: Mapping[str, str]) -> Iterator[str]:
+    for name, text in values.items():
+        yield f"{what}: {name}={text}"

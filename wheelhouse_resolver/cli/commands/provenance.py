@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from wheelhouse_resolver.cli import options, output
 from wheelhouse_resolver.errors import UnreadableWheelError, printable
@@ -13,7 +13,7 @@ from wheelhouse_resolver.selection.wanted import wanted_of
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.tree.listing import SUFFIX, all_names
 from wheelhouse_resolver.tree.reader import Tree
-from wheelhouse_resolver.wheelfile.provenance import Provenance, read
+from wheelhouse_resolver.wheelfile.provenance import Provenance, described, read
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     for path, each in () if args.json else found.items():
         print(printable(path))
         problem = problems.get(path) or "does not say what it was made from"
-        for line in _lines(each) if each is not None else [problem]:
+        for line in described(each) if each is not None else [problem]:
             output.say(f"    {printable(line)}")
     for text in missing:
         output.say(f"not available: {printable(text)}", error=True)
@@ -95,33 +95,3 @@ def _paths(args: argparse.Namespace) -> tuple[list[str], list[str]]:
 def _in_tree(site: Site) -> Iterator[str]:
     for directory in site.directories():
         yield from sorted(os.path.join(directory.path, name) for name in all_names(directory))
-
-
-def _lines(made: Provenance) -> Iterator[str]:
-    """What *made* says, a line for each thing."""
-    how = "taken from" if made.origin == "distribution" else "built from"
-    yield f"{how}: {made.source}" + (f" (sha256 {made.source_sha256})" if made.source_sha256 else "")
-    if made.recipe:
-        yield f"recipe: {made.recipe} (sha256 {made.recipe_sha256})"
-    parts = (made.python and f"Python {made.python}", made.arch, made.layer, made.libc)
-    if any(parts):
-        yield f"for: {', '.join(filter(None, parts))}"
-    if made.modules:
-        yield f"modules: {' '.join(made.modules)}"
-    yield from _each("flags", made.flags)
-    yield from _each("environ", made.environ)
-    for what, versions in (("tools", made.tools), ("packages", made.packages)):
-        if versions:
-            yield f"{what}: {', '.join(f'{name} {version}' for name, version in versions.items())}"
-    for each in made.libraries:
-        module = f" (module {each.module})" if each.module else ""
-        yield f"loads: {each.name}, {each.path or 'not found'}{module}"
-    yield from (f"note: {each}" for each in made.notes)
-    yield f"by: wheelhouse-resolver {made.program}"
-    if made.others:
-        yield f"other SBOMs in it: {', '.join(made.others)}"
-
-
-def _each(what: str, values: Mapping[str, str]) -> Iterator[str]:
-    for name, text in values.items():
-        yield f"{what}: {name}={text}"

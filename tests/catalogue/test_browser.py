@@ -22,7 +22,6 @@ from wheelhouse_resolver.catalogue.run import write_catalogue
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
-    from selenium.webdriver.remote.webelement import WebElement
 
 #: How long the first page of 50,000 wheels may take until it can be used, and a keystroke (ms).
 USABLE, KEYSTROKE = 1000, 50
@@ -57,8 +56,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def rows(browser: Chrome) -> list[str]:
-    found: list[WebElement] = browser.find_elements("css selector", "#projects tbody th")
-    return [each.text for each in found]
+    names = "return Array.from(document.querySelectorAll('#projects tbody th'), each => each.textContent)"
+    found: list[str] = browser.execute_script(names)
+    return found
 
 
 def typed(browser: Chrome, text: str) -> list[str]:

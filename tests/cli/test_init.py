@@ -154,7 +154,7 @@ def test_all_can_read_it_whatever_the_umask(umask: int, cli: Cli, tmp_path: Path
 
 
 def test_the_command_proposes_and_makes_nothing_else(tmp_path: Path, cli: Cli) -> None:
-    root, file = tmp_path / "tree", tmp_path / "site.toml"
+    root, file = tmp_path / "tree", tmp_path / "the site.toml"
     for label in ("el9/x86_64", "el9/x86_64/v3", "el9/x86_64/v4", "attic"):
         make_wheel(root / label, "demo-1.0-cp311-cp311-linux_x86_64.whl")
     for label in ("el9/noarch", "common"):
@@ -166,6 +166,7 @@ def test_the_command_proposes_and_makes_nothing_else(tmp_path: Path, cli: Cli) -
     done = cli("init", "--from", root, "--output", file)
     assert (done.code, file.read_text()) == (0, shown.out)
     assert f"made {file}" in done.out
+    assert f"`wheelhouse-resolver audit --config '{file}'`" in done.out
     assert sorted(root.rglob("*")) == before
     path = cli("path", "--config", file, "--layer", "el9", "--arch", "avx512")
     assert [Path(line).relative_to(root).as_posix() for line in path.out.splitlines()] == [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 
 from wheelhouse_resolver.cli import options, output
@@ -59,5 +60,6 @@ def _propose(args: argparse.Namespace) -> int:
     else:
         write_text(args.output, found.text, shared=True)
         print(f"made {args.output}")
-        print(f"next: look through it, and run `wheelhouse-resolver audit --config {args.output}`")
+        command = shlex.join(["wheelhouse-resolver", "audit", "--config", args.output])
+        print(f"next: look through it, and run `{command}`")
     return 0

@@ -18,6 +18,7 @@ from wheelhouse_resolver.errors import (
     CpuinfoError,
     FileProblemError,
     InvalidRequirementError,
+    MissingExtraError,
     NoWheelhouseError,
     OutputError,
     SiteFileError,
@@ -236,3 +237,11 @@ def _is_reason(node: ast.expr) -> bool:
     if isinstance(node, ast.FormattedValue):
         return _is_reason(node.value)
     return isinstance(node, ast.Call) and ast.unparse(node.func).endswith("reason_of")
+
+
+def test_what_an_extra_lacks_is_in_the_command_that_installs_it() -> None:
+    """Also where the installed metadata is older than the code."""
+    hint = MissingExtraError("a table", "tabulate", "tables").hint
+    assert hint.endswith(" -m pip install 'tabulate>=0.9'")
+    assert MissingExtraError("a table", "new_one", "tables").hint == f"{hint} new-one"
+    assert MissingExtraError("a table", "new_one", "gone").hint.endswith(" -m pip install new-one")

@@ -43,8 +43,8 @@ def reason_of(error: OSError) -> str:
     return error.strerror or str(error) or type(error).__name__
 
 
-def installing(extra: str) -> str:
-    """The command that installs the libraries of *extra* into the environment of this program."""
+def installing(extra: str, library: str = "") -> str:
+    """The command that installs the libraries of *extra*, and *library*, into this program's environment."""
     import re
     import shlex
     import sys
@@ -56,7 +56,9 @@ def installing(extra: str) -> str:
         known = ()
     marker = re.compile(rf"(.+?) *;.*\bextra == ['\"]{extra}['\"]")
     found = sorted(match[1] for match in map(marker.fullmatch, known) if match)
-    found = found or [f"wheelhouse-resolver[{extra}]"]
+    wanted = library.replace("_", "-") or f"wheelhouse-resolver[{extra}]"
+    if not any(each.startswith(library and wanted) for each in found):  # of an older version, or of none
+        found.append(wanted)
     return printable(shlex.join([sys.executable, "-m", "pip", "install", *found]))
 
 
@@ -327,7 +329,7 @@ class MissingExtraError(WheelhouseError, ImportError):
     @property
     def hint(self) -> str:
         """The command that installs what the extra has."""
-        return super().hint or installing(self.extra)
+        return super().hint or installing(self.extra, self.library)
 
 
 class MissingDirectoryError(FileProblemError, FileNotFoundError):

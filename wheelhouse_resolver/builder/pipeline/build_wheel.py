@@ -41,7 +41,7 @@ from wheelhouse_resolver.builder.records.record import FAILED, RECORD_SUFFIX, Bu
 from wheelhouse_resolver.builder.sources.fetch import check_archive, unpack_source
 from wheelhouse_resolver.builder.sources.fetched import Fetched
 from wheelhouse_resolver.builder.sources.patch import prepare
-from wheelhouse_resolver.builder.toolchain import provenance, variables
+from wheelhouse_resolver.builder.toolchain import numbered_pip, provenance, variables
 from wheelhouse_resolver.builder.toolchain.build_python import (
     constraint_files,
     installed_to_build,
@@ -271,7 +271,7 @@ class _Build(Phases):
         environ = {**environ, "WHEELHOUSE_WHEEL_DIR": wheels}
         environ = self._run_phase("before-build", recipe, environ, source)
         options = ["--verbose", *pip_options(recipe, environ, fetched.version)]
-        command = [python, "-m", "pip", "wheel", *options, "--wheel-dir", wheels, source]
+        command = [python, numbered_pip.__file__, "wheel", *options, "--wheel-dir", wheels, source]
         self.run(command, "pip wheel", environ, source)
         wheel = _only_wheel(wheels, "the build made")
         wheel = self._changed_by("after-build", recipe, wheel, environ, source)

@@ -13,13 +13,19 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["ARRAY", "FEATURES", "Cluster", "cluster", "queue", "wait_until"]
+__all__ = ["ARRAY", "BROKEN", "CPUS", "FEATURES", "Cluster", "cluster", "queue", "wait_until"]
 
 #: The most tasks of an array.
 ARRAY = 21
 
+#: The processors that Slurm believes in: it starts as many tasks, and spends a part of each waiting.
+CPUS = 4
+
 #: What jobs may ask of the node with `--constraint`.
 FEATURES = ("haswell", "skylake")
+
+#: The file, in the state of a cluster, with which its node starts no job.
+BROKEN = "broken"
 
 #: How long anything may take before a test fails (s): only a machine that hangs takes so long.
 _PATIENCE = 300.0
@@ -38,6 +44,10 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
+SlurmdParameters=config_overrides
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+Prolog={state}/prolog
 MpiDefault=none
 ReturnToService=2
 MaxArraySize={array}
@@ -51,7 +61,9 @@ SlurmdPidFile={state}/slurmd.pid
 SlurmctldLogFile={state}/slurmctld.log
 SlurmdLogFile={state}/slurmd.log
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=500 Feature={features} State=UNKNOWN
-PartitionName=debug Nodes={host} Default=YES MaxTime=INFINITE State=UP
+PartitionName=debug Nodes={host} Default=YES MaxTime=INFINITE State=UP PriorityTier=1
+PartitionName=cancel Nodes={host} PriorityTier=1 PreemptMode=CANCEL
+PartitionName=urgent Nodes={host} PriorityTier=9 PreemptMode=OFF
 """
 
 
@@ -60,12 +72,12 @@ class Cluster(dict[str, str]):
 
     def __init__(self, state: Path, commands: Mapping[str, Sequence[str]]) -> None:
         super().__init__(SLURM_CONF=str(state / "slurm.conf"))
-        self._state, self._commands = state, commands
+        self.state, self._commands = state, commands
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str) -> None:
         """Start the daemon *name*."""
-        with (self._state / f"{name}.out").open("ab") as out:
+        with (self.state / f"{name}.out").open("ab") as out:
             self._running[name] = subprocess.Popen(
                 self._commands[name], stdout=out, stderr=out, env={**os.environ, **self}
             )
@@ -137,11 +149,14 @@ def cluster(state: Path) -> Iterator[Cluster]:
         host=host,
         state=state,
         ports=_free_ports(),
-        cpus=os.cpu_count(),
+        cpus=CPUS,
         features=",".join(FEATURES),
         array=ARRAY,
     )
     conf.write_text(text)
+    prolog = state / "prolog"
+    prolog.write_text(f"#!/bin/sh\n[ ! -e {state}/{BROKEN} ]\n")
+    prolog.chmod(0o755)
     (state / "ctld").mkdir()
     (state / "d").mkdir()
     commands = {

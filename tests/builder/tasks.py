@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from wheelhouse_resolver.builder.executors.base import Result, Task
@@ -43,11 +44,16 @@ class Told:
     def __init__(self, file: Path | None = None) -> None:
         self.results: list[Result] = []
         self.starts: list[str] = []
+        self.holds: list[tuple[list[str], str]] = []
         self._file = file
 
     def started(self, task: Task) -> None:
         """Remember it."""
         self.starts.append(task.name)
+
+    def held(self, tasks: Sequence[Task], why: str) -> None:
+        """Remember it."""
+        self.holds.append(([task.name for task in tasks], why))
 
     def finished(self, result: Result) -> None:
         """Remember it."""

@@ -11,9 +11,10 @@ import pytest
 
 from tests.builder.tasks import Told, is_alive, make_task
 from tests.builder.test_commands import escaping
+from wheelhouse_resolver.builder.executors.array_job import ArrayJob, Held, most_tasks
 from wheelhouse_resolver.builder.executors.base import Executor, ExecutorError, Task
 from wheelhouse_resolver.builder.executors.local import LocalExecutor
-from wheelhouse_resolver.builder.executors.slurm import ArrayJob, SlurmExecutor, most_tasks
+from wheelhouse_resolver.builder.executors.slurm import SlurmExecutor
 from wheelhouse_resolver.builder.process.commands import subreaper
 from wheelhouse_resolver.builder.resources import Resources
 from wheelhouse_resolver.errors import OutputError
@@ -28,6 +29,13 @@ class FakeJob(ArrayJob):
         self.cancelled = False
         self.released = False
         self.told: dict[int, str] = {}
+        self.holds: list[Held] = []
+
+    def held(self) -> list[Held]:
+        return self.holds
+
+    def cancel_tasks(self, tasks: Sequence[Held]) -> None:
+        self.holds = [each for each in self.holds if each not in tasks]
 
     def is_over(self) -> bool:
         self.left -= 1
@@ -270,13 +278,75 @@ class TestSlurm:
             "its time is over (TIMEOUT)",
         ]
 
+    @pytest.mark.parametrize(
+        ("count", "command"),
+        [(2, "scontrol release 7_0 7_1"), (4, "scontrol release 7")],
+        ids=["few", "many"],
+    )
+    def test_what_somebody_holds_is_told_once_and_waited_for(
+        self, count: int, command: str, tmp_path: Path
+    ) -> None:
+        slurm = FakeSlurm(lasts=10**6)
+        slurm.runs = lambda _job, _number: False
+        tasks = [make_task(tmp_path, f"t{n}") for n in range(count)]
+        ticks = iter(range(1000))
+
+        def waiting() -> None:
+            tick = next(ticks)
+            held = [Held(n, f"7_{n}", "7", "JobHeldUser") for n in range(count)]
+            slurm.jobs[0].holds = held if tick < 3 or tick == 5 else []
+            if tick == 7:
+                for task in tasks:
+                    Path(task.result).write_text("released")
+
+        told = Told()
+        told.waiting = waiting  # type: ignore[method-assign]
+        executor = SlurmExecutor(
+            jobs=1, directory=str(tmp_path / "s"), poll=0.001, look=0.0, submit=slurm.submit
+        )
+        results = executor.run(tasks, told)
+        assert [result.vanished for result in results] == [""] * count
+        why = f"Slurm says JobHeldUser; release with: {command}"
+        assert told.holds == [([task.name for task in tasks], why)] * 2  # and when it is held again
+
+    def test_a_requeued_task_starts_again_and_one_that_slurm_gave_up_is_run_again(
+        self, tmp_path: Path
+    ) -> None:
+        slurm = FakeSlurm(lasts=10**6)
+        slurm.runs = lambda _job, _number: False
+        tasks = [make_task(tmp_path, "requeued"), make_task(tmp_path, "given-up")]
+        ticks = iter(range(1000))
+
+        def waiting() -> None:
+            tick = next(ticks)
+            wave = Path(slurm.option("--output")).parent
+            if tick in (0, 2):
+                with (wave / "0.started").open("a") as file:
+                    file.write("12\n")
+            if tick == 3:
+                slurm.jobs[0].holds = [Held(1, "7_1", "7", "JobHoldMaxRequeue")]
+            if tick == 4:
+                Path(tasks[0].result).write_text("last")
+            if len(slurm.jobs) == 2:
+                Path(tasks[1].result).write_text("once more")
+
+        told = Told()
+        told.waiting = waiting  # type: ignore[method-assign]
+        executor = SlurmExecutor(
+            jobs=1, directory=str(tmp_path / "s"), poll=0.001, look=0.0, submit=slurm.submit
+        )
+        assert [result.vanished for result in executor.run(tasks, told)] == ["", ""]
+        assert told.starts == ["requeued", "requeued"]
+        assert told.holds == []
+        assert [slurm.option("--array", job) for job in range(2)] == ["0-1%1", "0-0%1"]
+
     def test_each_task_is_told_when_it_starts(self, tmp_path: Path) -> None:
         told = Told()
         slurm_executor(tmp_path, FakeSlurm()).run([make_task(tmp_path, f"t{n}") for n in range(12)], told)
         assert told.starts == [f"t{n}" for n in range(12)]
 
     def test_more_tasks_than_an_array_holds(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("wheelhouse_resolver.builder.executors.slurm._MOST_TASKS", 2)
+        monkeypatch.setattr("wheelhouse_resolver.builder.executors.array_job._MOST_TASKS", 2)
         slurm = FakeSlurm()
         tasks = [make_task(tmp_path, f"t{n}") for n in range(5)]
         slurm_executor(tmp_path, slurm).run(tasks, Told())
@@ -360,7 +430,7 @@ class TestSlurmsCommands:
         directory = tmp_path / "bin"
         directory.mkdir()
         monkeypatch.setenv("PATH", f"{directory}:/usr/bin:/bin")
-        monkeypatch.setattr("wheelhouse_resolver.builder.executors.slurm._ASK_AGAIN", 0.05)
+        monkeypatch.setattr("wheelhouse_resolver.builder.executors.array_job._ASK_AGAIN", 0.05)
 
         def made(**scripts: str) -> SlurmExecutor:
             for name, script in scripts.items():
@@ -442,7 +512,7 @@ class TestSlurmsCommands:
     def test_a_scheduler_that_no_longer_answers(
         self, commands: Callable[..., SlurmExecutor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("wheelhouse_resolver.builder.executors.slurm._PATIENCE", 0.1)
+        monkeypatch.setattr("wheelhouse_resolver.builder.executors.array_job._PATIENCE", 0.1)
         executor = commands(
             sbatch="echo 12", squeue="echo 'slurm_load_jobs error: Unable to contact' >&2; exit 1", scancel=""
         )

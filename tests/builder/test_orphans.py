@@ -14,7 +14,7 @@ import pytest
 
 from tests.builder.tasks import is_alive
 from wheelhouse_resolver.builder.executors import earlier
-from wheelhouse_resolver.builder.executors.slurm import job_name
+from wheelhouse_resolver.builder.executors.array_job import job_name
 from wheelhouse_resolver.builder.process import orphans
 from wheelhouse_resolver.builder.process.scratch import clear_leftovers, scratch_directory, this_process
 

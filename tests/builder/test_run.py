@@ -43,6 +43,9 @@ class Heard:
     def started(self, entry: Entry, log: str) -> None:
         pass
 
+    def held(self, entries: Sequence[Entry], why: str) -> None:
+        pass
+
     def ended(self, outcome: BuildOutcome) -> None:
         self.outcomes.append(outcome)
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.builder.packages import make_package
 from tests.builder.tasks import Told, is_alive, make_task
-from tests.factories import clean_environ, make_tree
+from tests.factories import clean_environ, make_tree, make_wheel
 from tests.slurm import FEATURES, queue, wait_until
 from wheelhouse_resolver.builder.executors.base import ExecutorError
 from wheelhouse_resolver.builder.executors.slurm import SlurmExecutor
@@ -27,6 +27,12 @@ def executor(slurm: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for name, value in slurm.items():
         monkeypatch.setenv(name, value)
     return SlurmExecutor(jobs=2, directory=str(tmp_path / "slurm jobs %a"), grace=2.0, poll=0.2)
+
+
+@pytest.fixture(autouse=True)
+def bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else each task compiles all of the program anew."""
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
 
 
 def wait_until_empty() -> None:
@@ -169,9 +175,9 @@ class TestBuild:
             f"constraint = {{ sse3 = '{FEATURES[1]}' }}\noptions = ['--comment=wheels']\n"
         )
 
-        def made(*arguments: str) -> list[str]:
+        def made(*arguments: str, does: str = "build") -> list[str]:
             return [
-                sys.executable, "-m", "wheelhouse_resolver", "build", *arguments, "--config", str(config),
+                sys.executable, "-m", "wheelhouse_resolver", does, *arguments, "--config", str(config),
                 "--layer", "gentoo", "--find-links", str(tmp_path / "sources"), "--offline", "--no-verify",
                 "--output", str(tmp_path / "wheels"), "--executor", "slurm", "--jobs", "2",
             ]  # fmt: skip
@@ -208,6 +214,28 @@ class TestBuild:
         placed = {str(path.relative_to(tmp_path / "house")) for path in (tmp_path / "house").rglob("*.whl")}
         assert len([path for path in placed if path.startswith("gentoo/sse3/fast-1.0-200000sse3-")]) == 1
         assert "generic/app-1.0-1000generic-py3-none-any.whl" in placed
+        wait_until_empty()
+
+    def test_wheels_of_an_index_are_fetched_by_jobs(
+        self, command: Callable[..., list[str]], slurm: dict[str, str], tmp_path: Path
+    ) -> None:
+        before = queue("--states=all", "--format=%k").split().count("wheels")
+        make_wheel(tmp_path / "sources", "app-1.0-py3-none-any.whl", metadata="Requires-Dist: base\n")
+        make_wheel(tmp_path / "sources", "base-2.0-py3-none-any.whl")
+        done = subprocess.run(
+            command("app", "--json", does="fetch"), env=clean_environ(**slurm), capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        told = {each["project"]: each for each in json.loads(done.stdout)}
+        assert {name: (each["result"], each["attempts"]) for name, each in told.items()} == {
+            "app": ("fetched", 1),
+            "base": ("fetched", 1),
+        }
+        assert sorted(path.name for path in (tmp_path / "house").rglob("*.whl")) == [
+            "app-1.0-1000generic-py3-none-any.whl",
+            "base-2.0-1000generic-py3-none-any.whl",
+        ]
+        assert queue("--states=all", "--format=%k").split().count("wheels") == before + 2
         wait_until_empty()
 
     def test_the_jobs_of_a_run_that_was_killed_are_cancelled_by_the_next(

@@ -60,6 +60,8 @@ def test_elsewhere_plain_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str
     with progress.of(1):
         progress.began([entry("one")])
         progress.started(entry("one"), "/logs/one.log")
+        progress.held([entry("one"), entry("two")], "Slurm says why")
+        progress.started(entry("one"), "/logs/one.log")
         progress.waiting()
         record = BuildRecord(
             project="one", requirement="one", python="3.11", arch="avx2", layer=None, result="built",
@@ -70,6 +72,8 @@ def test_elsewhere_plain_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str
         progress.published(replace(there, placed=("/house/one.whl",)))
         progress.published(there)
     lines = ["building one 1.0 cp311 avx2, log: /logs/one.log"]
+    lines += ["held: one 1.0 cp311 avx2 and 1 more: Slurm says why"]
+    lines += ["building one 1.0 cp311 avx2 again (attempt 2), log: /logs/one.log"]
     lines += ["built one 1.0 cp311 avx2", "  note: it has no mark"]
     lines += ["published /house/one.whl", "present /house/one.whl"]
     assert capsys.readouterr().err.splitlines() == lines

@@ -98,6 +98,9 @@ class _Silent:
     def started(self, entry: Entry, log: str) -> None:
         """See `BuildReporter`."""
 
+    def held(self, entries: Sequence[Entry], why: str) -> None:
+        """See `BuildReporter`."""
+
     def ended(self, outcome: BuildOutcome) -> None:
         """See `BuildReporter`."""
 

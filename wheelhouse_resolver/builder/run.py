@@ -45,6 +45,7 @@ class BuildOutcome:
     wheel:   the path of the wheel; empty without one.
     problem: what went wrong, the phase first. *log*: with the details.
     places:  where in the wheelhouse it is published. *placed*: those that are new.
+    attempts: how often it was started: again after it was preempted, requeued or lost; 0: nothing was run.
     """
 
     entry: Entry
@@ -55,6 +56,7 @@ class BuildOutcome:
     log: str = ""
     places: tuple[str, ...] = ()
     placed: tuple[str, ...] = ()
+    attempts: int = 0
 
     @property
     def ok(self) -> bool:
@@ -84,7 +86,7 @@ class BuildOutcome:
             "version": self.entry.version,
             "python": job.python_version,
             **to_plain(job, "arch", "layer"),
-            **to_plain(self, "result", "problem", "log", "wheel", "places", "record"),
+            **to_plain(self, "result", "problem", "log", "wheel", "places", "attempts", "record"),
         }
 
 
@@ -95,7 +97,10 @@ class BuildReporter(Protocol):
         """A wave begins; these are given to the executor."""
 
     def started(self, entry: Entry, log: str) -> None:
-        """A build has started; it writes its output into the file *log*."""
+        """A build has started, perhaps not for the first time; it writes its output into the file *log*."""
+
+    def held(self, entries: Sequence[Entry], why: str) -> None:
+        """These wait until somebody releases them, as *why* says."""
 
     def ended(self, outcome: BuildOutcome) -> None:
         """An outcome is final but for its publication. Called once for each entry of the plan."""
@@ -145,6 +150,7 @@ class _Run:
     publish: Publish | None
     running: dict[str, Entry] = field(default_factory=dict)
     logs: dict[str, str] = field(default_factory=dict)
+    attempts: dict[str, int] = field(default_factory=dict)
     environments: dict[str, str] = field(default_factory=dict)
     published: dict[tuple[str, str | None], tuple[str, ...]] = field(default_factory=dict)
     outcomes: dict[Key, BuildOutcome] = field(default_factory=dict)
@@ -169,11 +175,17 @@ class _Run:
 
     def started(self, task: Task) -> None:
         """See `TaskObserver.started`."""
+        self.attempts[task.result] = self.attempts.get(task.result, 0) + 1
         self.reporter.started(self.running[task.result], self.logs[task.result])
+
+    def held(self, tasks: Sequence[Task], why: str) -> None:
+        """See `TaskObserver.held`."""
+        self.reporter.held([self.running[task.result] for task in tasks], why)
 
     def finished(self, result: Result) -> None:
         """See `TaskObserver.finished`."""
-        self._end(_read_outcome(self.running[result.task.result], result))
+        outcome = _read_outcome(self.running[result.task.result], result)
+        self._end(replace(outcome, attempts=self.attempts.get(result.task.result, 1)))
 
     def waiting(self) -> None:
         """See `TaskObserver.waiting`."""

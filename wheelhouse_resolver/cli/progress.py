@@ -85,6 +85,7 @@ class BuildProgress:
         self.outcomes: list[BuildOutcome] = []
         self._logs = logs
         self._running: dict[Key, Entry] = {}
+        self._starts: dict[Key, int] = {}
         self._bar: tqdm[Any] | None = None
 
     def say(self, what: str) -> None:
@@ -113,7 +114,14 @@ class BuildProgress:
 
     def started(self, entry: Entry, log: str) -> None:
         """See `BuildReporter.started`."""
-        self._line(f"{self._work} {entry.label}, log: {log}")
+        attempt = self._starts[entry.key] = self._starts.get(entry.key, 0) + 1
+        again = f" again (attempt {attempt})" if attempt > 1 else ""
+        self._line(f"{self._work} {entry.label}{again}, log: {log}")
+
+    def held(self, entries: Sequence[Entry], why: str) -> None:
+        """See `BuildReporter.held`."""
+        more = f" and {len(entries) - 1} more" if entries[1:] else ""
+        self._line(f"held: {entries[0].label}{more}: {why}")
 
     def ended(self, outcome: BuildOutcome) -> None:
         """See `BuildReporter.ended`."""

@@ -64,6 +64,9 @@ class TaskObserver(Protocol):
     def started(self, task: Task) -> None:
         """*task* was started. Called at most once for each attempt at it, and soon."""
 
+    def held(self, tasks: Sequence[Task], why: str) -> None:
+        """*tasks* wait until somebody releases them, as *why* says. Called once each time."""
+
     def finished(self, result: Result) -> None:
         """A *result* is final. Called once for each task, in the order in which they end."""
 

@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
+from wheelhouse_resolver.builder.executors.array_job import CANCEL, ask, job_name
 from wheelhouse_resolver.builder.executors.base import ExecutorError
-from wheelhouse_resolver.builder.executors.slurm import CANCEL, ask, job_name
 from wheelhouse_resolver.builder.process.orphans import JOBS
 from wheelhouse_resolver.builder.process.scratch import leftovers, remove_tree
 

@@ -220,7 +220,7 @@ class TestBuild:
         self, command: Callable[..., list[str]], slurm: dict[str, str], tmp_path: Path
     ) -> None:
         before = queue("--states=all", "--format=%k").split().count("wheels")
-        make_wheel(tmp_path / "sources", "app-1.0-py3-none-any.whl", metadata="Requires-Dist: base\n")
+        make_wheel(tmp_path / "sources", "app-1.0-py3-none-any.whl", requires_dist=["base"])
         make_wheel(tmp_path / "sources", "base-2.0-py3-none-any.whl")
         done = subprocess.run(
             command("app", "--json", does="fetch"), env=clean_environ(**slurm), capture_output=True, text=True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -145,12 +144,6 @@ def required(facts: WheelFacts) -> list[tuple[str, str]]:
         except InvalidRequirement:
             found.append((text, ""))
     return found
-
-
-def built_for(tags: Iterable[Tag]) -> set[str]:
-    """The CPythons, such as `3.12`, that *tags* name as the one that a wheel was built for."""
-    names = (re.fullmatch(r"cp3(\d+)", tag.interpreter) for tag in tags if tag.abi != "none")
-    return {f"3.{found[1]}" for found in names if found}
 
 
 def title_of(kind: HostKind) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Collection, Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from itertools import chain
 from typing import Any, NamedTuple
 
 from packaging.utils import NormalizedName
@@ -16,7 +18,10 @@ from wheelhouse_resolver.catalogue.answers import Given, outcomes, usual_hosts
 from wheelhouse_resolver.catalogue.config import LOCK_NAME, CatalogueTable
 from wheelhouse_resolver.catalogue.facts import WheelFacts, read_facts
 from wheelhouse_resolver.catalogue.history import Event, changes, joined
-from wheelhouse_resolver.catalogue.project import Entry, ProjectFiles, built_for
+from wheelhouse_resolver.catalogue.project import Entry, ProjectFiles, pythons_of
+from wheelhouse_resolver.host.detect import Host
+from wheelhouse_resolver.selection.policy import Policy
+from wheelhouse_resolver.selection.requirements import RequirementsFile
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.static_index.location import DRAFTS, PAGE, Kind, Location, check_no_links, location
 from wheelhouse_resolver.static_index.page_files import PageWriter
@@ -36,7 +41,7 @@ PROJECTS, HISTORY, STATE = "projects", "history.json", ".state.json"
 
 #: Another number, and all pages are written again. So many Pythons are taken for the usual ones; so many
 #: projects are worked on at once, and up to so many by one process; so long are files that are read (bytes).
-_RULES, _PYTHONS, _BATCH, _FEW, _LARGEST = 1, 2, 500, 20, 1 << 28
+_RULES, _PYTHONS, _BATCH, _FEW, _LARGEST = 1, 2, 2000, 20, 1 << 28
 
 #: What tells a file from another of its name: size, mtime (ns).
 _Files = dict[str, list[int]]
@@ -120,35 +125,40 @@ class _Run:
         self._old = _State.read(place)
         self._files = self._tree.catalogue(site.directories())
         self._kinds = site.host_kinds()
-        self._hosts = usual_hosts(site, table.pythons or self._newest_pythons())
+        self._table, self._templates = table, templates
+        self._hosts: list[tuple[str, Host]] = []
         self._problems: list[tuple[str, str]] = []
-        recipe = [_RULES, templates, repr(site[:-1]), table, [label for label, _ in self._hosts]]
-        self._recipe = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()
 
-    def _newest_pythons(self) -> tuple[str, ...]:
-        """The newest CPythons that wheels in the tree were built for."""
-        tags = {each.tags for name in self._files.projects for each in self._files.candidates(name)}
-        found = {python for each in tags for python in built_for(each)}
-        return tuple(sorted(found, key=version_key)[-_PYTHONS:])
+    def _recipe_with(self, found: Iterable[Mapping[Installable, int]], kept: Iterable[Entry]) -> str:
+        """What all pages depend on. The usual hosts are those for the newest Pythons of what is there."""
+        site = self._tree.site
+        labels = {*chain.from_iterable(map(pythons_of, found)), *chain.from_iterable(e.pythons for e in kept)}
+        newest = sorted((each for each in labels if re.fullmatch(r"3\.\d+", each)), key=version_key)
+        self._hosts = usual_hosts(site, self._table.pythons or newest[-_PYTHONS:])
+        limits = [repr(Policy.of(site, host, RequirementsFile()).constraints) for _, host in self._hosts[:1]]
+        named = [label for label, _ in self._hosts]
+        recipe = [_RULES, self._templates, repr(site[:-1]), self._table, named, limits]
+        return hashlib.sha256(json.dumps(recipe).encode()).hexdigest()
 
     def run(self, asked: Collection[str] | None, observer: IndexObserver, jobs: int) -> CatalogueReport:
         """Do it all; see `write_catalogue`."""
-        old, all_again = self._old, self._recipe != self._old.recipe
+        old = self._old
         now: dict[str, _Files] = {}
         found: dict[NormalizedName, dict[Installable, int]] = {}
         for name in self._files.projects:
-            if asked is not None and name not in asked and name in old.files and not all_again:
+            if asked is not None and name not in asked and name in old.files:
                 now[name] = old.files[name]
                 continue
             placed, states = self._looked_at(name)
             if placed:
                 found[name], now[name] = placed, states
+        recipe = self._recipe_with(found.values(), (old.entries[each] for each in now.keys() - found.keys()))
         there = {*self._there()}
         came_or_went = now.keys() ^ old.files.keys()
         due = [
             name
             for name in now
-            if all_again
+            if recipe != old.recipe
             or now[name] != old.files.get(name)
             or not {f"{name}.html", f"{name}.json"} <= there
             or not came_or_went.isdisjoint(old.entries[name].needs)
@@ -161,9 +171,10 @@ class _Run:
         for start in range(0, len(due), _BATCH):
             batch = [NormalizedName(name) for name in due[start : start + _BATCH]]
             projects = [ProjectFiles.of(name, found[name]) for name in batch]
-            entries |= self._write_projects(projects, now.keys(), jobs)
-            observer.progress(start + len(batch), len(due))
-        self._finish(_State(self._recipe, now, entries), events, there)
+            for entry in self._write_projects(projects, now.keys(), jobs):
+                entries[entry.name] = entry
+                observer.progress(start := start + 1, len(due))
+        self._finish(_State(recipe, now, entries), events, there)
         files = sum(map(len, now.values()))
         written, removed = self._writer.written, self._writer.removed
         return CatalogueReport(
@@ -191,8 +202,8 @@ class _Run:
 
     def _write_projects(
         self, projects: list[ProjectFiles], known: Collection[str], jobs: int
-    ) -> dict[str, Entry]:
-        """Write the pages of *projects*; their entries. *known*: all that have a page."""
+    ) -> Iterator[Entry]:
+        """Write the pages of *projects*; their entries, as it goes on. *known*: all that have a page."""
         wheels = [wheel for each in projects for wheel in each.shown]
         paths = [each.path for each in wheels]
         facts = dict(
@@ -202,12 +213,10 @@ class _Run:
         cached_metadata_of_many(path for each in projects for path in each.in_question)  # many at once
         names = [NormalizedName(each.name) for each in projects]
         answers = outcomes(self._tree, names, self._hosts, jobs if len(names) > _FEW else 1)
-        entries = {}
         for each in projects:
             its = [(wheel, facts[wheel.path]) for wheel in each.shown]
-            entries[each.name] = each.entry(its[0][1] if its else WheelFacts())
             self._write_project(each, its, answers[each.name], known)
-        return entries
+            yield each.entry(its[0][1] if its else WheelFacts())
 
     def _write_project(
         self,

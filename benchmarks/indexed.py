@@ -86,18 +86,18 @@ class Indexed:
             },
         )
 
-    def publish(self, name: str, *, current: bool) -> Work:
-        """One more build of a wheel published; *current*: the index is kept current."""
+    def publish(self, name: str, *, current: bool, site: Path | None = None) -> Work:
+        """One more build of a wheel published; *current*: what *site* names (the index) is kept current."""
         given = self.scratch / f"{_PUBLISHED}-1.0-py3-none-any.whl"
         contents = (f"build {number}" for number in itertools.count())
 
         def another() -> None:
-            content = f"{next(contents)} {current}"
+            content = f"{next(contents)} {name}"
             given.write_bytes(tree.wheel(_PUBLISHED, "1.0", "py3-none-any", None, content))
 
         another()
-        site = ("--config", str(self.site)) if current else ("--root", str(self.root))
-        work = self._staff(name, "publish", "--to", "generic", "--rebuild", str(given), *site)
+        tree_of = ("--config", str(site or self.site)) if current else ("--root", str(self.root))
+        work = self._staff(name, "publish", "--to", "generic", "--rebuild", str(given), *tree_of)
         return replace(work, prepare=another)
 
 

@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import catalogued
 import indexed
 import tree
 from measure import Comparison, Failed, Group, Row, Work, check, measured, report, table
@@ -214,6 +215,7 @@ def groups(tools: Tools, rounds: int) -> list[Group]:
         large = [Comparison(ours=tools.lock_of_needing(), other=tools.uv_lock_of_needing(), at_most=2)]
     else:
         report("uv is not here: its rows are left out")
+    indexed_tree = tools.indexed(tools.root)
     return [
         Group(
             rounds=4 * rounds,
@@ -254,7 +256,8 @@ def groups(tools: Tools, rounds: int) -> list[Group]:
             rounds=rounds,
             comparisons=[Comparison(ours=pick, other=small, at_most=1.1, measure="peak memory")],
         ),
-        *indexed.groups(tools, tools.indexed(tools.root), tools.indexed(tools.ten), rounds),
+        *indexed.groups(tools, indexed_tree, tools.indexed(tools.ten), rounds),
+        *catalogued.groups(indexed_tree, everything, rounds),
     ]
 
 

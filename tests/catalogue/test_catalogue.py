@@ -182,6 +182,24 @@ def test_only_what_changed_is_written(house: Catalogued) -> None:
     }
 
 
+def test_all_is_written_again_when_what_it_depends_on_changes(house: Catalogued, tmp_path: Path) -> None:
+    limits = tmp_path / "limits.txt"
+    limits.write_text("demo<2\n")
+    more = f'[pip]\nconstraint = "{limits}"\n'
+    house.use_config(f'root = "{house.root}"\n[catalogue]\ndirectory = "{house.pages}"\n{more}')
+    house.says("generic", "demo-2.0-py3-none-any.whl")
+    house.says("generic", "other-1.0-cp311-cp311-linux_x86_64.whl")
+    house.catalogue()
+    assert "constraint" in house.text("demo")
+    limits.write_text("")
+    assert "2 changed; 2 pages written" in house.catalogue()  # of demo, and the state
+    assert "constraint" not in house.text("demo")
+    house.says("generic", "third-1.0-cp312-cp312-linux_x86_64.whl")  # a newer Python, of all usual hosts now
+    assert "3 changed" in house.catalogue()
+    assert "no layer (generic)" in house.text("other")
+    assert "Python 3.12" in house.text("other")
+
+
 def test_every_change_is_on_the_pages(house: Catalogued) -> None:
     house.catalogue()
     house.publish(house.wheel(PLAIN), "--to", "gentoo/avx2")

@@ -206,6 +206,7 @@ NEEDS: Mapping[str, Needs] = {
     "why-not": Needs(codes=(0, 1)),
     "audit": Needs(codes=(0, 1)),
     "doctor": Needs(codes=(0, 1)),
+    "provenance": Needs(codes=(0, 1)),
     "gaps": Needs(prepare=_make_gaps),
     "outdated": Needs(codes=(0, 1), marks=(pytest.mark.network,)),
     "publish": Needs(prepare=lambda place: (place.root / "gentoo/avx2" / _STAMPED).unlink()),

@@ -331,6 +331,16 @@ def server(tmp_path: Path) -> Iterator[str]:
         thread.join()
 
 
+def test_the_url_of_a_source_of_the_index(place: Place, tmp_path: Path, server: str) -> None:
+    archive = make_sdist(tmp_path)
+    page = file(archive.name, url=f"{server}/{archive.name}?token=1", hashes={"sha256": sha256(archive)})
+    with running_index() as index:
+        index.answers["demo"] = Answer([page])
+        place.environ.update(PIP_NO_INDEX="0", PIP_FIND_LINKS="", PIP_INDEX_URL=index.url)
+        found = place.fetch(replace(DEMO, no_binary=True), "demo==1.0")
+    assert (found.archive.origin, found.archive.sha256) == (f"{server}/{archive.name}", sha256(archive))
+
+
 def test_an_archive_by_its_url_with_the_version_in_it(place: Place, tmp_path: Path, server: str) -> None:
     archive = pack_source(tmp_path / "v2.0.zip", sdist_files(version="2.0"), top="demo-abc123")
     recipe = from_source("url", f"{server}/v${{version}}.zip", sha256=sha256(archive))

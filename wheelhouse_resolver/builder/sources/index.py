@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
 
 from packaging.requirements import Requirement
 from packaging.utils import InvalidSdistFilename, parse_sdist_filename
@@ -27,6 +28,9 @@ from wheelhouse_resolver.builder.sources.fetched import FetchContext, SourceErro
 
 #: How long one download or checkout may take (s).
 TIMEOUT = 3600
+
+#: How pip (20.3 to 26.3) logs from where it takes an archive.
+_ADDED = re.compile(r" Added .+? from (https?://[^\s#]+).* to (?:build|requirement) tracker ")
 
 _SHIMS = os.path.dirname(os.path.abspath(__file__))
 
@@ -79,15 +83,20 @@ class _Pip:
 
     def fetch_sdist(self) -> SourceArchive:
         """The source distribution."""
+        said = self._file("said.txt")
+        # pip's cache of built wheels must not be used (pip 23.1 and newer read it for --no-binary, too).
+        options = ["--no-cache-dir", "--no-binary", self._project, "--use-pep517", "--no-build-isolation"]
         archive, yanked = self._download(
-            # pip's cache of built wheels must not be used (pip 23.1 and newer read it for --no-binary, too).
-            ["--no-cache-dir", "--no-binary", self._project, "--use-pep517", "--no-build-isolation"],
+            [*options, "--log", said],
             self._requirement,
             _with_shim(self._context.environ, "pip_shim"),
         )
         filename = os.path.basename(archive)
         version = version_in_filename(filename, self._project)
-        return hashed_archive("sdist", archive, filename, version, yanked)
+        origin = url_of(filename, said)
+        with suppress(OSError):
+            os.unlink(said)  # it may name secrets
+        return hashed_archive("sdist", archive, origin, version, yanked)
 
     def fetch_pure_wheel(self) -> SourceArchive | None:
         """The pure-Python wheel that pip would install, if it would install one.
@@ -203,6 +212,18 @@ def _with_shim(environ: Mapping[str, str], shim: str) -> dict[str, str]:
     """*environ* with the directory *shim* beside this module first on PYTHONPATH."""
     path = os.pathsep.join(filter(None, [os.path.join(_SHIMS, shim), environ.get("PYTHONPATH")]))
     return {**environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def url_of(filename: str, said: str) -> str:
+    """Where pip has the archive *filename* from, by its log *said*; else its name.
+
+    A directory of the machine is no address.
+    """
+    with suppress(OSError), open(said, encoding="utf-8", errors="replace") as file:
+        for url in _ADDED.findall(file.read()):
+            if os.path.basename(unquote(urlsplit(url).path)) == filename:
+                return str(url)
+    return filename
 
 
 def last_error(tail: str) -> str:

@@ -283,6 +283,15 @@ class TestSeveralHosts:
     ) -> None:
         assert self.rows(cli, root, *arguments) == ["demo 1.0 cp39 generic", "demo 1.0 cp310 generic"]
 
+    @pytest.mark.parametrize("asked", [[], ["de*"], ["demo", "pure>=1"]], ids=["all", "pattern", "names"])
+    def test_each_directory_is_listed_once(
+        self, asked: list[str], cli: Cli, root: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with caplog.at_level("DEBUG", "wheelhouse_resolver.tree.listing"):
+            self.rows(cli, root, *asked, "--arch", "avx512", "avx2", "avx", "-p", "3.12", "3.9")
+        listed = [line.partition(": ")[0] for line in caplog.messages if line.startswith("listed ")]
+        assert len(listed) == len({*listed}) == 6
+
     def test_each_gets_its_newest_version(self, cli: Cli, root: Path) -> None:
         assert self.rows(cli, root, "--arch", "avx512", "avx2", "demo", "-p", "3.12", "3.9", "pure") == [
             "demo 2.0 cp312 generic",

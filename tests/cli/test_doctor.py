@@ -105,6 +105,39 @@ class TestSite:
         assert "/nowhere/site.toml: cannot be read: No such file or directory" in found["site-file"].message
         env.fix(found["site-file"])
 
+    @pytest.mark.slow
+    def test_an_overlay(self, env: Environment) -> None:
+        """What another site publishes, stamped, below one's own."""
+        before, base = env.config.read_text(), env.above / "national"
+        for label in ("gentoo/base", "gentoo/foreign", "gentoo/generic", "generic"):
+            (base / label).mkdir(parents=True)
+        make_wheel(base / "gentoo/base", f"only-1.0-200000base-{TAGS}.whl")
+        make_wheel(base / "generic", f"demo-1.0-1000generic-{TAGS}.whl")
+        env.write_site(f'\n[[base]]\nname = "national"\nroot = "{base}"\n')
+        # The stamp of the time without a base is no more than that of the base.
+        own, stamped = (f"demo-1.0-{rank}generic-{TAGS}.whl" for rank in (1000, 1000001000))
+        found = {each.check: each for each in env.findings()}
+        left_out = "leaves out directories that this host can use: national/gentoo/base"
+        assert left_out in found.pop("stale-find-links").message
+        assert [*found] == ["unstamped-ties"]
+        env.write_config()
+        (env.root / "generic" / own).rename(env.root / "generic" / stamped)
+        assert env.findings() == []
+        labels = [each.directory.label for each in env.gather().searched if each.exists]
+        assert labels[2:] == [
+            "generic",
+            "national/gentoo/base",
+            "national/gentoo/generic",
+            "national/generic",
+        ]
+        base.rename(env.above / "away")
+        found = {each.check: each for each in env.findings()}
+        assert found["missing-base"].message.endswith("mount it, or take its [[base]] out of the site file")
+        assert [*found] == ["missing-base", "stale-find-links"]
+        assert found["stale-find-links"].severity.value == "note"
+        env.config.write_text(before)
+        assert [each.check for each in env.findings()] == ["missing-base"]
+
     def test_an_invalid_site_file(self, env: Environment) -> None:
         env.site.write_text(f'root = "{env.root}"\n[[arch]\n')
         finding = env.one("site-file", "error")

@@ -220,12 +220,18 @@ def test_a_base_that_is_not_mounted_is_a_warning_and_stops_what_would_write_with
         done = house.run(*command.split(), *HOST)
         assert (done.code, done.err) == (0, f"warning: {missing}\n"), command
         assert str(house.base) not in done.out
+    # As at each login or module load, where nobody can do anything about it.
+    for form in ("sh", "csh", "fish", "json"):
+        done = house.run("pip-conf", "--format", form, *HOST)
+        assert (done.code, done.err) == (0, ""), form
+        assert str(house.base) not in done.out
     hint = "hint: mount it, or take its [[base]] out of the site file"
     for command in (
         "publish --to gentoo/avx2 {own}",
         "restamp",
         "index --output {out}",
         "view --output {out}",
+        "pip-conf --all --output-dir {out}",
     ):
         done = house.run(*shlex.split(command.format(own=own, out=tmp_path / "out")))
         assert (done.code, done.out, done.err) == (2, "", f"error: {missing}\n{hint}\n"), command

@@ -338,11 +338,16 @@ def test_uv_with_flat_indexes_builds_what_is_above_every_wheel_of_the_version(
         assert said == []
 
 
-def test_audit_names_what_only_old_pips_take(house: WheelhouseFixture) -> None:
+def test_audit_names_what_only_old_pips_take_and_answers_leave_it_out(house: WheelhouseFixture) -> None:
     (house.root / "generic/zz-1.0.tar.bz2").write_bytes(b"")
     (house.root / "generic/notes.zip").write_bytes(b"")
     ((line, _),) = findings(house)
     assert line.endswith(": pip older than 24.0 takes it for a source archive, and may build it")
+    put(house, "zz-0.9-py3-none-any.whl")
+    host = ("--layer", "none", "--arch", "generic", "--python", "3.11")
+    assert house.run("pick", "zz", *host).out == f"{house.root}/generic/zz-0.9-py3-none-any.whl\n"
+    assert house.run("avail", "zz", "--columns", "version", *host).out.split() == ["version", "0.9"]
+    assert "zz-1.0" not in house.run("why-not", "zz", *host).out
 
 
 def test_a_view_has_the_archives_too(house: WheelhouseFixture, tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from tests.factories import make_tree
 from tests.modules.engines import Engine, Opens, Step
 from tests.modules.house import CPUINFO, HOSTILE, House
 from wheelhouse_resolver.installers.modulefile import dynamic_modulefile
+from wheelhouse_resolver.installers.pip_config import static_configs
+from wheelhouse_resolver.installers.static_files import write_static_configs
 from wheelhouse_resolver.site.model import Site
 
 #: What a module may change.
@@ -402,6 +404,46 @@ def test_pip_installs_from_the_right_directory(kind: str, engine: Engine, tmp_pa
     assert steps[1].code == 0, steps[1].said
     mark = (tmp_path / "here/other.py").read_text()
     assert mark == "MARK = 'gentoo/avx2/other-2.0-400000avx2-py3-none-any.whl'\n"
+
+
+@pytest.mark.slow
+def test_an_overlay_goes_before_its_base_and_a_base_that_is_gone_is_no_warning_of_a_load(
+    engine: Engine, tmp_path: Path
+) -> None:
+    """Who loads a module cannot mount anything: `doctor` and `audit` say that it is missing."""
+    house = House(tmp_path, engine)
+    base, root = tmp_path / "national", Path(house.site.root)
+    make_tree(base, {"gentoo/avx2": ["other-2.0-400000avx2-py3-none-any.whl", "only-1.0-py3-none-any.whl"]})
+    make_tree(root, {"generic": ["other-2.0-1000001000generic-py3-none-any.whl"]})
+    text = f'root = {json.dumps(str(root))}\n[[base]]\nname = "national"\nroot = "{base}"\n'
+    (root / "site.toml").write_text(text)
+    house.site = Site.load(root / "site.toml")
+    for _ in write_static_configs(static_configs(house.site), str(house.pip), house.form):
+        pass
+    command = [sys.executable, "-m", "wheelhouse_resolver"]
+    house.add("wheelhouse/gentoo", house.static("gentoo"))
+    house.add("dynamic/1", dynamic_modulefile(house.site, "gentoo", engine.dialect, command))
+    install = (
+        f"'{sys.executable}' -m pip install --no-index --no-cache-dir --target '{tmp_path}/here' other only"
+    )
+    static, installed = house.run("module load wheelhouse/gentoo", install)
+    assert (static.code, static.said) == (0, "")
+    assert static["PIP_CONFIG_FILE"] == f"{house.pip}/pip-avx2-gentoo.conf"
+    assert installed.code == 0, installed.said
+    marks = {each.stem: each.read_text() for each in (tmp_path / "here").glob("*.py")}
+    assert marks == {
+        "other": "MARK = 'generic/other-2.0-1000001000generic-py3-none-any.whl'\n",
+        "only": "MARK = 'gentoo/avx2/only-1.0-py3-none-any.whl'\n",
+    }
+    load = "module load dynamic/1"
+    base.rename(tmp_path / "away")
+    static, _, gone = house.run("module load wheelhouse/gentoo", "module purge", load, RSNT_ARCH="avx2")
+    assert [(step.code, step.said) for step in (static, gone)] == [(0, "")] * 2
+    assert f"{root}/gentoo/avx2" in str(gone["PIP_FIND_LINKS"])
+    assert str(base) not in str(gone["PIP_FIND_LINKS"])
+    (tmp_path / "away").rename(base)
+    (there,) = house.run(load, RSNT_ARCH="avx2")
+    assert f"{base}/gentoo/avx2" in str(there["PIP_FIND_LINKS"])
 
 
 def test_our_own_commands_find_the_site_again(engine: Engine, tmp_path: Path) -> None:

@@ -113,6 +113,24 @@ def test_who_looks_at_all_of_the_tree_sees_each_wheel_once(site: Site, tmp_path:
     assert make_view(site, str(tmp_path / "view")).made == len(WHEELS)
 
 
+def test_the_links_of_a_base_count_as_they_do_for_its_own_site(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "dept/generic").mkdir(parents=True)
+    text = f'root = "{tmp_path}/dept"\n{TEXT}\n[[base]]\nname = "b"\nroot = "{site.root}"\n'
+    above = Site.parse(text, str(tmp_path / "dept.toml")).with_links()
+    for layer, arch in (("nix", "avx"), ("gentoo2020", "avx512"), ("gentoo2023", "avx512")):
+        theirs = [each for each in above.search_path_for(layer, arch) if each.base == "b"]
+        own = [(f"b/{each.label}", each.path, each.rank) for each in site.search_path_for(layer, arch)]
+        assert [(each.label, each.path, each.rank) for each in theirs] == own
+    house, host = Wheelhouse(above), Host(arch="avx512", layer="gentoo2023")
+    assert [each.path for each in house.candidates("demo", host)] == [f"{site.root}/{e}" for e in WHEELS[:2]]
+    assert pip_config(above, host).find_links[-3:] == pip_config(site, host).find_links
+    assert [*map(str, house.audit())] == []
+    house.index(tmp_path / "index")
+    page = (tmp_path / "index/avx512-gentoo2023/demo/index.html").read_text()
+    assert page.count("gentoo/avx2/demo-1.0-400000avx2") == 1
+    assert make_view(above, str(tmp_path / "view")).made == len(WHEELS)
+
+
 @pytest.mark.parametrize(
     ("to", "expected"),
     [

@@ -9,10 +9,14 @@ from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from select import select
+from socket import create_connection, socket
+from ssl import SSLContext
 from typing import Any, NamedTuple
 
-__all__ = ["Answer", "IndexServer", "file", "running_index"]
+__all__ = ["Answer", "IndexServer", "Proxy", "file", "running_index", "running_proxy"]
 
 _JSON = "application/vnd.pypi.simple.v1+json"
 
@@ -65,8 +69,69 @@ class IndexServer:
         return sorted(each.project for each in self.asked)
 
 
+class Proxy:
+    """A proxy: which methods and targets it was *asked* for; whom it lets through (`user:password`)."""
+
+    def __init__(self, port: int) -> None:
+        self.address = f"127.0.0.1:{port}"
+        self.asked: list[tuple[str, str]] = []
+        self.user = ""
+
+
 @contextmanager
-def running_index() -> Iterator[IndexServer]:
+def running_proxy() -> Iterator[Proxy]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_CONNECT(self) -> None:
+            if self._is_let_through():
+                host, _, port = self.path.rpartition(":")
+                with create_connection((host, int(port))) as there:
+                    self.send_response(200)
+                    self.end_headers()
+                    _pass_on(self.connection, there)
+
+        def do_GET(self) -> None:
+            if self._is_let_through():
+                host, _, rest = self.path.partition("://")[2].partition("/")
+                asked = HTTPConnection(host)
+                asked.request("GET", f"/{rest}", headers={"Accept": self.headers["Accept"]})
+                with asked.getresponse() as answer:
+                    body = answer.read()
+                    self.send_response(answer.status)
+                    self.send_header("Content-Type", str(answer.headers["Content-Type"]))
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
+                asked.close()
+
+        def _is_let_through(self) -> bool:
+            proxy.asked.append((self.command, self.path))
+            given = self.headers.get("Proxy-Authorization", "").partition(" ")[2]
+            right = not proxy.user or b64decode(given).decode() == proxy.user
+            if not right:
+                self.send_error(407)
+            return right
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with serving(Handler) as server:
+        proxy = Proxy(server.server_port)
+        yield proxy
+
+
+def _pass_on(one: socket, other: socket) -> None:
+    """What each of two connections sends goes to the other one, until one ends."""
+    ends = {one: other, other: one}
+    while True:
+        for each in select([*ends], [], [])[0]:
+            data = each.recv(1 << 16)
+            if not data:
+                return
+            ends[each].sendall(data)
+
+
+@contextmanager
+def running_index(tls: SSLContext | None = None) -> Iterator[IndexServer]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -107,18 +172,30 @@ def running_index() -> Iterator[IndexServer]:
         def log_message(self, *_: object) -> None:
             pass
 
+    with serving(Handler, tls) as server:
+        index = IndexServer(f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}/simple")
+        yield index
+
+
+@contextmanager
+def serving(
+    handler: type[BaseHTTPRequestHandler], tls: SSLContext | None = None
+) -> Iterator[ThreadingHTTPServer]:
+    """A server of *handler* in this process."""
+
     class Server(ThreadingHTTPServer):
         daemon_threads = True
 
         def handle_error(self, *_: object) -> None:  # a client that did not wait
             pass
 
-    with Server(("127.0.0.1", 0), Handler) as server:
-        index = IndexServer(f"http://127.0.0.1:{server.server_port}/simple")
+    with Server(("127.0.0.1", 0), handler) as server:
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         try:
-            yield index
+            yield server
         finally:
             server.shutdown()
             thread.join()

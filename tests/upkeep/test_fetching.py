@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 import stat
 import sys
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.factories import make_tree, run_pip
-from tests.upkeep.index_server import Answer, IndexServer, file, running_index
+from tests.upkeep.index_server import Answer, IndexServer, Proxy, file, running_index, running_proxy
 from wheelhouse_resolver.errors import MissingExtraError
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.host.target_python import running_python
@@ -35,6 +36,49 @@ def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[IndexServer]:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NETRC"):
         monkeypatch.delenv(name, raising=False)
     with running_index() as server:
+        yield server
+
+
+class Authority:
+    """An authority for certificates, in *directory*. *file*: its own; *client*: a user's, with the key."""
+
+    def __init__(self, directory: Path) -> None:
+        trustme = pytest.importorskip("trustme", reason="trustme is not installed (extra test)")
+        self._authority = trustme.CA()
+        self.file, self.client = str(directory / "ca.pem"), str(directory / "client.pem")
+        self._authority.cert_pem.write_to_path(self.file)
+        self._authority.issue_cert("me@example.org").private_key_and_cert_chain_pem.write_to_path(self.client)
+
+    def context(self, *, of_client: bool = False) -> ssl.SSLContext:
+        """For a server here; *of_client*: it asks for a certificate."""
+        found = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._authority.issue_cert("127.0.0.1").configure_cert(found)
+        if of_client:
+            self._authority.configure_trust(found)
+            found.verify_mode = ssl.CERT_REQUIRED
+            found.maximum_version = ssl.TLSVersion.TLSv1_2  # which refuses while the connection is made
+        return found
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def tls_index(
+    authority: Authority, index: IndexServer, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[IndexServer]:
+    for name in (
+        "HTTPS_PROXY",
+        "https_proxy",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    with running_index(authority.context()) as server:
         yield server
 
 
@@ -145,7 +189,7 @@ def test_few_connections_at_once(index: IndexServer) -> None:
     assert seen[-1] == (len(names), len(names))
 
 
-@pytest.mark.parametrize("way", ["url", "netrc", "keyring"])
+@pytest.mark.parametrize("way", ["url", "netrc", "NETRC", "keyring"])
 def test_credentials(way: str, index: IndexServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     index.user = "me:p@ss"
     index.answers = {"demo": Answer([file("demo-1.0.zip")])}
@@ -154,8 +198,10 @@ def test_credentials(way: str, index: IndexServer, tmp_path: Path, monkeypatch: 
     assert denied.problem == f"{url}: HTTP 401 Unauthorized (see netrc, keyring, index-url)"
     if way == "url":
         url = url.replace("://", "://me:p%40ss@")
-    elif way == "netrc":
-        path = Path(os.environ["HOME"], ".netrc")
+    elif way in ("netrc", "NETRC"):
+        path = Path(os.environ["HOME"], ".netrc") if way == "netrc" else tmp_path / "passwords"
+        if way == "NETRC":
+            monkeypatch.setenv(way, str(path))
         path.write_text("machine 127.0.0.1 login me password p@ss\n")
         path.chmod(0o600)
     else:
@@ -201,6 +247,108 @@ def test_a_proxy_of_pips_configuration(index: IndexServer) -> None:
     found = ask_indexes(["demo"], settings("http://index.example.org/simple", proxy=proxy))
     assert versions(found["demo"]) == ["1.0"]
     assert index.asked[0].headers["host"] == "index.example.org"
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    with running_proxy() as found:
+        found.user = "me:p@ss"
+        yield found
+
+
+@pytest.mark.parametrize("way", ["setting", "variable"])
+@pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
+def test_a_proxy_that_asks_who_one_is(
+    tls: bool, way: str, tls_index: IndexServer, index: IndexServer, proxy: Proxy, authority: Authority,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    asked = tls_index if tls else index
+    asked.answers = {"demo": Answer([file("demo-1.0.zip")])}
+
+    def said(user: str) -> Said:
+        address = f"http://{user}{proxy.address}" if user else proxy.address
+        if way == "setting":
+            return ask_indexes(["demo"], settings(asked, proxy=address, cert=authority.file))["demo"]
+        monkeypatch.setenv("https_proxy" if tls else "http_proxy", address)
+        return ask_indexes(["demo"], settings(asked, cert=authority.file))["demo"]
+
+    denied = "the proxy cannot be reached: Tunnel connection failed: 407" if tls else "HTTP 407"
+    for wrong in ("", "me:wrong@"):
+        problem = said(wrong).problem
+        assert problem == f"{asked.url}: {denied} Proxy Authentication Required"
+    assert versions(said("me:p%40ss@")) == ["1.0"]
+    target = asked.url.removeprefix("https://").removesuffix("/simple")
+    assert {*proxy.asked} == {("CONNECT", target) if tls else ("GET", f"{asked.url}/demo/")}
+
+
+class TestTLS:
+    """With certificates of an authority that nobody here trusts otherwise."""
+
+    def ask(self, index: IndexServer, **more: object) -> Said:
+        index.answers = {"demo": Answer([file("demo-1.0.zip")])}
+        return ask_indexes(["demo"], settings(index, **more))["demo"]
+
+    def test_a_certificate_that_is_not_trusted(self, tls_index: IndexServer) -> None:
+        problem = self.ask(tls_index).problem
+        assert problem.startswith(f"{tls_index.url}: its certificate is not accepted: ")
+        assert "certificate verify failed" in problem
+        assert not tls_index.asked
+
+    @pytest.mark.parametrize("way", ["cert", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
+    def test_one_of_an_authority_that_the_settings_or_the_system_name(
+        self, way: str, tls_index: IndexServer, authority: Authority, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        if way == "cert":
+            assert versions(self.ask(tls_index, cert=authority.file)) == ["1.0"]
+        else:
+            monkeypatch.setenv(way, authority.file)
+            assert versions(self.ask(tls_index)) == ["1.0"]
+
+    def test_what_the_system_trusts_counts_beside_a_host_whose_certificate_is_not_looked_at(
+        self, tls_index: IndexServer, authority: Authority, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SSL_CERT_FILE", authority.file)
+        assert versions(self.ask(tls_index, trusted=("other.example.org",))) == ["1.0"]
+
+    @pytest.mark.parametrize("port", [True, False])
+    def test_a_trusted_host(self, port: bool, tls_index: IndexServer) -> None:
+        host = tls_index.url.split("/")[2]
+        assert self.ask(tls_index, trusted=("127.0.0.1:1", "127.0.0.2")).problem
+        found = self.ask(tls_index, trusted=(host if port else "127.0.0.1",))
+        assert versions(found) == ["1.0"]
+
+    def test_a_server_that_asks_for_a_certificate(self, authority: Authority) -> None:
+        with running_index(authority.context(of_client=True)) as index:
+            refused = self.ask(index, cert=authority.file).problem
+            assert versions(self.ask(index, cert=authority.file, client_cert=authority.client)) == ["1.0"]
+        assert refused.startswith(f"{index.url}: TLS fails: ")
+
+    @pytest.mark.parametrize(
+        ("option", "problem"),
+        [
+            ("cert", "Could not find a suitable TLS CA certificate bundle, invalid path: /nowhere.pem"),
+            ("client_cert", "Could not find the TLS certificate file, invalid path: /nowhere.pem"),
+        ],
+    )
+    def test_a_file_that_is_not_there(self, option: str, problem: str, tls_index: IndexServer) -> None:
+        assert self.ask(tls_index, **{option: "/nowhere.pem"}).problem == f"{tls_index.url}: {problem}"
+
+    @pytest.mark.slow
+    def test_as_pips_own_configuration_says(
+        self, tls_index: IndexServer, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """pip takes what these say, and so does what asks for it."""
+        user = tls_index.url.replace("://", "://me:p%40ss@")
+        file_of_pip = tmp_path / "pip.conf"
+        file_of_pip.write_text(f"[global]\ncert = {authority.file}\nindex-url = {user}\nretries = 0\n")
+        monkeypatch.setenv("PIP_CONFIG_FILE", str(file_of_pip))
+        for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_NO_INDEX", "PIP_CERT", "PIP_FIND_LINKS"):
+            monkeypatch.delenv(name, raising=False)
+        tls_index.user = "me:p@ss"
+        tls_index.answers = {"demo": Answer([file("demo-1.0.zip")])}
+        ask = asking(make_tree(tmp_path / "house", {}), Host(python=running_python()))
+        assert versions(ask(["demo"])["demo"]) == ["1.0"]
+        assert "demo (1.0)" in run_pip("index", "versions", "demo", environ={**os.environ}).stdout
 
 
 def test_a_cache_that_is_damaged_is_made_anew(index: IndexServer) -> None:

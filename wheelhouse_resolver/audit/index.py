@@ -41,16 +41,18 @@ def check_index(site: Site) -> Iterator[Finding]:
 def _pages(state: IndexState, place: Location, names: Sequence[str], fix: str) -> Iterator[Finding]:
     """Pages that are missing, changed, or of nobody."""
     known: dict[str, set[str]] = {name: set() for name in names}
+    links = {name: _links_of(place, name) for name in names}
     pages = list(map(PageFile._make, state.pages()))
     for page in pages:
         for name in page.names:
             known.setdefault(name, set()).add(page.project)
             alone = page._replace(classes=name)
-            if not alone.is_there(place):
+            linked = {"", page.project} & links.get(name, set())  # which is said of the link
+            if not linked and not alone.is_there(place):
                 message = "a page that is missing, or not as it was written"
                 yield Finding(FindingKind.INDEX_PAGE, message, (place.page(name, page.project),), fix)
     for name in names:
-        yield from _linked(place, name, known[name], fix)
+        yield from _linked(place, name, links[name], known[name], fix)
         if "" not in known[name]:
             message = f"the hosts of class {name} have no pages"
             yield Finding(FindingKind.INDEX_PAGE, message, (place.page(name),), fix)
@@ -66,12 +68,17 @@ def _pages(state: IndexState, place: Location, names: Sequence[str], fix: str) -
                 yield Finding(FindingKind.INDEX_PAGE, message, (page_file,), fix)
 
 
-def _linked(place: Location, name: str, known: set[str], fix: str) -> Iterator[Finding]:
-    """Links in the place of the directory of a class, or of a project that has a page or seems to."""
+def _links_of(place: Location, name: str) -> set[str]:
+    """The names of the links in the directory of the class *name*; only "" if that is one itself."""
     above = os.path.join(place.path, name)
-    links = [above] if os.path.islink(above) else [os.path.join(above, each) for each in links_in(above)]
-    for link in sorted(links):
-        if link == above or os.path.basename(link) in known or os.path.isfile(os.path.join(link, PAGE)):
+    return {""} if os.path.islink(above) else {*links_in(above)}
+
+
+def _linked(place: Location, name: str, links: set[str], known: set[str], fix: str) -> Iterator[Finding]:
+    """*links* in the place of the directory of a class, or of a project that has a page or seems to."""
+    for each in sorted(links):
+        link = os.path.join(place.path, name, each).rstrip(os.sep)
+        if not each or each in known or os.path.isfile(os.path.join(link, PAGE)):
             message = "a link in the place of a directory of pages: they are what is there, not as written"
             yield Finding(FindingKind.INDEX_PAGE, message, (link,), f"rm {shlex.quote(link)} && {fix}")
 

@@ -202,10 +202,13 @@ def host_of(
     return host
 
 
-def searching_host_of(args: argparse.Namespace, site: Site) -> Host:
-    """`host_of`, for commands whose answer depends on the search path only: they start no Python."""
+def searching_host_of(args: argparse.Namespace, site: Site, *, bases: bool = True) -> Host:
+    """`host_of`, for commands whose answer depends on the search path only: they start no Python.
+
+    bases: whether to warn of those that are missing.
+    """
     host = detect_for_search(args.python, arch=args.arch, layer=args.layer, site=site)
-    output.warn([*host.warnings, *map(str, listing.missing_bases(site))])
+    output.warn([*host.warnings, *(map(str, listing.missing_bases(site)) if bases else ())])
     return host
 
 

@@ -199,7 +199,8 @@ def avail(wheelhouse: Tree, host: Host, wanted: Wanted, scope: Scope) -> Listing
     site = wheelhouse.site
     directories = site.directories() if scope.all_archs else site.search_path(host).directories
     narrow = not (wanted.patterns or all_of_them)
-    catalogue = wheelhouse.catalogue(directories, named if narrow else None)
+    # Also of those that other hosts ask for.
+    catalogue = wheelhouse.catalogue(directories, {e.name for e in files.requirements} if narrow else None)
 
     @cache
     def full() -> Catalogue:

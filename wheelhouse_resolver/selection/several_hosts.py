@@ -9,7 +9,7 @@ from operator import attrgetter
 from wheelhouse_resolver.host.detect import Host
 from wheelhouse_resolver.selection.available import Listing, Row, Scope, avail
 from wheelhouse_resolver.selection.wanted import Wanted
-from wheelhouse_resolver.tree.reader import Tree
+from wheelhouse_resolver.tree.reader import ListedOnce, Tree
 from wheelhouse_resolver.utils.text import version_key
 
 
@@ -19,7 +19,8 @@ def avail_for_any(wheelhouse: Tree, hosts: Collection[Host], wanted: Wanted, sco
     A requirement is missing where one host gets nothing for it: then its row says which host, unless it is
     none of them. A pattern is unmatched when it is for all.
     """
-    found = [(host, avail(wheelhouse, host, wanted, scope)) for host in hosts]
+    tree = ListedOnce(wheelhouse.site) if len(hosts) > 1 else wheelhouse
+    found = [(host, avail(tree, host, wanted, scope)) for host in hosts]
     if len(found) == 1:
         return found[0][1]
     listings = [listing for _, listing in found]

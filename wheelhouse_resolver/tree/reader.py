@@ -68,10 +68,10 @@ class Tree(NamedTuple):
         """
         listing.check_root(self.site)
         name = canonicalize_name(project)
-        names = _Names(self.site, [name])
+        names = self.names_of([name])
         found: list[Candidate | InvalidFilename] = []
         for directory in directories:
-            for filename in names.of(directory):
+            for filename in names(directory):
                 if not filename.endswith(listing.SUFFIX):
                     continue
                 each = parse_candidate(filename, directory)
@@ -90,11 +90,11 @@ class Tree(NamedTuple):
         listing.check_root(self.site)
         by_spelling: dict[str, list[tuple[Directory, list[str]]]] = {}
         archives: dict[NormalizedName, list[SourceArchive]] = {}
-        names = _Names(self.site, projects if projects is not None and len(projects) <= _FEW else None)
+        names = self.names_of(projects if projects is not None and len(projects) <= _FEW else None)
         for directory in directories:
             here: defaultdict[str, list[str]] = defaultdict(list)
             others: list[str] = []
-            for filename in names.of(directory):
+            for filename in names(directory):
                 if filename.endswith(listing.SUFFIX):
                     spelling, dash, _ = filename.partition("-")
                     if dash:
@@ -115,11 +115,38 @@ class Tree(NamedTuple):
                 files.sort(key=lambda each: (place[each[0]], min(each[1])))
         return Catalogue(found, archives)
 
+    def names_of(self, projects: Collection[NormalizedName] | None) -> Callable[[Directory], list[str]]:
+        """What gives the names of the files of *projects* in a directory; None: of all."""
+        return _Names(self.site, projects).of
+
     def misnamed(self, directories: Sequence[Directory]) -> list[InvalidFilename]:
         """All files in *directories* that end in .whl without having the shape of the name of a wheel."""
         listing.check_root(self.site)
         found = [each for directory in directories for each in wheels_in(directory, odd=True)]
         return [e for e in found if isinstance(e, InvalidFilename) and not isinstance(e, VariantWheel)]
+
+
+class ListedOnce(Tree):
+    """The same for one question about several hosts: a directory of several is listed once."""
+
+    def __new__(cls, site: Site) -> ListedOnce:
+        """See the class."""
+        tree = super().__new__(cls, site)
+        tree.known = {}
+        return tree
+
+    known: dict[tuple[frozenset[str] | None, str], list[str]]
+
+    def names_of(self, projects: Collection[NormalizedName] | None) -> Callable[[Directory], list[str]]:
+        """See `Tree.names_of`."""
+        names, key = super().names_of(projects), frozenset(projects) if projects is not None else None
+
+        def of(directory: Directory) -> list[str]:
+            if (key, directory.path) not in self.known:
+                self.known[key, directory.path] = names(directory)
+            return self.known[key, directory.path]
+
+        return of
 
 
 def wheels_in(directory: Directory, *, odd: bool = False) -> Iterator[Candidate | InvalidFilename]:

@@ -186,8 +186,8 @@ class _Asker:
         self._url = index.url
         if self._directory is None:
             self._url = (index.url or _pypi_simple().PYPI_SIMPLE_ENDPOINT).rstrip("/")
-            self._session = _session(settings)
             self._options = _options(self._url, settings)
+            self._session = _session(settings, verified=bool(self._options.get("verify", True)))
             self._url = _without_user(self._url)
 
     def close(self) -> None:
@@ -217,8 +217,6 @@ class _Asker:
         return Kept(time.time(), text=_text_of(_pypi_simple().ProjectPage.from_html(project, html)))
 
     def _get(self, project: str, kept: Kept | None) -> Kept | str:
-        from requests import RequestException
-
         assert self._session is not None
         pages = _pypi_simple()
         headers = {"Accept": pages.ACCEPT_JSON_PREFERRED}
@@ -229,7 +227,7 @@ class _Asker:
         debug(__name__, "ask %s", url)
         try:
             answer = self._session.get(url, headers=headers, **self._options)
-        except RequestException as error:
+        except OSError as error:  # of requests, or for a file of certificates that is not there
             self._failures += 1
             problem = presentable(f"{self._name}: {_reason(error)}")
             if self._failures >= _GIVE_UP:
@@ -262,7 +260,7 @@ def _pypi_simple() -> Any:
     return pypi_simple
 
 
-def _session(settings: IndexSettings) -> requests.Session:
+def _session(settings: IndexSettings, *, verified: bool) -> requests.Session:
     import ssl
     from importlib.metadata import version
 
@@ -289,7 +287,7 @@ def _session(settings: IndexSettings) -> requests.Session:
     session = requests.Session()
     # Without certificates to check there is no context to check them with.
     for scheme, kind in (
-        ("https://", HTTPAdapter if settings.trusted else Adapter),
+        ("https://", Adapter if verified else HTTPAdapter),
         ("http://", HTTPAdapter),
     ):
         session.mount(scheme, kind(max_retries=retry, pool_maxsize=CONNECTIONS, pool_block=True))
@@ -354,7 +352,9 @@ def _reason(error: Exception) -> str:
     import requests
 
     if isinstance(error, requests.exceptions.SSLError):
-        return f"its certificate is not accepted: {_innermost(error)}"
+        inner = _innermost(error)
+        accepted = "CERTIFICATE_VERIFY_FAILED" not in inner
+        return f"{'TLS fails' if accepted else 'its certificate is not accepted'}: {inner}"
     if isinstance(error, requests.exceptions.ProxyError):
         return f"the proxy cannot be reached: {_innermost(error)}"
     if isinstance(error, requests.exceptions.Timeout):

@@ -15,6 +15,7 @@ from wheelhouse_resolver.installers.pip_config import (
     pip_config,
     static_configs,
 )
+from wheelhouse_resolver.tree import listing
 from wheelhouse_resolver.utils.text import invalid_character
 
 #: The formats that set variables.
@@ -110,10 +111,14 @@ def run(args: argparse.Namespace) -> int:
 
         constraints = constraints_for_uv(site)
     if args.all:
+        for missing in () if args.view is not None or args.keep_missing else listing.missing_bases(site):
+            raise missing  # these files are for nodes that have it, too
         configs = static_configs(site, **how)
         whole = {name: each._replace(constraints=constraints) for name, each in configs.items()}
         return _write_all(whole, args.output_dir, args.form or "file")
-    config = pip_config(site, options.searching_host_of(args, site), **how)._replace(
+    # Settings of the environment are asked for at each login and module load, where nobody can do anything.
+    host = options.searching_host_of(args, site, bases=args.format not in _SETTINGS)
+    config = pip_config(site, host, **how)._replace(
         constraints=constraints, uv_file=_safe_path(args.uv_config) if args.uv_config is not None else ""
     )
     output.warn(config.left_out(args.format))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import http.server
 import os
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -32,11 +33,12 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
-    options.binary_location = "/usr/bin/chromium"
+    programs = [shutil.which(each) for each in ("chromium", "chromedriver")]
+    options.binary_location = str(programs[0])
     for each in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "window-size=1200,900"):
         options.add_argument(f"--{each}")
     options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
-    driver = webdriver.Chrome(options, webdriver.ChromeService("/usr/bin/chromedriver"))
+    driver = webdriver.Chrome(options, webdriver.ChromeService(programs[1]))
     yield driver
     driver.quit()
 

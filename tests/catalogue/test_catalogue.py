@@ -9,6 +9,7 @@ import shlex
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 from importlib.util import find_spec
 from pathlib import Path
@@ -280,6 +281,16 @@ def test_what_was_killed_half_way_is_completed(house: Catalogued, monkeypatch: p
     assert house.happened() == [("placed", STAMPED), ("placed", OTHER), ("withdrawn", OTHER)]
 
 
+def test_two_writers_wait_for_each_other(house: Catalogued) -> None:
+    for number in range(4):
+        house.says("generic", f"demo{number}-1.0-py3-none-any.whl")
+    table = CatalogueTable(pythons=("3.11",))
+    with ThreadPoolExecutor() as pool:
+        asked = [pool.submit(write_catalogue, house.site, str(house.pages), table) for _ in range(4)]
+    assert sorted(each.result().written for each in asked) == [0, 0, 0, 12]
+    assert len(house.rows()) == 4
+
+
 def test_nothing_of_a_wheel_is_markup(house: Catalogued) -> None:
     house.says(
         "generic", OTHER, Summary=HOSTILE, License=HOSTILE, Home_page="javascript:x=1", Requires_Dist=HOSTILE,
@@ -300,11 +311,13 @@ def test_wheels_that_cannot_be_read_are_on_the_pages(house: Catalogued) -> None:
     (house.root / "generic" / OTHER).write_bytes(b"no zip")
     (house.root / "generic/misnamed.whl").write_bytes(b"")
     (house.root / "generic/gone-1.0-py3-none-any.whl").symlink_to("nowhere")
+    (house.root / "generic/source-1.0.tar.gz").write_bytes(b"")
     done = house.run("catalogue", "--json")
     (problem,) = json.loads(done.out)["problems"]
     assert problem["path"].endswith(OTHER)
-    assert [*house.rows()] == ["other-thing"]
+    assert [*house.rows()] == ["other-thing", "source"]
     assert "invalid zip file" in house.text("other-thing")
+    assert "pip builds generic/source-1.0.tar.gz from source" in house.text("source")
 
 
 @pytest.mark.parametrize("where", ["generic", "generic/pages", ".", "of-others"])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 from tests.builder.packages import make_package
 from tests.cli.conftest import Cli
 from tests.factories import clean_environ, make_tree, make_wheel, run_cli
+from tests.host.binaries import copy_of_true
+from tests.requires import requires
 
 NATIVE = f"linux_{os.uname().machine}"
 HOST = ("--arch", "avx", "--layer", "gentoo", "--python", "3.14")
@@ -77,6 +80,30 @@ def test_json(cli: Cli, root: Path) -> None:
         "libraries": None,
         "path": str(root / f"gentoo/avx/app-1.0-cp310-cp310-{NATIVE}.whl"),
     }
+
+
+@requires("patchelf")
+def test_a_new_layer_is_like_the_old_one_but_for_what_its_loader_does_not_find(
+    cli: Cli, tmp_path: Path
+) -> None:
+    """The loader of the target Python is asked about the wheels of the old layer alone."""
+    root, program = tmp_path / "house", copy_of_true(tmp_path / "true")
+    tag = f"cp3{sys.version_info[1]}-cp3{sys.version_info[1]}-{NATIVE}"
+    files = {"fine.so": program.read_bytes()}
+    subprocess.run(["patchelf", "--add-needed", "libold.so.1", program], check=True)
+    make_tree(root, {"gentoo/generic": [f"new-1.0-{tag}.whl"]})
+    make_wheel(root / "nix/generic", f"fine-1.0-{tag}.whl", files=files)
+    lost = {"files": {"lost.so": program.read_bytes()}, "requires_dist": ["fine"]}
+    make_wheel(root / "nix/generic", f"lost-2.0-{tag}.whl", **lost)
+    where = ("--root", root, "--layer", "gentoo", "--arch", "generic", "--python", sys.executable)
+    outcome = cli("gaps", "--like", "nix", "--json", *where)
+    looked, summary = outcome.err.splitlines()
+    assert looked.startswith("libraries were looked for by /")
+    assert (outcome.code, summary) == (0, "2 projects: 2 missing")
+    found = [(row["requirement"], row["wave"], row["libraries"]) for row in json.loads(outcome.out)]
+    assert found == [("fine==1.0", 1, []), ("lost==2.0", 2, ["libold.so.1"])]
+    lines = "fine==1.0  # its libraries are found\nlost==2.0  # not found: libold.so.1\n"
+    assert cli("gaps", "--like", "nix", *where).out == lines
 
 
 def test_nothing_matches(cli: Cli, root: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from tests.cli.conftest import Cli
 from tests.factories import make_tree, make_wheel
 from tests.wheelfile.test_provenance import MADE
+from wheelhouse_resolver.wheelfile import sbom
 from wheelhouse_resolver.wheelfile.edit import Addition, Edits, relabel
 from wheelhouse_resolver.wheelfile.sbom import sbom_text
 
@@ -75,3 +76,12 @@ def test_a_file_needs_no_site(cli: Cli, tmp_path: Path) -> None:
     wheel.write_bytes(b"x")
     assert cli("provenance", wheel).out.startswith(f"{wheel}\n    invalid wheel: ")
     assert "gone.whl: no such file" in cli("provenance", tmp_path / "gone.whl").error
+
+
+def test_nothing_is_built_without_what_writes_it(
+    cli: Cli, house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sbom, "find_spec", lambda _: None)
+    done = cli("build", "demo==1.0", "--root", house, "--output", tmp_path / "out")
+    assert "error: the SBOM in each wheel needs cyclonedx-python-lib, which is not installed" in done.error
+    assert "'cyclonedx-python-lib>=11.0'" in done.error

@@ -286,7 +286,7 @@ def _warm_up() -> None:
                 ["publish", str(base)],
                 ["restamp", "--retag"],
                 ["restamp", "--undo"],
-                ["view", "--output", str(base / "view")],
+                ["view", "--variants", "--output", str(base / "view")],
                 ["index", "--output", str(base / "index")],
                 ["withdraw", "demo-1.0-1000generic-py3-none-any.whl"],
                 ["restore", "demo-1.0-1000generic-py3-none-any.whl"],

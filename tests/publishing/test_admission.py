@@ -223,10 +223,47 @@ def test_a_wheel_variant_is_called_so_everywhere(house: WheelhouseFixture) -> No
     assert "skipped" not in house.run("pick", "--explain", "nothing").out
 
 
+@pytest.mark.parametrize("taken", ["beside its JSON", "for several platforms"])
+def test_audit_says_who_takes_a_wheel_variant(house: WheelhouseFixture, taken: str) -> None:
+    """What uv and old pips take: `tests/conformance/test_variants.py`."""
+    best = "demo-2.0-400000avx2-cp311-cp311-linux_x86_64.whl"
+    house.add("gentoo/avx2", best)
+    house.add("nix/avx2", best)
+    tags = "py3-none-any" if taken.startswith("beside") else "py3-none-linux_x86_64.manylinux_2_17_x86_64"
+    wheel = make_wheel(house.root / "gentoo/generic", f"demo-2.0-{tags}.whl")
+    wheel = wheel.rename(wheel.with_name(f"demo-2.0-{tags}-null.whl"))
+    if taken.startswith("beside"):
+        (wheel.parent / "demo-2.0-variants.json").write_text("{}")
+    (finding,) = audited(house)
+    assert (finding["kind"], finding["severity"]) == ("wheel-variant-taken", "error")
+    assert (finding["project"], finding["version"]) == ("demo", "2.0")
+    if taken.startswith("beside"):
+        assert finding["message"] == f"{IGNORED}, and then before gentoo/avx2/{best}"
+        assert finding["wanted"] == str(house.root / "gentoo/avx2" / best)
+    else:
+        assert "pip before 22.3 takes it for a plain wheel" in finding["message"]
+    assert main(shlex.split(finding["fix"])[1:]) == 0
+    assert audited(house) == []
+
+
 def test_publish_says_what_a_wheel_variant_is(house: WheelhouseFixture) -> None:
     wheel = house.wheel("demo-2.0-py3-none-any.whl")
-    done = house.run("publish", wheel.rename(house.inbox / VARIANT))
+    index = house.inbox / "demo-2.0-variants.json"
+    index.touch()
+    done = house.run("publish", wheel.rename(house.inbox / VARIANT), index)
     assert f"refused {house.inbox / VARIANT}: {IGNORED}\n" in done.err
+    assert f"refused {index}: says what wheel variants are for (PEP 825), and is not a wheel\n" in done.err
+
+
+def test_no_page_of_the_index_lists_a_wheel_variant(house: WheelhouseFixture, tmp_path: Path) -> None:
+    make_wheel(house.root / "generic", "demo-2.0-py3-none-any.whl").rename(house.root / "generic" / VARIANT)
+    (house.root / "generic/demo-2.0-variants.json").write_text("{}")
+    house.add("generic", "demo-1.0-1000generic-py3-none-any.whl")
+    done = house.run("index", "--output", tmp_path / "index")
+    assert f"{VARIANT}: {IGNORED}" in done.err
+    pages = [path.read_text() for path in (tmp_path / "index").rglob("*.html")]
+    assert any("demo-1.0-1000generic" in page for page in pages)
+    assert not any("demo-2.0" in page for page in pages)
 
 
 def test_the_family_of_a_directory(house: WheelhouseFixture) -> None:

@@ -6,12 +6,13 @@ import struct
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 from tests.factories import make_wheel, pack, record_of, wheel_files
 from tests.wheelfile.flaws import DATA, FLAWS, INFO, NAME, Flaw, edited, flawed
 from wheelhouse_resolver.utils.elf import cpu_family
 from wheelhouse_resolver.wheelfile.machines import families_of, runs
-from wheelhouse_resolver.wheelfile.name import is_variant
+from wheelhouse_resolver.wheelfile.name import TAKEN_VARIANT_PROBLEM, VariantName, variants_index_of
 from wheelhouse_resolver.wheelfile.validate import InvalidWheelError, check_wheel
 
 
@@ -178,8 +179,7 @@ def test_a_library_for_the_cpus_of_the_tags_is_not(tmp_path: Path, tag: str, dat
         ("demo-1.0-7-cp311-cp311-linux_x86_64-null.whl", True),
         ("demo-1.0-py3-none-any-a.b_c.whl", True),
         ("demo-1.0-py3-none-any-X8664V3.whl", False),
-        ("demo-1.0-py3-none-any-a_label_of_16_ch.whl", True),
-        ("demo-1.0-py3-none-any-a_label_of_17_chr.whl", False),
+        ("demo-1.0-py3-none-any-a_label_is_as_long_as_one_likes.whl", True),
         ("demo-1.0-py3-none-any-.whl", False),
         ("demo-1_0-x-y-z.whl", False),
         ("demo-1.0-x-py3-none-any.whl", False),
@@ -189,7 +189,30 @@ def test_a_library_for_the_cpus_of_the_tags_is_not(tmp_path: Path, tag: str, dat
     ],
 )
 def test_the_name_of_a_wheel_variant(name: str, variant: bool) -> None:
-    assert is_variant(name) == variant
+    assert (VariantName.parse(name) is not None) == variant
+
+
+@pytest.mark.parametrize(
+    ("end", "taken"),
+    [
+        ("cp311-cp311-linux_x86_64-v3", False),
+        ("cp311-cp311-linux_x86_64-v3.1", False),
+        ("py2.py3-none-any-null", False),
+        ("cp311-cp311-linux_x86_64.manylinux_2_17_x86_64-v3", True),
+        ("7-cp311-cp311-linux_x86_64.manylinux_2_17_x86_64-v3", True),
+        ("cp311-cp311-linux_x86_64-a.any", True),
+    ],
+)
+def test_the_wheel_variants_that_old_pips_take(end: str, taken: bool) -> None:
+    variant = VariantName.parse(f"demo-1.0-{end}.whl")
+    assert variant is not None
+    assert (variant.problem == TAKEN_VARIANT_PROBLEM) == taken
+
+
+def test_the_name_of_what_says_what_variants_are_for() -> None:
+    assert variants_index_of("Demo_x-1.0.0+site-variants.json") == ("demo-x", Version("1.0+site"))
+    for name in ("demo-variants.json", "demo-1.0-1-variants.json", "demo-1.0-variant.json"):
+        assert variants_index_of(name) is None
 
 
 def test_a_wheel_variant_is_refused_as_what_it_is(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ class FindingKind(enum.Enum):
     MACHINE = "wrong-machine"
     INVALID = "invalid-wheel"
     VARIANT = "wheel-variant"
+    TAKEN_VARIANT = "wheel-variant-taken"
     MISNAMED = "misnamed"
     SOURCE = "source-archive"
     BUILT = "source-archive-taken"
@@ -56,6 +57,7 @@ class FindingKind(enum.Enum):
 _ERRORS = frozenset(
     {"INDEX_LINK", "INDEX_ORDER", "INDEX_PAGE"}
     | {"ORDER", "INVERSION", "REQUIRES_PYTHON", "BUILT", "BROKEN", "INVALID", "UNREADABLE", "CONSTRAINTS"}
+    | {"TAKEN_VARIANT"}
 )
 
 

@@ -24,6 +24,7 @@ from wheelhouse_resolver.audit.findings import Finding, FindingKind
 from wheelhouse_resolver.audit.ignored import ignore_patterns
 from wheelhouse_resolver.audit.index import check_index
 from wheelhouse_resolver.audit.order import check_labels, order_finding
+from wheelhouse_resolver.audit.variants import check_variants
 from wheelhouse_resolver.errors import UnreadableDirectoryError
 from wheelhouse_resolver.publishing import trash
 from wheelhouse_resolver.publishing.order import OrderCheck
@@ -112,6 +113,7 @@ class _Look:
         site, hosts = self._site, self._hosts
         by_version: dict[Version, list[Candidate]] = defaultdict(list)
         archives: list[SourceArchive] = []
+        variants: list[VariantWheel] = []
         for _, number, filename in project:
             directory = self._directories[number]
             if not filename.endswith(listing.SUFFIX):
@@ -120,10 +122,12 @@ class _Look:
             each = parse_candidate(filename, directory)
             if isinstance(each, Candidate):
                 by_version[each.version].append(each)
+            elif isinstance(each, VariantWheel):
+                variants.append(each)
             else:
                 fix = withdraw_command(site, each.directory, each.filename)
-                kind = FindingKind.VARIANT if isinstance(each, VariantWheel) else FindingKind.MISNAMED
-                yield Finding(kind, each.problem, (each.path,), fix)
+                yield Finding(FindingKind.MISNAMED, each.problem, (each.path,), fix)
+        yield from check_variants(site, variants, by_version, hosts)
         if archives:
             yield from check_archives(site, archives, [*chain(*by_version.values())], hosts)
         contents: dict[str, files.Content] = {}

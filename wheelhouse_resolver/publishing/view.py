@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from wheelhouse_resolver.errors import OutputError
@@ -31,6 +31,26 @@ class ViewReport(NamedTuple):
     left_out: tuple[str, ...]
 
 
+class Tally:
+    """Counts what a run changes, and passes the counts on after each change."""
+
+    def __init__(self, progress: Callable[[ViewReport], None] = lambda _: None) -> None:
+        self._progress = progress
+        self.report = ViewReport(0, 0, 0, ())
+
+    def add(self, *, made: int = 0, kept: int = 0, removed: int = 0) -> None:
+        """Count this."""
+        old = self.report
+        self.report = old._replace(made=old.made + made, kept=old.kept + kept, removed=old.removed + removed)
+        if made or removed:
+            self._progress(self.report)
+
+    def leave_out(self, *reasons: str) -> None:
+        """Note why something could not be done, once."""
+        found = dict.fromkeys([*self.report.left_out, *reasons])
+        self.report = self.report._replace(left_out=tuple(found))
+
+
 def make_view(
     site: Site, output: str, *, progress: Callable[[ViewReport], None] = lambda _: None
 ) -> ViewReport:
@@ -48,35 +68,37 @@ def make_view(
         raise OutputError(output, "the view cannot be the wheelhouse itself")
     if base := listing.base_holding(site, output):
         raise OutputError(output, f"it is in the base {base.name!r}, which is read-only")
-    roots = [site.root, *(base.root for base in site.bases)]
-    made = kept = removed = 0
-    left_out: list[str] = []
+    tally = Tally(progress)
     for directory, place in places.items():
-        wanted, unfit = _links(site, directory)
-        left_out += unfit
+        wanted, unfit = links_of(site, directory)
+        tally.leave_out(*unfit)
         with writing(place):
             if os.path.isdir(directory.path):
                 make_directory(place, shared=True)
-            present = _present(place, roots)
-            for name in _present(os.path.join(place, TRASH), roots):  # what a killed run has left
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(os.path.join(place, TRASH, name))
-            for name, target in wanted.items():
-                if present.get(name) == target:
-                    kept += 1
-                    continue
-                left_out += _link(place, name, target, present)
-                made += 1
-                progress(ViewReport(made, kept, removed, ()))
-            for name in present.keys() - wanted.keys():
-                with contextlib.suppress(FileNotFoundError):  # another run was faster
-                    os.unlink(os.path.join(place, name))
-                removed += 1
-                progress(ViewReport(made, kept, removed, ()))
-    return ViewReport(made, kept, removed, tuple(left_out))
+            update_links(site, place, wanted, tally)
+    return tally.report
 
 
-def _links(site: Site, directory: Directory) -> tuple[dict[str, str], list[str]]:
+def update_links(site: Site, place: str, wanted: Mapping[str, str], tally: Tally) -> None:
+    """Have the links *wanted*, name -> target, and no others into *site*'s wheelhouse, in *place*."""
+    roots = [site.root, *(base.root for base in site.bases)]
+    present = _present(place, roots)
+    for name in _present(os.path.join(place, TRASH), roots):  # what a killed run has left
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(place, TRASH, name))
+    for name, target in wanted.items():
+        if present.get(name) == target:
+            tally.add(kept=1)
+            continue
+        tally.leave_out(*_link(place, name, target, present))
+        tally.add(made=1)
+    for name in present.keys() - wanted.keys():
+        with contextlib.suppress(FileNotFoundError):  # another run was faster
+            os.unlink(os.path.join(place, name))
+        tally.add(removed=1)
+
+
+def links_of(site: Site, directory: Directory) -> tuple[dict[str, str], list[str]]:
     """The links that *directory* needs, name -> target, and the wheels that can have none."""
     wanted: dict[str, str] = {}
     unfit: list[str] = []

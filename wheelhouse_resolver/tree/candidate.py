@@ -152,10 +152,10 @@ def parse_candidate(filename: str, directory: Directory) -> Candidate | InvalidF
     try:
         return Candidate(*parse_wheel_name(filename), filename, directory)
     except ValueError as error:
-        from wheelhouse_resolver.wheelfile.name import VARIANT_PROBLEM, is_variant
+        from wheelhouse_resolver.wheelfile.name import VariantName
 
-        if is_variant(filename):
-            return VariantWheel(filename, directory, VARIANT_PROBLEM)
+        if variant := VariantName.parse(filename):
+            return VariantWheel(filename, directory, variant.problem)
         problem = str(error).replace("Invalid wheel filename", "invalid wheel file name", 1)
         return InvalidFilename(filename=filename, directory=directory, problem=problem)
 

@@ -47,6 +47,7 @@ class Rewrite(NamedTuple):
     time:     of every file (year to second), in the order of their names; None keeps both.
     name:     what the project is called; empty keeps it.
     sbom:     the text of a new SBOM, beside those in it; empty for none.
+    info:     file in its `.dist-info` -> content that it gets, whatever there was.
     """
 
     version: str | None
@@ -57,6 +58,7 @@ class Rewrite(NamedTuple):
     time: tuple[int, int, int, int, int, int] | None = None
     name: str = ""
     sbom: bytes = b""
+    info: Mapping[str, bytes] = MappingProxyType({})
 
     @property
     def stem(self) -> str:
@@ -101,7 +103,8 @@ def _rewrite(wheel: ValidatedWheel, change: Rewrite, target: zipfile.ZipFile) ->
     edits = {f"{info_directory}/WHEEL": _wheel_text}
     if change.version is not None or change.requires is not None or change.name:
         edits[f"{info_directory}/METADATA"] = _metadata_text
-    unseen = set(wheel.digests)
+    added = {f"{info_directory}/{name}": data for name, data in change.info.items()}
+    unseen = wheel.digests.keys() - added.keys()
     rows: list[_Row] = []
     record: zipfile.ZipInfo | None = None
     with open_regular(wheel.path) as file, zipfile.ZipFile(file) as source:
@@ -113,6 +116,8 @@ def _rewrite(wheel: ValidatedWheel, change: Rewrite, target: zipfile.ZipFile) ->
             entry.date_time = change.time or entry.date_time
             if info.filename == f"{info_directory}/RECORD":
                 record = entry
+                continue
+            if info.filename in added:
                 continue
             if info.filename not in unseen:
                 raise ChangedWhileReadError(info.filename)
@@ -136,9 +141,11 @@ def _rewrite(wheel: ValidatedWheel, change: Rewrite, target: zipfile.ZipFile) ->
             raise ChangedWhileReadError(min(unseen, default=f"{info_directory}/RECORD"))
         if change.sbom:
             name = next_sbom(sbom_names(source.namelist(), info_directory))
-            path = f"{moved.get(info_directory, info_directory)}/{SBOMS}{name}"
-            entry = _entry(record, path)
-            rows.append(_copy(io.BytesIO(change.sbom), len(change.sbom), target, entry))
+            added[f"{info_directory}/{SBOMS}{name}"] = change.sbom
+        for name, data in added.items():
+            top, slash, rest = name.partition("/")
+            entry = _entry(record, moved.get(top, top) + slash + rest)
+            rows.append(_copy(io.BytesIO(data), len(data), target, entry))
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([*rows, (record.filename, "", "")])
         target.writestr(record, text.getvalue(), compress_type=zipfile.ZIP_DEFLATED)

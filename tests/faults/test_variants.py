@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.factories import make_wheel
+from tests.faults.blows import Command
 from tests.faults.runner import Runner
 from tests.faults.trees import leftovers
 from wheelhouse_resolver.wheelfile.name import VariantName, variants_index_of
@@ -38,7 +39,7 @@ def test_killed_before_each_step(runner: Runner, tmp_path: Path, without: tuple[
     """Of a run in which something is new, replaced, gone and as it was."""
     root, view, old = tmp_path / "house", tmp_path / "view", tmp_path / "old"
     place = view / "variants/gentoo"
-    command = ["view", "--variants", "--root", root, "--output", view]
+    command: Command = ["view", "--variants", "--root", root, "--output", view]
     make_wheel(root / "generic", f"demo-1.0-{TAG}.whl")
     for version in ("1.0", "2.0", "3.0"):
         make_wheel(root / "gentoo/avx2", f"demo-{version}-{TAG}.whl")

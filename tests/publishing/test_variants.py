@@ -66,8 +66,8 @@ def test_generic_wheels_are_links_and_those_of_archs_labelled_copies(
     assert variants(house, output) == "variants: 7 files made, 0 kept, 0 removed"
     place = output / "variants/gentoo"
     assert names(place) == [
-        "demo-1.0-1000generic-cp311-cp311-linux_x86_64.whl",
         "demo-1.0-100000generic-cp311-cp311-linux_x86_64.whl",
+        "demo-1.0-1000generic-cp311-cp311-linux_x86_64.whl",
         "demo-1.0-300000avx-cp311-cp311-linux_x86_64-x86_64_v3.whl",
         V3,
         "demo-1.0-variants.json",

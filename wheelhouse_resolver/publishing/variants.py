@@ -120,7 +120,9 @@ def _plan(site: Site, layer: Layer, tally: Tally) -> _Plan:
             tally.leave_out(*unfit)
             continue
         level = level_for(ladder[directory.arch])
-        for wheel in wheels_in(directory) if level else ():
+        if level is None:
+            continue
+        for wheel in wheels_in(directory):
             if not isinstance(wheel, Candidate):
                 continue  # the view has said so
             with contextlib.suppress(StampError):  # likewise

@@ -56,7 +56,7 @@ def metadata(levels: tuple[str, ...]) -> str:
         from variantlib.models.variant_info import ProviderInfo, VariantInfo
         from variantlib.variants_json import VariantsJson
     except ImportError as error:
-        raise MissingExtraError("writing wheel variants", error.name or "variantlib", "variants") from error
+        raise MissingExtraError("writing wheel variants", "variantlib", "variants") from error
     found = VariantsJson(VariantInfo([_NAMESPACE], {_NAMESPACE: ProviderInfo(requires=[_PROVIDER])}))
     for level in levels:
         wanted = VariantProperty(_NAMESPACE, "level", LEVELS[level])

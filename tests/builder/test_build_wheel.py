@@ -446,6 +446,7 @@ def test_what_is_built_is_what_was_planned(workshop: Workshop) -> None:
     assert "told one\n" in workshop.log(record)
 
 
+@pytest.mark.slow
 def test_a_directory_is_built_as_it_was_when_it_was_planned(quick: Workshop) -> None:
     source = quick.package(build="print('told one')")
     job, again = quick.plan(), quick.plan()
@@ -463,6 +464,7 @@ def test_a_directory_is_built_as_it_was_when_it_was_planned(quick: Workshop) -> 
     assert "told one\n" in quick.log(record)
 
 
+@pytest.mark.slow
 def test_a_git_source_is_built_from_the_commit_that_was_planned(quick: Workshop) -> None:
     repository = quick.directory / "repository"
     commit = make_repository(repository, sdist_files(build="print('told one')"), "v1.0")
@@ -518,6 +520,7 @@ def test_a_wheel_that_is_not_what_was_asked_for(
     assert_failed(quick.build(), quick, "build", problem)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "made"),
     [("cp * another.whl", f"2 wheels, not one: another.whl, {WHEEL}"), ("rm *", "0 wheels, not one")],
@@ -605,6 +608,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         yield disk.path
 
 
+@pytest.mark.slow
 def test_a_full_disk_fails_a_build_in_one_line(workshop: Workshop, small_disk: Path) -> None:
     workshop.work = small_disk / "work"
     workshop.package()
@@ -671,6 +675,7 @@ def test_the_build_directory_is_kept_when_that_is_asked_for(quick: Workshop) -> 
     assert not (quick.work / "logs").exists()
 
 
+@pytest.mark.slow
 def test_an_interrupted_build_says_so_and_leaves_nothing(quick: Workshop) -> None:
     pid = quick.directory / "pid"
     body = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(600)"

@@ -91,6 +91,7 @@ def sha256(path: Path) -> str:
 # -- from the index ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_source_distribution_is_unpacked_and_its_version_known(place: Place) -> None:
     make_sdist(place.links, version="1.0")
     newest = make_sdist(place.links, version="1.10")
@@ -101,6 +102,7 @@ def test_a_source_distribution_is_unpacked_and_its_version_known(place: Place) -
     assert place.fetch(requirement="demo<1.5").version == "1.0"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("in_tree", [True, False], ids=["backend-of-its-own", "backend-to-install"])
 def test_no_build_backend_is_asked(in_tree: bool, place: Place) -> None:
     """One that has no hook for the metadata would build the whole project for them."""
@@ -149,6 +151,7 @@ def test_where_the_source_does_not_tell_its_metadata_the_name_of_the_archive_doe
     assert place.fetch().version == "1.0"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("absolute", [True, False], ids=["absolute", "upwards"])
 def test_an_archive_that_writes_through_a_link_reaches_no_pip_that_would_follow_it(
     absolute: bool, place: Place, tmp_path: Path
@@ -181,6 +184,7 @@ def test_the_sites_own_start_file_of_python_runs_all_the_same(place: Place, tmp_
     assert (tmp_path / "ran").exists()
 
 
+@pytest.mark.slow
 def test_a_project_that_there_is_not(place: Place) -> None:
     with pytest.raises(
         SourceError, match=r"^demo: pip download exited with 1: ERROR: No matching distribution"
@@ -200,6 +204,7 @@ def test_a_project_of_which_there_are_only_wheels(place: Place) -> None:
         assert caught.value.hint.startswith("publish the wheel itself, or name a source in a recipe")
 
 
+@pytest.mark.slow
 def test_a_pure_wheel_of_the_index_serves_as_it_is(place: Place) -> None:
     make_sdist(place.links)
     wheel = make_wheel(place.links, "demo-1.0-py3-none-any.whl", requires_dist=["other"])
@@ -235,6 +240,7 @@ def test_a_recipe_that_says_anything_of_the_build_takes_no_wheel(place: Place) -
     assert place.fetch(place.recipe("[test]\nimports = ['demo']")).archive.kind == "wheel"
 
 
+@pytest.mark.slow
 def test_an_sdist_that_is_a_zip_file(place: Place) -> None:
     pack_source(place.links / "demo-1.0.zip", sdist_files(), top="demo-1.0")
     assert place.fetch().version == "1.0"
@@ -410,6 +416,7 @@ def test_a_source_named_by_its_version_needs_one(place: Place) -> None:
         place.fetch(from_source("git", "x", ref="v${version}"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("url", "problem"),
     [

@@ -95,6 +95,7 @@ def test_what_the_users_bash_reads_first_is_still_read(quick: Workshop, tmp_path
     assert "told A=7\n" in quick.log(record)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isolation", [True, False])
 def test_more_is_required_to_build_than_the_project_says(quick: Workshop, isolation: bool) -> None:
     make_wheel(quick.sources, "helper-1.0-py3-none-any.whl", files={"helper.py": "VERSION = 1\n"})
@@ -119,6 +120,7 @@ def test_more_is_required_to_build_than_the_project_says(quick: Workshop, isolat
 # -- defaults ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_wheel_gets_the_label_of_the_site_and_of_the_command_line(quick: Workshop) -> None:
     quick.package()
     quick.site = quick.site._replace(tables={**quick.site.tables, "publish": {"local-label": "site"}})
@@ -185,6 +187,7 @@ phases.taken-wheel = [
 """
 
 
+@pytest.mark.slow
 def test_commands_change_a_wheel_that_is_taken_as_it_is(quick: Workshop) -> None:
     make_wheel(quick.sources, "demo-1.0-py3-none-any.whl", files={"demo.py": "A = 1\n"})
     quick.recipe("demo", TAKEN)
@@ -203,6 +206,7 @@ placeholder = {{ message = "{MESSAGE}", imports = ["arrows", "space.arrow"], ver
 """
 
 
+@pytest.mark.slow
 def test_a_placeholder_says_what_to_do_when_it_is_imported(quick: Workshop, tmp_path: Path) -> None:
     quick.recipe("pyarrow", PLACEHOLDER)
     record, wheel = built(quick, "pyarrow<18", verify=True)

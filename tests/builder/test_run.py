@@ -100,6 +100,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
     return Workplace(tmp_path, make_quick(monkeypatch, tmp_path / "sources"))
 
 
+@pytest.mark.slow
 def test_every_wave_is_given_to_the_executor_as_a_whole(place: Workplace) -> None:
     make_package(place.sources, "app", requires=["left", "right"])
     make_package(place.sources, "left", requires=["base"])
@@ -157,6 +158,7 @@ def test_a_source_is_fetched_once_for_all_archs(place: Workplace) -> None:
     assert [outcome.result for outcome in outcomes] == ["built", "present"]
 
 
+@pytest.mark.slow
 def test_one_that_was_built_without_verification_does_not_count_as_verified(place: Workplace) -> None:
     make_package(place.sources, "app")
     plan = place.plan("app")
@@ -225,6 +227,7 @@ class TestTasks:
         assert [bool(job["environment"]) for job in jobs] == [True, True, False]
         assert len(made) == 1
 
+    @pytest.mark.slow
     @requires("gcc")  # whose flags are those of the arch
     @pytest.mark.parametrize("here", [True, False], ids=["local", "slurm"])
     def test_what_is_stated_for_all_builds_beats_recipe_and_site(self, here: bool, place: Workplace) -> None:

@@ -23,6 +23,7 @@ def site(tmp_path: Path) -> Site:
     return Site.default(tmp_path / "tree")
 
 
+@pytest.mark.slow
 def test_requirements_are_from_the_wheelhouse_and_logs_of_failures_are_kept(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -39,6 +40,7 @@ def test_requirements_are_from_the_wheelhouse_and_logs_of_failures_are_kept(
     assert [each for each in scratch.rglob("*") if each.is_file()] == [Path(found[1].log)]
 
 
+@pytest.mark.slow
 def test_the_host_of_each_python_is_asked_for_once_and_environments_can_be_kept(
     site: Site, tmp_path: Path
 ) -> None:

@@ -119,6 +119,7 @@ class TestOne:
         assert build("demo").code == 0
         assert len(quick.ran) == 2
 
+    @pytest.mark.slow
     def test_a_failed_build_says_the_phase_the_last_lines_and_where_the_log_is(
         self, build: Build, sources: Path
     ) -> None:
@@ -308,6 +309,7 @@ class TestRecursive:
         assert sorted(row[0] for row in rows(done)) == ["app", "below", "newer"]
         assert rows(done)[-1][0] == "app"
 
+    @pytest.mark.slow
     def test_what_the_output_directory_satisfies_is_not_built(self, build: Build, sources: Path) -> None:
         make_package(sources, "base")
         build("base")
@@ -410,6 +412,7 @@ class TestRecursive:
 
 @pytest.mark.usefixtures("quick")
 class TestGraph:
+    @pytest.mark.slow
     def test_a_run_leaves_its_graph_and_another_does_the_same_again(
         self, build: Build, cli: Cli, sources: Path, house: Path, output: Path, tmp_path: Path
     ) -> None:
@@ -469,6 +472,7 @@ class TestSeveral:
         assert len(rows(done)) == 2
         assert len(wheels(output)) == built
 
+    @pytest.mark.slow
     @requires("gcc")  # whose flags are those of the arch
     def test_a_pure_wheel_is_built_once_for_all_archs_and_stands_with_each(
         self, build: Build, sources: Path, output: Path
@@ -524,6 +528,7 @@ class TestPublish:
         assert again.code == 0
         assert len(wheels(house)) == 2
 
+    @pytest.mark.slow
     def test_what_an_earlier_run_built_without_publishing_is_published_too(
         self, build: Build, quick: QuickExecutor, sources: Path, house: Path
     ) -> None:

@@ -47,6 +47,7 @@ def venv(env: Environment) -> Iterator[Path]:
         path.rmdir() if path.is_dir() else path.unlink()
 
 
+@pytest.mark.slow
 def test_a_healthy_environment(env: Environment) -> None:
     facts = env.gather()
     assert env.findings() == []
@@ -61,6 +62,7 @@ def test_a_healthy_environment(env: Environment) -> None:
     assert facts.pip.in_force["find-links"].file == str(env.config)
 
 
+@pytest.mark.slow
 def test_the_command(env: Environment) -> None:
     done = run_cli("doctor", "--python", env.python, environ=env.environ)
     assert (done.returncode, done.stderr) == (0, "")
@@ -192,6 +194,7 @@ class TestSite:
         (env.root / f"generic/demo-1.0-1000generic-{TAGS}.whl").unlink()
         assert env.checks() == [("empty-search-path", "warning")]
 
+    @pytest.mark.slow
     def test_directories_that_cannot_be_listed(
         self,
         cli: Cli,
@@ -218,6 +221,7 @@ class TestSite:
             assert found["unreadable-directory"]["fix"] == f"chmod a+rx {closed}"
         assert found["unreadable-directory"]["severity"] == "error"
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("variable", ["RSNT_ARCH", "WHEELHOUSE_ARCH", "WHEELHOUSE_LAYER"])
     def test_an_override_that_the_site_does_not_know(self, variable: str, env: Environment) -> None:
         env.environ[variable] = "mmx"
@@ -249,6 +253,7 @@ class TestSite:
         }
         env.fix(finding)
 
+    @pytest.mark.slow
     def test_a_static_index_that_is_missing_or_stale(self, env: Environment) -> None:
         right = env.site.read_text()
         index = env.above / "index"
@@ -416,6 +421,7 @@ class TestConfigFile:
         assert kind in found["config-file"].message
         env.fix(found["config-file"])
 
+    @pytest.mark.slow
     def test_not_readable(
         self,
         cli: Cli,
@@ -534,6 +540,7 @@ def test_a_variable_that_fights_the_wheelhouse(
     env.fix(finding)
 
 
+@pytest.mark.slow
 def test_a_file_that_fights_the_wheelhouse(env: Environment, venv: Path) -> None:
     (venv / "pip.conf").write_text(
         "[install]\nno-binary = demo\nno-index = false\n[list]\nformat = columns\n"
@@ -573,6 +580,7 @@ class TestIndex:
         assert "secret" not in done.stdout
         assert f"http://***@127.0.0.1:{port}/simple (PIP_INDEX_URL)" in finding.message
 
+    @pytest.mark.slow
     def test_the_default_one(self, env: Environment, monkeypatch: pytest.MonkeyPatch, port: int) -> None:
         """It is asked of pip itself; here somebody else answers instead of it."""
         ask = machine._default_index
@@ -727,6 +735,7 @@ def test_a_pip_that_cannot_be_imported(env: Environment) -> None:
     assert "RuntimeError: half installed" in env.one("pip-missing", "error").message
 
 
+@pytest.mark.slow
 def test_the_command_pip_is_of_another_python(env: Environment) -> None:
     other = make_venv(env.above / "other")
     env.environ["PATH"] = f"{other.parent}:{env.environ['PATH']}"
@@ -735,6 +744,7 @@ def test_the_command_pip_is_of_another_python(env: Environment) -> None:
     assert finding.fix == f"wheelhouse-resolver doctor --config {env.site} --python {other}"
 
 
+@pytest.mark.slow
 def test_a_uv_that_knows_no_wheelhouse(env: Environment) -> None:
     uv = Path(sysconfig.get_path("scripts"), "uv")
     if not uv.exists():
@@ -981,6 +991,7 @@ def test_an_option_that_names_what_is_unknown_is_bad_input(env: Environment) -> 
         env.findings(layer="guix")
 
 
+@pytest.mark.slow
 def test_no_password_is_told(env: Environment, venv: Path) -> None:
     secret = "hunter2"
     env.config.write_text(
@@ -1006,6 +1017,7 @@ def test_no_password_is_told(env: Environment, venv: Path) -> None:
             assert not words or (done.stdout.isascii() and json.loads(done.stdout))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [(), ("--json",)], ids=["text", "json"])
 def test_when_everything_is_broken_everything_is_told(words: tuple[str, ...], env: Environment) -> None:
     venv = env.above / "gone"

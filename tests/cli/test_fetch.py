@@ -139,6 +139,7 @@ class TestAsTheyAre:
             )
             assert (said.layer, said.arch, said.python, said.packages) == ("gentoo", "generic", "", {})
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("option", "site"), [(["--local-label", "site"], ""), ([], '[publish]\nlocal-label = "site"\n')]
     )
@@ -179,6 +180,7 @@ class TestAsTheyAre:
 
 
 class TestAdapted:
+    @pytest.mark.slow
     @pytest.mark.parametrize("where", ["option", "site"])
     def test_the_label(self, where: str, fetching: Fetch, index: Path, house: Path) -> None:
         compiled_wheel(index)
@@ -235,6 +237,7 @@ class TestAdapted:
         assert made == f"gentoo/generic/demo-1.0-100000generic-{CP}-{CP}-linux_{MACHINE}.whl"
         assert content_of(house / made, but=SBOM) == content_of(wheel)
 
+    @pytest.mark.slow
     def test_the_recipes_edits_count(self, fetching: Fetch, index: Path, house: Path, tmp_path: Path) -> None:
         compiled_wheel(index, requires_dist=["nvidia-thing", "below"])
         make_wheel(index, "below-1.0-py3-none-any.whl")
@@ -276,6 +279,7 @@ def _wheel_of(program: Path, directory: Path) -> Path:
 
 
 class TestRefused:
+    @pytest.mark.slow
     @pytest.mark.parametrize("pattern", ["libfoo*", "libfoo-*.so.1", "lib?oo*"])
     def test_a_library_that_the_site_forbids(
         self, pattern: str, fetching: Fetch, index: Path, house: Path
@@ -419,6 +423,7 @@ class TestWhat:
         assert done.code == 0, done.err
         assert len(published(house)) == 2
 
+    @pytest.mark.slow
     def test_again_nothing_is_done_again(
         self, fetching: Fetch, index: Path, house: Path, executor: InProcess
     ) -> None:
@@ -436,6 +441,7 @@ class TestWhat:
         assert done.code == 1
         assert "source: missing>=2: no wheel found" in done.err
 
+    @pytest.mark.slow
     def test_the_library_does_it_in_one_call(
         self, executor: InProcess, index: Path, house: Path, output: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

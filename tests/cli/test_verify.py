@@ -50,6 +50,7 @@ def test_a_wheel_that_works_and_what_it_requires_is_from_the_wheelhouse(
     assert os.listdir(scratch) == []
 
 
+@pytest.mark.slow
 def test_one_that_fails_keeps_its_log_and_the_others_are_tried(
     cli: Cli, root: Path, tmp_path: Path, scratch: Path
 ) -> None:
@@ -105,6 +106,7 @@ def test_a_recipe_says_what_to_try(cli: Cli, root: Path, tmp_path: Path, scratch
     assert "ZeroDivisionError" in cli(*given, "--recipe", "none").out
 
 
+@pytest.mark.slow
 def test_a_time_limit(cli: Cli, root: Path, tmp_path: Path, scratch: Path) -> None:
     wheel = make_wheel(
         tmp_path, "demo-1.0-py3-none-any.whl", files={"demo.py": "import time; time.sleep(60)"}
@@ -196,6 +198,7 @@ def test_bad_input(
     assert os.listdir(scratch) == []
 
 
+@pytest.mark.slow
 def test_it_is_called_as_it_was_given(
     cli: Cli, root: Path, tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

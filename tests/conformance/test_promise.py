@@ -18,7 +18,7 @@ from wheelhouse_resolver.wheelhouse import Wheelhouse
 
 Made = Callable[[str, str, str], House]
 
-OTHER_ORDERS = ("policy", "1", "2")
+OTHER_ORDERS = ("policy", "1")
 
 
 def sites_and_orders(*everyday: str) -> pytest.MarkDecorator:

@@ -92,6 +92,7 @@ def test_an_audit_whose_worker_is_killed_says_so(auditing: subprocess.Popen[str]
     )
 
 
+@pytest.mark.slow
 @needs_workers
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_an_audit_ends_with_its_workers_and_says_so(

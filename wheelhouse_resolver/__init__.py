@@ -60,7 +60,7 @@ _MODULES = {
     "tree.proposal_text": "ProposedDirectory",
     "tree.survey": "SurveyError",
     "upkeep.coverage": "Coverage",
-    "upkeep.gaps": "Gap Gaps",
+    "upkeep.gap": "Gap Gaps",
     "upkeep.outdated": "Age Outdated Upstream",
     "upkeep.pip_indexes": "NoIndexError",
     "wheelfile.build_tag": "StampError",

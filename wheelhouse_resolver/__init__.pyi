@@ -98,8 +98,8 @@ from wheelhouse_resolver.tree.proposal import propose_site as propose_site
 from wheelhouse_resolver.tree.proposal_text import ProposedDirectory as ProposedDirectory
 from wheelhouse_resolver.tree.survey import SurveyError as SurveyError
 from wheelhouse_resolver.upkeep.coverage import Coverage as Coverage
-from wheelhouse_resolver.upkeep.gaps import Gap as Gap
-from wheelhouse_resolver.upkeep.gaps import Gaps as Gaps
+from wheelhouse_resolver.upkeep.gap import Gap as Gap
+from wheelhouse_resolver.upkeep.gap import Gaps as Gaps
 from wheelhouse_resolver.upkeep.outdated import Age as Age
 from wheelhouse_resolver.upkeep.outdated import Outdated as Outdated
 from wheelhouse_resolver.upkeep.outdated import Upstream as Upstream

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from wheelhouse_resolver.selection.pick import Pick
     from wheelhouse_resolver.site.layout import Directory
     from wheelhouse_resolver.static_index.report import IndexObserver, IndexReport
-    from wheelhouse_resolver.upkeep.gaps import Gaps
+    from wheelhouse_resolver.upkeep.gap import Gaps
     from wheelhouse_resolver.upkeep.outdated import Outdated
 
 

@@ -78,6 +78,8 @@ def test_json(cli: Cli, root: Path) -> None:
         "needs": [],
         "cycle": [],
         "libraries": None,
+        "wanted_by": [],
+        "unmet": [],
         "path": str(root / f"gentoo/avx/app-1.0-cp310-cp310-{NATIVE}.whl"),
     }
 
@@ -104,6 +106,15 @@ def test_a_new_layer_is_like_the_old_one_but_for_what_its_loader_does_not_find(
     assert found == [("fine==1.0", 1, []), ("lost==2.0", 2, ["libold.so.1"])]
     lines = "fine==1.0  # its libraries are found\nlost==2.0  # not found: libold.so.1\n"
     assert cli("gaps", "--like", "nix", *where).out == lines
+
+
+def test_a_version_that_another_gap_requires(cli: Cli, root: Path) -> None:
+    make_wheel(root / "nix/avx", f"old-1.0-cp311-cp311-{NATIVE}.whl", requires_dist=["held<2"])
+    make_wheel(root / "nix/avx", f"held-1.0-cp311-cp311-{NATIVE}.whl")
+    outcome = cli("gaps", "old", "held", "--root", root, *HOST)
+    assert outcome.out == "held==2.0\nheld==1.0  # for old\nold==1.0\n"
+    assert outcome.err == "3 projects: 2 missing, 1 needed in another version\n"
+    assert cli("gaps", "old", "held", "--unpinned", "--root", root, *HOST).out == "held\nold\n"
 
 
 def test_nothing_matches(cli: Cli, root: Path) -> None:

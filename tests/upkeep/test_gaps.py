@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.factories import make_tree, make_wheel, plain_python
 from wheelhouse_resolver.errors import UnknownNameError
 from wheelhouse_resolver.host.detect import Host
+from wheelhouse_resolver.resolution.resolver import solve
+from wheelhouse_resolver.selection.requirements import Requirement
 from wheelhouse_resolver.site.model import Site
 from wheelhouse_resolver.upkeep.coverage import Coverage
-from wheelhouse_resolver.upkeep.gaps import Gap, Gaps
+from wheelhouse_resolver.upkeep.gap import Gap, Gaps
 from wheelhouse_resolver.upkeep.gaps import find_gaps as find
 from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata, cached_metadata_of_many
 from wheelhouse_resolver.wheelhouse import Wheelhouse
@@ -152,6 +156,136 @@ def test_the_order_of_building(tmp_path: Path) -> None:
     assert (by_name["beth"].needs, by_name["beth"].cycle) == (("aleph", "zero"), ("aleph",))
 
 
+class Elsewhere:
+    """A site of which only another layer has native wheels; `gaps` of its host, by key."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.site = root, make_tree(root, {})
+
+    def have(self, *wheels: str, label: str = "nix/avx", tag: str = NATIVE) -> None:
+        """Each of *wheels* is `name version: requirement, ...`."""
+        for each in wheels:
+            stated, _, requires = each.partition(": ")
+            name = f"{stated.replace(' ', '-')}-{tag}.whl"
+            make_wheel(self.root / label, name, requires_dist=[*filter(None, requires.split(", "))])
+
+    def gaps(self, *patterns: str) -> dict[str, tuple[int, tuple[str, ...], str]]:
+        return {row.key: (row.wave, row.needs, row.note) for row in gaps(self.site, *patterns).rows}
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Elsewhere:
+    return Elsewhere(tmp_path)
+
+
+#: What the host can install, and what has its METADATA read for that alone.
+PURE = {"label": "generic", "tag": "py3-none-any"}
+
+
+def test_other_versions_that_something_requires_are_gaps_too(elsewhere: Elsewhere) -> None:
+    """For what the host has, too, and with what they need. Once all is built, each can be installed."""
+    elsewhere.have("a 1.0: b<2", "b 2.0", "b 1.5: d", "b 1.0", "d 1.0", "over 1.0: a, b", "new 1.0: b>=2")
+    elsewhere.have("plain 1.0: b[more]==1.0", **PURE)
+    assert elsewhere.gaps() == {
+        "b": (1, (), ""),
+        "b==1.0": (1, (), "for plain"),
+        "d": (1, (), ""),
+        "b==1.5": (2, ("d",), "for a"),
+        "new": (2, ("b",), ""),
+        "a": (3, ("b==1.5",), ""),
+        "over": (4, ("a", "b==1.5"), ""),
+    }
+    wheelhouse = Wheelhouse(elsewhere.site)
+    assert wheelhouse.lock(["plain"], host()).conflict is not None
+    for row in wheelhouse.gaps(host()).rows:
+        requires = cached_metadata_of_many([row.wheels[0].path]).popitem()[1].requires_dist
+        name = f"{row.name}-{row.version}-cp314-cp314-linux_{MACHINE}.whl"
+        make_wheel(elsewhere.root / "gentoo/avx2", name, requires_dist=requires)
+    assert not wheelhouse.gaps(host()).rows
+    for project in ("a", "b", "d", "over", "new", "plain"):
+        assert wheelhouse.lock([project], host()).conflict is None
+
+
+@pytest.mark.parametrize(
+    ("present", "others", "expected"),
+    [
+        (["b 1.0"], ["a 1.0: b<2"], {"a": ""}),  # the host has one that will do: the newest is not needed
+        (["b 1.5"], ["a 1.0: b<1.5"], {"a": "", "b==1.0": "for a"}),
+        (
+            [],
+            ["a 1.0: e", "e 1.0: b[more]<2", "b 1.1: d; extra == 'more'"],
+            {"a": "", "e": "", "b==1.1": "for e"},
+        ),
+        ([], ["a 1.0: b>=3, nobody"], {"a": "unmet: b>=3"}),
+        ([], ["a 1.0: b>=3, d<2", "d 2.0", "d 1.0"], {"a": "unmet: b>=3", "d": "", "d==1.0": "for a"}),
+        (
+            [],
+            ["a 1.0: b<2", "c 1.0: a, b>=2"],
+            {"a": "", "b==1.0": "for a", "c": "unmet: b<2 (of a), b>=2 (of c)"},
+        ),
+        # An older version of what it needs will do.
+        (
+            [],
+            ["a 1.0", "a 2.0: b<2", "c 1.0: a, b>=2"],
+            {"a": "", "a==1.0": "for c", "b==1.0": "for a", "c": ""},
+        ),
+        # Two that go with other versions by themselves than together.
+        (
+            [],
+            ["a 1.0: b<2", "e 1.0: b!=2.0, b>1.0", "b 1.1", "f 1.0: b==1.0", "g 1.0: a, f"],
+            {"a": "", "e": "", "f": "", "g": "", "b==1.0": "for a, f", "b==1.1": "for a, e"},
+        ),
+    ],
+    ids=["present", "older", "extra", "nobody", "nobody and another", "conflict", "older one", "several"],
+)
+def test_versions_that_something_requires(
+    present: list[str], others: list[str], expected: dict[str, str], elsewhere: Elsewhere
+) -> None:
+    elsewhere.have("b 2.0", "b 1.0", *others)
+    elsewhere.have(*present, label="gentoo/avx2", tag=f"cp314-cp314-linux_{MACHINE}")
+    assert {key: note for key, (_, _, note) in elsewhere.gaps().items()} == {"b": "", **expected}
+
+
+def test_a_pattern_is_for_what_needs_other_versions(elsewhere: Elsewhere) -> None:
+    elsewhere.have("a 1.0: b<2", "b 2.0", "b 1.0: d", "d 1.0", "over 1.0: a", "other 1.0: b==2.0")
+    assert elsewhere.gaps("ov*") == {"b==1.0": (1, (), "for a"), "over": (2, ("b==1.0",), "")}
+    assert elsewhere.gaps("other") == {"other": (1, (), "")}
+
+
+def test_the_constraints_and_requires_python_count_for_other_versions(
+    elsewhere: Elsewhere, tmp_path: Path
+) -> None:
+    elsewhere.have("a 1.0: b<2", "b 2.0", "b 1.0")
+    make_wheel(tmp_path / "nix/avx", f"b-1.5-{NATIVE}.whl", requires_python="<3.14")
+    assert elsewhere.gaps()["b==1.0"] == (1, (), "for a")
+    (tmp_path / "limits.txt").write_text("b!=1.0\n")
+    limited = elsewhere.site._replace(pip={"constraint": (str(tmp_path / "limits.txt"),)})
+    notes = {row.key: row.note for row in gaps(limited).rows}
+    assert notes == {"a": "unmet: Python <3.14 (of b)", "b": ""}
+
+
+def test_resolvelib_is_asked_about_what_rules_out_a_version_alone(
+    elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere.have("a 1.0: b", "b 2.0", "b 1.0", "c 1.0: b>=1, a==1.0")
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "wheelhouse_resolver.upkeep.together", None)  # not importable
+        assert [*elsewhere.gaps()] == ["b", "a", "c"]
+    elsewhere.have("d 1.0: b<2", "over 1.0: d, b", "conflict 1.0: d, b>=2")
+    asked: list[str] = []
+
+    def noting(factory: Any, requirements: Sequence[Requirement], rounds: int) -> Any:
+        asked.extend(map(str, requirements))
+        return solve(factory, requirements, rounds)
+
+    monkeypatch.setattr("wheelhouse_resolver.upkeep.together.solve", noting)
+    elsewhere.gaps()
+    assert asked == ["d==1.0", "conflict==1.0"]
+    monkeypatch.setattr("wheelhouse_resolver.upkeep.together._ALL_ROUNDS", 0)
+    assert elsewhere.gaps()["conflict"][2] == "unmet: the search was given up"
+    assert elsewhere.gaps()["b==1.0"][2] == "for d"  # that took no search
+
+
 def test_a_wheel_that_cannot_be_read_is_a_gap_with_a_warning(tmp_path: Path) -> None:
     site = make_tree(tmp_path, {})
     broken = tmp_path / f"nix/avx/broken-1.0-{NATIVE}.whl"
@@ -161,7 +295,7 @@ def test_a_wheel_that_cannot_be_read_is_a_gap_with_a_warning(tmp_path: Path) -> 
     assert found.warnings == (f"{broken}: its METADATA cannot be read, so what it requires is unknown",)
 
 
-def test_only_wheels_of_gaps_and_those_that_may_bar_the_python_are_read(
+def test_of_each_project_the_wheel_that_counts_is_read_and_those_that_may_bar_the_python(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
@@ -174,6 +308,7 @@ def test_only_wheels_of_gaps_and_those_that_may_bar_the_python_are_read(
     monkeypatch.setattr("wheelhouse_resolver.upkeep.gaps.cached_metadata_of_many", noting)
     gaps(site)
     assert sorted(read) == [
+        f"built-3.0+site-cp314-cp314-linux_{MACHINE}.whl",
         f"elsewhere-0.5-{NATIVE}.whl",
         f"native-1.0-cp314-cp314-linux_{MACHINE}.whl",  # whether the older one can be installed
         f"native-2.0-{NATIVE}.whl",

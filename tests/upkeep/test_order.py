@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 
 import pytest
 
-from wheelhouse_resolver.upkeep.order import building_waves, needed_among
+from wheelhouse_resolver.upkeep.order import building_waves, needed_among, reached, required_from
 
 
 @pytest.mark.parametrize(
@@ -45,11 +45,13 @@ def test_what_is_needed_by_way_of_what_exists_and_of_extras() -> None:
             found = [each for extra in ("", *extras) for each in requires.get((name, extra), [])]
             yield name, [(each, frozenset(more)) for each, more in found]
 
-    found = needed_among(["app", "plot", "base", "alone"], needs)
-    assert found == {
+    gaps = ["app", "plot", "base", "alone"]
+    below = required_from(gaps, needs)
+    assert {name: needed_among(gaps, name, lambda each: below.get(each, ())) for name in gaps} == {
         "app": {"plot", "base"},
         "plot": set(),
         "base": set(),
         "alone": set(),
     }
+    assert reached(["ring"], below.__getitem__) == {"ring", "frame", "base", "low", "plot"}
     assert max(map(asked.count, asked)) == 1  # `frame` is asked once, with the extra

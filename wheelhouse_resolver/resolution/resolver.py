@@ -366,6 +366,17 @@ def resolve(
     return Resolution(texts, _packages(chosen, result.children), warnings=warnings)
 
 
+def solve(factory: CandidateFactory, asked: Sequence[Requirement], rounds: int) -> Solution | list[str]:
+    """What *asked* comes to of the candidates of *factory*; if nothing, what is in conflict."""
+    problem, provider = _Problem(factory, asked), _Provider(factory)
+    try:
+        return problem.search(provider, rounds)
+    except ResolutionTooDeep:
+        return [provider.conflicting() or "the search was given up"]
+    except ResolutionImpossible as error:
+        return sorted({_demand(each) for each in error.causes if each.requirement.exactly is None})
+
+
 def _packages(
     chosen: Iterable[tuple[Candidate, ResolverCandidate]], children: Mapping[str, Iterable[str]]
 ) -> tuple[Locked, ...]:

@@ -12,10 +12,14 @@ from wheelhouse_resolver.wheelfile.parsing import parsed_specifier
 
 
 class Coverage(Enum):
-    """What a host has of the newest version that others have; the value is its name in JSON."""
+    """What a host has of the newest version that others have; the value is its name in JSON.
+
+    NEEDED: of another version that others have, which something requires, it has none.
+    """
 
     MISSING = "missing"
     OLDER = "older"
+    NEEDED = "needed"
     PURE = "pure"
     ABI3 = "abi3"
     PLATFORM = "platform"
@@ -23,7 +27,7 @@ class Coverage(Enum):
     @property
     def is_gap(self) -> bool:
         """Whether there is no wheel of that version."""
-        return self in (Coverage.MISSING, Coverage.OLDER)
+        return self in (Coverage.MISSING, Coverage.OLDER, Coverage.NEEDED)
 
 
 def coverage_of(tags: Iterable[Tag], priorities: Collection[Tag]) -> Coverage:

@@ -8,151 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cache, partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from wheelhouse_resolver.errors import UnknownNameError
 from wheelhouse_resolver.host.detect import Host
-from wheelhouse_resolver.host.target_python import is_version, other_version, supported_tags
 from wheelhouse_resolver.selection.policy import Policy, builds_by_version, policy_key
-from wheelhouse_resolver.selection.reasons import python_labels
 from wheelhouse_resolver.selection.requirements import RequirementsFile
 from wheelhouse_resolver.selection.wanted import Pattern
-from wheelhouse_resolver.site.layout import NO_LAYER, Directory
-from wheelhouse_resolver.site.model import Site
-from wheelhouse_resolver.tree.candidate import Candidate
+from wheelhouse_resolver.tree.candidate import Candidate, version_of
 from wheelhouse_resolver.tree.catalogue import Catalogue
 from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.upkeep.coverage import Coverage, admits, coverage_of
-from wheelhouse_resolver.upkeep.order import building_waves, needed_among
+from wheelhouse_resolver.upkeep.gap import Gap, Gaps
+from wheelhouse_resolver.upkeep.order import building_waves, needed_among, required_from
+from wheelhouse_resolver.upkeep.others import Others, others_like
 from wheelhouse_resolver.wheelfile.metadata_cache import CoreMetadata, cached_metadata_of_many
 from wheelhouse_resolver.wheelfile.parsing import parsed_requirement
 
+if TYPE_CHECKING:
+    from wheelhouse_resolver.upkeep.together import Closure
+
 #: What answers for the wheels at some paths, by these: the libraries that are not found.
 _Tried = Callable[[Iterable[str]], Mapping[str, tuple[str, ...]]]
-
-
-class Gap(NamedTuple):
-    """A project as others have it, and as the host has it.
-
-    name:      normalised.
-    version:   the newest that others have, without a local label.
-    state:     what the host has of it.
-    wheels:    those that others have of it, most specific directory first.
-    has:       the newest version that the host has; None: none.
-    wave:      1 for what can be built first, 2 for what needs that, ...; 0 for anything else.
-    needs:     the other gaps that it requires, also by way of wheels that exist.
-    cycle:     all that need each other with it, and so are in one wave.
-    barred:    the Requires-Python of that version, if the host's Python is not in it.
-    libraries: what the loader of the host's layer does not find for the first of the wheels; None: not tried.
-    """
-
-    name: str
-    version: str
-    state: Coverage
-    wheels: tuple[Candidate, ...]
-    has: str | None = None
-    wave: int = 0
-    needs: tuple[str, ...] = ()
-    cycle: tuple[str, ...] = ()
-    barred: str = ""
-    libraries: tuple[str, ...] | None = None
-
-    @property
-    def requirement(self) -> str:
-        """What to build: that version, or any that the host's Python is not barred from."""
-        return self.name if self.barred else f"{self.name}=={self.version}"
-
-    @property
-    def pythons(self) -> list[str]:
-        """The Pythons that others have it for: `3.11`, `3.8 and newer`."""
-        return python_labels(tag for wheel in self.wheels for tag in wheel.tags)
-
-    @property
-    def archs(self) -> list[str]:
-        """The archs that others have it for, the most specific first."""
-        return list(dict.fromkeys(wheel.directory.arch for wheel in self.wheels))
-
-    @property
-    def layers(self) -> list[str]:
-        """The layers that others have it in; `none` for the top-level generic directory."""
-        return list(dict.fromkeys(wheel.directory.layer or NO_LAYER for wheel in self.wheels))
-
-    @property
-    def note(self) -> str:
-        """What else is to be known of it, for people; empty for nothing."""
-        parts = [f"requires Python {self.barred}"] if self.barred else []
-        parts += [f"in a cycle with {', '.join(self.cycle)}"] if self.cycle else []
-        if self.libraries is not None:
-            missing = f"not found: {', '.join(self.libraries)}"
-            parts.append(missing if self.libraries else "its libraries are found")
-        return "; ".join(parts)
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        names = ("name", "version", "requirement", "has", "wave", "pythons", "archs", "layers", "barred")
-        found = {name: getattr(self, name) for name in names}
-        lists = {name: list(getattr(self, name)) for name in ("needs", "cycle")}
-        libraries = None if self.libraries is None else list(self.libraries)
-        more = {"libraries": libraries, "path": self.wheels[0].path}
-        return {**found, "state": self.state.value, **lists, **more}
-
-
-class Gaps(NamedTuple):
-    """The answer.
-
-    rows:      the gaps, in the order in which they can be built.
-    covered:   what the host has, by name.
-    unmatched: the patterns that match no project that others have.
-    warnings:  one line each.
-    """
-
-    rows: tuple[Gap, ...]
-    covered: tuple[Gap, ...] = ()
-    unmatched: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-
-class _Others(NamedTuple):
-    """Whose wheels count: those in *directories* (by path) that *accepts* lets pass; *layer*: if named."""
-
-    directories: tuple[Directory, ...]
-    accepts: Callable[[frozenset[Tag]], bool]
-    everybody: bool = False
-    layer: bool = False
-
-
-def others_like(site: Site, host: Host, like: Iterable[str]) -> _Others:
-    """The others: hosts as *host*, but for what *like* names: a Python (`3.13`), a layer, an arch.
-
-    With nothing named, all hosts of the site and all Pythons. Raises `UnknownNameError`, `PythonError`.
-    """
-    names = [name.strip() for each in like for name in each.split(",") if name.strip()]
-    if not names:
-        return _Others(site.directories(), lambda _: True, everybody=True)
-    python, layer, arch = host.python, host.layer, ""
-    by_layer = False
-    known = [each.name for each in site.layers]
-    for name in names:
-        if is_version(name):
-            python = other_version(python, name)
-        elif name in (*known, NO_LAYER):
-            layer, by_layer = (None if name == NO_LAYER else name), True
-        else:
-            try:
-                found = site.arch(name, site.layer(host.layer))
-            except LookupError:
-                archs = [each.name for each in site.ladder]
-                raise UnknownNameError(name, ["X.Y", *known, NO_LAYER, *archs]) from None
-            arch = found.name if found else name
-    runnable = None if arch else host.for_site(site).archs
-    path = site.search_path_for(layer, arch or host.for_site(site).arch, runnable=runnable)
-    tags = frozenset(supported_tags(python))
-    return _Others(path.directories, lambda each: not tags.isdisjoint(each), layer=by_layer)
 
 
 def find_gaps(
@@ -178,7 +59,7 @@ def find_gaps(
     names = finder.projects
     matches = {each: Pattern(each, canonicalize_name(each)).among(names) for each in patterns}
     chosen = sorted({name for each in matches.values() for name in each}) if patterns else names
-    found = finder.judged(chosen)
+    found, needs = _together(finder.judged(chosen), finder)
     if others.layer:
         from wheelhouse_resolver.upkeep.libraries import libraries_missing  # most have no use for it
 
@@ -186,7 +67,7 @@ def find_gaps(
         tried = tried or partial(libraries_missing, python=host.python, environ=environ)
         found = _with_libraries(found, finder.fits, tried)
     return Gaps(
-        rows=tuple(_in_order([each for each in found if each.state.is_gap], finder)),
+        rows=tuple(_in_order([each for each in found if each.state.is_gap], needs)),
         covered=tuple(each for each in found if not each.state.is_gap),
         unmatched=tuple(each for each, matching in matches.items() if not matching),
         warnings=(*finder.policy.warnings, *finder.warnings),
@@ -196,7 +77,7 @@ def find_gaps(
 class _Finder:
     """Looks at one project after another; what it has read of the wheels is kept for the order."""
 
-    def __init__(self, wheelhouse: Tree, host: Host, others: _Others) -> None:
+    def __init__(self, wheelhouse: Tree, host: Host, others: Others) -> None:
         site = wheelhouse.site
         self.policy = Policy.of(site, host, RequirementsFile())
         self.warnings: list[str] = []
@@ -205,8 +86,15 @@ class _Finder:
         self._own = frozenset(path)
         self._theirs = frozenset(others.directories)
         directories = sorted({*path, *others.directories}, key=lambda each: (-each.rank, each.label))
-        self._catalogue: Catalogue = wheelhouse.catalogue(directories)
+        self.catalogue: Catalogue = wheelhouse.catalogue(directories)
         self._constrained = {each.name for each in self.policy.constraints}
+        self._all = frozenset(self.projects)
+        self._tried: set[NormalizedName] = set()
+        self._found: dict[str, Gap] = {}
+        self._present: dict[str, frozenset[Version]] = {}
+        #: What requires which versions of a project.
+        self._limits: dict[NormalizedName, list[tuple[str, SpecifierSet]]] = {}
+        self.choices = cache(self._choices)
         #: The wheel that says what a project requires: of the host, else of others.
         self._spoken: dict[str, str] = {}
         self._read: dict[str, CoreMetadata | None] = {}
@@ -221,22 +109,26 @@ class _Finder:
     @property
     def projects(self) -> list[NormalizedName]:
         """All projects, sorted."""
-        return self._catalogue.projects
+        return self.catalogue.projects
 
     def judged(self, names: Iterable[NormalizedName]) -> list[Gap]:
         """How the host has each of the projects *names* that others have."""
         found: list[tuple[NormalizedName, list[Candidate], list[Candidate]]] = []
         for name in names:
+            self._tried.add(name)
             theirs = self._newest(name)
             if theirs:
                 ours = [w for w in theirs if w.directory in self._own and self.fits(w.tags)]
                 found.append((name, theirs, ours or self._at_least(name, theirs[0].version)))
         best = {name: max(ours, key=self._key) for name, _, ours in found if ours}
-        self._spoken = {name: best.get(name, theirs[0]).path for name, theirs, _ in found}
+        spoken: dict[str, str] = {name: best.get(name, theirs[0]).path for name, theirs, _ in found}
+        self._spoken |= spoken
         # That a wheel is for this Python alone, or for none of its kind, is in its name.
         own = {name for name, wheel in best.items() if self._coverage(wheel.tags) is Coverage.PLATFORM}
-        self.read(path for name, path in self._spoken.items() if name not in own)
-        return [self._gap(name, theirs, best.get(name)) for name, theirs, _ in found]
+        self.read(path for name, path in spoken.items() if name not in own)
+        gaps = [self._gap(name, theirs, best.get(name)) for name, theirs, _ in found]
+        self._found |= {each.name: each for each in gaps}
+        return gaps
 
     def _key(self, wheel: Candidate) -> Any:
         return policy_key(wheel, self.policy.priorities)
@@ -261,8 +153,8 @@ class _Finder:
         """The wheels that others have of the newest version, the most specific directory first."""
         pre = self.policy.prereleases_of(name)
         if self._others.everybody and name not in self._constrained and pre is not False:
-            return self._catalogue.newest(name, self._accepts, prereleases=bool(pre))
-        found = [w for w in self._catalogue.candidates(name, self._accepts) if w.directory in self._theirs]
+            return self.catalogue.newest(name, self._accepts, prereleases=bool(pre))
+        found = [w for w in self.catalogue.candidates(name, self._accepts) if w.directory in self._theirs]
         passed = self._filtered(name, found)
         newest = max((each.version for each in passed), default=None)
         return [each for each in passed if each.version == newest]
@@ -275,7 +167,7 @@ class _Finder:
 
     def _of_host(self, name: NormalizedName) -> list[Candidate]:
         """The wheels that the host's search path has for its Python."""
-        found = [w for w in self._catalogue.candidates(name, self.fits) if w.directory in self._own]
+        found = [w for w in self.catalogue.candidates(name, self.fits) if w.directory in self._own]
         return self._filtered(name, found)
 
     def _at_least(self, name: NormalizedName, version: Version) -> list[Candidate]:
@@ -315,30 +207,130 @@ class _Finder:
     ) -> Iterator[tuple[str, list[tuple[str, frozenset[str]]]]]:
         """What the wheels of these (project, extras) require of projects that the wheelhouse has."""
         self.read(self._spoken[name] for name, _ in asked if name in self._spoken)
+        found = {}
         for name, extras in asked:
             metadata = self._read.get(self._spoken.get(name, ""))
             if metadata is not None:
-                yield name, [*self._applying(metadata, extras)]
+                found[name] = [*self._applying(metadata, extras)]
+        # What is not asked about is not listed, but what of it can be had may be of no use to what is.
+        self.judged(sorted({each for several in found.values() for each, _, _ in several} - self._tried))
+        for name, several in found.items():
+            known = [each for each in several if each[0] in self._found]
+            for each, _, specifier in known:
+                if specifier:
+                    self._limits.setdefault(each, []).append((name, specifier))
+            yield name, [(each, extras) for each, extras, _ in known]
 
     def _applying(
         self, metadata: CoreMetadata, extras: frozenset[str]
-    ) -> Iterator[tuple[str, frozenset[str]]]:
+    ) -> Iterator[tuple[NormalizedName, frozenset[str], SpecifierSet]]:
         for text in metadata.requires_dist:
             if text not in metadata.invalid:
                 each = parsed_requirement(text)
                 name = canonicalize_name(each.name)
-                if name in self._spoken and self.policy.marker_applies(each.marker, ("", *extras)):
-                    yield name, frozenset(each.extras)
+                if name in self._all and self.policy.marker_applies(each.marker, ("", *extras)):
+                    yield name, frozenset(each.extras), each.specifier
+
+    def ruled_out(self) -> tuple[dict[str, list[str]], dict[str, set[str]]]:
+        """By project, what it requires that nobody has, and of what it needs others than `Gap.best`."""
+        unmet: dict[str, list[str]] = {}
+        excluding: dict[str, set[str]] = {}
+        for each, limits in self._limits.items():
+            best = self._found[each].best
+            for name, specifier in limits:
+                if specifier.contains(best, prereleases=True):
+                    continue
+                if self.policy.filter_versions(self.choices(each), self.policy.narrowed(specifier, each)):
+                    excluding.setdefault(name, set()).add(each)
+                else:
+                    unmet.setdefault(name, []).append(f"{each}{specifier}")
+        return unmet, excluding
+
+    def against(self, wheel: Candidate) -> set[str]:
+        """What cannot go with *wheel*, but with the version that is `Gap.best`."""
+        version = _public(wheel)
+        if wheel.name not in self._found or version == version_of(self._found[wheel.name].best):
+            return set()
+        limits = self._limits.get(wheel.name, ())
+        return {name for name, specifier in limits if not specifier.contains(version, prereleases=True)}
+
+    def _choices(self, name: NormalizedName) -> list[Candidate]:
+        """All that the host or others have of the project, best first: that takes no build of its own."""
+        if name not in self._tried:
+            self.judged([name])
+        own = sorted(self._of_host(name), key=self._key, reverse=True)
+        present = frozenset(_public(each) for each in own)
+        theirs = [w for w in self.catalogue.candidates(name, self._accepts) if w.directory in self._theirs]
+        theirs.sort(key=lambda wheel: (-wheel.directory.rank, wheel.filename))
+        self._present[name] = present
+        both = [*own, *(each for each in theirs if _public(each) not in present)]
+        return sorted(both, key=lambda each: (self.at_hand(each), each.version), reverse=True)
+
+    def _is_listed(self, wheel: Candidate) -> bool:
+        gap = self._found.get(wheel.name)
+        listed = gap is not None and gap.state.is_gap and not gap.barred
+        return gap is not None and listed and version_of(gap.version) == _public(wheel)
+
+    def best(self, name: str) -> str:
+        """The `Gap.best` of the project; empty for one that is barred, of which any version may come."""
+        return "" if self._found[name].barred else self._found[name].best
+
+    def at_hand(self, wheel: Candidate) -> bool:
+        """Whether the host has that version of one of its `choices`, or it is the newest that others have."""
+        return _public(wheel) in self._present[wheel.name] or self._is_listed(wheel)
+
+    def key_of(self, wheel: Candidate) -> str:
+        """The `Gap.key` of the gap that it fills, if it fills one."""
+        return wheel.name if self._is_listed(wheel) else f"{wheel.name}=={wheel.version.public}"
+
+    def needed(self, wheel: Candidate, by: Iterable[str]) -> Gap:
+        """The gap of the version of *wheel*, which *by* require."""
+        wheels = tuple(each for each in self.choices(wheel.name) if _public(each) == _public(wheel))
+        newest = self._found.get(wheel.name)
+        has = newest.has if newest is not None else None
+        version = wheel.version.public
+        return Gap(wheel.name, version, Coverage.NEEDED, wheels, has=has, wanted_by=tuple(sorted(by)))
 
 
-def _in_order(gaps: list[Gap], finder: _Finder) -> Iterator[Gap]:
-    by_name = {each.name: each for each in gaps}
-    needs = needed_among(by_name, finder.requirements)
+def _public(wheel: Candidate) -> Version:
+    return version_of(wheel.version.public)
+
+
+def _together(found: list[Gap], finder: _Finder) -> tuple[list[Gap], dict[str, frozenset[str]]]:
+    """*found*, and a gap for each other version that some of it needs; and which gaps each of them needs."""
+    below = required_from([each.name for each in found], finder.requirements)
+    unmet, excluding = finder.ruled_out()
+    closures: list[Closure] = []
+    if excluding:
+        from wheelhouse_resolver.upkeep.together import Solver, not_at_hand  # and with it resolvelib
+
+        solver = Solver(finder.catalogue, finder.policy, finder.choices, finder.best)
+        closures = solver.closures([each.name for each in found], below, excluding, finder.against)
+        wanted = not_at_hand(closures, finder.at_hand, excluding)
+        found = [*found, *(finder.needed(wheel, by) for wheel, by in wanted.items())]
+    for closure in closures:
+        for name in closure.projects:
+            unmet.setdefault(name, []).extend(closure.unmet)
+    found = [each._replace(unmet=tuple(unmet[each.key])) if each.key in unmet else each for each in found]
+    keys = {each.key for each in found if each.state.is_gap}
+    needs = {key: needed_among(keys, key, lambda each: below.get(each, ())) for key in keys}
+    done: set[str] = set()
+    for closure in closures:
+        after = closure.requires(below, finder.key_of)
+        # What a project needs, its own closure says; what another version needs, the first that has it.
+        others = {finder.key_of(wheel) for wheel in closure.wheels.values()} - below.keys() - done
+        needs |= {key: needed_among(keys, key, after) for key in {*closure.projects, *others} & keys}
+        done |= others
+    return found, needs
+
+
+def _in_order(gaps: list[Gap], needs: Mapping[str, frozenset[str]]) -> Iterator[Gap]:
+    by_key = {each.key: each for each in gaps}
     for number, wave in enumerate(building_waves(needs), 1):
         for together in wave:
-            for name in together:
-                others = tuple(each for each in together if each != name)
-                yield by_name[name]._replace(wave=number, needs=tuple(sorted(needs[name])), cycle=others)
+            for key in together:
+                others = tuple(each for each in together if each != key)
+                yield by_key[key]._replace(wave=number, needs=tuple(sorted(needs[key])), cycle=others)
 
 
 def _with_libraries(

@@ -36,10 +36,14 @@ def building_waves(needs: Mapping[str, Collection[str]]) -> list[list[tuple[str,
     return found
 
 
-def needed_among(
-    projects: Collection[str], needs: Callable[[Collection[tuple[str, frozenset[str]]]], Iterable[_Needs]]
-) -> dict[str, frozenset[str]]:
-    """Which of *projects* each of them needs, also by way of others that exist already.
+#: A project, and what it requires: projects with the extras that it wants of them.
+_Needs = tuple[str, Iterable[tuple[str, frozenset[str]]]]
+
+
+def required_from(
+    projects: Iterable[str], needs: Callable[[Collection[tuple[str, frozenset[str]]]], Iterable[_Needs]]
+) -> dict[str, set[str]]:
+    """What each of *projects* requires itself, and each of those, and so on, with the extras that are wanted.
 
     needs: what each of some (project, extras) requires, as (project, requires): many at once, for wheels are
     read for it. What it leaves out requires nothing.
@@ -56,19 +60,24 @@ def needed_among(
                 known = extras.get(each)
                 if known is None or not more <= known:
                     asked[each] = extras[each] = more | (known or frozenset())
-    return {name: _reached(name, projects, below) for name in projects}
+    return below
 
 
-#: A project, and what it requires: projects with the extras that it wants of them.
-_Needs = tuple[str, Iterable[tuple[str, frozenset[str]]]]
+def needed_among(
+    projects: Collection[str], name: str, below: Callable[[str], Iterable[str]]
+) -> frozenset[str]:
+    """Which of *projects* the project *name* needs, also by way of others; *below*: what each requires."""
+    seen = reached(below(name), lambda each: () if each in projects else below(each))
+    return frozenset(each for each in seen if each in projects and each != name)
 
 
-def _reached(name: str, projects: Collection[str], below: Mapping[str, Collection[str]]) -> frozenset[str]:
+def reached(names: Iterable[str], beyond: Callable[[str], Iterable[str]]) -> set[str]:
+    """*names*, and what is *beyond* them, and so on."""
     seen: set[str] = set()
-    waiting = [*below.get(name, ())]
+    waiting = [*names]
     while waiting:
         each = waiting.pop()
         if each not in seen:
             seen.add(each)
-            waiting += () if each in projects else below.get(each, ())
-    return frozenset(each for each in seen if each in projects and each != name)
+            waiting += beyond(each)
+    return seen

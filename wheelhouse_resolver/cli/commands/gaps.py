@@ -12,7 +12,8 @@ from wheelhouse_resolver.cli.tables import Table, add_table_options, format_of, 
 from wheelhouse_resolver.errors import printable
 from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.upkeep.coverage import Coverage
-from wheelhouse_resolver.upkeep.gaps import Gap, find_gaps
+from wheelhouse_resolver.upkeep.gap import Gap
+from wheelhouse_resolver.upkeep.gaps import find_gaps
 
 #: The columns, and what a row says in each.
 _COLUMNS: dict[str, Callable[[Gap], str]] = {
@@ -100,8 +101,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def requirement_lines(rows: tuple[Gap, ...], *, pinned: bool) -> Iterator[str]:
-    """The requirements file that asks for *rows*, with what else is to be known of each as a comment."""
-    for row in rows:
+    """The requirements file that asks for *rows*, with what else is to be known of each as a comment.
+
+    Not *pinned*: the newest of each, whose requirements may be others.
+    """
+    for row in rows if pinned else [each for each in rows if each.state is not Coverage.NEEDED]:
         has = f"has {row.has}" if row.has else ""
         barred = f"{row.version} " if row.barred else ""
         note = "; ".join(filter(None, [has, f"{barred}{row.note}" if row.note else ""]))
@@ -113,6 +117,7 @@ def _summarise(rows: tuple[Gap, ...], covered: tuple[Gap, ...]) -> None:
     words = {
         Coverage.MISSING: "missing",
         Coverage.OLDER: "older than elsewhere",
+        Coverage.NEEDED: "needed in another version",
         Coverage.PURE: "served by a pure wheel",
         Coverage.ABI3: "by an abi3 wheel",
         Coverage.PLATFORM: "by one of its own",

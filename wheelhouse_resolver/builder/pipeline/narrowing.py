@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -20,7 +21,10 @@ from wheelhouse_resolver.wheelfile.name import WheelName
 from wheelhouse_resolver.wheelfile.rewrite import labelled
 
 #: What pip prints of an installation, also of one for an isolated build.
-_INSTALLED = re.compile(r"^\s*Successfully installed (.+)$", re.MULTILINE)
+_INSTALLED = re.compile(rb"\s*Successfully installed (.+)$")
+
+#: Bytes of a line of a log that are read at once: a build may print hundreds of megabytes in one line.
+_LINE = 1 << 20
 
 #: The project whose release is named in the local label where the plain name is taken.
 _LABELLED = "torch"
@@ -32,10 +36,10 @@ def installed_by(log: str, offset: int = 0) -> dict[str, str]:
     offset: how much of it (bytes) is of earlier attempts.
     """
     found: dict[str, str] = {}
-    with open(log, encoding="utf-8", errors="replace") as file:
+    with open(log, "rb") as file:
         file.seek(offset)
-        for line in _INSTALLED.findall(file.read()):
-            for each in line.split():
+        for line in map(_INSTALLED.match, iter(partial(file.readline, _LINE), b"")):
+            for each in line[1].decode("utf-8", "replace").split() if line else ():
                 name, _, version = each.rpartition("-")
                 found[canonicalize_name(name)] = version
     return found

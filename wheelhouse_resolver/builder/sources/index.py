@@ -220,9 +220,10 @@ def url_of(filename: str, said: str) -> str:
     A directory of the machine is no address.
     """
     with suppress(OSError), open(said, encoding="utf-8", errors="replace") as file:
-        for url in _ADDED.findall(file.read()):
-            if os.path.basename(unquote(urlsplit(url).path)) == filename:
-                return str(url)
+        for line in file:
+            found = _ADDED.search(line)
+            if found and os.path.basename(unquote(urlsplit(found[1]).path)) == filename:
+                return found[1]
     return filename
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "Program",
     "glibc_levels",
     "mark_of",
+    "one_of_each",
     "one_of_each_everyday",
     "program_of",
     "python_that_runs",
@@ -73,6 +74,13 @@ one_of_each_everyday = pytest.mark.parametrize(
         )
         for each in PROGRAMS
     ],
+    indirect=True,
+)
+
+#: Asks one of each kind only.
+one_of_each = pytest.mark.parametrize(
+    "program",
+    [pytest.param(each, id=each, marks=pytest.mark.network) for each in PROGRAMS if each in ONE_OF_EACH],
     indirect=True,
 )
 

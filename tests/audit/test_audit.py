@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.factories import clean_environ, make_tree, make_wheel, pack, run_cli, with_metadata
-from tests.programs import Failed, Program, one_of_each_everyday
+from tests.programs import Failed, Program, one_of_each, one_of_each_everyday
 from tests.wheelhouse import WheelhouseFixture
 from wheelhouse_resolver.audit.findings import Finding, FindingKind, Severity
 from wheelhouse_resolver.audit.run import audit
@@ -400,7 +400,7 @@ def test_builds_of_one_version_that_differ_in_requires_python(house: WheelhouseF
 
 
 @pytest.mark.slow
-@one_of_each_everyday
+@one_of_each
 def test_no_installer_falls_back_to_the_build_that_fits(
     program: Program, house: WheelhouseFixture, tmp_path: Path
 ) -> None:

@@ -14,7 +14,7 @@ from tests.conformance.uv import settings_for
 from tests.conformance.uv import taken_by as taken_by_uv
 from tests.factories import make_archive, make_wheel
 from tests.pips import pip_environ
-from tests.programs import Failed, Program, one_of_each_everyday
+from tests.programs import Failed, Program, one_of_each
 from tests.questions import pick, why_not
 from tests.wheelhouse import WheelhouseFixture
 from wheelhouse_resolver.explain.answer import Verdict
@@ -126,7 +126,7 @@ def test_pick_is_what_pip_takes(house: WheelhouseFixture, case: Case) -> None:
 
 
 @pytest.mark.slow
-@one_of_each_everyday
+@one_of_each
 @each_case
 def test_installers_take_it(house: WheelhouseFixture, case: Case, program: Program, tmp_path: Path) -> None:
     put(house, case.files)

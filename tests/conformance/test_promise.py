@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.houses import SITES, House, copied, published, shuffled, viewed
-from tests.programs import Program, one_of_each_everyday, write_index
+from tests.programs import Program, one_of_each, one_of_each_everyday, write_index
 from wheelhouse_resolver.installers.ordering import choice
 from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.wheelhouse import Wheelhouse
@@ -83,7 +83,7 @@ def test_an_index_with_the_same_version_and_tags_changes_nothing(
 
 
 @pytest.mark.slow
-@one_of_each_everyday
+@one_of_each
 @sites_and_orders("side-by-side")
 def test_a_view_of_unstamped_wheels_is_as_good(
     program: Program, site: str, order: str, house: Made, tmp_path: Path

@@ -30,8 +30,8 @@ test: $(VENV)/.installed-test  ## run the everyday tests
 test-slow: $(VENV)/.installed-test  ## run the real-world tests
 	$(PYTEST) -m 'slow and not large' $(PYTEST_ARGS)
 
-# By hand, too: a compiler is busy for a quarter of an hour.
-test-large: $(VENV)/.installed-test  ## build large packages from source
+# By hand, too: it takes about half an hour.
+test-large: $(VENV)/.installed-test  ## build large packages from source, and try many random cases
 	$(PYTEST) -m large $(PYTEST_ARGS)
 
 # By hand: it takes about a quarter of an hour on a quiet machine. FAULT_ARGS='--kills 500', or '--seconds 300'.

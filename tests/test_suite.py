@@ -19,8 +19,7 @@ PROJECT = Path(__file__).parents[1]
 #: The targets of `make` that run tests, and which: together all of them.
 STAGES = {"test": "not slow and not large", "test-slow": "slow and not large", "test-large": "large"}
 
-#: Those that only people run: a compiler takes long for the one; the other draws at random what `test-slow`
-#: tries some of.
+#: Those that only people run: what takes very long, and what draws at random what `test-slow` tries some of.
 BY_HAND = {"test-large", "test-faults"}
 
 

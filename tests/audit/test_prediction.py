@@ -189,13 +189,13 @@ def test_audit_predicts_what_the_installer_chooses(program: Program, tmp_path: P
     assert min(right, wrong) > 10
 
 
-@pytest.mark.slow
+@pytest.mark.large
 def test_audit_predicts_what_the_installer_chooses_of_many(program: Program, tmp_path: Path) -> None:
     right, wrong = compare(100, 150, program, tmp_path)
     assert min(right, wrong) > 25
 
 
-@pytest.mark.slow
+@pytest.mark.large
 @pytest.mark.network
 @pytest.mark.parametrize("release", BETWEEN)
 def test_audit_predicts_the_first_and_last_of_each_range(

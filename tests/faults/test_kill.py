@@ -63,7 +63,7 @@ def test_killed_at_random_instants(runner: Runner, tmp_path: Path, make: Callabl
     strike(runner, make(tmp_path), (), EVERYDAY, make.__name__)
 
 
-@pytest.mark.slow
+@pytest.mark.large
 @_EACH
 @_EACH_FILESYSTEM
 def test_killed_very_often(

@@ -63,7 +63,7 @@ def test_pip_installs_what_we_lock(seed: int, newest_pip: list[str], tmp_path: P
     compare(seed, newest_pip, tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.large
 @pytest.mark.network
 @pytest.mark.parametrize("start", range(1000, 1120, 20))
 def test_pip_installs_what_we_lock_of_many(start: int, newest_pip: list[str], tmp_path: Path) -> None:

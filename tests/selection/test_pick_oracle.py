@@ -216,7 +216,7 @@ def test_pip_chooses_what_we_pick(
     assert compare(seed, 75, 3, pip, release == "newest_pip", tmp_path) > 45
 
 
-@pytest.mark.slow
+@pytest.mark.large
 @pytest.mark.network
 @pytest.mark.parametrize("seed", range(100, 103))
 @pytest.mark.parametrize("release", ["oldest_pip", "newest_pip"])

@@ -92,8 +92,14 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_jobs(parser: argparse.ArgumentParser) -> None:
+    text = "processes that look into wheels; one per processor, at most 8"
+    parser.add_argument("--jobs", type=count, metavar="N", help=text)
+
+
 _SHARED = {
     "files": _add_files,
+    "jobs": _add_jobs,
     "json": lambda parser: add_flags(parser, ("--json", "print JSON, for programs")),
     "site": _add_site,
 }

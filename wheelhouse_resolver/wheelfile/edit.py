@@ -65,6 +65,10 @@ class Edits(NamedTuple):
     name: str = ""
     narrow: tuple[str, ...] = ()
 
+    def version_of(self, version: Version) -> Version:
+        """What a wheel of *version* has with these edits. Raises `ValueError` for an invalid local label."""
+        return Version((labelled(version, self.local_label) if self.local_label else None) or str(version))
+
 
 def malformed(edits: Edits) -> str:
     """What is wrong with *edits* for any wheel; empty if nothing is. Pure."""

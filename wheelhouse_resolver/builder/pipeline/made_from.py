@@ -12,8 +12,6 @@ from dataclasses import replace
 from importlib import metadata
 from typing import NamedTuple
 
-from packaging.version import Version
-
 from wheelhouse_resolver.builder.pipeline.linked import external_libraries, modules_shown, searched
 from wheelhouse_resolver.builder.pipeline.narrowing import installed_by
 from wheelhouse_resolver.builder.recipes.model import Recipe
@@ -26,7 +24,6 @@ from wheelhouse_resolver.utils.elf import ElfFile
 from wheelhouse_resolver.wheelfile.edit import Addition, Edits
 from wheelhouse_resolver.wheelfile.name import WheelName
 from wheelhouse_resolver.wheelfile.provenance import OWN, ExternalLibrary, Provenance
-from wheelhouse_resolver.wheelfile.rewrite import labelled
 from wheelhouse_resolver.wheelfile.sbom import sbom_text
 
 #: The variables that a build is described by, besides those of its recipe: programs and the time.
@@ -68,8 +65,7 @@ def addition(
     """
     built = making.source.kind != "wheel"
     name, version, _, tags = WheelName.parse(os.path.basename(wheel))
-    if edits.local_label:
-        version = Version(labelled(version, edits.local_label) or str(version))
+    version = edits.version_of(version)
     found = Provenance(
         project=edits.name or name,
         version=str(version),

@@ -18,7 +18,6 @@ from wheelhouse_resolver.tree.candidate import Candidate
 from wheelhouse_resolver.tree.reader import Tree
 from wheelhouse_resolver.wheelfile.edit import Edits, edited_requirements, requirements_of
 from wheelhouse_resolver.wheelfile.name import WheelName
-from wheelhouse_resolver.wheelfile.rewrite import labelled
 
 #: What pip prints of an installation, also of one for an isolated build.
 _INSTALLED = re.compile(rb"\s*Successfully installed (.+)$")
@@ -54,8 +53,7 @@ def told_apart(wheel: str, edits: Edits, site: Site, output: str) -> Edits:
     if torch is None:
         return edits
     name, version, _, tags = WheelName.parse(os.path.basename(wheel))
-    if edits.local_label:
-        version = Version(labelled(version, edits.local_label) or str(version))
+    version = edits.version_of(version)
     others = [each for each in _others(site, output, edits.name or name) if each[1:] == (version, tags)]
     wanted = edited_requirements(wheel, requirements_of(wheel), edits)
     if all(_on(_LABELLED, requirements_of(path)) == _on(_LABELLED, wanted) for path, _, _ in others):

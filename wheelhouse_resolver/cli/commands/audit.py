@@ -35,9 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         + ", ".join(kind.value for kind in FindingKind)
         + f" (only if asked for: {FindingKind.PROVENANCE.value}, each wheel that does not say what made it)",
     )
-    help_text = "processes that look into wheels; one per processor, at most 8"
-    parser.add_argument("--jobs", type=options.count, metavar="N", help=help_text)
-    options.add_shared(parser, "site")
+    options.add_shared(parser, "jobs", "site")
     options.add_examples(
         parser,
         ("the whole wheelhouse", "audit"),

@@ -17,13 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where the pages go; default: as the site file's [catalogue] says",
     )
-    parser.add_argument(
-        "--jobs",
-        type=options.count,
-        metavar="N",
-        help="processes that read wheels; one per processor, at most 8",
-    )
-    options.add_shared(parser, "json", "site")
+    options.add_shared(parser, "jobs", "json", "site")
     options.add_examples(
         parser,
         ("make the catalogue, or bring it up to date", "catalogue --output /sw/wheelhouse/catalogue"),

@@ -37,13 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the C library of the hosts: what needs a later one is not preferred; default: as [index] says, "
         "else new enough for all wheels",
     )
-    parser.add_argument(
-        "--jobs",
-        type=options.count,
-        metavar="N",
-        help="processes that read wheels; one per processor, at most 8",
-    )
-    options.add_shared(parser, "json", "site")
+    options.add_shared(parser, "jobs", "json", "site")
     options.add_examples(
         parser,
         ("make the index, or bring it up to date", "index --output /sw/wheelhouse/index"),
